@@ -1,0 +1,84 @@
+"""What a data source offers: a frozen spec that opens a numbered collection of images."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssgan.types import ImageShape
+
+Pixels = NDArray[np.uint8]  # one image, [S, S, C]
+
+
+class Rejected(NamedTuple):
+    """An item that cannot be used, and why, in words for the reader of the manifest."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePolicy:
+    """How a picture of any size and mode becomes a square of `shape`.
+
+    Upright by its orientation tag, laid over `background` where transparent, cut to the largest
+    centred square, resized with anti-aliasing.
+    """
+
+    shape: ImageShape
+    background: tuple[int, int, int] = (255, 255, 255)  # red, green, blue, each 0 to 255
+
+
+class Survey(NamedTuple):
+    """What a quick look at a collection's headers tells: enough to choose sizes."""
+
+    num_images: int
+    short_side: int  # median over the looked-at images of the shorter side, in pixels
+    grey: bool  # whether every looked-at image is grey
+
+
+class AbstractCollection(ABC):
+    """An opened source: its items by number."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many items there are, usable or not."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hex digest that changes whenever the content may have changed; cheap to compute."""
+
+    @abstractmethod
+    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels | Rejected]:
+        """One result a number, in order. Called from several threads on disjoint ranges."""
+
+    @abstractmethod
+    def survey(self) -> Survey:
+        """Sizes and modes, from headers."""
+
+    def labels(self) -> Sequence[int] | None:
+        """The class number of every item, or None when there are no labels."""
+        return None
+
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, by number; empty when there are no labels."""
+        return ()
+
+    def notices(self) -> tuple[str, ...]:
+        """Sentences the user should read once, on the layout of the source for example."""
+        return ()
+
+
+class AbstractSource(ABC):
+    """Where images come from: a frozen dataclass, comparable, printable, storable."""
+
+    @abstractmethod
+    def open(self) -> AbstractCollection:
+        """Look at the source; raises UserError when nothing usable can be there."""
+
+    @abstractmethod
+    def name(self) -> str:
+        """The form on the command line, such as `folder:/home/me/photos`."""

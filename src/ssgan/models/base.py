@@ -1,0 +1,35 @@
+"""What a network family offers: a frozen spec that builds a network for a shape."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import nn
+
+from ssgan.types import ImageShape
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractGeneratorConfig(ABC):
+    """A family of generators: modules (latents [B, Z], labels [B] or None) -> images in [-1, 1]."""
+
+    latent_size: int = 128  # numbers in a latent vector, Z
+
+    @abstractmethod
+    def build(self, shape: ImageShape, num_classes: int) -> nn.Module:
+        """A fresh generator; `num_classes` is 0 when no labels are used.
+
+        Raises UserError when the family cannot make images of this shape.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractDiscriminatorConfig(ABC):
+    """A family of discriminators: modules (images in [-1, 1], labels or None) -> Scores."""
+
+    @abstractmethod
+    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> nn.Module:
+        """A fresh discriminator with `auxiliary_width` logits in its second head (0: no head).
+
+        With `num_classes` > 0 the real head adds the projection of the label's embedding.
+        Raises UserError when the family cannot read images of this shape.
+        """
