@@ -84,3 +84,7 @@ class UserError(Exception):
 
     The command line prints the line and exits with code 2.
     """
+
+
+class NonFinite(Exception):
+    """NaN or infinity in an update; the message names the terms. Weights are untouched."""

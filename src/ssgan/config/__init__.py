@@ -1,0 +1,1 @@
+"""Frozen dataclasses: laid over, written down, read back, described."""

@@ -1,0 +1,1 @@
+"""Images from anywhere, decoded once, served by number."""

@@ -1,7 +1,7 @@
 """What a data source offers: a frozen spec that opens a numbered collection of images."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,13 @@ class Rejected(NamedTuple):
 
     name: str
     reason: str
+
+
+class Remarked(NamedTuple):
+    """A usable image with something the user should know, said once for all such images."""
+
+    pixels: Pixels
+    remark: str  # ends the sentence "3 images are ...", such as "animated: ..."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +59,16 @@ class AbstractCollection(ABC):
         """A hex digest that changes whenever the content may have changed; cheap to compute."""
 
     @abstractmethod
-    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels | Rejected]:
-        """One result a number, in order. Called from several threads on disjoint ranges."""
+    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels | Remarked | Rejected]:
+        """One result a number, in order; pixels are uint8 [S, S, C].
+
+        Called from several threads on disjoint ranges. What cannot be used is a Rejected, never
+        an exception.
+        """
+
+    def item(self, number: int) -> str:
+        """What the user calls this item, in one printable line."""
+        return f"item {number}"
 
     @abstractmethod
     def survey(self) -> Survey:
@@ -78,6 +93,12 @@ class AbstractSource(ABC):
     @abstractmethod
     def open(self) -> AbstractCollection:
         """Look at the source; raises UserError when nothing usable can be there."""
+
+    def fetch(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Download what `open` needs, if it does; `progress` gets bytes done and in total.
+
+        `open` does it too, silently. Does nothing when everything is there.
+        """
 
     @abstractmethod
     def name(self) -> str:

@@ -1,0 +1,1 @@
+"""The networks: frozen specs that build generators and discriminators."""

@@ -1,0 +1,1 @@
+"""State, step, loop, checkpoints: the only floor that changes weights."""

@@ -1,0 +1,28 @@
+"""Draw `images/scenes.png`: a row a kind, twelve pictures each. Run: python make_scenes_sheet.py"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ssgan.data.base import ImagePolicy
+from ssgan.data.scenes import Scenes
+from ssgan.types import ImageShape
+
+COLUMNS = 12
+
+
+def sheet(size: int, seed: int = 0) -> Image.Image:
+    """Ten rows of COLUMNS pictures of `size` pixels, two white pixels apart."""
+    collection = Scenes(num_images=10 * COLUMNS, seed=seed).open()
+    policy = ImagePolicy(shape=ImageShape(channels=3, size=size))
+    pictures = np.stack(list(collection.read(range(len(collection)), policy)))
+    order = np.argsort(collection.labels(), kind="stable")
+    framed = np.pad(pictures[order], ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
+    rows = framed.reshape(10, COLUMNS, size + 2, size + 2, 3).swapaxes(1, 2)
+    return Image.fromarray(rows.reshape(10 * (size + 2), -1, 3))
+
+
+if __name__ == "__main__":
+    picture = sheet(size=64)
+    picture.save(Path(__file__).parent / "images" / "scenes.png", optimize=True)

@@ -1,0 +1,48 @@
+"""The few fixed options of a verb, taken out before settings are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ssgan.types import UserError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was given of a verb's fixed options."""
+
+    values: dict[str, str]
+    flags: frozenset[str]
+
+    def get(self, name: str) -> str | None:
+        """The value of `--name VALUE`, or None."""
+        return self.values.get(name)
+
+    def on(self, name: str) -> bool:
+        """Whether `--name` was given."""
+        return name in self.flags
+
+
+def take_options(
+    argv: Sequence[str], valued: Sequence[str], flags: Sequence[str]
+) -> tuple[Options, list[str]]:
+    """Split argv into these options and everything else, in order; -h is --help."""
+    values: dict[str, str] = {}
+    on: set[str] = set()
+    rest: list[str] = []
+    waiting = list(argv)
+    while waiting:
+        word = waiting.pop(0)
+        name, equals, value = word.removeprefix("--").partition("=")
+        if word == "-h":
+            on.add("help")
+        elif word.startswith("--") and name in flags and not equals:
+            on.add(name)
+        elif word.startswith("--") and name in valued:
+            if not equals and not waiting:
+                raise UserError(f"--{name} needs a value")
+            if name in values:
+                raise UserError(f"--{name} is given twice")
+            values[name] = value if equals else waiting.pop(0)
+        else:
+            rest.append(word)
+    return Options(values, frozenset(on)), rest

@@ -1,0 +1,69 @@
+"""`ssgan VERB ...`: finds the verb, runs it, turns errors into one line and an exit code."""
+
+import difflib
+import importlib
+import os
+import sys
+
+from ssgan import __version__
+
+VERBS = {
+    "demo": "train SS-GAN on the embedded data set for about three minutes",
+    "train": "train a recipe, or your own folder of images; run it again to continue",
+    "sample": "make images from a run",
+    "show": "say how a run is doing, and draw its curves",
+    "data": "prepare images ahead of a run",
+}
+BAD_INPUT, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 70, 74, 130
+
+USAGE = (
+    "usage: ssgan VERB ...\n\n"
+    + "\n".join(f"  {verb:8} {what}" for verb, what in VERBS.items())
+    + "\n\nssgan VERB --help tells more. Errors in the input end with exit code 2.\n"
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0 if argv else BAD_INPUT
+    if argv[0] == "--version":
+        print(f"ssgan {__version__}")
+        return 0
+    if argv[0] not in VERBS:
+        near = difflib.get_close_matches(argv[0], VERBS, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else f"; the verbs are {', '.join(VERBS)}"
+        return _complain(f"no verb {argv[0]!r}{hint}", BAD_INPUT)
+    try:
+        return _run(argv[0], argv[1:])
+    except KeyboardInterrupt:
+        return _complain("interrupted; run the same command again to continue", INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone, as in `ssgan show RUN | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(verb: str, argv: list[str]) -> int:
+    from ssgan.files.atomic import DiskFull
+    from ssgan.types import NonFinite, UserError
+
+    try:
+        code: int = importlib.import_module(f"ssgan.cli.{verb}").main(argv)
+    except UserError as error:
+        return _complain(str(error), BAD_INPUT)
+    except NonFinite as error:
+        return _complain(str(error), NON_FINITE)
+    except DiskFull as error:
+        return _complain(str(error), DISK_FULL)
+    return code
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"ssgan: {sentence}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""`ssgan train [RECIPE] [--data SOURCE] [--run DIR] [--config FILE] [--any.setting VALUE]`."""
+
+import hashlib
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from ssgan.cli.arguments import Options, take_options
+from ssgan.cli.progress import Meter
+from ssgan.config.describe import settings_text
+from ssgan.config.dump import dump, load
+from ssgan.config.overlay import from_flags, overlay, read_json, read_toml
+from ssgan.data.base import AbstractSource
+from ssgan.data.dataset import Dataset
+from ssgan.data.parse import parse_source
+from ssgan.data.prepare import default_cache, prepare
+from ssgan.files.layout import RunLayout
+from ssgan.recipes.find import find, names
+from ssgan.recipes.images import fitted, with_source
+from ssgan.training import kinds
+from ssgan.training.config import DataConfig, RunConfig
+from ssgan.training.loop import resolved
+from ssgan.training.plan import plan
+from ssgan.training.resume import harmless
+from ssgan.training.run import run
+from ssgan.training.signals import Interrupted
+from ssgan.types import UserError
+
+USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE.toml]
+                   [--cache DIR] [--dry-run] [--any.setting VALUE ...]
+
+  RECIPE    {recipes}
+            or your_module:function; without one, --data gets settings that fit the images
+  RUN       a run directory, to continue it
+  --data    folder:PATH, cifar10[:PATH], hub:ID[@REVISION] or scenes
+  --run     where to write; running the same command again continues there
+  --config  a TOML file laid over the recipe; flags are laid over the file
+  --cache   where prepared images are kept
+  --dry-run say what would be done and what it would cost; write nothing
+
+ssgan train RECIPE --help lists every setting with its value there.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Train, or continue; returns the exit code."""
+    options, rest = take_options(argv, ("data", "run", "config", "cache"), ("dry-run", "help"))
+    changes, positional = from_flags(rest)
+    if len(positional) > 1:
+        raise UserError(f"train takes one recipe or run, not {' '.join(positional)}")
+    name = positional[0] if positional else None
+    if options.on("help"):
+        print(USAGE.format(recipes=", ".join(names())), end="")
+        if name is None and options.get("data") is None:
+            return 0
+    config, reasons, directory = _chosen(name, options)
+    if (file := options.get("config")) is not None:
+        config = overlay(config, read_toml(file), file)
+    config = overlay(config, changes, "--")
+    if options.on("help"):
+        print("\n" + settings_text(config))
+        return 0
+    for reason in reasons:
+        print(reason)
+    config = resolved(config)
+    if options.on("dry-run"):
+        print(plan(config).text())
+        return 0
+    directory = directory or Path(options.get("run") or _default_directory(name, config))
+    return train_in(config, directory, Path(options.get("cache") or default_cache()))
+
+
+def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
+    """Prepare the images, train in the directory with progress shown; returns the exit code."""
+    dataset = prepare_with_progress(config.data, cache)
+    for notice in dataset.manifest["notices"]:
+        print(f"note: {notice}")
+    if len(dataset) < config.batch_size:
+        print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
+    print(f"run directory: {directory}")
+    images = config.batch_size * config.discriminator_updates
+    figures, done = "", 0
+    meter = None
+    try:
+        for report in run(config, directory, dataset):
+            if meter is None:
+                meter = Meter("step", config.total_steps, report.step - 1, images).__enter__()
+            if report.terms is not None:
+                figures = _figures(report.terms)
+            saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"
+            meter.advance(report.step, f"{figures} {saved}")
+            done = report.step
+    except Interrupted as stop:
+        print(f"{stop}; run the same command again to continue", file=sys.stderr)
+        return stop.exit_code
+    finally:
+        if meter is not None:
+            meter.__exit__(None, None, None)
+    print("done" if done else f"nothing to do: {directory} is at step {config.total_steps}")
+    print(f"samples: {RunLayout(directory).sample(config.total_steps)}")
+    return 0
+
+
+def prepare_with_progress(data: DataConfig, cache: Path) -> Dataset:
+    """The config's images, prepared if need be, with a bar."""
+    meter: list[Meter] = []
+
+    def progress(done: int, total: int) -> None:
+        if not meter:
+            meter.append(Meter("preparing images", total, done).__enter__())
+        meter[0].advance(done)
+
+    try:
+        return prepare(data.source, data.policy, cache, progress)
+    finally:
+        for shown in meter:
+            shown.__exit__(None, None, None)
+
+
+def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], Path | None]:
+    """The settings before any overlay, why they were chosen, and a run's own directory."""
+    given = options.get("data")
+    source = None if given is None else parse_source(given)
+    if name is None:
+        if source is None:
+            raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
+        config, reasons = fitted(source)
+        return config, reasons, None
+    if RunLayout(Path(name)).config.exists():
+        stored = load(read_json(RunLayout(Path(name)).config))
+        assert isinstance(stored, RunConfig)
+        return _with(stored, source), [], Path(name)
+    return _with(find(name)(), source), [], None
+
+
+def _with(config: RunConfig, source: AbstractSource | None) -> RunConfig:
+    return config if source is None else with_source(config, source)
+
+
+def _default_directory(name: str | None, config: RunConfig) -> str:
+    """runs/NAME-HASH: the same command finds the same directory again."""
+    spared = replace(config, output=type(config.output)(), device="auto")
+    if harmless("total_steps", config):
+        spared = replace(spared, total_steps=1)
+    digest = hashlib.sha256(json.dumps(dump(spared), sort_keys=True).encode()).hexdigest()
+    stem = (name or config.data.source.name()).replace(":", "-").rstrip("/").split("/")[-1]
+    return f"runs/{stem}-{digest[:8]}"
+
+
+def _figures(terms: dict[str, float]) -> str:
+    shown = {
+        "D": "D/adversarial",
+        "G": "G/adversarial",
+        "turns told, real": "D/rotation_accuracy",
+        "fake": "G/rotation_accuracy",
+    }
+    return "  ".join(f"{label} {terms[key]:.2f}" for label, key in shown.items() if key in terms)
+
+
+assert kinds.MODULES  # imported so that any stored kind of setting can be read

@@ -1,0 +1,164 @@
+"""The last step of a preparation: one file of images, one of labels, and the manifest."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b, sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssgan.data.base import AbstractCollection, ImagePolicy, Rejected
+from ssgan.data.chunks import read_chunk
+from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
+from ssgan.data.layout import few_images_notices
+from ssgan.files.atomic import replacing, write_json
+from ssgan.types import UserError
+
+_LISTED = 5  # examples named in a notice
+
+
+class _Tally:
+    """What is learnt while the pieces go by."""
+
+    def __init__(self) -> None:
+        self.digest = sha256()
+        self.kept: list[int] = []
+        self.rejected: list[Rejected] = []
+        self.remarks: Counter[str] = Counter()
+        self.first: dict[bytes, int] = {}  # by the pixels' digest: place in the result
+        self.same: dict[int, list[int]] = {}  # by the first place: the later ones
+
+
+def assemble(
+    folder: Path,
+    *,
+    source: str,
+    collection: AbstractCollection,
+    policy: ImagePolicy,
+    chunks: Sequence[tuple[Path, range]],
+    kept: int,
+    identity: Mapping[str, Any],
+) -> None:
+    """Put the verified chunks together in `folder`; UserError when no item is usable.
+
+    `kept` is how many usable images the chunks hold together.
+    """
+    tally = _Tally()
+    _write_images(folder / IMAGES, policy, chunks, kept, tally)
+    if not tally.kept:
+        name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
+        raise UserError(
+            f"{source}: none of the {len(collection)} items can be used; the first: {name}: {why}"
+        )
+    labels = _labels(collection, tally.kept)
+    if labels is not None:
+        tally.digest.update(labels.astype("<i8").tobytes())
+        with replacing(folder / LABELS) as file:
+            _write_array_header(file.write, labels.shape, "<i8")
+            file.write(labels.astype("<i8").tobytes())
+    classes = collection.classes() if labels is not None else ()
+    counts = [] if labels is None else np.bincount(labels, minlength=len(classes)).tolist()
+    channels, size = policy.shape
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        **identity,
+        "source": source,
+        "fingerprint": collection.fingerprint(),
+        "size": size,
+        "channels": channels,
+        "background": list(policy.background),
+        "num_items": len(collection),
+        "num_images": len(tally.kept),
+        "classes": list(classes),
+        "class_counts": counts,
+        "content_hash": tally.digest.hexdigest(),
+        "file_bytes": {
+            name: (folder / name).stat().st_size
+            for name in (IMAGES, LABELS)
+            if (folder / name).exists()
+        },
+        "duplicates": len(tally.kept) - len(tally.first),
+        "notices": [
+            *collection.notices(),
+            *_remark_notices(tally.remarks),
+            *few_images_notices(classes, counts),
+            *_duplicate_notices(collection, tally, labels),
+        ],
+        "rejected": [[name, why] for name, why in tally.rejected],
+    }
+    write_json(folder / MANIFEST, manifest)
+
+
+def _write_images(
+    path: Path,
+    policy: ImagePolicy,
+    chunks: Sequence[tuple[Path, range]],
+    kept: int,
+    tally: _Tally,
+) -> None:
+    """The pixels of all chunks as one .npy; written, not mapped, so a full disk is an error."""
+    channels, size = policy.shape
+    with replacing(path, kept * size * size * channels) as file:
+        _write_array_header(file.write, (kept, size, size, channels), "|u1")
+        for chunk_path, numbers in chunks:
+            chunk = read_chunk(chunk_path, numbers, policy)
+            if chunk is None or len(tally.kept) + len(chunk.kept) > kept:
+                raise UserError(f"{chunk_path} changed while it was in use; prepare again")
+            for place, image in enumerate(chunk.pixels, start=len(tally.kept)):
+                first = tally.first.setdefault(blake2b(image, digest_size=16).digest(), place)
+                if first != place:
+                    tally.same.setdefault(first, []).append(place)
+            tally.digest.update(chunk.pixels)
+            tally.kept += chunk.kept
+            tally.rejected += chunk.rejected
+            tally.remarks.update(chunk.remarks)
+            file.write(chunk.pixels.tobytes())
+
+
+def _write_array_header(write: Any, shape: tuple[int, ...], descr: str) -> None:
+    class Stream:
+        @staticmethod
+        def write(data: bytes) -> None:
+            write(data)
+
+    facts = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(Stream(), facts)  # type: ignore[arg-type]
+
+
+def _labels(collection: AbstractCollection, kept: Sequence[int]) -> NDArray[np.int64] | None:
+    labels = collection.labels()
+    if labels is None:
+        return None
+    return np.asarray(labels, np.int64)[np.asarray(kept, np.int64)]
+
+
+def _remark_notices(remarks: Counter[str]) -> list[str]:
+    return [
+        f"{count:,} {'image is' if count == 1 else 'images are'} {remark}"
+        for remark, count in sorted(remarks.items())
+    ]
+
+
+def _duplicate_notices(
+    collection: AbstractCollection, tally: _Tally, labels: NDArray[np.int64] | None
+) -> list[str]:
+    """How many images are there twice, and which of them under two classes."""
+    groups = [[first, *later] for first, later in tally.same.items()]
+    if not groups:
+        return []
+    first = " and ".join(collection.item(tally.kept[place]) for place in groups[0][:2])
+    extra = sum(len(places) - 1 for places in groups)
+    noun = "image has" if extra == 1 else "images have"
+    notices = [f"{extra:,} {noun} the same pixels as an earlier one (such as {first})"]
+    if labels is None:
+        return notices
+    torn = [places for places in groups if len({int(labels[place]) for place in places}) > 1]
+    if torn:
+        listed = "; ".join(
+            ", ".join(collection.item(tally.kept[place]) for place in places[:_LISTED])
+            for places in torn[:_LISTED]
+        )
+        notices.append(f"{len(torn):,} of them stand in more than one class: {listed}")
+    return notices

@@ -1,0 +1,41 @@
+"""Where prepared data is kept, and who may write there."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CACHE = "SSGAN_CACHE"  # environment variable naming the cache folder
+
+
+def default_cache() -> Path:
+    """`$SSGAN_CACHE`, else `$XDG_CACHE_HOME/ssgan`, else `~/.cache/ssgan`; it need not exist."""
+    if named := os.environ.get(CACHE):
+        return Path(named)
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared) / "ssgan"
+    return Path.home() / ".cache" / "ssgan"
+
+
+@contextmanager
+def taking_turns(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """One process (and thread) at a time between here and the end of the block.
+
+    `on_wait` is called once when another one is inside. The kernel gives the turn back when its
+    holder dies. Without file locks (Windows) there is no waiting.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if on_wait is not None:
+                    on_wait()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,75 @@
+"""Pieces of a preparation on disk: each written whole, each verified when it is read."""
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssgan.data.base import AbstractCollection, ImagePolicy, Rejected, Remarked
+from ssgan.files.atomic import write_atomic
+
+_HEAD = struct.Struct("<Q")  # length of the JSON that follows
+_SUM_BYTES = 32
+
+
+@dataclass
+class Chunk:
+    """What became of the items of a range."""
+
+    pixels: NDArray[np.uint8]  # the usable ones, [N, S, S, C]
+    kept: list[int] = field(default_factory=list)  # their item numbers, ascending
+    rejected: list[Rejected] = field(default_factory=list)
+    remarks: dict[str, int] = field(default_factory=dict)  # how many images have each remark
+
+
+def make_chunk(collection: AbstractCollection, numbers: range, policy: ImagePolicy) -> Chunk:
+    """Decode the items of a range; a result of the wrong shape is a ValueError."""
+    channels, size = policy.shape
+    pixels = np.empty((len(numbers), size, size, channels), np.uint8)
+    chunk = Chunk(pixels)
+    for number, result in zip(numbers, collection.read(numbers, policy), strict=True):
+        if isinstance(result, Rejected):
+            chunk.rejected.append(result)
+            continue
+        if isinstance(result, Remarked):
+            chunk.remarks[result.remark] = chunk.remarks.get(result.remark, 0) + 1
+            result = result.pixels
+        if result.shape != pixels.shape[1:] or result.dtype != np.uint8:
+            raise ValueError(f"item {number} is {result.dtype} {result.shape}")
+        pixels[len(chunk.kept)] = result
+        chunk.kept.append(number)
+    chunk.pixels = pixels[: len(chunk.kept)]
+    return chunk
+
+
+def write_chunk(path: Path, chunk: Chunk) -> None:
+    """sha256 of the rest, length of the JSON, JSON, pixels; raises DiskFull."""
+    facts = {"kept": chunk.kept, "rejected": chunk.rejected, "remarks": chunk.remarks}
+    text = json.dumps(facts).encode("ascii")
+    body = _HEAD.pack(len(text)) + text + chunk.pixels.tobytes()
+    write_atomic(path, hashlib.sha256(body).digest() + body)
+
+
+def read_chunk(path: Path, numbers: range, policy: ImagePolicy) -> Chunk | None:
+    """The chunk stored at `path`, or None when it is missing, damaged or of other items."""
+    channels, size = policy.shape
+    try:
+        data = path.read_bytes()
+        if hashlib.sha256(memoryview(data)[_SUM_BYTES:]).digest() != data[:_SUM_BYTES]:
+            return None
+        (length,) = _HEAD.unpack_from(data, _SUM_BYTES)
+        start = _SUM_BYTES + _HEAD.size
+        facts: dict[str, Any] = json.loads(data[start : start + length])
+        flat = np.frombuffer(data, np.uint8)[start + length :]
+        pixels = flat.reshape(len(facts["kept"]), size, size, channels)
+    except (OSError, ValueError, KeyError, struct.error):
+        return None
+    rejected = [Rejected(name, reason) for name, reason in facts["rejected"]]
+    if len(facts["kept"]) + len(rejected) != len(numbers):
+        return None
+    return Chunk(pixels, facts["kept"], rejected, facts["remarks"])

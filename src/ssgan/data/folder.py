@@ -1,0 +1,141 @@
+"""`folder:PATH`: every image below a folder, with first-level folders as classes."""
+
+import hashlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssgan.data.base import (
+    AbstractCollection,
+    AbstractSource,
+    ImagePolicy,
+    Pixels,
+    Rejected,
+    Remarked,
+    Survey,
+)
+from ssgan.data.images import MAX_FILE_BYTES, decode, reason
+from ssgan.data.layout import classes_of, layout_notices
+from ssgan.data.scan import ENDINGS, Found, readable, scan
+from ssgan.data.survey import survey_headers
+from ssgan.types import UserError
+
+
+@dataclass(frozen=True)
+class Folder(AbstractSource):
+    """Images in a folder and the folders below it, in the order of their names' bytes."""
+
+    path: str  # the folder; a relative path is from the current folder
+
+    def open(self) -> "FolderCollection":
+        """List the files; no image is read. UserError when there is no image to be found."""
+        path = Path(self.path)
+        if not path.exists():
+            raise UserError(f"{self.name()}: there is no folder at {readable(self.path)}")
+        if not path.is_dir():
+            raise UserError(
+                f"{self.name()}: {readable(self.path)} is a file; give the folder that holds "
+                "the images"
+            )
+        try:
+            found, others = scan(os.fsencode(self.path))
+        except PermissionError:
+            raise UserError(
+                f"{self.name()}: the folder cannot be read (permission denied); "
+                "give this user the right to read and enter it"
+            ) from None
+        if not any(not item.reject for item in found):
+            raise UserError(f"{self.name()}: {_why_nothing(found, others)}")
+        return FolderCollection(self, found, others)
+
+    def name(self) -> str:
+        """`folder:PATH`, the path as given."""
+        return f"folder:{readable(self.path)}"
+
+
+class FolderCollection(AbstractCollection):
+    """The files of a `Folder` at one moment."""
+
+    def __init__(self, spec: Folder, found: Sequence[Found], others: Counter[str]) -> None:
+        self._spec, self._found, self._others = spec, found, others
+        self._classes, self._labels = classes_of(found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def fingerprint(self) -> str:
+        """Over every file's name, size, and times of last change (of content and of inode)."""
+        digest = hashlib.sha256()
+        for item in self._found:
+            digest.update(item.name + b"\0")
+            digest.update(f"{item.size} {item.modified} {item.changed} {item.reject}\0".encode())
+        return digest.hexdigest()
+
+    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels | Remarked | Rejected]:
+        """Decode these files, [S, S, C] each."""
+        for number in numbers:
+            item = self._found[number]
+            try:
+                data = self._bytes(item)
+            except Exception as error:
+                yield Rejected(readable(item.name), _why_unread(error))
+            else:
+                yield decode(readable(item.name), data, policy)
+
+    def item(self, number: int) -> str:
+        """The path within the folder, with unprintable bytes escaped."""
+        return readable(self._found[number].name)
+
+    def survey(self) -> Survey:
+        """From the headers of up to 256 evenly spread files."""
+        return survey_headers(
+            self._spec.name(), len(self), lambda k: self._bytes(self._found[k]), self.item
+        )
+
+    def labels(self) -> Sequence[int] | None:
+        """The number of the first-level folder an image is in, if every image is in one."""
+        return self._labels
+
+    def classes(self) -> tuple[str, ...]:
+        """The names of the first-level folders that hold images, sorted by their bytes."""
+        return self._classes
+
+    def notices(self) -> tuple[str, ...]:
+        """What is odd about the layout, and what other files there are."""
+        return layout_notices(self._spec.path, self._found, self._classes, self._others)
+
+    def _bytes(self, item: Found) -> bytes:
+        if item.reject:
+            raise OSError(item.reject)
+        if item.size > MAX_FILE_BYTES:
+            raise OSError(f"the file is larger than {MAX_FILE_BYTES:,} bytes")
+        path = os.path.join(os.fsencode(self._spec.path), item.name)
+        # Not to wait for a pipe that took the file's place since the scan.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError("no longer a regular file")
+            return file.read(MAX_FILE_BYTES)
+
+
+def _why_unread(error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return "cannot be read: permission denied"
+    if isinstance(error, FileNotFoundError):
+        return "vanished since the folder was listed"
+    return str(error) if isinstance(error, OSError) else reason(error)
+
+
+def _why_nothing(found: Sequence[Found], others: Counter[str]) -> str:
+    if found:
+        first = found[0]
+        return f"no image can be read; the first: {readable(first.name)}: {first.reject}"
+    if not others:
+        return "the folder is empty"
+    seen = ", ".join(f"{count} {ending}" for ending, count in others.most_common(3))
+    return (
+        f"no image among {others.total()} files ({seen}); images end in {' '.join(sorted(ENDINGS))}"
+    )

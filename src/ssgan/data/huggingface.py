@@ -1,0 +1,154 @@
+"""`hub:ID[@REVISION]`: a data set of the Hugging Face hub, through the optional `datasets`."""
+
+import hashlib
+import importlib
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ssgan.data.base import (
+    AbstractCollection,
+    AbstractSource,
+    ImagePolicy,
+    Pixels,
+    Rejected,
+    Remarked,
+    Survey,
+)
+from ssgan.data.images import decode
+from ssgan.data.scan import readable
+from ssgan.data.survey import survey_headers
+from ssgan.types import UserError
+
+
+@dataclass(frozen=True)
+class Hub(AbstractSource):
+    """A split of a hub data set with an image column; encoded bytes are decoded by us."""
+
+    id: str  # such as uoft-cs/cifar10, or a local folder of Parquet files
+    revision: str | None = None  # commit, tag or branch; None: the newest, which may change
+    split: str = "train"  # its name in the data set
+    image_column: str | None = None  # None: the only column of images
+    label_column: str | None = None  # None: the only column of classes, if there is one
+
+    def open(self) -> "HubCollection":
+        """Download (or find in the cache of `datasets`) and look at the columns."""
+        datasets = _library(self.name())
+        try:
+            table = datasets.load_dataset(self.id, revision=self.revision, split=self.split)
+        except Exception as error:
+            raise UserError(f"{self.name()}: cannot be loaded: {_line(error)}") from None
+        image, label = self._columns(table.features)
+        # decode=False: the encoded bytes, not a picture decoded elsewhere.
+        table = table.cast_column(image, datasets.Image(decode=False))
+        return HubCollection(self, table, image, label)
+
+    def name(self) -> str:
+        """`hub:ID[@REVISION]`, and the split when it is not train."""
+        revision = "" if self.revision is None else f"@{self.revision}"
+        split = "" if self.split == "train" else f"#{self.split}"
+        return f"hub:{readable(self.id)}{revision}{split}"
+
+    def _columns(self, features: Any) -> tuple[str, str | None]:
+        """The names of the image column and of the label column."""
+        images = [name for name, kind in features.items() if type(kind).__name__ == "Image"]
+        labels = [name for name, kind in features.items() if type(kind).__name__ == "ClassLabel"]
+        image = self._choose("image_column", self.image_column, images, features)
+        if image is None:
+            raise UserError(f"{self.name()}: no column of images among {', '.join(features)}")
+        return image, self._choose("label_column", self.label_column, labels, features)
+
+    def _choose(self, setting: str, wanted: str | None, found: list[str], all_: Any) -> str | None:
+        if wanted is not None:
+            if wanted in found:
+                return wanted
+            here = ", ".join(found) or f"none (columns: {', '.join(all_)})"
+            raise UserError(
+                f"{self.name()}: {setting} {wanted!r} does not fit; those that do: {here}"
+            )
+        if len(found) > 1:
+            raise UserError(f"{self.name()}: set {setting} to one of {', '.join(found)}")
+        return found[0] if found else None
+
+
+class HubCollection(AbstractCollection):
+    """The rows of a loaded split."""
+
+    def __init__(self, spec: Hub, table: Any, image: str, label: str | None) -> None:
+        self._spec, self._table, self._image, self._label = spec, table, image, label
+        self._reading = threading.Lock()
+        if len(table) == 0:
+            raise UserError(f"{spec.name()}: the split is empty")
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def fingerprint(self) -> str:
+        """Over the library's own fingerprint of the rows, which follows its cached files."""
+        state = [getattr(self._table, "_fingerprint", ""), self._spec, self._image, self._label]
+        return hashlib.sha256(f"{state} {len(self)}".encode()).hexdigest()
+
+    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels | Remarked | Rejected]:
+        """Decode these rows."""
+        for number in numbers:
+            try:
+                data = self._bytes(number)
+            except Exception as error:
+                yield Rejected(self.item(number), f"cannot be read: {_line(error)}")
+            else:
+                yield decode(self.item(number), data, policy)
+
+    def item(self, number: int) -> str:
+        """Rows have no names."""
+        return f"row {number}"
+
+    def survey(self) -> Survey:
+        """From the headers of up to 256 evenly spread rows."""
+        return survey_headers(self._spec.name(), len(self), self._bytes, self.item)
+
+    def labels(self) -> Sequence[int] | None:
+        """The class column; -1, where a row has no label, is a UserError."""
+        if self._label is None:
+            return None
+        labels = [-1 if label is None else int(label) for label in self._table[self._label]]
+        if min(labels) < 0:
+            raise UserError(
+                f"{self._spec.name()}: row {labels.index(-1)} has no label in column "
+                f"{self._label}; use a split that has"
+            )
+        return labels
+
+    def classes(self) -> tuple[str, ...]:
+        """The names in the class column's feature."""
+        return () if self._label is None else tuple(self._table.features[self._label].names)
+
+    def notices(self) -> tuple[str, ...]:
+        """A reminder when what is loaded may change."""
+        if self._spec.revision is not None:
+            return ()
+        return (f"{self._spec.name()} names no revision: pin one (@...) to repeat the run",)
+
+    def _bytes(self, number: int) -> bytes:
+        with self._reading:
+            value = self._table[number][self._image]
+        if value and value.get("bytes") is not None:
+            return bytes(value["bytes"])
+        if value and value.get("path"):
+            with open(value["path"], "rb") as file:
+                return file.read()
+        raise ValueError("no image in this row")
+
+
+def _library(name: str) -> Any:
+    try:
+        return importlib.import_module("datasets")
+    except ImportError:
+        raise UserError(
+            f"{name} needs the package datasets; install it with: pip install 'ssgan[hub]'"
+        ) from None
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text[:300] or type(error).__name__

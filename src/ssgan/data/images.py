@@ -1,0 +1,196 @@
+"""One picture of any size and mode, decoded safely into a square of the policy's shape.
+
+Foreign bytes enter here and nowhere else: the formats are a short list, the header is judged
+before anything is decoded, and whatever goes wrong is one `Rejected` with a reason.
+"""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from ssgan.data.base import ImagePolicy, Pixels, Rejected, Remarked
+
+MAX_PIXELS = 100_000_000  # a picture whose header promises more is not decoded
+MAX_FILE_BYTES = 512 * 2**20  # nor is a larger file read
+Image.init()  # load the readers now, not in the first of many threads
+FORMATS = tuple(  # no others: some run outside programs (EPS), all are rarely looked at
+    name
+    for name in ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")
+    if name in Image.OPEN
+)
+ORIENTATION_TAG = 274
+
+ANIMATED = "animated or of several pages: the first frame is used"
+BAD_ORIENTATION = "with a malformed orientation tag: taken as they stand"
+
+_T = Image.Transpose
+_UPRIGHT = {
+    2: _T.FLIP_LEFT_RIGHT,
+    3: _T.ROTATE_180,
+    4: _T.FLIP_TOP_BOTTOM,
+    5: _T.TRANSPOSE,
+    6: _T.ROTATE_270,
+    7: _T.TRANSVERSE,
+    8: _T.ROTATE_90,
+}
+_SIXTEEN_BITS = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
+_GREY = {"1", "L", "LA", "La"} | _SIXTEEN_BITS
+_COLOUR = {"P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
+
+
+class Unusable(Exception):
+    """A picture that cannot be used; the text is the reason."""
+
+
+def decode(name: str, data: bytes, policy: ImagePolicy) -> Pixels | Remarked | Rejected:
+    """The picture in `data` as uint8 [S, S, C], or why not; never raises for any bytes.
+
+    `name` is only for the Rejected. Colour profiles are not applied. Pillow may warn: see
+    `quiet_pillow`.
+    """
+    try:
+        with _open(data) as image:
+            return _decode(image, policy)
+    except Exception as error:
+        return Rejected(name, reason(error, data))
+
+
+def header(data: bytes) -> tuple[int, int, bool]:
+    """Width, height and whether grey, from the header; raises as `decode` would reject."""
+    with _open(data) as image:
+        return (*image.size, image.mode in _GREY)
+
+
+def from_array(pixels: Pixels, policy: ImagePolicy) -> Pixels:
+    """Decoded pixels [H, W, 3] by the same policy; the same array when it fits already."""
+    size, channels = policy.shape.size, policy.shape.channels
+    if pixels.shape == (size, size, channels):
+        return pixels
+    return _to_square(Image.fromarray(pixels), policy)
+
+
+def reason(error: Exception, data: bytes = b"-") -> str:
+    """One printable line for the reader of a manifest."""
+    if not data:
+        return "empty file"
+    if isinstance(error, UnidentifiedImageError):
+        return f"not an image of a known format ({', '.join(FORMATS)}), or a damaged header"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {MAX_PIXELS:,} pixels"
+    if isinstance(error, MemoryError):
+        return "needs more memory than there is"
+    if isinstance(error, Unusable):
+        return str(error)
+    text = "".join(c if c.isprintable() else " " for c in str(error))[:200]
+    return f"damaged: {text or type(error).__name__}"
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings on damaged metadata within the block.
+
+    Filters belong to the whole process: enter it once, around all threads, not in each.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def _open(data: bytes) -> Image.Image:
+    """The picture with its header read and judged, nothing decoded."""
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise Unusable(f"{width} x {height} is more than {MAX_PIXELS:,} pixels")
+    if width < 1 or height < 1:
+        raise Unusable(f"{width} x {height} has no pixels")
+    if image.mode not in _GREY | _COLOUR:
+        raise Unusable(f"mode {image.mode} has no agreed range of values")
+    return image
+
+
+def _decode(image: Image.Image, policy: ImagePolicy) -> Pixels | Remarked:
+    size = policy.shape.size
+    if image.format in ("JPEG", "MPO"):  # decode at 1/2, 1/4 or 1/8, never below twice the size
+        image.draft(None, (2 * size, 2 * size))
+    image.load()
+    turn, remark = _orientation(image)
+    square = _centre_square(image, turn)
+    pixels = _to_square(_eight_bits(square, image, policy), policy)
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        remark = ANIMATED
+    return Remarked(pixels, remark) if remark else pixels
+
+
+def _orientation(image: Image.Image) -> tuple[Image.Transpose | None, str]:
+    """What makes the loaded picture upright, and a remark when the tag makes no sense."""
+    try:
+        tag = image.getexif().get(ORIENTATION_TAG, 1)
+        return (None, "") if tag == 1 else (_UPRIGHT[tag], "")
+    except Exception:
+        return None, BAD_ORIENTATION
+
+
+def _centre_square(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    """The largest centred square of the upright picture, still in the picture's own mode."""
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    # Of an odd margin the smaller half is upright left or top, whatever the stored order.
+    if turn in (_T.FLIP_LEFT_RIGHT, _T.ROTATE_180, _T.TRANSVERSE, _T.ROTATE_90):
+        left = width - side - left
+    if turn in (_T.FLIP_TOP_BOTTOM, _T.ROTATE_180, _T.TRANSVERSE, _T.ROTATE_270):
+        top = height - side - top
+    if width != height:
+        image = image.crop((left, top, left + side, top + side))
+    return image if turn is None else image.transpose(turn)
+
+
+def _eight_bits(square: Image.Image, opened: Image.Image, policy: ImagePolicy) -> Image.Image:
+    """The picture as L or RGB with 8 bits a channel, laid over the background."""
+    mode, key = square.mode, opened.info.get("transparency")
+    if mode in _SIXTEEN_BITS:
+        values = np.asarray(square).astype(np.int64)
+        square = Image.fromarray(_from_sixteen_bits(values))
+        if not isinstance(key, int):
+            return square
+        alpha = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
+        return _over_background(square.convert("RGB"), alpha, policy)
+    if mode in ("La", "RGBa"):
+        square = square.convert({"La": "LA", "RGBa": "RGBA"}[mode])
+    if key is not None and "transparency" not in square.info:
+        square.info["transparency"] = key
+    if square.has_transparency_data:
+        whole = square.convert("RGBA")
+        return _over_background(whole.convert("RGB"), whole.getchannel("A"), policy)
+    return square.convert("L" if mode in ("1", "L") else "RGB")
+
+
+def _from_sixteen_bits(values: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> Pixels:
+    """0 ... 65535 to 0 ... 255, rounded."""
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise Unusable(f"32-bit values from {low} to {high}; 0 to 65535 can be used")
+    return ((values * 255 + 32767) // 65535).astype(np.uint8)
+
+
+def _over_background(picture: Image.Image, alpha: Image.Image, policy: ImagePolicy) -> Image.Image:
+    ground = Image.new("RGB", picture.size, policy.background)
+    ground.paste(picture, mask=alpha)
+    return ground
+
+
+def _to_square(picture: Image.Image, policy: ImagePolicy) -> Pixels:
+    """An L or RGB picture, cut to its centre and resized, as uint8 [S, S, C]."""
+    size, channels = policy.shape.size, policy.shape.channels
+    picture = picture.convert("L" if channels == 1 else "RGB")
+    picture = _centre_square(picture, None)
+    if picture.size != (size, size):
+        shrinks = picture.size[0] > size
+        filter_ = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
+        picture = picture.resize((size, size), filter_, reducing_gap=3.0 if shrinks else None)
+    return np.array(picture, np.uint8).reshape(size, size, channels)

@@ -1,0 +1,138 @@
+"""Files that are on disk whole or not at all.
+
+A temporary name in the same folder, the bytes, fsync, rename, fsync of the folder: whoever reads
+the path sees the old content or the new one, whenever the writer dies.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CHUNK_BYTES = 16 * 1024
+TEMPORARY = ".writing-{}.tmp"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the last: a file-size limit was reached
+
+Crash = Callable[[str], None]  # called with the name of each point a writer passes
+
+
+class DiskFull(Exception):
+    """There is no room for a file: one line naming the path, the bytes needed and those free."""
+
+    def __init__(self, path: Path, needed: int | None, free: int) -> None:
+        self.path, self.needed, self.free = path, needed, free
+        need = "more bytes than" if needed is None else f"{needed:,} bytes,"
+        there = "the" if needed is None else "but only"
+        super().__init__(f"disk full: {path} needs {need} {there} {free:,} that are free")
+
+
+class ReplacingFile:
+    """A file being written under a temporary name; `write` says how far it came."""
+
+    def __init__(self, descriptor: int, crash: Crash | None) -> None:
+        self._descriptor, self._crash = descriptor, crash
+        self.written = 0  # bytes so far
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append all of `data`, in pieces of at most 16 KiB."""
+        view = memoryview(data).cast("B")
+        for first in range(0, len(view), CHUNK_BYTES):
+            piece = view[first : first + CHUNK_BYTES]
+            while piece:
+                piece = piece[os.write(self._descriptor, piece) :]
+            self.written += len(view[first : first + CHUNK_BYTES])
+            self.reach(f"wrote:{self.written}")
+
+    def reach(self, point: str) -> None:
+        """Tell the fault harness, when there is one."""
+        if self._crash is not None:
+            self._crash(point)
+
+
+@contextmanager
+def replacing(
+    path: Path, needed: int | None = None, crash: Crash | None = None
+) -> Iterator[ReplacingFile]:
+    """Write a file piece by piece; it takes its name when the block ends without an error.
+
+    `needed` is the size in bytes when it is known, for the message of DiskFull. On any error
+    the temporary file is removed and what stood at `path` still stands. A killed process leaves
+    its temporary file: see `remove_strays`.
+    """
+    temporary = path.parent / TEMPORARY.format(secrets.token_hex(8))
+    file: ReplacingFile | None = None
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            file = ReplacingFile(descriptor, crash)
+            file.reach("opened")
+            yield file
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        file.reach("synced")
+        os.replace(temporary, path)
+        file.reach("renamed")
+        sync_folder(path.parent)
+        file.reach("folder-synced")
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and error.errno in _FULL:
+            size = needed if needed is not None else (file.written if file else None)
+            raise DiskFull(path, size, free_bytes(path.parent)) from None
+        raise
+
+
+def write_atomic(path: Path, data: bytes | memoryview, crash: Crash | None = None) -> None:
+    """Put `data` at `path`, whole or not at all, and on the disk when this returns.
+
+    `crash` is called at the points "opened", "wrote:<bytes so far>" every 16 KiB, "synced",
+    "renamed" and "folder-synced". Raises DiskFull, or the OSError as it came.
+    """
+    with replacing(path, len(memoryview(data).cast("B")), crash) as file:
+        file.write(data)
+
+
+def write_json(path: Path, value: Any, crash: Crash | None = None) -> None:
+    """Put `value` at `path` as indented ASCII JSON, atomically; ValueError for NaN or infinity."""
+    text = json.dumps(value, indent=2, allow_nan=False)
+    write_atomic(path, (text + "\n").encode("ascii"), crash)
+
+
+def remove_strays(folder: Path) -> list[Path]:
+    """Remove what killed writers left in `folder`, and return it.
+
+    Only for whoever holds the folder's lock: a living writer's file would go too.
+    """
+    strays = sorted(folder.glob(TEMPORARY.format("*")))
+    for stray in strays:
+        stray.unlink(missing_ok=True)
+    return strays
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a loss of power, where the file system offers it."""
+    if os.name == "nt":  # a folder cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that may still be written to the disk of `folder`, which need not exist yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,56 @@
+"""What a run ran on: versions, machine, threads, commit."""
+
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+
+def environment(device: str, precision: str) -> dict[str, object]:
+    """Facts that decide bits (versions, processor, threads) and the command, as JSON values."""
+    return {
+        "ssgan": _version("ssgan"),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": _version("numpy"),
+        "pillow": _version("pillow"),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "processor_features": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "device_name": _device_name(device),
+        "precision": precision,
+        "argv": sys.argv[1:],
+    }
+
+
+BITS_DEPEND_ON = ("torch", "machine", "processor_features", "threads", "device", "device_name")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return device
+
+
+def _commit() -> str | None:
+    """The commit of the source tree, when the package runs from one."""
+    here = Path(__file__).resolve().parent
+    command = ["git", "-C", str(here), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

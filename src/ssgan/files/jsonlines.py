@@ -1,0 +1,39 @@
+"""Append-only files of one JSON object a line, each with a "step"."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ssgan.files.atomic import write_atomic
+
+
+def append(path: Path, row: dict[str, object]) -> None:
+    """One line, in one write, so that a kill can tear only the last line."""
+    line = json.dumps(row, allow_nan=False) + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+def read(path: Path) -> Iterator[dict[str, object]]:
+    """Every whole line, in order; a torn last line is passed over. Missing file: no rows."""
+    if not path.exists():
+        return
+    for line in path.read_bytes().splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            yield row
+
+
+def cut_back(path: Path, step: int) -> None:
+    """Drop every row later than that step, and a torn line; the file is replaced whole."""
+    if not path.exists():
+        return
+    rows = [row for row in read(path) if isinstance(row.get("step"), int) and row["step"] <= step]  # type: ignore[operator]
+    write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())

@@ -1,0 +1,43 @@
+"""The name of every file in a run directory. Format version 1."""
+
+from pathlib import Path
+
+FORMAT_VERSION = 1
+
+
+class RunLayout:
+    """Paths within one run directory; nothing is created."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / "config.json"
+        self.environment = root / "environment.json"
+        self.manifest = root / "manifest.json"
+        self.lock = root / ".lock"
+        self.log = root / "log.jsonl"
+        self.metrics = root / "metrics.jsonl"
+        self.samples = root / "samples"
+        self.checkpoints = root / "checkpoints"
+        self.best = root / "best"
+        self.tensorboard = root / "tensorboard"
+
+    def sample(self, step: int) -> Path:
+        """The sample sheet drawn after that step."""
+        return self.samples / f"step-{step:08d}.png"
+
+    def checkpoint(self, step: int) -> Path:
+        """The checkpoint written after that step."""
+        return self.checkpoints / f"step-{step:08d}.ckpt"
+
+    def best_checkpoint(self) -> Path:
+        """The state with the best quality score so far."""
+        return self.best / "best.ckpt"
+
+    def checkpoint_files(self) -> list[Path]:
+        """All checkpoints, newest first."""
+        return sorted(self.checkpoints.glob("step-*.ckpt"), reverse=True)
+
+
+def step_of(path: Path) -> int:
+    """The step in a sample's or checkpoint's name."""
+    return int(path.stem.removeprefix("step-"))

@@ -1,0 +1,37 @@
+"""A gradient penalty as one more term of L_D, on upright images and the real head."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from ssgan.ops.penalties import wgan_gp
+from ssgan.types import Batch, Discriminator, Draw, Loss, Scalar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalty(ABC):
+    """What D pays for the slope of its real logit."""
+
+    weight: float = 10.0  # lambda, at least 0
+
+    @abstractmethod
+    def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: Draw) -> Scalar:
+        """The penalty before its weight."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WGANGP(Penalty):
+    """The slope must be 1 between reals and fakes (Gulrajani et al. 2017)."""
+
+    def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: Draw) -> Scalar:
+        """E (slope - 1)^2 at one random point between each real and a fake."""
+        return wgan_gp(D, real.images, fake.images, real.labels, draw.mixing)
+
+
+def penalised(
+    penalty: Penalty | None, D: Discriminator, real: Batch, fake: Batch, draw: Draw, loss: Loss
+) -> Loss:
+    """L_D with the penalty added and named; the loss as it is when there is none."""
+    if penalty is None:
+        return loss
+    P = penalty(D, real, fake, draw)
+    return Loss(loss.total + penalty.weight * P, {**loss.terms, "penalty": P})

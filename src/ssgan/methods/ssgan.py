@@ -1,0 +1,62 @@
+"""SS-GAN: a GAN whose discriminator also tells by how much an image was turned.
+
+Chen et al., "Self-Supervised GANs via Auxiliary Rotation Loss", CVPR 2019.
+
+    L_D =  V_D  -  beta  E_{x ~ data} E_r [ log Q_D(r | x^r) ]
+    L_G =  V_G  -  alpha E_{x ~ G}    E_r [ log Q_D(r | x^r) ]
+
+V_D and V_G are what D and G minimise in the adversarial game, on upright images only.
+D learns the turns on real images only; G is rewarded for images on which D can tell them.
+E_r is over the last `rotated_fraction` of the global batch, each image in all four turns.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ssgan.losses import AdversarialLoss, Hinge
+from ssgan.methods.base import Method
+from ssgan.methods.forward import generate, score, turned
+from ssgan.methods.penalty import Penalty, penalised
+from ssgan.methods.rotation import checked_fraction, rotation_loss
+from ssgan.ops.rotation import NUM_TURNS
+from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class SSGAN(Method):
+    """The method of the paper, with its weights."""
+
+    adversarial: AdversarialLoss = Hinge()
+    alpha: float = 0.2  # weight of the rotation term in L_G (on fakes)
+    beta: float = 1.0  # weight of the rotation term in L_D (on reals)
+    rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
+    penalty: Penalty | None = None  # gradient penalty on D, or none
+    auxiliary_width: ClassVar[int] = NUM_TURNS
+    turns_images: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        checked_fraction(self.rotated_fraction)
+
+    def num_turned(self, batch_size: int) -> int:
+        """How many images of a global batch are also seen turned."""
+        return round(self.rotated_fraction * batch_size)
+
+    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+        """L_D: the fakes are made without a graph, for G is frozen."""
+        fake = generate(G, draw)
+        rows = real.last(self.rotated_fraction)
+        on_real, on_turned, on_fake = score(D, real, turned(real, rows), fake)
+        V = self.adversarial.discriminator(on_real.real, on_fake.real)
+        Q, accuracy = rotation_loss(on_real.auxiliary[rows], on_turned.auxiliary)
+        terms = {"adversarial": V, "rotation": Q, "rotation_accuracy": accuracy}
+        return penalised(self.penalty, D, real, fake, draw, Loss(V + self.beta * Q, terms))
+
+    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+        """L_G: the gradient passes through the frozen D, and through the turns, into G."""
+        fake = generate(G, draw)
+        rows = fake.last(self.rotated_fraction)
+        on_fake, on_turned = score(D, fake, turned(fake, rows))
+        V = self.adversarial.generator(on_fake.real)
+        Q, accuracy = rotation_loss(on_fake.auxiliary[rows], on_turned.auxiliary)
+        terms = {"adversarial": V, "rotation": Q, "rotation_accuracy": accuracy}
+        return Loss(V + self.alpha * Q, terms)

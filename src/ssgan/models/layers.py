@@ -1,0 +1,159 @@
+"""Convolution, linear map and embedding, with spectral norm and fused changes of size.
+
+Weights start from normal(0, 0.02), biases from 0, as in the official SS-GAN code. Modules keep
+the names `weight` and `bias`.
+"""
+
+from enum import Enum
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ssgan.ops.convolution import (
+    conv3x3_down,
+    conv3x3_up_nearest,
+    conv3x3_up_zero,
+    insert_zeros,
+)
+from ssgan.ops.spectral import SpectralLayer
+
+WEIGHT_DEVIATION = 0.02
+
+
+class Resample(Enum):
+    """The change of size that goes with a convolution."""
+
+    NONE = "none"
+    DOWN = "down"  # after it: the mean over 2x2
+    UP_ZERO = "up_zero"  # before it: zero insertion, the value at the top left
+    UP_NEAREST = "up_nearest"  # before it: every pixel becomes a 2x2 square
+
+
+class Conv2d(SpectralLayer):
+    """A convolution that keeps the size, or halves or doubles it as `resample` says.
+
+    Kernels are 1x1 (padding 0), 3x3 (padding 1) or 4x4 (padding 1, with `stride` 2: half the
+    size). With `fused` a resampling convolution is computed as one (3x3) or at the low resolution
+    (1x1); without, as the two operations it stands for. The results are the same.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        stride: int = 1,
+        resample: Resample = Resample.NONE,
+        spectral: bool = False,
+        fused: bool = True,
+    ) -> None:
+        super().__init__()
+        if kernel_size not in (1, 3, 4):
+            raise ValueError(f"kernel_size must be 1, 3 or 4, not {kernel_size}")
+        if resample is not Resample.NONE and (stride != 1 or kernel_size == 4):
+            raise ValueError("only 1x1 and 3x3 convolutions with stride 1 resample")
+        self.stride, self.resample, self.fused = stride, resample, fused
+        self.padding = (kernel_size - 1) // 2
+        self.weight = _weight(out_channels, in_channels, kernel_size, kernel_size)
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.start_spectral_norm(spectral)
+
+    def forward(self, images: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
+        """The convolved images, of the size `resample` and `stride` lead to."""
+        weight, bias = self.effective_weight(), self.bias
+        if self.resample is Resample.NONE:
+            return F.conv2d(images, weight, bias, self.stride, self.padding)
+        if not self.fused:
+            return _plain(images, weight, bias, self.resample)
+        if self.padding == 0:
+            return _at_low_resolution(images, weight, bias, self.resample)
+        return _FUSED[self.resample](images, weight, bias)
+
+    def extra_repr(self) -> str:
+        """What printing the module shows."""
+        outer, inner, size, _ = self.weight.shape
+        form = "fused" if self.fused else "plain"
+        return f"{inner}, {outer}, {size}x{size}, stride={self.stride}, {self.resample}, {form}"
+
+
+_FUSED = {
+    Resample.DOWN: conv3x3_down,
+    Resample.UP_ZERO: conv3x3_up_zero,
+    Resample.UP_NEAREST: conv3x3_up_nearest,
+}
+
+
+def _plain(images: Tensor, weight: Tensor, bias: Tensor, resample: Resample) -> Tensor:
+    padding = (weight.shape[-1] - 1) // 2
+    if resample is Resample.DOWN:
+        return F.avg_pool2d(F.conv2d(images, weight, bias, padding=padding), 2)
+    if resample is Resample.UP_ZERO:
+        return F.conv2d(insert_zeros(images), weight, bias, padding=padding)
+    return F.conv2d(F.interpolate(images, scale_factor=2.0), weight, bias, padding=padding)
+
+
+def _at_low_resolution(images: Tensor, weight: Tensor, bias: Tensor, resample: Resample) -> Tensor:
+    """A 1x1 convolution, which commutes with the resampling but for the bias of zero insertion."""
+    if resample is Resample.DOWN:
+        return F.conv2d(F.avg_pool2d(images, 2), weight, bias)
+    if resample is Resample.UP_NEAREST:
+        return F.interpolate(F.conv2d(images, weight, bias), scale_factor=2.0)
+    low = F.conv2d(images, weight)
+    return insert_zeros(low) + bias.to(low.dtype)[:, None, None]
+
+
+class ConvTranspose2d(nn.Module):
+    """A 4x4 transposed convolution with stride 2 and padding 1: twice the size."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.weight = _weight(in_channels, out_channels, 4, 4)
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, images: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O 2*H 2*W"]:
+        """The images at twice the size."""
+        return F.conv_transpose2d(images, self.weight, self.bias, stride=2, padding=1)
+
+
+class Linear(SpectralLayer):
+    """A linear map of rows."""
+
+    def __init__(self, in_features: int, out_features: int, *, spectral: bool = False) -> None:
+        super().__init__()
+        self.weight = _weight(out_features, in_features)
+        self.bias = nn.Parameter(torch.zeros(out_features))
+        self.start_spectral_norm(spectral)
+
+    def forward(self, rows: Float[Tensor, "B I"]) -> Float[Tensor, "B O"]:
+        """Each row times the weight, plus the bias."""
+        return F.linear(rows, self.effective_weight(), self.bias)
+
+
+class Embedding(SpectralLayer):
+    """A row of numbers for each class: a linear map of one-hot labels, without bias."""
+
+    def __init__(self, num_classes: int, features: int, *, spectral: bool = False) -> None:
+        super().__init__()
+        self.weight = _weight(num_classes, features)
+        self.start_spectral_norm(spectral)
+
+    def forward(self, labels: Int[Tensor, " B"]) -> Float[Tensor, "B F"]:
+        """The rows of these classes."""
+        return F.embedding(labels, self.effective_weight())
+
+
+def use_plain_form(network: nn.Module, plain: bool = True) -> None:
+    """Compute every resampling convolution in the network as the two operations it stands for.
+
+    Results stay the same; this is for comparisons and for measuring. `plain=False` undoes it.
+    """
+    for module in network.modules():
+        if isinstance(module, Conv2d):
+            module.fused = not plain
+
+
+def _weight(*shape: int) -> nn.Parameter:
+    return nn.Parameter(nn.init.normal_(torch.empty(shape), std=WEIGHT_DEVIATION))

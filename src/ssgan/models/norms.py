@@ -1,0 +1,181 @@
+"""Batch norms for generators: plain, modulated by the latents, modulated by the label.
+
+A norm is a frozen spec that builds a module for a number of channels. All modules are called as
+`norm(inputs, latents, labels)`, on maps [B, C, H, W] or rows [B, C], and have running statistics
+that move in training mode: momentum 0.1, epsilon 1e-5, which is .9 and 1e-5 in the official
+code's terms. The running variance is torch's unbiased one (there: biased). Statistics are kept in
+float32 under autocast.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ssgan.models.layers import Embedding, Linear
+from ssgan.types import Labels, Latents, UserError
+
+MOMENTUM = 0.1
+EPSILON = 1e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractNorm(ABC):
+    """A kind of normalisation for a generator."""
+
+    @abstractmethod
+    def build(
+        self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
+    ) -> nn.Module:
+        """A module (inputs [B, C, ...], latents [B, Z], labels [B] or None) -> like the inputs.
+
+        `spectral` norms the linear maps of a modulated norm, as the generator's other layers.
+        Raises UserError when the norm needs labels and there are none.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm(AbstractNorm):
+    """Batch norm with a gain and a shift for each channel, which start at 1 and 0."""
+
+    def build(
+        self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
+    ) -> nn.Module:
+        """A module that reads neither latents nor labels."""
+        return PlainModule(channels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfModulatedBatchNorm(AbstractNorm):
+    """Batch norm whose gain and shift are a small network's answer to the latents.
+
+    Chen et al., "On Self Modulation for Generative Adversarial Networks", ICLR 2019:
+    h = relu(linear(z)), gain = linear(h) with bias starting at 1, shift = linear(h) at 0.
+    """
+
+    hidden: int = 32  # units of the small network; 0: gain and shift straight from the latents
+
+    def __post_init__(self) -> None:
+        if self.hidden < 0:
+            raise UserError(f"hidden must be 0 or more, not {self.hidden}")
+
+    def build(
+        self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
+    ) -> nn.Module:
+        """A module that reads the latents."""
+        return SelfModulatedModule(channels, latent_size, self.hidden, spectral)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionalBatchNorm(AbstractNorm):
+    """Batch norm with a gain and a shift for each class.
+
+    Both are bias-free linear maps of the one-hot label that start from normal(0, 0.02). As in the
+    official code there is no "1 +", so every gain starts near 0.
+    """
+
+    gamma_offset: bool = False  # whether the gain is 1 + the class's number: BigGAN's form
+
+    def build(
+        self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
+    ) -> nn.Module:
+        """A module that reads the labels; raises UserError when `num_classes` is 0."""
+        if num_classes == 0:
+            raise UserError(
+                "ConditionalBatchNorm needs labels, and this run uses none; use BatchNorm or "
+                "SelfModulatedBatchNorm, or a conditional method with labelled images"
+            )
+        return ConditionalModule(channels, num_classes, self.gamma_offset, spectral)
+
+
+class BatchStatistics(nn.Module):
+    """Normalises each channel to mean 0 and variance 1.
+
+    In training mode by the batch's own statistics, in evaluation by the running ones.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "B C ..."],
+        gain: Float[Tensor, " C"] | None = None,
+        shift: Float[Tensor, " C"] | None = None,
+    ) -> Float[Tensor, "B C ..."]:
+        """The normalised inputs, times the gain, plus the shift."""
+        mean, variance = self.running_mean, self.running_var
+        return F.batch_norm(inputs, mean, variance, gain, shift, self.training, MOMENTUM, EPSILON)
+
+
+class PlainModule(nn.Module):
+    """The module of `BatchNorm`."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.statistics = BatchStatistics(channels)
+        self.gain = nn.Parameter(torch.ones(channels))
+        self.shift = nn.Parameter(torch.zeros(channels))
+
+    def forward(
+        self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
+    ) -> Float[Tensor, "B C ..."]:
+        """The normalised inputs; latents and labels are not read."""
+        normalised: Tensor = self.statistics(inputs, self.gain, self.shift)
+        return normalised
+
+
+class SelfModulatedModule(nn.Module):
+    """The module of `SelfModulatedBatchNorm`."""
+
+    def __init__(self, channels: int, latent_size: int, hidden: int, spectral: bool) -> None:
+        super().__init__()
+        self.statistics = BatchStatistics(channels)
+        self.hidden = Linear(latent_size, hidden, spectral=spectral) if hidden else None
+        self.gain = Linear(hidden or latent_size, channels, spectral=spectral)
+        self.shift = Linear(hidden or latent_size, channels, spectral=spectral)
+        nn.init.ones_(self.gain.bias)
+
+    def forward(
+        self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
+    ) -> Float[Tensor, "B C ..."]:
+        """The normalised inputs, modulated by the latents; labels are not read."""
+        code = latents if self.hidden is None else F.relu(self.hidden(latents))
+        return modulated(self.statistics(inputs), self.gain(code), self.shift(code))
+
+
+class ConditionalModule(nn.Module):
+    """The module of `ConditionalBatchNorm`."""
+
+    def __init__(self, channels: int, num_classes: int, offset: bool, spectral: bool) -> None:
+        super().__init__()
+        self.statistics = BatchStatistics(channels)
+        self.offset = float(offset)
+        self.gain = Embedding(num_classes, channels, spectral=spectral)
+        self.shift = Embedding(num_classes, channels, spectral=spectral)
+
+    def forward(
+        self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
+    ) -> Float[Tensor, "B C ..."]:
+        """The normalised inputs, modulated by the labels; raises ValueError without labels."""
+        if labels is None:
+            raise ValueError("a generator with conditional batch norm was called without labels")
+        gain = self.gain(labels) + self.offset
+        return modulated(self.statistics(inputs), gain, self.shift(labels))
+
+
+def modulated(
+    inputs: Float[Tensor, "B C ..."], gain: Float[Tensor, "B C"], shift: Float[Tensor, "B C"]
+) -> Float[Tensor, "B C ..."]:
+    """inputs * gain + shift, with a gain and a shift for each sample and channel."""
+    shape = gain.shape + (1,) * (inputs.ndim - 2)
+    gain, shift = gain.to(inputs.dtype).view(shape), shift.to(inputs.dtype).view(shape)
+    return torch.addcmul(shift, inputs, gain)

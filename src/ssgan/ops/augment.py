@@ -1,0 +1,55 @@
+"""Differentiable augmentation: what D sees is changed, reals and fakes alike.
+
+Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", NeurIPS 2020: colour,
+translation and cutout keep D from learning a small data set by heart. Every number is keyed, and
+gradients pass through to the images.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from ssgan.ops.keyed import Key, uniform
+
+_Images = Float[Tensor, "B C S S"]
+
+
+def augmented(images: _Images, key: Key) -> _Images:
+    """Each image with its own colour, translation (up to 1/8) and cutout (half the side)."""
+    chance = uniform(key, torch.arange(len(images)), 7).to(images.device, images.dtype)
+    chance = chance[:, :, None, None, None]
+    images = coloured(images, chance[:, 0], chance[:, 1], chance[:, 2])
+    images = translated(images, chance[:, 3, 0, 0, 0], chance[:, 4, 0, 0, 0])
+    return cut_out(images, chance[:, 5], chance[:, 6])
+
+
+def coloured(images: _Images, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> _Images:
+    """Brightness moved by up to 0.5, saturation scaled by 0 ... 2, contrast by 0.5 ... 1.5."""
+    images = images + (brightness - 0.5)
+    grey = images.mean(dim=1, keepdim=True)
+    images = grey + (images - grey) * (2 * saturation)
+    middle = images.mean(dim=(1, 2, 3), keepdim=True)
+    return middle + (images - middle) * (contrast + 0.5)
+
+
+def translated(images: _Images, x: Float[Tensor, " B"], y: Float[Tensor, " B"]) -> _Images:
+    """Moved by whole pixels, up to an eighth of the side each way; black where nothing was."""
+    size = images.shape[-1]
+    reach = size // 8
+    steps = torch.arange(size, device=images.device)
+    rows = steps + ((x * (2 * reach + 1)).floor() - reach).long()[:, None]
+    columns = steps + ((y * (2 * reach + 1)).floor() - reach).long()[:, None]
+    padded = F.pad(images + 1, (1, 1, 1, 1)).permute(0, 2, 3, 1)  # black is -1: pad with it
+    which = torch.arange(len(images), device=images.device)[:, None, None]
+    rows, columns = ((i + 1).clamp(0, size + 1) for i in (rows, columns))
+    return padded[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2) - 1
+
+
+def cut_out(images: _Images, x: Tensor, y: Tensor) -> _Images:
+    """A square of half the side, anywhere around the image, set to mid grey (0)."""
+    size = images.shape[-1]
+    steps = torch.arange(size, device=images.device)
+    inside_rows = ((steps - (x * size).floor().flatten(1)).abs() <= size / 4)[:, None, :, None]
+    inside_columns = ((steps - (y * size).floor().flatten(1)).abs() <= size / 4)[:, None, None, :]
+    return images * ~(inside_rows & inside_columns)

@@ -1,0 +1,78 @@
+"""Randomness with a key instead of a state.
+
+Row i of every draw depends on the key and on index[i] alone: not on the batch it is drawn in, nor
+on what was drawn before. So a resumed run and an accumulated one see the same numbers, and
+nothing random needs to be stored. The numbers are Philox 4x32-10 (Salmon et al. 2011) in int64.
+"""
+
+import hashlib
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+_MASK = 0xFFFFFFFF
+_MULTIPLY = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+
+
+class Key:
+    """A seed, a purpose in words and further numbers: the name of one stream of randomness."""
+
+    def __init__(self, seed: int, purpose: str, *numbers: int) -> None:
+        text = "/".join([str(seed), purpose, *map(str, numbers)])
+        digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+        self.words = (int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:], "big"))
+
+
+def _multiply(a: int, b: Tensor) -> tuple[Tensor, Tensor]:
+    """High and low 32 bits of a * b, for 32-bit values held in int64."""
+    low = a * (b & 0xFFFF)  # below 2^48
+    high = a * (b >> 16) + (low >> 16)  # below 2^49
+    return high >> 16, ((high & 0xFFFF) << 16) | (low & 0xFFFF)
+
+
+def philox(key: Key, counter: Int[Tensor, "*N"], lane: Int[Tensor, "*N"]) -> list[Tensor]:
+    """Four tensors of 32 random bits for every (counter, lane), each value in [0, 2^32)."""
+    c0, c1, c2, c3 = counter & _MASK, counter >> 32, lane, torch.zeros_like(counter)
+    k0, k1 = key.words
+    for _ in range(10):
+        high0, low0 = _multiply(_MULTIPLY[0], c0)
+        high1, low1 = _multiply(_MULTIPLY[1], c2)
+        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
+        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+    return [c0, c1, c2, c3]
+
+
+def _bits(key: Key, index: Int[Tensor, " B"], size: int) -> Int[Tensor, "B size"]:
+    """`size` values of 32 random bits a row."""
+    lanes = -(-size // 4)
+    counter = index.to(torch.int64)[:, None].expand(len(index), lanes)
+    lane = torch.arange(lanes, device=index.device).expand(len(index), lanes)
+    return torch.stack(philox(key, counter, lane), dim=-1).flatten(1)[:, :size]
+
+
+def uniform(key: Key, index: Int[Tensor, " B"], size: int) -> Float[Tensor, "B size"]:
+    """Numbers in [0, 1), float32: multiples of 2^-24."""
+    return (_bits(key, index, size) >> 8).float() * 2.0**-24
+
+
+def normal(key: Key, index: Int[Tensor, " B"], size: int) -> Float[Tensor, "B size"]:
+    """Standard normal numbers, float32 (Box-Muller in float64)."""
+    half = -(-size // 2)
+    bits = (_bits(key, index, 2 * half).double() + 0.5) * 2.0**-32  # in (0, 1)
+    radius = (-2 * bits[:, :half].log()).sqrt()
+    angle = 2 * math.pi * bits[:, half:]
+    return torch.cat([radius * angle.cos(), radius * angle.sin()], dim=1)[:, :size].float()
+
+
+def integers(key: Key, index: Int[Tensor, " B"], high: int) -> Int[Tensor, " B"]:
+    """One number in 0 ... high - 1 a row."""
+    return (_bits(key, index, 1)[:, 0] * high) >> 32
+
+
+def permutation(key: Key, size: int) -> Int[Tensor, " size"]:
+    """A random order of 0 ... size - 1."""
+    c0, c1, _, _ = philox(key, torch.arange(size), torch.zeros(size, dtype=torch.int64))
+    return ((c0 << 31) ^ c1).argsort(stable=True)

@@ -1,0 +1,49 @@
+"""A recipe by its name on the command line: Python's import is the registry."""
+
+import difflib
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ssgan import recipes
+from ssgan.training.config import RunConfig
+from ssgan.types import UserError
+
+
+def names() -> list[str]:
+    """The shipped recipes, as `file:function`."""
+    found = []
+    for module in (recipes.scenes, recipes.cifar10):
+        for name, function in vars(module).items():
+            if getattr(function, "__module__", None) == module.__name__ and callable(function):
+                found.append(f"{module.__name__.rsplit('.', 1)[1]}:{name}")
+    return found
+
+
+def find(name: str) -> Callable[[], RunConfig]:
+    """The function `file:function` of the shipped recipes, or `module:function` of your own.
+
+    Raises UserError with the nearest name. A module of your own is imported, hence run.
+    """
+    module_name, colon, function_name = name.partition(":")
+    if name in names():
+        function: Callable[[], RunConfig] = getattr(
+            importlib.import_module(f"ssgan.recipes.{module_name}"), function_name
+        )
+        return function
+    shipped = {known.split(":")[0] for known in names()}
+    if not colon or module_name in shipped:
+        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(names())}"
+        raise UserError(f"no recipe {name!r}{hint}")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        own = importlib.import_module(module_name)
+    except ImportError as error:
+        raise UserError(f"recipe {name!r}: cannot import {module_name!r}: {error}") from None
+    function = getattr(own, function_name, None)
+    if not callable(function):
+        raise UserError(f"recipe {name!r}: {module_name} has no function {function_name!r}")
+    return function

@@ -1,0 +1,82 @@
+"""Your own images: sizes, networks and batch chosen from the images and the machine."""
+
+from dataclasses import replace
+
+import torch
+
+from ssgan.data.base import AbstractSource, Survey
+from ssgan.data.prepare import choose_size
+from ssgan.methods.ssgan import SSGAN
+from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
+from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from ssgan.training.config import DataConfig, OutputConfig, RunConfig
+
+_SMALL = 5000  # images: below this D soon knows them by heart
+
+
+def fitted(source: AbstractSource) -> tuple[RunConfig, list[str]]:
+    """SS-GAN for this source, and a sentence for each choice.
+
+        ssgan train --data folder:PATH
+
+    Every choice is a setting and can be overridden.
+    """
+    survey = source.open().survey()
+    accelerated = torch.accelerator.is_available()
+    size, channels = choose_size(survey), 1 if survey.grey else 3
+    generator, discriminator, network = _networks(size, accelerated)
+    batch_size, small = _batch(survey), survey.num_images < _SMALL
+    steps = 50_000 if accelerated else 5000
+    config = RunConfig(
+        method=SSGAN(),
+        data=DataConfig(source=source, image_size=size, channels=channels),
+        generator=generator,
+        discriminator=discriminator,
+        batch_size=batch_size,
+        total_steps=steps,
+        ema_halflife_steps=steps / 50,
+        augment=small,
+        output=OutputConfig(log_every=10, sample_every=250, checkpoint_every=250),
+    )
+    machine = "an accelerator" if accelerated else "a CPU"
+    reasons = [
+        f"image size {size}: the median short side of {survey.num_images} images is "
+        f"{survey.short_side} pixels",
+        f"{'grey' if channels == 1 else 'colour'}: "
+        + ("every image looked at is grey" if survey.grey else "there are coloured images"),
+        f"{network}: fits {size} pixels on {machine}",
+        f"batch size {batch_size}, {steps} steps",
+        "differentiable augmentation: fewer than 5,000 images, which D would learn by heart"
+        if small
+        else "no augmentation: 5,000 images or more",
+    ]
+    return config, reasons
+
+
+def _networks(
+    size: int, accelerated: bool
+) -> tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig, str]:
+    """The paper's ResNet where it is affordable, SNDCGAN where it is not."""
+    if accelerated and size <= 64:
+        return ResNetGenerator(), ResNetDiscriminator(), "the paper's ResNet at full width"
+    if size <= 48:
+        generator, discriminator = ResNetGenerator(width=0.25), ResNetDiscriminator(width=0.5)
+        return generator, discriminator, "the paper's ResNet with 64 channels"
+    width = 1.0 if accelerated else 0.5
+    share = "at full width" if accelerated else "at half width"
+    return SNDCGANGenerator(width=width), SNDCGANDiscriminator(width=width), f"SNDCGAN {share}"
+
+
+def _batch(survey: Survey) -> int:
+    """64, or the largest power of two not above the number of images, at least 4."""
+    size = 64
+    while size > max(survey.num_images, 4):
+        size //= 2
+    return size
+
+
+def with_source(config: RunConfig, source: AbstractSource) -> RunConfig:
+    """A recipe on other images: its size stays, its channels follow the images."""
+    channels = 1 if source.open().survey().grey else 3
+    return replace(config, data=replace(config.data, source=source, channels=channels))

@@ -1,0 +1,166 @@
+"""A state in one verified file: all of one instant, or nothing.
+
+The file is a payload (tensors and one JSON text, read with weights_only) and a trailer with its
+sha256, for neither torch.load nor safetensors notices a flipped bit. It is written under a
+temporary name, forced to disk and renamed, so at every instant the newest whole file is there.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.utils._pytree import tree_flatten
+
+from ssgan.config.dump import dump, load
+from ssgan.files.atomic import write_atomic
+from ssgan.files.layout import FORMAT_VERSION, RunLayout
+from ssgan.training.config import RunConfig
+from ssgan.training.state import TrainState
+from ssgan.types import UserError
+
+_MAGIC = b"ssgan1"
+_TRAILER = len(_MAGIC) + 32
+_NETWORKS = ("generator", "discriminator", "generator_ema")
+_OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
+
+
+class Damaged(Exception):
+    """A checkpoint file that is not what was once written; the message says how."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A read file, before its tensors are put into networks."""
+
+    path: Path
+    config: RunConfig
+    data_hash: str  # content hash of the images it was trained on
+    num_classes: int  # of the data; 0 without labels
+    classes: tuple[str, ...]
+    step: int
+    best_score: float | None
+    best_step: int
+    tensors: dict[str, dict[str, object]]  # state dicts by the names of TrainState
+
+
+def no_crash(point: str) -> None:
+    """What happens at every named point of a save: nothing. Fault tests end the process here."""
+
+
+def save(
+    layout: RunLayout,
+    state: TrainState,
+    facts: dict[str, object],
+    crash: Callable[[str], None] = no_crash,
+) -> Path:
+    """Write the state after its step, keep the two newest files, return the new one's path."""
+    path = layout.checkpoint(state.step)
+    tensors = {name: getattr(state, name).state_dict() for name in (*_NETWORKS, *_OPTIMIZERS)}
+    _write(path, state, facts, tensors, crash)
+    for old in layout.checkpoint_files()[2:]:
+        old.unlink(missing_ok=True)
+        crash("pruned")
+    return path
+
+
+def save_best(layout: RunLayout, state: TrainState, facts: dict[str, object]) -> None:
+    """Write the averaged generator alone: something to sample from, not to resume from."""
+    tensors = {"generator_ema": state.generator_ema.state_dict()}
+    _write(layout.best_checkpoint(), state, facts, tensors, no_crash)
+
+
+def facts_of(config: RunConfig, data_hash: str, classes: tuple[str, ...]) -> dict[str, object]:
+    """What a checkpoint states beside its tensors."""
+    return {"config": dump(config), "data_hash": data_hash, "classes": list(classes)}
+
+
+def state_tensors(state: TrainState) -> list[torch.Tensor]:
+    """Every tensor that a checkpoint of the state holds, in a fixed order."""
+    found: list[torch.Tensor] = []
+    for name in (*_NETWORKS, *_OPTIMIZERS):
+        leaves, _ = tree_flatten(getattr(state, name).state_dict())
+        found += [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    return found
+
+
+def digest(state: TrainState) -> str:
+    """sha256 over the bytes of every tensor and the step: equal only for equal states."""
+    whole = hashlib.sha256(f"{state.step} {state.best_score} {state.best_step}".encode())
+    for tensor in state_tensors(state):
+        whole.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return whole.hexdigest()
+
+
+def _write(
+    path: Path,
+    state: TrainState,
+    facts: dict[str, object],
+    tensors: dict[str, object],
+    crash: Callable[[str], None],
+) -> None:
+    progress = {"step": state.step, "best_score": state.best_score, "best_step": state.best_step}
+    text = json.dumps({"format": FORMAT_VERSION, **facts, **progress})
+    buffer = io.BytesIO()
+    torch.save({"facts": text, **tensors}, buffer)
+    payload = buffer.getvalue()
+    crash("serialised")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, payload + _MAGIC + hashlib.sha256(payload).digest(), crash=crash)
+
+
+def read(path: Path) -> Checkpoint:
+    """Verify and read a file; raises Damaged when it is not whole, UserError when too new."""
+    data = path.read_bytes()
+    payload, trailer = data[:-_TRAILER], data[-_TRAILER:]
+    if len(data) <= _TRAILER or trailer[: len(_MAGIC)] != _MAGIC:
+        raise Damaged(f"{path} is cut short or not a checkpoint of ssgan")
+    if hashlib.sha256(payload).digest() != trailer[len(_MAGIC) :]:
+        raise Damaged(f"{path} does not match its sha256: its bytes have changed")
+    content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    facts = json.loads(content.pop("facts"))
+    if facts["format"] > FORMAT_VERSION:
+        raise UserError(f"{path} was written by a newer ssgan (format {facts['format']})")
+    config = load(facts["config"])
+    assert isinstance(config, RunConfig)
+    return Checkpoint(
+        path=path,
+        config=config,
+        data_hash=facts["data_hash"],
+        num_classes=len(facts["classes"]),
+        classes=tuple(facts["classes"]),
+        step=facts["step"],
+        best_score=facts["best_score"],
+        best_step=facts["best_step"],
+        tensors=content,
+    )
+
+
+def newest(layout: RunLayout) -> tuple[Checkpoint | None, list[str]]:
+    """The newest whole checkpoint, and a sentence for each newer file that was passed over."""
+    passed_over = []
+    for path in layout.checkpoint_files():
+        try:
+            return read(path), passed_over
+        except Damaged as damage:
+            passed_over.append(str(damage))
+    return None, passed_over
+
+
+def set_aside_damaged(layout: RunLayout, good: Checkpoint | None) -> None:
+    """Rename the files newer than the good one, so that they never count among the newest."""
+    for path in layout.checkpoint_files():
+        if good is not None and path == good.path:
+            break
+        path.rename(path.with_suffix(".damaged"))
+
+
+def restore(state: TrainState, checkpoint: Checkpoint) -> None:
+    """Put everything a checkpoint holds into a fresh state."""
+    for name in (*_NETWORKS, *_OPTIMIZERS):
+        getattr(state, name).load_state_dict(checkpoint.tensors[name])
+    state.step = checkpoint.step
+    state.best_score, state.best_step = checkpoint.best_score, checkpoint.best_step

@@ -1,0 +1,128 @@
+"""The settings of a run: one frozen dataclass and its parts."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ssgan.data.base import AbstractSource, ImagePolicy
+from ssgan.methods.base import Method
+from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.types import ImageShape, UserError
+
+
+def at_least(name: str, value: int, smallest: int) -> None:
+    """Raise UserError unless value >= smallest."""
+    if value < smallest:
+        raise UserError(f"{name} must be at least {smallest}, not {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which images, and how they become squares of one size."""
+
+    source: AbstractSource  # where the images come from
+    image_size: int  # side in pixels: 32, 48, 64 or 128 with the shipped networks
+    channels: int = 3  # 3 (colour) or 1 (grey)
+    background: tuple[int, int, int] = (255, 255, 255)  # under transparent pixels, 0 to 255 each
+    mirror: bool = False  # show each image mirrored left to right half of the time
+
+    def __post_init__(self) -> None:
+        at_least("image_size", self.image_size, 8)
+        if self.channels not in (1, 3):
+            raise UserError(f"channels must be 1 or 3, not {self.channels}")
+        if not all(0 <= value <= 255 for value in self.background):
+            raise UserError(f"background must be three numbers 0 to 255, not {self.background}")
+
+    @property
+    def shape(self) -> ImageShape:
+        """The shape of every image of the run."""
+        return ImageShape(self.channels, self.image_size)
+
+    @property
+    def policy(self) -> ImagePolicy:
+        """How a picture becomes a square."""
+        return ImagePolicy(shape=self.shape, background=self.background)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamConfig:
+    """Adam for one network. The defaults are the paper's best cell (Table 2)."""
+
+    learning_rate: float = 2e-4  # above 0
+    beta1: float = 0.0  # decay of the mean of gradients, in [0, 1)
+    beta2: float = 0.9  # decay of the mean of squared gradients, in [0, 1)
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0:
+            raise UserError(f"learning_rate must be above 0, not {self.learning_rate}")
+        for name, value in (("beta1", self.beta1), ("beta2", self.beta2)):
+            if not 0 <= value < 1:
+                raise UserError(f"{name} must be at least 0 and below 1, not {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputConfig:
+    """What a run writes, and how often. Nothing here changes what is learnt."""
+
+    log_every: int = 20  # steps between lines of log.jsonl
+    sample_every: int = 500  # steps between sample sheets; 0: only at the end
+    checkpoint_every: int = 500  # steps between checkpoints; the last step always has one
+    score_every: int = 0  # steps between quality scores, which choose the best; 0: never
+    score_images: int = 2000  # generated images (and at most as many real ones) a score
+    sample_rows: int = 8  # the sheet is this many rows of this many images
+    tensorboard: bool = True  # also write event files for TensorBoard
+
+    def __post_init__(self) -> None:
+        for name in ("log_every", "checkpoint_every", "sample_rows"):
+            at_least(name, getattr(self, name), 1)
+        for name in ("sample_every", "score_every"):
+            at_least(name, getattr(self, name), 0)
+        at_least("score_images", self.score_images, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that decides what a run learns, and what it writes."""
+
+    method: Method  # what D and G minimise
+    data: DataConfig
+    generator: AbstractGeneratorConfig
+    discriminator: AbstractDiscriminatorConfig
+    total_steps: int  # generator updates; there are discriminator_updates times as many of D
+    batch_size: int = 64  # real images, and fakes, in each update
+    discriminator_updates: int = 1  # updates of D before each update of G (the paper's n_dis)
+    generator_optimizer: AdamConfig = AdamConfig()
+    discriminator_optimizer: AdamConfig = AdamConfig()
+    learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
+    ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
+    augment: bool = False  # differentiable colour, translation and cutout, for small data sets
+    accumulation: int = 1  # parts in which an update is computed: less memory, same update
+    # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
+    precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
+    device: str = "auto"  # auto: the accelerator if there is one, else cpu
+    seed: int = 0  # of everything random
+    output: OutputConfig = OutputConfig()
+
+    def __post_init__(self) -> None:
+        names = ("total_steps", "batch_size", "discriminator_updates", "accumulation")
+        for name in names:
+            at_least(name, getattr(self, name), 1)
+        if not (math.isfinite(self.ema_halflife_steps) and self.ema_halflife_steps >= 0):
+            raise UserError(f"ema_halflife_steps must be 0 or more, not {self.ema_halflife_steps}")
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        parts = self.accumulation
+        if self.batch_size % parts:
+            below, above = self.batch_size // parts * parts, -(-self.batch_size // parts) * parts
+            nearest = f"{below}, {above}" if below else f"{above}"
+            raise UserError(
+                f"batch_size {self.batch_size} cannot be cut into accumulation {parts} equal "
+                f"parts; nearest: {nearest}"
+            )
+        turned = self.method.num_turned(self.batch_size)
+        if self.method.turns_images and (turned == 0 or turned % parts):
+            raise UserError(
+                f"method.rotated_fraction turns {turned} of batch_size {self.batch_size} images, "
+                f"which must be a positive multiple of accumulation {parts}"
+            )

@@ -1,0 +1,83 @@
+"""What each update is shown: keyed latents and labels, and images by their place in the stream.
+
+All of it is a function of (config, data, step): nothing here has a state.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ssgan.data.dataset import Dataset
+from ssgan.ops.keyed import Key, integers, normal, permutation, uniform
+from ssgan.training.config import RunConfig
+from ssgan.training.precision import dtype_of
+from ssgan.types import Batch, Draw
+
+
+class Feed:
+    """Cuts every update's batch into parts: part p of P holds places p, p + P, p + 2 P, ...
+
+    So each part has its equal share of the rotated rows at its own end, and the mean over parts
+    is the mean over the batch.
+    """
+
+    def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
+        self.config, self.dataset, self.device = config, dataset, device
+        self.dtype = dtype_of(config.precision)
+        self._order = lru_cache(maxsize=2)(self._shuffled)
+
+    def discriminator(self, step: int, update: int) -> Iterator[tuple[Batch, Draw]]:
+        """Reals and a draw, one pair a part, for D's update of that number within the step."""
+        for index in self._parts(update):
+            yield self._real(step, index), self._draw("D", step, index)
+
+    def generator(self, step: int) -> Iterator[Draw]:
+        """A draw a part, for G's update."""
+        for index in self._parts(0):
+            yield self._draw("G", step, index)
+
+    def _parts(self, update: int) -> Iterator[Tensor]:
+        size, parts = self.config.batch_size, self.config.accumulation
+        for part in range(parts):
+            yield torch.arange(update * size + part, (update + 1) * size, parts)
+
+    def _draw(self, update_of: str, step: int, index: Tensor) -> Draw:
+        def key(purpose: str) -> Key:
+            return Key(self.config.seed, f"{purpose} for {update_of}", step)
+
+        latents = normal(key("latents"), index, self.config.generator.latent_size)
+        labels = None
+        if self.config.method.conditional:
+            labels = integers(key("labels"), index, self.dataset.num_classes).to(self.device)
+        mixing = uniform(key("mixing"), index, 1)[:, 0]
+        return Draw(
+            latents.to(self.device, self.dtype),
+            labels,
+            index,
+            self.config.batch_size,
+            mixing.to(self.device),
+        )
+
+    def _real(self, step: int, index: Tensor) -> Batch:
+        config = self.config
+        places = step * config.discriminator_updates * config.batch_size + index
+        numbers = torch.stack([self._number(int(place)) for place in places])
+        pixels = torch.from_numpy(self.dataset.batch(numbers.numpy())).to(self.device)
+        images = pixels.permute(0, 3, 1, 2).to(self.dtype).div_(127.5).sub_(1)  # channels_last by nature
+        if config.data.mirror:
+            heads = uniform(Key(config.seed, "mirror", step), index, 1)[:, 0] < 0.5
+            images = torch.where(heads.to(self.device)[:, None, None, None], images.flip(3), images)
+        labels = None
+        if config.method.conditional and self.dataset.labels is not None:
+            labels = torch.from_numpy(self.dataset.labels[numbers.numpy()]).to(self.device)
+        return Batch(images, labels, index, config.batch_size)
+
+    def _number(self, place: int) -> Tensor:
+        """The image at a place of the endless stream: a new order of all images every epoch."""
+        epoch, within = divmod(place, len(self.dataset))
+        return self._order(epoch)[within]
+
+    def _shuffled(self, epoch: int) -> Tensor:
+        return permutation(Key(self.config.seed, "order", epoch), len(self.dataset))

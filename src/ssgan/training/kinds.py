@@ -1,0 +1,21 @@
+"""Imports every kind of setting that a stored config may name: reading one imports nothing."""
+
+from ssgan import losses
+from ssgan.data import cifar10, folder, huggingface, scenes
+from ssgan.methods import gan, penalty, rotation_only, ssgan
+from ssgan.models import norms, resnet, sndcgan
+
+MODULES = (
+    losses,
+    cifar10,
+    folder,
+    huggingface,
+    scenes,
+    gan,
+    penalty,
+    rotation_only,
+    ssgan,
+    norms,
+    resnet,
+    sndcgan,
+)

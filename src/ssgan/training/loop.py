@@ -1,0 +1,64 @@
+"""The loop is an iterator: whoever consumes it decides what happens between steps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from ssgan.data.dataset import Dataset
+from ssgan.data.prepare import default_cache, prepare
+from ssgan.training.config import DataConfig, RunConfig
+from ssgan.training.feed import Feed
+from ssgan.training.networks import Networks
+from ssgan.training.precision import resolve_device, resolve_precision
+from ssgan.training.state import TrainState, fresh_state
+from ssgan.training.step import train_step
+from ssgan.types import UserError
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did."""
+
+    step: int  # steps done, this one included
+    terms: dict[str, Tensor]  # "D/rotation", "G/adversarial", ...: scalars, still on the device
+    state: TrainState  # after the step; it changes when the next report is asked for
+
+
+def train(
+    config: RunConfig, dataset: Dataset | None = None, state: TrainState | None = None
+) -> Iterator[StepReport]:
+    """Train from `state` (or from the start) to total_steps, one report a step.
+
+    Without a dataset the config's source is prepared, or found prepared, in the default cache.
+    Raises UserError for settings that do not fit the data, NonFinite before bad numbers are used.
+    """
+    config = resolved(config)
+    dataset = open_dataset(config.data) if dataset is None else dataset
+    check_labels(config, dataset)
+    device = resolve_device(config.device)
+    state = fresh_state(config, dataset.num_classes, device) if state is None else state
+    feed, networks = Feed(config, dataset, device), Networks(config, state, device)
+    while state.step < config.total_steps:
+        terms = train_step(state, feed, networks, config)
+        yield StepReport(state.step, terms, state)
+
+
+def open_dataset(data: DataConfig) -> Dataset:
+    """The prepared images of a config, made now if need be."""
+    return prepare(data.source, data.policy, default_cache())
+
+
+def resolved(config: RunConfig) -> RunConfig:
+    """The config with its precision made definite for this machine."""
+    device = resolve_device(config.device)
+    return replace(config, precision=resolve_precision(config.precision, device))
+
+
+def check_labels(config: RunConfig, dataset: Dataset) -> None:
+    """Raise UserError when the method needs labels that the data has not."""
+    if config.method.conditional and dataset.num_classes < 2:
+        raise UserError(
+            f"{type(config.method).__name__} needs labels, and {config.data.source.name()} has "
+            "none: use folders of at least two classes, or a method without labels"
+        )

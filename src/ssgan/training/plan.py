@@ -1,0 +1,112 @@
+"""What a run would cost, before it is run."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from ssgan.data.dataset import Dataset
+from ssgan.training.checkpoint import state_tensors
+from ssgan.training.config import RunConfig
+from ssgan.training.feed import Feed
+from ssgan.training.networks import Networks
+from ssgan.training.precision import resolve_device
+from ssgan.training.state import TrainState, fresh_state
+from ssgan.training.step import train_step
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Counts are exact; seconds were timed on a few steps, on images that are noise."""
+
+    generator_weights: int
+    discriminator_weights: int
+    discriminator_images: int  # images that D reads in one step
+    gigaflop_per_step: float
+    seconds_per_step: float
+    total_steps: int
+    batch_images: int  # real images a step
+    memory_bytes: int  # peak of the accelerator, or of the process
+    checkpoint_bytes: int
+    data_images: int
+    data_bytes: int
+
+    def text(self) -> str:
+        """The plan in lines for a person."""
+        hours = self.seconds_per_step * self.total_steps / 3600
+        rate = self.batch_images / self.seconds_per_step
+        disk = 3 * self.checkpoint_bytes + self.data_bytes  # two are kept while one is written
+        return "\n".join(
+            [
+                f"generator      {self.generator_weights:,} weights",
+                f"discriminator  {self.discriminator_weights:,} weights",
+                f"one step       D reads {self.discriminator_images} images; "
+                f"{self.gigaflop_per_step:.1f} GFLOP; {self.seconds_per_step:.2f} s, "
+                f"{rate:.0f} real images/s",
+                f"the run        {self.total_steps:,} steps, about {hours:.1f} hours",
+                f"memory         {self.memory_bytes / 1e9:.2f} GB",
+                f"disk           {disk / 1e6:.0f} MB: images {self.data_bytes / 1e6:.0f} MB "
+                f"({self.data_images:,}), checkpoints {self.checkpoint_bytes / 1e6:.0f} MB each",
+                "nothing was written",
+            ]
+        )
+
+
+def plan(config: RunConfig) -> Plan:
+    """Build the networks and take a few steps on noise; nothing is read or written."""
+    collection = config.data.source.open()
+    classes = collection.classes()
+    noise = _noise(config, classes)
+    device = resolve_device(config.device)
+    state = fresh_state(config, len(classes), device)
+    feed, networks = Feed(config, noise, device), Networks(config, state, device)
+    seen: list[int] = []
+    hook = state.discriminator.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    with FlopCounterMode(display=False) as flops:
+        train_step(state, feed, networks, config)
+    hook.remove()
+    seconds = []
+    for _ in range(2):
+        started = time.perf_counter()
+        terms = train_step(state, feed, networks, config)
+        float(next(iter(terms.values())))  # wait for the device
+        seconds.append(time.perf_counter() - started)
+    size, channels = config.data.image_size, config.data.channels
+    return Plan(
+        generator_weights=sum(p.numel() for p in state.generator.parameters()),
+        discriminator_weights=sum(p.numel() for p in state.discriminator.parameters()),
+        discriminator_images=sum(seen),
+        gigaflop_per_step=flops.get_total_flops() / 1e9,
+        seconds_per_step=min(seconds),
+        total_steps=config.total_steps,
+        batch_images=config.batch_size * config.discriminator_updates,
+        memory_bytes=_peak_memory(device),
+        checkpoint_bytes=_state_bytes(state),
+        data_images=len(collection),
+        data_bytes=len(collection) * size * size * channels,
+    )
+
+
+def _noise(config: RunConfig, classes: tuple[str, ...]) -> Dataset:
+    data, count = config.data, config.batch_size
+    shape = (count, data.image_size, data.image_size, data.channels)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    labels = np.arange(count) % len(classes) if classes else None
+    return Dataset(pixels, labels, classes, "noise", {})
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    import resource  # not on every system, and only needed here
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _state_bytes(state: TrainState) -> int:
+    """Bytes of every tensor that a checkpoint holds."""
+    return sum(tensor.nbytes for tensor in state_tensors(state))

@@ -1,0 +1,54 @@
+"""Images from a trained generator."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ssgan.ops.keyed import Key, normal
+from ssgan.training.checkpoint import Checkpoint
+
+BATCH = 64  # images made at once
+
+
+def averaged_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
+    """The averaged G of a checkpoint, ready to make images."""
+    config = checkpoint.config
+    num_classes = checkpoint.num_classes if config.method.conditional else 0
+    generator = config.generator.build(config.data.shape, num_classes)
+    generator.load_state_dict(checkpoint.tensors["generator_ema"])
+    generator.to(device, memory_format=torch.channels_last)
+    return generator.eval().requires_grad_(False)
+
+
+def latents_of(seed: int, purpose: str, count: int, size: int) -> Float[Tensor, "N Z"]:
+    """Normal latents; the first n of them are the same however many are asked for."""
+    return normal(Key(seed, purpose), torch.arange(count), size)
+
+
+@torch.no_grad()
+def generate_batches(
+    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
+) -> Iterator[NDArray[np.uint8]]:
+    """Images uint8 [n, S, S, C] in batches, in order; the generator is in evaluation mode."""
+    weight = next(generator.parameters())
+    for start in range(0, len(latents), BATCH):
+        rows = slice(start, start + BATCH)
+        chosen = None if labels is None else labels[rows].to(weight.device)
+        yield to_pixels(generator(latents[rows].to(weight.device, weight.dtype), chosen))
+
+
+def generate(
+    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
+) -> NDArray[np.uint8]:
+    """All images at once, uint8 [N, S, S, C]."""
+    return np.concatenate(list(generate_batches(generator, latents, labels)))
+
+
+def to_pixels(images: Float[Tensor, "N C S S"]) -> NDArray[np.uint8]:
+    """Images in [-1, 1] to uint8 [N, S, S, C], rounded to the nearest."""
+    pixels = (images.float().add(1).mul(127.5)).round().clamp(0, 255).to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -1,0 +1,46 @@
+"""SIGTERM, SIGINT and SIGUSR1 ask a run to finish its step, save and leave."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 0}
+
+
+class Interrupted(Exception):
+    """A run ended early because it was asked to; its state is saved."""
+
+    def __init__(self, number: signal.Signals, step: int) -> None:
+        super().__init__(f"stopped by {number.name} after step {step}; the state is saved")
+        self.exit_code = EXIT_CODES[number]
+
+
+class StopRequest:
+    """What was asked for, if anything."""
+
+    received: signal.Signals | None = None
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Within, the first signal is only noted; a second one ends the process at once."""
+    request = StopRequest()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if request.received is not None:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        request.received = signal.Signals(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield request  # only the main thread may listen to signals
+        return
+    before = {number: signal.signal(number, note) for number in EXIT_CODES}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

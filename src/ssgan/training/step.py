@@ -1,0 +1,60 @@
+"""One step of training: D's updates, then G's."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ssgan.ops.averaging import average_into
+from ssgan.ops.freeze import frozen
+from ssgan.ops.spectral import advance_spectral_norm
+from ssgan.training.config import RunConfig
+from ssgan.training.feed import Feed
+from ssgan.training.guard import checked
+from ssgan.training.networks import Networks
+from ssgan.training.schedule import ema_halflife, set_learning_rates
+from ssgan.training.state import TrainState
+from ssgan.types import Loss
+
+
+def train_step(
+    state: TrainState, feed: Feed, networks: Networks, config: RunConfig
+) -> dict[str, Tensor]:
+    """Change the state by one step; returns the terms of both losses, detached, on the device."""
+    method = config.method
+    set_learning_rates(state, config)
+
+    for update in range(config.discriminator_updates):
+        advance_spectral_norm(state.generator, state.discriminator)
+        G, D = networks.at(state.step, update)
+        with frozen(state.generator):
+            pairs = feed.discriminator(state.step, update)  # (Batch, Draw), one pair a part
+            losses = (method.discriminator_loss(G, D, real, draw) for real, draw in pairs)
+            d_terms = descend(state.discriminator_optimizer, losses, config.accumulation, "D")
+
+    advance_spectral_norm(state.generator, state.discriminator)
+    G, D = networks.at(state.step, config.discriminator_updates)
+    with frozen(state.discriminator):
+        losses = (method.generator_loss(G, D, draw) for draw in feed.generator(state.step))
+        g_terms = descend(state.generator_optimizer, losses, config.accumulation, "G")
+
+    average_into(state.generator_ema, state.generator, ema_halflife(state, config))
+    state.step += 1
+    return d_terms | g_terms
+
+
+def descend(
+    optimizer: Optimizer, losses: Iterator[Loss], parts: int, name: str
+) -> dict[str, Tensor]:
+    """One update from the mean over parts; refused whole when anything in it is not finite."""
+    optimizer.zero_grad(set_to_none=True)
+    terms: dict[str, Tensor] = {}
+    for loss in losses:  # one part's graph is alive at a time
+        (loss.total / parts).backward()
+        for term, value in loss.terms.items():
+            share = value.detach() / parts
+            terms[f"{name}/{term}"] = terms.get(f"{name}/{term}", torch.zeros_like(share)) + share
+    checked(optimizer, terms)
+    optimizer.step()
+    return terms

@@ -1,0 +1,101 @@
+"""The fused convolutions against the two operations each stands for, in float64."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from ssgan.ops.convolution import conv3x3_down, conv3x3_up_nearest, conv3x3_up_zero, insert_zeros
+
+
+def plain_down(x, w, b):
+    return F.avg_pool2d(F.conv2d(x, w, b, padding=1), 2)
+
+
+def plain_up_nearest(x, w, b):
+    doubled = x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    return F.conv2d(doubled, w, b, padding=1)
+
+
+def plain_up_zero(x, w, b):
+    squares = F.pad(x[:, :, :, None, :, None], (0, 1, 0, 0, 0, 1))  # B C H 2 W 2
+    return F.conv2d(squares.flatten(4).flatten(2, 3), w, b, padding=1)
+
+
+PAIRS = {
+    "down": (conv3x3_down, plain_down),
+    "up_nearest": (conv3x3_up_nearest, plain_up_nearest),
+    "up_zero": (conv3x3_up_zero, plain_up_zero),
+}
+
+shapes = st.fixed_dictionaries(
+    {
+        "batch": st.integers(1, 3),
+        "inner": st.integers(1, 5),
+        "outer": st.integers(1, 5),
+        "height": st.integers(2, 7),
+        "width": st.integers(2, 7),
+        "bias": st.booleans(),
+        "channels_last": st.booleans(),
+        "seed": st.integers(0, 1000),
+    }
+)
+
+
+def arguments(shape):
+    torch.manual_seed(shape["seed"])
+    size = (shape["batch"], shape["inner"], shape["height"], shape["width"])
+    x = torch.randn(size, dtype=torch.float64)
+    if shape["channels_last"]:
+        x = x.contiguous(memory_format=torch.channels_last)
+    w = torch.randn(shape["outer"], shape["inner"], 3, 3, dtype=torch.float64)
+    b = torch.randn(shape["outer"], dtype=torch.float64) if shape["bias"] else None
+    return x, w, b
+
+
+def value_gradients_and_second(function, x, w, b):
+    """The output; its gradients; the gradients of the squared norm of the input's gradient."""
+    leaves = [t.clone().requires_grad_() for t in (x, w, b) if t is not None]
+    y = function(*leaves, *([None] if b is None else []))
+    target = torch.linspace(-2, 2, y.numel(), dtype=y.dtype).reshape(y.shape)
+    # cubic, so that second derivatives are not zero
+    first = torch.autograd.grad(((y - target) ** 3).sum(), leaves, create_graph=True)
+    second = torch.autograd.grad(first[0].square().sum(), leaves)
+    return [y, *first, *second]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@given(shape=shapes)
+@settings(max_examples=25, deadline=None, database=None)
+def test_a_fused_convolution_is_its_two_operations_with_both_derivatives(name, shape):
+    fused, plain = PAIRS[name]
+    x, w, b = arguments(shape)
+    ours = value_gradients_and_second(fused, x, w, b)
+    theirs = value_gradients_and_second(plain, x, w, b)
+    for our, their in zip(ours, theirs, strict=True):
+        scale = max(1.0, their.abs().max().item())
+        torch.testing.assert_close(our / scale, their / scale, atol=1e-10, rtol=0)
+
+
+def test_zero_insertion_puts_the_value_at_the_top_left():
+    x = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    expected = torch.tensor(
+        [[1.0, 0.0, 2.0, 0.0], [0.0] * 4, [3.0, 0.0, 4.0, 0.0], [0.0] * 4],
+    )
+    torch.testing.assert_close(insert_zeros(x)[0, 0], expected, atol=0, rtol=0)
+
+
+def test_zero_insertion_puts_the_gradient_of_the_top_left_back():
+    x = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    weights = torch.arange(16.0).reshape(1, 1, 4, 4)
+    (insert_zeros(x) * weights).sum().backward()
+    assert x.grad.flatten().tolist() == [0.0, 2.0, 8.0, 10.0]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_channels_stay_last(name):
+    x = torch.randn(2, 8, 4, 4).contiguous(memory_format=torch.channels_last)
+    y = PAIRS[name][0](x, torch.randn(8, 8, 3, 3), None)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    assert insert_zeros(x).is_contiguous(memory_format=torch.channels_last)

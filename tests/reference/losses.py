@@ -1,0 +1,106 @@
+"""The plain form of every loss: image by image, term by term, in float64, from the formulas.
+
+Slow and obvious. Nothing of the package's methods is used, so that both can be compared.
+"""
+
+import torch
+
+
+def turned_by_index(image: torch.Tensor, quarter_turns: int) -> torch.Tensor:
+    """A [C, S, S] image turned counter-clockwise, pixel by pixel."""
+    for _ in range(quarter_turns):
+        out = torch.empty_like(image)
+        size = image.shape[-1]
+        for row in range(size):
+            for column in range(size):
+                # what was in the right-most column becomes the top row
+                out[:, row, column] = image[:, column, size - 1 - row]
+        image = out
+    return image
+
+
+def one(D, image, label):
+    labels = None if label is None else label[None]
+    scores = D(image[None], labels)
+    return scores.real[0], scores.auxiliary[0]
+
+
+def label_at(labels, i):
+    return None if labels is None else labels[i]
+
+
+def hinge_d(real, fake):
+    zero = torch.zeros((), dtype=torch.float64)
+    return sum(torch.maximum(zero, 1 - r) for r in real) / len(real) + sum(
+        torch.maximum(zero, 1 + f) for f in fake
+    ) / len(fake)
+
+
+def hinge_g(fake):
+    return -sum(fake) / len(fake)
+
+
+def nonsaturating_d(real, fake):
+    return -sum(torch.log(torch.sigmoid(r)) for r in real) / len(real) - sum(
+        torch.log(1 - torch.sigmoid(f)) for f in fake
+    ) / len(fake)
+
+
+def nonsaturating_g(fake):
+    return -sum(torch.log(torch.sigmoid(f)) for f in fake) / len(fake)
+
+
+def wasserstein_d(real, fake):
+    return -sum(real) / len(real) + sum(fake) / len(fake)
+
+
+def least_squares_d(real, fake):
+    return 0.5 * (
+        sum((torch.sigmoid(r) - 1) ** 2 for r in real) / len(real)
+        + sum(torch.sigmoid(f) ** 2 for f in fake) / len(fake)
+    )
+
+
+def least_squares_g(fake):
+    return 0.5 * sum((torch.sigmoid(f) - 1) ** 2 for f in fake) / len(fake)
+
+
+GAMES = {
+    "Hinge": (hinge_d, hinge_g),
+    "NonSaturating": (nonsaturating_d, nonsaturating_g),
+    "Wasserstein": (wasserstein_d, hinge_g),
+    "LeastSquares": (least_squares_d, least_squares_g),
+}
+
+
+def adversarial_d(game, D, reals, fakes, labels, fake_labels):
+    real = [one(D, x, label_at(labels, i))[0] for i, x in enumerate(reals)]
+    fake = [one(D, x, label_at(fake_labels, i))[0] for i, x in enumerate(fakes)]
+    return GAMES[game][0](real, fake)
+
+
+def adversarial_g(game, D, fakes, labels):
+    return GAMES[game][1]([one(D, x, label_at(labels, i))[0] for i, x in enumerate(fakes)])
+
+
+def rotation(D, images, labels, count):
+    """Mean over the last `count` images and four turns of -log softmax at the right turn."""
+    total = torch.zeros((), dtype=torch.float64)
+    for i in range(len(images) - count, len(images)):
+        for turn in range(4):
+            logits = one(D, turned_by_index(images[i], turn), label_at(labels, i))[1]
+            total = total - torch.log(torch.exp(logits[turn]) / torch.exp(logits).sum())
+    return total / (4 * count)
+
+
+def gradient_penalty(D, reals, fakes, labels, mixing):
+    """E (s - 1)^2 with s the slope at a mixed image, images measured in [0, 1]."""
+    total = torch.zeros((), dtype=torch.float64)
+    for i, (real, fake) in enumerate(zip(reals, fakes, strict=True)):
+        unit_real, unit_fake = (real + 1) / 2, (fake + 1) / 2
+        unit = unit_real + mixing[i] * (unit_fake - unit_real)
+        unit = unit.detach().requires_grad_()
+        logit = one(D, 2 * unit - 1, label_at(labels, i))[0]
+        (gradient,) = torch.autograd.grad(logit, unit, create_graph=True)
+        total = total + (torch.sqrt(1e-4 + (gradient * gradient).sum()) - 1) ** 2
+    return total / len(reals)
