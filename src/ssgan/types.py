@@ -86,5 +86,5 @@ class UserError(Exception):
     """
 
 
-class NonFinite(Exception):
+class NonFinite(Exception):  # noqa: N818 - it names the state, as NaN does
     """NaN or infinity in an update; the message names the terms. Weights are untouched."""

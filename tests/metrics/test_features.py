@@ -10,8 +10,11 @@ from tests.metrics.pictures import blurred, noisy, pictures
 FEATURES = RandomFeatures()
 
 
-def distance_to(images, count=400):
-    return frechet_distance(FEATURES(pictures(count, seed=1)), FEATURES(images))
+REAL = FEATURES(pictures(400, seed=1))
+
+
+def distance_to(images):
+    return frechet_distance(REAL, FEATURES(images))
 
 
 @pytest.fixture(scope="module")

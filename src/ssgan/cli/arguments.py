@@ -46,3 +46,13 @@ def take_options(
         else:
             rest.append(word)
     return Options(values, frozenset(on)), rest
+
+
+def whole_number(options: Options, name: str, default: int, smallest: int) -> int:
+    """The value of `--name`, at least `smallest`; raises UserError for anything else."""
+    text = options.get(name)
+    if text is None:
+        return default
+    if not text.lstrip("-").isdecimal() or int(text) < smallest:
+        raise UserError(f"--{name} must be a whole number, {smallest} or more, not {text!r}")
+    return int(text)

@@ -110,7 +110,7 @@ def _write_images(
                 first = tally.first.setdefault(blake2b(image, digest_size=16).digest(), place)
                 if first != place:
                     tally.same.setdefault(first, []).append(place)
-            tally.digest.update(chunk.pixels)
+            tally.digest.update(chunk.pixels.data)
             tally.kept += chunk.kept
             tally.rejected += chunk.rejected
             tally.remarks.update(chunk.remarks)
@@ -124,7 +124,7 @@ def _write_array_header(write: Any, shape: tuple[int, ...], descr: str) -> None:
             write(data)
 
     facts = {"descr": descr, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(Stream(), facts)  # type: ignore[arg-type]
+    np.lib.format.write_array_header_1_0(Stream(), facts)
 
 
 def _labels(collection: AbstractCollection, kept: Sequence[int]) -> NDArray[np.int64] | None:

@@ -94,7 +94,9 @@ class AbstractSource(ABC):
     def open(self) -> AbstractCollection:
         """Look at the source; raises UserError when nothing usable can be there."""
 
-    def fetch(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def fetch(  # noqa: B027 - most sources have nothing to fetch
+        self, progress: Callable[[int, int], None] | None = None
+    ) -> None:
         """Download what `open` needs, if it does; `progress` gets bytes done and in total.
 
         `open` does it too, silently. Does nothing when everything is there.

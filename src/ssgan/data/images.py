@@ -42,7 +42,7 @@ _GREY = {"1", "L", "LA", "La"} | _SIXTEEN_BITS
 _COLOUR = {"P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
 
 
-class Unusable(Exception):
+class UnusableError(Exception):
     """A picture that cannot be used; the text is the reason."""
 
 
@@ -56,7 +56,7 @@ def decode(name: str, data: bytes, policy: ImagePolicy) -> Pixels | Remarked | R
         with _open(data) as image:
             return _decode(image, policy)
     except Exception as error:
-        return Rejected(name, reason(error, data))
+        return Rejected(name, reason(error))
 
 
 def header(data: bytes) -> tuple[int, int, bool]:
@@ -73,17 +73,15 @@ def from_array(pixels: Pixels, policy: ImagePolicy) -> Pixels:
     return _to_square(Image.fromarray(pixels), policy)
 
 
-def reason(error: Exception, data: bytes = b"-") -> str:
+def reason(error: Exception) -> str:
     """One printable line for the reader of a manifest."""
-    if not data:
-        return "empty file"
     if isinstance(error, UnidentifiedImageError):
         return f"not an image of a known format ({', '.join(FORMATS)}), or a damaged header"
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {MAX_PIXELS:,} pixels"
     if isinstance(error, MemoryError):
         return "needs more memory than there is"
-    if isinstance(error, Unusable):
+    if isinstance(error, UnusableError):
         return str(error)
     text = "".join(c if c.isprintable() else " " for c in str(error))[:200]
     return f"damaged: {text or type(error).__name__}"
@@ -102,28 +100,47 @@ def quiet_pillow() -> Iterator[None]:
 
 def _open(data: bytes) -> Image.Image:
     """The picture with its header read and judged, nothing decoded."""
+    if not data:
+        raise UnusableError("empty file")
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise Unusable(f"{width} x {height} is more than {MAX_PIXELS:,} pixels")
+        raise UnusableError(f"{width} x {height} is more than {MAX_PIXELS:,} pixels")
     if width < 1 or height < 1:
-        raise Unusable(f"{width} x {height} has no pixels")
+        raise UnusableError(f"{width} x {height} has no pixels")
     if image.mode not in _GREY | _COLOUR:
-        raise Unusable(f"mode {image.mode} has no agreed range of values")
+        raise UnusableError(f"mode {image.mode} has no agreed range of values")
     return image
 
 
 def _decode(image: Image.Image, policy: ImagePolicy) -> Pixels | Remarked:
-    size = policy.shape.size
+    size, full = policy.shape.size, image.size
     if image.format in ("JPEG", "MPO"):  # decode at 1/2, 1/4 or 1/8, never below twice the size
         image.draft(None, (2 * size, 2 * size))
     image.load()
     turn, remark = _orientation(image)
-    square = _centre_square(image, turn)
-    pixels = _to_square(_eight_bits(square, image, policy), policy)
+    if image.size != full and image.format in ("JPEG", "MPO"):
+        pixels = _from_reduced(image, full, turn, policy)
+    else:
+        square = _upright_square(image, turn)
+        pixels = _to_square(_eight_bits(square, image, policy), policy)
     if image.format != "MPO" and getattr(image, "is_animated", False):
         remark = ANIMATED
     return Remarked(pixels, remark) if remark else pixels
+
+
+def _from_reduced(
+    image: Image.Image, full: tuple[int, int], turn: Image.Transpose | None, policy: ImagePolicy
+) -> Pixels:
+    """From a JPEG decoded at 1/2, 1/4 or 1/8 of its `full` size."""
+    scale = next(s for s in (2, 4, 8) if image.size == tuple(-(-side // s) for side in full))
+    # By the full size: the last row and column may stand for less than a whole pixel.
+    left, top, right, bottom = (edge / scale for edge in _centre_box(full, turn))
+    picture = image.convert("L" if policy.shape.channels == 1 else "RGB")
+    side = (policy.shape.size, policy.shape.size)
+    box = (left, top, right, bottom)
+    picture = picture.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    return _to_square(picture if turn is None else picture.transpose(turn), policy)
 
 
 def _orientation(image: Image.Image) -> tuple[Image.Transpose | None, str]:
@@ -135,9 +152,9 @@ def _orientation(image: Image.Image) -> tuple[Image.Transpose | None, str]:
         return None, BAD_ORIENTATION
 
 
-def _centre_square(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
-    """The largest centred square of the upright picture, still in the picture's own mode."""
-    width, height = image.size
+def _centre_box(size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the centred square, for a picture still to be turned."""
+    width, height = size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     # Of an odd margin the smaller half is upright left or top, whatever the stored order.
@@ -145,8 +162,13 @@ def _centre_square(image: Image.Image, turn: Image.Transpose | None) -> Image.Im
         left = width - side - left
     if turn in (_T.FLIP_TOP_BOTTOM, _T.ROTATE_180, _T.TRANSVERSE, _T.ROTATE_270):
         top = height - side - top
-    if width != height:
-        image = image.crop((left, top, left + side, top + side))
+    return left, top, left + side, top + side
+
+
+def _upright_square(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    """The largest centred square of the upright picture, still in the picture's own mode."""
+    if image.size[0] != image.size[1]:
+        image = image.crop(_centre_box(image.size, turn))
     return image if turn is None else image.transpose(turn)
 
 
@@ -174,7 +196,7 @@ def _from_sixteen_bits(values: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]"
     """0 ... 65535 to 0 ... 255, rounded."""
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
-        raise Unusable(f"32-bit values from {low} to {high}; 0 to 65535 can be used")
+        raise UnusableError(f"32-bit values from {low} to {high}; 0 to 65535 can be used")
     return ((values * 255 + 32767) // 65535).astype(np.uint8)
 
 
@@ -188,7 +210,7 @@ def _to_square(picture: Image.Image, policy: ImagePolicy) -> Pixels:
     """An L or RGB picture, cut to its centre and resized, as uint8 [S, S, C]."""
     size, channels = policy.shape.size, policy.shape.channels
     picture = picture.convert("L" if channels == 1 else "RGB")
-    picture = _centre_square(picture, None)
+    picture = _upright_square(picture, None)
     if picture.size != (size, size):
         shrinks = picture.size[0] > size
         filter_ = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC

@@ -29,7 +29,7 @@ def parse_source(text: str) -> AbstractSource:
     if read is not None:
         raise UserError(f"{kind} needs a value: {kind}:{'PATH' if kind == 'folder' else 'ID'}")
     near = difflib.get_close_matches(kind.lower(), _KINDS, n=1)
-    if near and not os.sep in kind:
+    if near and os.sep not in kind:
         hint = f"did you mean {near[0]}{colon}{rest}?"
     elif os.path.isfile(text):
         hint = f"it is a file; give the folder that holds the images. Sources are {FORMS}"

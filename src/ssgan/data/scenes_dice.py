@@ -1,13 +1,13 @@
 """What is drawn by lot in `scenes`: numbers and colours, a fixed sequence for every picture."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssgan.data.scenes_shapes import Field, Number
 
-Mask: TypeAlias = NDArray[np.bool_]
+Mask: TypeAlias = NDArray[Any]  # bool
 Colour: TypeAlias = Field  # [3, N, 1, 1], linear light in [0, 1]
 
 

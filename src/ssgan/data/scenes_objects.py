@@ -59,7 +59,7 @@ def _ball(dice: Dice) -> list[Part]:
 def _box(dice: Dice) -> list[Part]:
     half, depth, height = dice.between(0.75, 1.0), dice.between(0.75, 1.0), dice.between(1.3, 2.0)
     wood = dice.chance(0.5)
-    base = np.where(wood, dice.colour(WOOD), dice.colour(TOYS))
+    base: Field = np.where(wood, dice.colour(WOOD), dice.colour(TOYS))
     accent = np.where(wood, base * 0.62, dice.colour(LIGHT))
     border = np.where(wood, 0.78, dice.between(-0.4, -0.25))
 

@@ -10,12 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-Field: TypeAlias = NDArray[np.float32]  # broadcasts to [N, H, W]
+Field: TypeAlias = Any  # a float32 array or scalar that broadcasts to [N, H, W]
 Number: TypeAlias = Field | float  # a Field, or the same for all
 
 MISS = 1e9  # the distance of a ray that hits nothing

@@ -22,7 +22,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the last: a file-size limit
 Crash = Callable[[str], None]  # called with the name of each point a writer passes
 
 
-class DiskFull(Exception):
+class DiskFull(Exception):  # noqa: N818 - named for the reader, as a state of the world
     """There is no room for a file: one line naming the path, the bytes needed and those free."""
 
     def __init__(self, path: Path, needed: int | None, free: int) -> None:
@@ -57,13 +57,14 @@ class ReplacingFile:
 
 @contextmanager
 def replacing(
-    path: Path, needed: int | None = None, crash: Crash | None = None
+    path: Path, needed: int | None = None, crash: Crash | None = None, *, durable: bool = True
 ) -> Iterator[ReplacingFile]:
     """Write a file piece by piece; it takes its name when the block ends without an error.
 
     `needed` is the size in bytes when it is known, for the message of DiskFull. On any error
     the temporary file is removed and what stood at `path` still stands. A killed process leaves
-    its temporary file: see `remove_strays`.
+    its temporary file: see `remove_strays`. Without `durable` nothing is forced to the disk: a
+    loss of power may leave any content, so the reader must verify it.
     """
     temporary = path.parent / TEMPORARY.format(secrets.token_hex(8))
     file: ReplacingFile | None = None
@@ -73,13 +74,15 @@ def replacing(
             file = ReplacingFile(descriptor, crash)
             file.reach("opened")
             yield file
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         file.reach("synced")
         os.replace(temporary, path)
         file.reach("renamed")
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
         file.reach("folder-synced")
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -90,13 +93,16 @@ def replacing(
         raise
 
 
-def write_atomic(path: Path, data: bytes | memoryview, crash: Crash | None = None) -> None:
+def write_atomic(
+    path: Path, data: bytes | memoryview, crash: Crash | None = None, *, durable: bool = True
+) -> None:
     """Put `data` at `path`, whole or not at all, and on the disk when this returns.
 
     `crash` is called at the points "opened", "wrote:<bytes so far>" every 16 KiB, "synced",
-    "renamed" and "folder-synced". Raises DiskFull, or the OSError as it came.
+    "renamed" and "folder-synced". `durable` as in `replacing`. Raises DiskFull, or the OSError as
+    it came.
     """
-    with replacing(path, len(memoryview(data).cast("B")), crash) as file:
+    with replacing(path, len(memoryview(data).cast("B")), crash, durable=durable) as file:
         file.write(data)
 
 

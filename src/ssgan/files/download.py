@@ -52,7 +52,9 @@ def fetch(
         with _opener(url).open(url, timeout=timeout_seconds) as response:
             _receive(response, path, sha256, max_bytes, progress, time.monotonic() + total_seconds)
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        reason = getattr(error, "reason", None) or error
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        reason = " ".join(str(getattr(error, "reason", None) or error).split())
         raise UserError(
             f"{url} could not be downloaded ({reason}); try again, or put the file at {path}"
         ) from None
@@ -127,9 +129,14 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         headers: Any,
         newurl: str,
     ) -> urllib.request.Request | None:
-        _check_url(newurl)
-        if _loopback(urlsplit(newurl).hostname) and not _loopback(urlsplit(req.full_url).hostname):
-            raise UserError(f"{req.full_url} redirects to this machine ({newurl})")
+        outside = not _loopback(urlsplit(req.full_url).hostname)
+        try:
+            _check_url(newurl)
+            if outside and _loopback(urlsplit(newurl).hostname):
+                raise UserError(f"{req.full_url} redirects to this machine ({newurl})")
+        except UserError:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

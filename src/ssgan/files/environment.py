@@ -51,6 +51,6 @@ def _commit() -> str | None:
     command = ["git", "-C", str(here), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except OSError:
+    except (OSError, subprocess.SubprocessError):  # no git, or one that hangs
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None

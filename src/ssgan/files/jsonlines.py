@@ -9,11 +9,12 @@ from ssgan.files.atomic import write_atomic
 
 
 def append(path: Path, row: dict[str, object]) -> None:
-    """One line, in one write, so that a kill can tear only the last line."""
-    line = json.dumps(row, allow_nan=False) + "\n"
+    """One line, in one write where there is room, so that only the last line can be torn."""
+    line = (json.dumps(row, allow_nan=False) + "\n").encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, line.encode())
+        while line:  # a disk that fills up takes a part; the rest then raises
+            line = line[os.write(descriptor, line) :]
     finally:
         os.close(descriptor)
 

@@ -1,8 +1,10 @@
 """The name of every file in a run directory. Format version 1."""
 
+import re
 from pathlib import Path
 
 FORMAT_VERSION = 1
+_STEP = re.compile(r"step-\d{8,}")  # other names are the user's own copies: never read or pruned
 
 
 class RunLayout:
@@ -35,7 +37,8 @@ class RunLayout:
 
     def checkpoint_files(self) -> list[Path]:
         """All checkpoints, newest first."""
-        return sorted(self.checkpoints.glob("step-*.ckpt"), reverse=True)
+        files = [p for p in self.checkpoints.glob("step-*.ckpt") if _STEP.fullmatch(p.stem)]
+        return sorted(files, key=step_of, reverse=True)
 
 
 def step_of(path: Path) -> int:

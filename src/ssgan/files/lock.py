@@ -22,7 +22,7 @@ def locked(path: Path) -> Iterator[None]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise UserError(f"{path.parent} is in use by {_owner(descriptor)}") from None
         os.ftruncate(descriptor, 0)
         owner = {"host": socket.gethostname(), "process": os.getpid()}

@@ -34,3 +34,20 @@ def save_png(path: Path, image: Image.Image) -> None:
     encoded = io.BytesIO()
     image.save(encoded, format="PNG")
     write_atomic(path, encoded.getvalue())
+
+
+def save_gif(path: Path, frames: NDArray[np.uint8], milliseconds: int = 80) -> None:
+    """Frames uint8 [N, S, S, C] as an endless animation, enlarged to at least 128 pixels."""
+    zoom = max(1, 128 // frames.shape[1])
+    large = frames.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    pictures = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f) for f in large]
+    encoded = io.BytesIO()
+    pictures[0].save(
+        encoded,
+        format="GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=milliseconds,
+        loop=0,
+    )
+    write_atomic(path, encoded.getvalue())

@@ -26,5 +26,5 @@ def score(D: Discriminator, *batches: Batch) -> list[Scores]:
     given = [batch.labels for batch in batches if batch.labels is not None]
     labels = torch.cat(given) if given else None
     sizes = [len(batch.images) for batch in batches]
-    parts: list[tuple[Tensor, ...]] = [part.split(sizes) for part in D(images, labels)]
+    parts: list[tuple[Tensor, ...]] = [torch.split(part, sizes) for part in D(images, labels)]
     return [Scores(*part) for part in zip(*parts, strict=True)]

@@ -1,11 +1,16 @@
 """The rotation task: tell by how much an image was turned."""
 
+from abc import ABC
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.ops.rotation import turns_of
+from ssgan.methods.base import Method
+from ssgan.ops.rotation import NUM_TURNS, turns_of
 from ssgan.types import Scalar, UserError
 
 
@@ -22,7 +27,20 @@ def rotation_loss(
     return F.cross_entropy(logits, turns), accuracy
 
 
-def checked_fraction(rotated_fraction: float) -> None:
-    """Raise UserError unless the share lies in (0, 1]."""
-    if not 0 < rotated_fraction <= 1:
-        raise UserError(f"rotated_fraction must be above 0 and at most 1, not {rotated_fraction}")
+@dataclass(frozen=True, kw_only=True)
+class RotationMethod(Method, ABC):
+    """A method whose D also tells turns, on a share of every global batch."""
+
+    rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
+    auxiliary_width: ClassVar[int] = NUM_TURNS
+    turns_images: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rotated_fraction <= 1:
+            raise UserError(
+                f"rotated_fraction must be above 0 and at most 1, not {self.rotated_fraction}"
+            )
+
+    def num_turned(self, batch_size: int) -> int:
+        """How many images of a global batch are also seen turned."""
+        return round(self.rotated_fraction * batch_size)

@@ -7,31 +7,19 @@ SS-GAN with V left out (Chen et al. 2019, "Rot-only"); D's step needs no fakes.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from ssgan.methods.base import Method
 from ssgan.methods.forward import generate, score, turned
-from ssgan.methods.rotation import checked_fraction, rotation_loss
-from ssgan.ops.rotation import NUM_TURNS
+from ssgan.methods.rotation import RotationMethod, rotation_loss
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
 
 
 @dataclass(frozen=True, kw_only=True)
-class RotationOnly(Method):
+class RotationOnly(RotationMethod):
     """The rotation terms of SS-GAN and nothing else."""
 
     alpha: float = 0.2  # weight of the rotation term in L_G (on fakes)
     beta: float = 1.0  # weight of the rotation term in L_D (on reals)
     rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
-    auxiliary_width: ClassVar[int] = NUM_TURNS
-    turns_images: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        checked_fraction(self.rotated_fraction)
-
-    def num_turned(self, batch_size: int) -> int:
-        """How many images of a global batch are also seen turned."""
-        return round(self.rotated_fraction * batch_size)
 
     def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
         """The task on reals."""

@@ -11,19 +11,16 @@ E_r is over the last `rotated_fraction` of the global batch, each image in all f
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from ssgan.losses import AdversarialLoss, Hinge
-from ssgan.methods.base import Method
 from ssgan.methods.forward import generate, score, turned
 from ssgan.methods.penalty import Penalty, penalised
-from ssgan.methods.rotation import checked_fraction, rotation_loss
-from ssgan.ops.rotation import NUM_TURNS
+from ssgan.methods.rotation import RotationMethod, rotation_loss
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
 
 
 @dataclass(frozen=True, kw_only=True)
-class SSGAN(Method):
+class SSGAN(RotationMethod):
     """The method of the paper, with its weights."""
 
     adversarial: AdversarialLoss = Hinge()
@@ -31,15 +28,6 @@ class SSGAN(Method):
     beta: float = 1.0  # weight of the rotation term in L_D (on reals)
     rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
     penalty: Penalty | None = None  # gradient penalty on D, or none
-    auxiliary_width: ClassVar[int] = NUM_TURNS
-    turns_images: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        checked_fraction(self.rotated_fraction)
-
-    def num_turned(self, batch_size: int) -> int:
-        """How many images of a global batch are also seen turned."""
-        return round(self.rotated_fraction * batch_size)
 
     def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
         """L_D: the fakes are made without a graph, for G is frozen."""

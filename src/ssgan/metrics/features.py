@@ -21,8 +21,13 @@ from ssgan.types import UserError
 class AbstractFeatures(ABC):
     """A fixed map from images to rows of features."""
 
-    name: str  # what a distance on it is called after: "random" gives "FD-random"
+    name: str
     size: int  # F, numbers a row
+
+    @property
+    def distance_name(self) -> str:
+        """What a Frechet distance on these features is called; "FID" on one network only."""
+        return f"FD-{self.name}"
 
     @abstractmethod
     def identity(self) -> str:

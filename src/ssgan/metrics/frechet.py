@@ -7,6 +7,7 @@ them. No matrix square root is taken: with S1 = A^T A and S2 = B^T B the last tr
 norm of A B^T. It is biased upwards by about c / N: never compare distances of different N.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -65,10 +66,11 @@ def _distance(shift: Tensor, trace_a: Tensor, trace_b: Tensor, overlap: Tensor) 
 
 def _factor(rows: Float[Tensor, "N F"]) -> Float[Tensor, "R F"]:
     """A with A^T A = the covariance and at most F rows."""
-    a = (rows - rows.mean(dim=0)) / (len(rows) - 1) ** 0.5
+    a = (rows - rows.mean(dim=0)) / math.sqrt(len(rows) - 1)
     if len(a) <= a.shape[1]:
         return a
-    return torch.linalg.qr(a, mode="r").R
+    reduced: Tensor = torch.linalg.qr(a, mode="r").R
+    return reduced
 
 
 def _trace_root_product(a: Float[Tensor, "F F"], b: Float[Tensor, "F F"]) -> Float[Tensor, ""]:

@@ -43,7 +43,7 @@ def find(name: str) -> Callable[[], RunConfig]:
         own = importlib.import_module(module_name)
     except ImportError as error:
         raise UserError(f"recipe {name!r}: cannot import {module_name!r}: {error}") from None
-    function = getattr(own, function_name, None)
-    if not callable(function):
+    theirs: Callable[[], RunConfig] | None = getattr(own, function_name, None)
+    if not callable(theirs):
         raise UserError(f"recipe {name!r}: {module_name} has no function {function_name!r}")
-    return function
+    return theirs

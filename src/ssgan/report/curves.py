@@ -46,7 +46,8 @@ def draw_curves(root: Path, target: Path) -> None:
     curves = read_curves(root)
     panels = [panel for panel in _PANELS if any(name in curves for name in panel[1])]
     figure = Figure(figsize=(4.2 * len(panels), 3.0), layout="constrained")
-    for axes, (title, names) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, names) in zip(row, panels, strict=True):
         _panel(axes, title, {name: curves[name] for name in names if name in curves})
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=110)

@@ -12,18 +12,17 @@ class Board:
     def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter  # slow to import, so only when used
 
-        purge = step + 1 if step else None
-        self.writer = SummaryWriter(str(folder), purge_step=purge)  # type: ignore[no-untyped-call]
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """One point on each named curve."""
         for name, value in values.items():
-            self.writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+            self.writer.add_scalar(name, value, step)
 
     def image(self, step: int, picture: NDArray[np.uint8]) -> None:
         """A sample sheet, uint8 [H, W, 3]."""
-        self.writer.add_image("samples", picture, step, dataformats="HWC")  # type: ignore[no-untyped-call]
+        self.writer.add_image("samples", picture, step, dataformats="HWC")
 
     def close(self) -> None:
         """Write out what is buffered."""
-        self.writer.close()  # type: ignore[no-untyped-call]
+        self.writer.close()

@@ -8,9 +8,11 @@ temporary name, forced to disk and renamed, so at every instant the newest whole
 import hashlib
 import io
 import json
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils._pytree import tree_flatten
@@ -28,7 +30,7 @@ _NETWORKS = ("generator", "discriminator", "generator_ema")
 _OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
 
 
-class Damaged(Exception):
+class Damaged(Exception):  # noqa: N818 - named for the reader, as a state of the world
     """A checkpoint file that is not what was once written; the message says how."""
 
 
@@ -59,7 +61,8 @@ def save(
 ) -> Path:
     """Write the state after its step, keep the two newest files, return the new one's path."""
     path = layout.checkpoint(state.step)
-    tensors = {name: getattr(state, name).state_dict() for name in (*_NETWORKS, *_OPTIMIZERS)}
+    names = (*_NETWORKS, *_OPTIMIZERS)
+    tensors = {name: getattr(state, name).state_dict() for name in names}
     _write(path, state, facts, tensors, crash)
     for old in layout.checkpoint_files()[2:]:
         old.unlink(missing_ok=True)
@@ -67,10 +70,15 @@ def save(
     return path
 
 
-def save_best(layout: RunLayout, state: TrainState, facts: dict[str, object]) -> None:
+def save_best(
+    layout: RunLayout,
+    state: TrainState,
+    facts: dict[str, object],
+    crash: Callable[[str], None] = no_crash,
+) -> None:
     """Write the averaged generator alone: something to sample from, not to resume from."""
     tensors = {"generator_ema": state.generator_ema.state_dict()}
-    _write(layout.best_checkpoint(), state, facts, tensors, no_crash)
+    _write(layout.best_checkpoint(), state, facts, tensors, crash)
 
 
 def facts_of(config: RunConfig, data_hash: str, classes: tuple[str, ...]) -> dict[str, object]:
@@ -99,7 +107,7 @@ def _write(
     path: Path,
     state: TrainState,
     facts: dict[str, object],
-    tensors: dict[str, object],
+    tensors: dict[str, dict[str, Any]],
     crash: Callable[[str], None],
 ) -> None:
     progress = {"step": state.step, "best_score": state.best_score, "best_step": state.best_step}
@@ -108,45 +116,80 @@ def _write(
     torch.save({"facts": text, **tensors}, buffer)
     payload = buffer.getvalue()
     crash("serialised")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)  # its own parent is the run: gone means somebody removed it
     write_atomic(path, payload + _MAGIC + hashlib.sha256(payload).digest(), crash=crash)
 
 
-def read(path: Path) -> Checkpoint:
-    """Verify and read a file; raises Damaged when it is not whole, UserError when too new."""
-    data = path.read_bytes()
+def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
+    """Verify and read a file; raises Damaged when it is not whole, UserError when too new.
+
+    Settings in it may be of classes of ssgan and of the `trusted_modules`, as in `dump.load`.
+    """
+    payload = _verified(path)
+    try:
+        content = _unpacked(payload)
+        facts = json.loads(content.pop("facts"))
+        if facts["format"] > FORMAT_VERSION:
+            raise UserError(
+                f"{path} was written by a newer ssgan, in format {facts['format']}; this one "
+                f"reads formats up to {FORMAT_VERSION}: update ssgan"
+            )
+        config = load(facts["config"], trusted_modules, str(path))
+        assert isinstance(config, RunConfig)
+        return Checkpoint(
+            path=path,
+            config=config,
+            data_hash=facts["data_hash"],
+            num_classes=len(facts["classes"]),
+            classes=tuple(facts["classes"]),
+            step=facts["step"],
+            best_score=facts["best_score"],
+            best_step=facts["best_step"],
+            tensors=content,
+        )
+    except UserError:
+        raise
+    except Exception as error:  # pickle, zip, torch and JSON have many types for one thing
+        raise Damaged(f"{path} is no checkpoint of ssgan ({type(error).__name__})") from error
+
+
+def _verified(path: Path) -> bytes:
+    """The payload of a file that is as it was written."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Damaged(f"{path} cannot be read: {error.strerror}") from error
     payload, trailer = data[:-_TRAILER], data[-_TRAILER:]
     if len(data) <= _TRAILER or trailer[: len(_MAGIC)] != _MAGIC:
         raise Damaged(f"{path} is cut short or not a checkpoint of ssgan")
     if hashlib.sha256(payload).digest() != trailer[len(_MAGIC) :]:
         raise Damaged(f"{path} does not match its sha256: its bytes have changed")
-    content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    facts = json.loads(content.pop("facts"))
-    if facts["format"] > FORMAT_VERSION:
-        raise UserError(f"{path} was written by a newer ssgan (format {facts['format']})")
-    config = load(facts["config"])
-    assert isinstance(config, RunConfig)
-    return Checkpoint(
-        path=path,
-        config=config,
-        data_hash=facts["data_hash"],
-        num_classes=len(facts["classes"]),
-        classes=tuple(facts["classes"]),
-        step=facts["step"],
-        best_score=facts["best_score"],
-        best_step=facts["best_step"],
-        tensors=content,
-    )
+    return payload
 
 
-def newest(layout: RunLayout) -> tuple[Checkpoint | None, list[str]]:
+def _unpacked(payload: bytes) -> dict[str, Any]:
+    """The tables of a payload; nothing in it is run, and nothing is larger than it looks."""
+    with zipfile.ZipFile(io.BytesIO(payload)) as members:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members.infolist()):
+            raise ValueError("a checkpoint is not compressed")
+    content: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    return content
+
+
+def newest(
+    layout: RunLayout, trusted_modules: Sequence[str] = ()
+) -> tuple[Checkpoint | None, list[str]]:
     """The newest whole checkpoint, and a sentence for each newer file that was passed over."""
-    passed_over = []
+    passed_over: list[str] = []
     for path in layout.checkpoint_files():
         try:
-            return read(path), passed_over
+            found = read(path, trusted_modules)
+            if layout.checkpoint(found.step) != path:
+                raise Damaged(f"{path} holds step {found.step}, against its name")
+            return found, passed_over
         except Damaged as damage:
-            passed_over.append(str(damage))
+            if path.exists():  # else a living run has just pruned it
+                passed_over.append(str(damage))
     return None, passed_over
 
 
@@ -161,6 +204,10 @@ def set_aside_damaged(layout: RunLayout, good: Checkpoint | None) -> None:
 def restore(state: TrainState, checkpoint: Checkpoint) -> None:
     """Put everything a checkpoint holds into a fresh state."""
     for name in (*_NETWORKS, *_OPTIMIZERS):
-        getattr(state, name).load_state_dict(checkpoint.tensors[name])
+        try:
+            getattr(state, name).load_state_dict(checkpoint.tensors[name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{checkpoint.path} does not fit {name}: {reason}") from error
     state.step = checkpoint.step
     state.best_score, state.best_step = checkpoint.best_score, checkpoint.best_step

@@ -7,6 +7,7 @@ from typing import Literal
 from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.methods.base import Method
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.training.precision import Precision
 from ssgan.types import ImageShape, UserError
 
 
@@ -98,7 +99,7 @@ class RunConfig:
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
     accumulation: int = 1  # parts in which an update is computed: less memory, same update
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
-    precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
+    precision: Precision = "auto"
     device: str = "auto"  # auto: the accelerator if there is one, else cpu
     seed: int = 0  # of everything random
     output: OutputConfig = OutputConfig()

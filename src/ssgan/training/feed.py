@@ -65,7 +65,9 @@ class Feed:
         places = step * config.discriminator_updates * config.batch_size + index
         numbers = torch.stack([self._number(int(place)) for place in places])
         pixels = torch.from_numpy(self.dataset.batch(numbers.numpy())).to(self.device)
-        images = pixels.permute(0, 3, 1, 2).to(self.dtype).div_(127.5).sub_(1)  # channels_last by nature
+        images = (
+            pixels.permute(0, 3, 1, 2).to(self.dtype).div_(127.5).sub_(1)
+        )  # channels_last by nature
         if config.data.mirror:
             heads = uniform(Key(config.seed, "mirror", step), index, 1)[:, 0] < 0.5
             images = torch.where(heads.to(self.device)[:, None, None, None], images.flip(3), images)

@@ -1,8 +1,13 @@
 """Where and how precisely a run computes: "auto" made definite."""
 
+from typing import Literal
+
 import torch
+from torch import nn
 
 from ssgan.types import UserError
+
+Precision = Literal["auto", "float32", "bfloat16", "float64"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -19,7 +24,7 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def resolve_precision(name: str, device: torch.device) -> str:
+def resolve_precision(name: Precision, device: torch.device) -> Precision:
     """ "auto" is bfloat16 where the hardware multiplies it fast, else float32."""
     if name != "auto":
         return name
@@ -30,6 +35,11 @@ def resolve_precision(name: str, device: torch.device) -> str:
     else:
         fast = False
     return "bfloat16" if fast else "float32"
+
+
+def placed(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """The network on the device, its kernels laid out channels last."""
+    return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def dtype_of(precision: str) -> torch.dtype:

@@ -88,7 +88,8 @@ class Records:
         jsonlines.append(self.layout.metrics, row)
         if self.board is not None:
             self.board.scalars(report.step, {NAME: self.score})
-        if math.isfinite(self.score) and self.score < (state.best_score or math.inf):
+        best = math.inf if state.best_score is None else state.best_score
+        if math.isfinite(self.score) and self.score < best:
             state.best_score, state.best_step = self.score, report.step
 
     def _latents(self, purpose: str, count: int) -> Tensor:

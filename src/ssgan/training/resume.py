@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 from ssgan.config.dump import difference, dump, load
+from ssgan.config.read import read_json
 from ssgan.data.dataset import Dataset
 from ssgan.files import jsonlines
-from ssgan.config.read import read_json
-from ssgan.files.atomic import remove_strays, write_json
+from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, environment
 from ssgan.files.layout import RunLayout
 from ssgan.training import checkpoint
@@ -23,35 +23,40 @@ _LOG = logging.getLogger("ssgan")
 def open_directory(layout: RunLayout) -> None:
     """Make the directory, or accept it as a run's; raises UserError when it cannot be one."""
     root = layout.root
-    if root.exists() and not root.is_dir():
-        raise UserError(f"{root} is a file; a run needs a directory")
-    known = layout.config.exists() or layout.lock.exists()
-    if root.is_dir() and not known and any(root.iterdir()):
-        raise UserError(f"{root} holds other files and no run; give an empty or new directory")
     try:
+        if root.exists() and not root.is_dir():
+            raise UserError(f"{root} is a file; a run needs a directory")
+        known = layout.config.exists() or layout.lock.exists()
+        if root.is_dir() and not known and any(root.iterdir()):
+            raise UserError(f"{root} holds other files and no run; give an empty or new directory")
         root.mkdir(parents=True, exist_ok=True)
-        probe = root / ".probe"
-        probe.write_bytes(b"")
-        probe.unlink()
+        layout.lock.touch()  # before anything else: from here on the directory is a run's
+        probe = root / TEMPORARY.format("probe")
+        probe.touch()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{root} cannot be written: {error.strerror}") from None
 
 
-def resume(layout: RunLayout, config: RunConfig, dataset: Dataset, state: TrainState) -> Path | None:
+def resume(
+    layout: RunLayout, config: RunConfig, dataset: Dataset, state: TrainState
+) -> Path | None:
     """Put the newest whole checkpoint into the fresh state; None when the run is new.
 
     Logs are cut back to its step. Raises UserError for changed settings or changed data.
     """
     _clear_leavings(layout)
+    trusted = modules_of(dump(config))
     if layout.config.exists():
-        stored = load(read_json(layout.config))
+        stored = load(read_json(layout.config), trusted, str(layout.config))
         assert isinstance(stored, RunConfig)
         refuse_changes(layout.root, stored, config)
-    saved, passed_over = checkpoint.newest(layout)
+    saved, passed_over = checkpoint.newest(layout, trusted)
     for sentence in passed_over:
         _LOG.warning("passed over: %s", sentence)
     checkpoint.set_aside_damaged(layout, saved)
     if saved is not None:
+        refuse_changes(layout.root, saved.config, config)
         _refuse_other_data(layout.root, saved, dataset)
         checkpoint.restore(state, saved)
         _LOG.info("continuing from step %d of %s", saved.step, layout.root)
@@ -61,6 +66,16 @@ def resume(layout: RunLayout, config: RunConfig, dataset: Dataset, state: TrainS
     write_json(layout.manifest, {"content_hash": dataset.content_hash, **dataset.manifest})
     _write_environment(layout, config)
     return None if saved is None else saved.path
+
+
+def modules_of(table: object) -> list[str]:
+    """The modules of all settings classes in a dumped config: what is running is trusted."""
+    if isinstance(table, list):
+        return [module for item in table for module in modules_of(item)]
+    if not isinstance(table, dict):
+        return []
+    inner = [module for value in table.values() for module in modules_of(value)]
+    return [table["kind"].partition(":")[0], *inner] if "kind" in table else inner
 
 
 def harmless(path: str, config: RunConfig) -> bool:

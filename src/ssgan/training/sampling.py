@@ -1,6 +1,7 @@
 """Images from a trained generator."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from ssgan.ops.keyed import Key, normal
 from ssgan.training.checkpoint import Checkpoint
+from ssgan.training.precision import dtype_of, placed
 
 BATCH = 64  # images made at once
 
@@ -20,13 +22,30 @@ def averaged_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Modul
     num_classes = checkpoint.num_classes if config.method.conditional else 0
     generator = config.generator.build(config.data.shape, num_classes)
     generator.load_state_dict(checkpoint.tensors["generator_ema"])
-    generator.to(device, memory_format=torch.channels_last)
-    return generator.eval().requires_grad_(False)
+    dtype = dtype_of(config.precision)
+    return placed(generator, device, dtype).eval().requires_grad_(False)
 
 
 def latents_of(seed: int, purpose: str, count: int, size: int) -> Float[Tensor, "N Z"]:
     """Normal latents; the first n of them are the same however many are asked for."""
     return normal(Key(seed, purpose), torch.arange(count), size)
+
+
+def between(latents: Float[Tensor, "N Z"], steps: int) -> Float[Tensor, "M Z"]:
+    """`steps` points from each latent towards the next one: (N - 1) steps rows.
+
+    On the great circle between them, with lengths in between: a straight line would pass
+    through latents shorter than any that G was trained on.
+    """
+    rows = []
+    for start, end in pairwise(latents):
+        angle = torch.arccos((start @ end / (start.norm() * end.norm())).clamp(-1, 1))
+        for t in torch.arange(steps) / steps:
+            length = (1 - t) * start.norm() + t * end.norm()
+            a, b = torch.sin((1 - t) * angle), torch.sin(t * angle)
+            direction = (a * start / start.norm() + b * end / end.norm()) / torch.sin(angle)
+            rows.append(length * direction)
+    return torch.stack(rows)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from types import FrameType
 EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 0}
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 - an ending, not an error
     """A run ended early because it was asked to; its state is saved."""
 
     def __init__(self, number: signal.Signals, step: int) -> None:

@@ -9,7 +9,7 @@ from torch.optim import Adam
 
 from ssgan.ops.keyed import Key
 from ssgan.training.config import AdamConfig, RunConfig
-from ssgan.training.precision import dtype_of
+from ssgan.training.precision import dtype_of, placed
 
 
 @dataclass
@@ -39,8 +39,8 @@ def fresh_state(config: RunConfig, num_classes: int, device: torch.device) -> Tr
             config.data.shape, config.method.auxiliary_width, num_classes
         )
     dtype = dtype_of(config.precision)
-    generator = generator.to(device, dtype, memory_format=torch.channels_last)
-    discriminator = discriminator.to(device, dtype, memory_format=torch.channels_last)
+    generator = placed(generator, device, dtype)
+    discriminator = placed(discriminator, device, dtype)
     return TrainState(
         generator=generator,
         discriminator=discriminator,

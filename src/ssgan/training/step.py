@@ -51,7 +51,7 @@ def descend(
     optimizer.zero_grad(set_to_none=True)
     terms: dict[str, Tensor] = {}
     for loss in losses:  # one part's graph is alive at a time
-        (loss.total / parts).backward()
+        torch.autograd.backward(loss.total / parts)
         for term, value in loss.terms.items():
             share = value.detach() / parts
             terms[f"{name}/{term}"] = terms.get(f"{name}/{term}", torch.zeros_like(share)) + share

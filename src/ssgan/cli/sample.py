@@ -1,0 +1,138 @@
+"""`ssgan sample RUN --n 64 --seed 0 --out DIR`: images from a trained generator."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from ssgan.cli.arguments import Options, take_options, whole_number
+from ssgan.cli.progress import Meter
+from ssgan.files.layout import RunLayout
+from ssgan.files.picture import save_gif, save_png, sheet
+from ssgan.training import checkpoint, kinds
+from ssgan.training.checkpoint import Checkpoint
+from ssgan.training.precision import resolve_device
+from ssgan.training.sampling import (
+    averaged_generator,
+    between,
+    generate,
+    generate_batches,
+    latents_of,
+)
+from ssgan.types import UserError
+
+USAGE = """usage: ssgan sample RUN [--n 64] [--seed 0] [--out DIR] [--class NAME] [--best]
+                    [--steps 8] [--gif] [--device auto]
+
+  RUN      a run directory, or one checkpoint file
+  --n      how many images: image-00000.png, ..., and sheet.png with all of them (at most 400)
+  --seed   of the latents; the first images are the same however many are asked for
+  --out    where to write; by default RUN/generated-seed-SEED
+  --class  one class of a conditional run; by default the classes in turn
+  --best   use the generator with the best score instead of the newest
+  --steps  images from one sample to the next in interpolation.png
+  --gif    write interpolation.gif, which moves through the samples, as well
+"""
+_MOST_ON_SHEET, _STOPS = 400, 8
+
+
+def main(argv: list[str]) -> int:
+    """Write the images; returns the exit code."""
+    valued = ("n", "seed", "out", "class", "steps", "device")
+    options, rest = take_options(argv, valued, ("best", "gif", "help"))
+    if options.on("help"):
+        print(USAGE, end="")
+        return 0
+    if len(rest) != 1 or rest[0].startswith("-"):
+        given = " ".join(rest) or "nothing"
+        raise UserError(f"sample takes one run directory or checkpoint, not {given}")
+    count = whole_number(options, "n", 64, 1)
+    seed = whole_number(options, "seed", 0, 0)
+    saved = opened(Path(rest[0]), options.on("best"))
+    root = Path(rest[0]) if Path(rest[0]).is_dir() else Path(rest[0]).parent
+    out = Path(options.get("out") or root / f"generated-seed-{seed}")
+    generator = averaged_generator(saved, resolve_device(options.get("device") or "auto"))
+    latents = latents_of(seed, "sample", count, saved.config.generator.latent_size)
+    labels = _labels(saved, options, count)
+    images = _write_images(generator, latents, labels, out)
+    columns = max(1, round(min(count, _MOST_ON_SHEET) ** 0.5))
+    save_png(out / "sheet.png", sheet(images, columns))
+    print(f"{count} images of step {saved.step} in {out}, together in {out / 'sheet.png'}")
+    _write_interpolation(generator, latents, labels, out, options)
+    return 0
+
+
+def opened(path: Path, best: bool) -> Checkpoint:
+    """The checkpoint of a run directory, or of a file; raises UserError when there is none."""
+    if path.is_file() or best:
+        path = path if path.is_file() else RunLayout(path).best_checkpoint()
+        if not path.exists():
+            raise UserError(f"{path} is not there: the run has no score yet (output.score_every)")
+        try:
+            return checkpoint.read(path)
+        except checkpoint.Damaged as damage:
+            raise UserError(str(damage)) from None
+    if not path.is_dir():
+        raise UserError(f"{path} is not there; give a run directory or a checkpoint file")
+    found, passed_over = checkpoint.newest(RunLayout(path))
+    if found is None:
+        reason = passed_over[0] if passed_over else "it has no checkpoint yet"
+        raise UserError(f"nothing to sample in {path}: {reason}")
+    for sentence in passed_over:
+        print(f"passed over: {sentence}")
+    return found
+
+
+def _labels(saved: Checkpoint, options: Options, count: int) -> Tensor | None:
+    name = options.get("class")
+    if not saved.config.method.conditional:
+        if name is not None:
+            raise UserError(f"--class {name}: this run has no classes")
+        return None
+    if name is None:
+        return torch.arange(count) % saved.num_classes
+    if name not in saved.classes:
+        raise UserError(f"no class {name!r}; the classes are {', '.join(saved.classes)}")
+    return torch.full((count,), saved.classes.index(name))
+
+
+def _write_images(
+    generator: nn.Module, latents: Tensor, labels: Tensor | None, out: Path
+) -> NDArray[np.uint8]:
+    """Every image into its file; returns those for the sheet."""
+    kept: list[NDArray[np.uint8]] = []
+    done = 0
+    with Meter("image", len(latents), 0) as meter:
+        for images in generate_batches(generator, latents, labels):
+            for image in images:
+                picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+                save_png(out / f"image-{done:05d}.png", picture)
+                done += 1
+                if done <= _MOST_ON_SHEET:
+                    kept.append(image)
+            meter.advance(done)
+    return np.stack(kept)
+
+
+def _write_interpolation(
+    generator: nn.Module, latents: Tensor, labels: Tensor | None, out: Path, options: Options
+) -> None:
+    """A row a pair of samples, from the one to the other; the label is the first one's."""
+    stops = min(len(latents), _STOPS + 1)
+    if stops < 2:
+        return
+    steps = whole_number(options, "steps", 8, 2)
+    path = between(latents[:stops], steps)
+    repeated = None if labels is None else labels[: stops - 1].repeat_interleave(steps)
+    frames = generate(generator, path, repeated)
+    save_png(out / "interpolation.png", sheet(frames, steps))
+    print(f"from sample to sample: {out / 'interpolation.png'}")
+    if options.on("gif"):
+        save_gif(out / "interpolation.gif", frames)
+        print(f"the same, moving: {out / 'interpolation.gif'}")
+
+
+assert kinds.MODULES  # imported so that any stored kind of setting can be read

@@ -1,0 +1,98 @@
+"""`ssgan show RUN`: how a run is doing, from its files alone."""
+
+from pathlib import Path
+
+from ssgan.cli.arguments import take_options
+from ssgan.cli.progress import duration
+from ssgan.config.describe import settings_text
+from ssgan.config.dump import load
+from ssgan.config.overlay import read_json
+from ssgan.files import jsonlines
+from ssgan.files.layout import RunLayout, step_of
+from ssgan.report.curves import draw_curves
+from ssgan.training import checkpoint, kinds
+from ssgan.training.config import RunConfig
+from ssgan.types import UserError
+
+USAGE = """usage: ssgan show RUN [--curves FILE.png] [--settings]
+
+  --curves    draw losses and rotation accuracies to a PNG or SVG file
+  --settings  list every setting of the run
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Print what is known of a run; returns the exit code."""
+    options, rest = take_options(argv, ("curves",), ("settings", "help"))
+    if options.on("help"):
+        print(USAGE, end="")
+        return 0
+    if len(rest) != 1 or rest[0].startswith("-"):
+        raise UserError(f"show takes one run directory, not {' '.join(rest) or 'nothing'}")
+    layout = RunLayout(Path(rest[0]))
+    if not layout.config.exists():
+        raise UserError(f"{rest[0]} is not a run directory: it has no {layout.config.name}")
+    config = load(read_json(layout.config), where=str(layout.config))
+    assert isinstance(config, RunConfig)
+    for label, text in _facts(layout, config):
+        print(f"{label:12} {text}")
+    if options.on("settings"):
+        print("\n" + settings_text(config))
+    if (target := options.get("curves")) is not None:
+        draw_curves(layout.root, Path(target))
+        print(f"curves       {target}")
+    return 0
+
+
+def _facts(layout: RunLayout, config: RunConfig) -> list[tuple[str, str]]:
+    data, shape = config.data, config.data.shape
+    facts = [
+        ("method", f"{type(config.method).__name__}"),
+        ("images", f"{data.source.name()}, {shape.size} x {shape.size}, {shape.channels} channels"),
+        ("networks", f"{type(config.generator).__name__}, {type(config.discriminator).__name__}"),
+    ]
+    if layout.manifest.exists():
+        manifest = read_json(layout.manifest)
+        facts.append(
+            ("data", f"{manifest['num_images']:,} images, {manifest['content_hash'][:12]}")
+        )
+    rows = list(jsonlines.read(layout.log))
+    step = rows[-1]["step"] if rows else 0
+    facts.append(("step", f"{step:,} of {config.total_steps:,}"))
+    if rows:
+        facts += _last_line(rows[-1])
+    facts += _files(layout)
+    return facts
+
+
+def _last_line(row: dict[str, object]) -> list[tuple[str, str]]:
+    seconds, seen = row["seconds"], row["images_seen"]
+    assert isinstance(seconds, int | float)
+    assert isinstance(seen, int)
+    speed = f"{duration(seconds)}, {seen / max(seconds, 1e-9):.1f} real images/s"
+    terms = [f"{k} {v:.3f}" for k, v in row.items() if "/" in k and isinstance(v, float)]
+    return [("time", speed), ("terms", "  ".join(terms))]
+
+
+def _files(layout: RunLayout) -> list[tuple[str, str]]:
+    facts = []
+    saved, passed_over = checkpoint.newest(layout)
+    facts += [("damaged", sentence) for sentence in passed_over]
+    facts.append(("checkpoint", "none yet" if saved is None else f"{saved.path}, whole"))
+    scores = [row for row in jsonlines.read(layout.metrics) if isinstance(row.get("value"), float)]
+    if scores:
+        best = min(scores, key=lambda row: float(str(row["value"])))
+        last = scores[-1]
+        facts.append(
+            (
+                "score",
+                f"{last['name']} {last['value']:.3f} at step {last['step']}; best "
+                f"{best['value']:.3f} at step {best['step']}",
+            )
+        )
+    sheets = sorted(layout.samples.glob("step-*.png"), key=step_of)
+    facts.append(("samples", str(sheets[-1]) if sheets else "none yet"))
+    return facts
+
+
+assert kinds.MODULES  # imported so that any stored kind of setting can be read

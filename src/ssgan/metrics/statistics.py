@@ -1,0 +1,146 @@
+"""What a number was measured on, and feature statistics on disk.
+
+A file is an `.npz` with `mu` and `sigma`, as pytorch-fid writes and reads it. Ours hold more
+(count, protocol, a checksum) that pytorch-fid passes over. Nothing in them is pickled.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ssgan.files.atomic import write_atomic
+from ssgan.metrics.moments import Moments
+from ssgan.types import UserError
+
+_LARGEST = 2**30  # bytes of all arrays; 2048 features take 34 MB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """All that must agree before two numbers are compared (the seeds apart)."""
+
+    features: str  # the extractor's name: "random", "inception-2015"
+    features_identity: str  # sha256 of its weights and preprocessing
+    resize: str  # value of the ResizeRule, or the extractor's own rule
+    num_real: int  # real images
+    num_fake: int | None  # generated images; None where only reals were measured
+    split: str  # of the real set: "train", "test", "all"
+    content: str | None = None  # sha256 of the real set's manifest; None: not known
+    dtype: str = "float32"  # of the extractor; sums are always float64
+    seeds: tuple[int, ...] = ()  # of the latents, one a repetition; never compared
+
+
+def same_protocol(a: Protocol, b: Protocol) -> None:
+    """Raise UserError, naming every difference, unless numbers of a and b may be compared."""
+    names = [field.name for field in fields(Protocol) if field.name != "seeds"]
+    unlike = [
+        f"{name} {getattr(a, name)!r} against {getattr(b, name)!r}"
+        for name in names
+        if getattr(a, name) != getattr(b, name)
+    ]
+    if unlike:
+        raise UserError(f"these numbers do not compare: {'; '.join(unlike)}")
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and covariance of a set's features, as read from a file."""
+
+    mean: Float[Tensor, " F"]  # float64
+    covariance: Float[Tensor, "F F"]  # float64, over count - 1
+    count: int | None  # images; None in pytorch-fid's files, which do not say
+    protocol: Protocol | None  # None likewise
+
+    def moments(self) -> Moments:
+        """As moments that more can be merged into; UserError when the count is not known."""
+        if self.count is None:
+            raise UserError("these statistics do not say how many images they are of")
+        moments = Moments(len(self.mean))
+        moments.count, moments.mean = self.count, self.mean
+        moments.scatter = self.covariance * (self.count - 1)
+        return moments
+
+
+def write_statistics(path: Path, moments: Moments, protocol: Protocol) -> None:
+    """Write an `.npz`, whole or not at all; pytorch-fid reads it too.
+
+    Raises UserError below two images or where the protocol counts other images.
+    """
+    if protocol.num_real != moments.count:
+        raise UserError(f"the protocol says {protocol.num_real} images, there are {moments.count}")
+    mean, covariance = moments.mean.cpu().numpy(), moments.covariance.cpu().numpy()
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        mu=mean,
+        sigma=covariance,
+        count=np.array(moments.count),
+        protocol=np.array(json.dumps(asdict(protocol))),
+        sha256=np.array(_sha256(mean, covariance)),
+    )
+    write_atomic(path, buffer.getvalue())
+
+
+def read_statistics(path: Path) -> Statistics:
+    """Read our own file or pytorch-fid's.
+
+    Raises UserError for a file that is missing, cut, damaged, of other arrays or too large.
+    """
+    arrays = _arrays(path)
+    if "mu" not in arrays or "sigma" not in arrays:
+        raise UserError(f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics")
+    mean, covariance = arrays["mu"], arrays["sigma"]
+    size = mean.size
+    if mean.shape != (size,) or covariance.shape != (size, size) or mean.dtype.kind != "f":
+        raise UserError(
+            f"{path}: mu has shape {mean.shape} and sigma {covariance.shape}; "
+            "they must be float arrays of (F,) and (F, F)"
+        )
+    if "sha256" in arrays and str(arrays["sha256"]) != _sha256(mean, covariance):
+        raise UserError(f"{path} is damaged: its numbers do not match its checksum")
+    mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise UserError(f"{path} holds NaN or infinity")
+    return Statistics(
+        torch.from_numpy(mean),
+        torch.from_numpy(covariance),
+        int(arrays["count"]) if "count" in arrays else None,
+        _protocol(path, arrays) if "protocol" in arrays else None,
+    )
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        raise UserError(f"no statistics at {path}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size <= _LARGEST:
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+    except Exception as error:  # many types, for foreign bytes
+        raise UserError(f"{path} cannot be read as statistics: {error}") from error
+    raise UserError(f"{path} unpacks to {size} bytes; at most {_LARGEST} are read")
+
+
+def _protocol(path: Path, arrays: dict[str, NDArray[Any]]) -> Protocol:
+    try:
+        values = json.loads(str(arrays["protocol"]))
+        values["seeds"] = tuple(values["seeds"])
+        return Protocol(**values)
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: its protocol cannot be read: {error}") from error
+
+
+def _sha256(mean: NDArray[Any], covariance: NDArray[Any]) -> str:
+    return hashlib.sha256(mean.tobytes() + covariance.tobytes()).hexdigest()

@@ -1,0 +1,87 @@
+"""`ssgan data prepare`: what it prints, and the exit it takes."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssgan.cli import data as verb
+from ssgan.cli.data import main
+from ssgan.types import UserError
+from tests.data.pictures import noise, write_images
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("cats", "dogs"):
+        write_images(tmp_path / "photos" / name, range(3), size=70)
+    for k in range(25):
+        (tmp_path / "photos" / "cats" / f"broken{k:02d}.png").write_bytes(b"")
+    return tmp_path / "photos"
+
+
+def test_the_summary_says_what_is_there_what_is_not_and_where(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    assert main(["prepare", str(folder), "--cache", str(cache), "--size", "16"]) == 0
+    out = capsys.readouterr().out
+    assert f"folder:{folder}: 6 images of 16 x 16 pixels in colour\n" in out
+    assert "2 (cats 3, dogs 3)\n" in out
+    assert "rejected:     25 of 31\n" in out
+    assert out.count("empty file\n") == 20
+    assert "and 5 more, all in manifest.json\n" in out
+    stored = re.search(r"stored in: +(.*)\n", out)
+    assert stored is not None
+    assert np.load(Path(stored[1]) / "images.npy").shape == (6, 16, 16, 3)
+    assert re.search(r"content hash: [0-9a-f]{64}\n", out)
+
+
+def test_size_and_channels_come_from_the_images(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["prepare", str(folder), "--cache", str(tmp_path / "cache")])
+    assert "6 images of 64 x 64 pixels in colour" in capsys.readouterr().out
+    for path in folder.rglob("0*.png"):
+        noise(int(path.stem), 40, 40).convert("L").save(path)
+    main(["prepare", str(folder), "--cache", str(tmp_path / "cache")])
+    assert "6 images of 32 x 32 pixels in grey" in capsys.readouterr().out
+
+
+def test_strict_is_an_error_for_the_caller(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="25 of 31 items cannot be used"):
+        main(["prepare", str(folder), "--cache", str(tmp_path / "cache"), "--strict"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(["--size", "0"], ["--size", "x"], ["--sise", "4"], ["--channels", "2"]),
+        *(["--background", "1,2"], ["--background", "1,2,256"], ["--background", "1,2,-3"]),
+        ["--workers", "-1"],
+    ],
+)
+def test_wrong_options_end_with_code_2_before_anything_is_read(
+    tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as it:
+        main(["prepare", "folder:/no/such", *options])
+    assert it.value.code == 2
+    assert options[0] in capsys.readouterr().err
+
+
+def test_without_a_terminal_progress_is_plain_lines_every_few_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(verb.time, "monotonic", lambda: now)
+    with verb._progress("preparing") as say:
+        for second in range(10):
+            now = 100.0 + second
+            say(second * 10, 100)
+    assert capsys.readouterr().err == (
+        "preparing: 30 of 100, 7 s left\n"
+        "preparing: 60 of 100, 4 s left\n"
+        "preparing: 90 of 100, 1 s left\n"
+    )

@@ -1,0 +1,131 @@
+"""Every recipe builds, is stored and read back, and takes a step when it is made small."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from ssgan.config.dump import dump, load
+from ssgan.data.base import AbstractCollection, AbstractSource, Survey
+from ssgan.data.dataset import Dataset
+from ssgan.recipes.find import find, names
+from ssgan.recipes.images import fitted
+from ssgan.training.loop import train
+from ssgan.types import UserError
+
+
+def small(config):
+    generator = replace(config.generator, width=1 / 32)
+    discriminator = replace(config.discriminator, width=1 / 16)
+    return replace(
+        config, generator=generator, discriminator=discriminator, batch_size=8, total_steps=1,
+        discriminator_updates=1,
+    )  # fmt: skip
+
+
+def noise(config, count=8):
+    shape = (count, config.data.image_size, config.data.image_size, config.data.channels)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    classes = tuple("abcdefghij")
+    return Dataset(images, np.arange(count) % 10, classes, "noise", {})
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_recipe_is_stored_read_back_and_takes_a_step(name):
+    config = find(name)()
+    assert load(dump(config)) == config
+    config = small(config)
+    (report,) = train(config, noise(config))
+    assert report.step == 1
+    assert set(report.terms) >= {f"{network}/{term}" for network in "DG" for term in terms(config)}
+
+
+def terms(config):
+    return [name for name in ("adversarial",) if hasattr(config.method, name)] + (
+        ["rotation", "rotation_accuracy"] if config.method.turns_images else []
+    )
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_recipe_says_its_command(name):
+    words = "ssgan demo" if name == "scenes:demo" else f"ssgan train {name}"
+    assert words in find(name).__doc__
+
+
+def test_the_paper_s_settings():
+    """Section 2.2 of the facts: hinge, Adam 2e-4 (0, 0.9), two updates of D, 16 of 64 turned."""
+    config = find("cifar10:ssgan")()
+    assert type(config.method.adversarial).__name__ == "Hinge"
+    assert (config.method.alpha, config.method.beta) == (0.2, 1.0)
+    assert config.method.num_turned(config.batch_size) == 16
+    for adam in (config.generator_optimizer, config.discriminator_optimizer):
+        assert (adam.learning_rate, adam.beta1, adam.beta2) == (2e-4, 0.0, 0.9)
+    assert (config.discriminator_updates, config.batch_size, config.total_steps) == (2, 64, 100_000)
+    assert config.discriminator.spectral
+    assert not config.generator.spectral
+
+
+def test_the_baseline_differs_in_the_method_alone():
+    ssgan, gan = find("cifar10:ssgan_quarter")(), find("cifar10:gan_quarter")()
+    differing = [f.name for f in fields(ssgan) if getattr(ssgan, f.name) != getattr(gan, f.name)]
+    assert differing == ["method"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cifar10:ssgam", "did you mean cifar10:ssgan?"),
+        ("nothing", "there are scenes:"),
+        ("no_such_module_here:run", "cannot import 'no_such_module_here'"),
+        ("math:nope", "math has no function 'nope'"),
+    ],
+)
+def test_a_wrong_recipe_is_named_with_what_would_be_right(name, words):
+    with pytest.raises(UserError) as error:
+        find(name)
+    assert words in str(error.value)
+
+
+class Pretend(AbstractSource, AbstractCollection):
+    """A source of images that are only headers."""
+
+    def __init__(self, num_images, short_side, grey):
+        self.found = Survey(num_images, short_side, grey)
+
+    def open(self):
+        return self
+
+    def name(self):
+        return "pretend"
+
+    def __len__(self):
+        return self.found.num_images
+
+    def fingerprint(self):
+        return "0"
+
+    def read(self, numbers, policy):
+        yield from ()
+
+    def survey(self):
+        return self.found
+
+
+@pytest.mark.parametrize(
+    ("survey", "size", "channels", "batch", "augment"),
+    [
+        ((300, 40, False), 32, 3, 64, True),
+        ((60_000, 28, True), 32, 1, 64, False),
+        ((20, 500, False), 128, 3, 16, True),
+        ((1, 64, True), 64, 1, 4, True),
+    ],
+)
+def test_settings_fit_the_images_and_every_choice_has_a_reason(
+    survey, size, channels, batch, augment
+):
+    config, reasons = fitted(Pretend(*survey))
+    chosen = (config.data.image_size, config.data.channels, config.batch_size, config.augment)
+    assert chosen == (size, channels, batch, augment)
+    assert len(reasons) == 5
+    config.generator.build(config.data.shape, 0)
+    config.discriminator.build(config.data.shape, 4, 0)

@@ -1,0 +1,233 @@
+"""A run that was cut anywhere and continued is the run that was not."""
+
+import logging
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from ssgan.config.dump import difference
+from ssgan.data.dataset import Dataset
+from ssgan.files import environment as environments
+from ssgan.files.layout import RunLayout
+from ssgan.methods.base import Method
+from ssgan.methods.gan import GAN
+from ssgan.methods.ssgan import SSGAN
+from ssgan.training import resume
+from ssgan.training.config import AdamConfig
+from ssgan.training.resume import refuse_changes
+from ssgan.training.run import run
+from ssgan.types import Batch, Discriminator, Draw, Generator, Loss, UserError
+from tests.training.tiny import METHODS, STEPS, images, rows_of, stop_after, tiny, to_the_end
+from tests.training.tiny import with_output as writing
+
+CASES = {name: tiny(name) for name in METHODS}
+ODD_CASES = {
+    "accumulation": tiny(accumulation=2, method=SSGAN(rotated_fraction=0.5)),
+    "scored": writing(tiny(discriminator_updates=2), score_every=1, sample_every=1),
+    "decaying": tiny(
+        learning_rate_decay="linear",
+        augment=True,
+        generator_optimizer=AdamConfig(beta1=0.5),
+        discriminator_optimizer=AdamConfig(beta1=0.5),
+    ),
+}
+CUTS = [(name, step) for name in CASES for step in range(STEPS + 1)]
+CUTS += [(name, step) for name in ODD_CASES for step in (0, 3, 5)]
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return images()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(dataset, tmp_path_factory):
+    """For a case: its config, the directory of a run in one go, and the digest at its end."""
+    done = {}
+
+    def go(name):
+        if name not in done:
+            config = (CASES | ODD_CASES)[name]
+            root = tmp_path_factory.mktemp(name) / "run"
+            done[name] = config, root, to_the_end(config, root, dataset)
+        return done[name]
+
+    return go
+
+
+@pytest.mark.parametrize(("name", "step"), CUTS)
+def test_stopped_at_any_step_and_continued_the_bits_are_the_same(
+    name, step, uninterrupted, dataset, tmp_path
+):
+    """And so are the log, the scores and the last sheet of samples."""
+    config, whole, digest = uninterrupted(name)
+    root = tmp_path / "run"
+    stop_after(config, root, dataset, step)
+    assert to_the_end(config, root, dataset) == digest
+    log = rows_of(root / "log.jsonl")
+    assert [row["step"] for row in log] == list(range(1, STEPS + 1))
+    assert log == rows_of(whole / "log.jsonl")
+    if config.output.score_every:
+        assert rows_of(root / "metrics.jsonl") == rows_of(whole / "metrics.jsonl")
+    sheet = RunLayout(root).sample(STEPS)
+    assert sheet.read_bytes() == RunLayout(whole).sample(STEPS).read_bytes()
+
+
+def test_the_same_command_gives_the_same_bits_and_another_seed_others(
+    uninterrupted, dataset, tmp_path
+):
+    config, whole, digest = uninterrupted("ssgan")
+    again, other = tmp_path / "again", tmp_path / "other"
+    assert to_the_end(config, again, dataset) == digest
+    assert to_the_end(replace(config, seed=1), other, dataset) != digest
+    sheets = [RunLayout(root).sample(STEPS).read_bytes() for root in (whole, again, other)]
+    assert sheets[0] == sheets[1] != sheets[2]
+
+
+def test_a_longer_run_is_a_shorter_one_continued(uninterrupted, dataset, tmp_path):
+    config, _, digest = uninterrupted("ssgan")
+    to_the_end(replace(config, total_steps=2), tmp_path / "run", dataset)
+    assert to_the_end(config, tmp_path / "run", dataset) == digest
+
+
+# -- other settings ----------------------------------------------------------------------------
+
+CHANGES = {
+    "method.alpha": replace(tiny(), method=SSGAN(alpha=0.5)),
+    "method": tiny("gan", discriminator_updates=1),
+    "batch_size": tiny(batch_size=4),
+    "accumulation": tiny(accumulation=2),
+    "discriminator_updates": tiny(discriminator_updates=2),
+    "ema_halflife_steps": tiny(ema_halflife_steps=4.0),
+    "seed": tiny(seed=1),
+    "precision": tiny(precision="float64"),
+    "augment": tiny(augment=True),
+    "generator.width": tiny(generator=replace(tiny().generator, width=1 / 32)),
+    "discriminator.spectral": tiny(discriminator=replace(tiny().discriminator, spectral=False)),
+    "generator_optimizer.beta1": tiny(generator_optimizer=AdamConfig(beta1=0.5)),
+    "learning_rate_decay": tiny(learning_rate_decay="linear"),
+    "data.mirror": tiny(data=replace(tiny().data, mirror=False)),
+    "data.source.seed": tiny(data=replace(tiny().data, source=replace(tiny().data.source, seed=1))),
+}
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_a_changed_setting_is_refused_with_its_path_and_both_values(path, tmp_path):
+    changed = CHANGES[path]
+    one = next(d for d in difference(tiny(), changed) if d.path == path)
+    with pytest.raises(UserError) as refusal:
+        refuse_changes(tmp_path, tiny(), changed)
+    assert str(one) in str(refusal.value)
+    assert str(tmp_path) in str(refusal.value)
+
+
+def test_a_run_refuses_a_changed_setting_and_is_left_as_it_was(dataset, tmp_path):
+    stop_after(tiny(), tmp_path, dataset, 1)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=r"other settings: seed: 0 before, 1 now"):
+        to_the_end(tiny(seed=1), tmp_path, dataset)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_the_checkpoint_s_own_settings_count_when_config_json_has_gone(dataset, tmp_path):
+    stop_after(tiny(), tmp_path, dataset, 1)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(UserError, match=r"seed: 0 before, 1 now"):
+        to_the_end(tiny(seed=1), tmp_path, dataset)
+
+
+def test_what_is_written_may_change_and_the_bits_do_not(uninterrupted, dataset, tmp_path):
+    _, _, digest = uninterrupted("ssgan")
+    stop_after(tiny(), tmp_path, dataset, 2)
+    other = writing(tiny(), log_every=2, checkpoint_every=4, sample_rows=1, sample_every=1)
+    assert to_the_end(other, tmp_path, dataset) == digest
+    refuse_changes(tmp_path, tiny(), tiny(device="auto"))
+
+
+def test_with_decay_the_number_of_steps_is_no_longer_harmless(tmp_path):
+    refuse_changes(tmp_path, tiny(), tiny(total_steps=9))
+    decaying = tiny(learning_rate_decay="linear")
+    with pytest.raises(UserError, match="total_steps: 6 before, 9 now"):
+        refuse_changes(tmp_path, decaying, replace(decaying, total_steps=9))
+
+
+def test_other_images_are_refused_by_content(dataset, tmp_path):
+    stop_after(tiny(), tmp_path, dataset, 1)
+    other = images(seed=1)
+    words = f"other images.*{dataset.content_hash[:12]}.*{other.content_hash[:12]}"
+    with pytest.raises(UserError, match=words):
+        to_the_end(tiny(), tmp_path, other)
+
+
+def test_a_directory_of_other_files_is_refused(dataset, tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(UserError, match="holds other files and no run"):
+        to_the_end(tiny(), tmp_path, dataset)
+    with pytest.raises(UserError, match=r"thesis.tex is a file"):
+        to_the_end(tiny(), tmp_path / "thesis.tex", dataset)
+
+
+def test_labels_are_asked_for_by_the_methods_that_need_them(dataset, tmp_path):
+    bare = Dataset(dataset.images, None, (), "bare", {})
+    with pytest.raises(UserError, match="needs labels"):
+        to_the_end(tiny("conditional"), tmp_path / "run", bare)
+    assert not (tmp_path / "run").exists()
+
+
+# -- code of others, and other machines --------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mine(Method):
+    """A method that lives outside the package."""
+
+    weight: float = 2.0  # of the game
+    auxiliary_width: ClassVar[int] = 0
+
+    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+        loss = GAN().discriminator_loss(G, D, real, draw)
+        return Loss(self.weight * loss.total, loss.terms)
+
+    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+        loss = GAN().generator_loss(G, D, draw)
+        return Loss(self.weight * loss.total, loss.terms)
+
+
+def test_a_run_of_somebody_else_s_method_continues(dataset, tmp_path):
+    config = tiny(method=Mine(), total_steps=2)
+    whole = to_the_end(config, tmp_path / "whole", dataset, trusted=(__name__,))
+    stop_after(config, tmp_path / "run", dataset, 1)
+    assert to_the_end(config, tmp_path / "run", dataset, trusted=(__name__,)) == whole
+
+
+@pytest.mark.parametrize("key", ["threads", "torch", "device"])
+def test_a_changed_environment_is_told(key, dataset, tmp_path, monkeypatch, caplog):
+    stop_after(tiny(), tmp_path, dataset, 1)
+    now = environments.environment
+
+    with caplog.at_level(logging.WARNING, "ssgan"):
+        stop_after(tiny(), tmp_path, dataset, 2)
+        assert "bits may differ" not in caplog.text
+        monkeypatch.setattr(resume, "environment", lambda *a: {**now(*a), key: "another"})
+        stop_after(tiny(), tmp_path, dataset, 3)
+    assert f"bits may differ from the first part: {key} changed" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries that read event files
+@pytest.mark.parametrize("step", [0, 2])
+def test_event_files_show_each_step_once(step, dataset, tmp_path):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    config = writing(tiny(total_steps=3), tensorboard=True)
+    left = writing(config, checkpoint_every=step or 9)
+    steps = run(left, tmp_path, dataset)
+    for _ in range(step + 1):  # one more than is saved
+        next(steps)
+    steps.close()
+    to_the_end(config, tmp_path, dataset)
+    events = reader.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("D/rotation")] == [1, 2, 3]
+    logged = [row["D/rotation"] for row in rows_of(tmp_path / "log.jsonl")]
+    np.testing.assert_allclose([e.value for e in events.Scalars("D/rotation")], logged, rtol=1e-6)

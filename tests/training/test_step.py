@@ -1,0 +1,245 @@
+"""One step: who changes, how often, and that parts are the whole."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ssgan.data.dataset import Dataset
+from ssgan.models.norms import BatchNorm
+from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from ssgan.ops.keyed import Key
+from ssgan.training.config import AdamConfig
+from ssgan.training.feed import Feed
+from ssgan.training.loop import train
+from ssgan.training.schedule import ema_halflife
+from ssgan.training.state import fresh_state
+from ssgan.types import UserError
+from tests.training.tiny import METHODS, images, tiny
+
+CPU = torch.device("cpu")
+
+
+def final(config, dataset=None):
+    for report in train(config, dataset or images()):
+        state = report.state
+    return state
+
+
+def weights(network):
+    return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+
+def test_alpha_never_reaches_the_discriminator():
+    """alpha is in L_G alone: whatever it is, D after its update of the first step is the same."""
+    states = [
+        final(tiny(method=replace(METHODS["ssgan"], alpha=alpha), total_steps=1))
+        for alpha in (0.0, 5.0)
+    ]
+    assert torch.equal(weights(states[0].discriminator), weights(states[1].discriminator))
+    assert not torch.equal(weights(states[0].generator), weights(states[1].generator))
+
+
+def test_beta_never_reaches_the_generator_but_through_the_discriminator():
+    """With D's learning rate next to nothing, beta changes nothing that G sees."""
+    still = AdamConfig(learning_rate=1e-30)
+    states = [
+        final(
+            tiny(
+                method=replace(METHODS["ssgan"], beta=beta),
+                discriminator_optimizer=still,
+                total_steps=2,
+            )
+        )
+        for beta in (0.0, 5.0)
+    ]
+    assert torch.equal(weights(states[0].generator), weights(states[1].generator))
+
+
+@pytest.mark.parametrize("updates", [1, 2, 3])
+def test_the_discriminator_is_updated_as_often_as_said(updates):
+    state = final(tiny(discriminator_updates=updates, total_steps=2))
+    assert state.step == 2
+    counts = [
+        {int(s["step"]) for s in optimizer.state.values()}
+        for optimizer in (state.discriminator_optimizer, state.generator_optimizer)
+    ]
+    assert counts == [{2 * updates}, {2}]
+
+
+@pytest.mark.parametrize("name", ["gan", "ssgan", "rotation-only"])
+@pytest.mark.parametrize("parts", [2, 4])
+def test_parts_are_the_whole_without_batch_statistics(name, parts):
+    """Accumulation is exact where no layer looks at its batch: D, over a step, to 1e-12."""
+    fraction = {} if name == "gan" else {"rotated_fraction": 0.5}
+    method = replace(METHODS[name], **fraction)
+    changes = {"method": method, "precision": "float64", "total_steps": 1, "mirror": True}
+    changes.pop("mirror")
+    still = AdamConfig(learning_rate=1e-30)  # G's batch norm does look at its batch
+    states = []
+    for accumulation in (1, parts):
+        config = tiny(name, accumulation=accumulation, generator_optimizer=still, **changes)
+        state = fresh_state(config, 0, CPU)
+        state.generator.eval()
+        state.generator.train = lambda mode=True: None
+        for report in train(config, images(), state):
+            states.append(report.state)
+    a, b = (weights(state.discriminator) for state in states)
+    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_power_iterations_advance_once_an_update():
+    """One for each update of D and one for G's; none in evaluation."""
+    config = tiny(total_steps=1, discriminator_updates=2, generator_optimizer=AdamConfig())
+    still = AdamConfig(learning_rate=1e-30)
+    config = replace(config, discriminator_optimizer=still)
+    state, twin = fresh_state(config, 0, CPU), fresh_state(config, 0, CPU)
+    from ssgan.ops.spectral import advance_spectral_norm
+
+    for _ in train(config, images(), state):
+        pass
+    for _ in range(3):
+        advance_spectral_norm(twin.discriminator)
+    mine, theirs = state.discriminator.state_dict(), twin.discriminator.state_dict()
+    names = [name for name in mine if "spectral_" in name]
+    assert names
+    for name in names:
+        torch.testing.assert_close(mine[name], theirs[name], rtol=1e-6, atol=1e-7)
+
+
+def test_learning_rates_fall_linearly_to_zero():
+    config = tiny(learning_rate_decay="linear", total_steps=4)
+    rates = [
+        report.state.generator_optimizer.param_groups[0]["lr"] for report in train(config, images())
+    ]
+    torch.testing.assert_close(rates, [2e-4, 1.5e-4, 1e-4, 0.5e-4])
+
+
+def test_the_average_starts_short_sighted():
+    config = tiny(ema_halflife_steps=1000.0)
+    state = fresh_state(config, 0, CPU)
+    assert ema_halflife(state, config) == pytest.approx(0.05)
+    state.step = 10**6
+    assert ema_halflife(state, config) == 1000
+
+
+def feed(**changes):
+    config = tiny(**changes)
+    return Feed(config, images(), CPU)
+
+
+def test_each_image_once_an_epoch():
+    """20 images in batches of 8: five updates see each image exactly twice."""
+    watched = feed(discriminator_updates=5)
+    dataset, counts = images(), {}
+    for update in range(5):
+        ((batch, _),) = watched.discriminator(0, update)
+        for image in batch.images:
+            matches = [
+                number
+                for number, pixels in enumerate(dataset.images)
+                if same(image, pixels) or same(image.flip(2), pixels)
+            ]
+            assert len(matches) == 1
+            counts[matches[0]] = counts.get(matches[0], 0) + 1
+    assert sorted(counts) == list(range(20))
+    assert set(counts.values()) == {2}
+
+
+def same(image, pixels):
+    return np.array_equal(((image + 1) * 127.5).round().permute(1, 2, 0).numpy(), pixels)
+
+
+def test_the_stream_does_not_know_how_updates_are_cut_into_steps():
+    two, one = feed(discriminator_updates=2), feed(discriminator_updates=1)
+    plain = tiny().data
+    for watched in (two, one):
+        watched.config = replace(watched.config, data=replace(plain, mirror=False))
+    ((second, _),) = two.discriminator(0, 1)
+    ((first_of_next, _),) = one.discriminator(1, 0)
+    assert torch.equal(second.images, first_of_next.images)
+
+
+def test_draws_differ_by_update_step_and_network():
+    watched = feed()
+    draws = [d.latents for _, d in [*watched.discriminator(0, 0), *watched.discriminator(0, 1)]]
+    draws += [d.latents for _, d in watched.discriminator(1, 0)]
+    draws += [d.latents for d in watched.generator(0)]
+    assert len({tuple(draw.flatten().tolist()) for draw in draws}) == 4
+
+
+def test_images_are_between_minus_one_and_one_and_channels_last():
+    ((batch, _),) = feed().discriminator(0, 0)
+    assert batch.images.min() >= -1
+    assert batch.images.max() <= 1
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_labels_belong_to_their_images():
+    watched, dataset = feed(name="conditional"), images()
+    ((batch, draw),) = watched.discriminator(0, 0)
+    for image, label in zip(batch.images, batch.labels, strict=True):
+        number = next(
+            n
+            for n, pixels in enumerate(dataset.images)
+            if same(image, pixels) or same(image.flip(2), pixels)
+        )
+        assert dataset.labels[number] == label
+    assert draw.labels.max() < 10
+
+
+def test_augmentation_changes_what_is_learnt_and_repeats():
+    digests = [weights(final(tiny(augment=augment)).generator) for augment in (True, True, False)]
+    assert torch.equal(digests[0], digests[1])
+    assert not torch.equal(digests[0], digests[2])
+
+
+def test_other_networks_and_grey_images_take_a_step():
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 48, 48, 1), dtype=np.uint8)
+    config = tiny(
+        generator=SNDCGANGenerator(width=1 / 32, norm=BatchNorm()),
+        discriminator=SNDCGANDiscriminator(width=1 / 32),
+        total_steps=1,
+    )
+    config = replace(config, data=replace(config.data, image_size=48, channels=1))
+    (report,) = train(config, Dataset(pixels, None, (), "grey", {}))
+    assert all(torch.isfinite(value) for value in report.terms.values())
+
+
+def test_bfloat16_keeps_losses_and_weights_in_float32():
+    (report,) = train(tiny(precision="bfloat16", total_steps=1), images())
+    assert {value.dtype for value in report.terms.values()} == {torch.float32}
+    assert {p.dtype for p in report.state.generator.parameters()} == {torch.float32}
+
+
+def test_a_conditional_method_refuses_images_without_labels():
+    unlabelled = replace(images(), labels=None, classes=())
+    with pytest.raises(UserError, match="ConditionalGAN needs labels"):
+        next(train(tiny("conditional"), unlabelled))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"batch_size": 10, "accumulation": 4}, "nearest: 8, 12"),
+        ({"batch_size": 8, "accumulation": 4}, "turns 2 of batch_size 8"),
+        ({"total_steps": -1}, "total_steps must be at least 1"),
+        ({"ema_halflife_steps": float("nan")}, "ema_halflife_steps must be 0 or more"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_by_name(changes, words):
+    with pytest.raises(UserError, match=words):
+        tiny(**changes)
+
+
+def test_weights_follow_from_the_seed_alone():
+    torch.manual_seed(1)
+    first = fresh_state(tiny(), 0, CPU)
+    torch.manual_seed(2)
+    second = fresh_state(tiny(), 0, CPU)
+    assert torch.equal(weights(first.generator), weights(second.generator))
+    other = fresh_state(tiny(seed=1), 0, CPU)
+    assert not torch.equal(weights(first.generator), weights(other.generator))
+    assert Key(0, "weights").words != Key(1, "weights").words

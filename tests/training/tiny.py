@@ -1,0 +1,123 @@
+"""Whole runs that take milliseconds: small real networks, and images that are in memory."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ssgan.data.base import ImagePolicy
+from ssgan.data.dataset import Dataset
+from ssgan.data.scenes import Scenes
+from ssgan.files.layout import RunLayout
+from ssgan.losses import NonSaturating
+from ssgan.methods.gan import GAN, ConditionalGAN
+from ssgan.methods.rotation_only import RotationOnly
+from ssgan.methods.ssgan import SSGAN
+from ssgan.models.norms import ConditionalBatchNorm
+from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
+from ssgan.training import checkpoint
+from ssgan.training.config import DataConfig, OutputConfig, RunConfig
+from ssgan.training.run import run
+from ssgan.training.state import TrainState, fresh_state
+from ssgan.types import ImageShape
+
+STEPS, IMAGES, SIZE = 6, 20, 32  # 20 images in batches of 8: epochs end within steps
+METHODS = {
+    "gan": GAN(adversarial=NonSaturating()),
+    "conditional": ConditionalGAN(),
+    "ssgan": SSGAN(),
+    "rotation-only": RotationOnly(),
+}
+
+
+def images(seed: int = 0) -> Dataset:
+    """Scenes with their labels, drawn on the spot."""
+    source = Scenes(num_images=IMAGES, seed=seed)
+    collection = source.open()
+    policy = ImagePolicy(shape=ImageShape(3, SIZE))
+    pixels = np.stack(list(collection.read(range(IMAGES), policy)))
+    labels = np.array(collection.labels(), np.int64)
+    content = collection.fingerprint()
+    return Dataset(pixels, labels, collection.classes(), content, {"num_images": IMAGES})
+
+
+def tiny(name: str = "ssgan", **changes: object) -> RunConfig:
+    """A run of 6 steps with a method of METHODS; `changes` are fields of RunConfig."""
+    method = METHODS[name]
+    norm = {"norm": ConditionalBatchNorm()} if method.conditional else {}
+    config = RunConfig(
+        method=method,
+        data=DataConfig(source=Scenes(num_images=IMAGES), image_size=SIZE, mirror=True),
+        generator=ResNetGenerator(width=1 / 64, latent_size=8, **norm),
+        discriminator=ResNetDiscriminator(width=1 / 32),
+        total_steps=STEPS,
+        batch_size=8,
+        discriminator_updates=2 if name == "gan" else 1,
+        ema_halflife_steps=3.0,
+        precision="float32",
+        device="cpu",
+        output=OutputConfig(
+            log_every=1,
+            sample_every=0,
+            checkpoint_every=3,
+            score_every=2 if name == "rotation-only" else 0,
+            score_images=16,
+            sample_rows=2,
+            tensorboard=False,
+        ),
+    )
+    return replace(config, **changes)
+
+
+def with_output(config: RunConfig, **changes: object) -> RunConfig:
+    """The same run, writing other things."""
+    return replace(config, output=replace(config.output, **changes))
+
+
+def to_the_end(
+    config: RunConfig, root: Path, dataset: Dataset, trusted: tuple[str, ...] = ()
+) -> str:
+    """Run, or continue, to the last step; the digest of the state that is then on disk."""
+    for _ in run(config, root, dataset):
+        pass
+    return digest_on_disk(config, root, dataset, trusted)
+
+
+def stop_after(config: RunConfig, root: Path, dataset: Dataset, step: int) -> None:
+    """Leave a directory with `step` as its newest checkpoint, as a killed run would.
+
+    For 0, the run is left before its first checkpoint, with a step in its log.
+    """
+    steps = run(with_output(config, checkpoint_every=step or config.total_steps), root, dataset)
+    for report in steps:
+        if report.step >= step:
+            break
+    steps.close()
+
+
+def state_on_disk(
+    config: RunConfig, root: Path, dataset: Dataset, trusted: tuple[str, ...] = ()
+) -> TrainState:
+    """A fresh state with the newest whole checkpoint of a run put into it."""
+    saved, _ = checkpoint.newest(RunLayout(root), trusted)
+    assert saved is not None, f"{root} has no whole checkpoint"
+    state = fresh_state(config, dataset.num_classes, torch.device("cpu"))
+    checkpoint.restore(state, saved)
+    return state
+
+
+def digest_on_disk(
+    config: RunConfig, root: Path, dataset: Dataset, trusted: tuple[str, ...] = ()
+) -> str:
+    """The digest of the newest whole checkpoint, which must be of the last step."""
+    state = state_on_disk(config, root, dataset, trusted)
+    assert state.step == config.total_steps, f"{root} ended at step {state.step}"
+    return checkpoint.digest(state)
+
+
+def rows_of(path: Path) -> list[dict[str, object]]:
+    """The lines of a log, every one of which must parse, without the time they took."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
