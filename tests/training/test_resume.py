@@ -34,7 +34,7 @@ ODD_CASES = {
     ),
 }
 CUTS = [(name, step) for name in CASES for step in range(STEPS + 1)]
-CUTS += [(name, step) for name in ODD_CASES for step in (0, 3, 5)]
+CUTS += [(name, step) for name in ODD_CASES for step in (0, 3)]
 
 
 @pytest.fixture(scope="module")

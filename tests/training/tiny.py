@@ -1,11 +1,13 @@
 """Whole runs that take milliseconds: small real networks, and images that are in memory."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.utils._pytree import tree_flatten
 
 from ssgan.data.base import ImagePolicy
 from ssgan.data.dataset import Dataset
@@ -20,7 +22,6 @@ from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.training import checkpoint
 from ssgan.training.config import DataConfig, OutputConfig, RunConfig
 from ssgan.training.run import run
-from ssgan.training.state import TrainState, fresh_state
 from ssgan.types import ImageShape
 
 STEPS, IMAGES, SIZE = 6, 20, 32  # 20 images in batches of 8: epochs end within steps
@@ -97,24 +98,25 @@ def stop_after(config: RunConfig, root: Path, dataset: Dataset, step: int) -> No
     steps.close()
 
 
-def state_on_disk(
-    config: RunConfig, root: Path, dataset: Dataset, trusted: tuple[str, ...] = ()
-) -> TrainState:
-    """A fresh state with the newest whole checkpoint of a run put into it."""
-    saved, _ = checkpoint.newest(RunLayout(root), trusted)
-    assert saved is not None, f"{root} has no whole checkpoint"
-    state = fresh_state(config, dataset.num_classes, torch.device("cpu"))
-    checkpoint.restore(state, saved)
-    return state
-
-
 def digest_on_disk(
     config: RunConfig, root: Path, dataset: Dataset, trusted: tuple[str, ...] = ()
 ) -> str:
-    """The digest of the newest whole checkpoint, which must be of the last step."""
-    state = state_on_disk(config, root, dataset, trusted)
-    assert state.step == config.total_steps, f"{root} ended at step {state.step}"
-    return checkpoint.digest(state)
+    """The digest of the newest whole checkpoint, which must be of the last step of this run."""
+    saved, _ = checkpoint.newest(RunLayout(root), trusted)
+    assert saved is not None, f"{root} has no whole checkpoint"
+    assert saved.step == config.total_steps, f"{root} ended at step {saved.step}"
+    assert saved.config.method == config.method
+    assert saved.data_hash == dataset.content_hash
+    return digest_of(saved)
+
+
+def digest_of(saved: checkpoint.Checkpoint) -> str:
+    """What checkpoint.digest says of a state into which this was put, without building one."""
+    whole = hashlib.sha256(f"{saved.step} {saved.best_score} {saved.best_step}".encode())
+    for leaf in tree_flatten(saved.tensors)[0]:
+        if isinstance(leaf, torch.Tensor):
+            whole.update(leaf.contiguous().numpy().tobytes())
+    return whole.hexdigest()
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:

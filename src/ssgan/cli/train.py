@@ -20,7 +20,7 @@ from ssgan.recipes.find import find, names
 from ssgan.recipes.images import fitted, with_source
 from ssgan.training import kinds
 from ssgan.training.config import DataConfig, RunConfig
-from ssgan.training.loop import resolved
+from ssgan.training.loop import refuse_misfits, resolved
 from ssgan.training.plan import plan
 from ssgan.training.resume import harmless
 from ssgan.training.run import run
@@ -73,6 +73,7 @@ def main(argv: list[str]) -> int:
 
 def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
     """Prepare the images, train in the directory with progress shown; returns the exit code."""
+    refuse_misfits(config)
     dataset = prepare_with_progress(config.data, cache)
     for notice in dataset.manifest["notices"]:
         print(f"note: {notice}")

@@ -12,7 +12,7 @@ The 4x4 kernels are sums over the four unit shifts of the 3x3 kernel. A spectral
 3x3 weight first. A 1x1 convolution needs no kernel of its own: it commutes with the mean and with
 nearest as it stands, and with zero insertion when its bias is added afterwards.
 
-On two CPU types the transposed convolutions were faster, forward and backward in float32 with
+On a CPU with AVX2 the transposed convolutions were faster, forward and backward in float32 with
 channels last, than four sub-pixel convolutions or one convolution to four times the channels.
 """
 

@@ -12,7 +12,7 @@ from ssgan.files.layout import RunLayout
 from ssgan.files.lock import locked
 from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
-from ssgan.training.loop import check_labels, open_dataset, resolved, train
+from ssgan.training.loop import open_dataset, resolved, train
 from ssgan.training.precision import resolve_device
 from ssgan.training.records import Records
 from ssgan.training.resume import open_directory, resume
@@ -45,7 +45,6 @@ def run(
     """
     config = resolved(config)
     dataset = open_dataset(config.data) if dataset is None else dataset
-    check_labels(config, dataset)
     state = fresh_state(config, dataset.num_classes, resolve_device(config.device))
     layout = RunLayout(directory)
     open_directory(layout)

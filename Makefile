@@ -1,0 +1,21 @@
+PYTHON ?= .venv/bin/python
+OMP_NUM_THREADS ?= 1
+export OMP_NUM_THREADS
+
+.PHONY: format check test typed-test
+
+format:
+	$(PYTHON) -m ruff format src tests benchmarks docs
+	$(PYTHON) -m ruff check --fix src tests benchmarks docs
+
+check:
+	$(PYTHON) -m ruff format --check src tests benchmarks docs
+	$(PYTHON) -m ruff check src tests benchmarks docs
+	$(PYTHON) -m mypy
+	$(PYTHON) -c "import sys; from importlinter.cli import lint_imports_command as lint; sys.exit(lint())"
+
+test:
+	$(PYTHON) -m pytest
+
+typed-test:
+	$(PYTHON) -m pytest --jaxtyping-packages=ssgan,beartype.beartype

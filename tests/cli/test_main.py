@@ -1,0 +1,169 @@
+"""The commands as a user types them: exit codes, one clear line, files where they are said."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssgan.cli.main import main
+from ssgan.files.layout import RunLayout
+
+TINY = [
+    "--generator.width", "0.03", "--discriminator.width", "0.06", "--batch_size", "8",
+    "--total_steps", "2", "--output.log_every", "1", "--output.sample_rows", "2",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A conditional run of two steps on a few scenes."""
+    root = tmp_path_factory.mktemp("runs") / "scenes"
+    source = ["--data", "scenes:num_images=40"]
+    config = tmp_path_factory.mktemp("config") / "mine.toml"
+    config.write_text("[output]\nscore_every = 1\nscore_images = 16\ncheckpoint_every = 1\n")
+    command = ["train", "scenes:conditional", *source, "--run", str(root), "--config", str(config)]
+    assert main([*command, *TINY]) == 0
+    return root, [*command, *TINY]
+
+
+def test_a_run_directory_holds_what_is_documented(trained):
+    layout = RunLayout(trained[0])
+    for path in (layout.config, layout.environment, layout.manifest, layout.best_checkpoint()):
+        assert path.exists(), path
+    assert [p.name for p in layout.checkpoint_files()] == [
+        "step-00000002.ckpt", "step-00000001.ckpt",
+    ]  # fmt: skip
+    rows = [json.loads(line) for line in layout.log.read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2]
+    assert {"images_seen", "seconds", "D/adversarial", "G/adversarial"} <= rows[0].keys()
+    assert list(layout.tensorboard.iterdir())
+    with Image.open(layout.sample(2)) as picture:
+        assert picture.width >= 400
+
+
+def test_the_same_command_again_finds_nothing_to_do(trained, capsys):
+    assert main(trained[1]) == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_more_steps_continue_the_run_and_its_directory_is_enough(trained, capsys):
+    assert main(["train", str(trained[0]), "--total_steps", "3"]) == 0
+    rows = RunLayout(trained[0]).log.read_text().splitlines()
+    assert [json.loads(row)["step"] for row in rows] == [1, 2, 3]
+
+
+def test_another_setting_is_refused_in_a_used_directory(trained, capsys):
+    assert main([*trained[1], "--seed", "5"]) == 2
+    error = capsys.readouterr().err
+    assert "seed: 0 before, 5 now" in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_sample_writes_images_a_sheet_and_a_walk(trained, tmp_path, capsys):
+    out = tmp_path / "images"
+    words = ["sample", str(trained[0]), "--n", "5", "--seed", "3", "--out", str(out), "--gif"]
+    assert main(words) == 0
+    names = sorted(path.name for path in out.iterdir())
+    images = [f"image-{number:05d}.png" for number in range(5)]
+    assert names == [*images, "interpolation.gif", "interpolation.png", "sheet.png"]
+    with Image.open(out / "image-00000.png") as image:
+        assert (image.size, image.mode) == ((32, 32), "RGB")
+    fewer = tmp_path / "fewer"
+    assert main([*words[:3], "2", *words[4:7], str(fewer)]) == 0
+    for name in images[:2]:
+        with Image.open(out / name) as a, Image.open(fewer / name) as b:
+            assert np.array_equal(np.asarray(a), np.asarray(b))
+
+
+def test_sample_from_the_best_of_one_class(trained, tmp_path):
+    words = ["sample", str(trained[0]), "--n", "1", "--best", "--class", "snowman"]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "image-00000.png").exists()
+
+
+def test_show_tells_the_step_and_draws_the_curves(trained, tmp_path, capsys):
+    target = tmp_path / "curves.png"
+    assert main(["show", str(trained[0]), "--curves", str(target), "--settings"]) == 0
+    printed = capsys.readouterr().out
+    assert "ConditionalGAN" in printed
+    assert "FD-random" in printed
+    assert "generator_optimizer.beta2" in printed
+    with Image.open(target) as picture:
+        assert picture.width > 300
+
+
+def test_dry_run_counts_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "scenes:ssgan", "--dry-run", *TINY]) == 0
+    printed = capsys.readouterr().out
+    assert "D reads 36 images" in printed  # 8 + 3 x 2 + 8 in its step, 8 + 3 x 2 in G's
+    assert "GFLOP" in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_knows_the_paper_s_counts(capsys):
+    assert main(["train", "cifar10:ssgan", "--data", "scenes:num_images=64", "--dry-run",
+                 "--batch_size", "4", "--discriminator_updates", "1"]) == 0  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "5,849,603 weights" in printed
+    assert f"{1_483_137 + 516:,} weights" in printed
+
+
+BAD = [
+    (["tain"], "did you mean train?"),
+    (["train"], "needs a recipe or --data"),
+    (["train", "scenes:ssgna"], "did you mean scenes:ssgan?"),
+    (["train", "scenes:ssgan", "--method.alhpa", "1"], "did you mean method.alpha?"),
+    (["train", "scenes:ssgan", "--batch_size", "1.5"], "batch_size must be"),
+    (["train", "scenes:ssgan", "--batch_size"], "--batch_size needs a value"),
+    (["train", "scenes:ssgan", "--method.alpha", "nan"], "method.alpha"),
+    (["train", "scenes:ssgan", "--method", "GNA"], "GAN"),
+    (["train", "scenes:ssgan", "--config", "absent.toml"], "absent.toml"),
+    (["train", "scenes:ssgan", "--data.image_size", "33"], "33"),
+    (["train", "scenes:conditional", "--generator.norm", "BatchNorm"], "ConditionalBatchNorm"),
+    (["train", "scenes:gan", "--generator.norm", "ConditionalBatchNorm"], "needs labels"),
+    (["train", "scenes:ssgan", "--device", "abacus"], "abacus"),
+    (["train", "--data", "folder:/no/such/place"], "/no/such/place"),
+    (["train", "a", "b"], "one recipe or run"),
+    (["sample", "/no/such/run"], "/no/such/run"),
+    (["sample"], "takes one run directory"),
+    (["show", "/no/such/run"], "/no/such/run"),
+    (["demo", "fast"], "fast"),
+    (["data", "prepare", "folder:/no/such/place"], "/no/such/place"),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), BAD, ids=lambda value: " ".join(value)[:40])
+def test_bad_input_gets_one_line_and_exit_code_2(words, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert len(error.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["sample", "-h"], ["show", "-h"]])
+def test_help_is_help(words, capsys):
+    assert main(words) == 0
+    assert "usage: ssgan" in capsys.readouterr().out
+
+
+def test_a_recipe_s_help_lists_every_setting_with_its_comment(capsys):
+    assert main(["train", "scenes:ssgan", "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert "method.alpha" in printed
+    assert "weight of the rotation term in L_G" in printed
+    assert "generator.norm" in printed
+
+
+def test_another_loss_and_a_penalty_need_no_file(tmp_path, capsys):
+    words = ["train", "scenes:ssgan", "--data", "scenes:num_images=16", "--run", str(tmp_path / "r")]
+    kinds = ["--method.adversarial", "NonSaturating", "--method.penalty", "WGANGP",
+             "--method.penalty.weight", "1", "--generator.norm", "SelfModulatedBatchNorm"]  # fmt: skip
+    assert main([*words, *TINY, *kinds]) == 0
+    stored = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert stored["method"]["penalty"]["weight"] == 1
+    assert stored["method"]["adversarial"]["kind"].endswith("NonSaturating")
+    assert stored["generator"]["norm"]["kind"].endswith("SelfModulatedBatchNorm")

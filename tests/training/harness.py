@@ -1,0 +1,191 @@
+"""Kills runs and looks whether anything was lost.
+
+A trial is a forked child, so torch is imported once; the parent trains nothing. The digest of
+what is on disk in the end must be that of a run which nobody killed.
+"""
+
+import os
+import random
+import signal
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ssgan.data.dataset import Dataset
+from ssgan.files.atomic import TEMPORARY
+from ssgan.files.layout import RunLayout
+from ssgan.training import checkpoint
+from ssgan.training.config import RunConfig
+from ssgan.training.run import RunReport, run
+from ssgan.training.signals import Interrupted
+from tests.training.tiny import digest_on_disk, rows_of
+
+Crash = Callable[[str], None]
+KILLS_A_RUN = 2
+
+
+@dataclass
+class Tally:
+    """What a series of trials came to."""
+
+    runs: int = 0
+    sent: int = 0  # kills
+    landed: int = 0  # kills that found the run alive
+    equal: int = 0  # runs with the digest of the uninterrupted one
+
+    def __str__(self) -> str:
+        return f"{self.runs:6} {self.sent:6} {self.landed:8} {self.equal:7}"
+
+    def __iadd__(self, other: "Tally") -> "Tally":
+        self.runs, self.sent = self.runs + other.runs, self.sent + other.sent
+        self.landed, self.equal = self.landed + other.landed, self.equal + other.equal
+        return self
+
+
+def fork(work: Callable[[], int]) -> int:
+    """Start a child that ends with the code that `work` returns; its process number."""
+    child = os.fork()
+    if child:
+        return child
+    code = 99
+    try:
+        torch.set_num_threads(1)
+        code = work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def wait(child: int) -> int:
+    """The exit code of a child, or minus the signal that ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def train_in(
+    config: RunConfig,
+    root: Path,
+    dataset: Dataset,
+    crash: Crash = checkpoint.no_crash,
+    watch: Callable[[RunReport], None] = lambda report: None,
+) -> int:
+    """Run to the end, or until a signal; the exit code that the command line would give."""
+    try:
+        for report in run(config, root, dataset, crash):
+            watch(report)
+    except Interrupted as stop:
+        return stop.exit_code
+    return 0
+
+
+def reference(config: RunConfig, root: Path, dataset: Dataset) -> tuple[str, float]:
+    """The digest of an uninterrupted run, which must succeed, and the seconds it took."""
+    started = time.perf_counter()
+    code = wait(fork(lambda: train_in(config, root, dataset)))
+    seconds = time.perf_counter() - started
+    assert code == 0, f"the reference run ended with {code}"
+    check_whole(config, root)
+    return digest_on_disk(config, root, dataset), seconds
+
+
+def check_whole(config: RunConfig, root: Path) -> None:
+    """Nothing is left of killed saves, and the log has each step once."""
+    assert not list(root.rglob(TEMPORARY.format("*"))), f"{root} has stray files"
+    steps = [row["step"] for row in rows_of(RunLayout(root).log)]
+    assert steps == list(range(1, config.total_steps + 1)), f"{root} has logged {steps}"
+
+
+# -- at random instants ------------------------------------------------------------------------
+
+
+def random_kills(config: RunConfig, folder: Path, dataset: Dataset, runs: int, seed: int) -> Tally:
+    """Runs that are each killed at two uniform instants of the reference's time, then finished."""
+    expected, seconds = reference(config, folder / "reference", dataset)
+    draw, tally = random.Random(seed), Tally()
+    for number in range(runs):
+        root = folder / f"run-{number}"
+        for _ in range(KILLS_A_RUN):
+            tally.sent += 1
+            tally.landed += killed_after(draw.uniform(0, seconds), config, root, dataset)
+        tally.runs += 1
+        tally.equal += finished(config, root, dataset) == expected
+    return tally
+
+
+def killed_after(seconds: float, config: RunConfig, root: Path, dataset: Dataset) -> bool:
+    """Start or continue a run and kill it after that time; whether it was still alive."""
+    child = fork(lambda: train_in(config, root, dataset))
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    code = wait(child)
+    assert code in (0, -signal.SIGKILL), f"a run ended with {code} by itself"
+    return code != 0
+
+
+def finished(config: RunConfig, root: Path, dataset: Dataset) -> str:
+    """Continue a run to its end; its digest."""
+    code = wait(fork(lambda: train_in(config, root, dataset)))
+    assert code == 0, f"continuing {root} ended with {code}"
+    check_whole(config, root)
+    return digest_on_disk(config, root, dataset)
+
+
+# -- at every point of every save --------------------------------------------------------------
+
+
+def points_of(config: RunConfig, root: Path, dataset: Dataset) -> list[str]:
+    """The points that the saves of a run pass, in order; it runs in a child."""
+    root.mkdir(parents=True)
+    path = root.with_suffix(".points")
+
+    def note(point: str) -> None:
+        with path.open("a") as file:
+            file.write(f"{point}\n")
+
+    code = wait(fork(lambda: train_in(config, root, dataset, note)))
+    assert code == 0, f"the run that lists the points ended with {code}"
+    return path.read_text().split()
+
+
+def die_at(number: int) -> Crash:
+    """Ends the process, as kill -9 does, at the point of that number, from 0."""
+    passed = -1
+
+    def crash(point: str) -> None:
+        nonlocal passed
+        passed += 1
+        if passed == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return crash
+
+
+def kills_at_points(
+    config: RunConfig, folder: Path, dataset: Dataset, numbers: Sequence[int], points: list[str]
+) -> Tally:
+    """A run for each number, which dies at that point and is then finished."""
+    expected, _ = reference(config, folder / "reference", dataset)
+    tally = Tally()
+    for number in numbers:
+        root = folder / f"point-{number}"
+        crash = die_at(number)
+        tally.sent += 1
+        code = wait(fork(lambda crash=crash: train_in(config, root, dataset, crash)))  # noqa: B023
+        tally.landed += code == -signal.SIGKILL
+        check_newest(root, points[: number + 1])
+        tally.runs += 1
+        tally.equal += finished(config, root, dataset) == expected
+    return tally
+
+
+def check_newest(root: Path, passed: list[str]) -> None:
+    """Once a save's file has its name, there is a whole checkpoint whatever happens."""
+    found, passed_over = checkpoint.newest(RunLayout(root))
+    assert not passed_over, passed_over
+    files = len(RunLayout(root).checkpoint_files())
+    assert (found is not None) == (files > 0)
+    assert files > 0 or "folder-synced" not in passed
