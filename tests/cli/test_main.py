@@ -131,6 +131,9 @@ BAD = [
     (["show", "/no/such/run"], "/no/such/run"),
     (["demo", "fast"], "fast"),
     (["data", "prepare", "folder:/no/such/place"], "/no/such/place"),
+    (["data", "prepare"], "prepare SOURCE"),
+    (["data", "prepare", "scenes", "--channels", "2"], "must be 1 or 3"),
+    (["data", "prepare", "scenes", "--background", "red"], "255,255,255"),
 ]
 
 
@@ -144,7 +147,9 @@ def test_bad_input_gets_one_line_and_exit_code_2(words, expected, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["sample", "-h"], ["show", "-h"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["sample", "-h"], ["show", "-h"]]
+)
 def test_help_is_help(words, capsys):
     assert main(words) == 0
     assert "usage: ssgan" in capsys.readouterr().out
@@ -159,11 +164,34 @@ def test_a_recipe_s_help_lists_every_setting_with_its_comment(capsys):
 
 
 def test_another_loss_and_a_penalty_need_no_file(tmp_path, capsys):
-    words = ["train", "scenes:ssgan", "--data", "scenes:num_images=16", "--run", str(tmp_path / "r")]
-    kinds = ["--method.adversarial", "NonSaturating", "--method.penalty", "WGANGP",
-             "--method.penalty.weight", "1", "--generator.norm", "SelfModulatedBatchNorm"]  # fmt: skip
+    words = [
+        "train",
+        "scenes:ssgan",
+        "--data",
+        "scenes:num_images=16",
+        "--run",
+        str(tmp_path / "r"),
+    ]
+    kinds = ["--method.adversarial", "NonSaturating", "--method.penalty", "WGANGP"]
+    kinds += ["--method.penalty.weight", "1", "--generator.norm", "SelfModulatedBatchNorm"]
     assert main([*words, *TINY, *kinds]) == 0
     stored = json.loads((tmp_path / "r" / "config.json").read_text())
     assert stored["method"]["penalty"]["weight"] == 1
     assert stored["method"]["adversarial"]["kind"].endswith("NonSaturating")
     assert stored["generator"]["norm"]["kind"].endswith("SelfModulatedBatchNorm")
+
+
+def test_data_prepare_says_what_is_there_and_trains_skip_it(tmp_path, capsys):
+    folder = tmp_path / "photos"
+    for name in ("cats/a.png", "cats/b.png", "dogs/c.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(len(name)).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    (folder / "dogs" / "broken.jpg").write_bytes(b"no picture")
+    cache = ["--cache", str(tmp_path / "cache")]
+    assert main(["data", "prepare", f"folder:{folder}", *cache]) == 0
+    printed = capsys.readouterr().out
+    assert "3 images of 32 x 32 pixels, colour" in printed
+    assert "2 (cats 2, dogs 1)" in printed
+    assert "broken.jpg" in printed
+    assert main(["data", "prepare", f"folder:{folder}", *cache, "--strict"]) == 2

@@ -173,7 +173,7 @@ def test_what_is_prepared_is_found_and_not_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ["cut", "grown", "manifest", "json", "missing", "shape", "escape"]
+    "damage", ["cut", "grown", "manifest", "json", "missing", "shape", "fewer", "escape"]
 )
 def test_a_damaged_prepared_folder_is_made_again(tmp_path: Path, damage: str) -> None:
     cache = tmp_path / "cache"
@@ -195,9 +195,14 @@ def test_a_damaged_prepared_folder_is_made_again(tmp_path: Path, damage: str) ->
         data = images.read_bytes()
         hostile = data[:128].replace(b"(257,", b"(%d," % 2**50)
         images.write_bytes(hostile[:127] + b"\n" + data[128:])
+    elif damage == "fewer":  # a header that hides the last image
+        data = images.read_bytes()
+        images.write_bytes(data[:128].replace(b"(257,", b"(256,") + data[128:])
     else:
+        outside = tmp_path / "outside"
+        outside.write_bytes(b"12345")
         value = json.loads(manifest.read_text())
-        value["file_bytes"]["../../../etc/hostname"] = os.stat("/etc/hostname").st_size
+        value["file_bytes"]["../../outside"] = 5
         manifest.write_text(json.dumps(value))
     assert prepare(Numbers(), policy(4), cache).content_hash == first.content_hash
     assert tree(cache) == whole

@@ -20,11 +20,16 @@ def log_to_terminal(console: Console) -> None:
 
 
 class Meter:
-    """Shows steps done, a rate in images a second, the time left, and a line of figures."""
+    """Shows steps done, a rate a second, the time left, and a line of figures.
 
-    def __init__(self, what: str, total: int, done: int, images_per_step: int = 1) -> None:
+    The rate counts `per_step` of `unit` for each of the `total` steps.
+    """
+
+    def __init__(
+        self, what: str, total: int, done: int, per_step: int = 1, unit: str = "images"
+    ) -> None:
         self.what, self.total, self.done = what, total, done
-        self.images_per_step = images_per_step
+        self.per_step, self.unit = per_step, unit
         self.console = Console(stderr=True)
         self._first, self._started = done, time.monotonic()
         self._last_plain = self._started
@@ -35,7 +40,7 @@ class Meter:
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:.1f} images/s"),
+            TextColumn("{task.fields[rate]:,.1f} " + self.unit + "/s"),
             TextColumn("left"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}"),
@@ -62,9 +67,9 @@ class Meter:
 
     @property
     def rate(self) -> float:
-        """Images a second since the start of this process's work."""
+        """Units a second since the start of this process's work."""
         seconds = max(time.monotonic() - self._started, 1e-9)
-        return (self.done - self._first) * self.images_per_step / seconds
+        return (self.done - self._first) * self.per_step / seconds
 
     def advance(self, done: int, figures: str = "") -> None:
         """Say that `done` steps of the total are done; figures are shown beside the bar."""
@@ -83,7 +88,7 @@ class Meter:
         done_here, seconds = self.done - self._first, time.monotonic() - self._started
         left = (self.total - self.done) * seconds / done_here if done_here else 0.0
         return (
-            f"{self.what} {self.done}/{self.total}  {self.rate:.1f} images/s  "
+            f"{self.what} {self.done}/{self.total}  {self.rate:,.1f} {self.unit}/s  "
             f"left {duration(left)}  {figures}".rstrip()
         )
 

@@ -3,23 +3,24 @@
 import hashlib
 import json
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from ssgan.cli.arguments import Options, take_options
+from ssgan.cli.images import fetched, prepared, remarks
 from ssgan.cli.progress import Meter
 from ssgan.config.describe import settings_text
 from ssgan.config.dump import dump, load
 from ssgan.config.overlay import from_flags, overlay, read_json, read_toml
 from ssgan.data.base import AbstractSource
-from ssgan.data.dataset import Dataset
 from ssgan.data.parse import parse_source
-from ssgan.data.prepare import default_cache, prepare
+from ssgan.data.prepare import default_cache
 from ssgan.files.layout import RunLayout
 from ssgan.recipes.find import find, names
 from ssgan.recipes.images import fitted, with_source
 from ssgan.training import kinds
-from ssgan.training.config import DataConfig, RunConfig
+from ssgan.training.config import RunConfig
 from ssgan.training.loop import refuse_misfits, resolved
 from ssgan.training.plan import plan
 from ssgan.training.resume import harmless
@@ -73,56 +74,40 @@ def main(argv: list[str]) -> int:
 
 def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
     """Prepare the images, train in the directory with progress shown; returns the exit code."""
+    fetched(config.data.source)
     refuse_misfits(config)
-    dataset = prepare_with_progress(config.data, cache)
-    for notice in dataset.manifest["notices"]:
-        print(f"note: {notice}")
+    dataset = prepared(config.data.source, config.data.policy, cache)
+    for line in remarks(dataset):
+        print(line)
     if len(dataset) < config.batch_size:
         print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
     print(f"run directory: {directory}")
     images = config.batch_size * config.discriminator_updates
     figures, done = "", 0
-    meter = None
     try:
-        for report in run(config, directory, dataset):
-            if meter is None:
-                meter = Meter("step", config.total_steps, report.step - 1, images).__enter__()
-            if report.terms is not None:
-                figures = _figures(report.terms)
-            saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"
-            meter.advance(report.step, f"{figures} {saved}")
-            done = report.step
+        with ExitStack() as bars:
+            meter: Meter | None = None
+            for report in run(config, directory, dataset):
+                if meter is None:
+                    meter = Meter("step", config.total_steps, report.step - 1, images)
+                    bars.enter_context(meter)
+                if report.terms is not None:
+                    figures = _figures(report.terms)
+                saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"
+                meter.advance(report.step, f"{figures} {saved}")
+                done = report.step
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code
-    finally:
-        if meter is not None:
-            meter.__exit__(None, None, None)
     print("done" if done else f"nothing to do: {directory} is at step {config.total_steps}")
     print(f"samples: {RunLayout(directory).sample(config.total_steps)}")
     return 0
 
 
-def prepare_with_progress(data: DataConfig, cache: Path) -> Dataset:
-    """The config's images, prepared if need be, with a bar."""
-    meter: list[Meter] = []
-
-    def progress(done: int, total: int) -> None:
-        if not meter:
-            meter.append(Meter("preparing images", total, done).__enter__())
-        meter[0].advance(done)
-
-    try:
-        return prepare(data.source, data.policy, cache, progress)
-    finally:
-        for shown in meter:
-            shown.__exit__(None, None, None)
-
-
 def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], Path | None]:
     """The settings before any overlay, why they were chosen, and a run's own directory."""
     given = options.get("data")
-    source = None if given is None else parse_source(given)
+    source = None if given is None else fetched(parse_source(given))
     if name is None:
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")

@@ -167,10 +167,14 @@ def _decode_all(job: _Job, progress: Progress | None, workers: int) -> int:
         if stop.is_set():
             return 0, 0
         numbers, path = job.chunks[index], job.chunk_path(index)
-        chunk = read_chunk(path, numbers, job.policy)
-        if chunk is None:
-            chunk = make_chunk(job.collection, numbers, job.policy)
-            write_chunk(path, chunk)
+        try:
+            chunk = read_chunk(path, numbers, job.policy)
+            if chunk is None:
+                chunk = make_chunk(job.collection, numbers, job.policy)
+                write_chunk(path, chunk)
+        except BaseException:
+            stop.set()
+            raise
         return len(numbers), len(chunk.kept)
 
     with quiet_pillow(), ThreadPoolExecutor(workers, "ssgan-prepare") as threads:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ssgan.files.atomic import write_atomic
 
-_SHEET_PIXELS = 512  # small images are enlarged by a whole factor until the sheet is this wide
+_SHEET_PIXELS = 768  # small images are enlarged by a whole factor until the sheet is this wide
 
 
 def sheet(images: NDArray[np.uint8], columns: int, gap: int = 1) -> Image.Image:

@@ -1,0 +1,63 @@
+"""Preparing images with progress shown, and what is said of them afterwards."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from ssgan.cli.progress import Meter
+from ssgan.data.base import AbstractSource, ImagePolicy
+from ssgan.data.dataset import Dataset
+from ssgan.data.prepare import Progress, prepare
+
+_LISTED = 20  # rejects named in a summary
+
+
+def prepared(
+    source: AbstractSource,
+    policy: ImagePolicy,
+    cache: Path | None,
+    workers: int | None = None,
+    strict: bool = False,
+) -> Dataset:
+    """The images of a source, decoded now with a bar or found in the cache."""
+    with ExitStack() as bars:
+        return prepare(
+            source,
+            policy,
+            cache,
+            _bar(bars, "preparing images"),
+            workers,
+            strict=strict,
+            on_wait=lambda: print("waiting: another process prepares the same", file=sys.stderr),
+        )
+
+
+def fetched(source: AbstractSource) -> AbstractSource:
+    """The source, after downloading what it lacks with a bar; most lack nothing."""
+    with ExitStack() as bars:
+        source.fetch(_bar(bars, "downloading", unit="bytes"))
+    return source
+
+
+def _bar(bars: ExitStack, what: str, unit: str = "images") -> Progress:
+    """A progress callback whose bar appears with the first call and ends with the stack."""
+    shown: list[Meter] = []
+
+    def progress(done: int, total: int) -> None:
+        if not shown:
+            shown.append(bars.enter_context(Meter(what, total, done, unit=unit)))
+        shown[0].advance(done)
+
+    return progress
+
+
+def remarks(dataset: Dataset) -> list[str]:
+    """Notices on the layout, and the rejected items with their reasons."""
+    rejected = dataset.manifest["rejected"]
+    lines = [f"note: {notice}" for notice in dataset.manifest["notices"]]
+    if rejected:
+        lines.append(f"not used: {len(rejected):,} of {dataset.manifest['num_items']:,} items")
+    lines += [f"  {name}: {reason}" for name, reason in rejected[:_LISTED]]
+    if len(rejected) > _LISTED:
+        lines.append(f"  and {len(rejected) - _LISTED:,} more, all in manifest.json")
+    return lines
