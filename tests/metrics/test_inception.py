@@ -79,6 +79,14 @@ GOLDEN = [0.066339, 0.210397, 0.045218, 0.093559, 0.058625, 0.038723, 0.137361]
 GOLDEN += [0.048285, 0.015194, 0.002241, 0.202411, 0.081647]
 
 
+def test_pixels_become_x_minus_128_over_128():
+    pixels = torch.randint(256, (1, 3, 299, 299), generator=torch.Generator().manual_seed(2)).byte()
+    raw = small_raw()
+    expected = InceptionNetwork(raw, "cpu")((pixels.double() - 128).float() / 128)
+    found = InceptionFeatures(raw)(pixels)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_both_files_give_the_same_network_and_identity(tmp_path):
     raw = small_raw()
     with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:

@@ -67,12 +67,13 @@ def thinned(points):
 
 
 def test_killed_at_any_point_of_a_save_nothing_is_lost(dataset, tmp_path):
-    """All points of the save after step 4, the first that prunes, and of the best at step 4."""
-    config = writing(tiny("rotation-only"), checkpoint_every=2, score_every=4)
-    config = writing(config, checkpoint_every=1) if config.output.score_every == 0 else config
+    """The last two of four files: the best so far, and the third checkpoint, which prunes."""
+    config = tiny("rotation-only", total_steps=3)
+    config = writing(config, checkpoint_every=1, score_every=3)
     points = harness.points_of(config, tmp_path / "listed", dataset)
     starts = [number for number, point in enumerate(points) if point == "serialised"]
-    chosen = [n for n in thinned(points) if n >= starts[1]]
+    assert len(starts) == 4
+    chosen = [number for number in thinned(points) if number >= starts[2]]
     tally = harness.kills_at_points(config, tmp_path, dataset, chosen, points)
     assert {points[number] for number in chosen} >= {
         "serialised",
@@ -103,7 +104,6 @@ def test_a_harness_that_sees_nothing_would_be_seen(dataset, tmp_path, finished, 
 def test_a_save_is_forced_to_disk_before_it_gets_its_name_and_old_ones_go_last(
     dataset, tmp_path, monkeypatch
 ):
-    stop_at = writing(CONFIG, checkpoint_every=1)
     to_the_end(writing(tiny(total_steps=2), checkpoint_every=1), tmp_path, dataset)
     calls = []
 
@@ -128,7 +128,7 @@ def test_a_save_is_forced_to_disk_before_it_gets_its_name_and_old_ones_go_last(
             monkeypatch.undo()
             seen.extend(name for name, _ in groupby(calls))
 
-    steps = harness.run(stop_at, tmp_path, dataset, mark)
+    steps = harness.run(CONFIG, tmp_path, dataset, mark)
     next(steps)
     steps.close()
     assert seen == ["write", "fsync", "replace", "fsync folder", "unlink"]

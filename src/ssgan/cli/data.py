@@ -35,15 +35,16 @@ def main(argv: list[str]) -> int:
         return 0
     if len(rest) != 2 or rest[0] != "prepare" or rest[1].startswith("-"):
         raise UserError(f"data takes `prepare SOURCE`, not {' '.join(rest) or 'nothing'!r}")
+    size = whole_number(options, "size", 0, 8)
+    channels = whole_number(options, "channels", 0, 1)
+    if channels not in (0, 1, 3):
+        raise UserError(f"--channels must be 1 or 3, not {channels}")
+    background, workers = _background(options), whole_number(options, "workers", 0, 1) or None
     source = fetched(parse_source(rest[1]))
     survey = source.open().survey()
-    size = whole_number(options, "size", choose_size(survey), 8)
-    channels = whole_number(options, "channels", 1 if survey.grey else 3, 1)
-    if channels not in (1, 3):
-        raise UserError(f"--channels must be 1 or 3, not {channels}")
-    policy = ImagePolicy(shape=ImageShape(channels, size), background=_background(options))
+    shape = ImageShape(channels or (1 if survey.grey else 3), size or choose_size(survey))
+    policy = ImagePolicy(shape=shape, background=background)
     cache = options.get("cache")
-    workers = whole_number(options, "workers", 0, 1) or None
     folder = None if cache is None else Path(cache)
     print(summary(prepared(source, policy, folder, workers, options.on("strict"))))
     return 0

@@ -54,7 +54,8 @@ def _run(verb: str, argv: list[str]) -> int:
     except UserError as error:
         return _complain(str(error), BAD_INPUT)
     except NonFinite as error:
-        return _complain(str(error), NON_FINITE)
+        advice = "the newest checkpoint is whole; a lower learning rate may help"
+        return _complain(f"{error}; {advice}", NON_FINITE)
     except DiskFull as error:
         return _complain(str(error), DISK_FULL)
     return code

@@ -15,7 +15,7 @@ from ssgan.training.networks import Networks
 from ssgan.training.precision import resolve_device, resolve_precision
 from ssgan.training.state import TrainState, fresh_state
 from ssgan.training.step import train_step
-from ssgan.types import UserError
+from ssgan.types import NonFinite, UserError
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,10 @@ def train(
     state = fresh_state(config, dataset.num_classes, device) if state is None else state
     feed, networks = Feed(config, dataset, device), Networks(config, state, device)
     while state.step < config.total_steps:
-        terms = train_step(state, feed, networks, config)
+        try:
+            terms = train_step(state, feed, networks, config)
+        except NonFinite as refusal:
+            raise NonFinite(f"step {state.step + 1}: {refusal}") from None
         yield StepReport(state.step, terms, state)
 
 
