@@ -63,9 +63,6 @@ def root(stopped, tmp_path):
     return Path(shutil.copytree(stopped, tmp_path / "run"))
 
 
-# -- everything comes back --------------------------------------------------------------------
-
-
 def busy(dataset):
     """A config in which no piece of the state is idle, and its state after two steps."""
     adam = AdamConfig(beta1=0.5)
@@ -176,9 +173,6 @@ def test_a_resumed_run_that_forgot_any_piece_ends_elsewhere(piece, halfway, data
     assert same == (piece is None)
 
 
-# -- damage ------------------------------------------------------------------------------------
-
-
 def damages(data):
     """Twenty cuts and fifty flipped bits, over the whole file and its last bytes."""
     draw = random.Random(0)
@@ -222,9 +216,6 @@ def test_with_every_file_damaged_the_run_starts_over_and_says_so(root, dataset, 
         path.write_bytes(path.read_bytes()[:-1])
     assert to_the_end(tiny(), root, dataset) == finished
     assert caplog.text.count("passed over") == 2
-
-
-# -- files of other origins --------------------------------------------------------------------
 
 
 def sealed(path, payload):
@@ -319,9 +310,6 @@ def test_tensors_of_other_networks_are_refused_in_one_line(root, dataset):
     other = fresh_state(tiny("gan"), 0, CPU)  # D has no second head
     with pytest.raises(UserError, match=r"does not fit discriminator: [^\n]*$"):
         checkpoint.restore(other, saved)
-
-
-# -- which files there are ---------------------------------------------------------------------
 
 
 def test_the_two_newest_are_there_at_every_instant_and_the_best_as_well(dataset, tmp_path):

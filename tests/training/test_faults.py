@@ -49,9 +49,6 @@ def newest_step(root):
     return checkpoint.newest(RunLayout(root))[0].step
 
 
-# -- the disk ----------------------------------------------------------------------------------
-
-
 @forking
 def test_a_full_disk_ends_the_run_in_words_and_the_last_save_stands(dataset, finished, tmp_path):
     """For real: no file may grow beyond 100 kB, and a checkpoint is larger."""
@@ -163,9 +160,6 @@ def test_a_folder_without_rights_is_refused_before_training(case, dataset, open_
     assert case != "existing" or newest_step(root) == 1
 
 
-# -- bad numbers -------------------------------------------------------------------------------
-
-
 class Injector:
     """Makes one number bad in the update of a step, and keeps the state from before it."""
 
@@ -186,7 +180,7 @@ class Injector:
         def injected(feed, step, index):
             batch = real(feed, step, index)
             if self.due(step, "D"):
-                batch.images[0, 0, 3, 3] = self.bad
+                batch.images[-1, 0, 3, 3] = self.bad  # one of the turned
             return batch
 
         self.patch.setattr(Feed, "_real", injected)
@@ -294,9 +288,6 @@ def test_no_checkpoint_has_a_bad_number_and_the_run_can_be_continued(
     checkpoint.restore(state, found)
     assert all(tensor.isfinite().all() for tensor in checkpoint.state_tensors(state))
     assert to_the_end(CONFIG, tmp_path, dataset) == finished
-
-
-# -- long runs ---------------------------------------------------------------------------------
 
 
 def test_looking_at_a_run_does_not_change_it(dataset, tmp_path):

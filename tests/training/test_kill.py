@@ -44,9 +44,6 @@ def newest_step(root):
     return found.step
 
 
-# -- kill -9 -----------------------------------------------------------------------------------
-
-
 def test_killed_at_random_instants_every_run_ends_with_the_same_bits(dataset, tmp_path):
     """One run a method, two kills each; seed 0. The command of benchmarks/ has many more."""
     total = Tally()
@@ -134,9 +131,6 @@ def test_a_save_is_forced_to_disk_before_it_gets_its_name_and_old_ones_go_last(
     assert seen == ["write", "fsync", "replace", "fsync folder", "unlink"]
 
 
-# -- signals -----------------------------------------------------------------------------------
-
-
 def at_step(step, *numbers):
     """Sends itself the signals once that step is done."""
 
@@ -220,9 +214,6 @@ def test_asked_at_its_last_step_the_run_is_done_and_not_interrupted(dataset, tmp
     )
     assert wait(child) == 0
     assert newest_step(tmp_path) == STEPS
-
-
-# -- the lock ----------------------------------------------------------------------------------
 
 
 def test_a_second_run_is_refused_and_the_lock_dies_with_its_owner(dataset, tmp_path, finished):

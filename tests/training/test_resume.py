@@ -92,8 +92,6 @@ def test_a_longer_run_is_a_shorter_one_continued(uninterrupted, dataset, tmp_pat
     assert to_the_end(config, tmp_path / "run", dataset) == digest
 
 
-# -- other settings ----------------------------------------------------------------------------
-
 CHANGES = {
     "method.alpha": replace(tiny(), method=SSGAN(alpha=0.5)),
     "method": tiny("gan", discriminator_updates=1),
@@ -174,9 +172,6 @@ def test_labels_are_asked_for_by_the_methods_that_need_them(dataset, tmp_path):
     with pytest.raises(UserError, match="needs labels"):
         to_the_end(tiny("conditional"), tmp_path / "run", bare)
     assert not (tmp_path / "run").exists()
-
-
-# -- code of others, and other machines --------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from rich.console import Console
+
 from ssgan.cli.arguments import Options, take_options
 from ssgan.cli.images import fetched, prepared, remarks
-from ssgan.cli.progress import Meter
+from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.config.describe import settings_text
 from ssgan.config.dump import dump, load
 from ssgan.config.overlay import from_flags, overlay, read_json, read_toml
@@ -17,6 +19,7 @@ from ssgan.data.base import AbstractSource
 from ssgan.data.parse import parse_source
 from ssgan.data.prepare import default_cache
 from ssgan.files.layout import RunLayout
+from ssgan.ops.memory import keep_freed_memory
 from ssgan.recipes.find import find, names
 from ssgan.recipes.images import fitted, with_source
 from ssgan.training import kinds
@@ -74,6 +77,8 @@ def main(argv: list[str]) -> int:
 
 def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
     """Prepare the images, train in the directory with progress shown; returns the exit code."""
+    log_to_terminal(Console(stderr=True))
+    keep_freed_memory()
     fetched(config.data.source)
     refuse_misfits(config)
     dataset = prepared(config.data.source, config.data.policy, cache)
