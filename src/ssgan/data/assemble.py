@@ -47,11 +47,7 @@ def assemble(
     """
     tally = _Tally()
     _write_images(folder / IMAGES, policy, chunks, kept, tally)
-    if not tally.kept:
-        name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
-        raise UserError(
-            f"{source}: none of the {len(collection)} items can be used; the first: {name}: {why}"
-        )
+    _refuse_nothing(source, collection, tally)
     labels = _labels(collection, tally.kept)
     if labels is not None:
         tally.digest.update(labels.astype("<i8").tobytes())
@@ -89,6 +85,15 @@ def assemble(
         "rejected": [[name, why] for name, why in tally.rejected],
     }
     write_json(folder / MANIFEST, manifest)
+
+
+def _refuse_nothing(source: str, collection: AbstractCollection, tally: "_Tally") -> None:
+    if tally.kept:
+        return
+    name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
+    raise UserError(
+        f"{source}: none of the {len(collection)} items can be used; the first: {name}: {why}"
+    )
 
 
 def _write_images(
