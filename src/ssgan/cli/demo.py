@@ -1,4 +1,4 @@
-"""`ssgan demo`: SS-GAN on the embedded data set, in about three minutes on two CPU cores."""
+"""`ssgan demo`: SS-GAN on the embedded data set, in a few minutes on two CPU cores."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ NEXT = """
 what to try next
   ssgan show {run} --curves curves.png         its losses, and how well turns are told
   ssgan sample {run} --n 64 --gif              more images, and a walk between them
-  ssgan train scenes:ssgan                     the same for six times as long
+  ssgan train scenes:ssgan                     the same for ten times as long
   ssgan train --data folder:PATH               your own images, no labels needed
 """
 

@@ -8,7 +8,7 @@ import sys
 from ssgan import __version__
 
 VERBS = {
-    "demo": "train SS-GAN on the embedded data set for about three minutes",
+    "demo": "train SS-GAN on the embedded data set for a few minutes",
     "train": "train a recipe, or your own folder of images; run it again to continue",
     "sample": "make images from a run",
     "show": "say how a run is doing, and draw its curves",

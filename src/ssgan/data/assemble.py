@@ -51,9 +51,7 @@ def assemble(
     labels = _labels(collection, tally.kept)
     if labels is not None:
         tally.digest.update(labels.astype("<i8").tobytes())
-        with replacing(folder / LABELS) as file:
-            _write_array_header(file.write, labels.shape, "<i8")
-            file.write(labels.astype("<i8").tobytes())
+        _write_labels(folder / LABELS, labels)
     classes = collection.classes() if labels is not None else ()
     counts = [] if labels is None else np.bincount(labels, minlength=len(classes)).tolist()
     channels, size = policy.shape
@@ -70,11 +68,7 @@ def assemble(
         "classes": list(classes),
         "class_counts": counts,
         "content_hash": tally.digest.hexdigest(),
-        "file_bytes": {
-            name: (folder / name).stat().st_size
-            for name in (IMAGES, LABELS)
-            if (folder / name).exists()
-        },
+        "file_bytes": _file_bytes(folder),
         "duplicates": len(tally.kept) - len(tally.first),
         "notices": [
             *collection.notices(),
@@ -85,6 +79,17 @@ def assemble(
         "rejected": [[name, why] for name, why in tally.rejected],
     }
     write_json(folder / MANIFEST, manifest)
+
+
+def _write_labels(path: Path, labels: NDArray[np.int64]) -> None:
+    with replacing(path) as file:
+        _write_array_header(file.write, labels.shape, "<i8")
+        file.write(labels.astype("<i8").tobytes())
+
+
+def _file_bytes(folder: Path) -> dict[str, int]:
+    paths = [folder / name for name in (IMAGES, LABELS)]
+    return {path.name: path.stat().st_size for path in paths if path.exists()}
 
 
 def _refuse_nothing(source: str, collection: AbstractCollection, tally: "_Tally") -> None:

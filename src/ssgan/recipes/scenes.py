@@ -30,12 +30,12 @@ def ssgan() -> RunConfig:
 
 
 def demo() -> RunConfig:
-    """The same for as long as a demonstration may take: about three minutes on two CPU cores.
+    """The same for as long as a demonstration may take: a few minutes on two CPU cores.
 
     ssgan demo
     """
     output = OutputConfig(log_every=5, sample_every=200, checkpoint_every=100, score_every=0)
-    return replace(ssgan(), total_steps=800, ema_halflife_steps=30.0, output=output)
+    return replace(ssgan(), total_steps=500, ema_halflife_steps=30.0, output=output)
 
 
 def gan() -> RunConfig:
