@@ -182,17 +182,18 @@ def test_a_signal_from_outside_is_obeyed_at_once(dataset, tmp_path, finished):
     """At an unknown place within a step of a run that would go on for long."""
     endless = writing(tiny(total_steps=100_000), checkpoint_every=100_000)
     child = fork(lambda: train_in(endless, tmp_path, dataset))
-    wait_for(tmp_path / "log.jsonl", lines=2)
+    wait_for(child, tmp_path / "log.jsonl", lines=2)
     os.kill(child, signal.SIGTERM)
     assert wait(child) == 143
     logged = harness.rows_of(tmp_path / "log.jsonl")
     assert newest_step(tmp_path) == len(logged)
 
 
-def wait_for(path, lines):
-    end = time.monotonic() + 60
+def wait_for(child, path, lines):
+    """Until the child has written so many lines; an error when it ends before."""
     while not path.exists() or path.read_bytes().count(b"\n") < lines:
-        assert time.monotonic() < end, f"{path} did not get {lines} lines"
+        ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        assert ended is None, f"the child ended before {path} had {lines} lines"
         time.sleep(0.01)
 
 
@@ -219,7 +220,7 @@ def test_asked_at_its_last_step_the_run_is_done_and_not_interrupted(dataset, tmp
 def test_a_second_run_is_refused_and_the_lock_dies_with_its_owner(dataset, tmp_path, finished):
     first = fork(lambda: train_in(CONFIG, tmp_path, dataset, watch=lambda _: time.sleep(60)))
     try:
-        wait_for(tmp_path / "log.jsonl", lines=1)
+        wait_for(first, tmp_path / "log.jsonl", lines=1)
         words = f"{tmp_path} is in use by process {first} on {socket.gethostname()}"
         with pytest.raises(UserError, match=words):
             to_the_end(CONFIG, tmp_path, dataset)

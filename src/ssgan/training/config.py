@@ -97,7 +97,7 @@ class RunConfig:
     learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
     ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
-    accumulation: int = 1  # parts in which an update is computed: less memory, same update
+    accumulation: int = 1  # parts of an update, to save memory; batch norm sees one part
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
     precision: Precision = "auto"
     device: str = "auto"  # auto: the accelerator if there is one, else cpu
