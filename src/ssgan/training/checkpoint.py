@@ -121,7 +121,10 @@ def _write(
 
 
 def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
-    """Verify and read a file; raises Damaged when it is not whole, UserError when too new.
+    """Verify and read a file; raises Damaged when its bytes are not those once written.
+
+    Whatever else is in the way (rights, a disk error, memory, a newer format) is a UserError: the
+    file may be good, so it must not be passed over.
 
     Settings in it may be of classes of ssgan and of the `trusted_modules`, as in `dump.load`.
     """
@@ -150,15 +153,20 @@ def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
     except UserError:
         raise
     except Exception as error:  # pickle, zip, torch and JSON have many types for one thing
-        raise Damaged(f"{path} is no checkpoint of ssgan ({type(error).__name__})") from error
+        raise UserError(
+            f"{path} is whole but cannot be used ({type(error).__name__}): not a checkpoint of "
+            "ssgan, or this machine lacks the memory or the version of torch to read it"
+        ) from error
 
 
 def _verified(path: Path) -> bytes:
     """The payload of a file that is as it was written."""
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise Damaged(f"{path} cannot be read: {error.strerror}") from error
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise Damaged(f"{path} is no file") from error
+    except OSError as error:  # the bytes may be as good as ever: nothing to pass over
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
     payload, trailer = data[:-_TRAILER], data[-_TRAILER:]
     if len(data) <= _TRAILER or trailer[: len(_MAGIC)] != _MAGIC:
         raise Damaged(f"{path} is cut short or not a checkpoint of ssgan")
@@ -193,10 +201,10 @@ def newest(
     return None, passed_over
 
 
-def set_aside_damaged(layout: RunLayout, good: Checkpoint | None) -> None:
+def set_aside_damaged(layout: RunLayout, good: Checkpoint) -> None:
     """Rename the files newer than the good one, so that they never count among the newest."""
     for path in layout.checkpoint_files():
-        if good is not None and path == good.path:
+        if path == good.path:
             break
         path.rename(path.with_suffix(".damaged"))
 

@@ -54,8 +54,13 @@ def resume(
     saved, passed_over = checkpoint.newest(layout, trusted)
     for sentence in passed_over:
         _LOG.warning("passed over: %s", sentence)
-    checkpoint.set_aside_damaged(layout, saved)
+    if saved is None and layout.checkpoint_files():
+        raise UserError(
+            f"{layout.root} has checkpoints and none is whole: {'; '.join(passed_over)}; "
+            "start in a new directory, or remove them to start over"
+        )
     if saved is not None:
+        checkpoint.set_aside_damaged(layout, saved)
         refuse_changes(layout.root, saved.config, config)
         _refuse_other_data(layout.root, saved, dataset)
         checkpoint.restore(state, saved)
