@@ -21,19 +21,19 @@ def test_a_value_fades_by_half_in_the_half_life():
     with torch.no_grad():
         average.weight.fill_(1.0)
     for _ in range(10):
-        average_into(average, network, halflife_steps=10)
+        average_into(average, network, halflife_steps=10.0)
     torch.testing.assert_close(average.weight.detach(), torch.full((3,), 0.5).double())
 
 
 def test_linear_weights_lag_by_the_closed_form():
     average, network = Small(), Small()
-    decay = decay_of(5)
+    decay = decay_of(5.0)
     expected = 0.0
     for step in range(1, 40):
         with torch.no_grad():
             network.weight.fill_(float(step))
             network.running_mean.fill_(2.0 * step)
-        average_into(average, network, 5)
+        average_into(average, network, 5.0)
         expected = decay * expected + (1 - decay) * step
     torch.testing.assert_close(average.weight[0].item(), expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(average.running_mean[0].item(), 2 * expected, rtol=1e-12, atol=0)
@@ -43,7 +43,7 @@ def test_integers_and_spectral_vectors_are_copied():
     average, network = Small(), Small()
     network.count.fill_(7)
     network.spectral_u.copy_(torch.tensor([0.6, 0.8]))
-    average_into(average, network, 100)
+    average_into(average, network, 100.0)
     assert average.count == 7
     assert torch.equal(average.spectral_u, network.spectral_u)
 
@@ -52,7 +52,7 @@ def test_without_a_half_life_the_average_is_a_copy():
     average, network = Small(), Small()
     with torch.no_grad():
         network.weight.normal_()
-    average_into(average, network, 0)
+    average_into(average, network, 0.0)
     assert torch.equal(average.weight, network.weight)
-    assert decay_of(0) == 0
-    assert decay_of(1) == pytest.approx(0.5)
+    assert decay_of(0.0) == 0
+    assert decay_of(1.0) == pytest.approx(0.5)

@@ -16,6 +16,6 @@ def other_turns(images: Float[Tensor, "N C S S"]) -> Float[Tensor, "3*N C S S"]:
     return torch.cat([images.rot90(r, dims=(2, 3)) for r in range(1, NUM_TURNS)])
 
 
-def turns_of(count: int, device: torch.device) -> Int[Tensor, " 4*N"]:
-    """The classes of `count` upright images followed by their `other_turns`."""
+def turns_of(count: int, device: torch.device) -> Int[Tensor, " M"]:
+    """The classes of `count` upright images and their `other_turns`: M = 4 `count` numbers."""
     return torch.arange(NUM_TURNS, device=device).repeat_interleave(count)
