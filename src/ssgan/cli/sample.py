@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from ssgan.cli.arguments import Options, take_options, whole_number
 from ssgan.cli.progress import Meter
-from ssgan.files.layout import RunLayout
 from ssgan.files.picture import save_gif, save_png, sheet
-from ssgan.training import checkpoint, kinds
+from ssgan.training import kinds
 from ssgan.training.checkpoint import Checkpoint
+from ssgan.training.opening import open_state
 from ssgan.training.precision import resolve_device
 from ssgan.training.sampling import (
     averaged_generator,
@@ -51,7 +51,9 @@ def main(argv: list[str]) -> int:
         raise UserError(f"sample takes one run directory or checkpoint, not {given}")
     count = whole_number(options, "n", 64, 1)
     seed = whole_number(options, "seed", 0, 0)
-    saved = opened(Path(rest[0]), options.on("best"))
+    saved, passed_over = open_state(Path(rest[0]), best=options.on("best"))
+    for sentence in passed_over:
+        print(f"passed over: {sentence}")
     root = Path(rest[0]) if Path(rest[0]).is_dir() else Path(rest[0]).parent
     out = Path(options.get("out") or root / f"generated-seed-{seed}")
     generator = averaged_generator(saved, resolve_device(options.get("device") or "auto"))
@@ -63,27 +65,6 @@ def main(argv: list[str]) -> int:
     print(f"{count} images of step {saved.step} in {out}, together in {out / 'sheet.png'}")
     _write_interpolation(generator, latents, labels, out, options)
     return 0
-
-
-def opened(path: Path, best: bool) -> Checkpoint:
-    """The checkpoint of a run directory, or of a file; raises UserError when there is none."""
-    if path.is_file() or best:
-        path = path if path.is_file() else RunLayout(path).best_checkpoint()
-        if not path.exists():
-            raise UserError(f"{path} is not there: the run has no score yet (output.score_every)")
-        try:
-            return checkpoint.read(path)
-        except checkpoint.Damaged as damage:
-            raise UserError(str(damage)) from None
-    if not path.is_dir():
-        raise UserError(f"{path} is not there; give a run directory or a checkpoint file")
-    found, passed_over = checkpoint.newest(RunLayout(path))
-    if found is None:
-        reason = passed_over[0] if passed_over else "it has no checkpoint yet"
-        raise UserError(f"nothing to sample in {path}: {reason}")
-    for sentence in passed_over:
-        print(f"passed over: {sentence}")
-    return found
 
 
 def _labels(saved: Checkpoint, options: Options, count: int) -> Tensor | None:

@@ -74,6 +74,7 @@ class ResNetDiscriminator(AbstractDiscriminatorConfig):
     width: float = 1.0  # multiplies the 128 channels, and the features
     spectral: bool = True  # spectral norm on every layer, the heads included
     shortcut: Literal["3x3", "1x1"] = "3x3"  # the shortcut convolutions' size; 3x3 is published
+    pooling: Literal["mean", "sum"] = "mean"  # features over places; mean is published, sum SNGAN's
     fused: bool = True  # False: resampling convolutions as two operations, same results
 
     def __post_init__(self) -> None:
@@ -160,12 +161,13 @@ class Discriminator(nn.Module):
             DownBlock(count, channels, config, halve)
             for count, halve in zip(inputs, halving, strict=True)
         )
+        self.pool = torch.mean if config.pooling == "mean" else torch.sum
         self.heads = Heads(channels, auxiliary_width, num_classes, config.spectral)
 
     def forward(self, images: Images, labels: Labels | None = None) -> Scores:
         """Scores of images in [-1, 1]; labels are read by a projection head alone."""
         last = self.block_outputs(images)[-1]
-        scores: Scores = self.heads(F.relu(last).mean((2, 3)), labels)
+        scores: Scores = self.heads(self.pool(F.relu(last), dim=(2, 3)), labels)
         return scores
 
     def block_outputs(self, images: Images) -> list[Float[Tensor, "B _ _ _"]]:

@@ -1,0 +1,41 @@
+"""Finding the state that a path stands for: a run's newest, its best, or one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ssgan.files.layout import RunLayout
+from ssgan.training import checkpoint
+from ssgan.training.checkpoint import Checkpoint
+from ssgan.types import UserError
+
+
+class Opened(NamedTuple):
+    """A checkpoint, and a sentence for each newer file that was passed over."""
+
+    checkpoint: Checkpoint
+    passed_over: list[str]
+
+
+def open_state(path: Path, *, best: bool = False, trusted_modules: Sequence[str] = ()) -> Opened:
+    """The newest (or the best) state of a run directory, or the state in one checkpoint file.
+
+    Settings of classes outside ssgan are read when their module is trusted. Raises UserError when
+    there is no such state, or its file is damaged. The best state holds the averaged generator
+    alone.
+    """
+    if path.is_file() or best:
+        file = path if path.is_file() else RunLayout(path).best_checkpoint()
+        if not file.exists():
+            raise UserError(f"{file} is not there: the run has no score yet (output.score_every)")
+        try:
+            return Opened(checkpoint.read(file, trusted_modules), [])
+        except checkpoint.Damaged as damage:
+            raise UserError(str(damage)) from None
+    if not path.is_dir():
+        raise UserError(f"{path} is not there; give a run directory or a checkpoint file")
+    found, passed_over = checkpoint.newest(RunLayout(path), trusted_modules)
+    if found is None:
+        reason = passed_over[0] if passed_over else "it has no checkpoint yet"
+        raise UserError(f"no state to read in {path}: {reason}")
+    return Opened(found, passed_over)
