@@ -3,7 +3,7 @@
 from ssgan import losses
 from ssgan.data import cifar10, folder, huggingface, scenes
 from ssgan.methods import gan, penalty, rotation_only, ssgan
-from ssgan.models import norms, resnet, sndcgan
+from ssgan.models import biggan, norms, resnet, resnet5, resnet_stl, sndcgan
 
 MODULES = (
     losses,
@@ -16,6 +16,9 @@ MODULES = (
     rotation_only,
     ssgan,
     norms,
+    biggan,
     resnet,
+    resnet5,
+    resnet_stl,
     sndcgan,
 )
