@@ -34,6 +34,6 @@ class Attention(nn.Module):
         value = F.max_pool2d(self.value(maps), 2).flatten(2)
         shares = torch.softmax(query.transpose(1, 2) @ key, dim=2)  # B, N, N/4
         rows = shares.to(value.dtype) @ value.transpose(1, 2)  # B, N, C/2: channels are last
-        read = rows.transpose(1, 2).unflatten(2, maps.shape[2:])
+        read = rows.transpose(1, 2).reshape(len(maps), -1, *maps.shape[2:])
         attended: Tensor = maps + self.sigma.to(maps.dtype) * self.out(read)
         return attended

@@ -3,7 +3,7 @@
 from ssgan import losses
 from ssgan.data import cifar10, folder, huggingface, scenes
 from ssgan.methods import gan, penalty, rotation_only, ssgan
-from ssgan.models import biggan, norms, resnet, resnet5, resnet_stl, sndcgan
+from ssgan.models import biggan, dcgan, norms, resnet, resnet5, resnet_stl, sndcgan
 
 MODULES = (
     losses,
@@ -17,6 +17,7 @@ MODULES = (
     ssgan,
     norms,
     biggan,
+    dcgan,
     resnet,
     resnet5,
     resnet_stl,
