@@ -204,7 +204,8 @@ def test_a_process_of_its_own_knows_its_peak_memory():
     worker = processes.Worker(torch.ones, 25_000_000, threads=1)
     try:
         assert worker.call("numel") == 25_000_000
-        assert worker.memory()["memory_bytes"] >= 100_000_000
+        peak = worker.memory()["memory_bytes"]  # to the kernel's rounding, and reused heap
+        assert 90_000_000 < peak < 200_000_000
     finally:
         worker.close()
 
