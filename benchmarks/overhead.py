@@ -97,12 +97,16 @@ def _train_command(options: argparse.Namespace, directory: Path, root: Path) -> 
 
 
 def _to_the_first_line(words: list[str], directory: Path) -> tuple[float, float]:
-    log, started = RunLayout(directory).log, time.perf_counter()
-    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL)
+    log, said = RunLayout(directory).log, directory.with_suffix(".stderr")
+    started = time.perf_counter()
+    with said.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, *words], stdout=subprocess.DEVNULL, stderr=errors
+        )
     try:
         while not (log.exists() and log.stat().st_size):
             if process.poll() not in (None, 0) or time.perf_counter() - started > _PATIENCE:
-                raise RuntimeError(f"no first step from {' '.join(words)}")
+                raise RuntimeError(f"no first step from {' '.join(words)}: {said.read_text()}")
             time.sleep(_POLL)
         first = time.perf_counter() - started
         process.wait()
