@@ -36,8 +36,8 @@ def test_images_without_an_upright_turn_are_at_chance_and_it_is_said(images):
 
 
 def test_in_between_there_is_no_warning():
-    mixed = torch.stack([noise(120), pictures(120, 2)], dim=1).flatten(0, 1)
-    report = turn_report(mixed)
+    """Half of the images can be told, and those that are looked at are spread over all."""
+    report = turn_report(torch.cat([noise(256), pictures(256, 2)]))
     assert 0.5 < report.accuracy < 0.8
     assert report.sentence == (
         f"{report.accuracy:.0%} told by a linear classifier on simple features (chance 25%)"
@@ -46,7 +46,8 @@ def test_in_between_there_is_no_warning():
 
 def test_the_share_is_that_of_a_ridge_classifier_written_out():
     """Turned by index arithmetic; fitted by least squares on rows that hold the penalty."""
-    blocks = torch.stack([noise(50), pictures(50, 4)], dim=1).flatten(0, 1)[:, :, ::4, ::4]
+    blocks = noise(100)[:, :, ::4, ::4]
+    blocks = blocks // 4 * 3 + torch.arange(0, 64, 8).to(torch.uint8)  # a little lighter rightwards
     in_turns = [turned_by_index(image, turn) for image in blocks for turn in range(4)]
     rows = RandomFeatures()(torch.stack(in_turns)).double().unflatten(0, (100, 4))
     told = 0
@@ -61,7 +62,7 @@ def test_the_share_is_that_of_a_ridge_classifier_written_out():
             for turn in range(4):
                 told += int(((rows[n, turn] - mean) / spread @ weights).argmax()) == turn
     accuracy = turn_report(blocks).accuracy
-    assert accuracy == pytest.approx(told / 400, abs=0.0051)  # two near ties at most
+    assert accuracy == pytest.approx(told / 400, abs=0.0026)  # one near tie at most
     assert 0.35 < accuracy < 0.9
 
 

@@ -10,8 +10,8 @@ easy to tell (Tran et al. 2019, Hou et al. 2021). At alpha 0 only the game is le
 
 from dataclasses import dataclass, replace
 
+from ssgan.methods.base import check_weights
 from ssgan.methods.ssgan import SSGAN
-from ssgan.methods.weights import require_weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +22,7 @@ class AnnealedSSGAN(SSGAN):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_weight("alpha", self.alpha)
-        require_weight("beta", self.beta)
-        require_weight("final_alpha", self.final_alpha)
+        check_weights(alpha=self.alpha, beta=self.beta, final_alpha=self.final_alpha)
 
     def at(self, progress: float) -> "AnnealedSSGAN":
         """SS-GAN with the alpha of this share of the run; it does not change any more."""

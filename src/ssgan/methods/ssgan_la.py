@@ -22,11 +22,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ssgan.losses import AdversarialLoss, Hinge
+from ssgan.methods.base import check_weights
 from ssgan.methods.class_losses import ClassLoss, Softmax
 from ssgan.methods.forward import chosen, generate, score, turned
 from ssgan.methods.penalty import Penalty, penalised
 from ssgan.methods.rotation import RotationMethod, in_all_turns, share_told
-from ssgan.methods.weights import require_weight
 from ssgan.ops.rotation import NUM_TURNS
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
 
@@ -98,8 +98,7 @@ class SSGANLAPlus(LabelAugmentation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_weight("alpha", self.alpha)
-        require_weight("beta", self.beta)
+        check_weights(alpha=self.alpha, beta=self.beta)
 
     def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
         """V_D on upright images, and A_D."""

@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 
 from ssgan.losses import AdversarialLoss, Hinge
+from ssgan.methods.base import check_weights
 from ssgan.methods.forward import generate, score, turned
 from ssgan.methods.penalty import Penalty, penalised
 from ssgan.methods.rotation import RotationMethod, in_all_turns, share_told
-from ssgan.methods.weights import require_weight
 from ssgan.ops.rotation import NUM_TURNS
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
 
@@ -40,8 +40,7 @@ class SSGANMS(RotationMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_weight("alpha", self.alpha)
-        require_weight("beta", self.beta)
+        check_weights(alpha=self.alpha, beta=self.beta)
 
     def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
         """L_D: reals are filed under their turn, fakes in any turn under "fake"."""
