@@ -12,7 +12,7 @@ from ssgan.methods import (
     ssgan_la,
     ssgan_ms,
 )
-from ssgan.models import norms, resnet, sndcgan
+from ssgan.models import biggan, dcgan, norms, resnet, resnet5, resnet_stl, sndcgan
 
 MODULES = (
     losses,
@@ -29,6 +29,10 @@ MODULES = (
     ssgan_la,
     ssgan_ms,
     norms,
+    biggan,
+    dcgan,
     resnet,
+    resnet5,
+    resnet_stl,
     sndcgan,
 )
