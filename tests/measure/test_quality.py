@@ -170,7 +170,7 @@ TOO_FEW = [
     ("kid", 30, 40, "subsets of 1,000 images and there are 30"),
     ("fd", 1, 40, "at least 2 images a side, not 1"),
     ("pr", 5, 40, "more than 5 images a side, not 5"),
-    ("infinity", 30, 40, r"1,024 images a side \(4 a feature\), not 30"),
+    ("infinity", 30, 40, "1,024 images a side, not 30"),
     ("is", 30, 40, "random features classify nothing"),
 ]
 
@@ -226,7 +226,14 @@ def test_a_fixed_set_keeps_its_numbers(cache):
     real = ImageSide(real_images(60, seed=7))
     found = evaluate(thing, real, Gatherer(features=FEATURES, cache=cache), settings)
     values = {result.name: statistics.fmean(result.values) for result in found.results}
-    assert values == pytest.approx(GOLDEN, rel=1e-4)
+    assert values == pytest.approx(GOLDEN, rel=1e-3)
 
 
-GOLDEN = {}
+GOLDEN = {
+    "FD-random": 0.8303633,
+    "KD-random": 0.0030303,
+    "precision": 1.0,
+    "recall": 0.55,
+    "density": 1.37,
+    "coverage": 0.9666667,
+}

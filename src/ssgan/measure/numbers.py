@@ -72,11 +72,11 @@ def obstacle(metric: str, question: Question) -> str | None:
     if few < 2:
         return f"a covariance needs at least 2 images a side, not {few}"
     if metric == "infinity":
-        needed = 4 * features.size
+        needed = max(4 * features.size, 2 * features.size + question.parameters.infinity_points)
         if question.statistics and question.num_real is None:
             return "these statistics do not say how many images they are of"
         if few < needed:
-            return f"the line over 1 / N needs {needed:,} images a side (4 a feature), not {few:,}"
+            return f"the line over 1 / N needs {needed:,} images a side, not {few:,}"
     size = question.parameters.kid_subset_size
     if metric == "kid" and few < size:
         return f"it takes subsets of {size:,} images and there are {few:,} (--kid-subset N)"
