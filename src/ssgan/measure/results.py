@@ -87,7 +87,9 @@ def read_results(path: Path) -> list[Result]:
     return results
 
 
-def _result(row: dict[str, Any]) -> Result:
+def _result(row: Any) -> Result:
+    if not isinstance(row, dict):
+        raise ValueError(f"it is {type(row).__name__}")
     values = {f.name: row[f.name] for f in fields(Result) if f.name in row}
     protocol = dict(values["protocol"])
     protocol["seeds"] = tuple(protocol["seeds"])
