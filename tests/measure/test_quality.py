@@ -12,6 +12,8 @@ from ssgan.measure.quality import Reference, Settings, evaluate
 from ssgan.measure.sides import ImageSide, RunSide
 from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.frechet import frechet_distance
+from ssgan.metrics.inception import InceptionFeatures
+from ssgan.metrics.inception_score import inception_score
 from ssgan.metrics.kernel import kernel_distance
 from ssgan.metrics.memorisation import memorisation
 from ssgan.metrics.precision_recall import precision_recall
@@ -20,6 +22,7 @@ from ssgan.training.opening import open_state
 from ssgan.types import UserError
 from tests.measure.saved import real_images, save_run
 from tests.metrics.pictures import blurred
+from tests.metrics.test_inception import small_raw
 
 FEATURES = RandomFeatures()
 REAL = ImageSide(real_images(40))
@@ -164,6 +167,22 @@ def test_fd_infinity_has_an_interval_around_it(cache):
     assert infinity.low <= infinity.value <= infinity.high
     assert infinity.value < distance.value
     assert infinity.parameters == {"smallest": 8, "sizes": 15}
+
+
+def test_the_inception_score_is_that_of_the_classified_samples(cache):
+    weight = torch.randn(7, 12, generator=torch.Generator().manual_seed(0)) / 1e6
+    features = InceptionFeatures(small_raw(), (weight, torch.arange(7.0)))
+    thing = ImageSide(real_images(10, seed=3))
+    features.size = 12  # of the small network
+    settings = Settings(count=10, real_count=10, seeds=(0,), metrics=("fd", "is"))
+    real = ImageSide(real_images(10, seed=4))
+    distance, score = evaluate(
+        thing, real, Gatherer(features=features, cache=cache), settings
+    ).results
+    assert (distance.name, score.name) == ("FID", "IS")
+    logs = features.log_probabilities(thing.images(0, torch.arange(10)))
+    assert score.value == pytest.approx(inception_score(logs).value, rel=1e-6)
+    assert score.parameters == {"splits": 10, "bias": False}
 
 
 TOO_FEW = [

@@ -57,7 +57,7 @@ def test_the_card_shows_value_spread_and_protocol():
     text = card([FID, KID])
     for words in (
         "run a, step 5: 10,000 images, 3 times (sample seeds 0, 1, 2)",
-        "cifar10-test: 10,000 real images, split test, all, content abababababab",
+        "cifar10-test: 10,000 real images, split test, all of them, content abababababab",
         "inception-2015 7ff47ff47ff4, resize tf1-bilinear",
         "12.35 +- 0.05",
         "0.01010",

@@ -79,7 +79,8 @@ def _details(result: Result) -> str:
 def _real(protocol: Protocol) -> str:
     count = "an unknown number of" if protocol.num_real is None else f"{protocol.num_real:,}"
     content = f", content {protocol.content[:12]}" if protocol.content else ""
-    return f"{count} real images, split {protocol.split}, {protocol.selection}{content}"
+    chosen = "all of them" if protocol.selection == "all" else protocol.selection
+    return f"{count} real images, split {protocol.split}, {chosen}{content}"
 
 
 def _fake(protocol: Protocol) -> str:
