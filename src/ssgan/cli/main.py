@@ -11,6 +11,7 @@ VERBS = {
     "demo": "train SS-GAN on the embedded data set for a few minutes",
     "train": "train a recipe, or your own folder of images; run it again to continue",
     "sample": "make images from a run",
+    "evaluate": "measure samples: FID and more, each number with its protocol",
     "show": "say how a run is doing, and draw its curves",
     "data": "prepare images ahead of a run",
 }
