@@ -5,7 +5,9 @@ import errno
 import os
 import resource
 import shutil
+import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -82,12 +84,14 @@ def test_a_full_disk_under_tensorboard_is_said_in_words_alone(dataset, tmp_path)
     errors = tmp_path / "errors"
 
     def limited():
-        os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
+        sys.stderr, threading.excepthook = errors.open("w"), threading.__excepthook__
         resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
         try:
             return train_in(replace(config, total_steps=100), tmp_path / "run", dataset)
         except DiskFull:
             return 74
+        finally:
+            sys.stderr.close()
 
     assert wait(fork(limited)) == 74
     assert errors.read_text() == ""

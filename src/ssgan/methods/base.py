@@ -1,10 +1,18 @@
 """What a method is: two losses, and what they need of the networks."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
+from ssgan.types import Batch, Discriminator, Draw, Generator, Loss, UserError
+
+
+def check_weights(**weights: float) -> None:
+    """Raise UserError, by its name, for the weight of a term that is below 0 or not finite."""
+    for name, value in weights.items():
+        if not 0 <= value < math.inf:
+            raise UserError(f"{name} must be a finite number, 0 or more, not {value}")
 
 
 @dataclass(frozen=True, kw_only=True)

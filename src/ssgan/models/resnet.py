@@ -61,6 +61,11 @@ class ResNetGenerator(AbstractGeneratorConfig):
     def __post_init__(self) -> None:
         check_width(self.width)
 
+    @property
+    def reads_labels(self) -> bool:
+        """As its norm does."""
+        return self.norm.reads_labels
+
     def build(self, shape: ImageShape, num_classes: int) -> "Generator":
         """A fresh generator; raises UserError for a shape outside the table of sizes."""
         check_shape("resnet", shape, PLANS)

@@ -25,7 +25,7 @@ def ssgan() -> RunConfig:
         discriminator=ResNetDiscriminator(width=0.25),
         total_steps=5000,
         ema_halflife_steps=100.0,
-        output=OutputConfig(log_every=10, sample_every=500, checkpoint_every=250),
+        output=OutputConfig(log_every=10, sample_every=500, checkpoint_every=250, score_every=500),
     )
 
 
@@ -34,7 +34,9 @@ def demo() -> RunConfig:
 
     ssgan demo
     """
-    output = OutputConfig(log_every=5, sample_every=200, checkpoint_every=100, score_every=0)
+    output = OutputConfig(
+        log_every=5, sample_every=200, checkpoint_every=100, score_every=250, score_images=1000
+    )
     return replace(ssgan(), total_steps=500, ema_halflife_steps=30.0, output=output)
 
 

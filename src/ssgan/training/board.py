@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ class Board:
         from tensorboard.summary.writer.record_writer import RecordWriter
         from torch.utils.tensorboard import summary
 
-        self._event, self._summary = event_pb2, summary
+        self._event: Any = event_pb2.Event
+        self._summary: Any = summary
         folder.mkdir(exist_ok=True)
         name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
         self._records = RecordWriter((folder / name).open("xb"))
@@ -43,6 +45,6 @@ class Board:
         self._records.close()
 
     def _write(self, step: int, **content: object) -> None:
-        event = self._event.Event(wall_time=time.time(), step=step, **content)
+        event = self._event(wall_time=time.time(), step=step, **content)
         self._records.write(event.SerializeToString())
         self._records.flush()
