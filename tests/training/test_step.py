@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from ssgan.data.dataset import Dataset
+from ssgan.methods.penalty import WGANGP
+from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
 from ssgan.methods.ssgan_annealed import AnnealedSSGAN
 from ssgan.models.norms import BatchNorm
@@ -91,14 +93,17 @@ def test_the_discriminator_is_updated_as_often_as_said(updates):
     assert counts == [{2 * updates}, {2}]
 
 
+@pytest.mark.parametrize("augment", [False, True])
 @pytest.mark.parametrize("name", ["gan", "ssgan", "rotation-only", "ms", "la", "la-plus"])
 @pytest.mark.parametrize("parts", [2, 4])
-def test_parts_are_the_whole_without_batch_statistics(name, parts):
-    """Accumulation is exact where no layer looks at its batch: D, over a step, to 1e-11."""
+def test_parts_are_the_whole_without_batch_statistics(name, parts, augment):
+    """Accumulation is exact where no layer looks at its batch: D, over a step, to 1e-11.
+
+    With augmentation too: each image, upright, turned or fake, is changed as in the whole.
+    """
     fraction = {} if name == "gan" else {"rotated_fraction": 0.5}
     method = replace((METHODS | SUCCESSORS)[name], **fraction)
-    changes = {"method": method, "precision": "float64", "total_steps": 1, "mirror": True}
-    changes.pop("mirror")
+    changes = {"method": method, "precision": "float64", "total_steps": 1, "augment": augment}
     still = AdamConfig(learning_rate=1e-30)  # G's batch norm does look at its batch
     states = []
     for accumulation in (1, parts):
@@ -251,11 +256,42 @@ def test_a_conditional_method_refuses_images_without_labels():
         ({"batch_size": 8, "accumulation": 4}, "turns 2 of batch_size 8"),
         ({"total_steps": -1}, "total_steps must be at least 1"),
         ({"ema_halflife_steps": float("nan")}, "ema_halflife_steps must be 0 or more"),
+        ({"generator": SNDCGANGenerator(latent_size=0)}, "generator.latent_size must be at least"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_by_name(changes, words):
     with pytest.raises(UserError, match=words):
         tiny(**changes)
+
+
+@pytest.mark.parametrize("value", [-1.0, float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (SSGAN, "alpha"),
+        (SSGAN, "beta"),
+        (RotationOnly, "alpha"),
+        (RotationOnly, "beta"),
+        (WGANGP, "weight"),
+        (AdamConfig, "learning_rate"),
+    ],
+)
+def test_a_weight_or_rate_out_of_range_is_refused_by_name(owner, name, value):
+    with pytest.raises(UserError, match=f"^{name} must be a finite number.*, not {value}$"):
+        owner(**{name: value})
+
+
+def test_parts_of_one_image_are_refused_where_batch_norm_sees_rows():
+    """The ResNet's maps have many places, SNDCGAN's first norm has one number a channel."""
+    changes = {"method": METHODS["gan"], "accumulation": 8, "total_steps": 1}
+    assert final(tiny(**changes)).step == 1
+    networks = {
+        "generator": SNDCGANGenerator(width=1 / 32),
+        "discriminator": SNDCGANDiscriminator(width=1 / 32),
+    }
+    assert final(tiny(**{**changes, "accumulation": 4}, **networks)).step == 1
+    with pytest.raises(UserError, match="8 in accumulation 8 parts is one image a part"):
+        final(tiny(**changes, **networks))
 
 
 def test_weights_follow_from_the_seed_alone():

@@ -4,6 +4,7 @@ import difflib
 import importlib
 import os
 import sys
+from pathlib import Path
 
 from ssgan import __version__
 
@@ -48,10 +49,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(verb: str, argv: list[str]) -> int:
     from ssgan.files.atomic import DiskFull
+    from ssgan.files.errors import file_errors_in_words
     from ssgan.types import NonFinite, UserError
 
     try:
-        code: int = importlib.import_module(f"ssgan.cli.{verb}").main(argv)
+        with file_errors_in_words(Path.cwd()):
+            code: int = importlib.import_module(f"ssgan.cli.{verb}").main(argv)
     except UserError as error:
         return _complain(str(error), BAD_INPUT)
     except NonFinite as error:

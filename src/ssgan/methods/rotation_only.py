@@ -8,6 +8,7 @@ SS-GAN with V left out (Chen et al. 2019, "Rot-only"); D's step needs no fakes.
 
 from dataclasses import dataclass
 
+from ssgan.methods.base import check_weights
 from ssgan.methods.forward import chosen, generate, score, turned
 from ssgan.methods.rotation import RotationMethod, rotation_loss
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
@@ -17,9 +18,13 @@ from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
 class RotationOnly(RotationMethod):
     """The rotation terms of SS-GAN and nothing else."""
 
-    alpha: float = 0.2  # weight of the rotation term in L_G (on fakes)
-    beta: float = 1.0  # weight of the rotation term in L_D (on reals)
+    alpha: float = 0.2  # weight of the rotation term in L_G (on fakes), at least 0
+    beta: float = 1.0  # weight of the rotation term in L_D (on reals), at least 0
     rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_weights(alpha=self.alpha, beta=self.beta)
 
     def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
         """The task on reals."""

@@ -31,7 +31,7 @@ def ssgan() -> RunConfig:
         generator_optimizer=adam,
         discriminator_optimizer=adam,
         ema_halflife_steps=100.0,
-        output=OutputConfig(log_every=10, sample_every=500, checkpoint_every=250),
+        output=OutputConfig(log_every=10, sample_every=500, checkpoint_every=250, score_every=500),
     )
 
 
@@ -44,7 +44,9 @@ def demo() -> RunConfig:
 
     ssgan demo
     """
-    output = OutputConfig(log_every=5, sample_every=200, checkpoint_every=100, score_every=0)
+    output = OutputConfig(
+        log_every=5, sample_every=200, checkpoint_every=100, score_every=500, score_images=1000
+    )
     return replace(ssgan(), total_steps=1500, ema_halflife_steps=50.0, output=output)
 
 
