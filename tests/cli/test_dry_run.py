@@ -12,7 +12,7 @@ SCENES = ["train", "scenes:ssgan", "--data", "scenes:num_images=40", *TINY]
 
 def test_a_gradient_penalty_is_planned(capsys):
     assert main([*SCENES, "--method.penalty", "WGANGP", "--dry-run"]) == 0
-    assert "D reads 44 images" in capsys.readouterr().out  # 8 more than without
+    assert "D reads 74 images" in capsys.readouterr().out  # 16 more than without
 
 
 REFUSED = [

@@ -13,6 +13,7 @@ from ssgan.cli.images import bar, fetched, prepared
 from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache
+from ssgan.files.errors import file_errors_in_words
 from ssgan.measure.extractor import NAMES, choose_features, download
 from ssgan.measure.gather import Gatherer, side_protocol
 from ssgan.measure.given import Given, common_policy, given
@@ -31,7 +32,6 @@ from ssgan.ops.memory import keep_freed_memory
 from ssgan.training import kinds
 from ssgan.training.opening import Opened
 from ssgan.training.precision import resolve_device
-from ssgan.training.run import file_errors_in_words
 from ssgan.types import UserError
 
 USAGE = f"""usage: ssgan evaluate THING --against OTHER [--features NAME] [--n 10000] [--seeds 3]

@@ -12,13 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ssgan.files.errors import file_errors_in_words
 from ssgan.measure.feature_cache import CHUNK_ROWS, FeatureCache
 from ssgan.measure.sides import AbstractSide
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.rows import require_finite
 from ssgan.metrics.statistics import Protocol
-from ssgan.training.run import file_errors_in_words
 
 Progress = Callable[[int, int], None]  # (images done, images in total)
 

@@ -35,8 +35,8 @@ def train_step(
     with frozen(state.discriminator), nothing_if_refused(*both):
         advance_spectral_norm(*both)
         views = networks.at(state.step, config.discriminator_updates)
-        parts = zip(views, feed.generator(state.step), strict=True)
-        losses = (method.generator_loss(G, D, draw) for (G, D), draw in parts)
+        drawn = zip(views, feed.generator(state.step), strict=True)
+        losses = (method.generator_loss(G, D, draw) for (G, D), draw in drawn)
         g_terms = descend(state.generator_optimizer, losses, config.accumulation, "G")
 
     average_into(state.generator_ema, state.generator, ema_halflife(state, config))
