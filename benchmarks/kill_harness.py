@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/kill_harness.py --runs 25 [--seed 0] [--json FILE]
 
 Exit code 1 when a run ended with other bits than the one that nobody killed, or when fewer than
-half of the random kills found their run alive.
+half of the random kills found their run with something to do.
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """The commands as a user types them: exit codes, one clear line, files where they are said."""
 
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from ssgan.files.layout import RunLayout
 TINY = [
     "--generator.width", "0.03", "--discriminator.width", "0.06", "--batch_size", "8",
     "--total_steps", "2", "--output.log_every", "1", "--output.sample_rows", "2",
+    "--output.score_images", "16",
 ]  # fmt: skip
 
 
@@ -51,6 +54,33 @@ def test_more_steps_continue_the_run_and_its_directory_is_enough(trained, capsys
     assert main(["train", str(trained[0]), "--total_steps", "3"]) == 0
     rows = RunLayout(trained[0]).log.read_text().splitlines()
     assert [json.loads(row)["step"] for row in rows] == [1, 2, 3]
+
+
+def test_fewer_steps_than_done_are_refused_and_the_run_still_says_its_own(trained, capsys):
+    assert main(["train", str(trained[0]), "--total_steps", "1"]) == 2
+    assert "beyond total_steps 1" in capsys.readouterr().err
+    assert main(["train", str(trained[0])]) == 0
+    assert str(RunLayout(trained[0]).newest_sample()) in capsys.readouterr().out
+
+
+def test_a_run_is_not_continued_in_another_directory(trained, tmp_path, capsys):
+    other = tmp_path / "other"
+    assert main(["train", str(trained[0]), "--run", str(other), "--total_steps", "9"]) == 2
+    assert f"continues in its own directory, not in --run {other}" in capsys.readouterr().err
+    assert not other.exists()
+
+
+def test_the_default_directory_does_not_know_what_the_machine_is_fast_at(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for precision in ("float32", "bfloat16"):
+        monkeypatch.setattr(
+            "ssgan.training.resume.resolve_precision", lambda *_, found=precision: found
+        )
+        assert main(["train", "scenes:gan", "--data", "scenes:num_images=40", *TINY]) == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    assert "nothing to do" in capsys.readouterr().out
 
 
 def test_another_setting_is_refused_in_a_used_directory(trained, capsys):
@@ -93,6 +123,41 @@ def test_show_tells_the_step_and_draws_the_curves(trained, tmp_path, capsys):
         assert picture.width > 300
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["show", "RUN", "--curves", "x.foo"], "x.foo: curves are drawn to a file that ends in"),
+        (["show", "RUN", "--curves", "file/x.png"], "file cannot be written or read"),
+        (["show", "RUN", "--curves", "folder.png"], "folder.png cannot be written or read"),
+        (["sample", "RUN", "--n", "1", "--out", "file"], "file cannot be written or read"),
+        (["sample", "RUN", "--n", "1", "--out", "file/x"], "file/x cannot be written or read"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_said_in_one_line(
+    words, expected, trained, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.png").mkdir()
+    assert main([str(trained[0]) if word == "RUN" else word for word in words]) == 2
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "image" not in line]
+    assert said.startswith("ssgan: ")
+    assert expected in said
+
+
+@pytest.mark.parametrize("words", [["show", "--curves", "x.png"], ["sample", "--n", "1"]])
+def test_a_full_disk_ends_any_command_with_its_code(words, trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    out = ["--out", "images"] if words[0] == "sample" else []
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main([words[0], str(trained[0]), *words[1:], *out]) == 74
+    assert "disk full" in capsys.readouterr().err
+
+
 def test_dry_run_counts_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "scenes:ssgan", "--dry-run", *TINY]) == 0
@@ -110,6 +175,8 @@ def test_dry_run_knows_the_paper_s_counts(capsys):
     assert f"{1_483_137 + 516:,} weights" in printed
 
 
+PENALTY = ["--method.penalty", "WGANGP", "--method.penalty.weight"]
+SNDCGAN = ["--generator", "SNDCGANGenerator", "--discriminator", "SNDCGANDiscriminator"]
 BAD = [
     (["tain"], "did you mean train?"),
     (["train"], "needs a recipe or --data"),
@@ -126,6 +193,12 @@ BAD = [
     (["train", "scenes:ssgan", "--device", "abacus"], "abacus"),
     (["train", "--data", "folder:/no/such/place"], "/no/such/place"),
     (["train", "a", "b"], "one recipe or run"),
+    (["train", "scenes:ssgan", "--method.alpha", "-1"], "method.alpha must be a finite number"),
+    (["train", "scenes:rotation_only", "--method.beta", "-1"], "method.beta must be a finite"),
+    (["train", "scenes:gan", *PENALTY, "-1"], "method.penalty.weight must be a finite number"),
+    (["train", "scenes:gan", "--generator.latent_size", "0"], "latent_size must be at least 1"),
+    (["train", "scenes:gan", "--data", "scenes:num_images=1"], "compares with at least 2 images"),
+    (["train", "scenes:gan", *SNDCGAN, "--accumulation", "64"], "give parts of at least 2"),
     (["sample", "/no/such/run"], "/no/such/run"),
     (["sample"], "takes one run directory"),
     (["show", "/no/such/run"], "/no/such/run"),

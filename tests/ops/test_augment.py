@@ -1,5 +1,6 @@
 """Differentiable augmentation: what moves, what stays, and that gradients pass."""
 
+import pytest
 import torch
 
 from ssgan.ops.augment import augmented, coloured, cut_out, translated
@@ -30,18 +31,38 @@ def test_colour_in_the_middle_of_its_ranges_is_the_identity():
     torch.testing.assert_close(bright[0], images[0] + 0.5)
 
 
-def test_the_cut_is_half_the_side():
-    images = torch.ones(1, 3, 16, 16)
-    cut = cut_out(images, column(0.5), column(0.5))
-    assert (cut[0, 0] == 0).sum() == 9 * 9  # |row - 8| <= 4
-    assert cut[0, 0, 0, 0] == 1
+@pytest.mark.parametrize("size", [16, 32, 48, 64, 128])
+def test_the_cut_is_half_the_side(size):
+    cut = cut_out(torch.ones(1, 3, size, size), column(0.5), column(0.5))
+    dark = (cut[0, 0] == 0).nonzero()
+    assert len(dark) == (size // 2) ** 2
+    assert dark.amin(dim=0).tolist() == [size // 4] * 2
+    assert dark.amax(dim=0).tolist() == [3 * size // 4 - 1] * 2
+
+
+def test_the_middle_of_the_cut_is_anywhere_from_edge_to_edge():
+    """17 places for 16 pixels, each from as many chances; at the edges half of it is outside."""
+    chances = (torch.arange(170) + 0.5) / 170
+    cut = cut_out(torch.ones(170, 1, 16, 16), chances[:, None, None, None], column(0.5))
+    rows = [frozenset((image == 0).any(dim=1).nonzero().flatten().tolist()) for image in cut[:, 0]]
+    places = [
+        frozenset(r for r in range(middle - 4, middle + 4) if 0 <= r < 16) for middle in range(17)
+    ]
+    assert rows == [place for place in places for _ in range(10)]
 
 
 def test_the_same_key_gives_the_same_images_and_gradients_pass():
     images = torch.rand(4, 3, 16, 16, requires_grad=True)
-    first = augmented(images, Key(0, "augment", 1))
-    assert torch.equal(first, augmented(images, Key(0, "augment", 1)))
-    assert not torch.equal(first, augmented(images, Key(0, "augment", 2)))
+    rows = torch.arange(4)
+    first = augmented(images, Key(0, "augment", 1), rows)
+    assert torch.equal(first, augmented(images, Key(0, "augment", 1), rows))
+    assert not torch.equal(first, augmented(images, Key(0, "augment", 2), rows))
     first.square().sum().backward()
     assert images.grad is not None
     assert (images.grad != 0).float().mean() > 0.4
+
+
+def test_a_row_is_changed_by_its_number_alone():
+    images, rows = torch.rand(6, 3, 16, 16), torch.arange(6)
+    whole = augmented(images, Key(0, "augment"), rows)
+    torch.testing.assert_close(augmented(images[1::2], Key(0, "augment"), rows[1::2]), whole[1::2])

@@ -35,7 +35,7 @@ class Tally:
 
     runs: int = 0
     sent: int = 0  # kills
-    landed: int = 0  # kills that found the run alive
+    landed: int = 0  # kills that found the run with something to do
     equal: int = 0  # runs with the digest of the uninterrupted one
 
     def __str__(self) -> str:
@@ -111,33 +111,47 @@ def check_whole(config: RunConfig, root: Path) -> None:
 
 
 def random_kills(config: RunConfig, folder: Path, dataset: Dataset, runs: int, seed: int) -> Tally:
-    """Runs that are each killed at two uniform instants of the reference's time, then finished.
+    """Runs that are each killed at two random instants, then finished.
 
-    The time is the shorter of two, as what else runs on the machine can only make it longer.
+    An instant is a drawn time after the log has a drawn number of lines, another for each kill.
+    The time is at most that of a step, and the run goes one step further at most: however busy
+    the machine is, every kill but one after the last line finds a run that is not done.
     """
-    expected, first = reference(config, folder / "reference", dataset)
-    again, second = reference(config, folder / "again", dataset)
-    assert again == expected, "two uninterrupted runs differ"
-    seconds = min(first, second)
+    expected, seconds = reference(config, folder / "reference", dataset)
     draw, tally = random.Random(seed), Tally()
     for number in range(runs):
         root = folder / f"run-{number}"
-        for _ in range(KILLS_A_RUN):
+        for lines in sorted(draw.sample(range(config.total_steps), KILLS_A_RUN)):
+            pause = draw.uniform(0, seconds / config.total_steps)
             tally.sent += 1
-            tally.landed += killed_after(draw.uniform(0, seconds), config, root, dataset)
+            tally.landed += killed_after(lines, pause, config, root, dataset)
         tally.runs += 1
         tally.equal += finished(config, root, dataset) == expected
     return tally
 
 
-def killed_after(seconds: float, config: RunConfig, root: Path, dataset: Dataset) -> bool:
-    """Start or continue a run and kill it after that time; whether it was still alive."""
-    child = fork(lambda: train_in(config, root, dataset))
-    time.sleep(seconds)
+def killed_after(lines: int, pause: float, config: RunConfig, root: Path, dataset: Dataset) -> bool:
+    """Start or continue a run and kill it then; whether it still had something to do."""
+
+    def await_death(report: RunReport) -> None:
+        if report.step > lines:
+            time.sleep(60)
+
+    child = fork(lambda: train_in(config, root, dataset, watch=await_death))
+    wait_for(child, RunLayout(root).log, lines)
+    time.sleep(pause)
     os.kill(child, signal.SIGKILL)
     code = wait(child)
-    assert code in (0, -signal.SIGKILL), f"a run ended with {code} by itself"
-    return code != 0
+    assert code == -signal.SIGKILL, f"a run ended with {code} by itself"
+    return not RunLayout(root).checkpoint(config.total_steps).exists()
+
+
+def wait_for(child: int, path: Path, lines: int) -> None:
+    """Until the child has written so many lines; an error when it ends before."""
+    while lines and (not path.exists() or path.read_bytes().count(b"\n") < lines):
+        ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        assert ended is None, f"the child ended before {path} had {lines} lines"
+        time.sleep(0.002)
 
 
 def finished(config: RunConfig, root: Path, dataset: Dataset) -> str:

@@ -5,7 +5,10 @@ import errno
 import os
 import resource
 import shutil
+import sys
 import tempfile
+import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from ssgan.files.layout import RunLayout
 from ssgan.methods.ssgan import SSGAN
 from ssgan.training import checkpoint
 from ssgan.training.feed import Feed
+from ssgan.training.guard import nothing_if_refused
 from ssgan.training.loop import train
 from ssgan.training.run import run
 from ssgan.training.state import fresh_state
@@ -71,6 +75,28 @@ def test_a_full_disk_ends_the_run_in_words_and_the_last_save_stands(dataset, fin
     assert not list(root.rglob(TEMPORARY.format("*")))
     assert newest_step(root) == 2
     assert to_the_end(CONFIG, root, dataset) == finished
+
+
+@forking
+def test_a_full_disk_under_tensorboard_is_said_in_words_alone(dataset, tmp_path):
+    """For real: the event file is the first to reach a size that nothing may exceed."""
+    config = writing(CONFIG, checkpoint_every=100, log_every=1, tensorboard=True)
+    errors = tmp_path / "errors"
+
+    def limited():
+        sys.stderr, threading.excepthook = errors.open("w"), threading.__excepthook__
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+        try:
+            return train_in(replace(config, total_steps=100), tmp_path / "run", dataset)
+        except DiskFull:
+            return 74
+        finally:
+            sys.stderr.close()
+
+    assert wait(fork(limited)) == 74
+    assert errors.read_text() == ""
+    (events,) = (tmp_path / "run" / "tensorboard").iterdir()
+    assert events.stat().st_size == 6000
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -167,12 +193,17 @@ class Injector:
         self.state, self.step, self.network = state, step, network
         self.patch, self.before = monkeypatch, None
         self.bad = float("nan")
+        self.patch.setattr("ssgan.training.step.nothing_if_refused", self.watched)
+
+    @contextmanager
+    def watched(self, *networks):
+        """Keeps the state from before every update."""
+        self.before = snapshot(self.state)
+        with nothing_if_refused(*networks):
+            yield
 
     def due(self, step, network):
-        if step == self.step and network == self.network:
-            self.before = snapshot(self.state)
-            return True
-        return False
+        return step == self.step and network == self.network
 
     def image(self):
         real = Feed._real
@@ -222,12 +253,11 @@ class Injector:
 
 
 def snapshot(state):
-    """Copies of all weights, of the whole average and of what both Adams hold."""
-    networks = (state.generator, state.discriminator)
+    """Copies of all weights and buffers, and of what both Adams hold."""
+    networks = (state.generator, state.discriminator, state.generator_ema)
     optimizers = (state.generator_optimizer, state.discriminator_optimizer)
     held = (
-        [list(network.parameters()) for network in networks],
-        state.generator_ema.state_dict(),
+        [network.state_dict() for network in networks],
         [optimizer.state_dict()["state"] for optimizer in optimizers],
     )
     return tree_map_only(torch.Tensor, lambda tensor: tensor.detach().clone(), held)
@@ -249,7 +279,7 @@ BAD = [
 def test_a_bad_number_is_named_and_changes_nothing(
     where, network, named, bad, dataset, monkeypatch
 ):
-    """Not one bit of the weights, of the average, or of Adam's moments."""
+    """Not one bit of weights, batch statistics, spectral vectors, the average, Adam's moments."""
     state = fresh_state(CONFIG, dataset.num_classes, CPU)
     injector = Injector(state, monkeypatch, 2, network)
     injector.bad = bad
@@ -260,7 +290,19 @@ def test_a_bad_number_is_named_and_changes_nothing(
         next(steps)
     assert injector.before is not None
     torch.testing.assert_close(snapshot(state), injector.before, rtol=0, atol=0)
+    assert all(tensor.isfinite().all() for tensor in checkpoint.state_tensors(state))
     assert state.step == 2
+
+
+def test_whoever_catches_the_refusal_can_go_on_as_if_nothing_had_been(dataset, monkeypatch):
+    states = [fresh_state(CONFIG, dataset.num_classes, CPU) for _ in range(2)]
+    with monkeypatch.context() as patch:
+        Injector(states[0], patch, 2, "D").image()
+        with pytest.raises(NonFinite):
+            list(train(CONFIG, dataset, states[0]))
+    for state in states:
+        list(train(CONFIG, dataset, state))
+    assert checkpoint.digest(states[0]) == checkpoint.digest(states[1])
 
 
 def test_with_the_guard_off_the_bad_number_does_arrive(dataset, monkeypatch):

@@ -16,10 +16,19 @@ from ssgan.methods.gan import GAN
 from ssgan.methods.ssgan import SSGAN
 from ssgan.training import resume
 from ssgan.training.config import AdamConfig
-from ssgan.training.resume import refuse_changes
+from ssgan.training.resume import refuse_changes, stored_config
 from ssgan.training.run import run
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss, UserError
-from tests.training.tiny import METHODS, STEPS, images, rows_of, stop_after, tiny, to_the_end
+from tests.training.tiny import (
+    METHODS,
+    STEPS,
+    SUCCESSORS,
+    images,
+    rows_of,
+    stop_after,
+    tiny,
+    to_the_end,
+)
 from tests.training.tiny import with_output as writing
 
 CASES = {name: tiny(name) for name in METHODS}
@@ -33,6 +42,7 @@ ODD_CASES = {
         discriminator_optimizer=AdamConfig(beta1=0.5),
     ),
 }
+ODD_CASES |= {name: tiny(name) for name in SUCCESSORS}
 CUTS = [(name, step) for name in CASES for step in range(STEPS + 1)]
 CUTS += [(name, step) for name in ODD_CASES for step in (0, 3)]
 
@@ -144,11 +154,45 @@ def test_what_is_written_may_change_and_the_bits_do_not(uninterrupted, dataset, 
     refuse_changes(tmp_path, tiny(), tiny(device="auto"))
 
 
-def test_with_decay_the_number_of_steps_is_no_longer_harmless(tmp_path):
+def test_with_decay_or_annealing_the_number_of_steps_is_no_longer_harmless(tmp_path):
     refuse_changes(tmp_path, tiny(), tiny(total_steps=9))
-    decaying = tiny(learning_rate_decay="linear")
-    with pytest.raises(UserError, match="total_steps: 6 before, 9 now"):
-        refuse_changes(tmp_path, decaying, replace(decaying, total_steps=9))
+    for changing in (tiny(learning_rate_decay="linear"), tiny("annealed")):
+        with pytest.raises(UserError, match="total_steps: 6 before, 9 now"):
+            refuse_changes(tmp_path, changing, replace(changing, total_steps=9))
+
+
+def test_a_run_beyond_total_steps_says_where_it_is_and_is_left_as_it_was(dataset, tmp_path):
+    stop_after(tiny(), tmp_path, dataset, 3)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=r"is already at step 3, beyond total_steps 2: "):
+        to_the_end(tiny(total_steps=2), tmp_path, dataset)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def machine_likes(precision, monkeypatch):
+    def resolve(name, device):
+        return precision if name == "auto" else name
+
+    monkeypatch.setattr(resume, "resolve_precision", resolve)
+
+
+@pytest.mark.parametrize("first", ["float32", "bfloat16"])
+def test_auto_means_what_the_run_has_whatever_this_machine_is_fast_at(
+    first, dataset, tmp_path, monkeypatch
+):
+    """So a run is continued on another device, as `device` promises; with the same bits here."""
+    config, other = tiny(precision="auto"), {"float32": "bfloat16", "bfloat16": "float32"}[first]
+    whole = to_the_end(tiny(precision=first), tmp_path / "whole", dataset)
+    machine_likes(first, monkeypatch)
+    stop_after(config, tmp_path / "run", dataset, 3)
+    machine_likes(other, monkeypatch)
+    stop_after(config, tmp_path / "run", dataset, 4)
+    (tmp_path / "run" / "config.json").unlink()  # then the checkpoint's own settings tell
+    assert to_the_end(config, tmp_path / "run", dataset) == whole
+    stored = stored_config(RunLayout(tmp_path / "run"))
+    assert stored.precision == first
+    with pytest.raises(UserError, match=f"precision: {first} before, {other} now"):
+        to_the_end(tiny(precision=other), tmp_path / "run", dataset)
 
 
 def test_other_images_are_refused_by_content(dataset, tmp_path):

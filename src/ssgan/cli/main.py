@@ -4,6 +4,7 @@ import difflib
 import importlib
 import os
 import sys
+from pathlib import Path
 
 from ssgan import __version__
 
@@ -11,6 +12,7 @@ VERBS = {
     "demo": "train SS-GAN on the embedded data set for a few minutes",
     "train": "train a recipe, or your own folder of images; run it again to continue",
     "sample": "make images from a run",
+    "evaluate": "measure samples: FID and more, each number with its protocol",
     "show": "say how a run is doing, and draw its curves",
     "data": "prepare images ahead of a run",
 }
@@ -47,10 +49,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(verb: str, argv: list[str]) -> int:
     from ssgan.files.atomic import DiskFull
+    from ssgan.files.errors import file_errors_in_words
     from ssgan.types import NonFinite, UserError
 
     try:
-        code: int = importlib.import_module(f"ssgan.cli.{verb}").main(argv)
+        with file_errors_in_words(Path.cwd()):
+            code: int = importlib.import_module(f"ssgan.cli.{verb}").main(argv)
     except UserError as error:
         return _complain(str(error), BAD_INPUT)
     except NonFinite as error:

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 _PLAIN_SECONDS = 10.0  # between plain lines
 
@@ -22,7 +22,8 @@ def log_to_terminal(console: Console) -> None:
 class Meter:
     """Shows steps done, a rate a second, the time left, and a line of figures.
 
-    The rate counts `per_step` of `unit` for each of the `total` steps.
+    The rate counts `per_step` of `unit` for each of the `total` steps. It and the time left are
+    from what is done after the `done` steps at the start, and are not shown before there is any.
     """
 
     def __init__(
@@ -40,9 +41,7 @@ class Meter:
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:,.1f} " + self.unit + "/s"),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[pace]}"),
             TextColumn("{task.fields[figures]}"),
             console=self.console,
         )
@@ -52,7 +51,7 @@ class Meter:
         if self._bar is not None:
             self._bar.start()
             self._task = self._bar.add_task(
-                self.what, total=self.total, completed=self.done, rate=0.0, figures=""
+                self.what, total=self.total, completed=self.done, pace="", figures=""
             )
         return self
 
@@ -65,32 +64,28 @@ class Meter:
         if self._bar is not None:
             self._bar.stop()
 
-    @property
-    def rate(self) -> float:
-        """Units a second since the start of this process's work."""
-        seconds = max(time.monotonic() - self._started, 1e-9)
-        return (self.done - self._first) * self.per_step / seconds
-
     def advance(self, done: int, figures: str = "") -> None:
         """Say that `done` steps of the total are done; figures are shown beside the bar."""
         self.done = done
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, rate=self.rate)
+            self._bar.update(self._task, completed=done, pace=self._pace())
             if figures:
                 self._bar.update(self._task, figures=figures)
             return
         now = time.monotonic()
         if now - self._last_plain >= _PLAIN_SECONDS or done == self.total:
             self._last_plain = now
-            print(self._plain_line(figures), file=sys.stderr, flush=True)
+            words = (f"{self.what} {done}/{self.total}", self._pace(), figures)
+            print("  ".join(filter(None, words)), file=sys.stderr, flush=True)
 
-    def _plain_line(self, figures: str) -> str:
+    def _pace(self) -> str:
+        """The rate and the time left, once there is something to go by."""
         done_here, seconds = self.done - self._first, time.monotonic() - self._started
-        left = (self.total - self.done) * seconds / done_here if done_here else 0.0
-        return (
-            f"{self.what} {self.done}/{self.total}  {self.rate:,.1f} {self.unit}/s  "
-            f"left {duration(left)}  {figures}".rstrip()
-        )
+        if done_here <= 0 or seconds <= 0:
+            return ""
+        left = (self.total - self.done) * seconds / done_here
+        rate = done_here * self.per_step / seconds
+        return f"{rate:,.1f} {self.unit}/s  left {duration(left)}"
 
 
 def duration(seconds: float) -> str:

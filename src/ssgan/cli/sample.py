@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ssgan.cli.arguments import Options, take_options, whole_number
 from ssgan.cli.progress import Meter
+from ssgan.cli.trust import trusted_modules
 from ssgan.files.picture import save_gif, save_png, sheet
 from ssgan.training import kinds
 from ssgan.training.checkpoint import Checkpoint
@@ -25,7 +26,7 @@ from ssgan.training.sampling import (
 from ssgan.types import UserError
 
 USAGE = """usage: ssgan sample RUN [--n 64] [--seed 0] [--out DIR] [--class NAME] [--best]
-                    [--steps 8] [--gif] [--device auto]
+                    [--steps 8] [--gif] [--device auto] [--trust MODULE]
 
   RUN      a run directory, or one checkpoint file
   --n      how many images: image-00000.png, ..., and sheet.png with all of them (at most 400)
@@ -35,13 +36,14 @@ USAGE = """usage: ssgan sample RUN [--n 64] [--seed 0] [--out DIR] [--class NAME
   --best   use the generator with the best score instead of the newest
   --steps  images from one sample to the next in interpolation.png
   --gif    write interpolation.gif, which moves through the samples, as well
+  --trust  modules of your own, by commas, whose classes the run uses; they are imported
 """
 _MOST_ON_SHEET, _STOPS = 400, 8
 
 
 def main(argv: list[str]) -> int:
     """Write the images; returns the exit code."""
-    valued = ("n", "seed", "out", "class", "steps", "device")
+    valued = ("n", "seed", "out", "class", "steps", "device", "trust")
     options, rest = take_options(argv, valued, ("best", "gif", "help"))
     if options.on("help"):
         print(USAGE, end="")
@@ -51,7 +53,9 @@ def main(argv: list[str]) -> int:
         raise UserError(f"sample takes one run directory or checkpoint, not {given}")
     count = whole_number(options, "n", 64, 1)
     seed = whole_number(options, "seed", 0, 0)
-    saved, passed_over = open_state(Path(rest[0]), best=options.on("best"))
+    saved, passed_over = open_state(
+        Path(rest[0]), best=options.on("best"), trusted_modules=trusted_modules(options)
+    )
     for sentence in passed_over:
         print(f"passed over: {sentence}")
     root = Path(rest[0]) if Path(rest[0]).is_dir() else Path(rest[0]).parent

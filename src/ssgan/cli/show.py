@@ -4,26 +4,28 @@ from pathlib import Path
 
 from ssgan.cli.arguments import take_options
 from ssgan.cli.progress import duration
+from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
 from ssgan.config.dump import load
 from ssgan.config.overlay import read_json
 from ssgan.files import jsonlines
-from ssgan.files.layout import RunLayout, step_of
+from ssgan.files.layout import RunLayout
 from ssgan.report.curves import draw_curves
 from ssgan.training import checkpoint, kinds
 from ssgan.training.config import RunConfig
 from ssgan.types import UserError
 
-USAGE = """usage: ssgan show RUN [--curves FILE.png] [--settings]
+USAGE = """usage: ssgan show RUN [--curves FILE.png] [--settings] [--trust MODULE]
 
   --curves    draw losses and rotation accuracies to a PNG or SVG file
   --settings  list every setting of the run
+  --trust     modules of your own, by commas, whose classes the run uses; they are imported
 """
 
 
 def main(argv: list[str]) -> int:
     """Print what is known of a run; returns the exit code."""
-    options, rest = take_options(argv, ("curves",), ("settings", "help"))
+    options, rest = take_options(argv, ("curves", "trust"), ("settings", "help"))
     if options.on("help"):
         print(USAGE, end="")
         return 0
@@ -32,9 +34,10 @@ def main(argv: list[str]) -> int:
     layout = RunLayout(Path(rest[0]))
     if not layout.config.exists():
         raise UserError(f"{rest[0]} is not a run directory: it has no {layout.config.name}")
-    config = load(read_json(layout.config), where=str(layout.config))
+    trusted = trusted_modules(options)
+    config = load(read_json(layout.config), trusted, str(layout.config))
     assert isinstance(config, RunConfig)
-    for label, text in _facts(layout, config):
+    for label, text in _facts(layout, config, trusted):
         print(f"{label:12} {text}")
     if options.on("settings"):
         print("\n" + settings_text(config))
@@ -44,7 +47,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _facts(layout: RunLayout, config: RunConfig) -> list[tuple[str, str]]:
+def _facts(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> list[tuple[str, str]]:
     data, shape = config.data, config.data.shape
     facts = [
         ("method", f"{type(config.method).__name__}"),
@@ -61,7 +64,7 @@ def _facts(layout: RunLayout, config: RunConfig) -> list[tuple[str, str]]:
     facts.append(("step", f"{step:,} of {config.total_steps:,}"))
     if rows:
         facts += _last_line(rows[-1])
-    facts += _files(layout)
+    facts += _files(layout, trusted)
     return facts
 
 
@@ -74,9 +77,9 @@ def _last_line(row: dict[str, object]) -> list[tuple[str, str]]:
     return [("time", speed), ("terms", "  ".join(terms))]
 
 
-def _files(layout: RunLayout) -> list[tuple[str, str]]:
+def _files(layout: RunLayout, trusted: tuple[str, ...]) -> list[tuple[str, str]]:
     facts = []
-    saved, passed_over = checkpoint.newest(layout)
+    saved, passed_over = checkpoint.newest(layout, trusted)
     facts += [("damaged", sentence) for sentence in passed_over]
     facts.append(("checkpoint", "none yet" if saved is None else f"{saved.path}, whole"))
     scores = [row for row in jsonlines.read(layout.metrics) if isinstance(row.get("value"), float)]
@@ -90,8 +93,8 @@ def _files(layout: RunLayout) -> list[tuple[str, str]]:
                 f"{best['value']:.3f} at step {best['step']}",
             )
         )
-    sheets = sorted(layout.samples.glob("step-*.png"), key=step_of)
-    facts.append(("samples", str(sheets[-1]) if sheets else "none yet"))
+    newest = layout.newest_sample()
+    facts.append(("samples", "none yet" if newest is None else str(newest)))
     return facts
 
 

@@ -12,10 +12,11 @@ from rich.console import Console
 from ssgan.cli.arguments import Options, take_options
 from ssgan.cli.images import fetched, prepared, remarks
 from ssgan.cli.progress import Meter, log_to_terminal
+from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
-from ssgan.config.dump import dump, load
-from ssgan.config.overlay import from_flags, overlay, read_json, read_toml
-from ssgan.data.base import AbstractSource
+from ssgan.config.dump import dump
+from ssgan.config.overlay import from_flags, overlay, read_toml
+from ssgan.data.base import AbstractSource, Outline
 from ssgan.data.parse import parse_source
 from ssgan.data.prepare import default_cache
 from ssgan.files.layout import RunLayout
@@ -24,15 +25,15 @@ from ssgan.recipes.find import find, names
 from ssgan.recipes.images import fitted, with_source
 from ssgan.training import kinds
 from ssgan.training.config import RunConfig
-from ssgan.training.loop import refuse_misfits, resolved
+from ssgan.training.misfits import refuse_misfits
 from ssgan.training.plan import plan
-from ssgan.training.resume import harmless
+from ssgan.training.resume import definite, harmless, refuse_other_settings, stored_config
 from ssgan.training.run import run
 from ssgan.training.signals import Interrupted
 from ssgan.types import UserError
 
 USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE.toml]
-                   [--cache DIR] [--dry-run] [--any.setting VALUE ...]
+                   [--cache DIR] [--trust MODULE] [--dry-run] [--any.setting VALUE ...]
 
   RECIPE    {recipes}
             or your_module:function; without one, --data gets settings that fit the images
@@ -41,7 +42,8 @@ USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--conf
   --run     where to write; running the same command again continues there
   --config  a TOML file laid over the recipe; flags are laid over the file
   --cache   where prepared images are kept
-  --dry-run say what would be done and what it would cost; write nothing
+  --trust   modules of your own, by commas, whose classes the run uses; they are imported
+  --dry-run say what would be done and what it would cost; write and download nothing
 
 ssgan train RECIPE --help lists every setting with its value there.
 """
@@ -49,7 +51,8 @@ ssgan train RECIPE --help lists every setting with its value there.
 
 def main(argv: list[str]) -> int:
     """Train, or continue; returns the exit code."""
-    options, rest = take_options(argv, ("data", "run", "config", "cache"), ("dry-run", "help"))
+    valued = ("data", "run", "config", "cache", "trust")
+    options, rest = take_options(argv, valued, ("dry-run", "help"))
     changes, positional = from_flags(rest)
     if len(positional) > 1:
         raise UserError(f"train takes one recipe or run, not {' '.join(positional)}")
@@ -67,11 +70,9 @@ def main(argv: list[str]) -> int:
         return 0
     for reason in reasons:
         print(reason)
-    config = resolved(config)
-    if options.on("dry-run"):
-        print(plan(config).text())
-        return 0
     directory = directory or Path(options.get("run") or _default_directory(name, config))
+    if options.on("dry-run"):
+        return _dry_run(config, RunLayout(directory))
     return train_in(config, directory, Path(options.get("cache") or default_cache()))
 
 
@@ -79,8 +80,9 @@ def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
     """Prepare the images, train in the directory with progress shown; returns the exit code."""
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
-    fetched(config.data.source)
-    refuse_misfits(config)
+    config = definite(RunLayout(directory), config)
+    collection = fetched(config.data.source).open()
+    refuse_misfits(config, len(collection), len(collection.classes()))
     dataset = prepared(config.data.source, config.data.policy, cache)
     for line in remarks(dataset):
         print(line)
@@ -93,40 +95,61 @@ def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
         with ExitStack() as bars:
             meter: Meter | None = None
             for report in run(config, directory, dataset):
-                if meter is None:
-                    meter = Meter("step", config.total_steps, report.step - 1, images)
+                if meter is None:  # from the first step's end on: nobody saw it begin
+                    meter = Meter("step", config.total_steps, report.step, images)
                     bars.enter_context(meter)
                 if report.terms is not None:
                     figures = _figures(report.terms)
                 saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"
-                meter.advance(report.step, f"{figures} {saved}")
+                meter.advance(report.step, f"{figures} {saved}".strip())
                 done = report.step
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code
     print("done" if done else f"nothing to do: {directory} is at step {config.total_steps}")
-    print(f"samples: {RunLayout(directory).sample(config.total_steps)}")
+    if (newest := RunLayout(directory).newest_sample()) is not None:
+        print(f"samples: {newest}")
+    return 0
+
+
+def _dry_run(config: RunConfig, layout: RunLayout) -> int:
+    """Refuse what a run there would refuse, in the same words; else print what it would cost."""
+    config = definite(layout, config)
+    outline = config.data.source.outline()
+    refuse_misfits(config, outline.survey.num_images, len(outline.classes))
+    refuse_other_settings(layout, config)
+    print(plan(config, outline).text())
     return 0
 
 
 def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], Path | None]:
     """The settings before any overlay, why they were chosen, and a run's own directory."""
+    trusted = trusted_modules(options)
     given = options.get("data")
-    source = None if given is None else fetched(parse_source(given))
+    source = None if given is None else parse_source(given)
     if name is None:
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
-        config, reasons = fitted(source)
+        config, reasons = fitted(source, _outline(source, options))
         return config, reasons, None
-    if RunLayout(Path(name)).config.exists():
-        stored = load(read_json(RunLayout(Path(name)).config))
-        assert isinstance(stored, RunConfig)
-        return _with(stored, source), [], Path(name)
-    return _with(find(name)(), source), [], None
+    layout = RunLayout(Path(name))
+    stored = stored_config(layout, trusted) if layout.config.exists() else None
+    if stored is not None and (other := options.get("run")) is not None:
+        raise UserError(
+            f"{name} is a run and continues in its own directory, not in --run {other}: leave "
+            "that out, or start from a recipe"
+        )
+    config = find(name)() if stored is None else stored
+    if source is not None:
+        config = with_source(config, source, _outline(source, options))
+    return config, [], None if stored is None else layout.root
 
 
-def _with(config: RunConfig, source: AbstractSource | None) -> RunConfig:
-    return config if source is None else with_source(config, source)
+def _outline(source: AbstractSource, options: Options) -> Outline:
+    """What settings are fitted to; downloaded first, but not for help or a dry run."""
+    if options.on("help") or options.on("dry-run"):
+        return source.outline()
+    return Outline.of(fetched(source).open())
 
 
 def _default_directory(name: str | None, config: RunConfig) -> str:

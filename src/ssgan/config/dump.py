@@ -146,10 +146,15 @@ class _Reader(NamedTuple):
             raise place.error(f"has kind {shown(kind)}, which is not of the form module:Class")
         if not any(module == one or module.startswith(f"{one}.") for one in self.trusted):
             trusted = ", ".join(dict.fromkeys(self.trusted))
-            raise place.error(f"has kind {shown(kind)}, which is in none of: {trusted}")
+            raise place.error(
+                f"has kind {shown(kind)}, which is in none of: {trusted}; if you trust its code, "
+                f"name its module: --trust {module}"
+            )
         found: object = sys.modules.get(module)
         if found is None:
-            raise place.error(f"has kind {shown(kind)}, but {module!r} is not imported")
+            raise place.error(
+                f"has kind {shown(kind)}, but {module!r} is not imported: --trust {module}"
+            )
         for part in name.split("."):
             found = getattr(found, "__dict__", {}).get(part)  # unlike getattr, this runs no code
         if not isinstance(found, type) or not is_concrete(found) or kind_of(found) != kind:

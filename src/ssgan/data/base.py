@@ -47,6 +47,19 @@ class Survey(NamedTuple):
     grey: bool  # whether every looked-at image is grey
 
 
+class Outline(NamedTuple):
+    """What can be said of a source before anything is downloaded or decoded."""
+
+    survey: Survey
+    classes: tuple[str, ...]  # empty when there are no labels
+    download: str = ""  # what would be downloaded first, in words; empty: nothing
+
+    @staticmethod
+    def of(collection: "AbstractCollection") -> "Outline":
+        """What an opened source says of itself."""
+        return Outline(collection.survey(), collection.classes())
+
+
 class AbstractCollection(ABC):
     """An opened source: its items by number."""
 
@@ -101,6 +114,10 @@ class AbstractSource(ABC):
 
         `open` does it too, silently. Does nothing when everything is there.
         """
+
+    def outline(self) -> Outline:
+        """Sizes and classes, without a download; raises UserError when they are not known so."""
+        return Outline.of(self.open())
 
     @abstractmethod
     def name(self) -> str:

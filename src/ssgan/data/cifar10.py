@@ -14,11 +14,18 @@ from typing import IO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.data.base import AbstractCollection, AbstractSource, ImagePolicy, Pixels, Survey
+from ssgan.data.base import (
+    AbstractCollection,
+    AbstractSource,
+    ImagePolicy,
+    Outline,
+    Pixels,
+    Survey,
+)
 from ssgan.data.cache import default_cache
 from ssgan.data.images import from_array
 from ssgan.data.scan import readable
-from ssgan.files.download import fetch
+from ssgan.files.download import fetch, file_sha256
 from ssgan.types import UserError
 
 CLASSES = (
@@ -78,6 +85,15 @@ class Cifar10(AbstractSource):
         """Download the archive (170 MB) to the cache, if no path is given and it is not there."""
         if self.path is None:
             fetch(URL, _downloaded(), sha256=SHA256, max_bytes=ARCHIVE_BYTES, progress=progress)
+
+    def outline(self) -> Outline:
+        """As published, as long as the archive is not there."""
+        archive = _downloaded()
+        if self.path is not None or (archive.is_file() and file_sha256(archive) == SHA256):
+            return super().outline()
+        num_images = 10_000 * len(_FILES[self.split])
+        published = Survey(num_images=num_images, short_side=SIZE, grey=False)
+        return Outline(published, CLASSES, f"{ARCHIVE_BYTES / 1e6:.0f} MB from {URL}")
 
 
 class Cifar10Collection(AbstractCollection):

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from ssgan.data.base import (
     AbstractCollection,
     AbstractSource,
     ImagePolicy,
+    Outline,
     Pixels,
     Rejected,
     Remarked,
@@ -49,6 +51,15 @@ class Hub(AbstractSource):
         revision = "" if self.revision is None else f"@{self.revision}"
         split = "" if self.split == "train" else f"#{self.split}"
         return f"hub:{readable(self.id)}{revision}{split}"
+
+    def outline(self) -> Outline:
+        """Of a local folder only: nothing is known of the hub's data sets beforehand."""
+        if os.path.isdir(self.id):
+            return super().outline()
+        raise UserError(
+            f"{self.name()}: nothing is known of it before it is downloaded; --data scenes tells "
+            "what a step costs"
+        )
 
     def _columns(self, features: Any) -> tuple[str, str | None]:
         """The names of the image column and of the label column."""

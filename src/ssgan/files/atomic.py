@@ -17,7 +17,7 @@ from typing import Any
 
 CHUNK_BYTES = 16 * 1024
 TEMPORARY = ".writing-{}.tmp"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the last: a file-size limit was reached
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the last: a file-size limit was reached
 
 Crash = Callable[[str], None]  # called with the name of each point a writer passes
 
@@ -87,7 +87,7 @@ def replacing(
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in FULL:
             size = needed if needed is not None else (file.written if file else None)
             raise DiskFull(path, size, free_bytes(path.parent)) from None
         raise

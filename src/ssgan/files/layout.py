@@ -40,6 +40,10 @@ class RunLayout:
         files = [p for p in self.checkpoints.glob("step-*.ckpt") if _STEP.fullmatch(p.stem)]
         return sorted(files, key=step_of, reverse=True)
 
+    def newest_sample(self) -> Path | None:
+        """The sheet of the latest step; None when there is none yet."""
+        return max(self.samples.glob("step-*.png"), key=step_of, default=None)
+
 
 def step_of(path: Path) -> int:
     """The step in a sample's or checkpoint's name."""

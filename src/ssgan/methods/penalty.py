@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from ssgan.methods.base import check_weights
 from ssgan.ops.penalties import wgan_gp
 from ssgan.types import Batch, Discriminator, Draw, Loss, Scalar
 
@@ -12,6 +13,9 @@ class Penalty(ABC):
     """What D pays for the slope of its real logit."""
 
     weight: float = 10.0  # lambda, at least 0
+
+    def __post_init__(self) -> None:
+        check_weights(weight=self.weight)
 
     @abstractmethod
     def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: Draw) -> Scalar:

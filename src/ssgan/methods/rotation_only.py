@@ -8,7 +8,8 @@ SS-GAN with V left out (Chen et al. 2019, "Rot-only"); D's step needs no fakes.
 
 from dataclasses import dataclass
 
-from ssgan.methods.forward import generate, score, turned
+from ssgan.methods.base import check_weights
+from ssgan.methods.forward import chosen, generate, score, turned
 from ssgan.methods.rotation import RotationMethod, rotation_loss
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
 
@@ -17,9 +18,13 @@ from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
 class RotationOnly(RotationMethod):
     """The rotation terms of SS-GAN and nothing else."""
 
-    alpha: float = 0.2  # weight of the rotation term in L_G (on fakes)
-    beta: float = 1.0  # weight of the rotation term in L_D (on reals)
+    alpha: float = 0.2  # weight of the rotation term in L_G (on fakes), at least 0
+    beta: float = 1.0  # weight of the rotation term in L_D (on reals), at least 0
     rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_weights(alpha=self.alpha, beta=self.beta)
 
     def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
         """The task on reals."""
@@ -31,12 +36,6 @@ class RotationOnly(RotationMethod):
 
     def _loss(self, D: Discriminator, batch: Batch, weight: float) -> Loss:
         rows = batch.last(self.rotated_fraction)
-        upright = Batch(
-            batch.images[rows],
-            None if batch.labels is None else batch.labels[rows],
-            batch.index[rows],
-            batch.global_size,
-        )
-        on_upright, on_turned = score(D, upright, turned(batch, rows))
+        on_upright, on_turned = score(D, chosen(batch, rows), turned(batch, rows))
         Q, accuracy = rotation_loss(on_upright.auxiliary, on_turned.auxiliary)
         return Loss(weight * Q, {"rotation": Q, "rotation_accuracy": accuracy})

@@ -13,6 +13,7 @@ E_r is over the last `rotated_fraction` of the global batch, each image in all f
 from dataclasses import dataclass
 
 from ssgan.losses import AdversarialLoss, Hinge
+from ssgan.methods.base import check_weights
 from ssgan.methods.forward import generate, score, turned
 from ssgan.methods.penalty import Penalty, penalised
 from ssgan.methods.rotation import RotationMethod, rotation_loss
@@ -24,10 +25,14 @@ class SSGAN(RotationMethod):
     """The method of the paper, with its weights."""
 
     adversarial: AdversarialLoss = Hinge()
-    alpha: float = 0.2  # weight of the rotation term in L_G (on fakes)
-    beta: float = 1.0  # weight of the rotation term in L_D (on reals)
+    alpha: float = 0.2  # weight of the rotation term in L_G (on fakes), at least 0
+    beta: float = 1.0  # weight of the rotation term in L_D (on reals), at least 0
     rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
     penalty: Penalty | None = None  # gradient penalty on D, or none
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_weights(alpha=self.alpha, beta=self.beta)
 
     def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
         """L_D: the fakes are made without a graph, for G is frozen."""

@@ -12,7 +12,12 @@ from ssgan.types import ImageShape
 class AbstractGeneratorConfig(ABC):
     """A family of generators: modules (latents [B, Z], labels [B] or None) -> images in [-1, 1]."""
 
-    latent_size: int = 128  # numbers in a latent vector, Z
+    latent_size: int = 128  # numbers in a latent vector, Z; at least 1
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether the labels change what it makes, as a conditional method needs."""
+        return True
 
     @abstractmethod
     def build(self, shape: ImageShape, num_classes: int) -> nn.Module:

@@ -46,6 +46,11 @@ class DCGANGenerator(AbstractGeneratorConfig):
     def __post_init__(self) -> None:
         check_width(self.width)
 
+    @property
+    def reads_labels(self) -> bool:
+        """As its norm does."""
+        return self.norm.reads_labels
+
     def build(self, shape: ImageShape, num_classes: int) -> "Generator":
         """A fresh generator; raises UserError for a size that is not 32, 48, 64 or 128."""
         check_shape("dcgan", shape, SIZES)

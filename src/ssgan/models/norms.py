@@ -10,6 +10,7 @@ float32 under autocast.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -27,6 +28,8 @@ EPSILON = 1e-5
 class AbstractNorm(ABC):
     """A kind of normalisation for a generator."""
 
+    reads_labels: ClassVar[bool] = True  # whether its gain or shift depends on the label
+
     @abstractmethod
     def build(
         self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
@@ -41,6 +44,8 @@ class AbstractNorm(ABC):
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm(AbstractNorm):
     """Batch norm with a gain and a shift for each channel, which start at 1 and 0."""
+
+    reads_labels: ClassVar[bool] = False
 
     def build(
         self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
@@ -58,6 +63,7 @@ class SelfModulatedBatchNorm(AbstractNorm):
     """
 
     hidden: int = 32  # units of the small network; 0: gain and shift straight from the latents
+    reads_labels: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.hidden < 0:

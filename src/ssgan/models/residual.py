@@ -56,6 +56,11 @@ class AbstractResidualGenerator(AbstractGeneratorConfig):
         check_width(self.width)
 
     @property
+    def reads_labels(self) -> bool:
+        """As its norm does."""
+        return self.norm.reads_labels
+
+    @property
     def form(self) -> BlockForm:
         """The form of the blocks."""
         up = Resample.UP_ZERO if self.upsampling == "zero" else Resample.UP_NEAREST

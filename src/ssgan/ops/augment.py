@@ -7,7 +7,7 @@ gradients pass through to the images.
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ssgan.ops.keyed import Key, uniform
@@ -15,9 +15,12 @@ from ssgan.ops.keyed import Key, uniform
 _Images = Float[Tensor, "B C S S"]
 
 
-def augmented(images: _Images, key: Key) -> _Images:
-    """Each image with its own colour, translation (up to 1/8) and cutout (half the side)."""
-    chance = uniform(key, torch.arange(len(images)), 7).to(images.device, images.dtype)
+def augmented(images: _Images, key: Key, rows: Int[Tensor, " B"]) -> _Images:
+    """Each image with its own colour, translation (up to 1/8) and cutout (half the side).
+
+    `rows` numbers the images: those of one number are changed alike, whatever they are beside.
+    """
+    chance = uniform(key, rows, 7).to(images.device, images.dtype)
     chance = chance[:, :, None, None, None]
     images = coloured(images, chance[:, 0], chance[:, 1], chance[:, 2])
     images = translated(images, chance[:, 3, 0, 0, 0], chance[:, 4, 0, 0, 0])
@@ -47,9 +50,17 @@ def translated(images: _Images, x: Float[Tensor, " B"], y: Float[Tensor, " B"]) 
 
 
 def cut_out(images: _Images, x: Tensor, y: Tensor) -> _Images:
-    """A square of half the side, anywhere around the image, set to mid grey (0)."""
+    """A square of half the side set to mid grey (0); up to half of it may be beyond each edge.
+
+    Its middle is at one of the size + 1 lines between pixels and at the edges, each equally
+    likely, down and across.
+    """
     size = images.shape[-1]
+    cut = size // 2
     steps = torch.arange(size, device=images.device)
-    inside_rows = ((steps - (x * size).floor().flatten(1)).abs() <= size / 4)[:, None, :, None]
-    inside_columns = ((steps - (y * size).floor().flatten(1)).abs() <= size / 4)[:, None, None, :]
-    return images * ~(inside_rows & inside_columns)
+
+    def inside(chance: Tensor) -> Tensor:
+        first = (chance * (size + 1)).floor().flatten(1) - cut // 2
+        return (steps >= first) & (steps < first + cut)
+
+    return images * ~(inside(x)[:, None, :, None] & inside(y)[:, None, None, :])

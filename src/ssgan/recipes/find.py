@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 from ssgan import recipes
 from ssgan.training.config import RunConfig
@@ -14,9 +15,10 @@ from ssgan.types import UserError
 def names() -> list[str]:
     """The shipped recipes, as `file:function`."""
     found = []
-    for module in (recipes.scenes, recipes.cifar10):
+    for module in (recipes.scenes, recipes.cifar10, recipes.successors):
         for name, function in vars(module).items():
-            if getattr(function, "__module__", None) == module.__name__ and callable(function):
+            own = getattr(function, "__module__", None) == module.__name__
+            if own and callable(function) and not name.startswith("_"):
                 found.append(f"{module.__name__.rsplit('.', 1)[1]}:{name}")
     return found
 
@@ -37,13 +39,21 @@ def find(name: str) -> Callable[[], RunConfig]:
         near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(names())}"
         raise UserError(f"no recipe {name!r}{hint}")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        own = importlib.import_module(module_name)
-    except ImportError as error:
-        raise UserError(f"recipe {name!r}: cannot import {module_name!r}: {error}") from None
+    own = import_own(module_name, f"recipe {name!r}")
     theirs: Callable[[], RunConfig] | None = getattr(own, function_name, None)
     if not callable(theirs):
         raise UserError(f"recipe {name!r}: {module_name} has no function {function_name!r}")
     return theirs
+
+
+def import_own(module_name: str, what_for: str) -> ModuleType:
+    """A module of your own, from the current directory or installed: importing runs its code.
+
+    Raises UserError, which starts with `what_for`, when there is no such module.
+    """
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(module_name)
+    except ImportError as error:
+        raise UserError(f"{what_for}: cannot import {module_name!r}: {error}") from None

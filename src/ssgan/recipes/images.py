@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from ssgan.data.base import AbstractSource, Survey
+from ssgan.data.base import AbstractSource, Outline, Survey
 from ssgan.data.prepare import choose_size
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
@@ -15,14 +15,15 @@ from ssgan.training.config import DataConfig, OutputConfig, RunConfig
 _SMALL = 5000  # images: below this D soon knows them by heart
 
 
-def fitted(source: AbstractSource) -> tuple[RunConfig, list[str]]:
+def fitted(source: AbstractSource, outline: Outline | None = None) -> tuple[RunConfig, list[str]]:
     """SS-GAN for this source, and a sentence for each choice.
 
         ssgan train --data folder:PATH
 
-    Every choice is a setting and can be overridden.
+    Every choice is a setting and can be overridden. The source is opened unless an outline of it
+    is given.
     """
-    survey = source.open().survey()
+    survey = source.open().survey() if outline is None else outline.survey
     accelerated = torch.accelerator.is_available()
     size, channels = choose_size(survey), 1 if survey.grey else 3
     generator, discriminator, network = _networks(size, accelerated)
@@ -37,7 +38,13 @@ def fitted(source: AbstractSource) -> tuple[RunConfig, list[str]]:
         total_steps=steps,
         ema_halflife_steps=steps / 50,
         augment=small,
-        output=OutputConfig(log_every=10, sample_every=250, checkpoint_every=250),
+        output=OutputConfig(
+            log_every=10,
+            sample_every=250,
+            checkpoint_every=250,
+            score_every=500 if survey.num_images > 1 else 0,
+            score_images=min(2000, 32 * batch_size),  # costs as much as a few steps
+        ),
     )
     machine = "an accelerator" if accelerated else "a CPU"
     reasons = [
@@ -76,7 +83,10 @@ def _batch(survey: Survey) -> int:
     return size
 
 
-def with_source(config: RunConfig, source: AbstractSource) -> RunConfig:
+def with_source(
+    config: RunConfig, source: AbstractSource, outline: Outline | None = None
+) -> RunConfig:
     """A recipe on other images: its size stays, its channels follow the images."""
-    channels = 1 if source.open().survey().grey else 3
+    survey = source.open().survey() if outline is None else outline.survey
+    channels = 1 if survey.grey else 3
     return replace(config, data=replace(config.data, source=source, channels=channels))

@@ -1,5 +1,6 @@
 """The losses and rotation accuracies of a run over its steps, as one picture."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ssgan.files import jsonlines
+from ssgan.files.atomic import write_atomic
 from ssgan.files.layout import RunLayout
 from ssgan.types import UserError
 
@@ -18,6 +20,7 @@ _PANELS = (
 )
 _LABELS = {"D": "discriminator, on reals", "G": "generator, on fakes"}
 _COLOURS = {"D": "#1f5fa8", "G": "#d1662b"}
+_ENDINGS = (".png", ".svg")
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -44,13 +47,21 @@ def smoothed(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
 def draw_curves(root: Path, target: Path) -> None:
     """Write the curves of a run to a PNG or SVG file, by the target's ending."""
     curves = read_curves(root)
+    if target.suffix not in _ENDINGS:
+        raise UserError(
+            f"{target}: curves are drawn to a file that ends in {' or '.join(_ENDINGS)}"
+        )
     panels = [panel for panel in _PANELS if any(name in curves for name in panel[1])]
+    if not panels:
+        raise UserError(f"{root} logs no adversarial or rotation loss: there is nothing to draw")
     figure = Figure(figsize=(4.2 * len(panels), 3.0), layout="constrained")
     row = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (title, names) in zip(row, panels, strict=True):
         _panel(axes, title, {name: curves[name] for name in names if name in curves})
     target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, dpi=110)
+    encoded = io.BytesIO()
+    figure.savefig(encoded, format=target.suffix[1:], dpi=110)
+    write_atomic(target, encoded.getvalue())
 
 
 def _panel(axes: Axes, title: str, curves: dict[str, Curve]) -> None:

@@ -49,13 +49,15 @@ class DataConfig:
 class AdamConfig:
     """Adam for one network. The defaults are the paper's best cell (Table 2)."""
 
-    learning_rate: float = 2e-4  # above 0
+    learning_rate: float = 2e-4  # above 0, finite
     beta1: float = 0.0  # decay of the mean of gradients, in [0, 1)
     beta2: float = 0.9  # decay of the mean of squared gradients, in [0, 1)
 
     def __post_init__(self) -> None:
-        if not self.learning_rate > 0:
-            raise UserError(f"learning_rate must be above 0, not {self.learning_rate}")
+        if not 0 < self.learning_rate < math.inf:
+            raise UserError(
+                f"learning_rate must be a finite number above 0, not {self.learning_rate}"
+            )
         for name, value in (("beta1", self.beta1), ("beta2", self.beta2)):
             if not 0 <= value < 1:
                 raise UserError(f"{name} must be at least 0 and below 1, not {value}")
@@ -108,6 +110,7 @@ class RunConfig:
         names = ("total_steps", "batch_size", "discriminator_updates", "accumulation")
         for name in names:
             at_least(name, getattr(self, name), 1)
+        at_least("generator.latent_size", self.generator.latent_size, 1)
         if not (math.isfinite(self.ema_halflife_steps) and self.ema_halflife_steps >= 0):
             raise UserError(f"ema_halflife_steps must be 0 or more, not {self.ema_halflife_steps}")
         self._check_parts()

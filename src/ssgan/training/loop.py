@@ -3,19 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache, prepare
-from ssgan.models.norms import ConditionalBatchNorm
 from ssgan.training.config import DataConfig, RunConfig
 from ssgan.training.feed import Feed
+from ssgan.training.misfits import check_labels, check_parts
 from ssgan.training.networks import Networks
 from ssgan.training.precision import resolve_device, resolve_precision
 from ssgan.training.state import TrainState, fresh_state
 from ssgan.training.step import train_step
-from ssgan.types import NonFinite, UserError
+from ssgan.types import NonFinite
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ def train(
     """
     config = resolved(config)
     dataset = open_dataset(config.data) if dataset is None else dataset
-    _check_labels(config, dataset.num_classes)
+    check_labels(config, dataset.num_classes)
+    check_parts(config, dataset.num_classes)
     device = resolve_device(config.device)
     state = fresh_state(config, dataset.num_classes, device) if state is None else state
     feed, networks = Feed(config, dataset, device), Networks(config, state, device)
@@ -58,27 +58,3 @@ def resolved(config: RunConfig) -> RunConfig:
     """The config with its precision made definite for this machine."""
     device = resolve_device(config.device)
     return replace(config, precision=resolve_precision(config.precision, device))
-
-
-def refuse_misfits(config: RunConfig) -> None:
-    """Raise UserError for settings that do not fit each other or the source, before any decoding.
-
-    The networks are built once to see that they can be.
-    """
-    classes = config.data.source.open().classes()
-    _check_labels(config, len(classes))
-    fresh_state(config, len(classes), torch.device("cpu"))
-
-
-def _check_labels(config: RunConfig, num_classes: int) -> None:
-    if config.method.conditional and num_classes < 2:
-        raise UserError(
-            f"{type(config.method).__name__} needs labels, and {config.data.source.name()} has "
-            "none: use folders of at least two classes, or a method without labels"
-        )
-    norm = getattr(config.generator, "norm", None)
-    if config.method.conditional and not isinstance(norm, ConditionalBatchNorm):
-        raise UserError(
-            f"{type(config.method).__name__} needs generator.norm ConditionalBatchNorm, "
-            f"not {type(norm).__name__}: without it G never sees the labels"
-        )

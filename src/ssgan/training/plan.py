@@ -2,11 +2,14 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
+from ssgan.data.base import Outline
 from ssgan.data.dataset import Dataset
 from ssgan.training.checkpoint import state_tensors
 from ssgan.training.config import RunConfig
@@ -32,12 +35,14 @@ class Plan:
     checkpoint_bytes: int
     data_images: int
     data_bytes: int
+    download: str  # what would be downloaded first, in words; empty: nothing
 
     def text(self) -> str:
         """The plan in lines for a person."""
         hours = self.seconds_per_step * self.total_steps / 3600
         rate = self.batch_images / self.seconds_per_step
         disk = 3 * self.checkpoint_bytes + self.data_bytes  # two are kept while one is written
+        fetched = f"download       {self.download}; its counts are those published"
         return "\n".join(
             [
                 f"generator      {self.generator_weights:,} weights",
@@ -49,43 +54,57 @@ class Plan:
                 f"memory         {self.memory_bytes / 1e9:.2f} GB",
                 f"disk           {disk / 1e6:.0f} MB: images {self.data_bytes / 1e6:.0f} MB "
                 f"({self.data_images:,}), checkpoints {self.checkpoint_bytes / 1e6:.0f} MB each",
+                *([fetched] if self.download else []),
                 "nothing was written",
             ]
         )
 
 
-def plan(config: RunConfig) -> Plan:
+class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts as torch's FlopCounterMode does, whose hooks on modules fail in a double backward."""
+
+    total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if (formula := flop_registry.get(func._overloadpacket)) is not None:
+            self.total += formula(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+def plan(config: RunConfig, outline: Outline) -> Plan:
     """Build the networks and take a few steps on noise; nothing is read or written."""
-    collection = config.data.source.open()
-    classes = collection.classes()
-    noise = _noise(config, classes)
+    noise = _noise(config, outline.classes)
     device = resolve_device(config.device)
-    state = fresh_state(config, len(classes), device)
+    state = fresh_state(config, noise.num_classes, device)
     feed, networks = Feed(config, noise, device), Networks(config, state, device)
     seen: list[int] = []
     hook = state.discriminator.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
-    with FlopCounterMode(display=False) as flops:
+    with _Flops() as flops:  # type: ignore[no-untyped-call]
         train_step(state, feed, networks, config)
     hook.remove()
     seconds = []
     for _ in range(2):
         started = time.perf_counter()
-        terms = train_step(state, feed, networks, config)
-        float(next(iter(terms.values())))  # wait for the device
+        train_step(state, feed, networks, config)
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
         seconds.append(time.perf_counter() - started)
     size, channels = config.data.image_size, config.data.channels
+    num_images = outline.survey.num_images
     return Plan(
         generator_weights=sum(p.numel() for p in state.generator.parameters()),
         discriminator_weights=sum(p.numel() for p in state.discriminator.parameters()),
         discriminator_images=sum(seen),
-        gigaflop_per_step=flops.get_total_flops() / 1e9,
+        gigaflop_per_step=flops.total / 1e9,
         seconds_per_step=min(seconds),
         total_steps=config.total_steps,
         batch_images=config.batch_size * config.discriminator_updates,
         memory_bytes=_peak_memory(device),
         checkpoint_bytes=_state_bytes(state),
-        data_images=len(collection),
-        data_bytes=len(collection) * size * size * channels,
+        data_images=num_images,
+        data_bytes=num_images * size * size * channels,
+        download=outline.download,
     )
 
 

@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ssgan.config.dump import difference, dump, load
@@ -13,7 +15,7 @@ from ssgan.files.environment import BITS_DEPEND_ON, environment
 from ssgan.files.layout import RunLayout
 from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
-from ssgan.training.precision import resolve_device
+from ssgan.training.precision import resolve_device, resolve_precision
 from ssgan.training.state import TrainState
 from ssgan.types import UserError
 
@@ -47,10 +49,7 @@ def resume(
     """
     _clear_leavings(layout)
     trusted = modules_of(dump(config))
-    if layout.config.exists():
-        stored = load(read_json(layout.config), trusted, str(layout.config))
-        assert isinstance(stored, RunConfig)
-        refuse_changes(layout.root, stored, config)
+    refuse_other_settings(layout, config)
     saved, passed_over = checkpoint.newest(layout, trusted)
     for sentence in passed_over:
         _LOG.warning("passed over: %s", sentence)
@@ -60,9 +59,14 @@ def resume(
             "start in a new directory, or remove them to start over"
         )
     if saved is not None:
-        checkpoint.set_aside_damaged(layout, saved)
-        refuse_changes(layout.root, saved.config, config)
+        refuse_changes(layout.root, saved.config, config)  # against a foreign config.json
         _refuse_other_data(layout.root, saved, dataset)
+        if saved.step > config.total_steps:
+            raise UserError(
+                f"{layout.root} is already at step {saved.step}, beyond total_steps "
+                f"{config.total_steps}: there is nothing to do; more steps would continue it"
+            )
+        checkpoint.set_aside_damaged(layout, saved)
         checkpoint.restore(state, saved)
         _LOG.info("continuing from step %d of %s", saved.step, layout.root)
     for path in (layout.log, layout.metrics):
@@ -71,6 +75,33 @@ def resume(
     write_json(layout.manifest, {"content_hash": dataset.content_hash, **dataset.manifest})
     _write_environment(layout, config)
     return None if saved is None else saved.path
+
+
+def stored_config(layout: RunLayout, trusted_modules: Sequence[str] = ()) -> RunConfig | None:
+    """The settings of the run in a directory; None when there is none yet.
+
+    From its newest checkpoint when config.json has gone. Raises UserError for settings of classes
+    that are neither of ssgan nor of the trusted modules.
+    """
+    if layout.config.exists():
+        stored = load(read_json(layout.config), trusted_modules, str(layout.config))
+        assert isinstance(stored, RunConfig)
+        return stored
+    saved, _ = checkpoint.newest(layout, trusted_modules)
+    return None if saved is None else saved.config
+
+
+def definite(layout: RunLayout, config: RunConfig) -> RunConfig:
+    """The config with precision "auto" made definite: what the run has, once there is one.
+
+    So the precision of its first part stays, whatever device it is continued on.
+    """
+    device = resolve_device(config.device)
+    if config.precision != "auto":
+        return config
+    stored = stored_config(layout, modules_of(dump(config)))
+    precision = resolve_precision("auto", device) if stored is None else stored.precision
+    return replace(config, precision=precision)
 
 
 def modules_of(table: object) -> list[str]:
@@ -86,8 +117,15 @@ def modules_of(table: object) -> list[str]:
 def harmless(path: str, config: RunConfig) -> bool:
     """Whether a setting may change between two parts of one run without changing its steps."""
     if path == "total_steps":
-        return config.learning_rate_decay == "none"
+        return config.learning_rate_decay == "none" and not config.method.changes
     return path == "device" or path.startswith("output.")
+
+
+def refuse_other_settings(layout: RunLayout, config: RunConfig) -> None:
+    """Raise UserError when the directory holds a run that these settings would change."""
+    stored = stored_config(layout, modules_of(dump(config)))
+    if stored is not None:
+        refuse_changes(layout.root, stored, config)
 
 
 def refuse_changes(root: Path, stored: RunConfig, config: RunConfig) -> None:

@@ -1,24 +1,22 @@
 """A run in its directory: whatever happens to the process, running it again continues it."""
 
-import errno
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssgan.data.dataset import Dataset
-from ssgan.files.atomic import DiskFull, free_bytes
+from ssgan.files.errors import file_errors_in_words
 from ssgan.files.layout import RunLayout
 from ssgan.files.lock import locked
 from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
-from ssgan.training.loop import open_dataset, resolved, train
+from ssgan.training.loop import open_dataset, train
+from ssgan.training.misfits import check_scores
 from ssgan.training.precision import resolve_device
 from ssgan.training.records import Records
-from ssgan.training.resume import open_directory, resume
+from ssgan.training.resume import definite, open_directory, resume
 from ssgan.training.signals import Interrupted, stop_requests
 from ssgan.training.state import fresh_state
-from ssgan.types import UserError
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,11 @@ def run(
     Interrupted after a signal; NonFinite for bad numbers; DiskFull when nothing more can be
     written. In all of these the newest checkpoint is whole.
     """
-    config = resolved(config)
-    dataset = open_dataset(config.data) if dataset is None else dataset
-    state = fresh_state(config, dataset.num_classes, resolve_device(config.device))
     layout = RunLayout(directory)
+    config = definite(layout, config)
+    dataset = open_dataset(config.data) if dataset is None else dataset
+    check_scores(config, len(dataset))
+    state = fresh_state(config, dataset.num_classes, resolve_device(config.device))
     open_directory(layout)
     with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:
         newest = resume(layout, config, dataset, state)
@@ -63,15 +62,3 @@ def run(
                 yield RunReport(state.step, terms, newest, records.score)
                 if leave and not last:
                     raise Interrupted(leave, state.step)
-
-
-@contextmanager
-def file_errors_in_words(directory: Path) -> Iterator[None]:
-    """Within, an OSError becomes DiskFull, or a UserError naming the file and the reason."""
-    try:
-        yield
-    except OSError as error:
-        path = Path(error.filename or directory)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise DiskFull(path, None, free_bytes(directory)) from error
-        raise UserError(f"{path} cannot be written or read: {error.strerror}") from error

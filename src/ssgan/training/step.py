@@ -11,7 +11,7 @@ from ssgan.ops.freeze import frozen
 from ssgan.ops.spectral import advance_spectral_norm
 from ssgan.training.config import RunConfig
 from ssgan.training.feed import Feed
-from ssgan.training.guard import checked
+from ssgan.training.guard import checked, nothing_if_refused
 from ssgan.training.networks import Networks
 from ssgan.training.schedule import ema_halflife, set_learning_rates
 from ssgan.training.state import TrainState
@@ -22,21 +22,21 @@ def train_step(
     state: TrainState, feed: Feed, networks: Networks, config: RunConfig
 ) -> dict[str, Tensor]:
     """Change the state by one step; returns the terms of both losses, detached, on the device."""
-    method = config.method
+    method = config.method.at(state.step / config.total_steps)
+    both = (state.generator, state.discriminator)
     set_learning_rates(state, config)
-
     for update in range(config.discriminator_updates):
-        advance_spectral_norm(state.generator, state.discriminator)
-        G, D = networks.at(state.step, update)
-        with frozen(state.generator):
-            pairs = feed.discriminator(state.step, update)  # (Batch, Draw), one pair a part
-            losses = (method.discriminator_loss(G, D, real, draw) for real, draw in pairs)
+        with frozen(state.generator), nothing_if_refused(*both):
+            advance_spectral_norm(*both)
+            pairs = feed.discriminator(state.step, update)
+            parts = zip(networks.at(state.step, update), pairs, strict=True)
+            losses = (method.discriminator_loss(G, D, real, draw) for (G, D), (real, draw) in parts)
             d_terms = descend(state.discriminator_optimizer, losses, config.accumulation, "D")
-
-    advance_spectral_norm(state.generator, state.discriminator)
-    G, D = networks.at(state.step, config.discriminator_updates)
-    with frozen(state.discriminator):
-        losses = (method.generator_loss(G, D, draw) for draw in feed.generator(state.step))
+    with frozen(state.discriminator), nothing_if_refused(*both):
+        advance_spectral_norm(*both)
+        views = networks.at(state.step, config.discriminator_updates)
+        drawn = zip(views, feed.generator(state.step), strict=True)
+        losses = (method.generator_loss(G, D, draw) for (G, D), draw in drawn)
         g_terms = descend(state.generator_optimizer, losses, config.accumulation, "G")
 
     average_into(state.generator_ema, state.generator, ema_halflife(state, config))
@@ -55,6 +55,6 @@ def descend(
         for term, value in loss.terms.items():
             share = value.detach() / parts
             terms[f"{name}/{term}"] = terms.get(f"{name}/{term}", torch.zeros_like(share)) + share
-    checked(optimizer, terms)
+    checked(optimizer, terms, name)
     optimizer.step()
     return terms

@@ -1,0 +1,31 @@
+"""What the operating system refuses, said in one line."""
+
+import fnmatch
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ssgan.files.atomic import FULL, TEMPORARY, DiskFull, free_bytes
+from ssgan.types import UserError
+
+
+@contextmanager
+def file_errors_in_words(place: Path) -> Iterator[None]:
+    """Within, an OSError becomes DiskFull, or a UserError naming the file and the reason.
+
+    `place` is named when the error names no file. A reader of our output who has gone (EPIPE) is
+    no error in files: that passes.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        named = error.filename2 or error.filename  # the second: what a rename was to make
+        path = Path(str(named)) if named else place
+        if fnmatch.fnmatch(path.name, TEMPORARY.format("*")):
+            path = path.parent  # what cannot be written is the folder
+        if error.errno in FULL:
+            raise DiskFull(path, None, free_bytes(path)) from error
+        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path} cannot be written or read: {reason}") from error

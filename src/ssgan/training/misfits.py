@@ -1,0 +1,65 @@
+"""Settings that do not fit each other or the images: refused in one line, before any work."""
+
+import torch
+
+from ssgan.training.config import RunConfig
+from ssgan.training.state import fresh_state
+from ssgan.types import UserError
+
+
+def refuse_misfits(config: RunConfig, num_images: int, num_classes: int) -> None:
+    """Raise UserError for settings that do not fit each other or the source, before any decoding.
+
+    The numbers are those of the source. The networks are built once to see that they can be.
+    """
+    check_labels(config, num_classes)
+    check_parts(config, num_classes)
+    check_scores(config, num_images)
+    fresh_state(config, num_classes, torch.device("cpu"))
+
+
+def check_labels(config: RunConfig, num_classes: int) -> None:
+    """Raise UserError when the method needs labels and the data or G do without."""
+    if not config.method.conditional:
+        return
+    method = type(config.method).__name__
+    if num_classes < 2:
+        raise UserError(
+            f"{method} needs labels, and {config.data.source.name()} has none: use folders of at "
+            "least two classes, or a method without labels"
+        )
+    if not config.generator.reads_labels:
+        raise UserError(
+            f"{method} needs a generator that reads labels, which {type(config.generator).__name__}"
+            " does not as it is set: generator.norm ConditionalBatchNorm does"
+        )
+
+
+def check_parts(config: RunConfig, num_classes: int) -> None:
+    """Raise UserError when parts are of one image and G has no batch statistics of one.
+
+    Whether it has depends on the family, so one forward pass is tried then.
+    """
+    if config.batch_size > config.accumulation:
+        return
+    num_classes = num_classes if config.method.conditional else 0
+    with torch.random.fork_rng(devices=[]):
+        generator = config.generator.build(config.data.shape, num_classes)
+    labels = torch.zeros(1, dtype=torch.int64) if num_classes else None
+    try:
+        generator(torch.zeros(1, config.generator.latent_size), labels)
+    except ValueError:
+        raise UserError(
+            f"batch_size {config.batch_size} in accumulation {config.accumulation} parts is one "
+            f"image a part, too few for the batch norm of {type(config.generator).__name__}: "
+            "give parts of at least 2"
+        ) from None
+
+
+def check_scores(config: RunConfig, num_images: int) -> None:
+    """Raise UserError when scores are asked for and there are too few images to compare with."""
+    if config.output.score_every and num_images < 2:
+        raise UserError(
+            f"output.score_every {config.output.score_every}: a score compares with at least 2 "
+            f"images, and {config.data.source.name()} has {num_images}: set it to 0"
+        )

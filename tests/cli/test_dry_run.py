@@ -1,0 +1,87 @@
+"""A dry run refuses what a run refuses, and neither writes nor downloads."""
+
+import pytest
+
+from ssgan.cli.main import main
+from ssgan.data import cifar10
+from tests.cli.test_main import TINY
+
+SNDCGAN = ["--generator", "SNDCGANGenerator", "--discriminator", "SNDCGANDiscriminator"]
+SCENES = ["train", "scenes:ssgan", "--data", "scenes:num_images=40", *TINY]
+
+
+def test_a_gradient_penalty_is_planned(capsys):
+    assert main([*SCENES, "--method.penalty", "WGANGP", "--dry-run"]) == 0
+    assert "D reads 74 images" in capsys.readouterr().out  # 16 more than without
+
+
+REFUSED = [
+    ["--method", "ConditionalGAN"],
+    ["--method", "GAN", "--generator.norm", "ConditionalBatchNorm"],
+    ["--data.image_size", "33"],
+    ["--device", "abacus"],
+    [*SNDCGAN, "--method", "GAN", "--accumulation", "8"],
+    ["--output.score_every", "1", "--data.source.num_images", "1"],
+]
+
+
+@pytest.mark.parametrize("words", REFUSED, ids=lambda words: " ".join(words)[:40])
+def test_what_a_run_refuses_a_dry_run_refuses_in_the_same_words(
+    words, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    said = []
+    for ending in ([], ["--dry-run"]):
+        assert main([*SCENES, *words, *ending]) == 2
+        said.append(capsys.readouterr().err)
+    assert said[0] == said[1] != ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_a_used_directory_refuses_are_refused(tmp_path, capsys):
+    command = [*SCENES, "--run", str(tmp_path / "run"), "--output.score_every", "0"]
+    assert main(command) == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert main([*command, "--dry-run"]) == 0
+    capsys.readouterr()
+    said = []
+    for ending in ([], ["--dry-run"]):
+        assert main([*command, "--seed", "5", *ending]) == 2
+        said.append(capsys.readouterr().err)
+    assert said[0] == said[1]
+    assert "seed: 0 before, 5 now" in said[0]
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("words", [["cifar10:ssgan"], ["--data", "cifar10"]], ids=" ".join)
+def test_nothing_is_downloaded_and_the_published_counts_are_named(
+    words, tmp_path, monkeypatch, capsys
+):
+    def refuse(*_, **__):
+        raise AssertionError("a download")
+
+    monkeypatch.setattr(cifar10, "fetch", refuse)
+    monkeypatch.setenv("SSGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *words, *TINY, "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert f"download       170 MB from {cifar10.URL}; its counts are those published" in printed
+    assert "images 154 MB (50,000)" in printed
+    assert main(["train", *words, "--help"]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_the_hub_nothing_is_known_before_a_download(capsys):
+    assert main(["train", "--data", "hub:some/thing", "--dry-run"]) == 2
+    error = capsys.readouterr().err
+    assert "hub:some/thing: nothing is known of it before it is downloaded" in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_without_the_archive_the_outline_is_the_published_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSGAN_CACHE", str(tmp_path))
+    for split, count in (("train", 50_000), ("test", 10_000)):
+        outline = cifar10.Cifar10(split=split).outline()
+        assert outline.survey == (count, 32, False)
+        assert len(outline.classes) == 10
+        assert outline.download

@@ -1,0 +1,82 @@
+"""A run of somebody's own recipe is sampled, shown and continued once its module is trusted."""
+
+import sys
+
+import pytest
+
+from ssgan.cli.main import main
+from tests.cli.test_main import TINY
+
+OWN = """
+from dataclasses import dataclass, replace
+
+from ssgan.methods.gan import GAN
+from ssgan.recipes import scenes
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnGAN(GAN):
+    shift: float = 0.5  # of nothing
+
+
+def mine():
+    return replace(scenes.gan(), method=OwnGAN())
+"""
+MODULE = "ssgan_test_package.own"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The directory above the package, with a run of its recipe in it."""
+    root = tmp_path_factory.mktemp("own")
+    package = root / "ssgan_test_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "own.py").write_text(OWN)
+    with pytest.MonkeyPatch.context() as patch:
+        go_to(root, patch)
+        words = ["train", f"{MODULE}:mine", "--data", "scenes:num_images=40", "--run", "run"]
+        assert main([*words, *TINY, "--output.checkpoint_every", "1"]) == 0
+    return root
+
+
+def go_to(root, patch):
+    """As a new process would start there: nothing of the package is imported."""
+    patch.chdir(root)
+    patch.setattr(sys, "path", list(sys.path))
+    for name in [name for name in sys.modules if name.startswith("ssgan_test_package")]:
+        patch.delitem(sys.modules, name)
+
+
+VERBS = [
+    (["sample", "run", "--n", "1"], "1 images of step"),
+    (["sample", "run", "--n", "1", "--best"], "1 images of step"),
+    (["show", "run", "--settings"], "method.shift"),
+    (["train", "run", "--total_steps", "3"], "samples: run/samples/step-00000003.png"),
+    (["train", "run", "--total_steps", "9", "--dry-run"], "the run        9 steps"),
+]
+
+
+@pytest.mark.parametrize(("words", "printed"), VERBS, ids=lambda v: " ".join(v)[:20])
+def test_a_run_of_my_own_class_is_read_once_its_module_is_named(
+    words, printed, trained, monkeypatch, capsys
+):
+    go_to(trained, monkeypatch)
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert f"method has kind '{MODULE}:OwnGAN', which is in none of: ssgan" in error
+    assert f"--trust {MODULE}" in error
+    assert len(error.strip().splitlines()) == 1
+    assert MODULE not in sys.modules  # asking imported nothing
+    assert main([*words, "--trust", f"math,{MODULE}"]) == 0
+    assert printed in capsys.readouterr().out
+
+
+def test_a_package_is_trusted_with_its_modules_but_they_must_be_named_to_be_imported(
+    trained, monkeypatch, capsys
+):
+    go_to(trained, monkeypatch)
+    assert main(["show", "run", "--trust", "ssgan_test_package"]) == 2
+    assert f"{MODULE!r} is not imported: --trust {MODULE}" in capsys.readouterr().err
+    assert main(["show", "run", "--trust", "no_such_module"]) == 2
+    assert "--trust no_such_module: cannot import 'no_such_module'" in capsys.readouterr().err
