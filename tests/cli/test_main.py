@@ -21,7 +21,9 @@ def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp("runs") / "scenes"
     source = ["--data", "scenes:num_images=40"]
     config = tmp_path_factory.mktemp("config") / "mine.toml"
-    config.write_text("[output]\nscore_every = 1\nscore_images = 16\ncheckpoint_every = 1\n")
+    config.write_text(
+        "[output]\ncheckpoint_every = 1\n[evaluate]\nevery = 1\nimages = 16\nshown = 8\n"
+    )
     command = ["train", "scenes:conditional", *source, "--run", str(root), "--config", str(config)]
     assert main([*command, *TINY]) == 0
     return root, [*command, *TINY]

@@ -19,13 +19,22 @@ from ssgan.training.config import AdamConfig
 from ssgan.training.resume import refuse_changes
 from ssgan.training.run import run
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss, UserError
-from tests.training.tiny import METHODS, STEPS, images, rows_of, stop_after, tiny, to_the_end
+from tests.training.tiny import (
+    METHODS,
+    STEPS,
+    evaluating,
+    images,
+    rows_of,
+    stop_after,
+    tiny,
+    to_the_end,
+)
 from tests.training.tiny import with_output as writing
 
 CASES = {name: tiny(name) for name in METHODS}
 ODD_CASES = {
     "accumulation": tiny(accumulation=2, method=SSGAN(rotated_fraction=0.5)),
-    "scored": writing(tiny(discriminator_updates=2), score_every=1, sample_every=1),
+    "scored": evaluating(writing(tiny(discriminator_updates=2), sample_every=1), every=1),
     "decaying": tiny(
         learning_rate_decay="linear",
         augment=True,
@@ -69,7 +78,7 @@ def test_stopped_at_any_step_and_continued_the_bits_are_the_same(
     log = rows_of(root / "log.jsonl")
     assert [row["step"] for row in log] == list(range(1, STEPS + 1))
     assert log == rows_of(whole / "log.jsonl")
-    if config.output.score_every:
+    if config.evaluate.every:
         assert rows_of(root / "metrics.jsonl") == rows_of(whole / "metrics.jsonl")
     sheet = RunLayout(root).sample(STEPS)
     assert sheet.read_bytes() == RunLayout(whole).sample(STEPS).read_bytes()
@@ -140,6 +149,7 @@ def test_what_is_written_may_change_and_the_bits_do_not(uninterrupted, dataset, 
     _, _, digest = uninterrupted("ssgan")
     stop_after(tiny(), tmp_path, dataset, 2)
     other = writing(tiny(), log_every=2, checkpoint_every=4, sample_rows=1, sample_every=1)
+    other = evaluating(other, shown=4, on_collapse="stop")
     assert to_the_end(other, tmp_path, dataset) == digest
     refuse_changes(tmp_path, tiny(), tiny(device="auto"))
 

@@ -13,7 +13,7 @@ from ssgan.cli.arguments import Options, take_options
 from ssgan.cli.images import fetched, prepared, remarks
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.config.describe import settings_text
-from ssgan.config.dump import dump, load
+from ssgan.config.dump import dump
 from ssgan.config.overlay import from_flags, overlay, read_json, read_toml
 from ssgan.data.base import AbstractSource
 from ssgan.data.parse import parse_source
@@ -24,15 +24,18 @@ from ssgan.recipes.find import find, names
 from ssgan.recipes.images import fitted, with_source
 from ssgan.training import kinds
 from ssgan.training.config import RunConfig
+from ssgan.training.evaluation import held_out_images
 from ssgan.training.loop import refuse_misfits, resolved
 from ssgan.training.plan import plan
 from ssgan.training.resume import harmless
-from ssgan.training.run import run
+from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
+from ssgan.training.stored import stored_config
 from ssgan.types import UserError
 
 USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE.toml]
-                   [--cache DIR] [--dry-run] [--any.setting VALUE ...]
+                   [--cache DIR] [--on-collapse warn|stop] [--dry-run]
+                   [--any.setting VALUE ...]
 
   RECIPE    {recipes}
             or your_module:function; without one, --data gets settings that fit the images
@@ -41,6 +44,7 @@ USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--conf
   --run     where to write; running the same command again continues there
   --config  a TOML file laid over the recipe; flags are laid over the file
   --cache   where prepared images are kept
+  --on-collapse  stop: save and end with exit code 75 when the run collapses or diverges
   --dry-run say what would be done and what it would cost; write nothing
 
 ssgan train RECIPE --help lists every setting with its value there.
@@ -49,7 +53,8 @@ ssgan train RECIPE --help lists every setting with its value there.
 
 def main(argv: list[str]) -> int:
     """Train, or continue; returns the exit code."""
-    options, rest = take_options(argv, ("data", "run", "config", "cache"), ("dry-run", "help"))
+    valued = ("data", "run", "config", "cache", "on-collapse")
+    options, rest = take_options(argv, valued, ("dry-run", "help"))
     changes, positional = from_flags(rest)
     if len(positional) > 1:
         raise UserError(f"train takes one recipe or run, not {' '.join(positional)}")
@@ -62,6 +67,8 @@ def main(argv: list[str]) -> int:
     if (file := options.get("config")) is not None:
         config = overlay(config, read_toml(file), file)
     config = overlay(config, changes, "--")
+    if (choice := options.get("on-collapse")) is not None:
+        config = overlay(config, {"evaluate": {"on_collapse": choice}}, "--")
     if options.on("help"):
         print("\n" + settings_text(config))
         return 0
@@ -87,23 +94,27 @@ def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
     if len(dataset) < config.batch_size:
         print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
     print(f"run directory: {directory}")
+    held_out = held_out_images(config, lambda source, policy: prepared(source, policy, cache))
     images = config.batch_size * config.discriminator_updates
     figures, done = "", 0
     try:
         with ExitStack() as bars:
             meter: Meter | None = None
-            for report in run(config, directory, dataset):
+            for report in run(config, directory, dataset, held_out=held_out):
                 if meter is None:
                     meter = Meter("step", config.total_steps, report.step - 1, images)
                     bars.enter_context(meter)
                 if report.terms is not None:
                     figures = _figures(report.terms)
                 saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"
-                meter.advance(report.step, f"{figures} {saved}")
+                meter.advance(report.step, f"{figures}  {report.verdict.state}  {saved}")
                 done = report.step
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code
+    except Collapsed as end:
+        print(end, file=sys.stderr)
+        return end.exit_code
     print("done" if done else f"nothing to do: {directory} is at step {config.total_steps}")
     print(f"samples: {RunLayout(directory).sample(config.total_steps)}")
     return 0
@@ -119,8 +130,7 @@ def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], P
         config, reasons = fitted(source)
         return config, reasons, None
     if RunLayout(Path(name)).config.exists():
-        stored = load(read_json(RunLayout(Path(name)).config))
-        assert isinstance(stored, RunConfig)
+        stored = stored_config(read_json(RunLayout(Path(name)).config))
         return _with(stored, source), [], Path(name)
     return _with(find(name)(), source), [], None
 
@@ -131,7 +141,8 @@ def _with(config: RunConfig, source: AbstractSource | None) -> RunConfig:
 
 def _default_directory(name: str | None, config: RunConfig) -> str:
     """runs/NAME-HASH: the same command finds the same directory again."""
-    spared = replace(config, output=type(config.output)(), device="auto")
+    output, evaluate = type(config.output)(), type(config.evaluate)()
+    spared = replace(config, output=output, evaluate=evaluate, device="auto")
     if harmless("total_steps", config):
         spared = replace(spared, total_steps=1)
     digest = hashlib.sha256(json.dumps(dump(spared), sort_keys=True).encode()).hexdigest()

@@ -102,6 +102,10 @@ class AbstractSource(ABC):
         `open` does it too, silently. Does nothing when everything is there.
         """
 
+    def held_out(self) -> "AbstractSource | None":
+        """Images of the same kind that are none of these, to measure on; None: not known."""
+        return None
+
     @abstractmethod
     def name(self) -> str:
         """The form on the command line, such as `folder:/home/me/photos`."""

@@ -4,6 +4,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from torch import Tensor
+
+from ssgan.ops.rotation import NUM_TURNS
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
 
 
@@ -22,6 +25,14 @@ class Method(ABC):
     @abstractmethod
     def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
         """L_G on one part of an update's batch. D's weights are frozen."""
+
+    def turn_logits(self, auxiliary: Tensor) -> Tensor | None:
+        """The logits of the four turns [B, 4] among those of the second head [B, K].
+
+        None when it does not tell turns. A method whose head is wider says which they are.
+        """
+        tells = self.turns_images and auxiliary.shape[1] == NUM_TURNS
+        return auxiliary if tells else None
 
     def num_turned(self, batch_size: int) -> int:
         """How many images of a global batch are also seen turned."""

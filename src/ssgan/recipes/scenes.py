@@ -34,7 +34,7 @@ def demo() -> RunConfig:
 
     ssgan demo
     """
-    output = OutputConfig(log_every=5, sample_every=200, checkpoint_every=100, score_every=0)
+    output = OutputConfig(log_every=5, sample_every=200, checkpoint_every=100)
     return replace(ssgan(), total_steps=500, ema_halflife_steps=30.0, output=output)
 
 

@@ -4,17 +4,18 @@ import logging
 import os
 from pathlib import Path
 
-from ssgan.config.dump import difference, dump, load
+from ssgan.config.dump import difference, dump
 from ssgan.config.read import read_json
 from ssgan.data.dataset import Dataset
 from ssgan.files import jsonlines
 from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, environment
 from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint
+from ssgan.training import checkpoint, drift
 from ssgan.training.config import RunConfig
 from ssgan.training.precision import resolve_device
 from ssgan.training.state import TrainState
+from ssgan.training.stored import stored_config
 from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")
@@ -48,8 +49,7 @@ def resume(
     _clear_leavings(layout)
     trusted = modules_of(dump(config))
     if layout.config.exists():
-        stored = load(read_json(layout.config), trusted, str(layout.config))
-        assert isinstance(stored, RunConfig)
+        stored = stored_config(read_json(layout.config), trusted, str(layout.config))
         refuse_changes(layout.root, stored, config)
     saved, passed_over = checkpoint.newest(layout, trusted)
     for sentence in passed_over:
@@ -65,8 +65,9 @@ def resume(
         _refuse_other_data(layout.root, saved, dataset)
         checkpoint.restore(state, saved)
         _LOG.info("continuing from step %d of %s", saved.step, layout.root)
-    for path in (layout.log, layout.metrics):
+    for path in (layout.log, layout.metrics, layout.events):
         jsonlines.cut_back(path, state.step)
+    drift.cut_back(layout, state.step)
     write_json(layout.config, dump(config))
     write_json(layout.manifest, {"content_hash": dataset.content_hash, **dataset.manifest})
     _write_environment(layout, config)
@@ -87,7 +88,7 @@ def harmless(path: str, config: RunConfig) -> bool:
     """Whether a setting may change between two parts of one run without changing its steps."""
     if path == "total_steps":
         return config.learning_rate_decay == "none"
-    return path == "device" or path.startswith("output.")
+    return path == "device" or path.startswith(("output.", "evaluate."))
 
 
 def refuse_changes(root: Path, stored: RunConfig, config: RunConfig) -> None:
@@ -107,7 +108,8 @@ def _refuse_other_data(root: Path, saved: checkpoint.Checkpoint, dataset: Datase
 
 def _clear_leavings(layout: RunLayout) -> None:
     """Temporary files of a save that was killed; we hold the lock, so nobody writes them."""
-    for folder in (layout.root, layout.checkpoints, layout.best, layout.samples):
+    folders = (layout.checkpoints, layout.best, layout.healthy, layout.samples, layout.evaluation)
+    for folder in (layout.root, *folders):
         remove_strays(folder)
 
 
