@@ -115,7 +115,8 @@ def no_variance(trace: Trace, ease: float) -> str | None:
     points = trace.points(DIVERSITY)
     if len(points) < 2 or points[-1][1] >= NO_VARIANCE / ease:
         return None
-    if points[-1][1] > RISING * points[-2][1] and points[-1][1] > 0.01:
+    starting = ease == 1 and points[-1][1] > 0.01  # once raised, rising is not enough
+    if starting and points[-1][1] > RISING * points[-2][1]:
         return None
     return (
         f"generated images are nearly all the same: {points[-1][1]:.0%} of the diversity of real "
@@ -129,7 +130,7 @@ def variance_falls(trace: Trace, ease: float) -> str | None:
     if len(points) < 2:
         return None
     (best_step, best), (step, now) = max(points, key=lambda point: point[1]), points[-1]
-    if now > LOST_VARIANCE / ease * best or now > LOW_VARIANCE / ease:
+    if best < NO_VARIANCE or now > LOST_VARIANCE / ease * best or now > LOW_VARIANCE / ease:
         return None
     return (
         f"the diversity of generated images has fallen from {best:.0%} of that of real ones at "

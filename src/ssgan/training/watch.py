@@ -66,9 +66,11 @@ class Watch:
     @property
     def sound(self) -> bool:
         """Whether the run is healthy and no rule has even begun to hold against it."""
-        return self.verdict.state == "healthy" and not any(
-            self._held.get(alarm.name) for alarm in ALARMS if alarm.verdict != "healthy"
-        )
+        return self.verdict.state == "healthy" and not self._suspected()
+
+    def _suspected(self) -> bool:
+        """Whether a rule holds that has not yet held often enough."""
+        return any(self._held.get(alarm.name) for alarm in ALARMS if alarm.verdict != "healthy")
 
     def _look(self, reads: Literal["log", "evaluation"], step: int) -> list[Event]:
         raised = []
@@ -101,8 +103,10 @@ class Watch:
         for state in _WORST_FIRST:
             if state in standing:
                 return state
-        looks, blocks = len(self.trace.looks), len(self.trace.blocks)
-        return "healthy" if (looks or blocks) >= _ENOUGH else "too early to tell"
+        if self.verdict.state != "too early to tell":
+            return "healthy"
+        enough = (len(self.trace.looks) or len(self.trace.blocks)) >= _ENOUGH
+        return "healthy" if enough and not self._suspected() else "too early to tell"
 
     def _reasons(self, state: State) -> tuple[str, ...]:
         """The evidence of all alarms that stand, worst first; of a healthy run, its figures."""
