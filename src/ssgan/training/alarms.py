@@ -239,7 +239,8 @@ def features_drift(trace: Trace, ease: float) -> str | None:
 
 def _usual(values: list[float]) -> float:
     """The median of the values that were no spikes themselves; at least 1."""
-    usual, kept = 1.0, []
+    usual = 1.0
+    kept: list[float] = []
     for value in values:
         if len(kept) < 3 or value < SPIKE * usual:
             kept.append(value)
