@@ -23,7 +23,16 @@ from ssgan.training.run import run
 from ssgan.training.state import fresh_state
 from ssgan.types import Loss, NonFinite, UserError
 from tests.training.harness import check_whole, fork, train_in, wait
-from tests.training.tiny import METHODS, evaluating, images, rows_of, stop_after, tiny, to_the_end
+from tests.training.tiny import (
+    METHODS,
+    SUCCESSORS,
+    evaluating,
+    images,
+    rows_of,
+    stop_after,
+    tiny,
+    to_the_end,
+)
 from tests.training.tiny import with_output as writing
 
 CPU = torch.device("cpu")
@@ -290,7 +299,7 @@ def test_no_checkpoint_has_a_bad_number_and_the_run_can_be_continued(
     assert to_the_end(CONFIG, tmp_path, dataset) == finished
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS | SUCCESSORS)
 def test_looking_at_a_run_does_not_change_it(name, dataset, tmp_path):
     """Samples and evaluations after every step, against none."""
     plain = tiny(name, total_steps=4)

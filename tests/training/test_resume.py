@@ -22,6 +22,7 @@ from ssgan.types import Batch, Discriminator, Draw, Generator, Loss, UserError
 from tests.training.tiny import (
     METHODS,
     STEPS,
+    SUCCESSORS,
     evaluating,
     images,
     rows_of,
@@ -42,6 +43,7 @@ ODD_CASES = {
         discriminator_optimizer=AdamConfig(beta1=0.5),
     ),
 }
+ODD_CASES |= {name: tiny(name) for name in SUCCESSORS}
 CUTS = [(name, step) for name in CASES for step in range(STEPS + 1)]
 CUTS += [(name, step) for name in ODD_CASES for step in (0, 3)]
 
@@ -154,11 +156,11 @@ def test_what_is_written_may_change_and_the_bits_do_not(uninterrupted, dataset, 
     refuse_changes(tmp_path, tiny(), tiny(device="auto"))
 
 
-def test_with_decay_the_number_of_steps_is_no_longer_harmless(tmp_path):
+def test_with_decay_or_annealing_the_number_of_steps_is_no_longer_harmless(tmp_path):
     refuse_changes(tmp_path, tiny(), tiny(total_steps=9))
-    decaying = tiny(learning_rate_decay="linear")
-    with pytest.raises(UserError, match="total_steps: 6 before, 9 now"):
-        refuse_changes(tmp_path, decaying, replace(decaying, total_steps=9))
+    for changing in (tiny(learning_rate_decay="linear"), tiny("annealed")):
+        with pytest.raises(UserError, match="total_steps: 6 before, 9 now"):
+            refuse_changes(tmp_path, changing, replace(changing, total_steps=9))
 
 
 def test_other_images_are_refused_by_content(dataset, tmp_path):

@@ -14,9 +14,13 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.scenes import Scenes
 from ssgan.files.layout import RunLayout
 from ssgan.losses import NonSaturating
+from ssgan.methods.class_losses import MultiHinge
 from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
+from ssgan.methods.ssgan_annealed import AnnealedSSGAN
+from ssgan.methods.ssgan_la import SSGANLA, SSGANLAPlus
+from ssgan.methods.ssgan_ms import SSGANMS
 from ssgan.models.norms import ConditionalBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.training import checkpoint
@@ -30,6 +34,12 @@ METHODS = {
     "conditional": ConditionalGAN(),
     "ssgan": SSGAN(),
     "rotation-only": RotationOnly(),
+}
+SUCCESSORS = {
+    "ms": SSGANMS(),
+    "la": SSGANLA(class_loss=MultiHinge()),
+    "la-plus": SSGANLAPlus(),
+    "annealed": AnnealedSSGAN(),
 }
 
 
@@ -45,8 +55,8 @@ def images(seed: int = 0) -> Dataset:
 
 
 def tiny(name: str = "ssgan", **changes: object) -> RunConfig:
-    """A run of 6 steps with a method of METHODS; `changes` are fields of RunConfig."""
-    method = METHODS[name]
+    """A run of 6 steps with a method by its name above; `changes` are fields of RunConfig."""
+    method = (METHODS | SUCCESSORS)[name]
     norm = {"norm": ConditionalBatchNorm()} if method.conditional else {}
     config = RunConfig(
         method=method,

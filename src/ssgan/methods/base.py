@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jaxtyping import Float
 from torch import Tensor
 
 from ssgan.ops.rotation import NUM_TURNS
@@ -26,13 +27,26 @@ class Method(ABC):
     def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
         """L_G on one part of an update's batch. D's weights are frozen."""
 
-    def turn_logits(self, auxiliary: Tensor) -> Tensor | None:
-        """The logits of the four turns [B, 4] among those of the second head [B, K].
+    def at(self, progress: float) -> "Method":
+        """The method at this share of the run, 0 at its start and below 1; most stay themselves.
 
-        None when it does not tell turns. A method whose head is wider says which they are.
+        The step asks once, of the run's own method: nothing is kept from step to step.
         """
-        tells = self.turns_images and auxiliary.shape[1] == NUM_TURNS
-        return auxiliary if tells else None
+        return self
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes as the run goes on, so that total_steps decides what is learnt."""
+        return type(self).at is not Method.at
+
+    def turn_logits(self, auxiliary: Float[Tensor, "B K"]) -> Float[Tensor, "B 4"]:
+        """Logits of the four turns, from those of D's second head: its first four.
+
+        Raises ValueError when D does not tell turns.
+        """
+        if not self.turns_images:
+            raise ValueError(f"{type(self).__name__} does not teach D to tell turns")
+        return auxiliary[:, :NUM_TURNS]
 
     def num_turned(self, batch_size: int) -> int:
         """How many images of a global batch are also seen turned."""

@@ -161,7 +161,8 @@ def no_signal(trace: Trace, ease: float) -> str | None:
     names = ("logit_gap", "logit_spread", "logit_spread/generated")
     values = [abs(trace.looks[-1].values.get(name) or 0.0) for name in names]
     quality = [value for _, value in trace.points(FD)]
-    if "logit_gap" not in trace.looks[-1].values or len(quality) < 2:
+    plays = trace.means("D/adversarial") and "logit_gap" in trace.looks[-1].values
+    if not plays or len(quality) < 2:  # methods without the game leave that head as it was
         return None
     best = min(quality)
     if max(values) > BLIND / ease or quality[-1] < (1 + (DRIFTS - 1) * ease) * best:

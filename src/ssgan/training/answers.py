@@ -48,12 +48,12 @@ def _answers(
     discriminator: nn.Module, method: Method, images: Images, labels: Labels | None
 ) -> Answers:
     upright = discriminator(images, labels)
-    logits, told = method.turn_logits(upright.auxiliary), None
-    if logits is not None:
+    told = None
+    if method.turns_images:
         repeated = None if labels is None else labels.repeat(NUM_TURNS - 1)
-        others = method.turn_logits(discriminator(other_turns(images), repeated).auxiliary)
-        assert others is not None
-        guesses = torch.cat([logits, others]).argmax(dim=1)
+        turned = discriminator(other_turns(images), repeated)
+        logits = torch.cat([upright.auxiliary, turned.auxiliary])
+        guesses = method.turn_logits(logits).argmax(dim=1)
         right = guesses == turns_of(len(images), guesses.device)
         told = right.view(NUM_TURNS, -1).float().mean(dim=0).cpu()
     return Answers(upright.real.float().cpu(), upright.features.float().cpu(), told)

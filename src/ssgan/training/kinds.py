@@ -2,7 +2,16 @@
 
 from ssgan import losses
 from ssgan.data import cifar10, folder, huggingface, scenes
-from ssgan.methods import gan, penalty, rotation_only, ssgan
+from ssgan.methods import (
+    class_losses,
+    gan,
+    penalty,
+    rotation_only,
+    ssgan,
+    ssgan_annealed,
+    ssgan_la,
+    ssgan_ms,
+)
 from ssgan.models import norms, resnet, sndcgan
 
 MODULES = (
@@ -11,10 +20,14 @@ MODULES = (
     folder,
     huggingface,
     scenes,
+    class_losses,
     gan,
     penalty,
     rotation_only,
     ssgan,
+    ssgan_annealed,
+    ssgan_la,
+    ssgan_ms,
     norms,
     resnet,
     sndcgan,

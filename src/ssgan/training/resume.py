@@ -87,7 +87,7 @@ def modules_of(table: object) -> list[str]:
 def harmless(path: str, config: RunConfig) -> bool:
     """Whether a setting may change between two parts of one run without changing its steps."""
     if path == "total_steps":
-        return config.learning_rate_decay == "none"
+        return config.learning_rate_decay == "none" and not config.method.changes
     return path == "device" or path.startswith(("output.", "evaluate."))
 
 

@@ -22,7 +22,7 @@ def train_step(
     state: TrainState, feed: Feed, networks: Networks, config: RunConfig
 ) -> dict[str, Tensor]:
     """Change the state by one step; returns the terms of both losses, detached, on the device."""
-    method = config.method
+    method = config.method.at(state.step / config.total_steps)
     set_learning_rates(state, config)
 
     for update in range(config.discriminator_updates):
