@@ -24,7 +24,7 @@ from ssgan.methods.ssgan_ms import SSGANMS
 from ssgan.models.norms import ConditionalBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.training import checkpoint
-from ssgan.training.config import DataConfig, OutputConfig, RunConfig
+from ssgan.training.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 from ssgan.training.run import run
 from ssgan.types import ImageShape
 
@@ -73,11 +73,10 @@ def tiny(name: str = "ssgan", **changes: object) -> RunConfig:
             log_every=1,
             sample_every=0,
             checkpoint_every=3,
-            score_every=2 if name == "rotation-only" else 0,
-            score_images=16,
             sample_rows=2,
             tensorboard=False,
         ),
+        evaluate=EvaluateConfig(every=2 if name == "rotation-only" else 0, images=16, shown=8),
     )
     return replace(config, **changes)
 
@@ -85,6 +84,11 @@ def tiny(name: str = "ssgan", **changes: object) -> RunConfig:
 def with_output(config: RunConfig, **changes: object) -> RunConfig:
     """The same run, writing other things."""
     return replace(config, output=replace(config.output, **changes))
+
+
+def evaluating(config: RunConfig, **changes: object) -> RunConfig:
+    """The same run, measured otherwise."""
+    return replace(config, evaluate=replace(config.evaluate, **changes))
 
 
 def to_the_end(

@@ -18,9 +18,12 @@ class RunLayout:
         self.lock = root / ".lock"
         self.log = root / "log.jsonl"
         self.metrics = root / "metrics.jsonl"
+        self.events = root / "events.jsonl"
         self.samples = root / "samples"
         self.checkpoints = root / "checkpoints"
         self.best = root / "best"
+        self.healthy = root / "healthy"
+        self.evaluation = root / "evaluation"
         self.tensorboard = root / "tensorboard"
 
     def sample(self, step: int) -> Path:
@@ -35,6 +38,14 @@ class RunLayout:
         """The state with the best quality score so far."""
         return self.best / "best.ckpt"
 
+    def healthy_checkpoint(self, step: int) -> Path:
+        """The checkpoint of that step, kept because the run was healthy."""
+        return self.healthy / self.checkpoint(step).name
+
+    def features(self, step: int) -> Path:
+        """D's features of the fixed images after that step."""
+        return self.evaluation / f"step-{step:08d}.npz"
+
     def checkpoint_files(self) -> list[Path]:
         """All checkpoints, newest first."""
         files = [p for p in self.checkpoints.glob("step-*.ckpt") if _STEP.fullmatch(p.stem)]
@@ -43,6 +54,11 @@ class RunLayout:
     def newest_sample(self) -> Path | None:
         """The sheet of the latest step; None when there is none yet."""
         return max(self.samples.glob("step-*.png"), key=step_of, default=None)
+
+    def feature_files(self) -> list[Path]:
+        """D's features of all evaluations, oldest first."""
+        files = [p for p in self.evaluation.glob("step-*.npz") if _STEP.fullmatch(p.stem)]
+        return sorted(files, key=step_of)
 
 
 def step_of(path: Path) -> int:

@@ -13,7 +13,7 @@ from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.norms import ConditionalBatchNorm, SelfModulatedBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
-from ssgan.training.config import DataConfig, OutputConfig, RunConfig
+from ssgan.training.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 
 
 def ssgan() -> RunConfig:
@@ -30,9 +30,8 @@ def ssgan() -> RunConfig:
         discriminator=ResNetDiscriminator(),
         total_steps=100_000,
         discriminator_updates=2,
-        output=OutputConfig(
-            log_every=100, sample_every=5000, checkpoint_every=1000, score_every=5000
-        ),
+        output=OutputConfig(log_every=100, sample_every=5000, checkpoint_every=1000),
+        evaluate=EvaluateConfig(every=5000),
     )
 
 
@@ -93,7 +92,8 @@ def ssgan_quarter() -> RunConfig:
         total_steps=3000,
         discriminator_updates=1,
         ema_halflife_steps=100.0,
-        output=OutputConfig(log_every=10, sample_every=500, checkpoint_every=250, score_every=500),
+        output=OutputConfig(log_every=10, sample_every=500, checkpoint_every=250),
+        evaluate=EvaluateConfig(every=500),
     )
 
 

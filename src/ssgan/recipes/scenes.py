@@ -8,7 +8,13 @@ from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.norms import AbstractNorm, BatchNorm, ConditionalBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
-from ssgan.training.config import AdamConfig, DataConfig, OutputConfig, RunConfig
+from ssgan.training.config import (
+    AdamConfig,
+    DataConfig,
+    EvaluateConfig,
+    OutputConfig,
+    RunConfig,
+)
 
 
 def ssgan() -> RunConfig:
@@ -31,7 +37,8 @@ def ssgan() -> RunConfig:
         generator_optimizer=adam,
         discriminator_optimizer=adam,
         ema_halflife_steps=100.0,
-        output=OutputConfig(log_every=10, sample_every=500, checkpoint_every=250, score_every=500),
+        output=OutputConfig(log_every=10, sample_every=500, checkpoint_every=250),
+        evaluate=EvaluateConfig(every=500),
     )
 
 
@@ -44,10 +51,10 @@ def demo() -> RunConfig:
 
     ssgan demo
     """
-    output = OutputConfig(
-        log_every=5, sample_every=200, checkpoint_every=100, score_every=500, score_images=1000
-    )
-    return replace(ssgan(), total_steps=1500, ema_halflife_steps=50.0, output=output)
+    output = OutputConfig(log_every=5, sample_every=200, checkpoint_every=100)
+    evaluate = EvaluateConfig(every=300, images=500)
+    run = replace(ssgan(), total_steps=1500, ema_halflife_steps=50.0)
+    return replace(run, output=output, evaluate=evaluate)
 
 
 def gan() -> RunConfig:

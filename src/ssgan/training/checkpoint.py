@@ -17,11 +17,12 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_flatten
 
-from ssgan.config.dump import dump, load
+from ssgan.config.dump import dump
 from ssgan.files.atomic import write_atomic
 from ssgan.files.layout import FORMAT_VERSION, RunLayout
 from ssgan.training.config import RunConfig
 from ssgan.training.state import TrainState
+from ssgan.training.stored import stored_config
 from ssgan.types import UserError
 
 _MAGIC = b"ssgan1"
@@ -126,7 +127,7 @@ def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
     Whatever else is in the way (rights, a disk error, memory, a newer format) is a UserError: the
     file may be good, so it must not be passed over.
 
-    Settings in it may be of classes of ssgan and of the `trusted_modules`, as in `dump.load`.
+    Settings in it may be of classes of ssgan and of the `trusted_modules`, as in `stored_config`.
     """
     payload = _verified(path)
     try:
@@ -137,8 +138,7 @@ def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
                 f"{path} was written by a newer ssgan, in format {facts['format']}; this one "
                 f"reads formats up to {FORMAT_VERSION}: update ssgan"
             )
-        config = load(facts["config"], trusted_modules, str(path))
-        assert isinstance(config, RunConfig)
+        config = stored_config(facts["config"], trusted_modules, str(path))
         return Checkpoint(
             path=path,
             config=config,
