@@ -25,7 +25,7 @@ def prepared(
             source,
             policy,
             cache,
-            _bar(bars, "preparing images"),
+            progress_bar(bars, "preparing images"),
             workers,
             strict=strict,
             on_wait=lambda: print("waiting: another process prepares the same", file=sys.stderr),
@@ -35,11 +35,11 @@ def prepared(
 def fetched(source: AbstractSource) -> AbstractSource:
     """The source, after downloading what it lacks with a bar; most lack nothing."""
     with ExitStack() as bars:
-        source.fetch(_bar(bars, "downloading", unit="bytes"))
+        source.fetch(progress_bar(bars, "downloading", unit="bytes"))
     return source
 
 
-def _bar(bars: ExitStack, what: str, unit: str = "images") -> Progress:
+def progress_bar(bars: ExitStack, what: str, unit: str = "images") -> Progress:
     """A progress callback whose bar appears with the first call and ends with the stack."""
     shown: list[Meter] = []
 

@@ -68,6 +68,7 @@ class OutputConfig:
     log_every: int = 20  # steps between lines of log.jsonl
     sample_every: int = 500  # steps between sample sheets; 0: only at the end
     checkpoint_every: int = 500  # steps between checkpoints; the last step always has one
+    keep_every: int = 0  # steps between states of D and averaged G that stay, to probe; 0: none
     score_every: int = 0  # steps between quality scores, which choose the best; 0: never
     score_images: int = 2000  # generated images (and at most as many real ones) a score
     sample_rows: int = 8  # the sheet is this many rows of this many images
@@ -76,7 +77,7 @@ class OutputConfig:
     def __post_init__(self) -> None:
         for name in ("log_every", "checkpoint_every", "sample_rows"):
             at_least(name, getattr(self, name), 1)
-        for name in ("sample_every", "score_every"):
+        for name in ("sample_every", "keep_every", "score_every"):
             at_least(name, getattr(self, name), 0)
         at_least("score_images", self.score_images, 2)
 

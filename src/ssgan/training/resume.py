@@ -107,7 +107,7 @@ def _refuse_other_data(root: Path, saved: checkpoint.Checkpoint, dataset: Datase
 
 def _clear_leavings(layout: RunLayout) -> None:
     """Temporary files of a save that was killed; we hold the lock, so nobody writes them."""
-    for folder in (layout.root, layout.checkpoints, layout.best, layout.samples):
+    for folder in (layout.root, layout.checkpoints, layout.kept, layout.best, layout.samples):
         remove_strays(folder)
 
 
