@@ -22,7 +22,7 @@ def by_hand(training, labels, test, num_classes, k):
         best = np.argsort(-similarity)[:k]
         votes = [sum(labels[i] == c for i in best) for c in range(num_classes)]
         sums = [sum(similarity[i] for i in best if labels[i] == c) for c in range(num_classes)]
-        found.append(max(range(num_classes), key=lambda c: (votes[c], sums[c])))  # noqa: B023
+        found.append(max(range(num_classes), key=lambda c: (votes[c], sums[c])))
     return found
 
 

@@ -8,7 +8,7 @@ from ssgan.cli.images import fetched, progress_bar
 from ssgan.cli.probe import labelled_images
 from ssgan.data.parse import FORMS, parse_source
 from ssgan.files.lock import locked
-from ssgan.measure.blocks import POOLINGS, Layer, open_subject, states_of
+from ssgan.measure.blocks import POOLINGS, Layer, check_pooling, open_subject, states_of
 from ssgan.measure.exports import check_target, export, item_names, partial_of
 from ssgan.ops.memory import keep_freed_memory
 from ssgan.training import kinds
@@ -47,7 +47,9 @@ def main(argv: list[str]) -> int:
         missing = f"--data SOURCE: {FORMS}" if given is None else "--out FILE"
         raise UserError(f"features needs {missing}")
     target, block = Path(out), options.get("block") or "last"
+    pooling = options.get("pooling") or "mean"
     check_target(target, 2 if block == "all" else 1)
+    check_pooling(pooling)
     device = resolve_device(options.get("device") or "auto")
     keep_freed_memory()
     run = Path(rest[0])
@@ -55,7 +57,7 @@ def main(argv: list[str]) -> int:
         raise UserError(f"--step must be the number of a state, not {step!r}")
     subject = open_subject(run, states_of(run, step)[0], device)
     blocks = _blocks(block, len(subject.maps))
-    layers = [Layer(number, options.get("pooling") or "mean") for number in blocks]
+    layers = [Layer(number, pooling) for number in blocks]
     source = fetched(parse_source(given))
     dataset = labelled_images(subject, source, options.get("cache"))
     names, partial = item_names(source, dataset), partial_of(target)

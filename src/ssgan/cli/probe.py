@@ -79,7 +79,9 @@ def main(argv: list[str]) -> int:
             for number, (run, state) in enumerate(states, start=1):
                 subject = first if number == 1 else open_subject(run, state, device)
                 _refuse_other_shape(first, subject)
-                rows += _rows(subject, parts, settings, out, f"state {number} of {len(states)}")
+                rows += _rows(
+                    subject, parts, settings, out, f"{subject.run}, {number} of {len(states)}"
+                )
             text = tables(rows)
             write_atomic(out / "probe.txt", text.encode())
             draw_probe(rows, out / "probe.png")

@@ -152,6 +152,11 @@ def grid_side(pooling: str, channels: int, side: int) -> int:
     return max(g for g in divisors if g == 1 or channels * g * g <= MOST_FEATURES)
 
 
+def check_pooling(pooling: str) -> None:
+    """Raise UserError, naming those that there are, for an unknown pooling."""
+    grid_side(pooling, 1, 1)
+
+
 def pooled(maps: Float[Tensor, "B C S S"], pooling: str) -> Float[Tensor, "B F"]:
     """Every map as one row, channel by channel, each channel row by row; see the module."""
     side = maps.shape[-1]

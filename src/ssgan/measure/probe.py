@@ -7,6 +7,7 @@ there is not computed again.
 """
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from ssgan.files import jsonlines
 from ssgan.measure import shelf
-from ssgan.measure.blocks import Layer, Subject, grid_side
+from ssgan.measure.blocks import Layer, Subject, check_pooling
 from ssgan.measure.labelled import HELD_OUT, Split, labels_at
 from ssgan.measure.shelf import Progress
 from ssgan.metrics.linear_probe import (
@@ -55,7 +56,7 @@ class ProbeSettings:
 
     def __post_init__(self) -> None:
         for pooling in self.poolings:
-            grid_side(pooling, 1, 1)
+            check_pooling(pooling)
         for fraction in self.fractions:
             if not 0 < fraction <= 1:
                 raise UserError(f"a fraction of labels must be in (0, 1], not {fraction}")
@@ -126,6 +127,7 @@ class StateProbe:
         """Find the rows that are not in the file, one by one; each is there when it is given."""
         train_labels = torch.from_numpy(self.split.train.labels)
         test_labels = torch.from_numpy(self.split.test.labels)
+        jsonlines.cut_back(self.file, sys.maxsize)  # a torn line would swallow the next one
         for layer in self._layers():
             train, test = self._tensor("train", layer), self._tensor("test", layer)
             standardise(train, test)

@@ -28,4 +28,5 @@ class Proportion(NamedTuple):
         centre = (self.right + z2 / 2) / (self.total + z2)
         spread = self.right * (self.total - self.right) / self.total + z2 / 4
         half = NORMAL_95 * math.sqrt(spread) / (self.total + z2)
-        return max(0.0, centre - half), min(1.0, centre + half)
+        low = 0.0 if self.right == 0 else centre - half  # exactly, whatever rounding does
+        return low, 1.0 if self.right == self.total else centre + half
