@@ -87,8 +87,8 @@ def fit_lbfgs(
     """L-BFGS with a strong-Wolfe line search on all rows, from `start` or from zeros.
 
     Ends when no entry of the gradient exceeds the tolerance, when the loss changes by less than
-    1e-12, or after 1000 iterations; compare `slope` with the tolerance to see which. The minimum is unique
-    for l2 > 0, but for a number added to all biases.
+    1e-12, or after 1000 iterations; compare `slope` with the tolerance to see which. The minimum
+    is unique for l2 > 0, but for a number added to all biases.
     """
     weight, bias = _start(features, num_classes, start)
     solver = torch.optim.LBFGS(
