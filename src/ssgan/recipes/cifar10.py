@@ -121,7 +121,7 @@ def ssgan_laptop() -> RunConfig:
         quarter,
         generator=ResNetGenerator(width=0.25, upsampling="nearest", shortcut="1x1"),
         discriminator=ResNetDiscriminator(width=0.5, shortcut="1x1", pooling="sum"),
-        output=replace(quarter.output, checkpoint_every=500),
+        output=replace(quarter.output, checkpoint_every=500, keep_every=500),
     )
 
 

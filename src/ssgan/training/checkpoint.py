@@ -28,6 +28,7 @@ from ssgan.types import UserError
 _MAGIC = b"ssgan1"
 _TRAILER = len(_MAGIC) + 32
 _NETWORKS = ("generator", "discriminator", "generator_ema")
+_KEPT = ("discriminator", "generator_ema")
 _OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
 
 
@@ -82,6 +83,17 @@ def save_best(
     _write(layout.best_checkpoint(), state, facts, tensors, crash)
 
 
+def save_kept(
+    layout: RunLayout,
+    state: TrainState,
+    facts: dict[str, object],
+    crash: Callable[[str], None] = no_crash,
+) -> None:
+    """Write D and the averaged generator where nothing is pruned: to probe, not to resume from."""
+    tensors = {name: getattr(state, name).state_dict() for name in _KEPT}
+    _write(layout.kept_checkpoint(state.step), state, facts, tensors, crash)
+
+
 def facts_of(config: RunConfig, data_hash: str, classes: tuple[str, ...]) -> dict[str, object]:
     """What a checkpoint states beside its tensors."""
     return {"config": dump(config), "data_hash": data_hash, "classes": list(classes)}
@@ -89,8 +101,17 @@ def facts_of(config: RunConfig, data_hash: str, classes: tuple[str, ...]) -> dic
 
 def state_tensors(state: TrainState) -> list[torch.Tensor]:
     """Every tensor that a checkpoint of the state holds, in a fixed order."""
+    return _tensors_of(state, (*_NETWORKS, *_OPTIMIZERS))
+
+
+def kept_tensors(state: TrainState) -> list[torch.Tensor]:
+    """Every tensor that a kept state holds, in a fixed order."""
+    return _tensors_of(state, _KEPT)
+
+
+def _tensors_of(state: TrainState, names: Sequence[str]) -> list[torch.Tensor]:
     found: list[torch.Tensor] = []
-    for name in (*_NETWORKS, *_OPTIMIZERS):
+    for name in names:
         leaves, _ = tree_flatten(getattr(state, name).state_dict())
         found += [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     return found

@@ -70,13 +70,15 @@ class OutputConfig:
     log_every: int = 20  # steps between lines of log.jsonl
     sample_every: int = 500  # steps between sample sheets; 0: only at the end
     checkpoint_every: int = 500  # steps between checkpoints; the last step always has one
+    keep_every: int = 0  # steps between states of D and averaged G that stay, to probe; 0: none
     sample_rows: int = 8  # the sheet is this many rows of this many images
     tensorboard: bool = True  # also write event files for TensorBoard
 
     def __post_init__(self) -> None:
         for name in ("log_every", "checkpoint_every", "sample_rows"):
             at_least(name, getattr(self, name), 1)
-        at_least("sample_every", self.sample_every, 0)
+        for name in ("sample_every", "keep_every"):
+            at_least(name, getattr(self, name), 0)
 
 
 @dataclass(frozen=True, kw_only=True)

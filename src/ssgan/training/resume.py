@@ -145,8 +145,16 @@ def _refuse_other_data(root: Path, saved: checkpoint.Checkpoint, dataset: Datase
 
 def _clear_leavings(layout: RunLayout) -> None:
     """Temporary files of a save that was killed; we hold the lock, so nobody writes them."""
-    folders = (layout.checkpoints, layout.best, layout.healthy, layout.samples, layout.evaluation)
-    for folder in (layout.root, *folders):
+    folders = (
+        layout.root,
+        layout.checkpoints,
+        layout.kept,
+        layout.best,
+        layout.healthy,
+        layout.samples,
+        layout.evaluation,
+    )
+    for folder in folders:
         remove_strays(folder)
 
 

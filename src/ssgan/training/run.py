@@ -74,6 +74,9 @@ def run(
                 terms = records.record(report)
                 if state.best_step == state.step:
                     checkpoint.save_best(layout, state, facts, crash)
+                every = config.output.keep_every
+                if every and state.step % every == 0:  # first: a resumed run never comes back here
+                    checkpoint.save_kept(layout, state, facts, crash)
                 last = state.step == config.total_steps
                 leave = stop.received  # read once: asked for after this, it waits for a step
                 verdict = records.watch.verdict

@@ -18,6 +18,9 @@ def stored_config(
 def upgraded(table: Mapping[str, object]) -> Mapping[str, object]:
     """The table in today's form: what a newer version added is set to what it was before."""
     output = table.get("output")
+    if isinstance(output, Mapping) and "keep_every" not in output:
+        output = {**output, "keep_every": 0}
+        table = {**table, "output": output}
     if "evaluate" in table or not isinstance(output, Mapping) or "score_every" not in output:
         return table
     kept = {name: value for name, value in output.items() if not name.startswith("score_")}
