@@ -21,7 +21,7 @@ REFUSED = [
     ["--data.image_size", "33"],
     ["--device", "abacus"],
     [*SNDCGAN, "--method", "GAN", "--accumulation", "8"],
-    ["--output.score_every", "1", "--data.source.num_images", "1"],
+    ["--evaluate.every", "1", "--data.source.num_images", "1"],
 ]
 
 
@@ -39,7 +39,7 @@ def test_what_a_run_refuses_a_dry_run_refuses_in_the_same_words(
 
 
 def test_settings_that_a_used_directory_refuses_are_refused(tmp_path, capsys):
-    command = [*SCENES, "--run", str(tmp_path / "run"), "--output.score_every", "0"]
+    command = [*SCENES, "--run", str(tmp_path / "run"), "--evaluate.every", "0"]
     assert main(command) == 0
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert main([*command, "--dry-run"]) == 0

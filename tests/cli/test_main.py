@@ -14,7 +14,7 @@ from ssgan.files.layout import RunLayout
 TINY = [
     "--generator.width", "0.03", "--discriminator.width", "0.06", "--batch_size", "8",
     "--total_steps", "2", "--output.log_every", "1", "--output.sample_rows", "2",
-    "--output.score_images", "16",
+    "--evaluate.images", "16",
 ]  # fmt: skip
 
 

@@ -39,7 +39,10 @@ def fitted(source: AbstractSource, outline: Outline | None = None) -> tuple[RunC
         ema_halflife_steps=steps / 50,
         augment=small,
         output=OutputConfig(log_every=10, sample_every=250, checkpoint_every=250),
-        evaluate=EvaluateConfig(every=500 if survey.num_images > 1 else 0, images=1000),
+        evaluate=EvaluateConfig(
+            every=500 if survey.num_images > 1 else 0,
+            images=min(2000, 32 * batch_size),  # costs as much as a few steps
+        ),
     )
     machine = "an accelerator" if accelerated else "a CPU"
     reasons = [
