@@ -19,7 +19,7 @@ from ssgan.training.precision import resolve_device
 from ssgan.training.records import Records
 from ssgan.training.resume import definite, open_directory, resume
 from ssgan.training.signals import Interrupted, stop_requests
-from ssgan.training.state import fresh_state
+from ssgan.training.state import TrainState, fresh_state
 from ssgan.training.watch import Verdict
 
 
@@ -72,11 +72,7 @@ def run(
                 _stop_if_collapsed(layout, config, state.step, records.watch.verdict)
             for report in train(config, dataset, state):
                 terms = records.record(report)
-                if state.best_step == state.step:
-                    checkpoint.save_best(layout, state, facts, crash)
-                every = config.output.keep_every
-                if every and state.step % every == 0:  # first: a resumed run never comes back here
-                    checkpoint.save_kept(layout, state, facts, crash)
+                _save_beside(layout, config, state, facts, crash)
                 last = state.step == config.total_steps
                 leave = stop.received  # read once: asked for after this, it waits for a step
                 verdict = records.watch.verdict
@@ -91,6 +87,24 @@ def run(
                     raise Interrupted(leave, state.step)
                 if stop_now:
                     _stop_if_collapsed(layout, config, state.step, verdict)
+
+
+def _save_beside(
+    layout: RunLayout,
+    config: RunConfig,
+    state: TrainState,
+    facts: dict[str, object],
+    crash: Callable[[str], None],
+) -> None:
+    """Write the best and the kept state, where this step has one.
+
+    Before the step's own checkpoint: a run that continues from that never comes back here.
+    """
+    if state.best_step == state.step:
+        checkpoint.save_best(layout, state, facts, crash)
+    every = config.output.keep_every
+    if every and state.step % every == 0:
+        checkpoint.save_kept(layout, state, facts, crash)
 
 
 def _must_stop(config: RunConfig, verdict: Verdict) -> bool:
