@@ -23,9 +23,12 @@ class Answers(NamedTuple):
 
 @torch.no_grad()
 def answers(
-    discriminator: nn.Module, method: Method, batches: Iterable[tuple[Images, Labels | None]]
+    discriminator: nn.Module, method: Method, batches: Iterable[tuple[Tensor, Tensor | None]]
 ) -> Answers:
-    """Ask D, in evaluation mode, about batches of images in [-1, 1] with the labels it needs."""
+    """Ask D, in evaluation mode, about batches of images in [-1, 1] with the labels it needs.
+
+    Batches [B, C, S, S] and [B] may be of different sizes.
+    """
     weight = next(discriminator.parameters())
     parts = [
         _answers(

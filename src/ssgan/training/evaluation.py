@@ -26,10 +26,10 @@ from ssgan.training.measure import Measure
 from ssgan.training.quality import Quality
 from ssgan.training.sampling import BATCH, latents_of, made, to_pixels
 from ssgan.training.state import TrainState
-from ssgan.types import Images, Labels, UserError
+from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")
-_Shown = tuple[Images, Labels | None]
+_Shown = tuple[Tensor, Tensor | None]  # images [B, C, S, S] in [-1, 1], labels [B]
 
 
 def held_out_images(
