@@ -8,7 +8,7 @@ Every threshold is a judgement, made on runs that were seen to hold and to colla
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, pstdev
 from typing import Literal
 
 from ssgan.training.quality import DIVERSITY, FD
@@ -160,10 +160,12 @@ def no_signal(trace: Trace, ease: float) -> str | None:
     """
     names = ("logit_gap", "logit_spread", "logit_spread/generated")
     values = [abs(trace.looks[-1].values.get(name) or 0.0) for name in names]
+    losses = trace.blocks[-1].terms.get("D/adversarial", ()) if trace.blocks else ()
     quality = [value for _, value in trace.points(FD)]
-    plays = trace.means("D/adversarial") and "logit_gap" in trace.looks[-1].values
-    if not plays or len(quality) < 2:  # methods without the game leave that head as it was
+    if not losses or len(quality) < 2:  # methods without the game leave that head as it was
         return None
+    if "logit_gap" not in trace.looks[-1].values:  # logs of runs without it: D's loss tells too
+        values = [pstdev(losses)]
     best = min(quality)
     if max(values) > BLIND / ease or quality[-1] < (1 + (DRIFTS - 1) * ease) * best:
         return None
