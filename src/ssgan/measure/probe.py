@@ -37,7 +37,7 @@ from ssgan.types import UserError
 
 PROTOCOL_VERSION = 1  # raise it when any number of a row may change
 ROWS = "probe.jsonl"
-_EXACT_NUMBERS = 2**24  # up to so many features in all, products are float64: few rows, less noise
+_EXACT_NUMBERS = 2**22  # up to so many features in all, products are float64: few rows, less noise
 Solver = Literal["lbfgs", "sgd"]
 Row = dict[str, object]
 Watch = Callable[[str], None]  # called with what is being done, in a few words
@@ -91,7 +91,7 @@ class StateProbe:
         self.cells = [
             Cell(layer, fraction, count)
             for layer in layers
-            for fraction in sorted(set(settings.fractions), reverse=True)
+            for fraction in sorted(set(settings.fractions))  # the quick ones first
             if (count := labels_at(split.train, fraction, len(split.classes))) is not None
         ]
         if not self.cells:
@@ -238,10 +238,10 @@ class StateProbe:
         if settings.l2 is None:
             held_out = max(1, len(labels) // HELD_OUT)
             tried = choose_penalty(features, labels, count, held_out, PENALTIES, passes)
-            l2 = tried[0].l2
-            how |= {"l2": l2, "held_out": held_out, "tried": [one._asdict() for one in tried]}
+            l2, start = tried[0].l2, tried[0].fit
+            shown = [{"l2": one.l2, "top1": one.top1, "loss": one.loss} for one in tried]
+            how |= {"held_out": held_out, "tried": shown}
         else:
-            l2 = settings.l2
-            how |= {"l2": l2}
-        fit = fit_lbfgs(features, labels, count, l2, None, passes)
-        return fit, {**how, "converged": fit.slope <= TOLERANCE}
+            l2, start = settings.l2, None
+        fit = fit_lbfgs(features, labels, count, l2, start, passes)
+        return fit, {**how, "l2": l2, "converged": fit.slope <= TOLERANCE}

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ssgan.ops.keyed import Key, permutation
 
 TOLERANCE = 1e-4  # largest entry of the gradient at which L-BFGS stops
-MAX_ITERATIONS = 1000
+MAX_ITERATIONS = 4000
 PENALTIES = (10.0, 1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)  # l2 to choose from, strongest first
 SGD_BATCH, SGD_RATE, SGD_EPOCHS, SGD_DROPS = 128, 0.1, 50, (30, 40)  # the paper's schedule
 _HISTORY = 20  # pairs of steps and gradients from which L-BFGS knows the curvature
@@ -55,6 +55,7 @@ class Tried(NamedTuple):
     l2: float
     top1: float  # share that is right
     loss: float  # mean cross-entropy, in nats
+    fit: Fit  # to the other rows
 
 
 def standardise(training: Float[Tensor, "N F"], *others: Float[Tensor, "_ F"]) -> None:
@@ -87,7 +88,7 @@ def fit_lbfgs(
     """L-BFGS with a strong-Wolfe line search on all rows, from `start` or from zeros.
 
     Ends when no entry of the gradient exceeds the tolerance, when the loss changes by less than
-    1e-12, or after 1000 iterations; compare `slope` with the tolerance to see which. The minimum
+    1e-12, or after 4000 iterations; compare `slope` with the tolerance to see which. The minimum
     is unique for l2 > 0, but for a number added to all biases.
     """
     weight, bias = _start(features, num_classes, start)
@@ -162,7 +163,7 @@ def choose_penalty(
         fit = fit_lbfgs(fitted, labels[:-held_out], num_classes, l2, fit, watch)
         logits, wanted = fit.logits(asked).double(), labels[-held_out:]
         top1 = float((logits.argmax(dim=1) == wanted).double().mean())
-        tried.append(Tried(l2, top1, float(F.cross_entropy(logits, wanted))))
+        tried.append(Tried(l2, top1, float(F.cross_entropy(logits, wanted)), fit))
         if len(tried) > 1 and tried[-1].loss > tried[-2].loss:
             break
     return sorted(tried, key=lambda one: (-one.top1, one.loss))
