@@ -27,7 +27,7 @@ from ssgan.training import kinds
 from ssgan.training.config import RunConfig
 from ssgan.training.misfits import refuse_misfits
 from ssgan.training.plan import plan
-from ssgan.training.resume import definite, harmless, refuse_other_settings, stored_config
+from ssgan.training.resume import definite, harmless, refuse_used_directory, stored_config
 from ssgan.training.run import run
 from ssgan.training.signals import Interrupted
 from ssgan.types import UserError
@@ -117,7 +117,7 @@ def _dry_run(config: RunConfig, layout: RunLayout) -> int:
     config = definite(layout, config)
     outline = config.data.source.outline()
     refuse_misfits(config, outline.survey.num_images, len(outline.classes))
-    refuse_other_settings(layout, config)
+    refuse_used_directory(layout, config)
     print(plan(config, outline).text())
     return 0
 
