@@ -38,19 +38,25 @@ def test_what_a_run_refuses_a_dry_run_refuses_in_the_same_words(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_settings_that_a_used_directory_refuses_are_refused(tmp_path, capsys):
-    command = [*SCENES, "--run", str(tmp_path / "run"), "--evaluate.every", "0"]
-    assert main(command) == 0
+def test_what_a_used_directory_refuses_a_dry_run_refuses(tmp_path, capsys):
+    at = SCENES.index("--total_steps")
+    command = [*SCENES[:at], *SCENES[at + 2 :], "--run", str(tmp_path), "--evaluate.every", "0"]
+    assert main([*command, "--total_steps", "2"]) == 0
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert main([*command, "--dry-run"]) == 0
+    assert main([*command, "--total_steps", "2", "--dry-run"]) == 0
     capsys.readouterr()
-    said = []
-    for ending in ([], ["--dry-run"]):
-        assert main([*command, "--seed", "5", *ending]) == 2
-        said.append(capsys.readouterr().err)
-    assert said[0] == said[1]
-    assert "seed: 0 before, 5 now" in said[0]
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    for change, words in (
+        (["--total_steps", "2", "--seed", "5"], "seed: 0 before, 5 now"),
+        (["--total_steps", "1"], "is already at step 2, beyond total_steps 1"),
+    ):
+        said = []
+        for ending in ([], ["--dry-run"]):
+            assert main([*command, *change, *ending]) == 2
+            said.append(capsys.readouterr().err)
+        assert said[0] == said[1]
+        assert words in said[0]
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
 
 
 @pytest.mark.parametrize("words", [["cifar10:ssgan"], ["--data", "cifar10"]], ids=" ".join)

@@ -146,7 +146,7 @@ def test_the_command_ends_with_75(collapsed, monkeypatch, capsys):
 
     monkeypatch.setattr(command, "run", fails)
     config = replace(COLLAPSING, generator=COLLAPSING.generator)
-    monkeypatch.setattr(command, "refuse_misfits", lambda config: None)
+    monkeypatch.setattr(command, "refuse_misfits", lambda *_: None)
     assert command.train_in(config, collapsed[0].root, collapsed[0].root.parent / "cache") == 75
     assert "stopped at step 5" in capsys.readouterr().err
 

@@ -12,6 +12,7 @@ from ssgan.training.plan import plan
 from ssgan.training.sampling import averaged_generator
 from ssgan.types import UserError
 from tests.training import harness
+from tests.training.test_plan import OUTLINE
 from tests.training.tiny import STEPS, images, stop_after, tiny, to_the_end
 from tests.training.tiny import with_output as writing
 
@@ -96,7 +97,7 @@ def test_killed_between_two_files_every_one_is_there_in_the_end(dataset, tmp_pat
 
 def test_a_plan_counts_them():
     config = writing(tiny(total_steps=100), keep_every=30)
-    few, none = plan(config), plan(writing(config, keep_every=0))
+    few, none = plan(config, OUTLINE), plan(writing(config, keep_every=0), OUTLINE)
     networks = few.discriminator_weights + few.generator_weights
     assert none.kept_bytes == 0
     assert few.kept_bytes >= 3 * 4 * networks

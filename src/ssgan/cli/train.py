@@ -28,7 +28,7 @@ from ssgan.training.config import RunConfig
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.misfits import refuse_misfits
 from ssgan.training.plan import plan
-from ssgan.training.resume import config_of_run, definite, harmless, refuse_other_settings
+from ssgan.training.resume import config_of_run, definite, harmless, refuse_used_directory
 from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import UserError
@@ -127,7 +127,7 @@ def _dry_run(config: RunConfig, layout: RunLayout) -> int:
     config = definite(layout, config)
     outline = config.data.source.outline()
     refuse_misfits(config, outline.survey.num_images, len(outline.classes))
-    refuse_other_settings(layout, config)
+    refuse_used_directory(layout, config)
     print(plan(config, outline).text())
     return 0
 

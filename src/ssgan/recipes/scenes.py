@@ -53,7 +53,7 @@ def demo() -> RunConfig:
     """
     output = OutputConfig(log_every=5, sample_every=200, checkpoint_every=100)
     evaluate = EvaluateConfig(every=300, images=500)
-    run = replace(ssgan(), total_steps=1500, ema_halflife_steps=50.0)
+    run = replace(ssgan(), total_steps=1200, ema_halflife_steps=50.0)
     return replace(run, output=output, evaluate=evaluate)
 
 

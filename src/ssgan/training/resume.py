@@ -62,11 +62,7 @@ def resume(
     if saved is not None:
         refuse_changes(layout.root, saved.config, config)  # against a foreign config.json
         _refuse_other_data(layout.root, saved, dataset)
-        if saved.step > config.total_steps:
-            raise UserError(
-                f"{layout.root} is already at step {saved.step}, beyond total_steps "
-                f"{config.total_steps}: there is nothing to do; more steps would continue it"
-            )
+        _refuse_fewer_steps(layout.root, saved, config)
         checkpoint.set_aside_damaged(layout, saved)
         checkpoint.restore(state, saved)
         _LOG.info("continuing from step %d of %s", saved.step, layout.root)
@@ -121,6 +117,15 @@ def harmless(path: str, config: RunConfig) -> bool:
     return path == "device" or path.startswith(("output.", "evaluate."))
 
 
+def refuse_used_directory(layout: RunLayout, config: RunConfig) -> None:
+    """Raise UserError when a run there could not be continued with these settings; reads only."""
+    refuse_other_settings(layout, config)
+    saved, _ = checkpoint.newest(layout, modules_of(dump(config)))
+    if saved is not None:
+        refuse_changes(layout.root, saved.config, config)
+        _refuse_fewer_steps(layout.root, saved, config)
+
+
 def refuse_other_settings(layout: RunLayout, config: RunConfig) -> None:
     """Raise UserError when the directory holds a run that these settings would change."""
     stored = config_of_run(layout, modules_of(dump(config)))
@@ -133,6 +138,14 @@ def refuse_changes(root: Path, stored: RunConfig, config: RunConfig) -> None:
     changed = [str(d) for d in difference(stored, config) if not harmless(d.path, config)]
     if changed:
         raise UserError(f"{root} holds a run with other settings: {'; '.join(changed)}")
+
+
+def _refuse_fewer_steps(root: Path, saved: checkpoint.Checkpoint, config: RunConfig) -> None:
+    if saved.step > config.total_steps:
+        raise UserError(
+            f"{root} is already at step {saved.step}, beyond total_steps {config.total_steps}: "
+            "there is nothing to do; more steps would continue it"
+        )
 
 
 def _refuse_other_data(root: Path, saved: checkpoint.Checkpoint, dataset: Dataset) -> None:
