@@ -31,6 +31,9 @@ def draw_probe(rows: Sequence[Row], target: Path) -> None:
         if over_steps:
             for axes, run in zip(line, runs, strict=True):
                 _curves(axes, f"{run}, {pooling}", [row for row in whole if row["run"] == run])
+            highest = max(axes.get_ylim()[1] for axes in line)
+            for axes in line:  # panels of several runs are compared by eye
+                axes.set_ylim(0, highest)
         else:
             _bars(line[0], pooling, whole)
             _by_labels(line[1], pooling, chosen, whole)
