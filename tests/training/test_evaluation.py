@@ -176,8 +176,8 @@ def test_the_probe_is_ridge_regression_over_rows_or_features():
     """Against the normal equations with a constant column that is not penalised."""
     torch.manual_seed(0)
     for count, size in ((40, 7), (12, 30)):
-        fit, test = torch.randn(count, size).double(), torch.randn(50, size).double()
-        labels, truth = torch.randint(3, (count,)), torch.randint(3, (50,))
+        fit, test = torch.randn(count, size).double(), torch.randn(2000, size).double()
+        labels, truth = torch.randint(3, (count,)), torch.randint(3, (2000,))
         x = (fit - fit.mean(0)) / fit.std(0, correction=0)
         x = torch.cat([x, torch.ones(count, 1)], dim=1)
         penalty = 0.1 * count * torch.eye(size + 1).double()
@@ -185,7 +185,7 @@ def test_the_probe_is_ridge_regression_over_rows_or_features():
         one_hot = torch.nn.functional.one_hot(labels, 3).double()
         weights = torch.linalg.solve(x.T @ x + penalty, x.T @ one_hot)
         seen = (test - fit.mean(0)) / fit.std(0, correction=0)
-        told = (torch.cat([seen, torch.ones(50, 1)], dim=1) @ weights).argmax(1)
+        told = (torch.cat([seen, torch.ones(2000, 1)], dim=1) @ weights).argmax(1)
         expected = float((told == truth).double().mean())
         assert ridge_accuracy(fit, labels, test, truth, 3) == pytest.approx(expected)
 

@@ -221,12 +221,12 @@ def test_a_value_around_its_threshold_raises_once_and_recovery_ends_the_episode(
     }[name]
 
     def curve(step):
-        if ONSET <= step < 9000 or step >= 10_500:
-            hovering = step < 10_500 and step >= ONSET + 4 * LOOK
-            return better if hovering and step % (2 * LOOK) else bad
+        if ONSET <= step < 12_000 or step >= 14_000:
+            hovering = ONSET + 4 * LOOK <= step < 12_000
+            return better if hovering and step % (4 * LOOK) == 0 else bad
         return SSGAN[name](step)
 
-    _, events = watched(SSGAN | {name: curve}, 13_000)
+    _, events = watched(SSGAN | {name: curve}, 16_500)
     states = [event.verdict for event in events]
     sick = "forgetting" if name == "probe_accuracy" else "collapsing"
     assert states == ["healthy", sick, "healthy", sick]
