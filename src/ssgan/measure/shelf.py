@@ -140,8 +140,7 @@ def _begin(path: Path, shape: tuple[int, int]) -> None:
 
 
 def _seek_row(file: IO[bytes], row: int) -> None:
-    """Cut the file after that many rows, and stand there."""
+    """Stand after that many rows; whatever follows is written over."""
     np.lib.format.read_magic(file)
     shape, _, kind = np.lib.format.read_array_header_1_0(file)
     file.seek(row * math.prod(shape[1:]) * kind.itemsize, os.SEEK_CUR)
-    file.truncate()
