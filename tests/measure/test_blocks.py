@@ -90,6 +90,7 @@ def test_an_unknown_pooling_is_refused_with_those_that_are(name):
 def test_the_states_of_a_run_by_steps(root):
     assert steps_of(states_of(root, None)) == [2]
     assert steps_of(states_of(root, "all")) == [1, 2]
+    assert steps_of(states_of(root, "0,all")) == [0, 1, 2]
     assert steps_of(states_of(root, "2,0")) == [0, 2]
     assert steps_of(states_of(RunLayout(root).kept_checkpoint(1), None)) == [1]
     with pytest.raises(UserError, match=r"no state of step '5'; there are 0, 1, 2 .*keep_every"):

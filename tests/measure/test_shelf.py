@@ -67,10 +67,19 @@ def test_what_was_interrupted_is_continued_with_the_same_bytes(
     assert bytes_of(tmp_path / "f") == bytes_of(tmp_path / "whole")
 
 
-def test_a_whole_folder_is_not_read_again(subject, data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("wanted", [LAYERS, LAYERS[1:], LAYERS[::-1]])
+def test_a_whole_folder_is_not_read_again(subject, data, tmp_path, monkeypatch, wanted):
     shelf.fill(subject, data, ROWS, LAYERS, tmp_path / "f")
+    before = bytes_of(tmp_path / "f")
     monkeypatch.setattr(type(subject), "features", None)
+    shelf.fill(subject, data, ROWS, wanted, tmp_path / "f")
+    assert bytes_of(tmp_path / "f") == before
+
+
+def test_a_further_layer_is_read(subject, data, tmp_path):
+    shelf.fill(subject, data, ROWS, LAYERS[:1], tmp_path / "f")
     shelf.fill(subject, data, ROWS, LAYERS, tmp_path / "f")
+    assert shelf.load(tmp_path / "f", LAYERS[1]).shape == (150, 4)
 
 
 def test_features_of_something_else_are_begun_anew(root, subject, data, tmp_path):

@@ -26,7 +26,7 @@ from ssgan.training.precision import resolve_device
 from ssgan.types import UserError
 
 USAGE = f"""usage: ssgan probe RUN [RUN ...] --data SOURCE [--test SOURCE] [--out DIR]
-                   [--steps all|N,N,...] [--blocks N,N,...] [--pooling grid,mean]
+                   [--steps 0,N,all] [--blocks N,N,...] [--pooling grid,mean]
                    [--fractions 0.01,0.1,1] [--train-n N] [--test-n N] [--seed 0]
                    [--solver lbfgs|sgd] [--l2 X] [--device auto] [--cache DIR]
 
@@ -34,7 +34,7 @@ USAGE = f"""usage: ssgan probe RUN [RUN ...] --data SOURCE [--test SOURCE] [--ou
   --data      labelled images to learn from: {FORMS}
   --test      labelled images to be asked about; by default cifar10-test for cifar10, else a
               fifth of --data that is not learnt from
-  --steps     which states of each run: all that are kept, or these; 0 is D before training;
+  --steps     which states of each run: numbers, or all that are kept; 0 is D before training;
               by default the newest
   --blocks    which blocks of D, from 0; by default all
   --pooling   how a block's map becomes features: {POOLINGS}

@@ -75,8 +75,8 @@ class Subject:
 def states_of(path: Path, steps: str | None) -> list[State]:
     """The states to read of a run directory or a checkpoint file, by step.
 
-    `steps` is None (the newest), "all" (every one that is kept) or numbers with commas; 0 is D
-    as it was before training. Raises UserError for a step that is not there, and names those
+    `steps` is None (the newest) or numbers and "all" (every one that is kept) with commas; 0 is
+    D as it was before training. Raises UserError for a step that is not there, and names those
     that are.
     """
     if path.is_file() or steps is None:
@@ -89,10 +89,9 @@ def states_of(path: Path, steps: str | None) -> list[State]:
     if not files:
         open_state(path)  # says what is wrong
         raise UserError(f"no state to read in {path}")
-    if steps == "all":
-        return [State(files[step], step) for step in sorted(files)]
-    files[0] = files.get(0, files[min(files)])  # the file tells the settings that D is built from
-    words = steps.split(",")
+    every = [str(step) for step in files]
+    words = [step for word in steps.split(",") for step in (every if word == "all" else [word])]
+    files[0] = files[min(files)]  # its settings and seed are all that D is built from
     missing = [word for word in words if not word.isdecimal() or int(word) not in files]
     if missing:
         there = ", ".join(str(step) for step in sorted(files))

@@ -51,20 +51,21 @@ def fill(
 ) -> None:
     """Write the features of these images, or what is missing of them, into the folder.
 
+    What was begun with further layers is finished with them: some of them may be used by now.
     Raises UserError when D gives NaN or infinity, DiskFull when the rows cannot fit.
     """
-    marker, facts = folder / "progress.json", _facts(subject, dataset, rows, layers)
-    done = _done(marker, facts)
-    sizes = {layer: len(rows) * width(subject, layer) * 4 for layer in layers}
-    if done is None:
-        needed = sum(sizes.values())
+    marker, facts = folder / "progress.json", _facts(subject, dataset, rows)
+    begun = _begun(marker, facts, layers)
+    if begun is not None:
+        layers, done = begun
+    else:
+        done, needed = 0, sum(len(rows) * width(subject, layer) * 4 for layer in layers)
         if needed > free_bytes(folder):
             raise DiskFull(folder, needed, free_bytes(folder))
         folder.mkdir(parents=True, exist_ok=True)
         marker.unlink(missing_ok=True)
         for layer in layers:
             _begin(path_of(folder, layer), (len(rows), width(subject, layer)))
-        done = 0
     with ExitStack() as stack:
         files = [stack.enter_context(path_of(folder, layer).open("r+b")) for layer in layers]
         for file in files:
@@ -77,7 +78,7 @@ def fill(
                 for file in files:
                     file.flush()
                     os.fsync(file.fileno())
-                write_json(marker, {**facts, "done": done})
+                write_json(marker, {**facts, "layers": layers, "done": done})
             if progress is not None:
                 progress(done, len(rows))
 
@@ -111,26 +112,25 @@ def _append(
         file.write(features.to(torch.float32).contiguous().numpy().tobytes())
 
 
-def _facts(
-    subject: Subject, dataset: Dataset, rows: NDArray[np.int64], layers: list[Layer]
-) -> dict[str, object]:
+def _facts(subject: Subject, dataset: Dataset, rows: NDArray[np.int64]) -> dict[str, object]:
     return {
         "discriminator": subject.sha256,
         "content_hash": dataset.content_hash,
         "rows": hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest(),
-        "layers": [list(layer) for layer in layers],
         "device": str(next(subject.discriminator.parameters()).device),
     }
 
 
-def _done(marker: Path, facts: dict[str, object]) -> int | None:
-    """How many rows of exactly these features are whole; None to begin anew."""
+def _begun(
+    marker: Path, facts: dict[str, object], layers: list[Layer]
+) -> tuple[list[Layer], int] | None:
+    """The layers that were begun, these among them, and how many rows are whole."""
     try:
         stored = json.loads(marker.read_bytes())
-        done = stored.pop("done")
-    except (OSError, ValueError, KeyError, AttributeError):
+        done, found = stored.pop("done"), [Layer(*layer) for layer in stored.pop("layers")]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return done if stored == facts and isinstance(done, int) else None
+    return (found, done) if stored == facts and set(layers) <= set(found) else None
 
 
 def _begin(path: Path, shape: tuple[int, int]) -> None:
@@ -140,8 +140,7 @@ def _begin(path: Path, shape: tuple[int, int]) -> None:
 
 
 def _seek_row(file: IO[bytes], row: int) -> None:
-    """Cut the file after that many rows, and stand there."""
+    """Stand after that many rows; whatever follows is written over."""
     np.lib.format.read_magic(file)
     shape, _, kind = np.lib.format.read_array_header_1_0(file)
     file.seek(row * math.prod(shape[1:]) * kind.itemsize, os.SEEK_CUR)
-    file.truncate()
