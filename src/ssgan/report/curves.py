@@ -35,7 +35,8 @@ def read_curves(root: Path) -> dict[str, Curve]:
                 points.setdefault(name, []).append((step, value))
     if not points:
         raise UserError(f"{root} has no log yet: there is nothing to draw")
-    return {name: (np.array(p)[:, 0], np.array(p)[:, 1]) for name, p in points.items()}
+    arrays = {name: np.array(p, dtype=np.float64) for name, p in points.items()}
+    return {name: (p[:, 0], p[:, 1]) for name, p in arrays.items()}
 
 
 def smoothed(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
