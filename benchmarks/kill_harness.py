@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ssgan.training.config import RunConfig
 from tests.training import harness
 from tests.training.harness import Tally
-from tests.training.tiny import METHODS, images, tiny, with_output
+from tests.training.tiny import METHODS, evaluating, images, tiny, with_output
 
 STEPS = 12  # of a randomly killed run; it saves after every one
 POINT = "every point"
@@ -43,7 +43,7 @@ def random_tallies(folder: Path, runs: int, seed: int) -> dict[str, Tally]:
 
 def point_tally(folder: Path) -> Tally:
     """Every point of the saves of three steps, and of the best."""
-    config, dataset = with_output(config_of("rotation-only", 3), score_every=3), images()
+    config, dataset = evaluating(config_of("rotation-only", 3), every=3), images()
     points = harness.points_of(config, folder / "listed", dataset)
     return harness.kills_at_points(config, folder, dataset, range(len(points)), points)
 

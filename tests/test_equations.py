@@ -4,12 +4,16 @@ import pytest
 import torch
 
 from ssgan import losses
+from ssgan.methods.class_losses import MultiHinge, Softmax
 from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.penalty import WGANGP
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
+from ssgan.methods.ssgan_annealed import AnnealedSSGAN
+from ssgan.methods.ssgan_la import SSGANLA, LabelAugmentation, SSGANLAPlus
+from ssgan.methods.ssgan_ms import SSGANMS
 from ssgan.ops.freeze import frozen
-from ssgan.types import Batch, Draw
+from ssgan.types import Batch, Draw, UserError
 from tests.reference import losses as plain
 from tests.reference.networks import small_pair
 
@@ -45,58 +49,100 @@ def cases():
             yield GAN(adversarial=game, penalty=penalty)
             yield ConditionalGAN(adversarial=game, penalty=penalty)
             yield SSGAN(adversarial=game, penalty=penalty, alpha=0.3, beta=1.7)
+            yield SSGANMS(adversarial=game, penalty=penalty, alpha=0.3, beta=1.7)
+            yield SSGANLAPlus(adversarial=game, penalty=penalty, alpha=0.3, beta=1.7)
     yield RotationOnly(alpha=0.3, beta=1.7)
     yield SSGAN(rotated_fraction=1.0)
+    yield SSGANMS(rotated_fraction=1.0)
+    for class_loss in (Softmax(), MultiHinge()):
+        yield SSGANLAPlus(class_loss=class_loss, alpha=0.3, beta=1.7)
+        yield SSGANLA(class_loss=class_loss)
+        yield SSGANLA(class_loss=class_loss, rotated_fraction=0.25)
+    yield AnnealedSSGAN(alpha=0.8, final_alpha=0.2, beta=1.7)
 
 
 def turned_count(method):
     return round(getattr(method, "rotated_fraction", 0) * BATCH)
 
 
+def pair_for(method):
+    """Networks for a method, and its number of classes."""
+    classes = 3 if method.conditional else 0
+    return *small_pair(num_classes=classes, width=method.auxiliary_width or 4), classes
+
+
+CLASS_LOSSES = {
+    Softmax: (plain.cross_entropy, plain.cross_entropy),
+    MultiHinge: (plain.multi_hinge, plain.multi_margin),
+}
+
+
+def task_on_both(method, D, real, fakes):
+    """What D learns besides the game."""
+    count, beta = turned_count(method), getattr(method, "beta", 1)
+    if isinstance(method, SSGANMS):
+        return beta * plain.multiclass_minimax_d(D, real.images, fakes, count)
+    if isinstance(method, LabelAugmentation):
+        loss, _ = CLASS_LOSSES[type(method.class_loss)]
+        return beta * plain.label_augmentation_d(D, real.images, fakes, count, loss)
+    return beta * plain.rotation(D, real.images, real.labels, count)
+
+
+def task_on_fakes(method, D, fakes, labels):
+    """What G is rewarded for besides the game."""
+    count, alpha = turned_count(method), getattr(method, "alpha", 1)
+    if isinstance(method, SSGANMS):
+        return alpha * plain.multiclass_minimax_g(D, fakes, count)
+    if isinstance(method, LabelAugmentation):
+        _, loss = CLASS_LOSSES[type(method.class_loss)]
+        return alpha * plain.label_augmentation_g(D, fakes, count, loss)
+    return alpha * plain.rotation(D, fakes, labels, count)
+
+
 @pytest.mark.parametrize("method", list(cases()), ids=str)
 def test_discriminator_loss_is_the_formula(method):
-    classes = 3 if method.conditional else 0
-    G, D = small_pair(num_classes=classes)
+    G, D, classes = pair_for(method)
     real, draw = example(classes)
     with frozen(G):
         ours = method.discriminator_loss(G, D, real, draw).total
     with torch.no_grad():
         fakes = G(draw.latents, draw.labels)
     formula = torch.zeros((), dtype=torch.float64)
-    if not isinstance(method, RotationOnly):
+    if hasattr(method, "adversarial"):
         game = type(method.adversarial).__name__
         formula = plain.adversarial_d(game, D, real.images, fakes, real.labels, draw.labels)
         if method.penalty is not None:
             P = plain.gradient_penalty(D, real.images, fakes, real.labels, draw.mixing)
             formula = formula + 7.0 * P
     if method.turns_images:
-        formula = formula + method.beta * plain.rotation(
-            D, real.images, real.labels, turned_count(method)
-        )
+        formula = formula + task_on_both(method, D, real, fakes)
     assert_same(ours, formula, D)
 
 
 @pytest.mark.parametrize("method", list(cases()), ids=str)
 def test_generator_loss_is_the_formula(method):
-    classes = 3 if method.conditional else 0
-    G, D = small_pair(num_classes=classes)
+    G, D, classes = pair_for(method)
     _, draw = example(classes)
     with frozen(D):
         ours = method.generator_loss(G, D, draw).total
     fakes = G(draw.latents, draw.labels)
     formula = torch.zeros((), dtype=torch.float64)
-    if not isinstance(method, RotationOnly):
+    if hasattr(method, "adversarial"):
         formula = plain.adversarial_g(type(method.adversarial).__name__, D, fakes, draw.labels)
     if method.turns_images:
-        formula = formula + method.alpha * plain.rotation(
-            D, fakes, draw.labels, turned_count(method)
-        )
+        formula = formula + task_on_fakes(method, D, fakes, draw.labels)
     assert_same(ours, formula, G)
 
 
-@pytest.mark.parametrize("method", [GAN(), SSGAN(), RotationOnly()], ids=str)
+ONE_EACH = [
+    GAN(), SSGAN(), RotationOnly(), SSGANMS(), SSGANLA(), SSGANLA(class_loss=MultiHinge()),
+    SSGANLAPlus(), AnnealedSSGAN(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ONE_EACH, ids=str)
 def test_no_gradient_reaches_the_network_that_is_held_still(method):
-    G, D = small_pair()
+    G, D, _ = pair_for(method)
     real, draw = example()
     with frozen(G):
         method.discriminator_loss(G, D, real, draw).total.backward()
@@ -108,9 +154,20 @@ def test_no_gradient_reaches_the_network_that_is_held_still(method):
     assert all(p.requires_grad for p in [*G.parameters(), *D.parameters()])
 
 
-def test_one_call_of_the_discriminator_a_loss():
-    """Real, turned and fake images go through D together: 176 and 112 images at batch 64."""
-    G, D = small_pair()
+UPRIGHT_AND_TURNED = BATCH + 3 * TURNED
+CALLS = [
+    (SSGAN(), [UPRIGHT_AND_TURNED + BATCH, UPRIGHT_AND_TURNED]),  # 176 and 112 at batch 64
+    (SSGANMS(), [2 * UPRIGHT_AND_TURNED, UPRIGHT_AND_TURNED]),
+    (SSGANLAPlus(), [2 * UPRIGHT_AND_TURNED, UPRIGHT_AND_TURNED]),
+    (SSGANLA(), [8 * BATCH, 4 * BATCH]),
+    (SSGANLA(rotated_fraction=TURNED / BATCH), [8 * TURNED, 4 * TURNED]),
+]
+
+
+@pytest.mark.parametrize(("method", "images"), CALLS, ids=str)
+def test_one_call_of_the_discriminator_a_loss(method, images):
+    """Real, turned and fake images go through D together, and none that no term needs."""
+    G, D, _ = pair_for(method)
     seen = []
 
     def counting(images, labels):
@@ -118,26 +175,27 @@ def test_one_call_of_the_discriminator_a_loss():
         return D(images, labels)
 
     real, draw = example()
-    SSGAN().discriminator_loss(G, counting, real, draw)
-    SSGAN().generator_loss(G, counting, draw)
-    assert seen == [BATCH + 3 * TURNED + BATCH, BATCH + 3 * TURNED]
+    method.discriminator_loss(G, counting, real, draw)
+    method.generator_loss(G, counting, draw)
+    assert seen == images
 
 
-def test_turned_copies_stay_out_of_the_game():
+@pytest.mark.parametrize("kind", [SSGAN, SSGANMS, SSGANLAPlus])
+def test_turned_copies_stay_out_of_the_game(kind):
     """The adversarial term sees upright images only, so it does not know rotated_fraction."""
-    G, D = small_pair()
+    G, D, _ = pair_for(kind())
     real, draw = example()
-    quarter = SSGAN(rotated_fraction=0.25).discriminator_loss(G, D, real, draw)
-    every = SSGAN(rotated_fraction=1.0).discriminator_loss(G, D, real, draw)
+    quarter = kind(rotated_fraction=0.25).discriminator_loss(G, D, real, draw)
+    every = kind(rotated_fraction=1.0).discriminator_loss(G, D, real, draw)
     torch.testing.assert_close(quarter.terms["adversarial"], every.terms["adversarial"])
     assert quarter.terms["rotation"] != every.terms["rotation"]
 
 
-def test_parts_of_a_batch_have_their_mean_equal_to_the_whole():
+@pytest.mark.parametrize("method", [SSGAN(), SSGANMS(), SSGANLAPlus(), SSGANLA()], ids=str)
+def test_parts_of_a_batch_have_their_mean_equal_to_the_whole(method):
     """Parts hold every P-th place; each part's own share of turned rows is the global one's."""
-    G, D = small_pair()
+    G, D, _ = pair_for(method)
     real, draw = example()
-    method = SSGAN()
     whole = method.discriminator_loss(G, D, real, draw).total
     totals = []
     for part in range(2):
@@ -146,3 +204,56 @@ def test_parts_of_a_batch_have_their_mean_equal_to_the_whole():
         some = Draw(draw.latents[rows], None, draw.index[rows], BATCH, draw.mixing[rows])
         totals.append(method.discriminator_loss(G, D, batch, some).total)
     torch.testing.assert_close(sum(totals) / 2, whole, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", [SSGAN(), SSGANMS(), SSGANLA(), SSGANLAPlus()], ids=str)
+def test_logits_of_the_four_turns_are_those_the_accuracy_is_of(method):
+    """The share of fakes' turns that is told, counted image by image."""
+    G, D, _ = pair_for(method)
+    _, draw = example()
+    told = method.generator_loss(G, D, draw).terms["rotation_accuracy"]
+    right = 0
+    for image in G(draw.latents, None)[BATCH - turned_count(method) :]:
+        for turn in range(4):
+            logits = plain.one(D, plain.turned_by_index(image, turn), None)[1]
+            right += int(method.turn_logits(logits[None])[0].argmax()) == turn
+    assert told == right / (4 * turned_count(method))
+
+
+def test_turn_logits_of_each_method():
+    """As they are; the first four of five; of each pair the sum of both probabilities."""
+    torch.manual_seed(0)
+    four, five, eight = (torch.randn(6, n, dtype=torch.float64) for n in (4, 5, 8))
+    assert torch.equal(SSGAN().turn_logits(four), four)
+    assert torch.equal(SSGANMS().turn_logits(five), five[:, :4])
+    pairs = eight.softmax(1)[:, 0::2] + eight.softmax(1)[:, 1::2]
+    for method in (SSGANLA(), SSGANLAPlus()):
+        torch.testing.assert_close(method.turn_logits(eight).softmax(1), pairs)
+    with pytest.raises(ValueError, match="GAN does not teach D to tell turns"):
+        GAN().turn_logits(four[:, :0])
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.25, 1.0])
+def test_annealed_alpha_is_on_the_straight_line_and_other_settings_stay(progress):
+    settings = {"beta": 1.7, "penalty": WGANGP(weight=7.0)}
+    now = AnnealedSSGAN(alpha=0.8, final_alpha=0.2, **settings).at(progress)
+    plainly = SSGAN(alpha=0.8 - 0.6 * progress, **settings)
+    G, D = small_pair()
+    real, draw = example()
+    for_g = [method.generator_loss(G, D, draw).total for method in (now, plainly)]
+    for_d = [method.discriminator_loss(G, D, real, draw).total for method in (now, plainly)]
+    torch.testing.assert_close(*for_g)
+    assert for_d[0] == for_d[1]
+    assert now.at(0.5) == now  # what was asked for one moment does not change any more
+    assert SSGAN().at(progress) == SSGAN()
+
+
+WEIGHTS = [(kind, name) for kind in (SSGANMS, SSGANLAPlus) for name in ("alpha", "beta")]
+WEIGHTS += [(AnnealedSSGAN, name) for name in ("alpha", "final_alpha", "beta")]
+
+
+@pytest.mark.parametrize(("kind", "name"), WEIGHTS)
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
+def test_weights_below_0_or_not_finite_are_refused_by_name(kind, name, value):
+    with pytest.raises(UserError, match=f"^{name} must be"):
+        kind(**{name: value})

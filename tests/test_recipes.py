@@ -56,7 +56,7 @@ def test_a_recipe_says_its_command(name):
 def test_every_recipe_keeps_its_best_state(name):
     """Its last step is scored, and one before."""
     config = find(name)()
-    assert 0 < config.output.score_every <= config.total_steps / 2
+    assert 0 < config.evaluate.every <= config.total_steps / 2
 
 
 def test_the_paper_s_settings():
@@ -134,7 +134,7 @@ def test_settings_fit_the_images_and_every_choice_has_a_reason(
     chosen = (config.data.image_size, config.data.channels, config.batch_size, config.augment)
     assert chosen == (size, channels, batch, augment)
     assert len(reasons) == 5
-    assert (config.output.score_every > 0) == (survey[0] > 1)  # one image has no spread
-    assert config.output.score_images <= 32 * batch  # as many fakes as 32 steps make
+    assert (config.evaluate.every > 0) == (survey[0] > 1)  # one image has no spread
+    assert config.evaluate.images <= 32 * batch  # as many fakes as 32 steps make
     config.generator.build(config.data.shape, 0)
     config.discriminator.build(config.data.shape, 4, 0)

@@ -38,6 +38,19 @@ def test_the_summary_says_what_is_there_what_is_not_and_where(
     assert re.search(r"content hash: [0-9a-f]{64}\n", out)
 
 
+def test_the_summary_says_how_well_turns_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of noise, not at all; of very few images nothing is said."""
+    write_images(tmp_path / "noise", range(100), size=16)
+    arguments = ["prepare", str(tmp_path / "noise"), "--cache", str(tmp_path / "cache")]
+    main([*arguments, "--size", "16"])
+    assert re.search(r"\nturns: +\d\d% told .* alike when turned", capsys.readouterr().out)
+    (tmp_path / "noise" / "000.png").unlink()
+    main([*arguments, "--size", "16"])
+    assert "turns:" not in capsys.readouterr().out
+
+
 def test_size_and_channels_come_from_the_images(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ SCENES = ["train", "scenes:ssgan", "--data", "scenes:num_images=40", *TINY]
 
 def test_a_gradient_penalty_is_planned(capsys):
     assert main([*SCENES, "--method.penalty", "WGANGP", "--dry-run"]) == 0
-    assert "D reads 44 images" in capsys.readouterr().out  # 8 more than without
+    assert "D reads 74 images" in capsys.readouterr().out  # 16 more than without
 
 
 REFUSED = [
@@ -21,7 +21,7 @@ REFUSED = [
     ["--data.image_size", "33"],
     ["--device", "abacus"],
     [*SNDCGAN, "--method", "GAN", "--accumulation", "8"],
-    ["--output.score_every", "1", "--data.source.num_images", "1"],
+    ["--evaluate.every", "1", "--data.source.num_images", "1"],
 ]
 
 
@@ -40,7 +40,7 @@ def test_what_a_run_refuses_a_dry_run_refuses_in_the_same_words(
 
 def test_what_a_used_directory_refuses_a_dry_run_refuses(tmp_path, capsys):
     at = SCENES.index("--total_steps")
-    command = [*SCENES[:at], *SCENES[at + 2 :], "--run", str(tmp_path), "--output.score_every", "0"]
+    command = [*SCENES[:at], *SCENES[at + 2 :], "--run", str(tmp_path), "--evaluate.every", "0"]
     assert main([*command, "--total_steps", "2"]) == 0
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert main([*command, "--total_steps", "2", "--dry-run"]) == 0

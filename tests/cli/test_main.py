@@ -14,7 +14,7 @@ from ssgan.files.layout import RunLayout
 TINY = [
     "--generator.width", "0.03", "--discriminator.width", "0.06", "--batch_size", "8",
     "--total_steps", "2", "--output.log_every", "1", "--output.sample_rows", "2",
-    "--output.score_images", "16",
+    "--evaluate.images", "16",
 ]  # fmt: skip
 
 
@@ -24,7 +24,9 @@ def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp("runs") / "scenes"
     source = ["--data", "scenes:num_images=40"]
     config = tmp_path_factory.mktemp("config") / "mine.toml"
-    config.write_text("[output]\nscore_every = 1\nscore_images = 16\ncheckpoint_every = 1\n")
+    config.write_text(
+        "[output]\ncheckpoint_every = 1\n[evaluate]\nevery = 1\nimages = 16\nshown = 8\n"
+    )
     command = ["train", "scenes:conditional", *source, "--run", str(root), "--config", str(config)]
     assert main([*command, *TINY]) == 0
     return root, [*command, *TINY]
@@ -162,7 +164,7 @@ def test_dry_run_counts_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "scenes:ssgan", "--dry-run", *TINY]) == 0
     printed = capsys.readouterr().out
-    assert "D reads 36 images" in printed  # 8 + 3 x 2 + 8 in its step, 8 + 3 x 2 in G's
+    assert "D reads 58 images" in printed  # 8 + 3 x 2 + 8 in its step, 8 + 3 x 2 in G's
     assert "GFLOP" in printed
     assert list(tmp_path.iterdir()) == []
 
@@ -198,7 +200,7 @@ BAD = [
     (["train", "scenes:gan", *PENALTY, "-1"], "method.penalty.weight must be a finite number"),
     (["train", "scenes:gan", "--generator.latent_size", "0"], "latent_size must be at least 1"),
     (["train", "scenes:gan", "--data", "scenes:num_images=1"], "compares with at least 2 images"),
-    (["train", "scenes:gan", *SNDCGAN, "--accumulation", "64"], "give parts of at least 2"),
+    (["train", "scenes:gan", *SNDCGAN, "--accumulation", "32"], "give parts of at least 2"),
     (["sample", "/no/such/run"], "/no/such/run"),
     (["sample"], "takes one run directory"),
     (["show", "/no/such/run"], "/no/such/run"),

@@ -6,6 +6,7 @@ from ssgan.cli import progress
 from ssgan.cli.train import train_in
 from ssgan.data.prepare import default_cache
 from ssgan.training.run import RunReport
+from ssgan.training.watch import Verdict
 from tests.training.tiny import tiny
 
 SECONDS = 3.0  # a step, of 8 images: 2.7 images/s
@@ -18,12 +19,12 @@ def test_a_rate_counts_whole_steps_whether_the_run_is_new_or_resumed(
     """No line is of a step that nobody timed, such as the first, or those of an earlier part."""
     now = 0
 
-    def steps(config, *_):
+    def steps(config, *_, **__):
         nonlocal now
         now += 100  # until the networks are built
         for step in range(first, 100 + 1):
             now += SECONDS
-            yield RunReport(step, None, None, None)
+            yield RunReport(step, None, None, None, Verdict("healthy", 0, ()))
 
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
     monkeypatch.setattr("ssgan.cli.train.run", steps)
@@ -32,7 +33,7 @@ def test_a_rate_counts_whole_steps_whether_the_run_is_new_or_resumed(
     numbers = [*range(first + 4, 100, 4), 100]  # every ten seconds or more, and the last
     left = [progress.duration(SECONDS * (100 - number)) for number in numbers]
     assert lines == [
-        f"step {number}/100  2.7 images/s  left {time}  not saved yet"
+        f"step {number}/100  2.7 images/s  left {time}  healthy  not saved yet"
         for number, time in zip(numbers, left, strict=True)
     ]
 

@@ -1,5 +1,6 @@
 import string
-from dataclasses import replace
+from abc import ABC
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,31 @@ def test_the_name_of_a_class_changes_the_type_and_keeps_what_both_have():
     assert back.method == Turned(beta=7.0, fraction=1.0)
     assert overlay(config, {"method": "Turned"}, "") == config
     assert overlay(CONFIG, {"method": Plain()}, "").method == Plain()
+
+
+def test_a_new_class_has_its_own_defaults_where_nothing_was_chosen():
+    class Base(ABC):  # noqa: B024
+        pass
+
+    @dataclass(frozen=True)
+    class Old(Base):
+        alike: int = 1
+        unlike: int = 2
+        required: int = 3
+
+    @dataclass(frozen=True)
+    class New(Base):
+        required: int
+        alike: int = 1
+        unlike: int = 7
+
+    @dataclass(frozen=True)
+    class Holder:
+        part: Base
+
+    assert overlay(Holder(Old()), {"part": "New"}, "").part == New(required=3)
+    chosen = overlay(Holder(Old(alike=5, unlike=6)), {"part": "New"}, "").part
+    assert chosen == New(required=3, alike=5, unlike=6)
 
 
 def test_a_class_and_its_settings_can_be_given_as_flags_in_either_order():

@@ -1,6 +1,7 @@
 """What the tests of several network families share."""
 
 import torch
+from torch.nn import functional as F
 
 
 def parameter_count(network):
@@ -37,3 +38,19 @@ def assert_all_close(ours, theirs):
     for our, their in zip(ours, theirs, strict=True):
         scale = max(1.0, their.abs().max().item())
         torch.testing.assert_close(our / scale, their / scale, atol=1e-10, rtol=0)
+
+
+def convolved(module, x):
+    """The module's convolution that keeps the size, with torch's own function."""
+    return F.conv2d(x, module.weight, module.bias, padding=module.weight.shape[-1] // 2)
+
+
+def normed(module, x):
+    """ReLU of a plain batch norm in training mode, with torch's own function."""
+    return F.relu(F.batch_norm(x, None, None, module.gain, module.shift, training=True))
+
+
+def zeros_inserted(x):
+    """Twice the size: every value at the top left of four, the others zero."""
+    squares = F.pad(x[:, :, :, None, :, None], (0, 1, 0, 0, 0, 1))  # B C H 2 W 2
+    return squares.flatten(4).flatten(2, 3)

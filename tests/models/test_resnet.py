@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from ssgan.models.layers import Conv2d, use_plain_form
 from ssgan.models.norms import BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
@@ -117,55 +116,6 @@ def test_fused_is_a_setting(config):
 
     assert forms(config) == {True}
     assert forms(replace(config, fused=False)) == {False}
-
-
-def test_the_generator_is_the_published_layer_list():
-    """Step by step with torch's own functions, zero insertion and a sigmoid."""
-    torch.manual_seed(0)
-    generator = livened(SMALL_G.build(CIFAR, 0))
-
-    def norm(module, x):
-        return F.relu(F.batch_norm(x, None, None, module.gain, module.shift, training=True))
-
-    def conv(module, x):
-        return F.conv2d(x, module.weight, module.bias, padding=1)
-
-    def up(x):
-        squares = F.pad(x[:, :, :, None, :, None], (0, 1, 0, 0, 0, 1))  # B C H 2 W 2
-        return squares.flatten(4).flatten(2, 3)
-
-    z = torch.randn(4, 6, dtype=torch.float64)
-    x = F.linear(z, generator.first.weight, generator.first.bias)
-    x = x.reshape(4, 4, 4, 4).permute(0, 3, 1, 2)
-    for block in generator.blocks:
-        main = norm(block.norm2, conv(block.conv1, up(norm(block.norm1, x))))
-        x = conv(block.shortcut, up(x)) + conv(block.conv2, main)
-    expected = 2 * torch.sigmoid(conv(generator.last, norm(generator.norm, x))) - 1
-    torch.testing.assert_close(generator(z), expected, atol=1e-10, rtol=0)
-
-
-def test_the_discriminator_is_the_published_layer_list():
-    """Step by step with torch's own functions, on [0, 1], average pooling after the block."""
-    torch.manual_seed(0)
-    discriminator = livened(replace(SMALL_D, spectral=False).build(CIFAR, 4, 0))
-
-    def conv(module, x):
-        return F.conv2d(x, module.weight, module.bias, padding=1)
-
-    images = torch.rand(4, 3, 32, 32, dtype=torch.float64) * 2 - 1
-    x = (images + 1) / 2
-    maps = []
-    for block, halve in zip(discriminator.blocks, [True, True, False, False], strict=True):
-        main = conv(block.conv2, F.relu(conv(block.conv1, F.relu(x))))
-        x = main + conv(block.shortcut, x)
-        x = F.avg_pool2d(x, 2) if halve else x
-        maps.append(x)
-    features = F.relu(x).mean((2, 3))
-    scores = discriminator(images)
-    torch.testing.assert_close(scores.features, features, atol=1e-10, rtol=0)
-    real = F.linear(features, discriminator.heads.real.weight, discriminator.heads.real.bias)
-    torch.testing.assert_close(scores.real, real[:, 0], atol=1e-10, rtol=0)
-    assert_all_close(discriminator.block_outputs(images), maps)
 
 
 def test_the_first_blocks_relu_sees_the_image():

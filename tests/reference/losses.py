@@ -93,6 +93,50 @@ def rotation(D, images, labels, count):
     return total / (4 * count)
 
 
+def cross_entropy(logits, right):
+    return -torch.log(torch.exp(logits[right]) / torch.exp(logits).sum())
+
+
+def multi_hinge(logits, right):
+    zero = torch.zeros((), dtype=torch.float64)
+    others = [k for k in range(len(logits)) if k != right]
+    return sum(torch.maximum(zero, 1 - logits[right] + logits[k]) for k in others) / len(others)
+
+
+def multi_margin(logits, right):
+    others = [k for k in range(len(logits)) if k != right]
+    return sum(logits[k] - logits[right] for k in others) / len(others)
+
+
+def classes(D, images, count, right, loss=cross_entropy):
+    """Mean over the last `count` images and four turns of the loss at class right[turn]."""
+    total = torch.zeros((), dtype=torch.float64)
+    for image in images[len(images) - count :]:
+        for turn in range(4):
+            total = total + loss(one(D, turned_by_index(image, turn), None)[1], right[turn])
+    return total / (4 * count)
+
+
+TURNS, ALL_FAKE = (0, 1, 2, 3), (4, 4, 4, 4)  # SSGAN-MS: five classes
+TURNS_REAL, TURNS_FAKE = (0, 2, 4, 6), (1, 3, 5, 7)  # SSGAN-LA: eight
+
+
+def multiclass_minimax_d(D, reals, fakes, count):
+    return classes(D, reals, count, TURNS) + classes(D, fakes, count, ALL_FAKE)
+
+
+def multiclass_minimax_g(D, fakes, count):
+    return classes(D, fakes, count, TURNS) - classes(D, fakes, count, ALL_FAKE)
+
+
+def label_augmentation_d(D, reals, fakes, count, loss=cross_entropy):
+    return classes(D, reals, count, TURNS_REAL, loss) + classes(D, fakes, count, TURNS_FAKE, loss)
+
+
+def label_augmentation_g(D, fakes, count, loss=cross_entropy):
+    return classes(D, fakes, count, TURNS_REAL, loss) - classes(D, fakes, count, TURNS_FAKE, loss)
+
+
 def gradient_penalty(D, reals, fakes, labels, mixing):
     """E (s - 1)^2 with s the slope at a mixed image, images measured in [0, 1]."""
     total = torch.zeros((), dtype=torch.float64)

@@ -27,7 +27,16 @@ from ssgan.training.run import run
 from ssgan.training.state import fresh_state
 from ssgan.types import Loss, NonFinite, UserError
 from tests.training.harness import check_whole, fork, train_in, wait
-from tests.training.tiny import images, rows_of, stop_after, tiny, to_the_end
+from tests.training.tiny import (
+    METHODS,
+    SUCCESSORS,
+    evaluating,
+    images,
+    rows_of,
+    stop_after,
+    tiny,
+    to_the_end,
+)
 from tests.training.tiny import with_output as writing
 
 CPU = torch.device("cpu")
@@ -332,16 +341,20 @@ def test_no_checkpoint_has_a_bad_number_and_the_run_can_be_continued(
     assert to_the_end(CONFIG, tmp_path, dataset) == finished
 
 
-def test_looking_at_a_run_does_not_change_it(dataset, tmp_path):
-    """Samples and scores at every step, against none."""
-    seen = writing(tiny(), score_every=1, sample_every=1, log_every=1)
-    unseen = writing(tiny(), score_every=0, sample_every=0, log_every=100)
+@pytest.mark.parametrize("name", METHODS | SUCCESSORS)
+def test_looking_at_a_run_does_not_change_it(name, dataset, tmp_path):
+    """Samples and evaluations after every step, against none."""
+    plain = tiny(name, total_steps=4)
+    seen = evaluating(writing(plain, sample_every=1, log_every=1), every=1)
+    unseen = evaluating(writing(plain, sample_every=0, log_every=100), every=0)
     tensors = []
     for config, root in ((seen, tmp_path / "seen"), (unseen, tmp_path / "unseen")):
         to_the_end(config, root, dataset)
         tensors.append(checkpoint.newest(RunLayout(root))[0].tensors)
     torch.testing.assert_close(*tensors, rtol=0, atol=0)
-    assert len(rows_of(tmp_path / "seen" / "metrics.jsonl")) == tiny().total_steps
+    rows = rows_of(tmp_path / "seen" / "metrics.jsonl")
+    assert [row["step"] for row in rows if row["name"] == "FD-random"] == [1, 2, 3, 4]
+    assert not (tmp_path / "unseen" / "metrics.jsonl").exists()
 
 
 def open_files():

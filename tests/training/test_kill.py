@@ -14,7 +14,7 @@ from ssgan.training import checkpoint
 from ssgan.types import UserError
 from tests.training import harness
 from tests.training.harness import Tally, fork, train_in, wait, wait_for
-from tests.training.tiny import METHODS, STEPS, images, tiny, to_the_end
+from tests.training.tiny import METHODS, STEPS, evaluating, images, tiny, to_the_end
 from tests.training.tiny import with_output as writing
 
 pytestmark = pytest.mark.skipif(
@@ -67,7 +67,7 @@ def thinned(points):
 def test_killed_at_any_point_of_a_save_nothing_is_lost(dataset, tmp_path):
     """The last two of four files: the best so far, and the third checkpoint, which prunes."""
     config = tiny("rotation-only", total_steps=3)
-    config = writing(config, checkpoint_every=1, score_every=3)
+    config = evaluating(writing(config, checkpoint_every=1), every=3)
     points = harness.points_of(config, tmp_path / "listed", dataset)
     starts = [number for number, point in enumerate(points) if point == "serialised"]
     assert len(starts) == 4

@@ -16,16 +16,26 @@ from ssgan.methods.gan import GAN
 from ssgan.methods.ssgan import SSGAN
 from ssgan.training import resume
 from ssgan.training.config import AdamConfig
-from ssgan.training.resume import refuse_changes, stored_config
+from ssgan.training.resume import config_of_run, refuse_changes
 from ssgan.training.run import run
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss, UserError
-from tests.training.tiny import METHODS, STEPS, images, rows_of, stop_after, tiny, to_the_end
+from tests.training.tiny import (
+    METHODS,
+    STEPS,
+    SUCCESSORS,
+    evaluating,
+    images,
+    rows_of,
+    stop_after,
+    tiny,
+    to_the_end,
+)
 from tests.training.tiny import with_output as writing
 
 CASES = {name: tiny(name) for name in METHODS}
 ODD_CASES = {
     "accumulation": tiny(accumulation=2, method=SSGAN(rotated_fraction=0.5)),
-    "scored": writing(tiny(discriminator_updates=2), score_every=1, sample_every=1),
+    "scored": evaluating(writing(tiny(discriminator_updates=2), sample_every=1), every=1),
     "decaying": tiny(
         learning_rate_decay="linear",
         augment=True,
@@ -33,6 +43,7 @@ ODD_CASES = {
         discriminator_optimizer=AdamConfig(beta1=0.5),
     ),
 }
+ODD_CASES |= {name: tiny(name) for name in SUCCESSORS}
 CUTS = [(name, step) for name in CASES for step in range(STEPS + 1)]
 CUTS += [(name, step) for name in ODD_CASES for step in (0, 3)]
 
@@ -69,7 +80,7 @@ def test_stopped_at_any_step_and_continued_the_bits_are_the_same(
     log = rows_of(root / "log.jsonl")
     assert [row["step"] for row in log] == list(range(1, STEPS + 1))
     assert log == rows_of(whole / "log.jsonl")
-    if config.output.score_every:
+    if config.evaluate.every:
         assert rows_of(root / "metrics.jsonl") == rows_of(whole / "metrics.jsonl")
     sheet = RunLayout(root).sample(STEPS)
     assert sheet.read_bytes() == RunLayout(whole).sample(STEPS).read_bytes()
@@ -140,15 +151,16 @@ def test_what_is_written_may_change_and_the_bits_do_not(uninterrupted, dataset, 
     _, _, digest = uninterrupted("ssgan")
     stop_after(tiny(), tmp_path, dataset, 2)
     other = writing(tiny(), log_every=2, checkpoint_every=4, sample_rows=1, sample_every=1)
+    other = evaluating(other, shown=4, on_collapse="stop")
     assert to_the_end(other, tmp_path, dataset) == digest
     refuse_changes(tmp_path, tiny(), tiny(device="auto"))
 
 
-def test_with_decay_the_number_of_steps_is_no_longer_harmless(tmp_path):
+def test_with_decay_or_annealing_the_number_of_steps_is_no_longer_harmless(tmp_path):
     refuse_changes(tmp_path, tiny(), tiny(total_steps=9))
-    decaying = tiny(learning_rate_decay="linear")
-    with pytest.raises(UserError, match="total_steps: 6 before, 9 now"):
-        refuse_changes(tmp_path, decaying, replace(decaying, total_steps=9))
+    for changing in (tiny(learning_rate_decay="linear"), tiny("annealed")):
+        with pytest.raises(UserError, match="total_steps: 6 before, 9 now"):
+            refuse_changes(tmp_path, changing, replace(changing, total_steps=9))
 
 
 def test_a_run_beyond_total_steps_says_where_it_is_and_is_left_as_it_was(dataset, tmp_path):
@@ -179,7 +191,7 @@ def test_auto_means_what_the_run_has_whatever_this_machine_is_fast_at(
     stop_after(config, tmp_path / "run", dataset, 4)
     (tmp_path / "run" / "config.json").unlink()  # then the checkpoint's own settings tell
     assert to_the_end(config, tmp_path / "run", dataset) == whole
-    stored = stored_config(RunLayout(tmp_path / "run"))
+    stored = config_of_run(RunLayout(tmp_path / "run"))
     assert stored.precision == first
     with pytest.raises(UserError, match=f"precision: {first} before, {other} now"):
         to_the_end(tiny(precision=other), tmp_path / "run", dataset)

@@ -14,13 +14,17 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.scenes import Scenes
 from ssgan.files.layout import RunLayout
 from ssgan.losses import NonSaturating
+from ssgan.methods.class_losses import MultiHinge
 from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
+from ssgan.methods.ssgan_annealed import AnnealedSSGAN
+from ssgan.methods.ssgan_la import SSGANLA, SSGANLAPlus
+from ssgan.methods.ssgan_ms import SSGANMS
 from ssgan.models.norms import ConditionalBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.training import checkpoint
-from ssgan.training.config import DataConfig, OutputConfig, RunConfig
+from ssgan.training.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 from ssgan.training.run import run
 from ssgan.types import ImageShape
 
@@ -30,6 +34,12 @@ METHODS = {
     "conditional": ConditionalGAN(),
     "ssgan": SSGAN(),
     "rotation-only": RotationOnly(),
+}
+SUCCESSORS = {
+    "ms": SSGANMS(),
+    "la": SSGANLA(class_loss=MultiHinge()),
+    "la-plus": SSGANLAPlus(),
+    "annealed": AnnealedSSGAN(),
 }
 
 
@@ -45,8 +55,8 @@ def images(seed: int = 0) -> Dataset:
 
 
 def tiny(name: str = "ssgan", **changes: object) -> RunConfig:
-    """A run of 6 steps with a method of METHODS; `changes` are fields of RunConfig."""
-    method = METHODS[name]
+    """A run of 6 steps with a method by its name above; `changes` are fields of RunConfig."""
+    method = (METHODS | SUCCESSORS)[name]
     norm = {"norm": ConditionalBatchNorm()} if method.conditional else {}
     config = RunConfig(
         method=method,
@@ -63,11 +73,10 @@ def tiny(name: str = "ssgan", **changes: object) -> RunConfig:
             log_every=1,
             sample_every=0,
             checkpoint_every=3,
-            score_every=2 if name == "rotation-only" else 0,
-            score_images=16,
             sample_rows=2,
             tensorboard=False,
         ),
+        evaluate=EvaluateConfig(every=2 if name == "rotation-only" else 0, images=16, shown=8),
     )
     return replace(config, **changes)
 
@@ -75,6 +84,11 @@ def tiny(name: str = "ssgan", **changes: object) -> RunConfig:
 def with_output(config: RunConfig, **changes: object) -> RunConfig:
     """The same run, writing other things."""
     return replace(config, output=replace(config.output, **changes))
+
+
+def evaluating(config: RunConfig, **changes: object) -> RunConfig:
+    """The same run, measured otherwise."""
+    return replace(config, evaluate=replace(config.evaluate, **changes))
 
 
 def to_the_end(

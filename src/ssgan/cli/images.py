@@ -1,7 +1,8 @@
 """Preparing images with progress shown, and what is said of them afterwards."""
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ssgan.cli.progress import Meter
@@ -20,12 +21,12 @@ def prepared(
     strict: bool = False,
 ) -> Dataset:
     """The images of a source, decoded now with a bar or found in the cache."""
-    with ExitStack() as bars:
+    with bar("preparing images") as progress:
         return prepare(
             source,
             policy,
             cache,
-            _bar(bars, "preparing images"),
+            progress,
             workers,
             strict=strict,
             on_wait=lambda: print("waiting: another process prepares the same", file=sys.stderr),
@@ -34,21 +35,23 @@ def prepared(
 
 def fetched(source: AbstractSource) -> AbstractSource:
     """The source, after downloading what it lacks with a bar; most lack nothing."""
-    with ExitStack() as bars:
-        source.fetch(_bar(bars, "downloading", unit="bytes"))
+    with bar("downloading", unit="bytes") as progress:
+        source.fetch(progress)
     return source
 
 
-def _bar(bars: ExitStack, what: str, unit: str = "images") -> Progress:
-    """A progress callback whose bar appears with the first call and ends with the stack."""
+@contextmanager
+def bar(what: str, unit: str = "images") -> Iterator[Progress]:
+    """A progress callback whose bar appears with the first call and ends with the block."""
     shown: list[Meter] = []
+    with ExitStack() as bars:
 
-    def progress(done: int, total: int) -> None:
-        if not shown:
-            shown.append(bars.enter_context(Meter(what, total, done, unit=unit)))
-        shown[0].advance(done)
+        def progress(done: int, total: int) -> None:
+            if not shown:
+                shown.append(bars.enter_context(Meter(what, total, done, unit=unit)))
+            shown[0].advance(done)
 
-    return progress
+        yield progress
 
 
 def remarks(dataset: Dataset) -> list[str]:

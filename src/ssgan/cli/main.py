@@ -12,8 +12,11 @@ VERBS = {
     "demo": "train SS-GAN on the embedded data set for a few minutes",
     "train": "train a recipe, or your own folder of images; run it again to continue",
     "sample": "make images from a run",
+    "evaluate": "measure samples: FID and more, each number with its protocol",
     "show": "say how a run is doing, and draw its curves",
     "data": "prepare images ahead of a run",
+    "probe": "say what D knows: classifiers on its features, block by block",
+    "features": "write the features of D for any classifier",
 }
 BAD_INPUT, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 70, 74, 130
 

@@ -6,13 +6,16 @@ from ssgan.cli.arguments import take_options
 from ssgan.cli.progress import duration
 from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
-from ssgan.config.dump import load
 from ssgan.config.overlay import read_json
 from ssgan.files import jsonlines
 from ssgan.files.layout import RunLayout
 from ssgan.report.curves import draw_curves
 from ssgan.training import checkpoint, kinds
 from ssgan.training.config import RunConfig
+from ssgan.training.healthy import healthy_files
+from ssgan.training.quality import FD
+from ssgan.training.stored import stored_config
+from ssgan.training.watch import watch_files
 from ssgan.types import UserError
 
 USAGE = """usage: ssgan show RUN [--curves FILE.png] [--settings] [--trust MODULE]
@@ -35,8 +38,7 @@ def main(argv: list[str]) -> int:
     if not layout.config.exists():
         raise UserError(f"{rest[0]} is not a run directory: it has no {layout.config.name}")
     trusted = trusted_modules(options)
-    config = load(read_json(layout.config), trusted, str(layout.config))
-    assert isinstance(config, RunConfig)
+    config = stored_config(read_json(layout.config), trusted, str(layout.config))
     for label, text in _facts(layout, config, trusted):
         print(f"{label:12} {text}")
     if options.on("settings"):
@@ -64,6 +66,7 @@ def _facts(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> li
     facts.append(("step", f"{step:,} of {config.total_steps:,}"))
     if rows:
         facts += _last_line(rows[-1])
+    facts += _health(layout)
     facts += _files(layout, trusted)
     return facts
 
@@ -77,12 +80,21 @@ def _last_line(row: dict[str, object]) -> list[tuple[str, str]]:
     return [("time", speed), ("terms", "  ".join(terms))]
 
 
+def _health(layout: RunLayout) -> list[tuple[str, str]]:
+    """The verdict of the watch, a line for each piece of evidence."""
+    verdict = watch_files(layout).verdict
+    words = f"{verdict.state} since step {verdict.since:,}" if verdict.since else verdict.state
+    facts = [("health", words)] + [("", sentence) for sentence in verdict.evidence]
+    return facts + [("healthy", str(path)) for path in healthy_files(layout)[:1]]
+
+
 def _files(layout: RunLayout, trusted: tuple[str, ...]) -> list[tuple[str, str]]:
     facts = []
     saved, passed_over = checkpoint.newest(layout, trusted)
     facts += [("damaged", sentence) for sentence in passed_over]
     facts.append(("checkpoint", "none yet" if saved is None else f"{saved.path}, whole"))
-    scores = [row for row in jsonlines.read(layout.metrics) if isinstance(row.get("value"), float)]
+    rows = list(jsonlines.read(layout.metrics))
+    scores = [r for r in rows if r.get("name") == FD and isinstance(r.get("value"), float)]
     if scores:
         best = min(scores, key=lambda row: float(str(row["value"])))
         last = scores[-1]

@@ -25,15 +25,17 @@ from ssgan.recipes.find import find, names
 from ssgan.recipes.images import fitted, with_source
 from ssgan.training import kinds
 from ssgan.training.config import RunConfig
+from ssgan.training.evaluation import held_out_images
 from ssgan.training.misfits import refuse_misfits
 from ssgan.training.plan import plan
-from ssgan.training.resume import definite, harmless, refuse_used_directory, stored_config
-from ssgan.training.run import run
+from ssgan.training.resume import config_of_run, definite, harmless, refuse_used_directory
+from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import UserError
 
 USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE.toml]
-                   [--cache DIR] [--trust MODULE] [--dry-run] [--any.setting VALUE ...]
+                   [--cache DIR] [--on-collapse warn|stop] [--trust MODULE] [--dry-run]
+                   [--any.setting VALUE ...]
 
   RECIPE    {recipes}
             or your_module:function; without one, --data gets settings that fit the images
@@ -43,6 +45,7 @@ USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--conf
   --config  a TOML file laid over the recipe; flags are laid over the file
   --cache   where prepared images are kept
   --trust   modules of your own, by commas, whose classes the run uses; they are imported
+  --on-collapse  stop: save and end with exit code 75 when the run collapses or diverges
   --dry-run say what would be done and what it would cost; write and download nothing
 
 ssgan train RECIPE --help lists every setting with its value there.
@@ -51,7 +54,7 @@ ssgan train RECIPE --help lists every setting with its value there.
 
 def main(argv: list[str]) -> int:
     """Train, or continue; returns the exit code."""
-    valued = ("data", "run", "config", "cache", "trust")
+    valued = ("data", "run", "config", "cache", "on-collapse", "trust")
     options, rest = take_options(argv, valued, ("dry-run", "help"))
     changes, positional = from_flags(rest)
     if len(positional) > 1:
@@ -65,6 +68,8 @@ def main(argv: list[str]) -> int:
     if (file := options.get("config")) is not None:
         config = overlay(config, read_toml(file), file)
     config = overlay(config, changes, "--")
+    if (choice := options.get("on-collapse")) is not None:
+        config = overlay(config, {"evaluate": {"on_collapse": choice}}, "--")
     if options.on("help"):
         print("\n" + settings_text(config))
         return 0
@@ -89,23 +94,28 @@ def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
     if len(dataset) < config.batch_size:
         print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
     print(f"run directory: {directory}")
+    held_out = held_out_images(config, lambda source, policy: prepared(source, policy, cache))
     images = config.batch_size * config.discriminator_updates
     figures, done = "", 0
     try:
         with ExitStack() as bars:
             meter: Meter | None = None
-            for report in run(config, directory, dataset):
+            for report in run(config, directory, dataset, held_out=held_out):
                 if meter is None:  # from the first step's end on: nobody saw it begin
                     meter = Meter("step", config.total_steps, report.step, images)
                     bars.enter_context(meter)
                 if report.terms is not None:
                     figures = _figures(report.terms)
                 saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"
-                meter.advance(report.step, f"{figures} {saved}".strip())
+                words = (figures, report.verdict.state, saved)
+                meter.advance(report.step, "  ".join(word for word in words if word))
                 done = report.step
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code
+    except Collapsed as end:
+        print(end, file=sys.stderr)
+        return end.exit_code
     print("done" if done else f"nothing to do: {directory} is at step {config.total_steps}")
     if (newest := RunLayout(directory).newest_sample()) is not None:
         print(f"samples: {newest}")
@@ -133,7 +143,7 @@ def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], P
         config, reasons = fitted(source, _outline(source, options))
         return config, reasons, None
     layout = RunLayout(Path(name))
-    stored = stored_config(layout, trusted) if layout.config.exists() else None
+    stored = config_of_run(layout, trusted) if layout.config.exists() else None
     if stored is not None and (other := options.get("run")) is not None:
         raise UserError(
             f"{name} is a run and continues in its own directory, not in --run {other}: leave "
@@ -154,7 +164,8 @@ def _outline(source: AbstractSource, options: Options) -> Outline:
 
 def _default_directory(name: str | None, config: RunConfig) -> str:
     """runs/NAME-HASH: the same command finds the same directory again."""
-    spared = replace(config, output=type(config.output)(), device="auto")
+    output, evaluate = type(config.output)(), type(config.evaluate)()
+    spared = replace(config, output=output, evaluate=evaluate, device="auto")
     if harmless("total_steps", config):
         spared = replace(spared, total_steps=1)
     digest = hashlib.sha256(json.dumps(dump(spared), sort_keys=True).encode()).hexdigest()

@@ -1,8 +1,9 @@
 """A file or the command line laid over a frozen config, strictly.
 
 A table changes fields. Where a field holds a spec, the name of a class (`GAN`, or in full
-`my_pkg.my_file:Mine`) changes its type; the new spec takes over the fields that both have.
-Only classes that are already imported, and that the field's declared type allows, can be named.
+`my_pkg.my_file:Mine`) changes its type; the new spec takes over the fields that both have, but
+not those at the old class's default, which nobody chose. Only classes that are already imported,
+and that the field's declared type allows, can be named.
 """
 
 import dataclasses
@@ -118,22 +119,30 @@ def _present(owner: type, current: object, place: Place) -> dict[str, object]:
     """What the fields of a new `owner` hold before any change."""
     if type(current) is owner:
         return {name: getattr(current, name) for name in field_hints(owner)}
-    present: dict[str, object] = {}
-    for field in dataclasses.fields(cast(Any, owner)):
-        if not field.init:
-            continue
-        if field.default is not dataclasses.MISSING:
-            present[field.name] = field.default
-        elif field.default_factory is not dataclasses.MISSING:
-            present[field.name] = field.default_factory()
+    present, left = _defaults(owner), _defaults(type(current))
     shared = field_hints(owner).keys() & field_hints(type(current)).keys()
     for name in shared:
         old = getattr(current, name)
+        if name in present and name in left and old == left[name]:
+            continue  # nobody chose it, and the new class may know better
         try:
             present[name] = _converted(field_hints(owner)[name], _NOTHING, old, place)
         except UserError:
             continue  # the new class means something else by this name
     return present
+
+
+def _defaults(owner: type) -> dict[str, object]:
+    """The fields of a class that have a default, with it; none of what is no dataclass."""
+    defaults: dict[str, object] = {}
+    for field in dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ():
+        if not field.init:
+            continue
+        if field.default is not dataclasses.MISSING:
+            defaults[field.name] = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            defaults[field.name] = field.default_factory()
+    return defaults
 
 
 def _named(owner: type, current: object, value: object, place: Place) -> object:

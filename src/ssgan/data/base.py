@@ -119,6 +119,10 @@ class AbstractSource(ABC):
         """Sizes and classes, without a download; raises UserError when they are not known so."""
         return Outline.of(self.open())
 
+    def held_out(self) -> "AbstractSource | None":
+        """Images of the same kind that are none of these, to measure on; None: not known."""
+        return None
+
     @abstractmethod
     def name(self) -> str:
         """The form on the command line, such as `folder:/home/me/photos`."""

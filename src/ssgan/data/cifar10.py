@@ -7,7 +7,7 @@ import hashlib
 import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
@@ -75,6 +75,10 @@ class Cifar10(AbstractSource):
                 "or the archive cifar-10-binary.tar.gz"
             )
         return Cifar10Collection(self, parts, state)
+
+    def held_out(self) -> "Cifar10 | None":
+        """The test part; None for the test part itself."""
+        return replace(self, split="test") if self.split == "train" else None
 
     def name(self) -> str:
         """`cifar10[:PATH]`; the test part is `cifar10-test[:PATH]`."""

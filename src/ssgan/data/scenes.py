@@ -7,7 +7,7 @@ multiple of ten hold each kind once, in an order of their own.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from ssgan.types import UserError
 
 RENDERER_VERSION = 1  # raise it when the bytes of any picture change
 NATURAL_SIZE = 64  # side in pixels that a survey reports: pictures are drawn at any size
+HELD_OUT = 2000  # pictures of another seed that are drawn to measure on
 RAYS_AT_ONCE = 2**15  # fits a core's cache
 LUMA = (299, 587, 114)  # thousandths of red, green and blue
 
@@ -45,6 +46,11 @@ class Scenes(AbstractSource):
     def open(self) -> "SceneCollection":
         """The pictures by number; nothing is drawn yet."""
         return SceneCollection(self)
+
+    def held_out(self) -> "Scenes":
+        """At most 2,000 pictures of the next seed."""
+        seed = (self.seed + 1) % 2**64
+        return replace(self, num_images=min(self.num_images, HELD_OUT), seed=seed)
 
     def name(self) -> str:
         """`scenes`, with the settings that are not the defaults: `scenes:num_images=500,seed=3`."""

@@ -12,12 +12,12 @@ import torch
 def environment(device: str, precision: str) -> dict[str, object]:
     """Facts that decide bits (versions, processor, threads) and the command, as JSON values."""
     return {
-        "ssgan": _version("ssgan"),
+        "ssgan": package_version("ssgan"),
         "commit": _commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "numpy": _version("numpy"),
-        "pillow": _version("pillow"),
+        "numpy": package_version("numpy"),
+        "pillow": package_version("pillow"),
         "system": platform.system(),
         "machine": platform.machine(),
         "processor_features": torch.backends.cpu.get_cpu_capability(),
@@ -32,7 +32,8 @@ def environment(device: str, precision: str) -> dict[str, object]:
 BITS_DEPEND_ON = ("torch", "machine", "processor_features", "threads", "device", "device_name")
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
+    """The installed version, or "unknown"."""
     try:
         return version(package)
     except PackageNotFoundError:

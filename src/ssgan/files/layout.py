@@ -18,9 +18,13 @@ class RunLayout:
         self.lock = root / ".lock"
         self.log = root / "log.jsonl"
         self.metrics = root / "metrics.jsonl"
+        self.events = root / "events.jsonl"
         self.samples = root / "samples"
         self.checkpoints = root / "checkpoints"
+        self.kept = root / "kept"
         self.best = root / "best"
+        self.healthy = root / "healthy"
+        self.evaluation = root / "evaluation"
         self.tensorboard = root / "tensorboard"
 
     def sample(self, step: int) -> Path:
@@ -31,18 +35,43 @@ class RunLayout:
         """The checkpoint written after that step."""
         return self.checkpoints / f"step-{step:08d}.ckpt"
 
+    def kept_checkpoint(self, step: int) -> Path:
+        """D and the averaged G after that step, which stay: to probe and to sample from."""
+        return self.kept / f"step-{step:08d}.ckpt"
+
     def best_checkpoint(self) -> Path:
         """The state with the best quality score so far."""
         return self.best / "best.ckpt"
 
+    def healthy_checkpoint(self, step: int) -> Path:
+        """The checkpoint of that step, kept because the run was healthy."""
+        return self.healthy / self.checkpoint(step).name
+
+    def features(self, step: int) -> Path:
+        """D's features of the fixed images after that step."""
+        return self.evaluation / f"step-{step:08d}.npz"
+
     def checkpoint_files(self) -> list[Path]:
         """All checkpoints, newest first."""
-        files = [p for p in self.checkpoints.glob("step-*.ckpt") if _STEP.fullmatch(p.stem)]
-        return sorted(files, key=step_of, reverse=True)
+        return _by_step(self.checkpoints)
+
+    def kept_files(self) -> list[Path]:
+        """All kept states, newest first."""
+        return _by_step(self.kept)
 
     def newest_sample(self) -> Path | None:
         """The sheet of the latest step; None when there is none yet."""
         return max(self.samples.glob("step-*.png"), key=step_of, default=None)
+
+    def feature_files(self) -> list[Path]:
+        """D's features of all evaluations, oldest first."""
+        files = [p for p in self.evaluation.glob("step-*.npz") if _STEP.fullmatch(p.stem)]
+        return sorted(files, key=step_of)
+
+
+def _by_step(folder: Path) -> list[Path]:
+    files = [path for path in folder.glob("step-*.ckpt") if _STEP.fullmatch(path.stem)]
+    return sorted(files, key=step_of, reverse=True)
 
 
 def step_of(path: Path) -> int:

@@ -5,6 +5,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jaxtyping import Float
+from torch import Tensor
+
+from ssgan.ops.rotation import NUM_TURNS
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss, UserError
 
 
@@ -30,6 +34,27 @@ class Method(ABC):
     @abstractmethod
     def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
         """L_G on one part of an update's batch. D's weights are frozen."""
+
+    def at(self, progress: float) -> "Method":
+        """The method at this share of the run, 0 at its start and below 1; most stay themselves.
+
+        The step asks once, of the run's own method: nothing is kept from step to step.
+        """
+        return self
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes as the run goes on, so that total_steps decides what is learnt."""
+        return type(self).at is not Method.at
+
+    def turn_logits(self, auxiliary: Float[Tensor, "B K"]) -> Float[Tensor, "B 4"]:
+        """Logits of the four turns, from those of D's second head: its first four.
+
+        Raises ValueError when D does not tell turns.
+        """
+        if not self.turns_images:
+            raise ValueError(f"{type(self).__name__} does not teach D to tell turns")
+        return auxiliary[:, :NUM_TURNS]
 
     def num_turned(self, batch_size: int) -> int:
         """How many images of a global batch are also seen turned."""

@@ -1,4 +1,4 @@
-"""Three steps that all losses share: make fakes, turn images, ask D once about everything."""
+"""Steps that all losses share: make fakes, turn images, ask D once about everything."""
 
 import torch
 from torch import Tensor
@@ -10,6 +10,12 @@ from ssgan.types import Batch, Discriminator, Draw, Generator, Scores
 def generate(G: Generator, draw: Draw) -> Batch:
     """What G makes of a draw, with the draw's labels and places."""
     return Batch(G(draw.latents, draw.labels), draw.labels, draw.index, draw.global_size)
+
+
+def chosen(batch: Batch, rows: slice) -> Batch:
+    """Those rows as they are, with their labels and places."""
+    labels = None if batch.labels is None else batch.labels[rows]
+    return Batch(batch.images[rows], labels, batch.index[rows], batch.global_size)
 
 
 def turned(batch: Batch, rows: slice) -> Batch:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ssgan.methods.base import Method
@@ -21,10 +21,21 @@ def rotation_loss(
 
     With it, the share of the 4 N logits that are highest at the right turn.
     """
+    logits, turns = in_all_turns(upright, others)
+    return F.cross_entropy(logits, turns), share_told(logits, turns)
+
+
+def in_all_turns(
+    upright: Float[Tensor, "N K"], others: Float[Tensor, "M K"]
+) -> tuple[Float[Tensor, "L K"], Int[Tensor, " L"]]:
+    """Logits of the same N images upright, then turned (L = 4 N), and the turn of each row."""
     logits = torch.cat([upright, others])
-    turns = turns_of(len(upright), logits.device)
-    accuracy = (logits.detach().argmax(dim=1) == turns).to(logits.dtype).mean()
-    return F.cross_entropy(logits, turns), accuracy
+    return logits, turns_of(len(upright), logits.device)
+
+
+def share_told(logits: Float[Tensor, "L 4"], turns: Int[Tensor, " L"]) -> Scalar:
+    """The share of rows whose logit is highest at the right turn."""
+    return (logits.detach().argmax(dim=1) == turns).to(logits.dtype).mean()
 
 
 @dataclass(frozen=True, kw_only=True)

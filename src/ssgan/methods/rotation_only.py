@@ -9,7 +9,7 @@ SS-GAN with V left out (Chen et al. 2019, "Rot-only"); D's step needs no fakes.
 from dataclasses import dataclass
 
 from ssgan.methods.base import check_weights
-from ssgan.methods.forward import generate, score, turned
+from ssgan.methods.forward import chosen, generate, score, turned
 from ssgan.methods.rotation import RotationMethod, rotation_loss
 from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
 
@@ -36,12 +36,6 @@ class RotationOnly(RotationMethod):
 
     def _loss(self, D: Discriminator, batch: Batch, weight: float) -> Loss:
         rows = batch.last(self.rotated_fraction)
-        upright = Batch(
-            batch.images[rows],
-            None if batch.labels is None else batch.labels[rows],
-            batch.index[rows],
-            batch.global_size,
-        )
-        on_upright, on_turned = score(D, upright, turned(batch, rows))
+        on_upright, on_turned = score(D, chosen(batch, rows), turned(batch, rows))
         Q, accuracy = rotation_loss(on_upright.auxiliary, on_turned.auxiliary)
         return Loss(weight * Q, {"rotation": Q, "rotation_accuracy": accuracy})

@@ -23,6 +23,7 @@ class AbstractFeatures(ABC):
 
     name: str
     size: int  # F, numbers a row
+    resize: str  # how images reach its size: the value of a ResizeRule, or a name of its own
 
     @property
     def distance_name(self) -> str:
@@ -69,6 +70,7 @@ class RandomFeatures(AbstractFeatures):
 
     name = "random"
     size = 256
+    resize = "antialias-bilinear-32"
     _widths = (16, 24, 32, 32)
     _edges = 12  # first filters that see no flat colour
     _located = 12  # channels of the last layer whose quadrants are seen

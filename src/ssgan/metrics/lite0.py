@@ -72,6 +72,7 @@ class Lite0Features(AbstractFeatures):
         self._blocks = _blocks(state, device)
         self._head = _folded(state, "_conv_head", "_bn1", device)
         self._rule, self._device, self._rows_at_once = rule, device, rows_at_once
+        self.resize = rule.value
         words = f"efficientnet-lite0: {rule.value} {_SIDE}, (x - 127) / 128"
         floats = (state[name] for name in sorted(state) if state[name].is_floating_point())
         self._identity = digest(words, floats)

@@ -32,10 +32,11 @@ class Protocol:
     features: str  # the extractor's name: "random", "inception-2015"
     features_identity: str  # sha256 of its weights and preprocessing
     resize: str  # value of the ResizeRule, or the extractor's own rule
-    num_real: int  # real images
+    num_real: int | None  # real images; None where a foreign file does not say
     num_fake: int | None  # generated images; None where only reals were measured
-    split: str  # of the real set: "train", "test", "all"
-    content: str | None = None  # sha256 of the real set's manifest; None: not known
+    split: str  # of the real set: "train", "test", "all"; "unknown" for a foreign file
+    content: str | None = None  # sha256 of the real set's pixels; None: not known
+    selection: str = "all"  # which of the real set: all, or how num_real of them were chosen
     dtype: str = "float32"  # of the extractor; sums are always float64
     seeds: tuple[int, ...] = ()  # of the latents, one a repetition; never compared
 

@@ -145,6 +145,22 @@ class Embedding(SpectralLayer):
         return F.embedding(labels, self.effective_weight())
 
 
+class ChannelMap(SpectralLayer):
+    """A linear map of channels without bias: of rows, or at every place of maps."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, spectral: bool = False) -> None:
+        super().__init__()
+        self.weight = _weight(out_channels, in_channels)
+        self.start_spectral_norm(spectral)
+
+    def forward(self, inputs: Float[Tensor, "B I ..."]) -> Float[Tensor, "B O ..."]:
+        """Each row times the weight; each map as a 1x1 convolution."""
+        weight = self.effective_weight()
+        if inputs.ndim == 2:
+            return F.linear(inputs, weight)
+        return F.conv2d(inputs, weight[:, :, None, None])
+
+
 def use_plain_form(network: nn.Module, plain: bool = True) -> None:
     """Compute every resampling convolution in the network as the two operations it stands for.
 

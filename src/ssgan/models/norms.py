@@ -8,6 +8,7 @@ float32 under autocast.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan.models.layers import Embedding, Linear
+from ssgan.models.layers import ChannelMap, Embedding, Linear
 from ssgan.types import Labels, Latents, UserError
 
 MOMENTUM = 0.1
@@ -89,12 +90,27 @@ class ConditionalBatchNorm(AbstractNorm):
         self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
     ) -> nn.Module:
         """A module that reads the labels; raises UserError when `num_classes` is 0."""
-        if num_classes == 0:
-            raise UserError(
-                "ConditionalBatchNorm needs labels, and this run uses none; use BatchNorm or "
-                "SelfModulatedBatchNorm, or a conditional method with labelled images"
-            )
+        _refuse_no_labels(num_classes)
         return ConditionalModule(channels, num_classes, self.gamma_offset, spectral)
+
+    def build_of_code(
+        self, channels: int, code_size: int, num_classes: int, spectral: bool = False
+    ) -> nn.Module:
+        """The same for a code of each label in place of the label, which may hold more.
+
+        A module that reads the code where others read latents; raises UserError when
+        `num_classes` is 0.
+        """
+        _refuse_no_labels(num_classes)
+        return CodeModule(channels, code_size, self.gamma_offset, spectral)
+
+
+def _refuse_no_labels(num_classes: int) -> None:
+    if num_classes == 0:
+        raise UserError(
+            "ConditionalBatchNorm needs labels, and this run uses none; use BatchNorm or "
+            "SelfModulatedBatchNorm, or a conditional method with labelled images"
+        )
 
 
 class BatchStatistics(nn.Module):
@@ -178,6 +194,27 @@ class ConditionalModule(nn.Module):
         return modulated(self.statistics(inputs), gain, self.shift(labels))
 
 
+class CodeModule(nn.Module):
+    """The module of a `ConditionalBatchNorm` of codes."""
+
+    def __init__(self, channels: int, code_size: int, offset: bool, spectral: bool) -> None:
+        super().__init__()
+        self.statistics = BatchStatistics(channels)
+        self.offset = float(offset)
+        self.gain = ChannelMap(code_size, channels, spectral=spectral)
+        self.shift = ChannelMap(code_size, channels, spectral=spectral)
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "B C ..."],
+        latents: Float[Tensor, "B code"],
+        labels: Labels | None,
+    ) -> Float[Tensor, "B C ..."]:
+        """The normalised inputs, modulated by the code in the latents' place."""
+        gain = self.gain(latents) + self.offset
+        return modulated(self.statistics(inputs), gain, self.shift(latents))
+
+
 def modulated(
     inputs: Float[Tensor, "B C ..."], gain: Float[Tensor, "B C"], shift: Float[Tensor, "B C"]
 ) -> Float[Tensor, "B C ..."]:
@@ -185,3 +222,40 @@ def modulated(
     shape = gain.shape + (1,) * (inputs.ndim - 2)
     gain, shift = gain.to(inputs.dtype).view(shape), shift.to(inputs.dtype).view(shape)
     return torch.addcmul(shift, inputs, gain)
+
+
+@torch.no_grad()
+def refresh_statistics(
+    generator: nn.Module, draws: Iterable[tuple[Float[Tensor, "B Z"], Labels | None]]
+) -> None:
+    """Replace all running statistics by the plain mean of the draws' batch statistics.
+
+    A draw is the (latents, labels) of one batch, on the generator's device. Running statistics
+    remember about ten batches, made by weights that have moved since; averaged weights have none
+    of their own. The official code evaluates with the mean over 204,800 samples in batches of 64.
+    Here every norm sees what it sees in training, inputs normalised by their batch, and the
+    variances are unbiased. Weights, modes and spectral vectors stay; when interrupted or without
+    a draw (ValueError), so do the statistics.
+    """
+    layers = [layer for layer in generator.modules() if isinstance(layer, BatchStatistics)]
+    running = [buffer for layer in layers for buffer in (layer.running_mean, layer.running_var)]
+    before, modes = [b.clone() for b in running], [layer.training for layer in layers]
+    means = [torch.zeros_like(buffer) for buffer in running]
+    result, count = before, 0
+    try:
+        for layer in layers:
+            layer.train()
+        for count, (latents, labels) in enumerate(draws, start=1):
+            for buffer in running:
+                buffer.zero_()
+            generator(latents, labels)  # leaves MOMENTUM times the batch's statistics
+            for mean, buffer in zip(means, running, strict=True):
+                mean.lerp_(buffer / MOMENTUM, 1 / count)
+        if count == 0:
+            raise ValueError("no draws to refresh the statistics with")
+        result = means
+    finally:
+        for buffer, value in zip(running, result, strict=True):
+            buffer.copy_(value)
+        for layer, mode in zip(layers, modes, strict=True):
+            layer.train(mode)

@@ -15,9 +15,10 @@ from ssgan.types import UserError
 def names() -> list[str]:
     """The shipped recipes, as `file:function`."""
     found = []
-    for module in (recipes.scenes, recipes.cifar10):
+    for module in (recipes.scenes, recipes.cifar10, recipes.successors):
         for name, function in vars(module).items():
-            if getattr(function, "__module__", None) == module.__name__ and callable(function):
+            own = getattr(function, "__module__", None) == module.__name__
+            if own and callable(function) and not name.startswith("_"):
                 found.append(f"{module.__name__.rsplit('.', 1)[1]}:{name}")
     return found
 

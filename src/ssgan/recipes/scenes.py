@@ -6,9 +6,15 @@ from ssgan.data.scenes import Scenes
 from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
-from ssgan.models.norms import BatchNorm, ConditionalBatchNorm
+from ssgan.models.norms import AbstractNorm, BatchNorm, ConditionalBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
-from ssgan.training.config import DataConfig, OutputConfig, RunConfig
+from ssgan.training.config import (
+    AdamConfig,
+    DataConfig,
+    EvaluateConfig,
+    OutputConfig,
+    RunConfig,
+)
 
 
 def ssgan() -> RunConfig:
@@ -16,17 +22,28 @@ def ssgan() -> RunConfig:
 
         ssgan train scenes:ssgan
 
-    Not run at this length.
+    Two updates of D a step and steps of 5e-4 (betas 0.5 and 0.999): with one, or with the paper's
+    2e-4, so narrow a D learns too slowly for a run of minutes. Not run at this length.
     """
+    adam = AdamConfig(learning_rate=5e-4, beta1=0.5, beta2=0.999)
     return RunConfig(
         method=SSGAN(),
         data=DataConfig(source=Scenes(), image_size=32),
-        generator=ResNetGenerator(width=0.125, norm=BatchNorm()),
-        discriminator=ResNetDiscriminator(width=0.25),
-        total_steps=5000,
+        generator=_generator(BatchNorm()),
+        discriminator=ResNetDiscriminator(width=0.25, shortcut="1x1", pooling="sum"),
+        total_steps=10_000,
+        batch_size=32,
+        discriminator_updates=2,
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
         ema_halflife_steps=100.0,
-        output=OutputConfig(log_every=10, sample_every=500, checkpoint_every=250, score_every=500),
+        output=OutputConfig(log_every=10, sample_every=500, checkpoint_every=250),
+        evaluate=EvaluateConfig(every=500),
     )
+
+
+def _generator(norm: AbstractNorm) -> ResNetGenerator:
+    return ResNetGenerator(width=0.125, norm=norm, upsampling="nearest", shortcut="1x1")
 
 
 def demo() -> RunConfig:
@@ -34,10 +51,10 @@ def demo() -> RunConfig:
 
     ssgan demo
     """
-    output = OutputConfig(
-        log_every=5, sample_every=200, checkpoint_every=100, score_every=250, score_images=1000
-    )
-    return replace(ssgan(), total_steps=500, ema_halflife_steps=30.0, output=output)
+    output = OutputConfig(log_every=5, sample_every=200, checkpoint_every=100)
+    evaluate = EvaluateConfig(every=300, images=500)
+    run = replace(ssgan(), total_steps=1200, ema_halflife_steps=50.0)
+    return replace(run, output=output, evaluate=evaluate)
 
 
 def gan() -> RunConfig:
@@ -57,8 +74,7 @@ def conditional() -> RunConfig:
 
     Not run at this length.
     """
-    generator = ResNetGenerator(width=0.125, norm=ConditionalBatchNorm())
-    return replace(ssgan(), method=ConditionalGAN(), generator=generator)
+    return replace(ssgan(), method=ConditionalGAN(), generator=_generator(ConditionalBatchNorm()))
 
 
 def rotation_only() -> RunConfig:

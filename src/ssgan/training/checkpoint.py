@@ -17,16 +17,18 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_flatten
 
-from ssgan.config.dump import dump, load
+from ssgan.config.dump import dump
 from ssgan.files.atomic import write_atomic
 from ssgan.files.layout import FORMAT_VERSION, RunLayout
 from ssgan.training.config import RunConfig
 from ssgan.training.state import TrainState
+from ssgan.training.stored import stored_config
 from ssgan.types import UserError
 
 _MAGIC = b"ssgan1"
 _TRAILER = len(_MAGIC) + 32
 _NETWORKS = ("generator", "discriminator", "generator_ema")
+_KEPT = ("discriminator", "generator_ema")
 _OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
 
 
@@ -81,6 +83,17 @@ def save_best(
     _write(layout.best_checkpoint(), state, facts, tensors, crash)
 
 
+def save_kept(
+    layout: RunLayout,
+    state: TrainState,
+    facts: dict[str, object],
+    crash: Callable[[str], None] = no_crash,
+) -> None:
+    """Write D and the averaged generator where nothing is pruned: to probe, not to resume from."""
+    tensors = {name: getattr(state, name).state_dict() for name in _KEPT}
+    _write(layout.kept_checkpoint(state.step), state, facts, tensors, crash)
+
+
 def facts_of(config: RunConfig, data_hash: str, classes: tuple[str, ...]) -> dict[str, object]:
     """What a checkpoint states beside its tensors."""
     return {"config": dump(config), "data_hash": data_hash, "classes": list(classes)}
@@ -88,8 +101,17 @@ def facts_of(config: RunConfig, data_hash: str, classes: tuple[str, ...]) -> dic
 
 def state_tensors(state: TrainState) -> list[torch.Tensor]:
     """Every tensor that a checkpoint of the state holds, in a fixed order."""
+    return _tensors_of(state, (*_NETWORKS, *_OPTIMIZERS))
+
+
+def kept_tensors(state: TrainState) -> list[torch.Tensor]:
+    """Every tensor that a kept state holds, in a fixed order."""
+    return _tensors_of(state, _KEPT)
+
+
+def _tensors_of(state: TrainState, names: Sequence[str]) -> list[torch.Tensor]:
     found: list[torch.Tensor] = []
-    for name in (*_NETWORKS, *_OPTIMIZERS):
+    for name in names:
         leaves, _ = tree_flatten(getattr(state, name).state_dict())
         found += [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     return found
@@ -126,7 +148,7 @@ def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
     Whatever else is in the way (rights, a disk error, memory, a newer format) is a UserError: the
     file may be good, so it must not be passed over.
 
-    Settings in it may be of classes of ssgan and of the `trusted_modules`, as in `dump.load`.
+    Settings in it may be of classes of ssgan and of the `trusted_modules`, as in `stored_config`.
     """
     payload = _verified(path)
     try:
@@ -137,8 +159,7 @@ def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
                 f"{path} was written by a newer ssgan, in format {facts['format']}; this one "
                 f"reads formats up to {FORMAT_VERSION}: update ssgan"
             )
-        config = load(facts["config"], trusted_modules, str(path))
-        assert isinstance(config, RunConfig)
+        config = stored_config(facts["config"], trusted_modules, str(path))
         return Checkpoint(
             path=path,
             config=config,

@@ -70,17 +70,31 @@ class OutputConfig:
     log_every: int = 20  # steps between lines of log.jsonl
     sample_every: int = 500  # steps between sample sheets; 0: only at the end
     checkpoint_every: int = 500  # steps between checkpoints; the last step always has one
-    score_every: int = 0  # steps between quality scores, which choose the best; 0: never
-    score_images: int = 2000  # generated images (and at most as many real ones) a score
+    keep_every: int = 0  # steps between states of D and averaged G that stay, to probe; 0: none
     sample_rows: int = 8  # the sheet is this many rows of this many images
     tensorboard: bool = True  # also write event files for TensorBoard
 
     def __post_init__(self) -> None:
         for name in ("log_every", "checkpoint_every", "sample_rows"):
             at_least(name, getattr(self, name), 1)
-        for name in ("sample_every", "score_every"):
+        for name in ("sample_every", "keep_every"):
             at_least(name, getattr(self, name), 0)
-        at_least("score_images", self.score_images, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """What is measured during a run, how often, and what follows. Nothing here changes a step."""
+
+    every: int = 0  # steps between evaluations, and at the end; they choose the best; 0: never
+    images: int = 2000  # generated images (and at most as many real ones) for FD-random, diversity
+    shown: int = 512  # images of each kind, real and generated, that D is asked about
+    # warn: say that a run collapses or diverges; stop: also save and end it, with exit code 75
+    on_collapse: Literal["warn", "stop"] = "warn"
+
+    def __post_init__(self) -> None:
+        at_least("every", self.every, 0)
+        for name in ("images", "shown"):
+            at_least(name, getattr(self, name), 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +119,7 @@ class RunConfig:
     device: str = "auto"  # auto: the accelerator if there is one, else cpu
     seed: int = 0  # of everything random
     output: OutputConfig = OutputConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
 
     def __post_init__(self) -> None:
         names = ("total_steps", "batch_size", "discriminator_updates", "accumulation")

@@ -2,8 +2,17 @@
 
 from ssgan import losses
 from ssgan.data import cifar10, folder, huggingface, scenes
-from ssgan.methods import gan, penalty, rotation_only, ssgan
-from ssgan.models import norms, resnet, sndcgan
+from ssgan.methods import (
+    class_losses,
+    gan,
+    penalty,
+    rotation_only,
+    ssgan,
+    ssgan_annealed,
+    ssgan_la,
+    ssgan_ms,
+)
+from ssgan.models import biggan, dcgan, norms, resnet, resnet5, resnet_stl, sndcgan
 
 MODULES = (
     losses,
@@ -11,11 +20,19 @@ MODULES = (
     folder,
     huggingface,
     scenes,
+    class_losses,
     gan,
     penalty,
     rotation_only,
     ssgan,
+    ssgan_annealed,
+    ssgan_la,
+    ssgan_ms,
     norms,
+    biggan,
+    dcgan,
     resnet,
+    resnet5,
+    resnet_stl,
     sndcgan,
 )

@@ -58,8 +58,8 @@ def check_parts(config: RunConfig, num_classes: int) -> None:
 
 def check_scores(config: RunConfig, num_images: int) -> None:
     """Raise UserError when scores are asked for and there are too few images to compare with."""
-    if config.output.score_every and num_images < 2:
+    if config.evaluate.every and num_images < 2:
         raise UserError(
-            f"output.score_every {config.output.score_every}: a score compares with at least 2 "
+            f"evaluate.every {config.evaluate.every}: a score compares with at least 2 "
             f"images, and {config.data.source.name()} has {num_images}: set it to 0"
         )

@@ -27,7 +27,7 @@ def open_state(path: Path, *, best: bool = False, trusted_modules: Sequence[str]
     if path.is_file() or best:
         file = path if path.is_file() else RunLayout(path).best_checkpoint()
         if not file.exists():
-            raise UserError(f"{file} is not there: the run has no score yet (output.score_every)")
+            raise UserError(f"{file} is not there: the run has no score yet (evaluate.every)")
         try:
             return Opened(checkpoint.read(file, trusted_modules), [])
         except checkpoint.Damaged as damage:

@@ -11,12 +11,12 @@ from torch.utils.flop_counter import flop_registry
 
 from ssgan.data.base import Outline
 from ssgan.data.dataset import Dataset
-from ssgan.training.checkpoint import state_tensors
+from ssgan.training.checkpoint import kept_tensors, state_tensors
 from ssgan.training.config import RunConfig
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.precision import resolve_device
-from ssgan.training.state import TrainState, fresh_state
+from ssgan.training.state import fresh_state
 from ssgan.training.step import train_step
 
 
@@ -33,6 +33,7 @@ class Plan:
     batch_images: int  # real images a step
     memory_bytes: int  # peak of the accelerator, or of the process
     checkpoint_bytes: int
+    kept_bytes: int  # of all states that output.keep_every keeps
     data_images: int
     data_bytes: int
     download: str  # what would be downloaded first, in words; empty: nothing
@@ -41,7 +42,8 @@ class Plan:
         """The plan in lines for a person."""
         hours = self.seconds_per_step * self.total_steps / 3600
         rate = self.batch_images / self.seconds_per_step
-        disk = 3 * self.checkpoint_bytes + self.data_bytes  # two are kept while one is written
+        # Two checkpoints are there while one is written.
+        disk = 3 * self.checkpoint_bytes + self.kept_bytes + self.data_bytes
         fetched = f"download       {self.download}; its counts are those published"
         return "\n".join(
             [
@@ -53,7 +55,8 @@ class Plan:
                 f"the run        {self.total_steps:,} steps, about {hours:.1f} hours",
                 f"memory         {self.memory_bytes / 1e9:.2f} GB",
                 f"disk           {disk / 1e6:.0f} MB: images {self.data_bytes / 1e6:.0f} MB "
-                f"({self.data_images:,}), checkpoints {self.checkpoint_bytes / 1e6:.0f} MB each",
+                f"({self.data_images:,}), checkpoints {self.checkpoint_bytes / 1e6:.0f} MB each, "
+                f"kept states {self.kept_bytes / 1e6:.0f} MB",
                 *([fetched] if self.download else []),
                 "nothing was written",
             ]
@@ -101,7 +104,8 @@ def plan(config: RunConfig, outline: Outline) -> Plan:
         total_steps=config.total_steps,
         batch_images=config.batch_size * config.discriminator_updates,
         memory_bytes=_peak_memory(device),
-        checkpoint_bytes=_state_bytes(state),
+        checkpoint_bytes=_bytes(state_tensors(state)),
+        kept_bytes=_kept_states(config) * _bytes(kept_tensors(state)),
         data_images=num_images,
         data_bytes=num_images * size * size * channels,
         download=outline.download,
@@ -126,6 +130,10 @@ def _peak_memory(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _state_bytes(state: TrainState) -> int:
-    """Bytes of every tensor that a checkpoint holds."""
-    return sum(tensor.nbytes for tensor in state_tensors(state))
+def _kept_states(config: RunConfig) -> int:
+    every = config.output.keep_every
+    return config.total_steps // every if every else 0
+
+
+def _bytes(tensors: list[torch.Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors)

@@ -1,7 +1,8 @@
-"""What a run leaves behind beside checkpoints: log lines, scalars, sample sheets, scores."""
+"""What a run leaves behind beside checkpoints: logs, scalars, sample sheets, measures, events."""
 
-import math
+import logging
 import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 import numpy as np
@@ -14,22 +15,34 @@ from ssgan.files.layout import RunLayout
 from ssgan.files.picture import save_png, sheet
 from ssgan.training.board import Board
 from ssgan.training.config import RunConfig
+from ssgan.training.evaluation import Evaluation
 from ssgan.training.loop import StepReport
-from ssgan.training.quality import NAME, Quality
+from ssgan.training.measure import Measure, key_of
+from ssgan.training.quality import FD
 from ssgan.training.sampling import generate, latents_of
 from ssgan.training.state import TrainState
+from ssgan.training.watch import Event, watch_files
+
+_LOG = logging.getLogger("ssgan")
 
 
 class Records:
     """Writes the records of a run; use it as a context, so that they are closed."""
 
     def __init__(
-        self, layout: RunLayout, config: RunConfig, dataset: Dataset, state: TrainState
+        self,
+        layout: RunLayout,
+        config: RunConfig,
+        dataset: Dataset,
+        held_out: Dataset | None,
+        state: TrainState,
     ) -> None:
         self.layout, self.config, self.dataset = layout, config, dataset
+        self.held_out = held_out
         self.board = Board(layout.tensorboard, state.step) if config.output.tensorboard else None
-        self.quality: Quality | None = None
+        self.evaluation: Evaluation | None = None
         self.score: float | None = None
+        self.watch = watch_files(layout)
         rows = list(jsonlines.read(layout.log))
         spent = rows[-1].get("seconds", 0.0) if rows else 0.0
         assert isinstance(spent, int | float)
@@ -50,7 +63,7 @@ class Records:
     def record(self, report: StepReport) -> dict[str, float] | None:
         """Write what is due after this step; returns the terms when they were logged.
 
-        Sets state.best_score and state.best_step when a score is the best so far.
+        Sets state.best_score and state.best_step when FD-random is the lowest so far.
         """
         output, last = self.config.output, report.step == self.config.total_steps
         terms = None
@@ -59,14 +72,16 @@ class Records:
             self._log(report.step, terms)
         if last or _due(report.step, output.sample_every):
             self._draw_samples(report)
-        if output.score_every and (last or _due(report.step, output.score_every)):
-            self._score(report)
+        every = self.config.evaluate.every
+        if every and (last or _due(report.step, every)):
+            self._evaluate(report)
         return terms
 
     def _log(self, step: int, terms: dict[str, float]) -> None:
         seen = step * self.config.discriminator_updates * self.config.batch_size
         row = {"step": step, "images_seen": seen, "seconds": time.monotonic() - self._started}
         jsonlines.append(self.layout.log, {**row, **terms})
+        self._tell(self.watch.log_line({**row, **terms}))
         if self.board is not None:
             self.board.scalars(step, terms)
 
@@ -78,19 +93,41 @@ class Records:
         if self.board is not None:
             self.board.image(report.step, np.asarray(sheet(images, columns).convert("RGB")))
 
-    def _score(self, report: StepReport) -> None:
-        self.quality = self.quality or Quality(self.config, self.dataset)
-        count, state = self.config.output.score_images, report.state
-        self.score = self.quality.score(
-            state.generator_ema, self._latents("score", count), self._labels(count, 1)
+    def _evaluate(self, report: StepReport) -> None:
+        """Measure, write, ask the watch. The log's seconds stand still meanwhile."""
+        started, state = time.monotonic(), report.state
+        _LOG.info("step %d: evaluating", report.step)
+        self.evaluation = self.evaluation or Evaluation(
+            self.layout, self.config, self.dataset, self.held_out
         )
-        row = {"step": report.step, "name": NAME, "value": self.score, **self.quality.protocol()}
-        jsonlines.append(self.layout.metrics, row)
+        measures = self.evaluation.measures(state)
+        rows = [measure.row(report.step) for measure in measures]
+        for row in rows:
+            jsonlines.append(self.layout.metrics, row)
         if self.board is not None:
-            self.board.scalars(report.step, {NAME: self.score})
-        best = math.inf if state.best_score is None else state.best_score
-        if math.isfinite(self.score) and self.score < best:
-            state.best_score, state.best_step = self.score, report.step
+            self.board.scalars(report.step, _finite(rows))
+        self._choose_best(state, measures)
+        events = self.watch.evaluation(rows)
+        seconds = time.monotonic() - started
+        self._started += seconds
+        state_now = self.watch.verdict.state
+        _LOG.info("step %d: evaluated in %.1f s: %s", report.step, seconds, state_now)
+        self._tell(events)
+
+    def _choose_best(self, state: TrainState, measures: Sequence[Measure]) -> None:
+        scores = [measure.value for measure in measures if measure.name == FD]
+        if not scores:
+            return
+        (self.score,) = scores
+        if state.best_score is None or self.score < state.best_score:
+            state.best_score, state.best_step = self.score, state.step
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        """Write what the watch has to say, and warn of what is not healthy."""
+        for event in events:
+            jsonlines.append(self.layout.events, event.row())
+            level = logging.INFO if event.verdict == "healthy" else logging.WARNING
+            _LOG.log(level, "step %d: %s: %s", event.step, event.verdict, "; ".join(event.evidence))
 
     def _latents(self, purpose: str, count: int) -> Tensor:
         return latents_of(self.config.seed, purpose, count, self.config.generator.latent_size)
@@ -104,3 +141,8 @@ class Records:
 
 def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
+
+
+def _finite(rows: Sequence[Mapping[str, object]]) -> dict[str, float]:
+    """The measures that a curve can show, by name."""
+    return {key_of(row): row["value"] for row in rows if isinstance(row["value"], float)}

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ssgan.config.dump import difference, dump, load
+from ssgan.config.dump import difference, dump
 from ssgan.config.read import read_json
 from ssgan.data.dataset import Dataset
 from ssgan.files import jsonlines
 from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, environment
 from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint
+from ssgan.training import checkpoint, drift
 from ssgan.training.config import RunConfig
 from ssgan.training.precision import resolve_device, resolve_precision
 from ssgan.training.state import TrainState
+from ssgan.training.stored import stored_config
 from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")
@@ -65,24 +66,23 @@ def resume(
         checkpoint.set_aside_damaged(layout, saved)
         checkpoint.restore(state, saved)
         _LOG.info("continuing from step %d of %s", saved.step, layout.root)
-    for path in (layout.log, layout.metrics):
+    for path in (layout.log, layout.metrics, layout.events):
         jsonlines.cut_back(path, state.step)
+    drift.cut_back(layout, state.step)
     write_json(layout.config, dump(config))
     write_json(layout.manifest, {"content_hash": dataset.content_hash, **dataset.manifest})
     _write_environment(layout, config)
     return None if saved is None else saved.path
 
 
-def stored_config(layout: RunLayout, trusted_modules: Sequence[str] = ()) -> RunConfig | None:
+def config_of_run(layout: RunLayout, trusted_modules: Sequence[str] = ()) -> RunConfig | None:
     """The settings of the run in a directory; None when there is none yet.
 
     From its newest checkpoint when config.json has gone. Raises UserError for settings of classes
     that are neither of ssgan nor of the trusted modules.
     """
     if layout.config.exists():
-        stored = load(read_json(layout.config), trusted_modules, str(layout.config))
-        assert isinstance(stored, RunConfig)
-        return stored
+        return stored_config(read_json(layout.config), trusted_modules, str(layout.config))
     saved, _ = checkpoint.newest(layout, trusted_modules)
     return None if saved is None else saved.config
 
@@ -95,7 +95,7 @@ def definite(layout: RunLayout, config: RunConfig) -> RunConfig:
     device = resolve_device(config.device)
     if config.precision != "auto":
         return config
-    stored = stored_config(layout, modules_of(dump(config)))
+    stored = config_of_run(layout, modules_of(dump(config)))
     precision = resolve_precision("auto", device) if stored is None else stored.precision
     return replace(config, precision=precision)
 
@@ -113,8 +113,8 @@ def modules_of(table: object) -> list[str]:
 def harmless(path: str, config: RunConfig) -> bool:
     """Whether a setting may change between two parts of one run without changing its steps."""
     if path == "total_steps":
-        return config.learning_rate_decay == "none"
-    return path == "device" or path.startswith("output.")
+        return config.learning_rate_decay == "none" and not config.method.changes
+    return path == "device" or path.startswith(("output.", "evaluate."))
 
 
 def refuse_used_directory(layout: RunLayout, config: RunConfig) -> None:
@@ -128,7 +128,7 @@ def refuse_used_directory(layout: RunLayout, config: RunConfig) -> None:
 
 def refuse_other_settings(layout: RunLayout, config: RunConfig) -> None:
     """Raise UserError when the directory holds a run that these settings would change."""
-    stored = stored_config(layout, modules_of(dump(config)))
+    stored = config_of_run(layout, modules_of(dump(config)))
     if stored is not None:
         refuse_changes(layout.root, stored, config)
 
@@ -158,7 +158,16 @@ def _refuse_other_data(root: Path, saved: checkpoint.Checkpoint, dataset: Datase
 
 def _clear_leavings(layout: RunLayout) -> None:
     """Temporary files of a save that was killed; we hold the lock, so nobody writes them."""
-    for folder in (layout.root, layout.checkpoints, layout.best, layout.samples):
+    folders = (
+        layout.root,
+        layout.checkpoints,
+        layout.kept,
+        layout.best,
+        layout.healthy,
+        layout.samples,
+        layout.evaluation,
+    )
+    for folder in folders:
         remove_strays(folder)
 
 

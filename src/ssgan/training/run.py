@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssgan.data.dataset import Dataset
+from ssgan.data.prepare import prepare
 from ssgan.files.errors import file_errors_in_words
 from ssgan.files.layout import RunLayout
 from ssgan.files.lock import locked
 from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
+from ssgan.training.evaluation import held_out_images
+from ssgan.training.healthy import healthy_files, keep_healthy
 from ssgan.training.loop import open_dataset, train
 from ssgan.training.misfits import check_scores
 from ssgan.training.precision import resolve_device
 from ssgan.training.records import Records
 from ssgan.training.resume import definite, open_directory, resume
 from ssgan.training.signals import Interrupted, stop_requests
-from ssgan.training.state import fresh_state
+from ssgan.training.state import TrainState, fresh_state
+from ssgan.training.watch import Verdict
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,14 @@ class RunReport:
     step: int  # steps done, this one included
     terms: dict[str, float] | None  # the losses, on steps that are logged
     checkpoint: Path | None  # the newest checkpoint, once there is one
-    score: float | None  # this process's newest quality score, once there is one
+    score: float | None  # this process's newest FD-random, once there is one
+    verdict: Verdict  # how the run is doing
+
+
+class Collapsed(Exception):  # noqa: N818 - an ending that was asked for
+    """A run ended early because it collapses or diverges; its state is saved."""
+
+    exit_code = 75
 
 
 def run(
@@ -34,31 +45,79 @@ def run(
     directory: Path,
     dataset: Dataset | None = None,
     crash: Callable[[str], None] = checkpoint.no_crash,
+    held_out: Dataset | None = None,
 ) -> Iterator[RunReport]:
     """Train to total_steps in a directory, from where its newest whole checkpoint stands.
 
+    Images are prepared in the default cache when no dataset is given, and held-out ones with
+    them; with a dataset, `held_out` holds images that it does not, or None.
+
     Raises UserError for settings or data that do not fit, or that differ from the directory's;
-    Interrupted after a signal; NonFinite for bad numbers; DiskFull when nothing more can be
-    written. In all of these the newest checkpoint is whole.
+    Interrupted after a signal; Collapsed where evaluate.on_collapse says stop; NonFinite for bad
+    numbers; DiskFull when nothing more can be written. In all of these the newest checkpoint is
+    whole.
     """
     layout = RunLayout(directory)
     config = definite(layout, config)
-    dataset = open_dataset(config.data) if dataset is None else dataset
+    if dataset is None:
+        dataset, held_out = open_dataset(config.data), held_out_images(config, prepare)
     check_scores(config, len(dataset))
     state = fresh_state(config, dataset.num_classes, resolve_device(config.device))
     open_directory(layout)
     with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:
         newest = resume(layout, config, dataset, state)
         facts = checkpoint.facts_of(config, dataset.content_hash, dataset.classes)
-        with Records(layout, config, dataset, state) as records:
+        with Records(layout, config, dataset, held_out, state) as records:
+            if state.step < config.total_steps:
+                _stop_if_collapsed(layout, config, state.step, records.watch.verdict)
             for report in train(config, dataset, state):
                 terms = records.record(report)
-                if state.best_step == state.step:
-                    checkpoint.save_best(layout, state, facts, crash)
+                _save_beside(layout, config, state, facts, crash)
                 last = state.step == config.total_steps
                 leave = stop.received  # read once: asked for after this, it waits for a step
-                if last or leave or state.step % config.output.checkpoint_every == 0:
+                verdict = records.watch.verdict
+                stop_now = _must_stop(config, verdict) and not last
+                due = state.step % config.output.checkpoint_every == 0
+                if last or leave or stop_now or due:
                     newest = checkpoint.save(layout, state, facts, crash)
-                yield RunReport(state.step, terms, newest, records.score)
+                    if records.watch.sound:
+                        keep_healthy(layout, newest)
+                yield RunReport(state.step, terms, newest, records.score, verdict)
                 if leave and not last:
                     raise Interrupted(leave, state.step)
+                if stop_now:
+                    _stop_if_collapsed(layout, config, state.step, verdict)
+
+
+def _save_beside(
+    layout: RunLayout,
+    config: RunConfig,
+    state: TrainState,
+    facts: dict[str, object],
+    crash: Callable[[str], None],
+) -> None:
+    """Write the best and the kept state, where this step has one.
+
+    Before the step's own checkpoint: a run that continues from that never comes back here.
+    """
+    if state.best_step == state.step:
+        checkpoint.save_best(layout, state, facts, crash)
+    every = config.output.keep_every
+    if every and state.step % every == 0:
+        checkpoint.save_kept(layout, state, facts, crash)
+
+
+def _must_stop(config: RunConfig, verdict: Verdict) -> bool:
+    return config.evaluate.on_collapse == "stop" and verdict.state in ("collapsing", "diverged")
+
+
+def _stop_if_collapsed(layout: RunLayout, config: RunConfig, step: int, verdict: Verdict) -> None:
+    """Raise Collapsed when the settings ask to stop for such a verdict."""
+    if not _must_stop(config, verdict):
+        return
+    kept = healthy_files(layout)
+    raise Collapsed(
+        f"stopped at step {step}, for the run is {verdict.state} since step {verdict.since}: "
+        f"{'; '.join(verdict.evidence)}; the state is saved, the last healthy one is "
+        f"{kept[0] if kept else 'not known'}; --on-collapse warn goes on"
+    )

@@ -49,15 +49,23 @@ def between(latents: Float[Tensor, "N Z"], steps: int) -> Float[Tensor, "M Z"]:
 
 
 @torch.no_grad()
-def generate_batches(
+def made(
     generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
-) -> Iterator[NDArray[np.uint8]]:
-    """Images uint8 [n, S, S, C] in batches, in order; the generator is in evaluation mode."""
+) -> Iterator[Float[Tensor, "B C S S"]]:
+    """Images in [-1, 1] in batches, in order; the generator is in evaluation mode."""
     weight = next(generator.parameters())
     for start in range(0, len(latents), BATCH):
         rows = slice(start, start + BATCH)
         chosen = None if labels is None else labels[rows].to(weight.device)
-        yield to_pixels(generator(latents[rows].to(weight.device, weight.dtype), chosen))
+        yield generator(latents[rows].to(weight.device, weight.dtype), chosen)
+
+
+def generate_batches(
+    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
+) -> Iterator[NDArray[np.uint8]]:
+    """The same as uint8 [n, S, S, C]."""
+    for images in made(generator, latents, labels):
+        yield to_pixels(images)
 
 
 def generate(

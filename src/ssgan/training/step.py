@@ -22,16 +22,16 @@ def train_step(
     state: TrainState, feed: Feed, networks: Networks, config: RunConfig
 ) -> dict[str, Tensor]:
     """Change the state by one step; returns the terms of both losses, detached, on the device."""
-    method, both = config.method, (state.generator, state.discriminator)
+    method = config.method.at(state.step / config.total_steps)
+    both = (state.generator, state.discriminator)
     set_learning_rates(state, config)
     for update in range(config.discriminator_updates):
         with frozen(state.generator), nothing_if_refused(*both):
             advance_spectral_norm(*both)
-            pairs = feed.discriminator(state.step, update)  # (Batch, Draw), one pair a part
+            pairs = feed.discriminator(state.step, update)
             parts = zip(networks.at(state.step, update), pairs, strict=True)
-            losses = (method.discriminator_loss(G, D, *pair) for (G, D), pair in parts)
+            losses = (method.discriminator_loss(G, D, real, draw) for (G, D), (real, draw) in parts)
             d_terms = descend(state.discriminator_optimizer, losses, config.accumulation, "D")
-
     with frozen(state.discriminator), nothing_if_refused(*both):
         advance_spectral_norm(*both)
         views = networks.at(state.step, config.discriminator_updates)

@@ -1,0 +1,146 @@
+"""What is measured: a network, a batch, a number of updates of D; and the machine that steps."""
+
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from benchmarks.timing import timed
+from ssgan.data.dataset import Dataset
+from ssgan.data.scenes import Scenes
+from ssgan.methods.ssgan import SSGAN
+from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.models.layers import use_plain_form
+from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
+from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from ssgan.training.config import DataConfig, RunConfig
+from ssgan.training.feed import Feed
+from ssgan.training.loop import resolved
+from ssgan.training.networks import Networks
+from ssgan.training.precision import Precision, resolve_device
+from ssgan.training.state import fresh_state
+from ssgan.training.step import train_step
+
+_Pair = tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig]
+_NOISE_IMAGES = 512  # in the data set that steps are fed from
+_RESNET5 = "ssgan.models.resnet5"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One thing to measure; it can be sent to another process."""
+
+    network: str = "resnet-laptop"  # a name of NETWORKS
+    updates: int = 1  # of D before each of G (n_dis)
+    batch: int = 64
+    size: int | None = None  # side in pixels; None: the network's own
+    width: float = 1.0  # multiplies the network's width once more
+    precision: Precision = "auto"
+    plain: bool = False  # resampling convolutions as two operations
+
+    @property
+    def pixels(self) -> int:
+        """The side of an image."""
+        return self.size or (128 if self.network == "resnet5" else 32)
+
+    def name(self) -> dict[str, object]:
+        """What tells it from the others, as columns of a table."""
+        return {"network": self.network, "n_dis": self.updates, "pixels": self.pixels}
+
+
+def networks() -> dict[str, _Pair]:
+    """Every pair of specs by its name: those that this version of ssgan has."""
+    known: dict[str, _Pair] = {
+        "resnet": (ResNetGenerator(), ResNetDiscriminator()),
+        "resnet-laptop": (ResNetGenerator(width=0.25), ResNetDiscriminator(width=0.5)),
+        "sndcgan": (SNDCGANGenerator(), SNDCGANDiscriminator()),
+    }
+    if importlib.util.find_spec(_RESNET5) is not None:
+        known["resnet5"] = _pair_of(_RESNET5)
+    like = ResNetGenerator(upsampling="nearest", shortcut="1x1")
+    known["resnet-nearest"] = (like, ResNetDiscriminator(shortcut="1x1", pooling="sum"))
+    return known
+
+
+def config_of(case: Case) -> RunConfig:
+    """SS-GAN with the case's networks, on the machine's device."""
+    generator, discriminator = networks()[case.network]
+    return resolved(
+        RunConfig(
+            method=SSGAN(),
+            data=DataConfig(source=Scenes(), image_size=case.pixels),
+            generator=_scaled(generator, case.width),
+            discriminator=_scaled(discriminator, case.width),
+            total_steps=1_000_000,
+            batch_size=case.batch,
+            discriminator_updates=case.updates,
+            ema_halflife_steps=100.0,
+            precision=case.precision,
+        )
+    )
+
+
+def noise(config: RunConfig, count: int = _NOISE_IMAGES) -> Dataset:
+    """Images without meaning, in memory."""
+    data = config.data
+    shape = (count, data.image_size, data.image_size, data.channels)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    return Dataset(pixels, None, (), "noise", {"num_images": count})
+
+
+class Stepper:
+    """Everything that a step needs, and the step."""
+
+    def __init__(self, case: Case) -> None:
+        self.config = config_of(case)
+        self.device = resolve_device(self.config.device)
+        self.state = fresh_state(self.config, 0, self.device)
+        for network in (self.state.generator, self.state.discriminator):
+            use_plain_form(network, case.plain)
+        self.feed = Feed(self.config, noise(self.config), self.device)
+        self.networks = Networks(self.config, self.state, self.device)
+
+    def step(self) -> float:
+        """Train by one step; the seconds it took."""
+        return timed(self.take, self.device)
+
+    def take(self) -> None:
+        """Train by one step."""
+        train_step(self.state, self.feed, self.networks, self.config)
+
+    @contextmanager
+    def discriminator_images(self) -> Iterator[list[int]]:
+        """Within, the list grows by the number of images of every forward pass of D."""
+        seen: list[int] = []
+        network = self.state.discriminator
+        hook = network.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+        try:
+            yield seen
+        finally:
+            hook.remove()
+
+
+def reset_peak(device: torch.device) -> None:
+    """Count an accelerator's peak memory from now on."""
+    if device.type != "cpu":
+        torch.accelerator.reset_peak_memory_stats(device)
+
+
+def _pair_of(module: str) -> _Pair:
+    """The generator's and the discriminator's spec of a module of one family."""
+    specs = [
+        kind
+        for kind in vars(importlib.import_module(module)).values()
+        if isinstance(kind, type) and kind.__module__ == module
+    ]
+    (generator,) = [kind for kind in specs if issubclass(kind, AbstractGeneratorConfig)]
+    (discriminator,) = [kind for kind in specs if issubclass(kind, AbstractDiscriminatorConfig)]
+    return generator(), discriminator()
+
+
+def _scaled(spec: object, width: float) -> object:
+    return spec if width == 1 else replace(spec, width=spec.width * width)

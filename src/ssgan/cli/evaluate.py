@@ -1,0 +1,287 @@
+"""`ssgan evaluate THING --against OTHER`: how good samples are, by numbers with protocols."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from ssgan.cli.arguments import Options, take_options, whole_number
+from ssgan.cli.images import bar, fetched, prepared
+from ssgan.data.base import AbstractSource, ImagePolicy
+from ssgan.data.dataset import Dataset
+from ssgan.data.prepare import default_cache
+from ssgan.files.errors import file_errors_in_words
+from ssgan.measure.extractor import NAMES, choose_features, download
+from ssgan.measure.gather import Gatherer, side_protocol
+from ssgan.measure.given import Given, common_policy, given
+from ssgan.measure.neighbours import save_neighbours
+from ssgan.measure.numbers import METRICS, Parameters
+from ssgan.measure.own_features import OwnFeatures
+from ssgan.measure.plan import USUAL_COUNT, Wish, count_of, planned
+from ssgan.measure.quality import Evaluation, Reference, Settings, evaluate
+from ssgan.measure.results import read_results, write_results
+from ssgan.measure.sides import AbstractSide, ImageSide, RunSide
+from ssgan.measure.table import card, comparison
+from ssgan.metrics.features import AbstractFeatures
+from ssgan.metrics.resize import ResizeRule
+from ssgan.metrics.statistics import Statistics, write_statistics
+from ssgan.ops.memory import keep_freed_memory
+from ssgan.training import kinds
+from ssgan.training.opening import Opened
+from ssgan.training.precision import resolve_device
+from ssgan.types import UserError
+
+USAGE = f"""usage: ssgan evaluate THING --against OTHER [--features NAME] [--n 10000] [--seeds 3]
+                      [--metrics all] [--out PATH] ...
+       ssgan evaluate THING --write-stats FILE.npz
+       ssgan evaluate --compare FILE.jsonl FILE.jsonl ...
+
+  THING          a run directory, a checkpoint file, or images: a folder or a source such as cifar10
+  --against      the real images: a folder or a source; or statistics (.npz, pytorch-fid's too)
+  --held-out     real images that the run has not seen: the share too close to expect by chance
+  --features     {", ".join(NAMES)}; by default inception (the FID)
+                 where its weights are, else what is installed
+  --weights      FILE of Inception's weights, or the RUN whose discriminator is to be used
+  --download     fetch Inception's weights (96 MB) once
+  --resize       {", ".join(rule.value for rule in ResizeRule)}; for inception, lite0
+  --n, --real-n  images of THING (10000) and of OTHER (as many); all, if there are fewer
+  --seeds        how often samples are drawn anew, from seeds 0, 1, ... (3)
+  --metrics      of {",".join(METRICS)}; all that are possible by default
+  --kid-subset   images in each of KID's 100 subsets (1000)
+  --best, --step the best state of the run, or that of a step, instead of the newest
+  --size         side in pixels at which two sets of images are compared
+  --out          a folder, or a .jsonl file, for numbers and the picture of nearest real images
+  --write-stats  store the statistics of OTHER (without --against: of THING)
+  --batch        images in memory at once (64)        --cache   where features are kept
+  --device       auto                                 --compare print stored results in one table
+
+Run it again to continue after an interruption.
+"""
+_VALUED = (
+    *("against", "held-out", "features", "weights", "resize", "n", "real-n", "seeds", "metrics"),
+    *("kid-subset", "step", "size", "out", "write-stats", "batch", "cache", "device"),
+)
+
+
+def main(argv: list[str]) -> int:
+    """Measure, print, and write; returns the exit code."""
+    options, rest = take_options(argv, _VALUED, ("best", "download", "compare", "help"))
+    if options.on("help"):
+        print(USAGE, end="")
+        return 0
+    if options.on("compare"):
+        if not rest:
+            raise UserError("--compare takes the .jsonl files of evaluations")
+        print(comparison([result for path in rest for result in read_results(Path(path))]))
+        return 0
+    if len(rest) != 1 or rest[0].startswith("-"):
+        raise UserError(
+            f"evaluate takes one run, checkpoint, folder or source, not {' '.join(rest) or 'none'}"
+        )
+    asked = _asked(options)
+    if asked.against is None and asked.write_stats is None:
+        raise UserError("evaluate needs --against SOURCE, FOLDER or STATS.npz")
+    keep_freed_memory()
+    _measure(rest[0], asked, options)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options, checked before anything is read."""
+
+    against: str | None
+    held_out: str | None
+    write_stats: Path | None
+    wish: Wish
+    size: int | None
+    step: int | None
+    batch: int
+    rule: ResizeRule | None
+    cache: Path
+
+
+def _asked(options: Options) -> _Asked:
+    def optional(name: str, smallest: int) -> int | None:
+        return whole_number(options, name, 0, smallest) or None
+
+    text, stats, rule = options.get("metrics"), options.get("write-stats"), options.get("resize")
+    metrics = None if text in (None, "all") else tuple(dict.fromkeys(str(text).split(",")))
+    unknown = [name for name in metrics or () if name not in METRICS]
+    if unknown:
+        raise UserError(f"no metric {unknown[0]!r}; there are {','.join(METRICS)}")
+    rules = {known.value: known for known in ResizeRule}
+    if rule is not None and rule not in rules:
+        raise UserError(f"no resize rule {rule!r}; there are {', '.join(rules)}")
+    if stats is not None and not stats.endswith(".npz"):
+        raise UserError(f"--write-stats {stats}: the file's name must end in .npz")
+    step = options.get("step")
+    return _Asked(
+        against=options.get("against"),
+        held_out=options.get("held-out"),
+        write_stats=None if stats is None else Path(stats),
+        wish=Wish(
+            count=optional("n", 1),
+            real_count=optional("real-n", 1),
+            seeds=whole_number(options, "seeds", 3, 1),
+            metrics=metrics,
+            parameters=Parameters(kid_subset_size=whole_number(options, "kid-subset", 1000, 2)),
+        ),
+        size=optional("size", 8),
+        step=None if step is None else whole_number(options, "step", 0, 0),
+        batch=whole_number(options, "batch", 64, 1),
+        rule=None if rule is None else rules[rule],
+        cache=Path(options.get("cache") or default_cache()),
+    )
+
+
+def _measure(text: str, asked: _Asked, options: Options) -> None:
+    thing = given(text, best=options.on("best"), step=asked.step)
+    if isinstance(thing, Statistics):
+        raise UserError(f"{text} holds statistics; give images or a run, and these by --against")
+    other = None if asked.against is None else given(asked.against)
+    held = None if asked.held_out is None else given(asked.held_out)
+    if isinstance(other, Opened) or isinstance(held, Opened | Statistics):
+        raise UserError("--against and --held-out take images, a run is what is measured")
+    device = resolve_device(options.get("device") or "auto")
+    features = _features(thing, options, asked, device)
+    fixed = features.shape if isinstance(features, OwnFeatures) else None
+    images = [side for side in (thing, other, held) if isinstance(side, Opened | AbstractSource)]
+    policy, remarks = common_policy(images, fixed, asked.size)
+    _say(remarks)
+    gatherer = Gatherer(
+        features=features,
+        cache=asked.cache,
+        device=device.type,
+        batch=asked.batch,
+        on_wait=lambda: _say(["waiting: another process makes the same features"]),
+    )
+    side = _side(text, thing, policy, asked.cache, device)
+    real = _real(asked.against, other, policy, asked.cache)
+    if asked.write_stats is not None:
+        _write_stats(asked.write_stats, side if real is None else real, asked, gatherer)
+    if real is None:
+        return
+    settings, remarks = planned(side, real, features, asked.wish)
+    _say(remarks)
+    held_out = None if held is None else ImageSide(*_prepared(held, policy, asked.cache))
+    found = evaluate(side, real, gatherer, settings, held_out=held_out, bar=bar)
+    print(card(found.results))
+    _write(_place(text, thing, features, settings, found, options), found)
+
+
+def _features(
+    thing: Opened | AbstractSource, options: Options, asked: _Asked, device: torch.device
+) -> AbstractFeatures:
+    name, weights = options.get("features"), options.get("weights")
+    owner = thing.checkpoint if isinstance(thing, Opened) else None
+    if name == "discriminator" and weights is not None:
+        opened = given(weights)
+        if not isinstance(opened, Opened):
+            raise UserError(f"--weights {weights}: a discriminator is in a run or a checkpoint")
+        owner, weights = opened.checkpoint, None
+    if options.on("download"):
+        if name not in (None, "inception") or weights is not None:
+            raise UserError("--download fetches Inception's weights; it needs no --weights")
+        with bar("downloading", "bytes") as progress:
+            download(asked.cache, progress)
+    chosen = choose_features(
+        name,
+        device,
+        asked.cache,
+        weights=None if weights is None else Path(weights),
+        rule=asked.rule,
+        discriminator=owner,
+    )
+    _say(chosen.remarks)
+    return chosen.features
+
+
+def _side(
+    text: str,
+    thing: Opened | AbstractSource,
+    policy: ImagePolicy,
+    cache: Path,
+    device: torch.device,
+) -> AbstractSide:
+    if isinstance(thing, AbstractSource):
+        return ImageSide(*_prepared(thing, policy, cache))
+    _say([f"passed over: {sentence}" for sentence in thing.passed_over])
+    best = ", best" if thing.checkpoint.path.parent.name == "best" else ""
+    return RunSide(f"{text}{best}, step {thing.checkpoint.step}", thing.checkpoint, device)
+
+
+def _real(
+    text: str | None, other: Given | None, policy: ImagePolicy, cache: Path
+) -> AbstractSide | Reference | None:
+    if isinstance(other, Statistics):
+        return Reference(str(text), other)
+    return (
+        ImageSide(*_prepared(other, policy, cache)) if isinstance(other, AbstractSource) else None
+    )
+
+
+def _prepared(source: Given, policy: ImagePolicy, cache: Path) -> tuple[Dataset, str]:
+    assert isinstance(source, AbstractSource)
+    return prepared(fetched(source), policy, cache), getattr(source, "split", "all")
+
+
+def _write_stats(
+    path: Path, side: AbstractSide | Reference, asked: _Asked, gatherer: Gatherer
+) -> None:
+    if isinstance(side, Reference):
+        raise UserError(f"--write-stats {path}: {side.name} holds statistics already")
+    option, wished = "--n", asked.wish.count
+    if asked.against is not None:
+        option, wished = "--real-n", asked.wish.real_count
+    count = count_of(side, wished, asked.wish.count or USUAL_COUNT, option)
+    with bar("images", "images") as progress:
+        found = gatherer.gather(side, count, keep=False, remember=True, progress=progress)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_statistics(path, found.moments, side_protocol(gatherer.features, side, count))
+    print(f"statistics of {count:,} images of {side.name}: {path}")
+
+
+def _place(
+    text: str,
+    thing: Opened | AbstractSource,
+    features: AbstractFeatures,
+    settings: Settings,
+    found: Evaluation,
+    options: Options,
+) -> Path:
+    """The results' file. By default its name is that of the protocol: equal ones replace it."""
+    if (out := options.get("out")) is not None:
+        return Path(out) if out.endswith(".jsonl") else Path(out) / "results.jsonl"
+    first = found.results[0]
+    words: list[object] = [asdict(first.protocol), settings.metrics, asdict(settings.parameters)]
+    words += [options.get("held-out"), first.subject_content]
+    key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
+    root, stem = Path("evaluation"), "images"
+    if isinstance(thing, Opened):
+        saved = thing.checkpoint
+        run = Path(text) if Path(text).is_dir() else saved.path.parent
+        root, stem = run / "evaluation", f"{saved.path.stem}"
+    return root / f"{stem}-{features.name}-{key}" / "results.jsonl"
+
+
+def _write(path: Path, found: Evaluation) -> None:
+    with file_errors_in_words(path):
+        write_results(path, found.results)
+        print(f"written to {path}")
+        if found.neighbours is not None:
+            stem = "neighbours" if path.name == "results.jsonl" else f"{path.stem}-neighbours"
+            picture = path.with_name(f"{stem}.png")
+            save_neighbours(picture, found.neighbours)
+            print(f"samples, each beside its nearest real images: {picture}")
+
+
+def _say(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        print(f"note: {sentence}")
+
+
+assert kinds.MODULES  # imported so that any stored kind of setting can be read

@@ -1,0 +1,82 @@
+"""`ssgan features RUN --data SOURCE --out FILE`: the features of D for anyone's classifier."""
+
+from pathlib import Path
+
+from ssgan.cli.arguments import take_options
+from ssgan.cli.images import bar, fetched
+from ssgan.cli.probe import labelled_images
+from ssgan.data.parse import FORMS, parse_source
+from ssgan.files.errors import file_errors_in_words
+from ssgan.files.lock import locked
+from ssgan.measure.blocks import POOLINGS, Layer, check_pooling, open_subject, states_of
+from ssgan.measure.exports import check_target, export, item_names, partial_of
+from ssgan.ops.memory import keep_freed_memory
+from ssgan.training import kinds
+from ssgan.training.precision import resolve_device
+from ssgan.types import UserError
+
+USAGE = f"""usage: ssgan features RUN --data SOURCE --out FILE.npy|FILE.npz|FILE.parquet
+                      [--block last|N|all] [--pooling mean] [--step N]
+                      [--device auto] [--cache DIR]
+
+  RUN        a run directory or a checkpoint file
+  --data     images, with labels or without: {FORMS}
+  --out      .npy: features alone, with labels and names in files beside it;
+             .npz, .parquet: all in one file, several blocks too
+  --block    after which block of D, from 0; by default the last
+  --pooling  how a block's map becomes features: {POOLINGS}
+  --step     which kept state; 0 is D before training; by default the newest
+
+Rows stand in the order of the data. Run the same command again to continue.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Write the file; returns the exit code."""
+    valued = ("data", "out", "block", "pooling", "step", "device", "cache")
+    options, rest = take_options(argv, valued, ("help",))
+    if options.on("help"):
+        print(USAGE, end="")
+        return 0
+    if len(rest) != 1 or rest[0].startswith("-"):
+        named = " ".join(rest) or "nothing"
+        raise UserError(f"features takes one run directory or checkpoint, not {named!r}")
+    given, out = options.get("data"), options.get("out")
+    if given is None or out is None:
+        missing = f"--data SOURCE: {FORMS}" if given is None else "--out FILE"
+        raise UserError(f"features needs {missing}")
+    target, block = Path(out), options.get("block") or "last"
+    pooling = options.get("pooling") or "mean"
+    check_target(target, 2 if block == "all" else 1)
+    check_pooling(pooling)
+    device = resolve_device(options.get("device") or "auto")
+    keep_freed_memory()
+    run = Path(rest[0])
+    if (step := options.get("step")) is not None and not step.isdecimal():
+        raise UserError(f"--step must be the number of a state, not {step!r}")
+    subject = open_subject(run, states_of(run, step)[0], device)
+    blocks = _blocks(block, len(subject.maps))
+    layers = [Layer(number, pooling) for number in blocks]
+    source = fetched(parse_source(given))
+    dataset = labelled_images(subject, source, options.get("cache"))
+    names, partial = item_names(source, dataset), partial_of(target)
+    with file_errors_in_words(target):
+        partial.mkdir(parents=True, exist_ok=True)
+        with locked(partial / ".lock"), bar("images through D") as progress:
+            export(subject, dataset, names, layers, target, progress)
+    print(f"{len(dataset):,} images, step {subject.step} of {subject.run}: {target}")
+    return 0
+
+
+def _blocks(text: str, count: int) -> list[int]:
+    """The blocks that `--block` names, of `count`."""
+    if text == "all":
+        return list(range(count))
+    if text == "last":
+        return [count - 1]
+    if not text.isdecimal() or int(text) >= count:
+        raise UserError(f"--block must be last, all, or 0 to {count - 1}, not {text!r}")
+    return [int(text)]
+
+
+assert kinds.MODULES  # imported so that any stored kind of setting can be read

@@ -1,0 +1,93 @@
+"""How much of two sides is measured, and by which numbers; with a sentence for all that is odd."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ssgan.measure.numbers import METRICS, Parameters, obstacle
+from ssgan.measure.quality import Reference, Settings, question_of
+from ssgan.measure.sides import AbstractSide, RunSide
+from ssgan.metrics.features import AbstractFeatures
+from ssgan.types import UserError
+
+USUAL_COUNT = 10_000  # images a side, as in the paper's CIFAR-10 experiments
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What was asked for; None is the usual, cut to what there is."""
+
+    count: int | None = None  # images of the measured side
+    real_count: int | None = None  # images of the real side
+    seeds: int = 3  # repetitions with other samples, where a run makes them
+    metrics: tuple[str, ...] | None = None  # None: all that are possible
+    parameters: Parameters = Parameters()
+
+
+class Plan(NamedTuple):
+    """What is measured, and what to say of it."""
+
+    settings: Settings
+    remarks: list[str]
+
+
+def planned(
+    thing: AbstractSide, real: AbstractSide | Reference, features: AbstractFeatures, wish: Wish
+) -> Plan:
+    """Counts and metrics that are possible. UserError when more is wished for than there is."""
+    usual = wish.count or USUAL_COUNT
+    real_count = None
+    if isinstance(real, AbstractSide):
+        real_count = count_of(real, wish.real_count, usual, "--real-n")
+    settings = Settings(
+        count=count_of(thing, wish.count, usual, "--n"),
+        real_count=real_count,
+        seeds=tuple(range(wish.seeds)) if thing.redrawable else (0,),
+        metrics=wish.metrics or METRICS,
+        parameters=wish.parameters,
+    )
+    question, remarks = question_of(real, features, settings), []
+    if wish.metrics is None:
+        hindered = {metric: why for metric in METRICS if (why := obstacle(metric, question))}
+        settings = replace(settings, metrics=tuple(m for m in METRICS if m not in hindered))
+        if not settings.metrics:
+            raise UserError(f"nothing can be measured: {hindered['fd']}")
+        remarks += [f"metric {metric} left out: {why}" for metric, why in hindered.items()]
+    few = question.smallest
+    if few <= features.size and "fd" in settings.metrics:
+        remarks.append(
+            f"{few:,} images are not more than the {features.size:,} features: the "
+            "distance is exact for these images, and far above that of many"
+        )
+    return Plan(settings, remarks + _on_memorising(thing, real, settings))
+
+
+def count_of(side: AbstractSide, wished: int | None, usual: int, option: str) -> int:
+    """As many as were asked for, which must be there; by default at most what is there."""
+    if side.available is None:
+        return wished or usual
+    if wished is not None and wished > side.available:
+        raise UserError(f"{option} {wished}: {side.name} has {side.available} images")
+    return wished or min(usual, side.available)
+
+
+def _on_memorising(
+    thing: AbstractSide, real: AbstractSide | Reference, settings: Settings
+) -> list[str]:
+    if not isinstance(real, AbstractSide):
+        return []
+    if thing.content(0) == real.content(0):
+        return ["both sides are the same images"]
+    if not isinstance(thing, RunSide) or "memorisation" not in settings.metrics:
+        return []
+    if thing.checkpoint.data_hash != real.content(0):
+        source = thing.checkpoint.config.data.source.name()
+        return [
+            "these are not the images the run was trained on: to look for memorised ones, "
+            f"measure against {source}"
+        ]
+    if settings.real_count != real.available:
+        return [
+            f"memorised images are looked for among {settings.real_count:,} of "
+            f"{real.available:,} training images (--real-n {real.available} for all)"
+        ]
+    return []

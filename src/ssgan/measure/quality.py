@@ -1,0 +1,233 @@
+"""Measuring one side against another: features of both, then every number, over sample seeds."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from ssgan.measure.gather import Gathered, Gatherer, Progress, side_protocol
+from ssgan.measure.neighbours import neighbour_sheet
+from ssgan.measure.numbers import (
+    METRICS,
+    Number,
+    Parameters,
+    Question,
+    closeness,
+    needs_rows,
+    numbers_of,
+    obstacle,
+)
+from ssgan.measure.results import Result
+from ssgan.measure.sides import AbstractSide, RunSide
+from ssgan.metrics.features import AbstractFeatures
+from ssgan.metrics.statistics import Protocol, Statistics, same_protocol
+from ssgan.types import UserError
+
+Bar: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]  # (what, unit)
+
+
+@contextmanager
+def no_bar(what: str, unit: str) -> Iterator[Progress]:
+    """Progress that nobody sees."""
+    yield lambda done, total: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How much is measured, and what."""
+
+    count: int  # images of the measured side, for each seed
+    real_count: int | None  # images of the real side; None: statistics, which have their own
+    seeds: tuple[int, ...] = (0, 1, 2)  # of the samples: one repetition each
+    metrics: tuple[str, ...] = METRICS
+    parameters: Parameters = Parameters()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The numbers, and rows of a sample beside its nearest real images."""
+
+    results: list[Result]
+    neighbours: UInt8[Tensor, "N K C S S"] | None  # None when memorisation was not asked for
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Statistics of real images, in place of the images."""
+
+    name: str
+    statistics: Statistics
+
+
+def question_of(
+    real: AbstractSide | Reference, features: AbstractFeatures, s: Settings
+) -> Question:
+    """The sizes of both sides, for `numbers.obstacle`."""
+    stored = real.statistics if isinstance(real, Reference) else None
+    return Question(
+        features=features,
+        num_real=stored.count if stored else s.real_count,
+        num_fake=s.count,
+        statistics=stored is not None,
+        parameters=s.parameters,
+    )
+
+
+def evaluate(
+    thing: AbstractSide,
+    real: AbstractSide | Reference,
+    gatherer: Gatherer,
+    settings: Settings,
+    *,
+    held_out: AbstractSide | None = None,
+    bar: Bar = no_bar,
+) -> Evaluation:
+    """Measure `thing` against `real`; an interrupted call continues when it is made again.
+
+    `held_out` are real images that the run has not seen: as many as of the samples (or all) give
+    the share that is too close by chance. Raises UserError when a metric is not possible.
+    """
+    question = question_of(real, gatherer.features, settings)
+    for metric in settings.metrics:
+        if why := obstacle(metric, question):
+            raise UserError(f"{metric} cannot be measured: {why}")
+    protocol = protocol_of(thing, real, gatherer.features, settings)
+    keep = needs_rows(settings.metrics, question)
+    known = _real_side(real, gatherer, settings, keep, bar)
+    columns: list[list[Number]] = []
+    picture = None
+    for seed in settings.seeds:
+        with bar(
+            f"samples of seed {seed}" if thing.redrawable else "measured images", "images"
+        ) as p:
+            fake = gatherer.gather(thing, settings.count, seed=seed, keep=keep, progress=p)
+        with bar("numbers", "numbers") as progress:
+            columns.append(_numbers(known, fake, settings.metrics, question, progress))
+        if picture is None and "memorisation" in settings.metrics:
+            assert isinstance(real, AbstractSide)
+            assert isinstance(known, Gathered)
+            picture = neighbour_sheet(thing, fake, real, known, seed)
+    results = _combined(columns, thing, real, protocol)
+    if held_out is not None and isinstance(known, Gathered):
+        results += _level(held_out, thing, real, known, gatherer, settings, protocol, bar)
+    return Evaluation(results, picture)
+
+
+def protocol_of(
+    thing: AbstractSide,
+    real: AbstractSide | Reference,
+    features: AbstractFeatures,
+    settings: Settings,
+) -> Protocol:
+    """What the numbers will depend on; UserError for statistics of other features."""
+    seeds = settings.seeds if thing.redrawable else ()
+    if isinstance(real, Reference):
+        alone = _known_protocol(real, features)
+    else:
+        assert settings.real_count is not None
+        alone = side_protocol(features, real, settings.real_count)
+    return replace(alone, num_fake=settings.count, seeds=seeds)
+
+
+def _known_protocol(real: Reference, features: AbstractFeatures) -> Protocol:
+    stored, size = real.statistics, len(real.statistics.mean)
+    expected = Protocol(
+        features=features.name,
+        features_identity=features.identity(),
+        resize=features.resize,
+        num_real=stored.count,
+        num_fake=None,
+        split="unknown",
+    )
+    if stored.protocol is None:
+        if size == features.size:
+            return expected
+        raise UserError(
+            f"{real.name} holds statistics of {size} features and {features.name} has "
+            f"{features.size}; they are of another network"
+        )
+    known = stored.protocol
+    here = replace(known, features=expected.features, resize=expected.resize)
+    try:
+        same_protocol(known, replace(here, features_identity=expected.features_identity))
+    except UserError as error:
+        raise UserError(f"{real.name} and {features.name} features: {error}") from None
+    return known
+
+
+def _real_side(
+    real: AbstractSide | Reference, gatherer: Gatherer, settings: Settings, keep: bool, bar: Bar
+) -> Gathered | Statistics:
+    if isinstance(real, Reference):
+        return real.statistics
+    assert settings.real_count is not None
+    with bar("real images", "images") as progress:
+        return gatherer.gather(
+            real, settings.real_count, keep=keep, remember=True, progress=progress
+        )
+
+
+def _numbers(
+    real: Gathered | Statistics,
+    fake: Gathered,
+    metrics: tuple[str, ...],
+    question: Question,
+    progress: Progress,
+) -> list[Number]:
+    found: list[Number] = []
+    for done, metric in enumerate(metrics):
+        progress(done, len(metrics))
+        found += numbers_of(metric, real, fake, question)
+    progress(len(metrics), len(metrics))
+    return found
+
+
+def _combined(
+    columns: list[list[Number]],
+    thing: AbstractSide,
+    real: AbstractSide | Reference,
+    protocol: Protocol,
+) -> list[Result]:
+    """One result a number, from its values of every seed; intervals and spreads are averaged."""
+
+    def mean(values: list[float | None]) -> float | None:
+        present = [value for value in values if value is not None]
+        return sum(present) / len(present) if present else None
+
+    identity = thing.identity if isinstance(thing, RunSide) else thing.content(0)
+    return [
+        Result(
+            name=same[0].name,
+            subject=thing.name,
+            subject_content=identity,
+            against=real.name,
+            values=tuple(number.value for number in same),
+            within=mean([number.within for number in same]),
+            low=mean([number.low for number in same]),
+            high=mean([number.high for number in same]),
+            parameters=dict(same[0].parameters),
+            protocol=protocol,
+        )
+        for same in zip(*columns, strict=True)
+    ]
+
+
+def _level(
+    held_out: AbstractSide,
+    thing: AbstractSide,
+    real: AbstractSide | Reference,
+    known: Gathered,
+    gatherer: Gatherer,
+    settings: Settings,
+    protocol: Protocol,
+    bar: Bar,
+) -> list[Result]:
+    count = min(settings.count, held_out.available or settings.count)
+    with bar("held-out images", "images") as progress:
+        rows = gatherer.gather(held_out, count, progress=progress)
+    numbers = closeness(known, rows, " (held out)")
+    numbers = [replace(number, parameters={"held out": count}) for number in numbers]
+    return _combined([numbers], thing, real, protocol)

@@ -1,0 +1,81 @@
+"""SSGAN-MS: turns as a game of five classes, four turns and "fake".
+
+Tran et al., "Self-supervised GAN: Analysis and Improvement with Multi-class Minimax Game",
+NeurIPS 2019. With Q_D over five classes, r = 0 ... 3 the turns and 4 "fake":
+
+    L_D = V_D - beta  E_r { E_{x ~ data} [ log Q_D(r | x^r) ] + E_{x ~ G} [ log Q_D(4 | x^r) ] }
+    L_G = V_G - alpha E_r E_{x ~ G} [ log Q_D(r | x^r) - log Q_D(4 | x^r) ]
+
+Unlike SS-GAN, D sees the fakes' turns as well and files them under "fake"; G has to be filed
+under the right turn instead, so that images whose turn is merely easy to tell gain it nothing.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+
+from ssgan.losses import AdversarialLoss, Hinge
+from ssgan.methods.base import check_weights
+from ssgan.methods.forward import generate, score, turned
+from ssgan.methods.penalty import Penalty, penalised
+from ssgan.methods.rotation import RotationMethod, in_all_turns, share_told
+from ssgan.ops.rotation import NUM_TURNS
+from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
+
+FAKE = NUM_TURNS  # the fifth class
+
+
+@dataclass(frozen=True, kw_only=True)
+class SSGANMS(RotationMethod):
+    """The multi-class minimax game; weights as in re-implementations, equal to SS-GAN's."""
+
+    adversarial: AdversarialLoss = Hinge()
+    alpha: float = 0.2  # weight of the class terms in L_G (on fakes), at least 0
+    beta: float = 1.0  # weight of the class terms in L_D (on reals and fakes), at least 0
+    rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
+    penalty: Penalty | None = None  # gradient penalty on D, or none
+    auxiliary_width: ClassVar[int] = NUM_TURNS + 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_weights(alpha=self.alpha, beta=self.beta)
+
+    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+        """L_D: reals are filed under their turn, fakes in any turn under "fake"."""
+        fake = generate(G, draw)
+        rows = real.last(self.rotated_fraction)
+        on_real, on_turned_real, on_fake, on_turned_fake = score(
+            D, real, turned(real, rows), fake, turned(fake, rows)
+        )
+        V = self.adversarial.discriminator(on_real.real, on_fake.real)
+        logits, r = in_all_turns(on_real.auxiliary[rows], on_turned_real.auxiliary)
+        of_fake, _ = in_all_turns(on_fake.auxiliary[rows], on_turned_fake.auxiliary)
+        Q_turn = F.cross_entropy(logits, r)
+        Q_fake = F.cross_entropy(of_fake, torch.full_like(r, FAKE))
+        terms = {
+            "adversarial": V,
+            "rotation": Q_turn,
+            "rotation_fake": Q_fake,
+            "rotation_accuracy": share_told(self.turn_logits(logits), r),
+        }
+        loss = Loss(V + self.beta * (Q_turn + Q_fake), terms)
+        return penalised(self.penalty, D, real, fake, draw, loss)
+
+    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+        """L_G: towards the right turn and away from "fake"."""
+        fake = generate(G, draw)
+        rows = fake.last(self.rotated_fraction)
+        on_fake, on_turned = score(D, fake, turned(fake, rows))
+        V = self.adversarial.generator(on_fake.real)
+        logits, r = in_all_turns(on_fake.auxiliary[rows], on_turned.auxiliary)
+        Q_turn = F.cross_entropy(logits, r)
+        Q_fake = F.cross_entropy(logits, torch.full_like(r, FAKE))
+        terms = {
+            "adversarial": V,
+            "rotation": Q_turn,
+            "rotation_fake": Q_fake,
+            "rotation_accuracy": share_told(self.turn_logits(logits), r),
+        }
+        return Loss(V + self.alpha * (Q_turn - Q_fake), terms)

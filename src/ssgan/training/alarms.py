@@ -1,0 +1,279 @@
+"""The rules of the watch: what must be seen, and for how long, before it speaks.
+
+A rule gets the trace and `ease`: 1 to raise its alarm, EASED to keep it. An eased rule asks for
+less, so an alarm that was raised stays until things are clearly better, and is raised once.
+Every threshold is a judgement, made on runs that were seen to hold and to collapse.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median, pstdev
+from typing import Literal
+
+from ssgan.training.quality import DIVERSITY, FD
+from ssgan.training.trace import Trace
+
+State = Literal["too early to tell", "healthy", "forgetting", "collapsing", "diverged"]
+
+EASED = 0.6
+CHANCE = 0.25  # of telling a turn
+
+# Hinge, non-saturating and least-squares losses are above 0.4 while D is in doubt.
+NO_LOSS = 0.02
+# A loss that is linear in the logits, or a gap between them, of this size leaves G no gradient
+# that fits its learning rate; healthy runs stay below 10, Wasserstein critics below some tens.
+HUGE = 100.0
+SPIKE = 10.0  # times what was usual before, see `_usual`
+LEARNT = 0.05  # above chance: less is not told from noise in a block of the log
+DEAD_BLOCKS = 10  # blocks at chance: at least 200 lines and 1000 steps
+TRIVIAL, TRIVIAL_BLOCKS = 0.01, 5  # share of turns not told
+NO_VARIANCE = 0.1  # share of the reals' diversity; an untrained G may start there, but rises
+RISING = 1.2  # times the evaluation before
+LOST_VARIANCE, LOW_VARIANCE = 0.5, 0.6  # share of its own best, and of the reals'
+WORSE = 2.0  # times the best FD-random: healthy runs came back from 1.6
+GIVEN_BACK = 0.1  # share of all progress since the first evaluation
+BLIND, DRIFTS = 0.02, 1.25  # spread of D's logits where 1 is a hinge's margin; times the best
+FELL, FELL_SHARE = 0.1, 0.25  # an accuracy, absolute and as a share of what it was above chance
+STANDARD_ERRORS = 3.0  # of the difference of two accuracies: less is noise
+TURNS_FELL_SHARE = 0.5  # of what was above chance, in the log, where an accuracy is of few images
+MOVED, WORSE_WHILE_MOVING = 0.3, 1.25  # 1 - CKA; times the best FD-random
+
+Rule = Callable[[Trace, float], str | None]  # a sentence of evidence, or None
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A rule with the verdict it stands for."""
+
+    name: str
+    verdict: State  # healthy: a remark, which changes no verdict
+    reads: Literal["log", "evaluation"]  # it is asked after each block, or each evaluation
+    rule: Rule
+    times: int = 1  # how often in a row the rule must hold
+
+
+def no_loss(trace: Trace, ease: float) -> str | None:
+    """D's loss is 0: every real image told from every fake one, and no signal for G."""
+    block = trace.blocks[-1]
+    values = block.terms.get("D/adversarial", ())
+    if not values or min(values) < 0 or max(values) > NO_LOSS / ease:  # below 0: Wasserstein
+        return None
+    return (
+        f"D's loss is at most {max(values):.3f} from step {block.first} to {block.last}: D tells "
+        "real from generated images so well that G learns nothing"
+    )
+
+
+def huge_loss(trace: Trace, ease: float) -> str | None:
+    """D's loss has no bound any more."""
+    mean = trace.blocks[-1].mean("D/adversarial")
+    if mean is None or abs(mean) < HUGE * ease:
+        return None
+    return f"D's loss is {mean:.3g} at step {trace.blocks[-1].last}: D's answers have blown up"
+
+
+def turns_at_chance(trace: Trace, ease: float) -> str | None:
+    """D does not tell turns, for long."""
+    last = trace.means("D/rotation_accuracy")[-DEAD_BLOCKS:]
+    if len(last) < DEAD_BLOCKS or max(v for _, v in last) > CHANCE + LEARNT / ease:
+        return None
+    return (
+        f"turns of real images are told no better than by chance (25 %) up to step {last[-1][0]}: "
+        "D has stopped learning"
+    )
+
+
+def turns_trivial(trace: Trace, ease: float) -> str | None:
+    """D tells every turn, for long: true of upright faces, or learnt by heart."""
+    last = trace.means("D/rotation_accuracy")[-TRIVIAL_BLOCKS:]
+    if len(last) < TRIVIAL_BLOCKS or min(v for _, v in last) < 1 - TRIVIAL / ease:
+        return None
+    return (
+        f"nearly all turns of training images are told (100 %) up to step {last[-1][0]}: the task "
+        "is too easy for these images, or they are known by heart, and shapes D's features no more"
+    )
+
+
+def turns_forgotten(trace: Trace, ease: float) -> str | None:
+    """D told turns of training images better before."""
+    means = trace.means("D/rotation_accuracy")
+    best = max((value for _, value in means), default=CHANCE)
+    needed = max(FELL, TURNS_FELL_SHARE * (best - CHANCE))
+    return _fallen("turns of training images are told", means, needed * ease)
+
+
+def not_finite(trace: Trace, ease: float) -> str | None:
+    """A measure is NaN or infinite."""
+    look = trace.looks[-1]
+    bad = [name for name, value in look.values.items() if value is None]
+    return f"not a finite number at step {look.step}: {', '.join(bad)}" if bad else None
+
+
+def no_variance(trace: Trace, ease: float) -> str | None:
+    """G makes one image, and is not on its way to more."""
+    points = trace.points(DIVERSITY)
+    if len(points) < 2 or points[-1][1] >= NO_VARIANCE / ease:
+        return None
+    starting = ease == 1 and points[-1][1] > 0.01  # once raised, rising is not enough
+    if starting and points[-1][1] > RISING * points[-2][1]:
+        return None
+    return (
+        f"generated images are nearly all the same: {points[-1][1]:.0%} of the diversity of real "
+        f"ones at step {points[-1][0]}"
+    )
+
+
+def variance_falls(trace: Trace, ease: float) -> str | None:
+    """Generated images were more diverse before."""
+    points = trace.points(DIVERSITY)
+    if len(points) < 2:
+        return None
+    (best_step, best), (step, now) = max(points, key=lambda point: point[1]), points[-1]
+    if best < NO_VARIANCE or now > LOST_VARIANCE / ease * best or now > LOW_VARIANCE / ease:
+        return None
+    return (
+        f"the diversity of generated images has fallen from {best:.0%} of that of real ones at "
+        f"step {best_step} to {now:.0%} at step {step}"
+    )
+
+
+def quality_falls(trace: Trace, ease: float) -> str | None:
+    """FD-random is far above its best, and a part of all progress is lost."""
+    points = trace.points(FD)
+    if len(points) < 2:
+        return None
+    (best_step, best), (step, now) = min(points, key=lambda point: point[1]), points[-1]
+    lost, progress = now - best, points[0][1] - best
+    if now < (1 + (WORSE - 1) * ease) * best or lost < GIVEN_BACK * ease * progress:
+        return None
+    return (
+        f"quality has fallen: FD-random is {now:.3g} at step {step}, its best was {best:.3g} at "
+        f"step {best_step}"
+    )
+
+
+def no_signal(trace: Trace, ease: float) -> str | None:
+    """D answers the same to every image, and quality is worse than it was.
+
+    The first alone is no fault: D is blind at the optimum too, and runs got better with it.
+    """
+    names = ("logit_gap", "logit_spread", "logit_spread/generated")
+    values = [abs(trace.looks[-1].values.get(name) or 0.0) for name in names]
+    losses = trace.blocks[-1].terms.get("D/adversarial", ()) if trace.blocks else ()
+    quality = [value for _, value in trace.points(FD)]
+    if not losses or len(quality) < 2:  # methods without the game leave that head as it was
+        return None
+    if "logit_gap" not in trace.looks[-1].values:  # logs of runs without it: D's loss tells too
+        values = [pstdev(losses)]
+    best = min(quality)
+    if max(values) > BLIND / ease or quality[-1] < (1 + (DRIFTS - 1) * ease) * best:
+        return None
+    return (
+        f"D answers the same to every image (its logits differ by {max(values):.2g}), so G drifts: "
+        f"FD-random is {quality[-1]:.3g} at step {trace.looks[-1].step}, its best was {best:.3g}"
+    )
+
+
+def logits_blow_up(trace: Trace, ease: float) -> str | None:
+    """D's answers on real and generated images are absurdly far apart."""
+    points = trace.points("logit_gap")
+    if not points or abs(points[-1][1]) < HUGE * ease:
+        return None
+    if abs(points[-1][1]) < SPIKE * ease * _usual([abs(value) for _, value in points[:-1]]):
+        return None
+    return (
+        f"D's logits have blown up: real and generated images are {points[-1][1]:.3g} apart at "
+        f"step {points[-1][0]}"
+    )
+
+
+def norms_spike(trace: Trace, ease: float) -> str | None:
+    """A weight's spectral norm has jumped."""
+    for name in ("D/sigma", "D/sigma_raw", "G/sigma"):
+        points = trace.points(name)
+        if len(points) < 4:  # three earlier ones
+            continue
+        usual, (step, now) = _usual([value for _, value in points[:-1]]), points[-1]
+        if now >= SPIKE * ease * usual:
+            return (
+                f"the largest spectral norm in {name[0]} has jumped from {usual:.3g} to {now:.3g} "
+                f"at step {step}"
+            )
+    return None
+
+
+def features_forget(trace: Trace, ease: float) -> str | None:
+    """D's features told classes, or its head turns of fixed images, better before."""
+    words = {
+        "probe_accuracy": "classes are told from D's features by a ridge probe",
+        "knn_accuracy": "classes are told from D's features by their neighbours",
+        "rotation_accuracy": "turns of the same real images are told",
+    }
+    look = trace.looks[-1]
+    for name, what in words.items():
+        points, chance = trace.points(name), look.chance.get(name, CHANCE)
+        best = max((value for _, value in points), default=chance)
+        error = math.sqrt(2 * best * (1 - best) / look.counts.get(name, math.inf))
+        needed = max(FELL, FELL_SHARE * (best - chance), STANDARD_ERRORS * error)
+        if (found := _fallen(what, points, needed * ease)) is not None:
+            return found
+    return None
+
+
+def features_drift(trace: Trace, ease: float) -> str | None:
+    """D's features move more and more from one evaluation to the next, while quality falls."""
+    cka, quality = trace.points("cka_previous")[-3:], trace.points(FD)
+    if len(cka) < 3 or len(quality) < 4:
+        return None
+    moved = [1 - value for _, value in cka]
+    values = [value for _, value in quality]
+    growing = moved == sorted(moved) and values[-3:] == sorted(values[-3:])
+    worse = values[-1] >= (1 + (WORSE_WHILE_MOVING - 1) * ease) * min(values)
+    lasting = growing or ease < 1  # once raised it stays while things are as bad
+    if not (lasting and worse and moved[-1] >= MOVED * ease):
+        return None
+    return (
+        f"D's features move ever further while quality falls: CKA with the evaluation before is "
+        f"{cka[-1][1]:.2f} at step {cka[-1][0]}, and FD-random {values[-1]:.3g} (best: "
+        f"{min(values):.3g})"
+    )
+
+
+def _usual(values: list[float]) -> float:
+    """The median of the values that were no spikes themselves; at least 1."""
+    usual = 1.0
+    kept: list[float] = []
+    for value in values:
+        if len(kept) < 3 or value < SPIKE * usual:
+            kept.append(value)
+            usual = max(1.0, median(kept))
+    return usual
+
+
+def _fallen(what: str, points: list[tuple[int, float]], needed: float) -> str | None:
+    """A sentence when the last accuracy is at least `needed` below the best one."""
+    if len(points) < 2:
+        return None
+    (best_step, best), (step, now) = max(points, key=lambda point: point[1]), points[-1]
+    if best - now < needed:
+        return None
+    return f"{what} in {now:.0%} of cases at step {step}, against {best:.0%} at step {best_step}"
+
+
+ALARMS = (
+    Alarm("no loss", "diverged", "log", no_loss, times=2),
+    Alarm("huge loss", "diverged", "log", huge_loss),
+    Alarm("turns at chance", "diverged", "log", turns_at_chance),
+    Alarm("turns trivial", "healthy", "log", turns_trivial),
+    Alarm("turns forgotten", "forgetting", "log", turns_forgotten, times=3),
+    Alarm("not finite", "diverged", "evaluation", not_finite),
+    Alarm("no variance", "collapsing", "evaluation", no_variance, times=3),
+    Alarm("variance falls", "collapsing", "evaluation", variance_falls, times=2),
+    Alarm("quality falls", "collapsing", "evaluation", quality_falls, times=3),
+    Alarm("no signal", "collapsing", "evaluation", no_signal, times=2),
+    Alarm("logits blow up", "diverged", "evaluation", logits_blow_up),
+    Alarm("norms spike", "diverged", "evaluation", norms_spike),
+    Alarm("features forget", "forgetting", "evaluation", features_forget, times=3),
+    Alarm("features drift", "forgetting", "evaluation", features_drift),
+)

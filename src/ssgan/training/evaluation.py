@@ -1,0 +1,181 @@
+"""A run's state measured between two steps, on images and latents that stay the same.
+
+Generated images come from the averaged G; D is asked as it is. Nothing of the state changes:
+modes, batch statistics, spectral vectors and random generators are as before, to the bit.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ssgan.data.base import AbstractSource, ImagePolicy
+from ssgan.data.dataset import Dataset
+from ssgan.files.layout import RunLayout
+from ssgan.metrics.representation import neighbour_accuracy, ridge_accuracy
+from ssgan.ops.keyed import Key, permutation
+from ssgan.ops.looking import looking
+from ssgan.training.answers import Answers, answers, largest_norms
+from ssgan.training.config import RunConfig
+from ssgan.training.drift import Drift
+from ssgan.training.measure import Measure
+from ssgan.training.quality import Quality
+from ssgan.training.sampling import BATCH, latents_of, made, to_pixels
+from ssgan.training.state import TrainState
+from ssgan.types import UserError
+
+_LOG = logging.getLogger("ssgan")
+_Shown = tuple[Tensor, Tensor | None]  # images [B, C, S, S] in [-1, 1], labels [B]
+
+
+def held_out_images(
+    config: RunConfig, prepare: Callable[[AbstractSource, ImagePolicy], Dataset]
+) -> Dataset | None:
+    """Prepared images that no step sees, when evaluations are wanted and the source knows some.
+
+    When they cannot be read the run goes on, and says that it measures on training images.
+    """
+    source = config.data.source.held_out()
+    if source is None or config.evaluate.every == 0:
+        return None
+    try:
+        return prepare(source, config.data.policy)
+    except UserError as error:
+        _LOG.warning("no held-out images, so measured on training images: %s", error)
+        return None
+
+
+class Evaluation:
+    """Measures states of one run.
+
+    Without held-out images of the same classes D is asked about training images, and the split
+    in the names of the measures says so.
+    """
+
+    def __init__(
+        self, layout: RunLayout, config: RunConfig, dataset: Dataset, held_out: Dataset | None
+    ) -> None:
+        self.config, self.num_classes = config, dataset.num_classes
+        if held_out is not None and held_out.classes != dataset.classes:
+            held_out = None
+        self.split = "train" if held_out is None else "held-out"
+        shown = config.evaluate.shown
+        order = permutation(Key(config.seed, "evaluate"), len(dataset))
+        if held_out is None:
+            shown = min(shown, -(-len(dataset) // 2))
+            self.real = _Chosen(dataset, order[:shown])
+            order = order[shown:]  # the probe is tested on other images than it is fitted on
+        else:
+            chosen = permutation(Key(config.seed, "evaluate held-out"), len(held_out))
+            self.real = _Chosen(held_out, chosen[:shown])
+        self.fit = _Chosen(dataset, order[:shown])
+        self.quality = Quality(config, dataset)
+        self.drift = Drift(layout, self.real.digest())
+
+    def measures(self, state: TrainState) -> list[Measure]:
+        """Everything that can be measured of this run; also stores D's features for later."""
+        found: list[Measure] = []
+        with looking(state.generator, state.discriminator, state.generator_ema):
+            asked: list[_Shown] = []
+            found += self.quality.measures(self._generated(state, asked))
+            on_fake = answers(state.discriminator, self.config.method, asked)
+            on_real = self._ask(state, self.real)
+            found += self._logits(on_real, on_fake) + self._turns(on_real, on_fake)
+            found += self._labels_told(state, on_real)
+            d, g = largest_norms(state.discriminator), largest_norms(state.generator)
+        found += self._drift(state.step, on_real)
+        norms = {"D/sigma": d.effective, "D/sigma_raw": d.raw, "G/sigma": g.effective}
+        return found + [Measure(name, value) for name, value in norms.items()]
+
+    def _generated(self, state: TrainState, asked: list[_Shown]) -> Iterator[NDArray[np.uint8]]:
+        """All generated images in batches; those that D is asked about are put into the list.
+
+        D gets them as G made them, and not rounded to whole grey levels: as in training.
+        """
+        config = self.config
+        count, shown = config.evaluate.images, config.evaluate.shown
+        latents = latents_of(config.seed, "score", count, config.generator.latent_size)
+        conditional = config.method.conditional
+        labels = torch.arange(count) % self.num_classes if conditional else None
+        for number, images in enumerate(made(state.generator_ema, latents, labels)):
+            start = number * BATCH
+            if start < shown:
+                some = slice(start, min(start + BATCH, shown))
+                asked.append((images[: shown - start], None if labels is None else labels[some]))
+            yield to_pixels(images)
+
+    def _ask(self, state: TrainState, chosen: "_Chosen") -> Answers:
+        method = self.config.method
+        return answers(state.discriminator, method, chosen.batches(method.conditional))
+
+    def _logits(self, real: Answers, fake: Answers) -> list[Measure]:
+        """D's logits on both, and how far apart they are."""
+        counts = {"num_real": len(real.real), "num_fake": len(fake.real)}
+        gap = float(real.real.mean() - fake.real.mean())
+        found = [Measure("logit_gap", gap, self.split, counts)]
+        for split, logits in ((self.split, real.real), ("generated", fake.real)):
+            images = {"num_images": len(logits)}
+            spread = float(logits.std(correction=0))
+            found += [
+                Measure("logit", float(logits.mean()), split, images),
+                Measure("logit_spread", spread, split, images),
+            ]
+        return found
+
+    def _turns(self, real: Answers, fake: Answers) -> list[Measure]:
+        """The share of turns told, over all four turns of each image."""
+        return [
+            Measure("rotation_accuracy", float(told.mean()), split, {"num_images": len(told)})
+            for split, told in ((self.split, real.turns_told), ("generated", fake.turns_told))
+            if told is not None
+        ]
+
+    def _labels_told(self, state: TrainState, on_real: Answers) -> list[Measure]:
+        """What D's features tell of the class, fitted on labelled training images."""
+        test, fit = self.real.labels, self.fit.labels
+        if test is None or fit is None or len(fit) == 0 or self.num_classes < 2:
+            return []
+        known = self._ask(state, self.fit).features
+        given = (known, fit, on_real.features, test, self.num_classes)
+        protocol = {"num_fit": len(fit), "num_images": len(test), "chance": 1 / self.num_classes}
+        return [
+            Measure("probe_accuracy", ridge_accuracy(*given), self.split, protocol),
+            Measure("knn_accuracy", neighbour_accuracy(*given), self.split, protocol),
+        ]
+
+    def _drift(self, step: int, on_real: Answers) -> list[Measure]:
+        """The likeness of D's features to earlier ones; 1: the same but for turns and scale."""
+        likeness = self.drift.likeness(step, on_real.features)
+        self.drift.store(step, on_real.features)
+        count = len(on_real.features)
+        return [
+            Measure(f"cka_{name}", value, self.split, {"num_images": count, "with_step": at})
+            for name, (at, value) in likeness.items()
+        ]
+
+
+class _Chosen:
+    """A few images of a data set, in its order, with their labels if it has any."""
+
+    def __init__(self, dataset: Dataset, numbers: Tensor) -> None:
+        chosen = numbers.sort().values.numpy()
+        self.pixels = dataset.batch(chosen)
+        self.labels: Tensor | None = None
+        if dataset.labels is not None:
+            self.labels = torch.from_numpy(dataset.labels[chosen])
+
+    def batches(self, with_labels: bool) -> Iterator[_Shown]:
+        """Images in [-1, 1] and their labels or None, in order."""
+        for start in range(0, len(self.pixels), BATCH):
+            rows = slice(start, start + BATCH)
+            pixels = torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2)
+            labels = self.labels[rows] if with_labels and self.labels is not None else None
+            yield pixels.float().div_(127.5).sub_(1), labels
+
+    def digest(self) -> str:
+        """sha256 of the pixels, in hex."""
+        return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()

@@ -1,0 +1,216 @@
+"""`ssgan evaluate` as a user types it: numbers, files, continuing, and one line for bad input."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ssgan.cli.main import main
+from ssgan.measure import gather
+from ssgan.measure.results import read_results
+from ssgan.metrics.features import RandomFeatures
+from ssgan.metrics.frechet import frechet_distance
+from ssgan.metrics.statistics import read_statistics
+from tests.measure.saved import lively_state, save_run, write_folder
+from tests.metrics.pictures import pictures
+from tests.training.tiny import tiny
+
+RANDOM = ["--features", "random"]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """A run, two folders of 24 images, and a cache."""
+    root = tmp_path_factory.mktemp("evaluate")
+    save_run(root / "run")
+    write_folder(root / "real")
+    write_folder(root / "other", seed=2)
+    return root
+
+
+def command(places, *words, thing="run", against="real", cache="cache"):
+    given = ["--against", str(places / against)] if against else []
+    kept = ["--cache", str(places / cache)]
+    return ["evaluate", str(places / thing), *given, *RANDOM, *kept, *words]
+
+
+def numbers_in(path):
+    return {result.name: result for result in read_results(path)}
+
+
+def test_a_run_against_a_folder_writes_numbers_and_a_picture(places, capsys):
+    assert main(command(places, "--n", "20", "--seeds", "2", "--kid-subset", "10")) == 0
+    printed = capsys.readouterr().out
+    assert "FD-random" in printed
+    assert "20 images, 2 times (sample seeds 0, 1)" in printed
+    assert "20 real images, split all, first of keyed permutation 0" in printed
+    (folder,) = (places / "run" / "evaluation").iterdir()
+    assert str(folder / "results.jsonl") in printed
+    results = numbers_in(folder / "results.jsonl")
+    assert set(results) == {
+        "FD-random", "KD-random", "precision", "recall", "density", "coverage", "too close",
+        "copies",
+    }  # fmt: skip
+    assert results["FD-random"].against == f"folder:{places / 'real'}"
+    with Image.open(folder / "neighbours.png") as picture:
+        assert picture.width > 6 * 32
+
+
+def test_the_same_command_again_reads_no_image_and_says_the_same(places, monkeypatch, capsys):
+    words = command(places, "--n", "20", "--seeds", "2", cache="again")
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    monkeypatch.setattr(RandomFeatures, "__call__", lambda *_: pytest.fail("features were made"))
+    assert main(words) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_an_interrupted_evaluation_continues(places, monkeypatch, capsys):
+    monkeypatch.setattr(gather, "CHUNK_ROWS", 8)
+    words = command(places, "--n", "20", "--seeds", "1", "--batch", "4", cache="continued")
+    plain, seen = RandomFeatures.__call__, []
+
+    def stopping(self, images):
+        if len(seen) == 8 and stop:
+            raise KeyboardInterrupt
+        seen.append(len(images))
+        return plain(self, images)
+
+    monkeypatch.setattr(RandomFeatures, "__call__", stopping)
+    stop = True
+    assert main(words) == 130
+    assert "run the same command again to continue" in capsys.readouterr().err
+    stop = False
+    assert main(words) == 0
+    # 20 reals and 12 fakes had been seen; the piece of 8 fakes was whole, the 4 after it were not
+    assert sum(seen) == 20 + 12 + 12
+
+
+def test_two_folders_are_measured_once(places, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "both.jsonl")]
+    assert main(command(places, *out, "--held-out", str(places / "other"), thing="other")) == 0
+    capsys.readouterr()
+    results = numbers_in(tmp_path / "both.jsonl")
+    real, other = RandomFeatures()(pictures(24, 1)), RandomFeatures()(pictures(24, 2))
+    assert results["FD-random"].values == pytest.approx([frechet_distance(real, other)], rel=1e-5)
+    assert results["FD-random"].protocol.seeds == ()
+    assert results["too close (held out)"].value == results["too close"].value
+    assert (tmp_path / "both-neighbours.png").exists()
+
+
+def test_statistics_are_written_and_read_with_pytorch_fids_names(places, tmp_path, capsys):
+    path, out = tmp_path / "real.npz", ["--out", str(tmp_path)]
+    assert main(command(places, "--write-stats", str(path), thing="real", against=None)) == 0
+    stored = read_statistics(path)
+    rows = RandomFeatures()(pictures(24, 1)).double().numpy()
+    with np.load(path) as file:
+        np.testing.assert_allclose(file["mu"], rows.mean(0), rtol=1e-5)
+        np.testing.assert_allclose(file["sigma"], np.cov(rows.T), rtol=1e-3, atol=1e-6)
+    assert stored.protocol.num_real == 24
+    foreign = tmp_path / "foreign.npz"
+    np.savez(foreign, mu=stored.mean.numpy(), sigma=stored.covariance.numpy())
+    values = []
+    for against in (places / "real", path, foreign):
+        assert main(command(places, *out, "--seeds", "1", "--n", "24", against=against)) == 0
+        values.append(numbers_in(tmp_path / "results.jsonl")["FD-random"].value)
+    printed = capsys.readouterr().out
+    assert values == pytest.approx([values[0]] * 3, rel=1e-5)
+    assert "only the Frechet distance can be measured" in printed
+
+
+def test_unlike_protocols_are_refused_and_like_ones_compared(places, tmp_path, capsys):
+    files = [str(tmp_path / f"{n}.jsonl") for n in (20, 24)]
+    for n, path in zip((20, 24), files, strict=True):
+        assert main(command(places, "--n", str(n), "--seeds", "1", "--out", path)) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "--compare", *files]) == 2
+    error = capsys.readouterr().err
+    assert "num_real 20 against 24; num_fake 20 against 24" in error
+    assert len(error.strip().splitlines()) == 1
+    assert main(["evaluate", "--compare", files[0]]) == 0
+    assert "run, step 3" in capsys.readouterr().out
+
+
+def test_the_run_s_own_discriminator_serves_as_features(places, tmp_path, capsys):
+    words = command(places, "--n", "20", "--seeds", "1", "--out", str(tmp_path))
+    words[words.index("random")] = "discriminator"
+    assert main(words) == 0
+    capsys.readouterr()
+    assert "FD-D-of-run-step-3" in numbers_in(tmp_path / "results.jsonl")
+    words[1:2] = [str(places / "other"), "--weights", str(places / "run")]
+    assert main(words) == 0
+    assert "FD-D-of-run-step-3" in numbers_in(tmp_path / "results.jsonl")
+
+
+def test_a_generator_that_makes_nan_ends_with_one_line(places, tmp_path, capsys):
+    state = lively_state(tiny())
+    with torch.no_grad():
+        next(state.generator_ema.parameters()).fill_(float("nan"))
+    save_run(tmp_path / "broken", state=state)
+    words = command(places, "--n", "20")
+    words[1] = str(tmp_path / "broken")
+    assert main(words) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "image 0 of seed 0 holds NaN or infinity" in error
+
+
+BAD = [
+    ([], "takes one run, checkpoint, folder or source"),
+    (["REAL"], "needs --against"),
+    (["RUN", "--against", "REAL", "--n", "many"], "--n must be a whole number"),
+    (["RUN", "--against", "REAL", "--n", "0"], "--n must be a whole number, 1 or more"),
+    (["RUN", "--against", "REAL", "--metrics", "fd,fid"], "no metric 'fid'"),
+    (["RUN", "--against", "REAL", "--resize", "nearest"], "no resize rule 'nearest'"),
+    (["RUN", "--against", "REAL", "--features", "vgg"], "no features 'vgg'"),
+    (["RUN", "--against", "REAL", "--weights", "absent.pth"], "no weight file at absent.pth"),
+    (["RUN", "--against", "REAL", "--features", "inception"], "no Inception weights; get them by"),
+    (["RUN", "--against", "EMPTY", *RANDOM], "the folder is empty"),
+    (["RUN", "--against", "/no/such/place", *RANDOM], "/no/such/place"),
+    (["RUN", "--against", "RUN", *RANDOM], "a run is what is measured"),
+    (["RUN", "--against", "REAL", "--real-n", "25", *RANDOM], "has 24 images"),
+    (["RUN", "--against", "REAL", "--metrics", "kid", *RANDOM], "kid cannot be measured"),
+    (["RUN", "--against", "REAL", "--step", "8", *RANDOM], "no checkpoint of step 8; it has 3"),
+    (["RUN", "--against", "REAL", "--size", "64", *RANDOM], "--size 64"),
+    (["RUN", "--against", "REAL", "--write-stats", "stats", *RANDOM], "must end in .npz"),
+    (["REAL", "--best", "--against", "REAL", *RANDOM], "choose a state of a run"),
+    (["RUN", "--best", "--against", "REAL", "--features", "discriminator"], "averaged generator"),
+    (["--compare"], "takes the .jsonl files"),
+    (["--compare", "absent.jsonl"], "no results at absent.jsonl"),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), BAD, ids=[" ".join(words)[:50] for words, _ in BAD])
+def test_bad_input_gets_one_line_and_exit_code_2(
+    places, words, expected, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("extractor", "inception", "lite0"):
+        home = "measure" if name == "extractor" else "metrics"
+        monkeypatch.setattr(f"ssgan.{home}.{name}.file_of_package", lambda *_: None)
+    (places / "empty").mkdir(exist_ok=True)
+    known = {name: str(places / name.lower()) for name in ("RUN", "REAL", "EMPTY")}
+    assert main(["evaluate", *(known.get(word, word) for word in words)]) == 2
+    *progress, error = capsys.readouterr().err.strip().splitlines()
+    assert expected in error
+    assert all(line.startswith("preparing images") for line in progress)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_every_option(capsys):
+    assert main(["evaluate", "--help"]) == 0
+    printed = capsys.readouterr().out
+    from ssgan.cli.evaluate import _VALUED
+
+    for option in (*_VALUED, "best", "download", "compare"):
+        assert f"--{option}" in printed, option
+
+
+def test_a_result_line_is_plain_json(places, tmp_path, capsys):
+    assert main(command(places, "--metrics", "fd", "--n", "20", "--out", str(tmp_path))) == 0
+    (line,) = (tmp_path / "results.jsonl").read_text().splitlines()
+    row = json.loads(line)
+    assert row["name"] == "FD-random"
+    assert len(row["values"]) == 3
+    assert row["protocol"]["seeds"] == [0, 1, 2]

@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from ssgan.measure.own_features import OwnFeatures
+from ssgan.training.opening import open_state
+from ssgan.training.state import fresh_state
+from ssgan.types import UserError
+from tests.measure.saved import save_run
+from tests.metrics.pictures import pictures
+from tests.training.tiny import tiny
+
+
+@pytest.mark.parametrize("name", ["ssgan", "conditional"])
+def test_rows_are_what_both_heads_of_d_read(tmp_path, name):
+    state = fresh_state(tiny(name), 10, torch.device("cpu"))
+    features = OwnFeatures(open_state(save_run(tmp_path / "run", name, state)).checkpoint)
+    images = pictures(5, seed=0)
+    labels = torch.arange(5) if name == "conditional" else None
+    state.discriminator.eval()
+    expected = state.discriminator(images.float() / 127.5 - 1, labels).features
+    torch.testing.assert_close(features(images), expected, rtol=1e-5, atol=1e-6)
+    assert features.size == expected.shape[1]
+    assert features.distance_name == "FD-D-of-run-step-0"
+
+
+def test_reading_images_does_not_move_d(tmp_path):
+    features = OwnFeatures(open_state(save_run(tmp_path / "run")).checkpoint)
+    first = features(pictures(3, seed=0))
+    features(pictures(7, seed=1))
+    assert torch.equal(features(pictures(3, seed=0)), first)
+
+
+def test_the_identity_is_that_of_the_weights(tmp_path):
+    state = fresh_state(tiny(), 10, torch.device("cpu"))
+    one = OwnFeatures(open_state(save_run(tmp_path / "a", state=state)).checkpoint)
+    same = OwnFeatures(open_state(save_run(tmp_path / "b", state=state)).checkpoint)
+    with torch.no_grad():
+        next(state.discriminator.parameters())[0] += 1e-3
+    other = OwnFeatures(open_state(save_run(tmp_path / "c", state=state)).checkpoint)
+    assert one.identity() == same.identity() != other.identity()
+
+
+def test_images_of_another_shape_and_states_without_d_are_refused(tmp_path):
+    root = save_run(tmp_path / "run")
+    features = OwnFeatures(open_state(root).checkpoint)
+    with pytest.raises(UserError, match="reads images of 32 x 32 pixels with 3 channels, not 64"):
+        features(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+    with pytest.raises(UserError, match=r"best\.ckpt holds the averaged generator alone"):
+        OwnFeatures(open_state(root, best=True).checkpoint)

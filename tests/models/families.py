@@ -1,0 +1,68 @@
+"""The network families as tests see them: small, at the smallest size that each is made for."""
+
+from typing import NamedTuple
+
+from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
+from ssgan.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
+from ssgan.models.resnet5 import ResNet5Discriminator, ResNet5Generator
+from ssgan.models.resnet_stl import ResNetSTLDiscriminator, ResNetSTLGenerator
+from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+
+
+class Family(NamedTuple):
+    """Two networks of a family."""
+
+    generator: AbstractGeneratorConfig
+    discriminator: AbstractDiscriminatorConfig
+    sizes: tuple[int, ...]  # all it is made for
+    maps: int  # of D at the first of the sizes
+    features: dict[int, int]  # at a size; others as the first
+
+
+FAMILIES = {
+    "resnet": Family(
+        ResNetGenerator(latent_size=12, width=4 / 256),
+        ResNetDiscriminator(width=4 / 128),
+        (32, 48, 64, 128),
+        4,
+        {32: 4},
+    ),
+    "resnet5": Family(
+        ResNet5Generator(latent_size=12, width=1 / 32),
+        ResNet5Discriminator(width=1 / 32),
+        (32, 64, 128),
+        6,
+        {32: 16},
+    ),
+    "resnet_stl": Family(
+        ResNetSTLGenerator(latent_size=12, width=1 / 32),
+        ResNetSTLDiscriminator(width=1 / 32),
+        (48,),
+        5,
+        {48: 32},
+    ),
+    "biggan": Family(
+        BigGANGenerator(latent_size=60, width=1 / 48, attention=16, label_features=5),
+        BigGANDiscriminator(width=1 / 48, attention=16),
+        (32, 64, 128),
+        4,
+        {32: 4, 64: 32, 128: 32},
+    ),
+    "sndcgan": Family(
+        SNDCGANGenerator(latent_size=12, width=1 / 32),
+        SNDCGANDiscriminator(width=1 / 32),
+        (32, 48, 64, 128),
+        7,
+        {32: 16 * 16, 48: 16 * 36, 64: 16 * 64, 128: 16 * 256},
+    ),
+    "dcgan": Family(
+        DCGANGenerator(latent_size=12, width=1 / 32),
+        DCGANDiscriminator(width=1 / 32),
+        (32, 48, 64, 128),
+        4,
+        {32: 16 * 4, 48: 16 * 9, 64: 16 * 16, 128: 16 * 64},
+    ),
+}
+EVERY_SIZE = [(name, size) for name, family in FAMILIES.items() for size in family.sizes]
