@@ -9,7 +9,7 @@ from ssgan.training.run import RunReport
 from ssgan.training.watch import Verdict
 from tests.training.tiny import tiny
 
-SECONDS = 3  # a step, of 8 images: 2.7 images/s
+SECONDS = 3.0  # a step, of 8 images: 2.7 images/s
 
 
 @pytest.mark.parametrize("first", [1, 91])

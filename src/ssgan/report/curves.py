@@ -98,7 +98,8 @@ def read_curves(root: Path) -> dict[str, Curve]:
         step, value = row.get("step"), row.get("value")
         if isinstance(step, int) and isinstance(value, int | float) and "name" in row:
             points.setdefault(key_of(row), []).append((step, value))
-    return {name: (np.array(p)[:, 0], np.array(p)[:, 1]) for name, p in points.items()}
+    arrays = {name: np.array(p, dtype=np.float64) for name, p in points.items()}
+    return {name: (p[:, 0], p[:, 1]) for name, p in arrays.items()}
 
 
 def read_alarms(root: Path) -> list[int]:
