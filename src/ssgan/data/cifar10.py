@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,7 +190,7 @@ def _from_archive(archive: Path, spec: Cifar10) -> tuple[list[Records], str]:
     return [parts[name] for name in _FILES[spec.split]], _state(status)
 
 
-def _records(file: IO[bytes] | None, size: int) -> Records:
+def _records(file: Any, size: int) -> Records:  # a binary file, or None for what is none
     data = b"" if file is None else file.read(size)
     if len(data) != size:
         raise EOFError("cut short")
