@@ -15,6 +15,8 @@ from ssgan.models.norms import ConditionalBatchNorm, SelfModulatedBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.training.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 
+_LAPTOP_GENERATOR = ResNetGenerator(width=0.25, upsampling="nearest", shortcut="1x1")
+
 
 def ssgan() -> RunConfig:
     """SS-GAN as in the paper's Table 2 (spectral norm, n_dis 2).
@@ -119,7 +121,7 @@ def ssgan_laptop() -> RunConfig:
     quarter = ssgan_quarter()
     return replace(
         quarter,
-        generator=ResNetGenerator(width=0.25, upsampling="nearest", shortcut="1x1"),
+        generator=_LAPTOP_GENERATOR,
         discriminator=ResNetDiscriminator(width=0.5, shortcut="1x1", pooling="sum"),
         output=replace(quarter.output, checkpoint_every=500, keep_every=500),
     )
@@ -133,3 +135,35 @@ def gan_laptop() -> RunConfig:
     Cost and pictures: docs/results/cifar10-laptop.md.
     """
     return replace(ssgan_laptop(), method=GAN())
+
+
+def ssgan_sbn_laptop() -> RunConfig:
+    """SS-GAN with self-modulated batch norm in G, at the size of `ssgan_laptop`.
+
+        ssgan train cifar10:ssgan_sbn_laptop
+
+    Cost and pictures: docs/results/cifar10-laptop.md.
+    """
+    generator = replace(_LAPTOP_GENERATOR, norm=SelfModulatedBatchNorm())
+    return replace(ssgan_laptop(), generator=generator)
+
+
+def conditional_laptop() -> RunConfig:
+    """The class-conditional GAN at the same size and number of steps as `ssgan_laptop`.
+
+        ssgan train cifar10:conditional_laptop
+
+    Cost and pictures: docs/results/cifar10-laptop.md.
+    """
+    generator = replace(_LAPTOP_GENERATOR, norm=ConditionalBatchNorm())
+    return replace(ssgan_laptop(), method=ConditionalGAN(), generator=generator)
+
+
+def rotation_only_laptop() -> RunConfig:
+    """The rotation task without the game, at the same size and number of steps as `ssgan_laptop`.
+
+        ssgan train cifar10:rotation_only_laptop
+
+    Cost and pictures: docs/results/cifar10-laptop.md.
+    """
+    return replace(ssgan_laptop(), method=RotationOnly())
