@@ -1,0 +1,270 @@
+"""`ssgan study NAME`: a table or figure of the paper, from training to drawing."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from ssgan.cli.arguments import Options, take_options, whole_number
+from ssgan.cli.images import fetched
+from ssgan.cli.progress import duration
+from ssgan.data.base import Outline
+from ssgan.data.parse import parse_source
+from ssgan.files.lock import locked
+from ssgan.recipes.find import find
+from ssgan.studies.arm import AbstractArm, Arm
+from ssgan.studies.cell import Cell, jobs_of, open_jobs, refuse_other_runs
+from ssgan.studies.crew import Crew, Ended, Standing, threads_each
+from ssgan.studies.disk import disk
+from ssgan.studies.every import STUDIES, find_study
+from ssgan.studies.job import Job
+from ssgan.studies.outlook import doing, outlook
+from ssgan.studies.request import Request, Scale
+from ssgan.studies.study import Form, Study, cells_of, chosen
+from ssgan.studies.writing import write_study
+from ssgan.types import UserError
+
+USAGE = """usage: ssgan study                       all studies, and what they cost
+       ssgan study NAME [--scale laptop|paper] [--data SOURCE] [--test SOURCE] [--seeds 3]
+                   [--arms NAME,NAME] [--jobs 1] [--out DIR] [--features NAME] [--samples N]
+                   [--dry-run | --draw] [-- --any.setting VALUE ...]
+
+  NAME       {names}
+  --scale    laptop: small networks, 3,000 steps; paper: its settings
+  --data     the images; by default cifar10, where the study is of CIFAR-10
+  --test     real images to measure against; by default the source's own, such as cifar10-test
+  --seeds    how many training seeds: 0, 1, ...
+  --arms     some of the arms only; those of NAME: ssgan study NAME --help
+  --jobs     commands at a time; each gets its share of the cores
+  --out      where runs, measurements and drawings go: studies/SCALE
+  --features of `ssgan evaluate`; by default its own choice
+  --samples  images made for a Frechet distance
+  --dry-run  print the commands, their number and the disk they take; run nothing
+  --draw     draw again from what is there; run nothing
+  --         settings for every run, as `ssgan train` takes them
+
+A study runs commands of ssgan, which can be run by hand as well. Run it again to continue.
+"""
+_VALUED = (*("scale", "data", "test", "seeds", "arms", "jobs", "out", "features", "samples"),)
+_MINUTE = 60.0  # seconds between lines, when nothing changes
+_TAIL = 5  # lines of a failed command's log that are shown
+
+
+def main(argv: list[str]) -> int:
+    """Run a study, or what it lacks, and draw it; returns the exit code."""
+    own, settings = _split(argv)
+    options, rest = take_options(own, _VALUED, ("dry-run", "draw", "help"))
+    if len(rest) > 1 or any(word.startswith("-") for word in rest):
+        raise UserError(f"study takes one name, not {' '.join(rest)}; see ssgan study --help")
+    if options.on("help"):
+        print(USAGE.format(names=", ".join(STUDIES)), end="")
+        print("".join(f"\n{line}" for line in _arm_lines(rest)), end="\n" if rest else "")
+        return 0
+    if not rest:
+        if argv:
+            raise UserError(f"study needs a name: {', '.join(STUDIES)}")
+        print("\n".join(line for study in STUDIES.values() for line in _listed(study)))
+        return 0
+    plan = _plan(find_study(rest[0]), options, settings)
+    if options.on("dry-run"):
+        _print_plan(plan)
+        return 0
+    if options.on("draw"):
+        _draw(plan)
+        return 0
+    plan.asked.out.mkdir(parents=True, exist_ok=True)
+    with locked(plan.asked.out / ".lock"):
+        return _run(plan)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A study, and what was asked of it."""
+
+    study: Study
+    form: Form
+    asked: Request
+    slots: int
+    outline: Outline
+    cells: list[Cell]
+
+
+def _split(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The study's own words, and the settings after a lone --."""
+    if "--" not in argv:
+        return argv, ()
+    place = argv.index("--")
+    return argv[:place], tuple(argv[place + 1 :])
+
+
+def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
+    scale = _scale(options)
+    form = study.form(scale)
+    data = options.get("data") or form.data
+    if data is None:
+        raise UserError(f"{study.name} is of ImageNet: give --data folder:PATH")
+    source = parse_source(data)
+    test, held_out = options.get("test"), source.held_out()
+    if test is None and held_out is not None:
+        test = held_out.name()
+    asked = Request(
+        scale=scale,
+        data=data,
+        test=test,
+        seeds=tuple(range(whole_number(options, "seeds", study.seeds, 1))),
+        out=Path(options.get("out") or f"studies/{scale}"),
+        features=options.get("features"),
+        samples=whole_number(options, "samples", form.samples, 2),
+        overrides=settings,
+    )
+    slots = whole_number(options, "jobs", 1, 1)
+    dry = options.on("dry-run") or options.on("draw")
+    outline = source.outline() if dry else Outline.of(fetched(source).open())
+    cells = cells_of(chosen(form.arms, options.get("arms")), form, asked, outline)
+    refuse_other_runs(cells)
+    return _Plan(study, form, asked, slots, outline, cells)
+
+
+def _scale(options: Options) -> Scale:
+    scales: tuple[Scale, ...] = get_args(Scale)
+    given = options.get("scale") or "laptop"
+    for scale in scales:
+        if scale == given:
+            return scale
+    raise UserError(f"--scale must be {' or '.join(scales)}, not {given!r}")
+
+
+def _listed(study: Study) -> list[str]:
+    """A study and its cost at each scale."""
+    lines = [f"{study.name:12} {study.title}"]
+    for scale, form in (("laptop", study.laptop), ("paper", study.paper)):
+        if form is not None:
+            steps = sorted({step for arm in form.arms for step in _steps(arm)})
+            each = f" of {' or '.join(f'{count:,}' for count in steps)} steps" if steps else ""
+            runs = len(form.arms) * study.seeds
+            lines.append(f"{'':12}   {scale:6} {runs} runs{each}")
+    return lines
+
+
+def _steps(arm: AbstractArm) -> list[int]:
+    """The steps of its runs; none where it has no recipe, or that is not installed."""
+    if not isinstance(arm, Arm):
+        return []
+    try:
+        return [find(arm.recipe)().total_steps]
+    except UserError:
+        return []
+
+
+def _arm_lines(names: Sequence[str]) -> list[str]:
+    """The arms of a study at each scale."""
+    lines = []
+    for study in map(find_study, names):
+        for scale, form in (("laptop", study.laptop), ("paper", study.paper)):
+            if form is not None:
+                lines.append(f"arms of {study.name}, {scale}:")
+                lines += [f"  {arm.name:18} {arm.title} ({arm.what()})" for arm in form.arms]
+    return lines
+
+
+def _print_plan(plan: _Plan) -> None:
+    """Every command, those with nothing to do marked; their number, and the disk."""
+    every, left = jobs_of(plan.cells), open_jobs(plan.cells)
+    for job in every:
+        print(job.command if job in left else f"# done: {job.command}")
+    counts = Counter(job.verb for job in left)
+    words = ", ".join(f"{count} x {verb}" for verb, count in counts.items()) or "nothing"
+    size = disk(plan.cells, plan.outline)
+    print(
+        f"\n{len(every)} commands, {len(every) - len(left)} with nothing to do; left: {words}\n"
+        f"disk: about {size.runs / 1e6:,.0f} MB for all runs, {size.images / 1e6:,.0f} MB of "
+        "images; caches of features come on top\nnothing was written"
+    )
+
+
+def _run(plan: _Plan) -> int:
+    """Run what is missing, draw after every command; returns the exit code."""
+    write_study(plan.study, plan.form, plan.asked, plan.cells)  # two protocols are refused early
+    left = open_jobs(plan.cells)
+    before, threads = len(jobs_of(plan.cells)) - len(left), threads_each(plan.slots)
+    print(
+        f"{plan.study.title}\n{len(left)} commands, {before} with nothing to do; {plan.slots} at a "
+        f"time, {threads} threads each; in {plan.asked.out}",
+        flush=True,
+    )
+    teller = _Teller(left, plan)
+    standing = Standing((), (), (), None)
+    for standing in Crew(left, plan.slots).run():
+        teller.tell(standing)
+    if standing.stopped_by is not None:
+        print(
+            f"stopped by {standing.stopped_by.name}: what was running is saved; "
+            "run the same command again to continue",
+            file=sys.stderr,
+        )
+        return standing.exit_code
+    for job in standing.waiting:
+        print(f"not run, for it needs what failed: {job.name}", file=sys.stderr)
+    _draw(plan)
+    return standing.exit_code
+
+
+def _draw(plan: _Plan) -> None:
+    written = write_study(plan.study, plan.form, plan.asked, plan.cells)
+    print(f"\n{written.text}")
+    for path in written.files:
+        print(f"written to {path}")
+    if written.missing:
+        print(f"missing: {'; '.join(written.missing)}")
+
+
+class _Teller:
+    """Says how far the commands are: when something begins or ends, and once a minute."""
+
+    def __init__(self, jobs: Sequence[Job], plan: _Plan) -> None:
+        self._jobs, self._plan = jobs, plan
+        self._running: tuple[Job, ...] = ()
+        self._ended = 0
+        self._last = time.monotonic()
+
+    def tell(self, standing: Standing) -> None:
+        """Print what is new."""
+        new = standing.ended[self._ended :]
+        for ended in new:
+            self._say_end(ended, stopped=standing.stopped_by is not None)
+        changed = standing.running != self._running
+        if changed or time.monotonic() - self._last >= _MINUTE:
+            self._last = time.monotonic()
+            if standing.running:
+                self._say_standing(standing)
+        self._running, self._ended = standing.running, len(standing.ended)
+        if new and standing.running:  # the last drawing is made in the end
+            self._draw()
+
+    def _draw(self) -> None:
+        """Draw what is there; what hinders it is said, and does not stop what runs."""
+        try:
+            write_study(self._plan.study, self._plan.form, self._plan.asked, self._plan.cells)
+        except UserError as error:
+            print(f"not drawn: {error}", flush=True)
+
+    def _say_end(self, ended: Ended, stopped: bool) -> None:
+        job = ended.job
+        if ended.code == 0:
+            print(f"done in {duration(ended.seconds)}: {job.name}", flush=True)
+        elif stopped:
+            print(f"stopped: {job.name}", flush=True)
+        else:
+            print(f"failed, exit code {ended.code}: {job.name}; its log: {job.log}", flush=True)
+            for line in job.log.read_text(errors="replace").splitlines()[-_TAIL:]:
+                print(f"    {line}", flush=True)
+
+    def _say_standing(self, standing: Standing) -> None:
+        found = outlook(standing, self._jobs, self._plan.slots)
+        done = sum(ended.code == 0 for ended in standing.ended)
+        now = ", ".join(doing(job) for job in standing.running)
+        left = found.text(duration(found.seconds or 0.0))
+        print(f"[{done}/{len(self._jobs)}] {now}; {left}", flush=True)

@@ -1,0 +1,61 @@
+"""Curves over steps, each the mean of several runs with a band, in panels beside each other."""
+
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+COLOURS = {
+    "GAN": "#d1662b",
+    "conditional GAN": "#3d8a4e",
+    "rotation only": "#7a4fa3",
+    "SS-GAN": "#1f5fa8",
+    "SS-GAN (sBN)": "#2aa1b3",
+}  # a label has the same in every figure; others get matplotlib's
+
+
+class BandCurve(NamedTuple):
+    """One curve."""
+
+    label: str
+    steps: NDArray[np.int64]  # [P], ascending
+    values: Float[np.ndarray, "R P"]  # a row a run; NaN where there is no value
+
+
+class Panel(NamedTuple):
+    """Curves that compare with each other: of one protocol."""
+
+    title: str
+    across: str  # the vertical axis
+    curves: Sequence[BandCurve]
+
+
+def band_plot(panels: Sequence[Panel]) -> bytes:
+    """PNG: the mean of each curve; with several runs a band of one standard deviation (n - 1)."""
+    figure = Figure(figsize=(5.4 * len(panels), 3.8), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for curve in panel.curves:
+            mean = curve.values.mean(axis=0)
+            runs = len(curve.values)
+            label = curve.label if runs == 1 else f"{curve.label}, {runs} seeds"
+            (line,) = axes.plot(
+                curve.steps, mean, ".-", color=COLOURS.get(curve.label), label=label
+            )
+            if runs > 1:
+                std = curve.values.std(axis=0, ddof=1)
+                axes.fill_between(
+                    curve.steps, mean - std, mean + std, color=line.get_color(), alpha=0.18, lw=0
+                )
+        axes.set_ylim(bottom=0)
+        axes.set_title(panel.title, fontsize=9)
+        axes.set_xlabel("step", fontsize=9)
+        axes.set_ylabel(panel.across, fontsize=9)
+        axes.legend(fontsize=8, frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    encoded = io.BytesIO()
+    figure.savefig(encoded, format="png", dpi=110)
+    return encoded.getvalue()

@@ -1,0 +1,99 @@
+"""The arms of a study: a label, and the command that makes a run of it."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from ssgan.config.overlay import from_flags, overlay
+from ssgan.data.base import Outline
+from ssgan.data.parse import parse_source
+from ssgan.recipes.find import find
+from ssgan.recipes.images import with_source
+from ssgan.studies.job import Job, Making, Training
+from ssgan.studies.request import Request, slug
+from ssgan.training.config import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractArm(ABC):
+    """What is trained, once for every seed."""
+
+    name: str  # for --arms
+    label: str  # in tables and figures
+    group: str = ""  # the row of a table whose arms are compared with each other
+    overrides: tuple[str, ...] = ()  # flags of the command
+
+    @abstractmethod
+    def what(self) -> str:
+        """What its runs are called after: the recipe."""
+
+    @abstractmethod
+    def job(self, asked: Request, seed: int, outline: Outline) -> Job:
+        """The command for one seed; `outline` is that of the images.
+
+        Raises UserError for flags that are no settings.
+        """
+
+    @property
+    def title(self) -> str:
+        """The label, after its group if it has one."""
+        return f"{self.group}, {self.label}" if self.group else self.label
+
+    def slug(self, asked: Request) -> str:
+        """The stem of its runs' names."""
+        return slug(self.what(), (*self.overrides, *asked.overrides))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm(AbstractArm):
+    """A recipe, with flags."""
+
+    recipe: str
+
+    def what(self) -> str:
+        """The recipe."""
+        return self.recipe
+
+    def settings(self, asked: Request, seed: int, outline: Outline) -> RunConfig:
+        """What `ssgan train` makes of the command."""
+        changes, _ = from_flags((*self.overrides, *asked.overrides, "--seed", str(seed)))
+        config = with_source(find(self.recipe)(), parse_source(asked.data), outline)
+        return overlay(config, changes, "--")
+
+    def job(self, asked: Request, seed: int, outline: Outline) -> Training:
+        """`ssgan train` with these settings."""
+        root = asked.run(self.slug(asked), seed)
+        words = ("train", self.recipe, "--data", asked.data, *self.overrides, *asked.overrides)
+        return Training(
+            label=f"{self.title}, seed {seed}",
+            words=(*words, "--seed", str(seed), "--run", str(root)),
+            log=root.with_name(f"{root.name}.log"),
+            root=root,
+            config=self.settings(asked, seed, outline),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgettingArm(AbstractArm):
+    """`ssgan forget`, with or without the rotation loss."""
+
+    rotation: int  # weight of the rotation loss
+
+    def what(self) -> str:
+        """The verb and the weight."""
+        return f"forget-rotation-{self.rotation}"
+
+    def job(self, asked: Request, seed: int, outline: Outline) -> Making:
+        """`ssgan forget`: the picture is the last file that it writes."""
+        root = asked.run(self.slug(asked), seed)
+        words = ("forget", "--data", asked.data, "--rotation", str(self.rotation))
+        return Making(
+            label=f"{self.title}, seed {seed}",
+            words=(
+                *words,
+                *self.overrides,
+                *asked.overrides,
+                *("--seed", str(seed), "--out", str(root)),
+            ),
+            log=root.with_name(f"{root.name}.log"),
+            result=root / "forgetting.png",
+        )

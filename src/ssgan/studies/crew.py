@@ -1,0 +1,175 @@
+"""Runs commands, some at a time, as child processes that can be interrupted and lose nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from ssgan.studies.job import Job
+from ssgan.training.signals import EXIT_CODES
+
+_FORWARDED = (signal.SIGINT, signal.SIGTERM)
+
+
+class AbstractChild(ABC):
+    """A command that is running."""
+
+    @abstractmethod
+    def code(self) -> int | None:
+        """Its exit code; None as long as it runs."""
+
+    @abstractmethod
+    def send(self, number: int) -> None:
+        """Pass a signal on; nothing happens when it has ended."""
+
+
+class Process(AbstractChild):
+    """A child process."""
+
+    def __init__(self, job: Job, threads: int) -> None:
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        with job.log.open("ab") as log:
+            log.write(f"$ {job.command}\n".encode())
+            log.flush()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ssgan", *job.words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+                start_new_session=True,  # else Ctrl-C reaches it twice: from the terminal, from us
+            )
+
+    def code(self) -> int | None:
+        """Its exit code, or minus the signal that ended it."""
+        return self._process.poll()
+
+    def send(self, number: int) -> None:
+        """Pass a signal on."""
+        self._process.send_signal(number)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    job: Job
+    code: int  # 0: its result is there
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the commands are."""
+
+    running: tuple[Job, ...]
+    waiting: tuple[Job, ...]
+    ended: tuple[Ended, ...]  # all so far, in order
+    stopped_by: signal.Signals | None  # the first signal, if there was one
+
+    @property
+    def exit_code(self) -> int:
+        """0; 1 when a command failed or could not be run; a signal's, 130 or 143."""
+        if self.stopped_by is not None:
+            return EXIT_CODES[self.stopped_by]
+        return 1 if self.waiting or any(ended.code for ended in self.ended) else 0
+
+
+def threads_each(slots: int) -> int:
+    """CPU threads of each of `slots` commands: together as many as there are cores."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, cores // slots)
+
+
+class Crew:
+    """Runs jobs in their order, `slots` at a time; one whose needs failed is never begun."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        slots: int,
+        start: Callable[[Job, int], AbstractChild] = Process,
+        pause: float = 0.2,
+    ) -> None:
+        self._waiting = list(jobs)
+        self._slots, self._start, self._pause = slots, start, pause
+        self._running: dict[Job, tuple[AbstractChild, float]] = {}
+        self._ended: list[Ended] = []
+        self._stopped_by: signal.Signals | None = None
+
+    def run(self) -> Iterator[Standing]:
+        """How far it is, again and again; the last one is when nothing runs any more.
+
+        Signals are passed on to the children, and nothing is begun after the first one. When the
+        iterator is closed early the children are asked to end, and waited for.
+        """
+        with self._signals_passed_on():
+            try:
+                self._begin()
+                while self._running:
+                    yield self.standing()
+                    time.sleep(self._pause)
+                    self._collect()
+                    self._begin()
+                yield self.standing()
+            finally:
+                self._send(signal.SIGTERM)
+                while self._running:
+                    time.sleep(self._pause)
+                    self._collect()
+
+    def standing(self) -> Standing:
+        """How far it is now."""
+        running, waiting = tuple(self._running), tuple(self._waiting)
+        return Standing(running, waiting, tuple(self._ended), self._stopped_by)
+
+    def _begin(self) -> None:
+        """Fill the free slots with jobs whose needs are done."""
+        for job in list(self._waiting):
+            if self._stopped_by is not None or len(self._running) >= self._slots:
+                return
+            missing = {*self._waiting, *self._running, *(e.job for e in self._ended if e.code)}
+            if missing.isdisjoint(job.needs):
+                self._waiting.remove(job)
+                child = self._start(job, threads_each(self._slots))
+                self._running[job] = (child, time.monotonic())
+                if self._stopped_by is not None:  # the signal came while it was started
+                    child.send(self._stopped_by)
+
+    def _collect(self) -> None:
+        """Note those that have ended. One that says so without its result has failed."""
+        for job, (child, started) in list(self._running.items()):
+            code = child.code()
+            if code is not None:
+                del self._running[job]
+                if code == 0 and self._stopped_by is None and not job.done():
+                    code = 1
+                self._ended.append(Ended(job, code, time.monotonic() - started))
+
+    def _send(self, number: int) -> None:
+        for child, _ in list(self._running.values()):
+            child.send(number)
+
+    @contextmanager
+    def _signals_passed_on(self) -> Iterator[None]:
+        def note(number: int, frame: FrameType | None) -> None:
+            self._stopped_by = self._stopped_by or signal.Signals(number)
+            self._send(number)
+
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread may listen to signals
+            return
+        before = {number: signal.signal(number, note) for number in _FORWARDED}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,189 @@
+"""Numbers over training: the mean and the band over seeds, as a figure and a table."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ssgan.files import jsonlines
+from ssgan.files.layout import RunLayout
+from ssgan.measure.results import Result
+from ssgan.report.band_plot import BandCurve, Panel, band_plot
+from ssgan.studies.cell import Cell
+from ssgan.studies.comparing import comparisons, pairs_table
+from ssgan.studies.distance_table import (
+    described,
+    distance,
+    last_distance,
+    protocol_facts,
+    refuse_unlike,
+)
+from ssgan.studies.drawing import AbstractDrawing, BySeed, Drawn, by_arm
+from ssgan.studies.job import Training
+from ssgan.studies.markdown import legend, markdown, with_std
+from ssgan.studies.measurement import kept_steps
+from ssgan.studies.probe_rows import one_protocol, probe_rows, protocol_text
+from ssgan.studies.published import Curves
+from ssgan.studies.spread import spread
+from ssgan.training.quality import FD
+from ssgan.types import UserError
+
+ByStep = Mapping[int, float]
+
+
+class Found(NamedTuple):
+    """Curves of one protocol."""
+
+    name: str  # what the numbers are
+    protocol: str  # Markdown
+    facts: dict[str, object]
+    curves: BySeed[ByStep]
+
+
+@dataclass(frozen=True)
+class CurvesByStep(AbstractDrawing):
+    """Curves over steps, the paper's in a panel of their own."""
+
+    lower_is_better: bool
+
+    @abstractmethod
+    def find(self, cells: Sequence[Cell]) -> Found:
+        """The curves of these cells; UserError when they are of two protocols."""
+
+    def draw(self, cells: Sequence[Cell]) -> Drawn:
+        """Every step that all runs of an arm have."""
+        found = self.find(cells)
+        curves = {arm: _common(seeds) for arm, seeds in found.curves.items()}
+        panels = [Panel(f"{found.name}, measured here", found.name, _bands(curves))]
+        if isinstance(self.published, Curves):
+            panels.append(_published(self.published))
+        seeds = max(len(of_arm) for of_arm in curves.values())
+        last = max(step for of_arm in curves.values() for by in of_arm.values() for step in by)
+        at_end = {
+            arm: {seed: by_step[last] for seed, by_step in of_arm.items()}
+            for arm, of_arm in curves.items()
+            if all(last in by_step for by_step in of_arm.values())
+        }
+        parts = [
+            found.protocol,
+            self._table(found.name, curves),
+            pairs_table(at_end, f"step {last:,}: "),
+        ]
+        facts = {
+            **found.facts,
+            "values": {arm.name: of_arm for arm, of_arm in found.curves.items()},
+            "comparisons": [{"step": last, **row} for row in comparisons(at_end)],
+        }
+        tables = "\n\n".join(part for part in (*parts, legend(seeds)) if part)
+        return Drawn(tables, facts, band_plot(panels))
+
+    def _table(self, name: str, curves: BySeed[ByStep]) -> str:
+        """A row a step, a column an arm."""
+        lines = [[f"step ({name})", *(arm.title for arm in curves)]]
+        steps = {step for of_arm in curves.values() for by in of_arm.values() for step in by}
+        for step in sorted(steps):
+            cells = [
+                {seed: by_step[step] for seed, by_step in of_arm.items() if step in by_step}
+                for of_arm in curves.values()
+            ]
+            better = self.lower_is_better
+            shown = [with_std(spread(c, lower_is_better=better)) if c else "-" for c in cells]
+            lines.append([f"{step:,}", *shown])
+        return markdown(lines)
+
+
+@dataclass(frozen=True)
+class ProbeCurves(CurvesByStep):
+    """The linear probe of D's last block, at every kept state."""
+
+    def find(self, cells: Sequence[Cell]) -> Found:
+        """From the rows of `ssgan probe`."""
+        rows = by_arm((cell, probe_rows(cell.measuring[-1])) for cell in cells)
+        every = [row for seeds in rows.values() for own in seeds.values() for row in own]
+        last = max(row["block"] for row in every)
+        chosen = [row for row in every if row["block"] == last]
+        curves: BySeed[ByStep] = {
+            arm: {
+                seed: {row["step"]: row["top1"] for row in own if row["block"] == last}
+                for seed, own in seeds.items()
+            }
+            for arm, seeds in rows.items()
+        }
+        facts: dict[str, object] = {"number": "top-1", "block": last}
+        facts["protocol"] = one_protocol(chosen)
+        return Found(f"top-1, block {last} of D", protocol_text(chosen), facts, curves)
+
+
+@dataclass(frozen=True)
+class DistanceCurves(CurvesByStep):
+    """The Frechet distance of samples of every kept state: FID, where Inception is there."""
+
+    def find(self, cells: Sequence[Cell]) -> Found:
+        """From the results of `ssgan evaluate`."""
+        curves: BySeed[ByStep] = {}
+        results: list[Result] = []
+        for cell in cells:
+            assert isinstance(cell.training, Training)
+            own = [*(distance(job) for job in cell.measuring[:-1]), last_distance(cell)]
+            steps = kept_steps(cell.training.config)
+            values = [result.value for result in own]
+            curves.setdefault(cell.arm, {})[cell.seed] = dict(zip(steps, values, strict=True))
+            results += own
+        refuse_unlike(results)
+        protocol = "\n".join(f"    {line}" for line in described(results))
+        return Found(results[0].name, protocol, protocol_facts(results), curves)
+
+
+@dataclass(frozen=True)
+class ScoreCurves(CurvesByStep):
+    """The run's own cheap score, from its metrics.jsonl: FD-random, which is no FID."""
+
+    def find(self, cells: Sequence[Cell]) -> Found:
+        """From the run directories."""
+        names = ("num_real", "num_fake", "features", "split")
+        protocols: list[dict[str, object]] = []
+        curves: BySeed[ByStep] = {}
+        for cell in cells:
+            assert isinstance(cell.training, Training)
+            rows = list(jsonlines.read(RunLayout(cell.training.root).metrics))
+            rows = [row for row in rows if row["name"] == FD and row["value"] is not None]
+            protocols += [{name: row.get(name) for name in names} for row in rows]
+            by_step = {int(str(row["step"])): float(str(row["value"])) for row in rows}
+            curves.setdefault(cell.arm, {})[cell.seed] = by_step
+        if not protocols:
+            raise UserError(f"no run has a score {FD}: evaluate.every is 0")
+        if unlike := [own for own in protocols if own != protocols[0]]:
+            raise UserError(f"these scores are of two protocols: {protocols[0]} and {unlike[0]}")
+        first = protocols[0]
+        text = (
+            f"    {FD}, the runs' own score: Frechet distance on a seeded random network, "
+            f"{first['num_real']:,}\n    training images against {first['num_fake']:,} samples; "
+            "it is no FID and compares with none"
+        )
+        return Found(f"{FD} (no FID)", text, {"number": FD, "protocol": first}, curves)
+
+
+def _common(seeds: Mapping[int, ByStep]) -> dict[int, ByStep]:
+    """The steps that all of an arm's runs have."""
+    steps = sorted(set.intersection(*(set(by_step) for by_step in seeds.values())))
+    return {seed: {step: by_step[step] for step in steps} for seed, by_step in seeds.items()}
+
+
+def _bands(curves: BySeed[ByStep]) -> list[BandCurve]:
+    bands = []
+    for arm, seeds in curves.items():
+        steps = np.array(list(next(iter(seeds.values()))), dtype=np.int64)
+        values = np.array([list(by_step.values()) for by_step in seeds.values()], dtype=np.float64)
+        bands.append(BandCurve(arm.title, steps, values))
+    return bands
+
+
+def _published(paper: Curves) -> Panel:
+    steps = np.array(paper.steps, dtype=np.int64)
+    curves = [
+        BandCurve(label, steps, np.array([values], dtype=np.float64))
+        for label, values in paper.curves
+    ]
+    return Panel(f"{paper.title}\n{paper.place}", paper.what, curves)

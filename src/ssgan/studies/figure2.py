@@ -1,0 +1,23 @@
+"""Figure 2: what D's last block knows over training; the GAN's D forgets, SS-GAN's does not."""
+
+from ssgan.studies.arms import imagenet, laptop
+from ssgan.studies.curves_by_step import ProbeCurves
+from ssgan.studies.measurement import Probe
+from ssgan.studies.published import FIGURE2
+from ssgan.studies.study import Form, Study
+
+LAPTOP_PROBE = Probe(
+    "all",
+    ("--blocks", "3", "--pooling", "mean", "--fractions", "1", "--train-n", "10000"),
+)
+IMAGENET_PROBE = Probe("all", ("--blocks", "5", "--pooling", "grid", "--fractions", "1"))
+_DRAWING = ProbeCurves(FIGURE2, lower_is_better=False)
+
+STUDY = Study(
+    name="figure2",
+    title="Figure 2: probe of D's last block over training, two methods (laptop: CIFAR-10)",
+    laptop=Form(arms=laptop("gan", "ssgan"), measurement=LAPTOP_PROBE, drawing=_DRAWING),
+    paper=Form(
+        arms=imagenet("gan", "ssgan"), measurement=IMAGENET_PROBE, drawing=_DRAWING, data=None
+    ),
+)

@@ -1,0 +1,27 @@
+"""Figure 4a: the FID over training, of four methods on CIFAR-10.
+
+At laptop scale it is the runs' own cheap score, which is no FID and costs nothing more.
+"""
+
+from ssgan.studies.arms import cifar10, laptop
+from ssgan.studies.curves_by_step import DistanceCurves, ScoreCurves
+from ssgan.studies.measurement import Distance, Nothing
+from ssgan.studies.published import FIGURE4
+from ssgan.studies.study import Form, Study
+
+_METHODS = ("gan", "conditional", "ssgan", "ssgan_sbn")
+
+STUDY = Study(
+    name="figure4",
+    title="Figure 4: FID over training, four methods, CIFAR-10 (laptop: FD-random, no FID)",
+    laptop=Form(
+        arms=laptop(*_METHODS),
+        measurement=Nothing(),
+        drawing=ScoreCurves(FIGURE4, lower_is_better=True),
+    ),
+    paper=Form(
+        arms=cifar10(*_METHODS),
+        measurement=Distance("all"),
+        drawing=DistanceCurves(FIGURE4, lower_is_better=True),
+    ),
+)

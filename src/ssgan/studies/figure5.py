@@ -1,0 +1,17 @@
+"""Figure 5: samples, a row an arm, from the same latents. (The paper's are of its large model.)"""
+
+from ssgan.studies.arms import cifar10, laptop
+from ssgan.studies.measurement import Samples
+from ssgan.studies.sample_sheet import SampleSheet
+from ssgan.studies.study import Form, Study
+
+_METHODS = ("gan", "conditional", "ssgan", "ssgan_sbn")
+_DRAWING = SampleSheet(None)
+
+STUDY = Study(
+    name="figure5",
+    title="Figure 5: samples of four methods from the same latents, CIFAR-10",
+    laptop=Form(arms=laptop(*_METHODS), measurement=Samples(), drawing=_DRAWING),
+    paper=Form(arms=cifar10(*_METHODS), measurement=Samples(), drawing=_DRAWING),
+    seeds=1,
+)

@@ -1,0 +1,31 @@
+"""The large unconditional runs on ImageNet at 128 pixels: FID of 50,000 samples."""
+
+from ssgan.studies.arm import Arm
+from ssgan.studies.distance_table import DistanceTable
+from ssgan.studies.measurement import Distance
+from ssgan.studies.published import LARGE
+from ssgan.studies.study import Form, Study
+
+STUDY = Study(
+    name="large-batch",
+    title="Large batches: FID of SS-GAN at batch 2048 and 1024, ImageNet",
+    laptop=None,
+    paper=Form(
+        arms=(
+            Arm(
+                name="batch_2048",
+                label="SS-GAN, batch 2048",
+                recipe="imagenet_large:ssgan_2048",
+            ),
+            Arm(
+                name="batch_1024",
+                label="SS-GAN, batch 1024",
+                recipe="imagenet_large:ssgan_1024",
+            ),
+        ),
+        measurement=Distance(),
+        drawing=DistanceTable(LARGE),
+        data=None,
+        samples=50_000,
+    ),
+)

@@ -1,0 +1,58 @@
+"""Numbers and tables as Markdown."""
+
+from collections.abc import Sequence
+
+from ssgan.studies.published import Curves, Table
+from ssgan.studies.spread import LEVEL, Paired, Spread
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A table whose first line is its heading."""
+    heading, *rows = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([heading, "|" + "---|" * len(lines[0]), *rows])
+
+
+def shown(value: float, like: float) -> str:
+    """A value in as many digits as tell something of numbers as large as `like`."""
+    size = abs(like)
+    return f"{value:.{5 if size < 0.01 else 4 if size < 0.1 else 3 if size < 10 else 2}f}"
+
+
+def with_std(found: Spread) -> str:
+    """Mean and standard deviation."""
+    mean = shown(found.mean, found.mean)
+    return mean if found.std is None else f"{mean} +- {shown(found.std, found.mean)}"
+
+
+def difference(found: Paired, like: float) -> str:
+    """The mean difference, its interval and p, in as many digits as `like`."""
+    text = f"{'+' if found.mean > 0 else ''}{shown(found.mean, like)}"
+    if found.low is None or found.high is None:
+        return f"{text} (one pair: no interval)"
+    p = "all pairs alike" if found.p is None else f"p {found.p:.2g}"
+    return f"{text} [{shown(found.low, like)}, {shown(found.high, like)}], {p}"
+
+
+def legend(seeds: int) -> str:
+    """What +- and the intervals are, with so many training seeds."""
+    if seeds == 1:
+        return (
+            "One training seed: there is no spread and no interval, and nothing here says what "
+            "another seed would give."
+        )
+    return (
+        f"+- is the standard deviation over training seeds (n - 1). In brackets: {LEVEL:.0%} "
+        "t-interval of the mean difference, pairs being runs of one seed; p of the two-sided "
+        "paired t-test, for each comparison alone."
+    )
+
+
+def published(table: Table | Curves) -> str:
+    """The paper's numbers, under a title of their own."""
+    heading = f"## {table.title}\n\n{table.place}\n\n"
+    if isinstance(table, Table):
+        return heading + markdown([table.columns, *table.rows])
+    columns = [[f"{step:,}" for step in table.steps]]
+    columns += [["-" if v is None else f"{v:g}" for v in values] for _, values in table.curves]
+    names = [f"step ({table.what})", *(label for label, _ in table.curves)]
+    return heading + markdown([names, *zip(*columns, strict=True)])

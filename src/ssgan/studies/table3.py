@@ -1,0 +1,24 @@
+"""Table 3: what D knows of CIFAR-10's classes, block by block."""
+
+from ssgan.studies.arms import cifar10, laptop
+from ssgan.studies.measurement import Probe
+from ssgan.studies.probe_by_block import ProbeByBlock
+from ssgan.studies.published import TABLE3
+from ssgan.studies.study import Form, Study
+
+_DRAWING = ProbeByBlock(TABLE3)
+
+STUDY = Study(
+    name="table3",
+    title="Table 3: linear probe of D, block by block, CIFAR-10",
+    laptop=Form(
+        arms=laptop("gan", "conditional", "rotation_only", "ssgan", "ssgan_sbn"),
+        measurement=Probe("last", ("--pooling", "mean", "--fractions", "1", "--train-n", "10000")),
+        drawing=_DRAWING,
+    ),
+    paper=Form(
+        arms=cifar10("gan", "conditional", "rotation_only", "ssgan_sbn"),
+        measurement=Probe("last", ("--pooling", "grid,mean", "--fractions", "1")),
+        drawing=_DRAWING,
+    ),
+)
