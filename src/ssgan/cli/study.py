@@ -17,7 +17,7 @@ from ssgan.files.lock import locked
 from ssgan.recipes.find import find
 from ssgan.studies.arm import AbstractArm, Arm
 from ssgan.studies.cell import Cell, jobs_of, open_jobs, refuse_other_runs
-from ssgan.studies.crew import Crew, Ended, Standing, threads_each
+from ssgan.studies.crew import Crew, Ended, Process, Standing, threads_each
 from ssgan.studies.disk import disk
 from ssgan.studies.every import STUDIES, find_study
 from ssgan.studies.job import Job
@@ -197,7 +197,7 @@ def _run(plan: _Plan) -> int:
     )
     teller = _Teller(left, plan)
     standing = Standing((), (), (), None)
-    for standing in Crew(left, plan.slots).run():
+    for standing in Crew(left, plan.slots, Process).run():
         teller.tell(standing)
     if standing.stopped_by is not None:
         print(

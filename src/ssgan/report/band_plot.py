@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 COLOURS = {
@@ -50,7 +51,8 @@ def band_plot(panels: Sequence[Panel]) -> bytes:
                 axes.fill_between(
                     curve.steps, mean - std, mean + std, color=line.get_color(), alpha=0.18, lw=0
                 )
-        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.set_title(panel.title, fontsize=9)
         axes.set_xlabel("step", fontsize=9)
         axes.set_ylabel(panel.across, fontsize=9)

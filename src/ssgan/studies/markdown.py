@@ -53,6 +53,8 @@ def published(table: Table | Curves) -> str:
     if isinstance(table, Table):
         return heading + markdown([table.columns, *table.rows])
     columns = [[f"{step:,}" for step in table.steps]]
-    columns += [["-" if v is None else f"{v:g}" for v in values] for _, values in table.curves]
+    digits = 1 if table.what == "FID" else 3
+    for _, values in table.curves:
+        columns.append(["-" if value is None else f"{value:.{digits}f}" for value in values])
     names = [f"step ({table.what})", *(label for label, _ in table.curves)]
     return heading + markdown([names, *zip(*columns, strict=True)])

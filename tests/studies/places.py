@@ -1,0 +1,66 @@
+"""Studies on the embedded images, planned into a folder, with results that are made up."""
+
+import json
+from dataclasses import replace
+
+from ssgan.data.parse import parse_source
+from ssgan.measure.results import Result, write_results
+from ssgan.metrics.statistics import Protocol
+from ssgan.studies.every import find_study
+from ssgan.studies.request import Request
+from ssgan.studies.study import cells_of, chosen
+
+DATA = "scenes:num_images=40"
+PROTOCOL = Protocol(
+    features="inception-2015",
+    features_identity="f" * 64,
+    resize="tf1-bilinear",
+    num_real=10_000,
+    num_fake=10_000,
+    split="test",
+    content="c" * 64,
+    seeds=(0,),
+)
+
+
+def asked(out, **changes):
+    request = Request(
+        scale="laptop", data=DATA, test="scenes:seed=1", seeds=(0, 1), out=out, features=None,
+        samples=10_000,
+    )  # fmt: skip
+    return replace(request, **changes)
+
+
+def cells(name, request, arms=None):
+    form = find_study(name).form(request.scale)
+    outline = parse_source(request.data).outline()
+    return cells_of(chosen(form.arms, arms), form, request, outline)
+
+
+def write_distance(cell, value, job=-1, **changes):
+    """As `ssgan evaluate` leaves it; `changes` are fields of its protocol."""
+    step = cell.training.config.total_steps
+    number = changes.pop("name", "FID")
+    subject = f"a run, step {changes.pop('step', step)}"
+    result = Result(
+        name=number, subject=subject, subject_content="s", against="cifar10-test",
+        values=(value,), protocol=replace(PROTOCOL, **changes),
+    )  # fmt: skip
+    write_results(cell.measuring[job].result, [result])
+
+
+def write_probe(cell, top1, **changes):
+    """As `ssgan probe` leaves it: top1 is a dict of (step, block)."""
+    job = cell.measuring[-1]
+    folder = job.result.parent
+    folder.mkdir(parents=True)
+    images = {"source": "cifar10", "content_hash": "h" * 64, "images": 50}
+    with (folder / "probe.jsonl").open("w") as file:
+        for (step, block), value in top1.items():
+            row = {
+                "protocol": 1, "train": images, "test": images, "split": "given", "labels": 50,
+                "seed": 0, "solver": "lbfgs", "l2_given": None, "pooling": "mean", "fraction": 1.0,
+                "step": step, "block": block, "top1": value, **changes,
+            }  # fmt: skip
+            file.write(json.dumps(row) + "\n")
+    job.result.write_bytes(b"a picture")

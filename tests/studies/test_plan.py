@@ -1,0 +1,166 @@
+"""The commands of studies, as one would write them by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from ssgan.studies.cell import jobs_of, open_jobs
+from ssgan.studies.every import STUDIES, find_study
+from ssgan.studies.request import slug
+from ssgan.studies.study import chosen
+from ssgan.studies.table2 import grid
+from ssgan.types import UserError
+from tests.studies.places import asked, cells, write_distance, write_probe
+
+ROWS = (
+    "gp1_b0_n1 gp1_b0_n2 gp1_b5_n1 gp10_b0_n1 gp10_b0_n2 gp10_b5_n1 sn_b0_n1 sn_b0_n2 sn_b5_n1"
+).split()
+
+
+def commands(name, request, arms=None):
+    return [job.command for job in jobs_of(cells(name, request, arms))]
+
+
+def test_the_commands_of_table_1():
+    found = commands("table1", asked(Path("out")), "ssgan,gan")
+    train = "ssgan train cifar10:{0}_laptop --data scenes:num_images=40"
+    measure = "--against scenes:seed=1 --n 10000 --seeds 1 --metrics fd --out"
+    expected = []
+    for seed in (0, 1):
+        for method in ("gan", "ssgan"):
+            run = f"cifar10-{method}_laptop-seed{seed}"
+            expected += [
+                f"{train.format(method)} --seed {seed} --run out/runs/{run}",
+                f"ssgan evaluate out/runs/{run} {measure} out/measured/{run}/fd-n10000-KEY.jsonl",
+            ]
+    keys = {command[-14:-6] for command in found if "evaluate" in command}
+    assert len(keys) == 1
+    assert [command.replace(keys.copy().pop(), "KEY") for command in found] == expected
+
+
+def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss():
+    arms = grid()
+    assert [arm.recipe for arm in arms] == [
+        f"robustness:{row}_{method}" for row in ROWS for method in ("gan", "ssgan")
+    ]
+    assert arms[0].title == "GP 1, betas 0, 0.9, n_dis 1, GAN"
+    assert len({arm.group for arm in arms}) == 9
+
+
+def test_probes_over_training_name_their_steps():
+    request = asked(Path("out"), overrides=("--total_steps", "1200"), seeds=(3,))
+    _, probe = commands("figure2", request, "gan")
+    run = "cifar10-gan_laptop-total_steps=1200-seed3"
+    assert probe.startswith(
+        f"ssgan probe out/runs/{run} --data scenes:num_images=40 --test scenes:seed=1 "
+        "--steps 0,500,1000,1200 --blocks 3 --pooling mean --fractions 1 --train-n 10000 --out "
+        f"out/measured/{run}/probe-all-"
+    )
+
+
+def test_figure_4_of_the_paper_measures_every_kept_state_and_shares_the_last_with_table_1():
+    request = asked(Path("out"), scale="paper", seeds=(0,))
+    train, *evaluations = commands("figure4", request, "ssgan")
+    assert "--output.keep_every 10000 --seed 0 --run out/runs/cifar10-ssgan-seed0" in train
+    states = [command.split()[2] for command in evaluations]
+    kept = "out/runs/cifar10-ssgan-seed0/kept/step-000{}0000.ckpt"
+    assert states == [kept.format(k) for k in range(1, 10)] + ["out/runs/cifar10-ssgan-seed0"]
+    assert commands("table1", request, "ssgan") == [train, evaluations[-1]]
+
+
+def test_figure_3_runs_the_forgetting_study():
+    request = asked(Path("out"), seeds=(2,), overrides=("--cycles", "1"))
+    assert commands("figure3", request) == [
+        "ssgan forget --data scenes:num_images=40 --rotation 0 --cycles 1 --seed 2 "
+        "--out out/runs/forget-rotation-0-cycles=1-seed2",
+        "ssgan forget --data scenes:num_images=40 --rotation 1 --cycles 1 --seed 2 "
+        "--out out/runs/forget-rotation-1-cycles=1-seed2",
+    ]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_has_arms_of_different_names_and_titles(name):
+    study = find_study(name)
+    for form in filter(None, (study.laptop, study.paper)):
+        assert len({arm.name for arm in form.arms}) == len(form.arms) > 1
+        assert len({arm.title for arm in form.arms}) == len(form.arms)
+
+
+@pytest.mark.parametrize("name", [n for n, study in STUDIES.items() if study.laptop])
+def test_every_study_of_laptop_scale_can_be_planned(name, tmp_path):
+    found = cells(name, asked(tmp_path))
+    assert open_jobs(found) == jobs_of(found)
+    assert len({job.log for job in jobs_of(found)}) == len(jobs_of(found))
+
+
+def test_studies_share_their_runs(tmp_path):
+    runs = [
+        {cell.training for cell in cells(name, asked(tmp_path), "gan,ssgan")}
+        for name in ("table1", "table2", "table3", "figure2", "figure4", "figure5", "figure6")
+    ]
+    assert all(own == runs[0] for own in runs)
+
+
+def test_a_result_that_is_there_is_not_asked_for_again(tmp_path):
+    found = cells("table1", asked(tmp_path), "gan,ssgan")
+    write_distance(found[0], 20.0)
+    assert open_jobs(found) == jobs_of(found)[2:]
+    probes = cells("table3", asked(tmp_path), "gan,ssgan")
+    write_probe(probes[3], {(3000, 0): 0.5})
+    assert open_jobs(probes) == jobs_of(probes)[:-2]
+
+
+def test_measurements_of_other_images_or_features_have_another_name(tmp_path):
+    def results(**changes):
+        return {
+            job.result
+            for cell in cells("table1", asked(tmp_path, **changes), "gan")
+            for job in cell.measuring
+        }
+
+    plain = results()
+    changes = ({"test": "scenes:seed=2"}, {"features": "random"}, {"samples": 500})
+    for change in changes:
+        assert plain.isdisjoint(results(**change))
+    assert plain == results(test="scenes:seed=1,num_images=20000")  # the same in other words
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], "a-b"),
+        (["--total_steps", "20"], "a-b-total_steps=20"),
+        (["--method.alpha=0.5", "--batch_size", "8"], "a-b-batch_size=8-method.alpha=0.5"),
+        (["--output.keep_every", "5", "--device", "cpu", "--evaluate.every", "2"], "a-b"),
+    ],
+)
+def test_a_run_is_called_after_what_it_learns(flags, expected):
+    assert slug("a:b", flags) == expected
+
+
+def test_long_or_odd_settings_become_a_digest_that_tells_them_apart():
+    names = {slug("a:b", ["--generator.norm", f"x{'y' * 90}{k}"]) for k in range(3)}
+    names |= {slug("a:b", ["--word", word]) for word in ("a/b", "a b", "../c")}
+    assert len(names) == 6
+    assert all(len(name) == len("a-b-") + 8 for name in names)
+
+
+def test_arms_are_chosen_by_name_in_the_study_s_order():
+    arms = find_study("table3").laptop.arms
+    assert [arm.name for arm in chosen(arms, "ssgan,gan")] == ["gan", "ssgan"]
+    with pytest.raises(UserError, match="no arm 'ssgam'; did you mean ssgan"):
+        chosen(arms, "ssgam")
+    with pytest.raises(UserError, match="needs names: gan, conditional"):
+        chosen(arms, ",")
+
+
+def test_settings_that_are_none_are_refused_before_anything_is_run(tmp_path):
+    with pytest.raises(UserError, match="did you mean --total_steps"):
+        cells("table1", asked(tmp_path, overrides=("--total_step", "5")))
+    with pytest.raises(UserError, match="'5' is no setting"):
+        cells("table1", asked(tmp_path, overrides=("5",)))
+
+
+def test_a_distance_needs_test_images(tmp_path):
+    with pytest.raises(UserError, match="give --test SOURCE"):
+        cells("table1", asked(tmp_path, test=None))
