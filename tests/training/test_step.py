@@ -11,12 +11,15 @@ from ssgan.methods.penalty import WGANGP
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
 from ssgan.methods.ssgan_annealed import AnnealedSSGAN
+from ssgan.models.biggan import BigGANGenerator
 from ssgan.models.norms import BatchNorm
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.ops.keyed import Key
+from ssgan.ops.spectral import advance_spectral_norm
 from ssgan.training.config import AdamConfig
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
+from ssgan.training.networks import Networks
 from ssgan.training.schedule import ema_halflife
 from ssgan.training.state import fresh_state
 from ssgan.types import UserError
@@ -303,3 +306,71 @@ def test_weights_follow_from_the_seed_alone():
     other = fresh_state(tiny(seed=1), 0, CPU)
     assert not torch.equal(weights(first.generator), weights(other.generator))
     assert Key(0, "weights").words != Key(1, "weights").words
+
+
+def step_by_hand(config, state, dataset):
+    """One step of SS-GAN with n_dis 2, whose G learns from the second draw of D."""
+    feed, method = Feed(config, dataset, CPU), config.method
+    G, D = state.generator, state.discriminator
+    for update in range(2):
+        ((real, draw),) = feed.discriminator(0, update)
+        advance_spectral_norm(G, D)
+        fakes = G(draw.latents, draw.labels)
+        loss = method.discriminator_loss(lambda *_, f=fakes: f.detach(), D, real, draw)
+        state.discriminator_optimizer.zero_grad()
+        loss.total.backward()
+        state.discriminator_optimizer.step()
+    advance_spectral_norm(D)
+    loss = method.generator_loss(lambda *_: fakes, D, draw)
+    state.generator_optimizer.zero_grad()
+    loss.total.backward()
+    state.generator_optimizer.step()
+
+
+@pytest.mark.parametrize("normed", [False, True])
+def test_with_re_used_fakes_g_learns_from_those_of_ds_last_update(normed):
+    """With spectral norm in G too, whose vectors must not move between forward and backward."""
+    config = tiny(discriminator_updates=2, total_steps=1, reuse_fakes=True, precision="float64")
+    if normed:
+        generator = BigGANGenerator(width=1 / 24, latent_size=8, attention=0)
+        config = replace(config, generator=generator)
+    by_hand = fresh_state(config, 0, CPU)
+    step_by_hand(config, by_hand, images())
+    ours = final(config)
+    for name in ("generator", "discriminator"):
+        theirs = getattr(by_hand, name).state_dict()
+        for key, value in getattr(ours, name).state_dict().items():
+            torch.testing.assert_close(value, theirs[key], atol=1e-12, rtol=1e-9, msg=key)
+
+
+def test_re_used_fakes_are_made_by_one_pass_of_g_less(monkeypatch):
+    passes = []
+    generate = Networks.generate
+    counted = lambda *given: passes.append(1) or generate(*given)  # noqa: E731
+    monkeypatch.setattr(Networks, "generate", counted)
+    final(tiny(total_steps=3, discriminator_updates=2))
+    assert len(passes) == 3 * 3
+    passes.clear()
+    final(tiny(total_steps=3, discriminator_updates=2, reuse_fakes=True))
+    assert len(passes) == 3 * 2
+
+
+@pytest.mark.parametrize("name", METHODS | SUCCESSORS)
+def test_every_method_can_re_use_fakes(name):
+    before = fresh_state(tiny(name), 4, CPU)
+    after = final(tiny(name, total_steps=2, reuse_fakes=True))
+    assert not torch.equal(weights(before.generator), weights(after.generator))
+
+
+def test_re_used_fakes_do_not_go_with_parts():
+    with pytest.raises(UserError, match="reuse_fakes"):
+        tiny(reuse_fakes=True, accumulation=2)
+
+
+def test_with_re_used_fakes_g_is_given_the_draw_of_ds_last_update():
+    config = tiny("conditional", discriminator_updates=3, reuse_fakes=True)
+    feed = Feed(config, images(), CPU)
+    ((_, shown),) = feed.discriminator(5, 2)
+    (given,) = feed.generator(5)
+    for field in ("latents", "labels", "index"):
+        assert torch.equal(getattr(shown, field), getattr(given, field)), field

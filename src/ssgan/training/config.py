@@ -113,6 +113,9 @@ class RunConfig:
     learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
     ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
+    # G learns from the fakes D's last update was shown, as the authors' code on GPUs: one pass of G
+    # less. Otherwise from fakes of its own, as their code on TPUs
+    reuse_fakes: bool = False
     accumulation: int = 1  # parts of an update, to save memory; batch norm sees one part
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
     precision: Precision = "auto"
@@ -132,6 +135,11 @@ class RunConfig:
 
     def _check_parts(self) -> None:
         parts = self.accumulation
+        if self.reuse_fakes and parts > 1:
+            raise UserError(
+                f"reuse_fakes keeps what G computed for a whole batch, which accumulation {parts} "
+                "is there to avoid: use one of the two"
+            )
         if self.batch_size % parts:
             below, above = self.batch_size // parts * parts, -(-self.batch_size // parts) * parts
             nearest = f"{below}, {above}" if below else f"{above}"

@@ -34,9 +34,11 @@ class Feed:
             yield self._real(step, index), self._draw("D", step, index)
 
     def generator(self, step: int) -> Iterator[Draw]:
-        """A draw a part, for G's update."""
-        for index in self._parts(0):
-            yield self._draw("G", step, index)
+        """A draw a part, for G's update: of its own, or that of D's last update."""
+        reused = self.config.reuse_fakes
+        update = self.config.discriminator_updates - 1 if reused else 0
+        for index in self._parts(update):
+            yield self._draw("D" if reused else "G", step, index)
 
     def _parts(self, update: int) -> Iterator[Tensor]:
         size, parts = self.config.batch_size, self.config.accumulation
