@@ -5,7 +5,9 @@ import json
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
+from textwrap import fill
 
 from rich.console import Console
 
@@ -37,8 +39,8 @@ USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--conf
                    [--cache DIR] [--on-collapse warn|stop] [--trust MODULE] [--dry-run]
                    [--any.setting VALUE ...]
 
-  RECIPE    {recipes}
-            or your_module:function; without one, --data gets settings that fit the images
+  RECIPE    one of those below, or your_module:function; without one, --data gets settings that
+            fit the images
   RUN       a run directory, to continue it
   --data    folder:PATH, cifar10[:PATH], hub:ID[@REVISION] or scenes
   --run     where to write; running the same command again continues there
@@ -48,7 +50,9 @@ USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--conf
   --on-collapse  stop: save and end with exit code 75 when the run collapses or diverges
   --dry-run say what would be done and what it would cost; write and download nothing
 
-ssgan train RECIPE --help lists every setting with its value there.
+ssgan train RECIPE --help lists every setting with its value there. Recipes:
+
+{recipes}
 """
 
 
@@ -61,7 +65,7 @@ def main(argv: list[str]) -> int:
         raise UserError(f"train takes one recipe or run, not {' '.join(positional)}")
     name = positional[0] if positional else None
     if options.on("help"):
-        print(USAGE.format(recipes=", ".join(names())), end="")
+        print(USAGE.format(recipes=_listed(names())), end="")
         if name is None and options.get("data") is None:
             return 0
     config, reasons, directory = _chosen(name, options)
@@ -79,6 +83,17 @@ def main(argv: list[str]) -> int:
     if options.on("dry-run"):
         return _dry_run(config, RunLayout(directory))
     return train_in(config, directory, Path(options.get("cache") or default_cache()))
+
+
+def _listed(recipes: list[str]) -> str:
+    """The recipes, those of a file in one paragraph."""
+    lines = []
+    for file, group in groupby(recipes, key=lambda name: name.split(":")[0]):
+        functions = ", ".join(name.split(":")[1] for name in group)
+        lines.append(
+            fill(f"{file}: {functions}", 96, initial_indent="  ", subsequent_indent="    ")
+        )
+    return "\n".join(lines)
 
 
 def train_in(config: RunConfig, directory: Path, cache: Path) -> int:

@@ -1,7 +1,7 @@
 """Imports every kind of setting that a stored config may name: reading one imports nothing."""
 
 from ssgan import losses
-from ssgan.data import cifar10, folder, huggingface, scenes
+from ssgan.data import cifar10, folder, huggingface, own_copy, scenes
 from ssgan.methods import (
     class_losses,
     gan,
@@ -19,6 +19,7 @@ MODULES = (
     cifar10,
     folder,
     huggingface,
+    own_copy,
     scenes,
     class_losses,
     gan,
