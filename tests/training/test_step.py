@@ -19,6 +19,7 @@ from ssgan.ops.spectral import advance_spectral_norm
 from ssgan.training.config import AdamConfig
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
+from ssgan.training.misfits import refuse_misfits
 from ssgan.training.networks import Networks
 from ssgan.training.schedule import ema_halflife
 from ssgan.training.state import fresh_state
@@ -374,3 +375,24 @@ def test_with_re_used_fakes_g_is_given_the_draw_of_ds_last_update():
     (given,) = feed.generator(5)
     for field in ("latents", "labels", "index"):
         assert torch.equal(getattr(shown, field), getattr(given, field)), field
+
+
+def test_a_compiled_run_calls_what_torch_compile_returns(monkeypatch):
+    """Two networks are handed over, their weights stay where they are, and results are the same."""
+    calls = []
+
+    def stand_in(network):
+        return lambda *given: calls.append(type(network).__name__) or network(*given)
+
+    monkeypatch.setattr(torch, "compile", stand_in)
+    compiled = final(tiny(total_steps=2, compile=True))
+    assert len(calls) == 2 * 4  # a step: G and D for D's update, G and D for G's
+    plain = final(tiny(total_steps=2))
+    assert torch.equal(weights(compiled.generator), weights(plain.generator))
+    assert compiled.generator.state_dict().keys() == plain.generator.state_dict().keys()
+
+
+def test_a_penalty_is_refused_in_compiled_form():
+    config = tiny(method=SSGAN(penalty=WGANGP()), compile=True)
+    with pytest.raises(UserError, match="second derivatives"):
+        refuse_misfits(config, 20, 0)

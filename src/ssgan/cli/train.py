@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import groupby
@@ -111,12 +112,16 @@ def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
     print(f"run directory: {directory}")
     held_out = held_out_images(config, lambda source, policy: prepared(source, policy, cache))
     images = config.batch_size * config.discriminator_updates
-    figures, done = "", 0
+    if config.compile:
+        print("compiling with the first step, which may take minutes; kernels are kept for later")
+    figures, done, started = "", 0, time.monotonic()
     try:
         with ExitStack() as bars:
             meter: Meter | None = None
             for report in run(config, directory, dataset, held_out=held_out):
                 if meter is None:  # from the first step's end on: nobody saw it begin
+                    if config.compile:
+                        print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
                     meter = Meter("step", config.total_steps, report.step, images)
                     bars.enter_context(meter)
                 if report.terms is not None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ssgan.config.fields import added
 from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.methods.base import Method
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
@@ -115,10 +116,12 @@ class RunConfig:
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
     # G learns from the fakes D's last update was shown, as the authors' code on GPUs: one pass of G
     # less. Otherwise from fakes of its own, as their code on TPUs
-    reuse_fakes: bool = False
+    reuse_fakes: bool = added(False)
     accumulation: int = 1  # parts of an update, to save memory; batch norm sees one part
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
     precision: Precision = "auto"
+    # by torch.compile: minutes at the start, and no gain on the CPU it was tried on
+    compile: bool = added(False)
     device: str = "auto"  # auto: the accelerator if there is one, else cpu
     seed: int = 0  # of everything random
     output: OutputConfig = OutputConfig()

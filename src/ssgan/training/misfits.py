@@ -15,6 +15,7 @@ def refuse_misfits(config: RunConfig, num_images: int, num_classes: int) -> None
     check_labels(config, num_classes)
     check_parts(config, num_classes)
     check_scores(config, num_images)
+    check_compile(config)
     fresh_state(config, num_classes, torch.device("cpu"))
 
 
@@ -62,4 +63,13 @@ def check_scores(config: RunConfig, num_images: int) -> None:
         raise UserError(
             f"evaluate.every {config.evaluate.every}: a score compares with at least 2 "
             f"images, and {config.data.source.name()} has {num_images}: set it to 0"
+        )
+
+
+def check_compile(config: RunConfig) -> None:
+    """Raise UserError for a gradient penalty in compiled form, which is differentiated once."""
+    if config.compile and getattr(config.method, "penalty", None) is not None:
+        raise UserError(
+            "compile does not go with method.penalty, which needs second derivatives that "
+            "torch.compile does not give: leave one of the two out"
         )

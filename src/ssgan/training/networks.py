@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssgan.ops.augment import augmented
 from ssgan.ops.freeze import thawed
@@ -18,6 +18,11 @@ class Networks:
 
     def __init__(self, config: RunConfig, state: TrainState, device: torch.device) -> None:
         self.config, self.state, self.device = config, state, device
+        self._generator: nn.Module = state.generator
+        self._discriminator: nn.Module = state.discriminator
+        if config.compile:  # kernels are kept on disk, where torch keeps them for the next start
+            self._generator = torch.compile(state.generator)  # type: ignore[assignment]
+            self._discriminator = torch.compile(state.discriminator)  # type: ignore[assignment]
         self._fakes: Tensor | None = None  # of D's last update, with G's graph, until G's update
 
     def at(self, step: int, update: int) -> Iterator[tuple[Generator, Discriminator]]:
@@ -31,16 +36,16 @@ class Networks:
             until_last = self.config.discriminator_updates - 1 - update
             generate = {0: self._generate_and_keep, -1: self._kept}.get(until_last, generate)
         for part in range(self.config.accumulation):
-            yield generate, self._discriminator(step, update, part)
+            yield generate, self._discriminate(step, update, part)
 
-    def _discriminator(self, step: int, update: int, part: int) -> Discriminator:
+    def _discriminate(self, step: int, update: int, part: int) -> Discriminator:
         key = Key(self.config.seed, "augment", step, update) if self.config.augment else None
 
         def discriminate(images: Tensor, labels: Tensor | None) -> Scores:
             rows = part + torch.arange(len(images)) * self.config.accumulation
             seen = images if key is None else augmented(images, key, rows)
             with self._autocast():
-                scores = self.state.discriminator(
+                scores = self._discriminator(
                     seen.contiguous(memory_format=torch.channels_last), labels
                 )
             return Scores(*(score.to(images.dtype) for score in scores))
@@ -50,7 +55,7 @@ class Networks:
     def generate(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """G in training mode: its batch statistics move."""
         with self._autocast():
-            images: Tensor = self.state.generator(latents, labels)
+            images: Tensor = self._generator(latents, labels)
         return images.to(latents.dtype)
 
     def _generate_and_keep(self, latents: Tensor, labels: Tensor | None) -> Tensor:
