@@ -119,12 +119,13 @@ def test_parts_are_the_whole_without_batch_statistics(name, parts, augment):
     torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-11)
 
 
-def test_power_iterations_advance_once_an_update():
-    """One for each update of D and one for G's; none in evaluation."""
-    config = tiny(total_steps=1, discriminator_updates=2, generator_optimizer=AdamConfig())
+@pytest.mark.parametrize("name", ["ssgan", "s3gan"])
+def test_power_iterations_advance_once_an_update(name):
+    """One for each update of D and one for G's, however often D is asked; none in evaluation."""
+    config = tiny(name, total_steps=1, discriminator_updates=2, generator_optimizer=AdamConfig())
     still = AdamConfig(learning_rate=1e-30)
     config = replace(config, discriminator_optimizer=still)
-    state, twin = fresh_state(config, 0, CPU), fresh_state(config, 0, CPU)
+    state, twin = (fresh_state(config, images().num_classes, CPU) for _ in range(2))
     from ssgan.ops.spectral import advance_spectral_norm
 
     for _ in train(config, images(), state):
