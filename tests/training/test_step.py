@@ -39,24 +39,25 @@ def weights(network):
     return torch.cat([p.detach().flatten() for p in network.parameters()])
 
 
-@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus", "annealed"])
+@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus", "annealed", "s3gan"])
 def test_alpha_never_reaches_the_discriminator(name):
     """alpha is in L_G alone: whatever it is, D after its update of the first step is the same."""
     states = [
-        final(tiny(method=replace((METHODS | SUCCESSORS)[name], alpha=alpha), total_steps=1))
+        final(tiny(name, method=replace((METHODS | SUCCESSORS)[name], alpha=alpha), total_steps=1))
         for alpha in (0.0, 5.0)
     ]
     assert torch.equal(weights(states[0].discriminator), weights(states[1].discriminator))
     assert not torch.equal(weights(states[0].generator), weights(states[1].generator))
 
 
-@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus"])
+@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus", "s3gan"])
 def test_beta_never_reaches_the_generator_but_through_the_discriminator(name):
     """With D's learning rate next to nothing, beta changes nothing that G sees."""
     still = AdamConfig(learning_rate=1e-30)
     states = [
         final(
             tiny(
+                name,
                 method=replace((METHODS | SUCCESSORS)[name], beta=beta),
                 discriminator_optimizer=still,
                 total_steps=2,
@@ -98,7 +99,7 @@ def test_the_discriminator_is_updated_as_often_as_said(updates):
 
 
 @pytest.mark.parametrize("augment", [False, True])
-@pytest.mark.parametrize("name", ["gan", "ssgan", "rotation-only", "ms", "la", "la-plus"])
+@pytest.mark.parametrize("name", ["gan", "ssgan", "rotation-only", "ms", "la", "la-plus", "s3gan"])
 @pytest.mark.parametrize("parts", [2, 4])
 def test_parts_are_the_whole_without_batch_statistics(name, parts, augment):
     """Accumulation is exact where no layer looks at its batch: D, over a step, to 1e-11.
@@ -112,7 +113,7 @@ def test_parts_are_the_whole_without_batch_statistics(name, parts, augment):
     states = []
     for accumulation in (1, parts):
         config = tiny(name, accumulation=accumulation, generator_optimizer=still, **changes)
-        state = fresh_state(config, 0, CPU)
+        state = fresh_state(config, images().num_classes, CPU)
         state.generator.eval()
         state.generator.train = lambda mode=True: None
         for report in train(config, images(), state):
@@ -122,12 +123,13 @@ def test_parts_are_the_whole_without_batch_statistics(name, parts, augment):
     torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-11)
 
 
-def test_power_iterations_advance_once_an_update():
-    """One for each update of D and one for G's; none in evaluation."""
-    config = tiny(total_steps=1, discriminator_updates=2, generator_optimizer=AdamConfig())
+@pytest.mark.parametrize("name", ["ssgan", "s3gan"])
+def test_power_iterations_advance_once_an_update(name):
+    """One for each update of D and one for G's, however often D is asked; none in evaluation."""
+    config = tiny(name, total_steps=1, discriminator_updates=2, generator_optimizer=AdamConfig())
     still = AdamConfig(learning_rate=1e-30)
     config = replace(config, discriminator_optimizer=still)
-    state, twin = fresh_state(config, 0, CPU), fresh_state(config, 0, CPU)
+    state, twin = (fresh_state(config, images().num_classes, CPU) for _ in range(2))
     from ssgan.ops.spectral import advance_spectral_norm
 
     for _ in train(config, images(), state):
