@@ -40,7 +40,8 @@ class Case:
     size: int | None = None  # side in pixels; None: the network's own
     width: float = 1.0  # multiplies the network's width once more
     precision: Precision = "auto"
-    plain: bool = False  # resampling convolutions as two operations
+    plain: bool = False  # every convolution as the operations it stands for
+    reuse: bool = False  # G learns from the fakes of D's last update
 
     @property
     def pixels(self) -> int:
@@ -80,6 +81,7 @@ def config_of(case: Case) -> RunConfig:
             discriminator_updates=case.updates,
             ema_halflife_steps=100.0,
             precision=case.precision,
+            reuse_fakes=case.reuse,
         )
     )
 

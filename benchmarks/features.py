@@ -1,18 +1,19 @@
-"""Images a second of the folded Inception network against a plain port of it, in one process.
+"""Images a second of the folded Inception network against a plain port of it, in turns.
 
-The plain port keeps each convolution and its batch norm apart, in NCHW, with the same weights.
-Both are timed in turns on the same images, so that what else runs on the machine hits both. Then
-the Frechet distance of two sets is taken with each, to show what folding does to the number.
+The plain port keeps each convolution and its batch norm apart, in NCHW, with the same weights, in
+a process as PyTorch starts it. Ours keeps freed memory, as `ssgan evaluate` does; `lent` is the
+plain port in a process that does so too. Each has a process of its own that sleeps while another
+one computes, so that what else runs on the machine hits all. Then the Frechet distance of two
+sets is taken with each, to show what folding does to the number.
 
-    python benchmarks/features.py [--weights FILE] [--images 64] [--rounds 5] [--batch 32]
-                                  [--real SOURCE] [--threads N]
+    python benchmarks/features.py [--weights FILE] [--images 64] [--repeats 5] [--batch 32]
+                                  [--real SOURCE] [--threads N] [--json FILE]
 
 Without --real both sets are noise; with it, images of the source and the same ones blurred.
 """
 
 import argparse
-import statistics
-import time
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -20,6 +21,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.output import begin, finish, parser_of, table
+from benchmarks.processes import Worker
+from benchmarks.timing import alternate, timed
 from ssgan.data.base import ImagePolicy
 from ssgan.data.parse import parse_source
 from ssgan.data.prepare import choose_size, prepare
@@ -29,7 +35,6 @@ from ssgan.metrics.frechet import frechet_distance
 from ssgan.metrics.inception_network import LAYERS, InceptionNetwork
 from ssgan.metrics.resize import ResizeRule, resized
 from ssgan.metrics.weights import file_of_package, read_state
-from ssgan.ops.memory import keep_freed_memory
 from ssgan.types import ImageShape
 
 EPSILON = 1e-3  # of every batch norm
@@ -88,52 +93,81 @@ def two_sets(source: str | None, count: int) -> tuple[Tensor, Tensor]:
     return images, soft.round().byte()
 
 
-def rows(network: InceptionNetwork, images: Tensor, batch: int) -> Tensor:
-    parts = [(resized(p, 299, ResizeRule.TF1_BILINEAR) - 128) / 128 for p in images.split(batch)]
-    return torch.cat([network(part) for part in parts])
+def in_extractor_form(pixels: Tensor) -> Tensor:
+    return (resized(pixels, 299, ResizeRule.TF1_BILINEAR) - 128) / 128
 
 
-def seconds(network: InceptionNetwork, x: Tensor) -> float:
-    started = time.perf_counter()
-    network(x)
-    return time.perf_counter() - started
+class Extractor:
+    """One of the two networks, in its own process."""
+
+    def __init__(self, kind: str, path: Path | None, batch: int) -> None:
+        raw = weights(path)
+        self.network = Plain(raw) if kind == "plain" else InceptionNetwork(raw, "cpu")
+        self.batch = batch
+        generator = torch.Generator().manual_seed(0)
+        pixels = torch.randint(256, (batch, 3, 32, 32), generator=generator).byte()
+        self.ready = in_extractor_form(pixels)
+
+    def step(self) -> float:
+        """Seconds of one batch."""
+        return timed(lambda: self.network(self.ready))
+
+    def distance(self, source: str | None, count: int) -> float:
+        """Frechet distance of the two sets."""
+        real, fake = (self.rows(images) for images in two_sets(source, count))
+        return float(frechet_distance(real, fake))
+
+    def rows(self, images: Tensor) -> Tensor:
+        parts = images.split(self.batch)
+        return torch.cat([self.network(in_extractor_form(part)) for part in parts])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__, repeats=5)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--real")
-    parser.add_argument("--threads", type=int)
     options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    keep_freed_memory()
-    raw = weights(options.weights)
-    ours, plain = InceptionNetwork(raw, "cpu"), Plain(raw)
-    x = (torch.randint(256, (options.batch, 3, 299, 299)) - 128).float() / 128
-    for network in (ours, plain):
-        network(x)  # kernels are compiled and memory is mapped once
-    times: dict[str, list[float]] = {"ours": [], "plain": []}
-    for number in range(options.rounds):
-        order = [("ours", ours), ("plain", plain)]
-        for name, network in order if number % 2 == 0 else reversed(order):
-            times[name].append(seconds(network, x))
-    for name, taken in times.items():
-        rate = options.batch / statistics.median(taken)
-        spread = ", ".join(f"{options.batch / t:.1f}" for t in taken)
-        print(f"{name:6} {rate:6.2f} images/s (each round: {spread})")
-    pairs = zip(times["plain"], times["ours"], strict=True)
-    ratios = [slow / fast for slow, fast in pairs]
-    print(f"ratio  {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
-    real, fake = two_sets(options.real, options.images)
-    mine = frechet_distance(rows(ours, real, options.batch), rows(ours, fake, options.batch))
-    theirs = frechet_distance(rows(plain, real, options.batch), rows(plain, fake, options.batch))
-    print(f"FID of {options.images} images a side: ours {mine:.9f}, plain {theirs:.9f}")
-    print(f"difference {abs(mine - theirs):.1e}, relative {abs(mine / theirs - 1):.1e}")
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
+    header = begin(options)
+    weights(options.weights)  # or say how to get them
+    rows, distances = measured(options)
+    print(table(rows))
+    ours, plain = distances["ours"], distances["plain"]
+    print(f"FID of {options.images} images a side: ours {ours:.9f}, plain {plain:.9f}")
+    print(f"difference {abs(ours - plain):.1e}, relative {abs(ours / plain - 1):.1e}")
+    finish(options, header, rows=rows, distances=distances)
+
+
+def measured(options: argparse.Namespace) -> tuple[list[dict[str, object]], dict[str, float]]:
+    """A row for each kind, and the distance each finds."""
+    kinds = {"plain": False, "lent": True, "ours": True}  # name: keeps freed memory
+    workers: dict[str, Worker] = {}
+    try:
+        for name, keeps in kinds.items():
+            network = "ours" if name == "ours" else "plain"
+            args = (network, options.weights, options.batch)
+            workers[name] = Worker(Extractor, *args, threads=options.threads, keep_memory=keeps)
+        actions = {name: lambda w=worker: w.call("step") for name, worker in workers.items()}
+        times = alternate(actions, options.repeats, warmup=2)
+        distances = {
+            name: workers[name].call("distance", options.real, options.images)
+            for name in ("ours", "plain")
+        }
+    finally:
+        for worker in workers.values():
+            worker.close()
+    rows = [
+        {
+            "who": name,
+            "images/s": options.batch / times[name].minimum,
+            "images/s, median": options.batch / times[name].median,
+            "times": times["plain"].minimum / times[name].minimum,
+            "times, medians": times["plain"].median / times[name].median,
+        }
+        for name in kinds
+    ]
+    return rows, distances
 
 
 if __name__ == "__main__":

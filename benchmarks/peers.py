@@ -24,6 +24,7 @@ from benchmarks.processes import Worker
 from benchmarks.timing import alternate
 
 THEIRS = "mimicry float32"
+REUSED = "+reused"  # G learns from the fakes of D's last update, a setting of ours
 
 
 def measured(updates: int, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -36,15 +37,16 @@ def measured(updates: int, options: argparse.Namespace) -> list[dict[str, Any]]:
             threads=options.threads,
             keep_memory=options.keep_memory,
         )
-        for precision in options.precisions.split(","):
+        for name in options.precisions.split(","):
             case = Case(
                 network=options.network,
                 updates=updates,
                 batch=options.batch,
                 width=options.width,
-                precision=precision,
+                precision=name.removesuffix(REUSED),
+                reuse=name.endswith(REUSED),
             )
-            workers[f"ours {precision}"] = Worker(Stepper, case, threads=options.threads)
+            workers[f"ours {name}"] = Worker(Stepper, case, threads=options.threads)
         actions = {name: lambda w=worker: w.call("step") for name, worker in workers.items()}
         times = alternate(actions, options.repeats, warmup=2)
         memory = {name: worker.memory() for name, worker in workers.items()}
@@ -83,7 +85,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = parser_of(__doc__, repeats=7)
     parser.add_argument("--mimicry", type=Path, required=True, help="folder with torch_mimicry")
     parser.add_argument("--updates", default="1,5", help="of D before each of G")
-    parser.add_argument("--precisions", default="float32,bfloat16", help="of ours")
+    precisions = "float32,bfloat16,bfloat16+reused"
+    parser.add_argument("--precisions", default=precisions, help="of ours; +reused: reuse_fakes")
     parser.add_argument("--network", default="resnet-nearest", choices=("resnet-nearest", "resnet"))
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--width", type=float, default=1.0, help="multiplies all channels")

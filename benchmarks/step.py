@@ -176,6 +176,8 @@ def variant(case: Case, name: str) -> Case:
     for word in name.split("+"):
         if word in ("fused", "plain"):
             case = replace(case, plain=word == "plain")
+        elif word in ("fresh", "reused"):
+            case = replace(case, reuse=word == "reused")
         elif word in networks():
             case = replace(case, network=word)
         elif word in WORDS:

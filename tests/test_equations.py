@@ -8,6 +8,7 @@ from ssgan.methods.class_losses import MultiHinge, Softmax
 from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.penalty import WGANGP
 from ssgan.methods.rotation_only import RotationOnly
+from ssgan.methods.s3gan import S3GAN
 from ssgan.methods.ssgan import SSGAN
 from ssgan.methods.ssgan_annealed import AnnealedSSGAN
 from ssgan.methods.ssgan_la import SSGANLA, LabelAugmentation, SSGANLAPlus
@@ -68,7 +69,7 @@ def turned_count(method):
 def pair_for(method):
     """Networks for a method, and its number of classes."""
     classes = 3 if method.conditional else 0
-    return *small_pair(num_classes=classes, width=method.auxiliary_width or 4), classes
+    return *small_pair(num_classes=classes, width=method.head_width(classes) or 4), classes
 
 
 CLASS_LOSSES = {
@@ -136,14 +137,14 @@ def test_generator_loss_is_the_formula(method):
 
 ONE_EACH = [
     GAN(), SSGAN(), RotationOnly(), SSGANMS(), SSGANLA(), SSGANLA(class_loss=MultiHinge()),
-    SSGANLAPlus(), AnnealedSSGAN(),
+    SSGANLAPlus(), AnnealedSSGAN(), S3GAN(labelled_fraction=0.5),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("method", ONE_EACH, ids=str)
 def test_no_gradient_reaches_the_network_that_is_held_still(method):
-    G, D, _ = pair_for(method)
-    real, draw = example()
+    G, D, classes = pair_for(method)
+    real, draw = example(classes)
     with frozen(G):
         method.discriminator_loss(G, D, real, draw).total.backward()
     assert all(p.grad is None for p in G.parameters())

@@ -8,6 +8,7 @@ import pytest
 from ssgan.config.dump import dump, load
 from ssgan.data.base import AbstractCollection, AbstractSource, Survey
 from ssgan.data.dataset import Dataset
+from ssgan.methods.s3gan import S3GAN
 from ssgan.recipes.find import find, names
 from ssgan.recipes.images import fitted
 from ssgan.training.loop import train
@@ -17,6 +18,8 @@ from ssgan.types import UserError
 def small(config):
     generator = replace(config.generator, width=1 / 32)
     discriminator = replace(config.discriminator, width=1 / 16)
+    if isinstance(config.method, S3GAN):  # 10 % of 8 images would be one label for ten classes
+        config = replace(config, method=replace(config.method, labelled_fraction=1.0))
     return replace(
         config, generator=generator, discriminator=discriminator, batch_size=8, total_steps=1,
         discriminator_updates=1,

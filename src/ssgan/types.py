@@ -16,6 +16,8 @@ Labels: TypeAlias = Int[Tensor, " B"]
 Latents: TypeAlias = Float[Tensor, "B Z"]
 Scalar: TypeAlias = Float[Tensor, ""]
 
+UNLABELLED = -1  # in place of a label that a method may not know; never shown to a network
+
 
 class ImageShape(NamedTuple):
     """The shape of every image of a run."""
@@ -41,7 +43,7 @@ class Batch:
     """
 
     images: Images
-    labels: Labels | None
+    labels: Labels | None  # UNLABELLED where the method is given a share of them only
     index: Int[Tensor, " B"]
     global_size: int  # samples in this update's batch, over all parts
 

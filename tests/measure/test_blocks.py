@@ -113,9 +113,12 @@ def test_the_same_d_has_the_same_name_in_a_kept_file_and_in_a_checkpoint(root):
     assert kept.sha256 != subject_of(root, "1").sha256
 
 
-def test_a_conditional_d_is_read_too(tmp_path):
-    subject = subject_of(finished_run(tmp_path / "run", "conditional"))
-    assert subject.method == "ConditionalGAN"
+@pytest.mark.parametrize(
+    ("name", "method"), [("conditional", "ConditionalGAN"), ("s3gan", "S3GAN")]
+)
+def test_a_conditional_d_is_read_too(tmp_path, name, method):
+    subject = subject_of(finished_run(tmp_path / "run", name))
+    assert subject.method == method
     assert subject.features(patches(2).images, [Layer(3, "mean")])[0].shape == (2, 4)
 
 

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from ssgan.ops.convolution import conv3x3_down, conv3x3_up_nearest, conv3x3_up_zero, insert_zeros
+from ssgan.ops.convolution import (
+    box,
+    conv2d,
+    conv3x3_down,
+    conv3x3_up_nearest,
+    conv3x3_up_zero,
+    insert_zeros,
+)
 
 
 def plain_down(x, w, b):
@@ -99,3 +106,59 @@ def test_channels_stay_last(name):
     y = PAIRS[name][0](x, torch.randn(8, 8, 3, 3), None)
     assert y.is_contiguous(memory_format=torch.channels_last)
     assert insert_zeros(x).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(("size", "stride"), [(1, 1), (3, 1), (3, 2), (4, 2)])
+@pytest.mark.parametrize("side", [6, 7])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_convolution_with_a_frozen_weight_has_both_derivatives(size, stride, side, bias):
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, side, side, dtype=torch.float64)
+    w = torch.randn(4, 3, size, size, dtype=torch.float64)
+    b = torch.randn(4, dtype=torch.float64) if bias else None
+    padding = (size - 1) // 2
+    ours, theirs = (
+        value_gradients_and_second(
+            lambda x, *_, convolve=convolve: convolve(x, w, b, stride, padding), x, None, None
+        )
+        for convolve in (conv2d, F.conv2d)
+    )
+    for our, their in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our, their, atol=0, rtol=1e-10)
+
+
+def test_a_convolution_with_a_frozen_weight_under_autocast_is_the_plain_one():
+    torch.manual_seed(0)
+    w = torch.randn(8, 8, 3, 3)
+    gradients = []
+    for convolve in (conv2d, F.conv2d):
+        x = torch.linspace(-1, 1, 2 * 8 * 6 * 6).reshape(2, 8, 6, 6).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            y = convolve(x, w, None, 1, 1)
+        assert y.dtype is torch.bfloat16
+        y.square().sum().backward()
+        gradients.append(x.grad)
+    assert gradients[0].dtype is torch.float32
+    torch.testing.assert_close(gradients[0], gradients[1], atol=0.5, rtol=0.02)
+
+
+def kept_for_backward(function):
+    """Sizes of the tensors autograd saves in the call."""
+    sizes = []
+
+    def note(tensor):
+        sizes.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        function()
+    return sizes
+
+
+def test_what_need_not_be_kept_for_backward_is_not():
+    x = torch.randn(2, 3, 8, 8, requires_grad=True)
+    w = torch.randn(4, 3, 3, 3)
+    assert kept_for_backward(lambda: box(x, 1)) == []
+    assert kept_for_backward(lambda: conv2d(x, w, None, 1, 1)) == [w.numel()]
+    learnt = w.clone().requires_grad_()
+    assert x.numel() in kept_for_backward(lambda: conv2d(x, learnt, None, 1, 1))

@@ -148,3 +148,25 @@ def gradient_penalty(D, reals, fakes, labels, mixing):
         (gradient,) = torch.autograd.grad(logit, unit, create_graph=True)
         total = total + (torch.sqrt(1e-4 + (gradient * gradient).sum()) - 1) ** 2
     return total / len(reals)
+
+
+def first_four_turns(logits, right):
+    return cross_entropy(logits[:4], right)
+
+
+def completed(D, images, labels):
+    """S3GAN: the labels given, for -1 the class with the highest logit after the turns' four."""
+    found = []
+    for image, label in zip(images, labels, strict=True):
+        logits = one(D, image, torch.tensor(0))[1][4:].tolist()
+        found.append(int(label) if label != -1 else logits.index(max(logits)))
+    return torch.tensor(found)
+
+
+def labelled_classes(D, images, labels):
+    """The cross-entropies of the labelled images' classes, one by one."""
+    return [
+        cross_entropy(one(D, image, label)[1][4:], label)
+        for image, label in zip(images, labels, strict=True)
+        if label != -1
+    ]

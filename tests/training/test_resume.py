@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from ssgan.config.dump import difference
+from ssgan.config.dump import difference, dump, load
 from ssgan.data.dataset import Dataset
 from ssgan.files import environment as environments
 from ssgan.files.layout import RunLayout
@@ -272,3 +272,13 @@ def test_event_files_show_each_step_once(step, dataset, tmp_path):
     assert [event.step for event in events.Scalars("D/rotation")] == [1, 2, 3]
     logged = [row["D/rotation"] for row in rows_of(tmp_path / "log.jsonl")]
     np.testing.assert_allclose([e.value for e in events.Scalars("D/rotation")], logged, rtol=1e-6)
+
+
+def test_a_run_from_before_a_setting_has_its_default_and_lacks_no_other():
+    table = dump(tiny())
+    for later in ("reuse_fakes", "compile"):
+        del table[later]
+    assert load(table) == tiny()
+    del table["augment"]
+    with pytest.raises(UserError, match="needs a value for augment"):
+        load(table)

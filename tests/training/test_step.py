@@ -11,12 +11,16 @@ from ssgan.methods.penalty import WGANGP
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
 from ssgan.methods.ssgan_annealed import AnnealedSSGAN
+from ssgan.models.biggan import BigGANGenerator
 from ssgan.models.norms import BatchNorm
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.ops.keyed import Key
+from ssgan.ops.spectral import advance_spectral_norm
 from ssgan.training.config import AdamConfig
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
+from ssgan.training.misfits import refuse_misfits
+from ssgan.training.networks import Networks
 from ssgan.training.schedule import ema_halflife
 from ssgan.training.state import fresh_state
 from ssgan.types import UserError
@@ -35,24 +39,25 @@ def weights(network):
     return torch.cat([p.detach().flatten() for p in network.parameters()])
 
 
-@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus", "annealed"])
+@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus", "annealed", "s3gan"])
 def test_alpha_never_reaches_the_discriminator(name):
     """alpha is in L_G alone: whatever it is, D after its update of the first step is the same."""
     states = [
-        final(tiny(method=replace((METHODS | SUCCESSORS)[name], alpha=alpha), total_steps=1))
+        final(tiny(name, method=replace((METHODS | SUCCESSORS)[name], alpha=alpha), total_steps=1))
         for alpha in (0.0, 5.0)
     ]
     assert torch.equal(weights(states[0].discriminator), weights(states[1].discriminator))
     assert not torch.equal(weights(states[0].generator), weights(states[1].generator))
 
 
-@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus"])
+@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus", "s3gan"])
 def test_beta_never_reaches_the_generator_but_through_the_discriminator(name):
     """With D's learning rate next to nothing, beta changes nothing that G sees."""
     still = AdamConfig(learning_rate=1e-30)
     states = [
         final(
             tiny(
+                name,
                 method=replace((METHODS | SUCCESSORS)[name], beta=beta),
                 discriminator_optimizer=still,
                 total_steps=2,
@@ -94,7 +99,7 @@ def test_the_discriminator_is_updated_as_often_as_said(updates):
 
 
 @pytest.mark.parametrize("augment", [False, True])
-@pytest.mark.parametrize("name", ["gan", "ssgan", "rotation-only", "ms", "la", "la-plus"])
+@pytest.mark.parametrize("name", ["gan", "ssgan", "rotation-only", "ms", "la", "la-plus", "s3gan"])
 @pytest.mark.parametrize("parts", [2, 4])
 def test_parts_are_the_whole_without_batch_statistics(name, parts, augment):
     """Accumulation is exact where no layer looks at its batch: D, over a step, to 1e-11.
@@ -108,7 +113,7 @@ def test_parts_are_the_whole_without_batch_statistics(name, parts, augment):
     states = []
     for accumulation in (1, parts):
         config = tiny(name, accumulation=accumulation, generator_optimizer=still, **changes)
-        state = fresh_state(config, 0, CPU)
+        state = fresh_state(config, images().num_classes, CPU)
         state.generator.eval()
         state.generator.train = lambda mode=True: None
         for report in train(config, images(), state):
@@ -118,12 +123,13 @@ def test_parts_are_the_whole_without_batch_statistics(name, parts, augment):
     torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-11)
 
 
-def test_power_iterations_advance_once_an_update():
-    """One for each update of D and one for G's; none in evaluation."""
-    config = tiny(total_steps=1, discriminator_updates=2, generator_optimizer=AdamConfig())
+@pytest.mark.parametrize("name", ["ssgan", "s3gan"])
+def test_power_iterations_advance_once_an_update(name):
+    """One for each update of D and one for G's, however often D is asked; none in evaluation."""
+    config = tiny(name, total_steps=1, discriminator_updates=2, generator_optimizer=AdamConfig())
     still = AdamConfig(learning_rate=1e-30)
     config = replace(config, discriminator_optimizer=still)
-    state, twin = fresh_state(config, 0, CPU), fresh_state(config, 0, CPU)
+    state, twin = (fresh_state(config, images().num_classes, CPU) for _ in range(2))
     from ssgan.ops.spectral import advance_spectral_norm
 
     for _ in train(config, images(), state):
@@ -303,3 +309,92 @@ def test_weights_follow_from_the_seed_alone():
     other = fresh_state(tiny(seed=1), 0, CPU)
     assert not torch.equal(weights(first.generator), weights(other.generator))
     assert Key(0, "weights").words != Key(1, "weights").words
+
+
+def step_by_hand(config, state, dataset):
+    """One step of SS-GAN with n_dis 2, whose G learns from the second draw of D."""
+    feed, method = Feed(config, dataset, CPU), config.method
+    G, D = state.generator, state.discriminator
+    for update in range(2):
+        ((real, draw),) = feed.discriminator(0, update)
+        advance_spectral_norm(G, D)
+        fakes = G(draw.latents, draw.labels)
+        loss = method.discriminator_loss(lambda *_, f=fakes: f.detach(), D, real, draw)
+        state.discriminator_optimizer.zero_grad()
+        loss.total.backward()
+        state.discriminator_optimizer.step()
+    advance_spectral_norm(D)
+    loss = method.generator_loss(lambda *_: fakes, D, draw)
+    state.generator_optimizer.zero_grad()
+    loss.total.backward()
+    state.generator_optimizer.step()
+
+
+@pytest.mark.parametrize("normed", [False, True])
+def test_with_re_used_fakes_g_learns_from_those_of_ds_last_update(normed):
+    """With spectral norm in G too, whose vectors must not move between forward and backward."""
+    config = tiny(discriminator_updates=2, total_steps=1, reuse_fakes=True, precision="float64")
+    if normed:
+        generator = BigGANGenerator(width=1 / 24, latent_size=8, attention=0)
+        config = replace(config, generator=generator)
+    by_hand = fresh_state(config, 0, CPU)
+    step_by_hand(config, by_hand, images())
+    ours = final(config)
+    for name in ("generator", "discriminator"):
+        theirs = getattr(by_hand, name).state_dict()
+        for key, value in getattr(ours, name).state_dict().items():
+            torch.testing.assert_close(value, theirs[key], atol=1e-12, rtol=1e-9, msg=key)
+
+
+def test_re_used_fakes_are_made_by_one_pass_of_g_less(monkeypatch):
+    passes = []
+    generate = Networks.generate
+    counted = lambda *given: passes.append(1) or generate(*given)  # noqa: E731
+    monkeypatch.setattr(Networks, "generate", counted)
+    final(tiny(total_steps=3, discriminator_updates=2))
+    assert len(passes) == 3 * 3
+    passes.clear()
+    final(tiny(total_steps=3, discriminator_updates=2, reuse_fakes=True))
+    assert len(passes) == 3 * 2
+
+
+@pytest.mark.parametrize("name", METHODS | SUCCESSORS)
+def test_every_method_can_re_use_fakes(name):
+    before = fresh_state(tiny(name), 4, CPU)
+    after = final(tiny(name, total_steps=2, reuse_fakes=True))
+    assert not torch.equal(weights(before.generator), weights(after.generator))
+
+
+def test_re_used_fakes_do_not_go_with_parts():
+    with pytest.raises(UserError, match="reuse_fakes"):
+        tiny(reuse_fakes=True, accumulation=2)
+
+
+def test_with_re_used_fakes_g_is_given_the_draw_of_ds_last_update():
+    config = tiny("conditional", discriminator_updates=3, reuse_fakes=True)
+    feed = Feed(config, images(), CPU)
+    ((_, shown),) = feed.discriminator(5, 2)
+    (given,) = feed.generator(5)
+    for field in ("latents", "labels", "index"):
+        assert torch.equal(getattr(shown, field), getattr(given, field)), field
+
+
+def test_a_compiled_run_calls_what_torch_compile_returns(monkeypatch):
+    """Two networks are handed over, their weights stay where they are, and results are the same."""
+    calls = []
+
+    def stand_in(network):
+        return lambda *given: calls.append(type(network).__name__) or network(*given)
+
+    monkeypatch.setattr(torch, "compile", stand_in)
+    compiled = final(tiny(total_steps=2, compile=True))
+    assert len(calls) == 2 * 4  # a step: G and D for D's update, G and D for G's
+    plain = final(tiny(total_steps=2))
+    assert torch.equal(weights(compiled.generator), weights(plain.generator))
+    assert compiled.generator.state_dict().keys() == plain.generator.state_dict().keys()
+
+
+def test_a_penalty_is_refused_in_compiled_form():
+    config = tiny(method=SSGAN(penalty=WGANGP()), compile=True)
+    with pytest.raises(UserError, match="second derivatives"):
+        refuse_misfits(config, 20, 0)

@@ -17,6 +17,7 @@ from ssgan.losses import NonSaturating
 from ssgan.methods.class_losses import MultiHinge
 from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.rotation_only import RotationOnly
+from ssgan.methods.s3gan import S3GAN
 from ssgan.methods.ssgan import SSGAN
 from ssgan.methods.ssgan_annealed import AnnealedSSGAN
 from ssgan.methods.ssgan_la import SSGANLA, SSGANLAPlus
@@ -40,6 +41,7 @@ SUCCESSORS = {
     "la": SSGANLA(class_loss=MultiHinge()),
     "la-plus": SSGANLAPlus(),
     "annealed": AnnealedSSGAN(),
+    "s3gan": S3GAN(labelled_fraction=0.75),  # of 20 images of 10 classes, at least one of each
 }
 
 

@@ -3,9 +3,12 @@
 import hashlib
 import json
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
+from textwrap import fill
 
 from rich.console import Console
 
@@ -37,8 +40,8 @@ USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--conf
                    [--cache DIR] [--on-collapse warn|stop] [--trust MODULE] [--dry-run]
                    [--any.setting VALUE ...]
 
-  RECIPE    {recipes}
-            or your_module:function; without one, --data gets settings that fit the images
+  RECIPE    one of those below, or your_module:function; without one, --data gets settings that
+            fit the images
   RUN       a run directory, to continue it
   --data    folder:PATH, cifar10[:PATH], hub:ID[@REVISION] or scenes
   --run     where to write; running the same command again continues there
@@ -48,7 +51,9 @@ USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--conf
   --on-collapse  stop: save and end with exit code 75 when the run collapses or diverges
   --dry-run say what would be done and what it would cost; write and download nothing
 
-ssgan train RECIPE --help lists every setting with its value there.
+ssgan train RECIPE --help lists every setting with its value there. Recipes:
+
+{recipes}
 """
 
 
@@ -61,7 +66,7 @@ def main(argv: list[str]) -> int:
         raise UserError(f"train takes one recipe or run, not {' '.join(positional)}")
     name = positional[0] if positional else None
     if options.on("help"):
-        print(USAGE.format(recipes=", ".join(names())), end="")
+        print(USAGE.format(recipes=_listed(names())), end="")
         if name is None and options.get("data") is None:
             return 0
     config, reasons, directory = _chosen(name, options)
@@ -81,6 +86,17 @@ def main(argv: list[str]) -> int:
     return train_in(config, directory, Path(options.get("cache") or default_cache()))
 
 
+def _listed(recipes: list[str]) -> str:
+    """The recipes, those of a file in one paragraph."""
+    lines = []
+    for file, group in groupby(recipes, key=lambda name: name.split(":")[0]):
+        functions = ", ".join(name.split(":")[1] for name in group)
+        lines.append(
+            fill(f"{file}: {functions}", 96, initial_indent="  ", subsequent_indent="    ")
+        )
+    return "\n".join(lines)
+
+
 def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
     """Prepare the images, train in the directory with progress shown; returns the exit code."""
     log_to_terminal(Console(stderr=True))
@@ -96,12 +112,16 @@ def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
     print(f"run directory: {directory}")
     held_out = held_out_images(config, lambda source, policy: prepared(source, policy, cache))
     images = config.batch_size * config.discriminator_updates
-    figures, done = "", 0
+    if config.compile:
+        print("compiling with the first step, which may take minutes; kernels are kept for later")
+    figures, done, started = "", 0, time.monotonic()
     try:
         with ExitStack() as bars:
             meter: Meter | None = None
             for report in run(config, directory, dataset, held_out=held_out):
                 if meter is None:  # from the first step's end on: nobody saw it begin
+                    if config.compile:
+                        print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
                     meter = Meter("step", config.total_steps, report.step, images)
                     bars.enter_context(meter)
                 if report.terms is not None:

@@ -20,6 +20,7 @@ from ssgan.config.fields import (
     is_settings,
     kind_of,
     named_tuple,
+    required,
     spec_types,
     tuple_items,
     value_text,
@@ -88,7 +89,8 @@ def load(
     """The config that `dump` made `table` from.
 
     Classes are taken from `ssgan` and the `trusted_modules` (packages, or single modules), which
-    must be imported before. Every field must be there, and no other. `where` ends the messages.
+    must be imported before. Every field must be there that is not marked as `added` later, and no
+    other. `where` ends the messages.
     """
     return _Reader(("ssgan", *trusted_modules)).spec((), table, Place("", where, None))
 
@@ -122,10 +124,12 @@ class _Reader(NamedTuple):
         for name in table:
             if name not in hints:
                 raise place.unknown(str(name), hints)
-        if missing := [name for name in hints if name not in table]:
+        if missing := [name for name in required(owner) if name not in table]:
             raise place.missing(owner, missing)
         values = {
-            name: self.value(hint, table[name], place.child(name)) for name, hint in hints.items()
+            name: self.value(hint, table[name], place.child(name))
+            for name, hint in hints.items()
+            if name in table
         }
         return construct(owner, lambda: owner(**values), place)
 

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+_ADDED = "added"
+
 
 class Found(NamedTuple):
     """One setting of a config, met on a walk."""
@@ -37,6 +39,21 @@ def _field_hints(owner: Any) -> dict[str, Any]:
     if not dataclasses.is_dataclass(owner):
         return {}
     return {field.name: hints[field.name] for field in dataclasses.fields(owner) if field.init}
+
+
+def added(default: Any) -> Any:
+    """A setting that came later. Files from before it lack it, and mean the default.
+
+    So the default must be what was done before. Every other setting must be in a stored file.
+    """
+    return dataclasses.field(default=default, metadata={_ADDED: True})
+
+
+def required(owner: Any) -> list[str]:
+    """The settings that a stored file must have a value for."""
+    fields = dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ()
+    later = {field.name for field in fields if _ADDED in field.metadata}
+    return [name for name in field_hints(owner) if name not in later]
 
 
 def alternatives(hint: Any) -> tuple[tuple[Any, ...], bool]:

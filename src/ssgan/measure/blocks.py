@@ -115,7 +115,7 @@ def open_subject(run: Path, state: State, device: torch.device) -> Subject:
         discriminator = fresh_state(config, saved.num_classes, torch.device("cpu")).discriminator
     else:
         num_classes = saved.num_classes if method.conditional else 0
-        width = method.auxiliary_width
+        width = method.head_width(num_classes)
         discriminator = config.discriminator.build(config.data.shape, width, num_classes)
         discriminator.load_state_dict(saved.tensors["discriminator"])
     if getattr(discriminator, "block_outputs", None) is None:

@@ -33,7 +33,7 @@ class OwnFeatures(AbstractFeatures):
                 "features from; give a run or one of its checkpoints (--weights RUN)"
             )
         self._classes = checkpoint.num_classes if config.method.conditional else 0
-        width = config.method.auxiliary_width
+        width = config.method.head_width(self._classes)
         network = config.discriminator.build(self.shape, width, self._classes)
         state = checkpoint.tensors["discriminator"]
         network.load_state_dict(state)

@@ -23,7 +23,7 @@ def check_weights(**weights: float) -> None:
 class Method(ABC):
     """What D and G minimise. A method holds no tensors: it is its own setting."""
 
-    auxiliary_width: ClassVar[int] = 0  # logits in D's second head
+    auxiliary_width: ClassVar[int] = 0  # logits in D's second head, whatever the classes
     conditional: ClassVar[bool] = False  # whether labels reach G and D
     turns_images: ClassVar[bool] = False  # whether D must tell turns (of square images)
 
@@ -46,6 +46,14 @@ class Method(ABC):
     def changes(self) -> bool:
         """Whether it changes as the run goes on, so that total_steps decides what is learnt."""
         return type(self).at is not Method.at
+
+    def head_width(self, num_classes: int) -> int:
+        """Logits in D's second head; `num_classes` is 0 when no labels are used."""
+        return self.auxiliary_width
+
+    def num_labelled(self, num_images: int) -> int:
+        """How many training images' labels it is given, if it is conditional."""
+        return num_images
 
     def turn_logits(self, auxiliary: Float[Tensor, "B K"]) -> Float[Tensor, "B 4"]:
         """Logits of the four turns, from those of D's second head: its first four.

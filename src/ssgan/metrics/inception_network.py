@@ -138,7 +138,7 @@ class InceptionNetwork:
     def _chain(self, x: Tensor, *names: str, block: str = "") -> Tensor:
         prefix = f"{block}." if block else ""
         for name in names:
-            x = F.relu(self._convolutions[prefix + name](x))
+            x = F.relu(self._convolutions[prefix + name](x), inplace=True)
         return x
 
     def _a(self, x: Tensor, block: str) -> Tensor:

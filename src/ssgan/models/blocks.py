@@ -51,7 +51,7 @@ class UpBlock(nn.Module):
         self.norm1 = norm(in_channels)
         self.conv1 = Conv2d(in_channels, out_channels, resample=up, spectral=spectral, fused=fused)
         self.norm2 = norm(out_channels)
-        self.conv2 = Conv2d(out_channels, out_channels, spectral=spectral)
+        self.conv2 = Conv2d(out_channels, out_channels, spectral=spectral, fused=fused)
         self.shortcut = _convolution(in_channels, out_channels, up, form)
 
     def forward(
@@ -71,7 +71,7 @@ class DownBlock(nn.Module):
         super().__init__()
         down = form.resample if halves else Resample.NONE
         spectral, fused = form.spectral, form.fused
-        self.conv1 = Conv2d(in_channels, out_channels, spectral=spectral)
+        self.conv1 = Conv2d(in_channels, out_channels, spectral=spectral, fused=fused)
         self.conv2 = Conv2d(
             out_channels, out_channels, resample=down, spectral=spectral, fused=fused
         )

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.ops.convolution import (
+    conv2d,
     conv3x3_down,
     conv3x3_up_nearest,
     conv3x3_up_zero,
     insert_zeros,
 )
 from ssgan.ops.spectral import SpectralLayer
+from ssgan.ops.winograd import conv3x3_winograd, worthwhile
 
 WEIGHT_DEVIATION = 0.02
 
@@ -36,7 +38,8 @@ class Conv2d(SpectralLayer):
 
     Kernels are 1x1 (padding 0), 3x3 (padding 1) or 4x4 (padding 1, with `stride` 2: half the
     size). With `fused` a resampling convolution is computed as one (3x3) or at the low resolution
-    (1x1); without, as the two operations it stands for. The results are the same.
+    (1x1), and a wide 3x3 one by Winograd's algorithm where that is faster; without, as the
+    operations they stand for. The results are the same.
     """
 
     def __init__(
@@ -65,7 +68,9 @@ class Conv2d(SpectralLayer):
         """The convolved images, of the size `resample` and `stride` lead to."""
         weight, bias = self.effective_weight(), self.bias
         if self.resample is Resample.NONE:
-            return F.conv2d(images, weight, bias, self.stride, self.padding)
+            if self.fused and self.stride == 1 and worthwhile(images, weight):
+                return conv3x3_winograd(images, weight, bias)
+            return conv2d(images, weight, bias, self.stride, self.padding)
         if not self.fused:
             return _plain(images, weight, bias, self.resample)
         if self.padding == 0:
@@ -98,7 +103,7 @@ def _plain(images: Tensor, weight: Tensor, bias: Tensor, resample: Resample) -> 
 def _at_low_resolution(images: Tensor, weight: Tensor, bias: Tensor, resample: Resample) -> Tensor:
     """A 1x1 convolution, which commutes with the resampling but for the bias of zero insertion."""
     if resample is Resample.DOWN:
-        return F.conv2d(F.avg_pool2d(images, 2), weight, bias)
+        return conv2d(F.avg_pool2d(images, 2), weight, bias)
     if resample is Resample.UP_NEAREST:
         return F.interpolate(F.conv2d(images, weight, bias), scale_factor=2.0)
     low = F.conv2d(images, weight)
@@ -162,7 +167,7 @@ class ChannelMap(SpectralLayer):
 
 
 def use_plain_form(network: nn.Module, plain: bool = True) -> None:
-    """Compute every resampling convolution in the network as the two operations it stands for.
+    """Compute every convolution in the network as the operations it stands for.
 
     Results stay the same; this is for comparisons and for measuring. `plain=False` undoes it.
     """

@@ -17,6 +17,8 @@ commutes with the mean and with nearest as it stands, and with zero insertion wh
 added afterwards.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -32,7 +34,7 @@ def conv3x3_down(
 
     An odd last row or column is dropped, as average pooling drops it.
     """
-    return F.conv2d(F.avg_pool2d(images, 2, stride=1, padding=1), weight, bias, stride=2)
+    return conv2d(box(images, 1), weight, bias, stride=2)
 
 
 def conv3x3_up_nearest(
@@ -43,7 +45,7 @@ def conv3x3_up_nearest(
     """A 3x3 convolution with padding 1 of images in which every pixel became a 2x2 square."""
     # the bias comes last: with it in the convolution oneDNN takes a slow path in bfloat16
     spread = F.conv_transpose2d(images, transposed(weight), stride=2)
-    doubled = F.avg_pool2d(spread, 2, stride=1, divisor_override=1)
+    doubled = box(spread, 0, divisor=1)
     return doubled if bias is None else doubled.add_(bias.to(doubled.dtype)[:, None, None])
 
 
@@ -55,6 +57,63 @@ def conv3x3_up_zero(
     """A 3x3 convolution with padding 1 of `insert_zeros(images)`."""
     kernel = transposed(weight)
     return F.conv_transpose2d(images, kernel, bias, stride=2, padding=1, output_padding=1)
+
+
+def conv2d(
+    images: Float[Tensor, "B I H W"],
+    weight: Float[Tensor, "O I A A"],
+    bias: Float[Tensor, " O"] | None,
+    stride: int = 1,
+    padding: int = 0,
+) -> Float[Tensor, "B O P Q"]:
+    """PyTorch's convolution, which keeps the images only if the weight's gradient is wanted.
+
+    In G's update D is frozen, and its maps need not be kept.
+    """
+    if weight.requires_grad or not images.requires_grad:
+        return F.conv2d(images, weight, bias, stride, padding)
+    out: Tensor = _FrozenConvolution.apply(images, weight, bias, stride, padding)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _FrozenConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, images: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int
+    ) -> Tensor:
+        out = F.conv2d(images, weight, bias, stride, padding)
+        rest = tuple((side + 2 * padding - weight.shape[-1]) % stride for side in images.shape[2:])
+        ctx.save_for_backward(weight.to(out.dtype))  # autocast may have chosen another
+        ctx.form = (stride, padding, rest)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,), (stride, padding, rest) = ctx.saved_tensors, ctx.form
+        of_images = F.conv_transpose2d(slope, weight, None, stride, padding, rest)
+        return of_images, None, None, None, None
+
+
+def box(
+    images: Float[Tensor, "B C H W"], padding: int, divisor: int = 4
+) -> Float[Tensor, "B C P Q"]:
+    """The sum over every 2x2 by the divisor: a row and a column more with padding 1, less with 0.
+
+    Its gradient is a box again, and needs nothing kept; PyTorch's average pooling keeps its input.
+    """
+    out: Tensor = _Box.apply(images, padding, divisor)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Box(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, padding: int, divisor: int) -> Tensor:
+        ctx.form = (1 - padding, divisor)
+        return F.avg_pool2d(images, 2, stride=1, padding=padding, divisor_override=divisor)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+        return box(slope, *ctx.form), None, None
 
 
 def insert_zeros(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2*H 2*W"]:

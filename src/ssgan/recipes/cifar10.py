@@ -142,7 +142,7 @@ def ssgan_sbn_laptop() -> RunConfig:
 
         ssgan train cifar10:ssgan_sbn_laptop
 
-    Cost and pictures: docs/results/cifar10-laptop.md.
+    Not run at this scale.
     """
     generator = replace(_LAPTOP_GENERATOR, norm=SelfModulatedBatchNorm())
     return replace(ssgan_laptop(), generator=generator)
@@ -153,7 +153,7 @@ def conditional_laptop() -> RunConfig:
 
         ssgan train cifar10:conditional_laptop
 
-    Cost and pictures: docs/results/cifar10-laptop.md.
+    Not run at this scale.
     """
     generator = replace(_LAPTOP_GENERATOR, norm=ConditionalBatchNorm())
     return replace(ssgan_laptop(), method=ConditionalGAN(), generator=generator)
@@ -164,6 +164,6 @@ def rotation_only_laptop() -> RunConfig:
 
         ssgan train cifar10:rotation_only_laptop
 
-    Cost and pictures: docs/results/cifar10-laptop.md.
+    Not run at this scale.
     """
     return replace(ssgan_laptop(), method=RotationOnly())

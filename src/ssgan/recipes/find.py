@@ -11,11 +11,24 @@ from ssgan import recipes
 from ssgan.training.config import RunConfig
 from ssgan.types import UserError
 
+MODULES = (
+    recipes.scenes,
+    recipes.cifar10,
+    recipes.robustness,
+    recipes.imagenet128,
+    recipes.lsun_bedroom128,
+    recipes.celebahq128,
+    recipes.imagenet_large,
+    recipes.mimicry,
+    recipes.stl10,
+    recipes.successors,
+)
+
 
 def names() -> list[str]:
     """The shipped recipes, as `file:function`."""
     found = []
-    for module in (recipes.scenes, recipes.cifar10, recipes.successors):
+    for module in MODULES:
         for name, function in vars(module).items():
             own = getattr(function, "__module__", None) == module.__name__
             if own and callable(function) and not name.startswith("_"):
@@ -34,11 +47,12 @@ def find(name: str) -> Callable[[], RunConfig]:
             importlib.import_module(f"ssgan.recipes.{module_name}"), function_name
         )
         return function
-    shipped = {known.split(":")[0] for known in names()}
+    shipped = list(dict.fromkeys(known.split(":")[0] for known in names()))
     if not colon or module_name in shipped:
         near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(names())}"
-        raise UserError(f"no recipe {name!r}{hint}")
+        there = f"there are {':, '.join(shipped)}: (ssgan train --help lists all)"
+        hint = f"did you mean {near[0]}?" if near else there
+        raise UserError(f"no recipe {name!r}; {hint}")
     own = import_own(module_name, f"recipe {name!r}")
     theirs: Callable[[], RunConfig] | None = getattr(own, function_name, None)
     if not callable(theirs):

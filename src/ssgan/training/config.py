@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ssgan.config.fields import added
 from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.methods.base import Method
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
@@ -113,9 +114,14 @@ class RunConfig:
     learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
     ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
+    # G learns from the fakes D's last update was shown, as the authors' code on GPUs: one pass of G
+    # less. Otherwise from fakes of its own, as their code on TPUs
+    reuse_fakes: bool = added(False)
     accumulation: int = 1  # parts of an update, to save memory; batch norm sees one part
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
     precision: Precision = "auto"
+    # by torch.compile: minutes at the start, and no gain on the CPU it was tried on
+    compile: bool = added(False)
     device: str = "auto"  # auto: the accelerator if there is one, else cpu
     seed: int = 0  # of everything random
     output: OutputConfig = OutputConfig()
@@ -132,6 +138,11 @@ class RunConfig:
 
     def _check_parts(self) -> None:
         parts = self.accumulation
+        if self.reuse_fakes and parts > 1:
+            raise UserError(
+                f"reuse_fakes keeps what G computed for a whole batch, which accumulation {parts} "
+                "is there to avoid: use one of the two"
+            )
         if self.batch_size % parts:
             below, above = self.batch_size // parts * parts, -(-self.batch_size // parts) * parts
             nearest = f"{below}, {above}" if below else f"{above}"

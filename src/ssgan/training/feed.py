@@ -12,6 +12,7 @@ from torch import Tensor
 from ssgan.data.dataset import Dataset
 from ssgan.ops.keyed import Key, integers, normal, permutation, uniform
 from ssgan.training.config import RunConfig
+from ssgan.training.given_labels import given_labels
 from ssgan.training.precision import dtype_of
 from ssgan.types import Batch, Draw
 
@@ -26,6 +27,7 @@ class Feed:
     def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.dataset, self.device = config, dataset, device
         self.dtype = dtype_of(config.precision)
+        self.labels = given_labels(config, dataset)
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     def discriminator(self, step: int, update: int) -> Iterator[tuple[Batch, Draw]]:
@@ -34,9 +36,11 @@ class Feed:
             yield self._real(step, index), self._draw("D", step, index)
 
     def generator(self, step: int) -> Iterator[Draw]:
-        """A draw a part, for G's update."""
-        for index in self._parts(0):
-            yield self._draw("G", step, index)
+        """A draw a part, for G's update: of its own, or that of D's last update."""
+        reused = self.config.reuse_fakes
+        update = self.config.discriminator_updates - 1 if reused else 0
+        for index in self._parts(update):
+            yield self._draw("D" if reused else "G", step, index)
 
     def _parts(self, update: int) -> Iterator[Tensor]:
         size, parts = self.config.batch_size, self.config.accumulation
@@ -72,8 +76,8 @@ class Feed:
             heads = uniform(Key(config.seed, "mirror", step), index, 1)[:, 0] < 0.5
             images = torch.where(heads.to(self.device)[:, None, None, None], images.flip(3), images)
         labels = None
-        if config.method.conditional and self.dataset.labels is not None:
-            labels = torch.from_numpy(self.dataset.labels[numbers.numpy()]).to(self.device)
+        if self.labels is not None:
+            labels = torch.from_numpy(self.labels[numbers.numpy()]).to(self.device)
         return Batch(images, labels, index, config.batch_size)
 
     def _number(self, place: int) -> Tensor:

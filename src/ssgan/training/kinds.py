@@ -1,12 +1,13 @@
 """Imports every kind of setting that a stored config may name: reading one imports nothing."""
 
 from ssgan import losses
-from ssgan.data import cifar10, folder, huggingface, scenes
+from ssgan.data import cifar10, folder, huggingface, own_copy, scenes
 from ssgan.methods import (
     class_losses,
     gan,
     penalty,
     rotation_only,
+    s3gan,
     ssgan,
     ssgan_annealed,
     ssgan_la,
@@ -19,11 +20,13 @@ MODULES = (
     cifar10,
     folder,
     huggingface,
+    own_copy,
     scenes,
     class_losses,
     gan,
     penalty,
     rotation_only,
+    s3gan,
     ssgan,
     ssgan_annealed,
     ssgan_la,

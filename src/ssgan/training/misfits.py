@@ -2,9 +2,11 @@
 
 import torch
 
+from ssgan.data.dataset import Dataset
 from ssgan.training.config import RunConfig
+from ssgan.training.given_labels import given_labels
 from ssgan.training.state import fresh_state
-from ssgan.types import UserError
+from ssgan.types import UNLABELLED, UserError
 
 
 def refuse_misfits(config: RunConfig, num_images: int, num_classes: int) -> None:
@@ -15,6 +17,8 @@ def refuse_misfits(config: RunConfig, num_images: int, num_classes: int) -> None
     check_labels(config, num_classes)
     check_parts(config, num_classes)
     check_scores(config, num_images)
+    check_compile(config)
+    check_num_labelled(config, num_images, num_classes)
     fresh_state(config, num_classes, torch.device("cpu"))
 
 
@@ -63,3 +67,41 @@ def check_scores(config: RunConfig, num_images: int) -> None:
             f"evaluate.every {config.evaluate.every}: a score compares with at least 2 "
             f"images, and {config.data.source.name()} has {num_images}: set it to 0"
         )
+
+
+def check_compile(config: RunConfig) -> None:
+    """Raise UserError for a gradient penalty in compiled form, which is differentiated once."""
+    if config.compile and getattr(config.method, "penalty", None) is not None:
+        raise UserError(
+            "compile does not go with method.penalty, which needs second derivatives that "
+            "torch.compile does not give: leave one of the two out"
+        )
+
+
+def check_num_labelled(config: RunConfig, num_images: int, num_classes: int) -> None:
+    """Raise UserError when the method is given fewer labels than there are classes."""
+    count = config.method.num_labelled(num_images)
+    if config.method.conditional and count < min(num_images, num_classes):
+        raise UserError(
+            f"{_few(config, count, num_images)}, fewer than its {num_classes} classes: raise "
+            "method.labelled_fraction"
+        )
+
+
+def check_given_labels(config: RunConfig, dataset: Dataset) -> None:
+    """Raise UserError when labels are kept from the method and a class is left with none."""
+    labels = given_labels(config, dataset)
+    if labels is None or UNLABELLED not in labels:
+        return
+    bare = [name for number, name in enumerate(dataset.classes) if number not in labels]
+    if bare:
+        count = config.method.num_labelled(len(dataset))
+        raise UserError(
+            f"{_few(config, count, len(dataset))}, none of them of class {', '.join(bare)}: raise "
+            "method.labelled_fraction, or take another seed"
+        )
+
+
+def _few(config: RunConfig, count: int, num_images: int) -> str:
+    method, source = type(config.method).__name__, config.data.source.name()
+    return f"{method} is given {count} of the {num_images} labels of {source}"

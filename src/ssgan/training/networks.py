@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssgan.ops.augment import augmented
+from ssgan.ops.freeze import thawed
 from ssgan.ops.keyed import Key
 from ssgan.training.config import RunConfig
 from ssgan.training.state import TrainState
@@ -17,6 +18,12 @@ class Networks:
 
     def __init__(self, config: RunConfig, state: TrainState, device: torch.device) -> None:
         self.config, self.state, self.device = config, state, device
+        self._generator: nn.Module = state.generator
+        self._discriminator: nn.Module = state.discriminator
+        if config.compile:  # kernels are kept on disk, where torch keeps them for the next start
+            self._generator = torch.compile(state.generator)  # type: ignore[assignment]
+            self._discriminator = torch.compile(state.discriminator)  # type: ignore[assignment]
+        self._fakes: Tensor | None = None  # of D's last update, with G's graph, until G's update
 
     def at(self, step: int, update: int) -> Iterator[tuple[Generator, Discriminator]]:
         """G and D for one update, a pair a part; augmentation is keyed by the update.
@@ -24,17 +31,21 @@ class Networks:
         Part p of P holds every P-th image of whatever an unaccumulated call would hold, from the
         p-th on: so row i of its call is given the numbers of row p + i P.
         """
+        generate: Generator = self.generate
+        if self.config.reuse_fakes:
+            until_last = self.config.discriminator_updates - 1 - update
+            generate = {0: self._generate_and_keep, -1: self._kept}.get(until_last, generate)
         for part in range(self.config.accumulation):
-            yield self.generate, self._discriminator(step, update, part)
+            yield generate, self._discriminate(step, update, part)
 
-    def _discriminator(self, step: int, update: int, part: int) -> Discriminator:
+    def _discriminate(self, step: int, update: int, part: int) -> Discriminator:
         key = Key(self.config.seed, "augment", step, update) if self.config.augment else None
 
         def discriminate(images: Tensor, labels: Tensor | None) -> Scores:
             rows = part + torch.arange(len(images)) * self.config.accumulation
             seen = images if key is None else augmented(images, key, rows)
             with self._autocast():
-                scores = self.state.discriminator(
+                scores = self._discriminator(
                     seen.contiguous(memory_format=torch.channels_last), labels
                 )
             return Scores(*(score.to(images.dtype) for score in scores))
@@ -44,8 +55,19 @@ class Networks:
     def generate(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """G in training mode: its batch statistics move."""
         with self._autocast():
-            images: Tensor = self.state.generator(latents, labels)
+            images: Tensor = self._generator(latents, labels)
         return images.to(latents.dtype)
+
+    def _generate_and_keep(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """Fakes for D, whose graph waits for G's update, although G is frozen now."""
+        with thawed(self.state.generator):
+            self._fakes = self.generate(latents, labels)
+        return self._fakes.detach()
+
+    def _kept(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """The fakes that D's last update was shown, once; made now if it was shown none."""
+        fakes, self._fakes = self._fakes, None
+        return self.generate(latents, labels) if fakes is None else fakes
 
     def _autocast(self) -> torch.autocast:
         enabled = self.config.precision == "bfloat16"

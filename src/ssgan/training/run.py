@@ -14,7 +14,7 @@ from ssgan.training.config import RunConfig
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.healthy import healthy_files, keep_healthy
 from ssgan.training.loop import open_dataset, train
-from ssgan.training.misfits import check_scores
+from ssgan.training.misfits import check_given_labels, check_scores
 from ssgan.training.precision import resolve_device
 from ssgan.training.records import Records
 from ssgan.training.resume import definite, open_directory, resume
@@ -62,6 +62,7 @@ def run(
     if dataset is None:
         dataset, held_out = open_dataset(config.data), held_out_images(config, prepare)
     check_scores(config, len(dataset))
+    check_given_labels(config, dataset)
     state = fresh_state(config, dataset.num_classes, resolve_device(config.device))
     open_directory(layout)
     with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:

@@ -36,7 +36,7 @@ def fresh_state(config: RunConfig, num_classes: int, device: torch.device) -> Tr
         torch.manual_seed(Key(config.seed, "weights").words[0])
         generator = config.generator.build(config.data.shape, num_classes)
         discriminator = config.discriminator.build(
-            config.data.shape, config.method.auxiliary_width, num_classes
+            config.data.shape, config.method.head_width(num_classes), num_classes
         )
     dtype = dtype_of(config.precision)
     generator = placed(generator, device, dtype)

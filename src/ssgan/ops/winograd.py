@@ -1,0 +1,156 @@
+"""A 3x3 convolution with a quarter of the multiplications: Winograd's F(4x4, 3x3).
+
+Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016. With d a tile of
+6x6 pixels (neighbours overlap by two) and g a kernel,
+
+    Y = A [ (G g G') * (B d B') ] A'        ' is the transpose, * element by element,
+
+is the 4x4 outputs of the tile: 36 multiplications for 16 outputs, instead of 144. Summed over
+channels, * is 36 matrix products. It is exact algebra; in float32 its rounding error is about
+three times that of the plain sum. Images are taken a few at a time, so that their tiles stay in
+the cache, and nothing but the inputs is kept for backward.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssgan.ops.convolution import transposed
+
+STEP, TILE = 4, 6  # outputs of a tile along a side, and its pixels
+_B = (
+    (4.0, 0.0, -5.0, 0.0, 1.0, 0.0),
+    (0.0, -4.0, -4.0, 1.0, 1.0, 0.0),
+    (0.0, 4.0, -4.0, -1.0, 1.0, 0.0),
+    (0.0, -2.0, -1.0, 2.0, 1.0, 0.0),
+    (0.0, 2.0, -1.0, -2.0, 1.0, 0.0),
+    (0.0, 4.0, 0.0, -5.0, 0.0, 1.0),
+)
+_G = (
+    (1 / 4, 0.0, 0.0),
+    (-1 / 6, -1 / 6, -1 / 6),
+    (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6),
+    (1 / 24, -1 / 12, 1 / 6),
+    (0.0, 0.0, 1.0),
+)
+_A = (
+    (1.0, 1.0, 1.0, 1.0, 1.0, 0.0),
+    (0.0, 1.0, -1.0, 2.0, -2.0, 0.0),
+    (0.0, 1.0, 1.0, 4.0, 4.0, 0.0),
+    (0.0, 1.0, -1.0, 8.0, -8.0, 1.0),
+)
+_CHANNELS = 128  # below it the transforms cost more than the products save
+_PIXELS = 4096  # of all images taken at a time
+
+
+def worthwhile(images: Float[Tensor, "B I H W"], weight: Float[Tensor, "O I R Q"]) -> bool:
+    """Whether this is the fastest way: wide float32 layers on a CPU, sides of whole tiles.
+
+    Not in bfloat16, whose products are faster than the transforms, and whose error is not small.
+    """
+    outer, inner, *kernel = weight.shape
+    return (
+        kernel == [3, 3]
+        and images.device.type == "cpu"
+        and images.dtype is torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and min(outer, inner) >= _CHANNELS
+        and all(side % STEP == 0 for side in images.shape[2:])
+    )
+
+
+def conv3x3_winograd(
+    images: Float[Tensor, "B I H W"],
+    weight: Float[Tensor, "O I 3 3"],
+    bias: Float[Tensor, " O"] | None,
+) -> Float[Tensor, "B O H W"]:
+    """A 3x3 convolution with padding 1; H and W are multiples of 4. Differentiable twice."""
+    out: Tensor = _Convolution.apply(images, weight)  # type: ignore[no-untyped-call]
+    return out if bias is None else out.add_(bias[:, None, None])
+
+
+class _Convolution(torch.autograd.Function):
+    """Keeps the images and the weight; both gradients are computed tile by tile again."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(images, weight)
+        return _convolved(images, weight)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        images, weight = ctx.saved_tensors
+        of_images = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_images = conv3x3_winograd(slope, transposed(weight), None)
+        if ctx.needs_input_grad[1]:
+            of_weight = _slope_of_weight(images, slope)
+        return of_images, of_weight
+
+
+def _convolved(images: Tensor, weight: Tensor) -> Tensor:
+    b, g, a = (_squared(matrix, images) for matrix in (_B, _G, _A))
+    outer, inner = weight.shape[:2]
+    kernels = (g @ weight.permute(2, 3, 1, 0).reshape(9, -1)).view(-1, inner, outer)
+    batch, _, height, width = images.shape
+    out = torch.empty(
+        (batch, outer, height, width),
+        dtype=images.dtype,
+        device=images.device,
+        memory_format=torch.channels_last,
+    )
+    parts = (_parts(each.permute(0, 2, 3, 1)) for each in (out, images))
+    for part, pixels in zip(*parts, strict=True):
+        products = torch.bmm(_transformed(b, _cut(_framed(pixels), TILE)), kernels)
+        squares = (a @ products.view(TILE**2, -1)).view(
+            STEP, STEP, len(part), height // STEP, width // STEP, outer
+        )
+        part.view(len(part), height // STEP, STEP, width // STEP, STEP, outer).copy_(
+            squares.permute(2, 3, 0, 4, 1, 5)
+        )
+    return out
+
+
+def _slope_of_weight(images: Tensor, slope: Tensor) -> Tensor:
+    """dL/dg = G' [ sum over tiles of (B d B') (A' dL/dY A) ] G, of plain operations."""
+    b, g, a = (_squared(matrix, images) for matrix in (_B, _G, _A))
+    inner, outer = images.shape[1], slope.shape[1]
+    total = images.new_zeros(TILE**2, inner, outer)
+    parts = (_parts(each.permute(0, 2, 3, 1)) for each in (images, slope))
+    for pixels, slopes in zip(*parts, strict=True):
+        tiles = _transformed(b, _cut(_framed(pixels), TILE))
+        squares = _transformed(a.T, _cut(slopes, STEP))
+        total = torch.baddbmm(total, tiles.transpose(1, 2), squares)
+    kernel = (g.T @ total.view(TILE**2, -1)).view(3, 3, inner, outer)
+    return kernel.permute(3, 2, 0, 1)
+
+
+def _squared(matrix: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
+    """What the matrix does on both sides of a tile, as one matrix on the tile as a row."""
+    one = torch.tensor(matrix, dtype=like.dtype, device=like.device)
+    return torch.kron(one, one)
+
+
+def _parts(last: Float[Tensor, "B H W C"]) -> Iterator[Tensor]:
+    """A few images at a time."""
+    height, width = last.shape[1:3]
+    return iter(torch.split(last, max(1, _PIXELS // (height * width))))
+
+
+def _framed(last: Float[Tensor, "B H W C"]) -> Float[Tensor, "B H+2 W+2 C"]:
+    return F.pad(last, (0, 0, 1, 1, 1, 1))
+
+
+def _cut(last: Tensor, size: int) -> Tensor:
+    """[size * size, tiles, C]: squares of that size, four pixels apart."""
+    squares = last.unfold(1, size, STEP).unfold(2, size, STEP)  # [B, h, w, C, size, size]
+    return squares.permute(4, 5, 0, 1, 2, 3).reshape(size * size, -1, last.shape[3])
+
+
+def _transformed(matrix: Tensor, tiles: Tensor) -> Tensor:
+    return (matrix @ tiles.reshape(len(tiles), -1)).view(-1, *tiles.shape[1:])

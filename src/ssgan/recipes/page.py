@@ -1,0 +1,94 @@
+"""The page of all recipes, docs/recipes.md, from their docstrings and settings."""
+
+import inspect
+import re
+from collections.abc import Callable
+from types import ModuleType
+from typing import NamedTuple
+
+from ssgan.recipes.find import MODULES, find, names
+from ssgan.training.config import RunConfig
+
+_OPENING = """# Recipes
+
+Every run that is shipped, as its docstring tells it. This page is written by
+`python docs/make_recipes.py`.
+
+    ssgan train RECIPE --help       every setting with its value there
+    ssgan train RECIPE --dry-run    weights, GFLOP, time, memory and disk on your machine
+
+*Published* is what others report. Two FIDs can be compared only when the numbers of images, the
+real images and the network of the features agree. *Cost* counts steps (updates of G), images a
+batch, updates of D a step (n_dis) and images that D reads. *Run* is the page of results that
+the recipe names; where it says "not run", nobody has done it, and the published number is not
+claimed. `--data folder:PATH` stands for images that you must get yourself: [data.md](data.md) says
+how.
+"""
+
+
+class Told(NamedTuple):
+    """What a recipe's docstring says; empty where it is silent."""
+
+    what: str
+    command: str
+    published: str
+    cost: str
+    run: str  # a page of results, or that there was no run
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([_OPENING, *(_section(module) for module in MODULES)])
+
+
+def told(recipe: Callable[[], RunConfig]) -> Told:
+    """The parts of the docstring, each on one line without its last full stop."""
+    text = inspect.getdoc(recipe) or ""
+    what, _, rest = text.partition("\n\n")
+    command = re.search(r"^ *(ssgan (?:train|demo).*)$", text, flags=re.MULTILINE)
+    rest = " ".join(rest.split())
+    results = re.search(r"docs/(results/[\w-]+\.md)", rest)
+    return Told(
+        " ".join(what.split()).removesuffix("."),
+        command.group(1) if command else "",
+        _part(r"Published: (.*?)(?:\.)?(?= Cost: | Not run |$)", rest),
+        _part(r"Cost: (.*?)(?:\.)?(?= Not run |$)", rest),
+        f"[{results.group(1)}]({results.group(1)})" if results else _part(r"(Not run .*?)\.", rest),
+    )
+
+
+def made_of(config: RunConfig) -> str:
+    """What a run consists of, as docstrings say it."""
+    return (
+        f"{config.total_steps:,} steps, batch {config.batch_size}, "
+        f"n_dis {config.discriminator_updates}"
+    )
+
+
+def _part(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    return found.group(1) if found else ""
+
+
+def _section(module: ModuleType) -> str:
+    file = module.__name__.rsplit(".", 1)[1]
+    heading = [
+        f"## {file}",
+        "",
+        inspect.getdoc(module) or "",
+        "",
+        "| command | what | published | cost | run |",
+        "|---|---|---|---|---|",
+    ]
+    rows = [_row(name) for name in names() if name.startswith(f"{file}:")]
+    return "\n".join([*heading, *rows, ""])
+
+
+def _row(name: str) -> str:
+    recipe = find(name)
+    what, command, published, cost, run = told(recipe)
+    made = made_of(recipe())
+    if not cost.startswith(made):
+        cost = f"{made}; {cost}" if cost else made
+    cells = [f"`{command}`", what, published or "-", cost, run or "no results kept"]
+    return f"| {' | '.join(cells)} |"

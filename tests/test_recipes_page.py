@@ -1,0 +1,109 @@
+"""docs/recipes.md is what the recipes say, and docs/data.md can be done as it stands there."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssgan.data.folder import Folder
+from ssgan.data.prepare import prepare
+from ssgan.recipes.find import find, names
+from ssgan.recipes.page import Told, page, told
+from tests.data.pictures import policy
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_the_page_is_what_the_recipes_say():
+    """Else run `python docs/make_recipes.py`."""
+    assert (DOCS / "recipes.md").read_text(encoding="utf-8") == page()
+
+
+def test_every_recipe_has_a_row_of_five_cells():
+    rows = [line for line in page().splitlines() if line.startswith("| `ssgan ")]
+    assert len(rows) == len(names())
+    assert {row.count("|") for row in rows} == {6}
+
+
+def example():
+    """SS-GAN somewhere,
+    at some size.
+
+        ssgan train mine:example --data folder:PATH
+
+    Published: FID 1.5 +- 0.2 (Table 9). Cost: 10
+    steps; D reads 3.5 images. Not run at this scale.
+    """
+
+
+def reported():
+    """Mine.
+
+        ssgan train mine:reported
+
+    Cost and pictures: docs/results/mine.md. Published: none.
+    """
+
+
+def test_a_docstring_is_read_part_by_part():
+    assert told(example) == Told(
+        "SS-GAN somewhere, at some size",
+        "ssgan train mine:example --data folder:PATH",
+        "FID 1.5 +- 0.2 (Table 9)",
+        "10 steps; D reads 3.5 images",
+        "Not run at this scale",
+    )
+    assert told(reported) == Told(
+        "Mine", "ssgan train mine:reported", "none", "", "[results/mine.md](results/mine.md)"
+    )
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_recipe_names_its_results_or_says_that_it_was_not_run(name):
+    run = told(find(name)).run
+    if (page_of_results := re.search(r"\((.*)\)", run)) is not None:
+        assert (DOCS / page_of_results.group(1)).exists()
+    else:
+        assert run.startswith("Not run at this") or name == "scenes:demo"
+
+
+def code_of(heading):
+    text = (DOCS / "data.md").read_text(encoding="utf-8")
+    return re.search(r"```python\n(.*?)```", text[text.index(heading) :], flags=re.DOTALL).group(1)
+
+
+def write(folder, count, width=256, height=300):
+    folder.mkdir(parents=True)
+    for number in range(count):
+        pixels = np.random.default_rng(number).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:05}.png")
+
+
+def test_the_last_images_by_name_are_held_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "celebahq" / "train", 12, 8, 8)
+    exec(code_of("## Splits").replace("3000", "3"), {})
+    kept, held_out = (
+        sorted((tmp_path / "celebahq" / part).iterdir()) for part in ("train", "held-out")
+    )
+    assert [path.stem for path in held_out] == ["00009", "00010", "00011"]
+    assert len(kept) == 9
+
+
+def test_pictures_cut_for_lsun_are_the_centre_and_are_not_touched_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "lsun" / "train", 2)
+    exec(code_of("## LSUN"), {})
+    images = prepare(Folder(str(tmp_path / "cut")), policy(128), tmp_path / "cache").images
+    original = np.asarray(Image.open(tmp_path / "lsun" / "train" / "00001.png"))
+    np.testing.assert_array_equal(images[1], original[86 : 86 + 128, 64 : 64 + 128])
+
+
+def test_every_recipe_and_page_that_the_data_page_names_is_there():
+    text = (DOCS / "data.md").read_text(encoding="utf-8")
+    for name in re.findall(r"ssgan train (\S+:\S+) ", text):
+        find(name)
+    for linked in re.findall(r"\]\(([^)]+)\)", text):
+        assert (DOCS / linked).exists()
