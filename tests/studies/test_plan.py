@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ssgan.recipes.find import find
+from ssgan.studies.arm import Arm
 from ssgan.studies.cell import jobs_of, open_jobs
 from ssgan.studies.every import STUDIES, find_study
 from ssgan.studies.request import slug
@@ -12,9 +14,11 @@ from ssgan.studies.table2 import grid
 from ssgan.types import UserError
 from tests.studies.places import asked, cells, write_distance, write_probe
 
-ROWS = (
-    "gp1_b0_n1 gp1_b0_n2 gp1_b5_n1 gp10_b0_n1 gp10_b0_n2 gp10_b5_n1 sn_b0_n1 sn_b0_n2 sn_b5_n1"
-).split()
+ROWS = [
+    *("gp1_b0_n1", "gp1_b0_n2", "gp1_b5_n1"),
+    *("gp10_b0_n1", "gp10_b0_n2", "gp10_b5_n1"),
+    *("sn_b0_n1", "sn_b0_n2", "sn_b5_n1"),
+]
 
 
 def commands(name, request, arms=None):
@@ -40,11 +44,20 @@ def test_the_commands_of_table_1():
 
 def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss():
     arms = grid()
-    assert [arm.recipe for arm in arms] == [
-        f"robustness:{row}_{method}" for row in ROWS for method in ("gan", "ssgan")
-    ]
+    assert [arm.name for arm in arms] == [f"{row}_{m}" for row in ROWS for m in ("gan", "ssgan")]
     assert arms[0].title == "GP 1, betas 0, 0.9, n_dis 1, GAN"
     assert len({arm.group for arm in arms}) == 9
+    for arm in arms:  # one of them has its runs from other studies
+        assert find(arm.recipe)() == find(f"robustness:{arm.name}")()
+    assert [arm.recipe for arm in arms if not arm.recipe.startswith("robustness:")] == [
+        "cifar10:gan", "cifar10:ssgan",
+    ]  # fmt: skip
+
+
+def test_table_2_of_the_paper_shares_runs_with_table_1():
+    request = asked(Path("out"), scale="paper", seeds=(0,))
+    shared = set(commands("table1", request)) & set(commands("table2", request))
+    assert len(shared) == 4
 
 
 def test_probes_over_training_name_their_steps():
@@ -82,6 +95,7 @@ def test_figure_3_runs_the_forgetting_study():
 def test_every_study_has_arms_of_different_names_and_titles(name):
     study = find_study(name)
     for form in filter(None, (study.laptop, study.paper)):
+        assert all(find(arm.recipe)() for arm in form.arms if isinstance(arm, Arm))
         assert len({arm.name for arm in form.arms}) == len(form.arms) > 1
         assert len({arm.title for arm in form.arms}) == len(form.arms)
 
@@ -155,7 +169,7 @@ def test_arms_are_chosen_by_name_in_the_study_s_order():
 
 
 def test_settings_that_are_none_are_refused_before_anything_is_run(tmp_path):
-    with pytest.raises(UserError, match="did you mean --total_steps"):
+    with pytest.raises(UserError, match="did you mean total_steps"):
         cells("table1", asked(tmp_path, overrides=("--total_step", "5")))
     with pytest.raises(UserError, match="'5' is no setting"):
         cells("table1", asked(tmp_path, overrides=("5",)))

@@ -15,7 +15,7 @@ from ssgan.data.base import Outline
 from ssgan.data.parse import parse_source
 from ssgan.files.lock import locked
 from ssgan.recipes.find import find
-from ssgan.studies.arm import AbstractArm, Arm
+from ssgan.studies.arm import Arm
 from ssgan.studies.cell import Cell, jobs_of, open_jobs, refuse_other_runs
 from ssgan.studies.crew import Crew, Ended, Process, Standing, threads_each
 from ssgan.studies.disk import disk
@@ -103,6 +103,7 @@ def _split(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
 def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
     scale = _scale(options)
     form = study.form(scale)
+    arms = chosen(form.arms, options.get("arms"))
     data = options.get("data") or form.data
     if data is None:
         raise UserError(f"{study.name} is of ImageNet: give --data folder:PATH")
@@ -123,7 +124,7 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
     slots = whole_number(options, "jobs", 1, 1)
     dry = options.on("dry-run") or options.on("draw")
     outline = source.outline() if dry else Outline.of(fetched(source).open())
-    cells = cells_of(chosen(form.arms, options.get("arms")), form, asked, outline)
+    cells = cells_of(arms, form, asked, outline)
     refuse_other_runs(cells)
     return _Plan(study, form, asked, slots, outline, cells)
 
@@ -142,21 +143,12 @@ def _listed(study: Study) -> list[str]:
     lines = [f"{study.name:12} {study.title}"]
     for scale, form in (("laptop", study.laptop), ("paper", study.paper)):
         if form is not None:
-            steps = sorted({step for arm in form.arms for step in _steps(arm)})
+            recipes = {arm.recipe for arm in form.arms if isinstance(arm, Arm)}
+            steps = sorted({find(recipe)().total_steps for recipe in recipes})
             each = f" of {' or '.join(f'{count:,}' for count in steps)} steps" if steps else ""
             runs = len(form.arms) * study.seeds
             lines.append(f"{'':12}   {scale:6} {runs} runs{each}")
     return lines
-
-
-def _steps(arm: AbstractArm) -> list[int]:
-    """The steps of its runs; none where it has no recipe, or that is not installed."""
-    if not isinstance(arm, Arm):
-        return []
-    try:
-        return [find(arm.recipe)().total_steps]
-    except UserError:
-        return []
 
 
 def _arm_lines(names: Sequence[str]) -> list[str]:

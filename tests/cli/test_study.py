@@ -1,0 +1,270 @@
+"""`ssgan study` as a user types it: two arms, two seeds, a few steps, random features."""
+
+import json
+import os
+import shutil
+import signal
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from ssgan.cli.main import main
+from ssgan.files.layout import RunLayout
+from ssgan.studies.crew import AbstractChild
+from ssgan.studies.every import STUDIES
+from ssgan.studies.measurement import Probe
+
+DATA = ["--data", "scenes:num_images=40", "--test", "scenes:num_images=40,seed=1"]
+SETTINGS = [
+    "--", "--total_steps", "2", "--batch_size", "8", "--generator.width", "0.03",
+    "--discriminator.width", "0.06", "--evaluate.every", "1", "--evaluate.images", "16",
+    "--evaluate.shown", "8", "--output.keep_every", "1", "--output.log_every", "1",
+    "--output.sample_rows", "2", "--output.tensorboard", "false",
+]  # fmt: skip
+QUICK = ["--features", "random", "--samples", "20", "--arms", "gan,ssgan", "--seeds", "2"]
+
+
+class InProcess(AbstractChild):
+    """A command run at once, in this process: importing torch in each takes seconds."""
+
+    begun: list[str] = []  # noqa: RUF012 - set anew for every test
+    stop_at = None  # number of the command before which Ctrl-C is pressed
+
+    def __init__(self, job, threads):
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        job.log.write_text("first\nlast words\n")
+        if len(self.begun) == InProcess.stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+            self.ended = 130
+        else:
+            self.ended = main(list(job.words))
+            self.begun.append(job.name)
+
+    def code(self):
+        return self.ended
+
+    def send(self, number):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch):
+    monkeypatch.setattr("ssgan.cli.study.Process", InProcess)
+    monkeypatch.setattr(InProcess, "begun", [])
+    monkeypatch.setattr(InProcess, "stop_at", None)
+    monkeypatch.setattr("ssgan.studies.crew.time.sleep", lambda _: None)
+
+
+def study(name, out, *words, settings=SETTINGS):
+    return main(["study", name, *DATA, *QUICK, "--out", str(out), *words, *settings])
+
+
+def measured(out, name):
+    return json.loads((out / name / "results.json").read_text())["measured"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """table1 of two arms and two seeds, and what was begun for it."""
+    out = tmp_path_factory.mktemp("studies") / "laptop"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssgan.cli.study.Process", InProcess)
+        patch.setattr(InProcess, "begun", [])
+        assert study("table1", out) == 0
+        return out, list(InProcess.begun)
+
+
+@pytest.fixture
+def out(finished, tmp_path, monkeypatch):
+    """A copy of it, at the same relative path."""
+    monkeypatch.chdir(shutil.copytree(finished[0].parent, tmp_path / "copy"))
+    return shutil.copytree(finished[0], tmp_path / "out")
+
+
+def test_a_study_trains_measures_and_draws(finished):
+    out, begun = finished
+    assert begun == [
+        f"{verb} {arm}, seed {seed}"
+        for seed in (0, 1) for arm in ("GAN", "SS-GAN") for verb in ("train", "evaluate")
+    ]  # fmt: skip
+    values = measured(out, "table1")["values"]
+    assert {arm: list(seeds) for arm, seeds in values.items()} == {
+        "gan": ["0", "1"], "ssgan": ["0", "1"],
+    }  # fmt: skip
+    facts = json.loads((out / "table1" / "results.json").read_text())
+    assert all(run["environment"]["torch"] for run in facts["runs"])
+    assert facts["missing"] == []
+
+
+def test_the_numbers_are_those_of_the_printed_commands(finished, tmp_path, capsys):
+    """The command of one measurement, typed by hand, gives the number of the table."""
+    facts = json.loads((finished[0] / "table1" / "results.json").read_text())
+    words = facts["commands"][-1].split()[1:]
+    target = tmp_path / "by-hand.jsonl"
+    assert main([*words[:-1], str(target)]) == 0
+    value = json.loads(target.read_text())["value"]
+    assert value == facts["measured"]["values"]["ssgan"]["1"]
+
+
+def test_when_all_is_there_nothing_is_run_and_it_is_drawn_again(finished, capsys):
+    out, _ = finished
+    before = (out / "table1" / "results.json").read_bytes()
+    (out / "table1" / "table.md").unlink()
+    assert study("table1", out) == 0
+    assert InProcess.begun == []
+    assert "0 commands, 8 with nothing to do" in capsys.readouterr().out
+    assert (out / "table1" / "table.md").exists()
+    assert (out / "table1" / "results.json").read_bytes() == before
+
+
+def test_an_interrupted_study_continues_to_the_same_numbers(finished, tmp_path, capsys):
+    InProcess.stop_at = 3
+    assert study("table1", tmp_path) == 130
+    assert "run the same command again to continue" in capsys.readouterr().err
+    assert len(InProcess.begun) == 3
+    InProcess.stop_at = None
+    assert study("table1", tmp_path) == 0
+    assert InProcess.begun == finished[1]  # nothing twice
+    assert measured(tmp_path, "table1") == measured(finished[0], "table1")
+
+
+def test_other_studies_use_the_runs_that_are_there(finished, capsys):
+    out, _ = finished
+    assert study("figure4", out) == 0
+    assert InProcess.begun == []
+    facts = measured(out, "figure4")
+    rows = RunLayout(next(out.glob("runs/*-gan_*seed1"))).metrics.read_text().splitlines()
+    scores = [row for row in map(json.loads, rows) if row["name"] == "FD-random"]
+    assert facts["values"]["gan"]["1"] == {str(row["step"]): row["value"] for row in scores}
+    printed = capsys.readouterr().out
+    assert "it is no FID and compares with none" in printed
+    assert study("figure5", out, "--jobs", "2") == 0
+    assert [name.split()[0] for name in InProcess.begun] == ["sample"] * 4
+    with Image.open(out / "figure5" / "figure.png") as picture:
+        assert picture.width > 900
+
+
+def test_what_d_knows_over_training(finished, monkeypatch):
+    """With all of the few images there are, in place of 10,000."""
+    how = ("--blocks", "3", "--pooling", "mean", "--fractions", "1")
+    small = replace(STUDIES["figure2"].laptop, measurement=Probe("all", how))
+    monkeypatch.setitem(STUDIES, "figure2", replace(STUDIES["figure2"], laptop=small))
+    out, _ = finished
+    assert study("figure2", out) == 0
+    assert [name.split()[0] for name in InProcess.begun] == ["probe"] * 4
+    facts = measured(out, "figure2")
+    row = json.loads(
+        next(out.glob("measured/*/probe-all-*/probe.jsonl")).read_text().split("\n")[0]
+    )
+    assert facts["protocol"] == {name: row[name] for name in facts["protocol"]}
+    for seeds in facts["values"].values():
+        assert [list(by_step) for by_step in seeds.values()] == [["0", "1", "2"]] * 2
+    assert facts["values"]["gan"]["0"]["0"] == facts["values"]["ssgan"]["0"]["0"]  # before training
+
+
+def test_a_failed_command_leaves_the_others_and_is_named(finished, tmp_path, capsys):
+    bad = next(finished[0].glob("runs/*-gan_*seed0")).name
+    (tmp_path / "runs" / bad).mkdir(parents=True)
+    (tmp_path / "runs" / bad / "letter.txt").write_text("no run")
+    assert study("table1", tmp_path) == 1
+    printed = capsys.readouterr()
+    assert "failed, exit code 2: train GAN, seed 0; its log: " in printed.out
+    assert "    last words" in printed.out
+    assert "missing: GAN: seed 0" in printed.out
+    assert "not run, for it needs what failed: evaluate GAN, seed 0" in printed.err
+    whole, part = (measured(place, "table1")["values"] for place in (finished[0], tmp_path))
+    assert part == {"ssgan": whole["ssgan"], "gan": {"1": whole["gan"]["1"]}}
+
+
+def test_a_directory_with_other_settings_is_refused_in_one_line(finished, capsys):
+    words = ["study", "table1", "--data", "scenes:num_images=41", *QUICK]
+    assert main([*words, "--out", str(finished[0]), *SETTINGS]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "holds a run with other settings: data.source.num_images: 40 before, 41 now" in line
+    assert InProcess.begun == []
+
+
+def test_numbers_of_two_protocols_are_refused_before_anything_is_run(out, capsys):
+    file = next(out.glob("measured/*-gan_*seed0/fd-*.jsonl"))
+    row = json.loads(file.read_text())
+    row["protocol"]["resize"] = "another"
+    file.write_text(json.dumps(row) + "\n")
+    next(out.glob("measured/*-ssgan_*seed1/fd-*.jsonl")).unlink()
+    assert study("table1", out) == 2
+    assert "these results are of two protocols: " in capsys.readouterr().err
+    assert InProcess.begun == []
+
+
+def test_a_dry_run_prints_all_commands_and_writes_nothing(tmp_path, capsys):
+    assert study("table1", tmp_path / "out", "--dry-run") == 0
+    printed = capsys.readouterr().out
+    commands = [line for line in printed.splitlines() if line.startswith("ssgan ")]
+    assert [command.split()[1] for command in commands] == ["train", "evaluate"] * 4
+    assert "8 commands, 0 with nothing to do; left: 4 x train, 4 x evaluate" in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_marks_what_is_done(finished, capsys):
+    assert study("figure5", finished[0], "--dry-run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("# done: ssgan train") for line in lines) == 4
+
+
+def test_drawing_alone_runs_nothing_and_says_what_is_missing(finished, capsys):
+    assert study("table1", finished[0], "--draw", settings=[]) == 0
+    printed = capsys.readouterr().out
+    assert "missing: GAN: seed 0, 1; SS-GAN: seed 0, 1" in printed
+    assert InProcess.begun == []
+    assert study("table1", finished[0], "--draw") == 0  # as it was
+
+
+def test_two_studies_in_one_place_do_not_mix(finished, capsys):
+    from ssgan.files.lock import locked
+
+    with locked(finished[0] / ".lock"):
+        assert study("table1", finished[0]) == 2
+    assert "is in use by process" in capsys.readouterr().err
+
+
+def test_all_studies_are_listed_with_their_cost(capsys):
+    assert main(["study"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in STUDIES)
+    assert "laptop 12 runs of 3,000 steps" in printed
+    assert "paper  54 runs of 100,000 steps" in printed
+
+
+def test_help_names_every_option_and_the_arms(capsys):
+    from ssgan.cli.study import _VALUED
+
+    assert main(["study", "table2", "--help"]) == 0
+    printed = capsys.readouterr().out
+    for option in (*_VALUED, "dry-run", "draw"):
+        assert f"--{option}" in printed, option
+    assert "gp1_b0_n1_gan" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["tabel1"], "no study 'tabel1'; did you mean table1?"),
+        (["table1", "table2"], "study takes one name, not table1 table2"),
+        (["--seeds", "2"], "study needs a name: table1"),
+        (["table4"], "has no laptop form: give --scale paper --data"),
+        (["table4", "--scale", "paper"], "table4 is of ImageNet: give --data folder:PATH"),
+        (["table1", "--scale", "huge"], "--scale must be laptop or paper, not 'huge'"),
+        (["table1", "--seeds", "0"], "--seeds must be a whole number, 1 or more"),
+        (["table1", "--jobs", "x"], "--jobs must be a whole number"),
+        (["table1", "--arms", "ssgn"], "--arms: no arm 'ssgn'; did you mean ssgan?"),
+        (["table1", *DATA, "--", "--total_step", "3"], "no setting 'total_step'"),
+        (["table1", *DATA, "--total_steps", "3"], "study takes one name, not table1 --total_steps"),
+        (["table1", *DATA, "--", "--seed", "3"], "--seed is given twice"),
+    ],
+)
+def test_bad_input_is_one_line(words, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["study", *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert expected in line
+    assert list(tmp_path.iterdir()) == []

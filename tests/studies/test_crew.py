@@ -1,0 +1,179 @@
+"""Commands run some at a time: order, failures, signals. Children are fake but for one test."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ssgan.studies.crew import AbstractChild, Crew, Process, Standing, threads_each
+from ssgan.studies.job import Job, Making
+from ssgan.studies.outlook import outlook
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fake(Job):
+    """A job that is done when it ends well, unless told otherwise."""
+
+    empty: bool = False  # it ends well and leaves nothing
+
+    def done(self):
+        return not self.empty
+
+
+def job(label, *needs, verb="train", empty=False):
+    return Fake(label=label, words=(verb, label), log=Path("log"), needs=needs, empty=empty)
+
+
+class Stage:
+    """Starts fake children and keeps the book: a child ends after so many looks at it."""
+
+    def __init__(self, codes=None, looks=1, on_start=None):
+        self.codes, self.looks, self.on_start = codes or {}, looks, on_start
+        self.begun, self.signals, self.most, self.threads = [], [], 0, set()
+        self.alive = set()
+
+    def __call__(self, job, threads):
+        self.begun.append(job.label)
+        self.threads.add(threads)
+        self.alive.add(job.label)
+        self.most = max(self.most, len(self.alive))
+        if self.on_start is not None:
+            self.on_start(job.label)
+        return Child(self, job.label)
+
+
+class Child(AbstractChild):
+    def __init__(self, stage, label):
+        self.stage, self.label, self.left = stage, label, stage.looks
+
+    def code(self):
+        self.left -= 1
+        if self.left > 0:
+            return None
+        self.stage.alive.discard(self.label)
+        return self.stage.codes.get(self.label, 0)
+
+    def send(self, number):
+        self.stage.signals.append((self.label, number))
+        self.left = 1
+
+
+def run(jobs, slots, stage):
+    *_, last = Crew(jobs, slots, stage, pause=0.0).run()
+    return last
+
+
+def test_jobs_run_in_order_some_at_a_time_with_a_share_of_the_cores():
+    stage = Stage(looks=3)
+    last = run([job(name) for name in "abcde"], 2, stage)
+    assert stage.begun == list("abcde")
+    assert stage.most == 2
+    assert stage.threads == {threads_each(2)}
+    assert [ended.job.label for ended in last.ended] == list("abcde")
+    assert last.exit_code == 0
+    assert (last.running, last.waiting) == ((), ())
+
+
+def test_the_cores_are_shared(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert [threads_each(slots) for slots in (1, 2, 3, 8, 20)] == [8, 4, 2, 1, 1]
+
+
+def test_what_needs_a_result_waits_for_it_and_what_is_free_goes_first():
+    train = job("t")
+    stage = Stage(looks=2)
+    run([train, job("m", train), job("u")], 2, stage)
+    assert stage.begun == ["t", "u", "m"]
+
+
+def test_a_need_that_is_no_job_of_this_time_is_there():
+    stage = Stage()
+    assert run([job("m", job("done before"))], 1, stage).exit_code == 0
+    assert stage.begun == ["m"]
+
+
+def test_after_a_failure_the_others_go_on_and_what_needed_it_is_left():
+    bad = job("bad")
+    jobs = [bad, job("after", bad), job("good"), job("more", job("good"))]
+    stage = Stage({"bad": 70})
+    last = run(jobs, 1, stage)
+    assert stage.begun == ["bad", "good", "more"]
+    assert [one.label for one in last.waiting] == ["after"]
+    assert [ended.code for ended in last.ended] == [70, 0, 0]
+    assert last.exit_code == 1
+
+
+def test_a_command_that_ends_well_without_its_result_has_failed():
+    last = run([job("a", empty=True)], 1, Stage())
+    assert [ended.code for ended in last.ended] == [1]
+    assert last.exit_code == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_reaches_all_that_run_and_nothing_more_is_begun(number, code):
+    stage = Stage({"a": 130, "b": 130}, looks=10**9)
+    before = signal.getsignal(number)
+    crew = Crew([job(name) for name in "abc"], 2, stage, pause=0.0)
+    standings = []
+    for standing in crew.run():
+        if not standings:
+            os.kill(os.getpid(), number)
+        standings.append(standing)
+    assert stage.begun == ["a", "b"]
+    assert stage.signals == [("a", number), ("b", number)]
+    assert [one.label for one in standings[-1].waiting] == ["c"]
+    assert standings[-1].exit_code == code
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_while_a_child_is_started_reaches_it_too():
+    stage = Stage({"a": 130}, looks=10**9)
+    stage.on_start = lambda label: os.kill(os.getpid(), signal.SIGINT)
+    assert run([job("a"), job("b")], 2, stage).exit_code == 130
+    assert stage.begun == ["a"]
+    assert stage.signals == [("a", signal.SIGINT)]
+
+
+def test_an_iterator_left_early_leaves_no_child_behind():
+    stage = Stage(looks=10**9)
+    steps = Crew([job("a"), job("b")], 2, stage, pause=0.0).run()
+    next(steps)
+    steps.close()
+    assert stage.signals == [("a", signal.SIGTERM), ("b", signal.SIGTERM)]
+    assert stage.alive == set()
+
+
+def test_a_real_child_writes_its_log_and_has_its_threads(tmp_path, monkeypatch):
+    """`python -m ssgan` is replaced by a module that tells what it was given."""
+    package = tmp_path / "ssgan"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(
+        "import os, pathlib, sys; print(os.environ['OMP_NUM_THREADS'], sys.argv[1:]);"
+        "pathlib.Path(sys.argv[-1]).touch(); sys.exit('bad' in sys.argv)"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "77")
+    jobs = []
+    for word in ("good", "bad"):
+        result, log = tmp_path / word, tmp_path / "logs" / f"{word}.log"
+        words = ("show", word, str(result))
+        jobs.append(Making(label=word, words=words, log=log, result=result))
+    *_, last = Crew(jobs, 2, Process, pause=0.02).run()
+    assert {ended.job.label: ended.code for ended in last.ended} == {"good": 0, "bad": 1}
+    command, printed = jobs[0].log.read_text().splitlines()
+    assert command == f"$ ssgan show good {tmp_path / 'good'}"
+    assert printed == f"{threads_each(2)} ['show', 'good', '{tmp_path / 'good'}']"
+
+
+def test_the_outlook_counts_what_is_known_and_names_the_rest():
+    jobs = [job("a"), job("b", verb="probe"), job("c", verb="probe"), job("d", verb="evaluate")]
+    nothing = outlook(Standing((jobs[0],), tuple(jobs[1:]), (), None), jobs, 1)
+    assert nothing.seconds is None
+    assert nothing.text("") == "time left not known yet"
+    ended = tuple(Crew(jobs[1:2], 1, Stage(), pause=0.0).run())[-1].ended
+    found = outlook(Standing((), tuple(jobs[2:]), ended, None), jobs, 2)
+    assert found.seconds == pytest.approx(ended[0].seconds / 2)
+    assert found.text("0:10") == "left about 0:10 and 1 x evaluate"

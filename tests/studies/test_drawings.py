@@ -1,0 +1,227 @@
+"""What studies draw of results that are made up: tables against NumPy and SciPy."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+
+from ssgan.data.parse import parse_source
+from ssgan.studies.disk import checkpoint_bytes, disk
+from ssgan.studies.every import find_study
+from ssgan.studies.writing import write_study
+from ssgan.training.plan import plan
+from ssgan.training.state import fresh_state
+from ssgan.types import UserError
+from tests.studies.places import DATA, asked, cells, write_distance, write_probe
+from tests.training.tiny import tiny
+
+FIDS = {"gan": (68.2, 71.9, 64.4), "ssgan": (49.6, 52.8, 50.1)}
+
+
+def written(name, request, found):
+    study = find_study(name)
+    return write_study(study, study.form(request.scale), request, found)
+
+
+def measured(request, name):
+    return json.loads((request.out / name / "results.json").read_text())["measured"]
+
+
+def lines_of(text):
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    return {row[0].strip(): row[1:] for row in rows}
+
+
+@pytest.fixture
+def table1(tmp_path):
+    request = asked(tmp_path, seeds=(0, 1, 2))
+    found = cells("table1", request, "gan,ssgan")
+    for cell in found:
+        write_distance(cell, FIDS[cell.arm.name][cell.seed])
+    return request, found
+
+
+def test_mean_deviation_and_best_over_seeds_and_the_paired_comparison(table1):
+    request, found = table1
+    lines = lines_of(written("table1", request, found).text.split("## Published")[0])
+    for name, label in (("gan", "GAN"), ("ssgan", "SS-GAN")):
+        numbers = np.array(FIDS[name])
+        assert lines[label][:2] == [
+            f"{numbers.mean():.2f} +- {numbers.std(ddof=1):.2f}", f"{numbers.min():.2f}",
+        ]  # fmt: skip
+    test = stats.ttest_rel(FIDS["ssgan"], FIDS["gan"])
+    low, high = test.confidence_interval(0.95)
+    difference = np.subtract(FIDS["ssgan"], FIDS["gan"]).mean()
+    expected = f"{difference:.2f} [{low:.2f}, {high:.2f}], p {test.pvalue:.2g}"
+    assert lines["SS-GAN less GAN"] == [expected, "3"]
+    (comparison,) = measured(request, "table1")["comparisons"]
+    assert comparison["p"] == pytest.approx(test.pvalue)
+    assert comparison["seeds"] == [0, 1, 2]
+
+
+def test_the_results_hold_protocol_commands_and_every_number(table1):
+    request, found = table1
+    written("table1", request, found)
+    facts = json.loads((request.out / "table1" / "results.json").read_text())
+    assert facts["measured"]["protocol"]["features_identity"] == "f" * 64
+    assert facts["measured"]["values"]["gan"] == {"0": 68.2, "1": 71.9, "2": 64.4}
+    assert len(facts["commands"]) == 12
+    assert facts["asked"]["seeds"] == [0, 1, 2]
+    assert [run["seed"] for run in facts["runs"]] == [0, 0, 1, 1, 2, 2]
+    page = (request.out / "table1" / "table.md").read_text()
+    assert all(command in page for command in facts["commands"])
+
+
+def test_published_numbers_stand_in_a_table_of_their_own(table1):
+    text = written("table1", *table1).text
+    ours, theirs = text.split("## Published (full width, 100,000 steps, other protocol)")
+    assert "17.11" in theirs
+    assert "17.11" not in ours
+    assert "FID" in ours
+
+
+def test_what_is_missing_is_named_and_the_rest_is_drawn(table1):
+    request, found = table1
+    found[3].measuring[0].result.unlink()
+    result = written("table1", request, found)
+    assert result.missing == ("SS-GAN: seed 1",)
+    assert "Missing: SS-GAN: seed 1." in result.text
+    assert lines_of(result.text)["SS-GAN less GAN"][1] == "2"
+
+
+def test_nothing_measured_is_said(tmp_path):
+    request = asked(tmp_path)
+    assert "Nothing is measured yet." in written("table1", request, cells("table1", request)).text
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"num_fake": 5000}, "two protocols.*num_fake 10000 against 5000"),
+        ({"features_identity": "e" * 64}, "two protocols.*features_identity"),
+        ({"name": "KID"}, "FID and KID are different numbers"),
+        ({"step": 2500}, "is of a run, step 2500, not of step 3000"),
+    ],
+)
+def test_numbers_of_two_protocols_are_refused(table1, change, expected):
+    request, found = table1
+    write_distance(found[-1], 50.0, **change)
+    with pytest.raises(UserError, match=expected):
+        written("table1", request, found)
+    assert not (request.out / "table1" / "table.md").exists()
+
+
+def test_one_seed_gets_no_interval_and_says_so(tmp_path):
+    request = asked(tmp_path, seeds=(0,))
+    found = cells("table1", request, "gan,ssgan")
+    for cell in found:
+        write_distance(cell, FIDS[cell.arm.name][0])
+    text = written("table1", request, found).text
+    assert "One training seed: there is no spread and no interval" in text
+    assert lines_of(text)["SS-GAN less GAN"] == ["-18.60 (one pair: no interval)", "1"]
+    assert lines_of(text.split("## Published")[0])["SS-GAN"] == ["49.60", "49.60", "0: 49.60"]
+
+
+def test_rows_of_table_2_are_compared_within_themselves(tmp_path):
+    request = asked(tmp_path, scale="paper")
+    arms = "gp1_b0_n1_gan,gp1_b0_n1_ssgan,sn_b0_n2_gan,sn_b0_n2_ssgan"
+    found = cells("table2", request, arms)
+    for number, cell in enumerate(found):
+        write_distance(cell, 20.0 + number)
+    written("table2", request, found)
+    pairs = [(row["arm"], row["less"]) for row in measured(request, "table2")["comparisons"]]
+    assert pairs == [("gp1_b0_n1_ssgan", "gp1_b0_n1_gan"), ("sn_b0_n2_ssgan", "sn_b0_n2_gan")]
+
+
+TOP1 = {
+    ("gan", 0): (0.50, 0.44), ("gan", 1): (0.52, 0.40),
+    ("ssgan", 0): (0.49, 0.53), ("ssgan", 1): (0.51, 0.57),
+}  # fmt: skip
+
+
+def probed(name, request, steps):
+    found = cells(name, request, "gan,ssgan")
+    for cell in found:
+        top1 = TOP1[cell.arm.name, cell.seed]
+        rows = {(s, b + 2): top1[b] - 0.01 * k for k, s in enumerate(steps) for b in range(2)}
+        write_probe(cell, rows)
+    return found
+
+
+def test_probes_block_by_block_with_the_best_block_s_mean(tmp_path):
+    request = asked(tmp_path)
+    text = written("table3", request, probed("table3", request, [3000])).text
+    ours = text.split("## Published")[0].split("less GAN")
+    means = lines_of(ours[0])
+    assert means["block 2"] == ["0.510 +- 0.014", "0.500 +- 0.014"]
+    assert means["block 3"] == ["0.420 +- 0.028", "0.550 +- 0.028"]
+    assert means["best"] == ["0.510 +- 0.014", "0.550 +- 0.028"]
+    test = stats.ttest_rel((0.53, 0.57), (0.44, 0.40))
+    low, high = test.confidence_interval(0.95)
+    expected = f"+0.130 [{low:.3f}, {high:.3f}], p {test.pvalue:.2g}"
+    assert lines_of(ours[1])["block 3"] == [expected]
+
+
+def test_probes_of_two_protocols_are_refused(tmp_path):
+    request = asked(tmp_path)
+    found = probed("table3", request, [3000])
+    folder = found[-1].measuring[0].result.parent
+    (folder / "probe.jsonl").unlink()
+    folder.joinpath("probe.png").unlink()
+    folder.rmdir()
+    write_probe(found[-1], {(3000, 2): 0.5, (3000, 3): 0.5}, labels=40)
+    with pytest.raises(UserError, match="two protocols: labels 50 against 40"):
+        written("table3", request, found)
+
+
+def test_curves_over_training_are_a_figure_and_a_table(tmp_path):
+    request = asked(tmp_path)
+    steps = [0, 1500, 3000]
+    result = written("figure2", request, probed("figure2", request, steps))
+    lines = lines_of(result.text.split("## Published")[0])
+    assert lines["1,500"] == ["0.410 +- 0.028", "0.540 +- 0.028"]
+    assert lines["3,000"] == ["0.400 +- 0.028", "0.530 +- 0.028"]
+    facts = measured(request, "figure2")
+    assert facts["block"] == 3
+    assert facts["values"]["ssgan"]["1"] == {
+        "0": 0.57, "1500": pytest.approx(0.56), "3000": pytest.approx(0.55),
+    }  # fmt: skip
+    (comparison,) = facts["comparisons"]
+    assert (comparison["step"], comparison["mean"]) == (3000, pytest.approx(0.13))
+    with Image.open(io.BytesIO((tmp_path / "figure2" / "figure.png").read_bytes())) as picture:
+        assert picture.width > 2 * picture.height  # ours, and the paper's beside it
+
+
+def test_fids_over_training_are_those_of_the_kept_states(tmp_path):
+    flags = ("--total_steps", "25000")
+    request = asked(tmp_path, scale="paper", seeds=(0,), overrides=flags)
+    (cell,) = cells("figure4", request, "ssgan")
+    for job, (step, value) in enumerate({10_000: 40.0, 20_000: 30.0, 25_000: 25.0}.items()):
+        write_distance(cell, value, job, step=step)
+    written("figure4", request, [cell])
+    values = {"10000": 40.0, "20000": 30.0, "25000": 25.0}
+    assert measured(request, "figure4")["values"] == {"ssgan": {"0": values}}
+    write_distance(cell, 1.0, 0, step=10_000, num_fake=10)
+    with pytest.raises(UserError, match="two protocols"):
+        written("figure4", request, [cell])
+
+
+def test_a_checkpoint_s_size_is_known_before_any_step():
+    """Against that of a state whose Adam has taken steps."""
+    config = tiny("ssgan")
+    outline = parse_source(DATA).outline()
+    expected = plan(config, outline).checkpoint_bytes
+    found = checkpoint_bytes(fresh_state(config, 0, torch.device("cpu")))
+    assert found == pytest.approx(expected, rel=0.01)
+
+
+def test_the_disk_counts_every_run_and_the_images_once(tmp_path):
+    outline = parse_source(DATA).outline()
+    one = disk(cells("table1", asked(tmp_path, seeds=(0,)), "gan"), outline)
+    three = disk(cells("table1", asked(tmp_path, seeds=(0, 1, 2)), "gan"), outline)
+    assert three.runs == 3 * one.runs > 0
+    assert three.images == one.images == 40 * 32 * 32 * 3
