@@ -146,12 +146,16 @@ def test_an_iterator_left_early_leaves_no_child_behind():
 
 
 def test_a_real_child_writes_its_log_and_has_its_threads(tmp_path, monkeypatch):
-    """`python -m ssgan` is replaced by a module that tells what it was given."""
+    """`python -m ssgan` is replaced by a module that tells what it was given.
+
+    A session of its own: a terminal's Ctrl-C must not reach it beside the one that is passed on.
+    """
     package = tmp_path / "ssgan"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(
-        "import os, pathlib, sys; print(os.environ['OMP_NUM_THREADS'], sys.argv[1:]);"
+        "import os, pathlib, sys; print(os.environ['OMP_NUM_THREADS'],"
+        "os.getsid(0) == os.getpid(), sys.argv[1:]);"
         "pathlib.Path(sys.argv[-1]).touch(); sys.exit('bad' in sys.argv)"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -165,7 +169,7 @@ def test_a_real_child_writes_its_log_and_has_its_threads(tmp_path, monkeypatch):
     assert {ended.job.label: ended.code for ended in last.ended} == {"good": 0, "bad": 1}
     command, printed = jobs[0].log.read_text().splitlines()
     assert command == f"$ ssgan show good {tmp_path / 'good'}"
-    assert printed == f"{threads_each(2)} ['show', 'good', '{tmp_path / 'good'}']"
+    assert printed == f"{threads_each(2)} True ['show', 'good', '{tmp_path / 'good'}']"
 
 
 def test_the_outlook_counts_what_is_known_and_names_the_rest():

@@ -12,7 +12,7 @@ from ssgan.training.checkpoint import kept_tensors, state_tensors
 from ssgan.training.config import RunConfig
 from ssgan.training.state import TrainState, fresh_state
 
-_CHECKPOINTS = 3  # two are kept, and the best; while one is written there may be one more
+_CHECKPOINTS = 3  # whole ones: the two newest, and the last of a healthy time
 
 
 class Disk(NamedTuple):
