@@ -2,6 +2,7 @@
 
 import io
 import json
+import statistics
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from scipy import stats
 
 from ssgan.data.parse import parse_source
+from ssgan.report.band_plot import band
 from ssgan.studies.disk import checkpoint_bytes, disk
 from ssgan.studies.every import find_study
 from ssgan.studies.writing import write_study
@@ -164,6 +166,32 @@ def test_probes_block_by_block_with_the_best_block_s_mean(tmp_path):
     low, high = test.confidence_interval(0.95)
     expected = f"+0.130 [{low:.3f}, {high:.3f}], p {test.pvalue:.2g}"
     assert lines_of(ours[1])["block 3"] == [expected]
+
+
+def test_the_best_block_is_that_of_the_best_mean_and_not_of_the_best_run(tmp_path):
+    request = asked(tmp_path)
+    found = cells("table3", request, "gan")
+    for cell, steady, wild in zip(found, (0.50, 0.51), (0.60, 0.30), strict=True):
+        write_probe(cell, {(3000, 0): steady, (3000, 1): wild})
+    text = written("table3", request, found).text.split("## Published")[0]
+    assert lines_of(text)["best"] == lines_of(text)["block 0"] == ["0.505 +- 0.007"]
+
+
+def test_curves_have_the_steps_that_all_runs_of_an_arm_have(tmp_path):
+    request = asked(tmp_path)
+    for cell, steps in zip(
+        cells("figure2", request, "gan"), ([0, 500, 3000], [0, 3000]), strict=True
+    ):
+        write_probe(cell, dict.fromkeys([(step, 3) for step in steps], 0.5))
+    text = written("figure2", request, cells("figure2", request, "gan")).text
+    rows = lines_of(text.split("## Published")[0])
+    assert [name for name in rows if name[0].isdigit()] == ["0", "3,000"]
+
+
+def test_a_band_is_a_standard_deviation_of_the_runs_each_way():
+    low, high = band(np.array([[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]]))
+    assert high - low == pytest.approx([2 * statistics.stdev([1, 2, 6]), 0.0])
+    assert (low + high) / 2 == pytest.approx([3.0, 5.0])
 
 
 def test_probes_of_two_protocols_are_refused(tmp_path):

@@ -45,7 +45,9 @@ def test_the_commands_of_table_1():
 def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss():
     arms = grid()
     assert [arm.name for arm in arms] == [f"{row}_{m}" for row in ROWS for m in ("gan", "ssgan")]
-    assert arms[0].title == "GP 1, betas 0, 0.9, n_dis 1, GAN"
+    titles = {arm.name: arm.title for arm in arms}
+    assert titles["gp1_b0_n1_gan"] == "GP 1, betas 0, 0.9, n_dis 1, GAN"
+    assert titles["sn_b0_n2_ssgan"] == "SN, betas 0, 0.9, n_dis 2, SS-GAN"
     assert len({arm.group for arm in arms}) == 9
     for arm in arms:  # one of them has its runs from other studies
         assert find(arm.recipe)() == find(f"robustness:{arm.name}")()

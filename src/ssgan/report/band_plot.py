@@ -40,16 +40,15 @@ def band_plot(panels: Sequence[Panel]) -> bytes:
     figure = Figure(figsize=(5.4 * len(panels), 3.8), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for curve in panel.curves:
-            mean = curve.values.mean(axis=0)
-            runs = len(curve.values)
+            runs, mean = len(curve.values), curve.values.mean(axis=0)
             label = curve.label if runs == 1 else f"{curve.label}, {runs} seeds"
             (line,) = axes.plot(
                 curve.steps, mean, ".-", color=COLOURS.get(curve.label), label=label
             )
             if runs > 1:
-                std = curve.values.std(axis=0, ddof=1)
+                low, high = band(curve.values)
                 axes.fill_between(
-                    curve.steps, mean - std, mean + std, color=line.get_color(), alpha=0.18, lw=0
+                    curve.steps, low, high, color=line.get_color(), alpha=0.18, linewidth=0
                 )
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -61,3 +60,11 @@ def band_plot(panels: Sequence[Panel]) -> bytes:
     encoded = io.BytesIO()
     figure.savefig(encoded, format="png", dpi=110)
     return encoded.getvalue()
+
+
+def band(
+    values: Float[np.ndarray, "R P"],
+) -> tuple[Float[np.ndarray, " P"], Float[np.ndarray, " P"]]:
+    """The mean over runs (at least two) less and plus one standard deviation (n - 1)."""
+    mean, std = values.mean(axis=0), values.std(axis=0, ddof=1)
+    return mean - std, mean + std
