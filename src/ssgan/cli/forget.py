@@ -79,9 +79,9 @@ def main(argv: list[str]) -> int:
     source, asked = parse_source(given), options.get("test")
     held_out = source.held_out() if asked is None else parse_source(asked)
     settings, device = settings_of(options, source, held_out), options.get("device") or "auto"
-    collection = fetched(source).open()
-    check_classes(source.name(), collection.classes())
-    settings = replace(settings, channels=1 if collection.survey().grey else 3)
+    for one in (source, held_out) if held_out is not None else (source,):
+        check_classes(one.name(), fetched(one).open().classes())
+    settings = replace(settings, channels=1 if source.open().survey().grey else 3)
     settings = matched(ForgettingLayout(Path(out)), settings, device)
     return _forget(settings, Path(out), device, Path(options.get("cache") or default_cache()))
 

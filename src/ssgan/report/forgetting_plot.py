@@ -49,7 +49,10 @@ def draw_forgetting(roots: Sequence[Path], target: Path) -> None:
             axes.fill_between(curve.steps, low, high, color=colour, alpha=0.2, linewidth=0)
         lowest = min(lowest, float(curve.accuracy.min()))
     axes.set_ylim(max(0.0, lowest - 0.03), 1.0)
-    _dress(axes)
+    axes.set_xlabel("iteration", fontsize=9)
+    axes.set_ylabel("balanced accuracy of the present task", fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(fontsize=8, frameon=False, loc="outside upper center", ncols=3)
     target.parent.mkdir(parents=True, exist_ok=True)
     encoded = io.BytesIO()
     figure.savefig(encoded, format=target.suffix[1:], dpi=110)
@@ -89,10 +92,3 @@ def _draw_tasks(axes: Axes, study: Study) -> None:
             ha="center",
             va="top",
         )
-
-
-def _dress(axes: Axes) -> None:
-    axes.set_xlabel("iteration", fontsize=9)
-    axes.set_ylabel("balanced accuracy of the present task", fontsize=9)
-    axes.legend(fontsize=8, frameon=False, loc="lower right")
-    axes.spines[["top", "right"]].set_visible(False)
