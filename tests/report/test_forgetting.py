@@ -97,8 +97,11 @@ def test_an_unfinished_study_has_what_is_complete(tmp_path):
     text = forgetting_table(roots[:1])
     assert lines_of(text)["mean"].split()[-3:] == ["75.0", "-", "-"]
     assert "at iteration 6 of 8" in text
+    roots.append(written(tmp_path / "c", VALUES[:6], seed=2))
     (arm,) = arms_of(roots)
-    assert curve_of(arm).accuracy.shape == (2, 9)
+    assert curve_of(arm).accuracy.shape == (3, 6)
+    (arm,) = arms_of(roots[1:])  # the longer one first
+    assert curve_of(arm).steps == [place[0] for place in PLACES[:6]]
 
 
 def test_a_cycle_of_which_only_the_switch_into_it_is_known_is_not_complete(tmp_path):
