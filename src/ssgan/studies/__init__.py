@@ -1,0 +1,1 @@
+"""Experiments of the paper that are no run of a GAN, or many of them."""
