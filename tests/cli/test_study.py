@@ -163,6 +163,21 @@ def test_what_d_knows_over_training(finished, monkeypatch):
     assert facts["values"]["gan"]["0"]["0"] == facts["values"]["ssgan"]["0"]["0"]  # before training
 
 
+def test_forgetting_with_and_without_rotation(tmp_path, capsys):
+    short = [
+        "--", "--iterations-per-task", "1", "--cycles", "1", "--measure-every", "1",
+        "--width", "0.06", "--batch", "4", "--asked", "4",
+    ]  # fmt: skip
+    words = ["study", "figure3", *DATA[:2], "--seeds", "1", "--out", str(tmp_path)]
+    assert main([*words, *short]) == 0
+    assert InProcess.begun == ["forget without rotation, seed 0", "forget with rotation, seed 0"]
+    assert "balanced accuracy" in capsys.readouterr().out
+    with Image.open(tmp_path / "figure3" / "figure.png") as picture:
+        assert picture.width > picture.height
+    assert main([*words, *short]) == 0
+    assert len(InProcess.begun) == 2
+
+
 def test_a_failed_command_leaves_the_others_and_is_named(finished, tmp_path, capsys):
     bad = next(finished[0].glob("runs/*-gan_*seed0")).name
     (tmp_path / "runs" / bad).mkdir(parents=True)

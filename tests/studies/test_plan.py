@@ -1,9 +1,11 @@
 """The commands of studies, as one would write them by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ssgan.data.parse import parse_source
 from ssgan.recipes.find import find
 from ssgan.studies.arm import Arm
 from ssgan.studies.cell import jobs_of, open_jobs
@@ -12,7 +14,7 @@ from ssgan.studies.request import slug
 from ssgan.studies.study import chosen
 from ssgan.studies.table2 import grid
 from ssgan.types import UserError
-from tests.studies.places import asked, cells, write_distance, write_probe
+from tests.studies.places import DATA, asked, cells, write_distance, write_probe
 
 ROWS = [
     *("gp1_b0_n1", "gp1_b0_n2", "gp1_b5_n1"),
@@ -84,13 +86,16 @@ def test_figure_4_of_the_paper_measures_every_kept_state_and_shares_the_last_wit
 
 
 def test_figure_3_runs_the_forgetting_study():
-    request = asked(Path("out"), seeds=(2,), overrides=("--cycles", "1"))
+    own = parse_source(DATA).held_out().name()
+    request = asked(Path("out"), seeds=(2,), overrides=("--cycles", "1"), test=own)
     assert commands("figure3", request) == [
         "ssgan forget --data scenes:num_images=40 --rotation 0 --cycles 1 --seed 2 "
         "--out out/runs/forget-rotation-0-cycles=1-seed2",
         "ssgan forget --data scenes:num_images=40 --rotation 1 --cycles 1 --seed 2 "
         "--out out/runs/forget-rotation-1-cycles=1-seed2",
     ]
+    other = commands("figure3", replace(request, test="scenes:seed=7"))
+    assert all(" --test scenes:seed=7 " in command for command in other)
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -56,3 +56,11 @@ def whole_number(options: Options, name: str, default: int, smallest: int) -> in
     if not text.lstrip("-").isdecimal() or int(text) < smallest:
         raise UserError(f"--{name} must be a whole number, {smallest} or more, not {text!r}")
     return int(text)
+
+
+def decimal_number(name: str, text: str) -> float:
+    """The number that was given for `--name`; raises UserError for anything else."""
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"--{name} must be a number, not {text!r}") from None

@@ -17,6 +17,7 @@ VERBS = {
     "data": "prepare images ahead of a run",
     "probe": "say what D knows: classifiers on its features, block by block",
     "features": "write the features of D for any classifier",
+    "forget": "the paper's test of forgetting: one class against the rest, and the next",
     "study": "make a table or figure of the paper, from training to drawing",
 }
 BAD_INPUT, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 70, 74, 130

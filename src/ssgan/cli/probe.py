@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from ssgan.cli.arguments import Options, take_options, whole_number
+from ssgan.cli.arguments import Options, decimal_number, take_options, whole_number
 from ssgan.cli.images import bar, fetched, prepared, remarks
 from ssgan.cli.progress import Meter
 from ssgan.data.base import AbstractSource
@@ -97,10 +97,10 @@ def settings_of(options: Options) -> ProbeSettings:
     if (text := options.get("blocks")) is not None:
         settings = replace(settings, blocks=blocks_of(text))
     if (text := options.get("fractions")) is not None:
-        numbers = tuple(_number("fractions", word) for word in text.split(","))
+        numbers = tuple(decimal_number("fractions", word) for word in text.split(","))
         settings = replace(settings, fractions=numbers)
     if (text := options.get("l2")) is not None:
-        settings = replace(settings, l2=_number("l2", text))
+        settings = replace(settings, l2=decimal_number("l2", text))
     solvers: tuple[Solver, ...] = get_args(Solver)
     given = options.get("solver") or settings.solver
     for solver in solvers:
@@ -192,13 +192,6 @@ def _rows(
             for cell, row in job.fit(lambda doing: meter.advance(meter.done, doing)):
                 meter.advance(meter.done + cell.labels, f"top-1 {row['top1']:.3f}")
     return job.rows
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"--{name} must be a number, not {text!r}") from None
 
 
 assert kinds.MODULES  # imported so that any stored kind of setting can be read

@@ -69,6 +69,19 @@ class RunLayout:
         return sorted(files, key=step_of)
 
 
+class ForgettingLayout:
+    """Paths within the directory of one forgetting study; nothing is created."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.study = root / "forgetting.json"  # the settings, the classes and the data
+        self.log = root / "forgetting.jsonl"  # a line a measurement
+        self.state = root / "forgetting.ckpt"
+        self.environment = root / "environment.json"
+        self.lock = root / ".lock"
+        self.picture = root / "forgetting.png"
+
+
 def _by_step(folder: Path) -> list[Path]:
     files = [path for path in folder.glob("step-*.ckpt") if _STEP.fullmatch(path.stem)]
     return sorted(files, key=step_of, reverse=True)

@@ -55,20 +55,23 @@ def split(
     seed: int,
     train_count: int | None = None,
     test_count: int | None = None,
+    *,
+    purpose: str = "a probe",
 ) -> Split:
     """All of `data` to learn from and `test` to be asked about; without it a fifth of `data`.
 
-    The counts take the first so many in a stratified order keyed by the seed. Raises UserError
-    for no labels, one class, too few images, or test classes that are not among those of `data`.
+    The counts take the first so many in a stratified order keyed by the seed. Raises UserError,
+    naming the purpose, for no labels, one class, too few images, or test classes that are not
+    among those of `data`.
     """
-    labels = _labels(data)
+    labels = _labels(data, purpose)
     order = stratified_order(labels, Key(seed, "probe split"))
     if test is None:
         held_out = len(order) // HELD_OUT
         asked, learnt, testing = order[:held_out], order[held_out:], data
         test_labels, how = labels[asked], f"a stratified fifth of the source, seed {seed}, is test"
     else:
-        test_labels = _matched(data, test)
+        test_labels = _matched(data, test, purpose)
         asked = stratified_order(test_labels, Key(seed, "probe test"))
         learnt, testing, test_labels = order, test, test_labels[asked]
         how = "train and test sources given"
@@ -76,7 +79,7 @@ def split(
         if count < 2 * data.num_classes:
             raise UserError(
                 f"{_name(data)}: {count} labelled images {part} are too few for "
-                f"{data.num_classes} classes; a probe needs at least {2 * data.num_classes}"
+                f"{data.num_classes} classes; {purpose} needs at least {2 * data.num_classes}"
             )
     train_part = Part(data, learnt, labels[learnt]).first(train_count, "--train-n")
     test_part = Part(testing, asked, test_labels).first(test_count, "--test-n")
@@ -103,22 +106,22 @@ def labels_at(train: Part, fraction: float, num_classes: int) -> int | None:
     return count if count >= 2 * num_classes else None
 
 
-def _labels(data: Dataset) -> NDArray[np.int64]:
+def _labels(data: Dataset, purpose: str) -> NDArray[np.int64]:
     if data.labels is None:
         raise UserError(
-            f"{_name(data)} has no labels: a probe needs them; put every image into the folder "
-            "of its class"
+            f"{_name(data)} has no labels: {purpose} needs them; put every image into the "
+            "folder of its class"
         )
     if len(np.unique(data.labels)) < 2:
-        raise UserError(f"{_name(data)} has images of one class: a probe needs two or more")
+        raise UserError(f"{_name(data)} has images of one class: {purpose} needs two or more")
     return data.labels
 
 
-def _matched(data: Dataset, test: Dataset) -> NDArray[np.int64]:
+def _matched(data: Dataset, test: Dataset, purpose: str) -> NDArray[np.int64]:
     """The test labels as class numbers of `data`; classes are matched by their names."""
     labels = test.labels
     if labels is None:
-        raise UserError(f"{_name(test)} has no labels: a probe needs them to count what is right")
+        raise UserError(f"{_name(test)} has no labels: {purpose} needs them to count what is right")
     unknown = [name for name in test.classes if name not in data.classes]
     if unknown:
         raise UserError(

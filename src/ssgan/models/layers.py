@@ -18,6 +18,7 @@ from ssgan.ops.convolution import (
     conv3x3_up_zero,
     insert_zeros,
 )
+from ssgan.ops.narrow import conv3x3_narrow, narrow
 from ssgan.ops.spectral import SpectralLayer
 from ssgan.ops.winograd import conv3x3_winograd, worthwhile
 
@@ -38,8 +39,8 @@ class Conv2d(SpectralLayer):
 
     Kernels are 1x1 (padding 0), 3x3 (padding 1) or 4x4 (padding 1, with `stride` 2: half the
     size). With `fused` a resampling convolution is computed as one (3x3) or at the low resolution
-    (1x1), and a wide 3x3 one by Winograd's algorithm where that is faster; without, as the
-    operations they stand for. The results are the same.
+    (1x1), and other 3x3 ones in the form that is fastest; without, as the operations they stand
+    for. The results are the same.
     """
 
     def __init__(
@@ -68,8 +69,11 @@ class Conv2d(SpectralLayer):
         """The convolved images, of the size `resample` and `stride` lead to."""
         weight, bias = self.effective_weight(), self.bias
         if self.resample is Resample.NONE:
-            if self.fused and self.stride == 1 and worthwhile(images, weight):
-                return conv3x3_winograd(images, weight, bias)
+            if self.fused and self.stride == 1:
+                if worthwhile(images, weight):
+                    return conv3x3_winograd(images, weight, bias)
+                if narrow(images, weight):
+                    return conv3x3_narrow(images, weight, bias)
             return conv2d(images, weight, bias, self.stride, self.padding)
         if not self.fused:
             return _plain(images, weight, bias, self.resample)

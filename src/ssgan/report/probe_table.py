@@ -97,7 +97,7 @@ def _by_block(heading: str, rows: Sequence[Row]) -> str:
         lines.append([f"block {block} ({sizes} features)", *(_cell(row) for row in found)])
     best = [f"{100 * max(row['top1'] for row in own[state]):.1f}" for state in states]
     titles = [title_of(own[state][0]) for state in states]
-    return _aligned([[heading, *titles], *lines, ["best", *best]])
+    return aligned([[heading, *titles], *lines, ["best", *best]])
 
 
 def _by_step(heading: str, rows: Sequence[Row], run: str) -> str:
@@ -108,7 +108,7 @@ def _by_step(heading: str, rows: Sequence[Row], run: str) -> str:
         [f"step {step:,}", *(_cell(_find(own, step=step, block=block)) for block in blocks)]
         for step in sorted({row["step"] for row in own})
     ]
-    return _aligned([[heading, *(f"block {block}" for block in blocks)], *lines])
+    return aligned([[heading, *(f"block {block}" for block in blocks)], *lines])
 
 
 def _by_labels(pooling: str, rows: Sequence[Row], state: tuple[str, int]) -> str:
@@ -121,10 +121,11 @@ def _by_labels(pooling: str, rows: Sequence[Row], state: tuple[str, int]) -> str
         labels = next(row["labels"] for row in found if row)
         lines.append([f"{labels:,} labels ({100 * fraction:g} %)", *(_cell(row) for row in found)])
     heading = f"{title_of(own[0])}, {pooling}: top-1 in %"
-    return _aligned([[heading, *(f"block {block}" for block in blocks)], *lines])
+    return aligned([[heading, *(f"block {block}" for block in blocks)], *lines])
 
 
-def _aligned(lines: list[list[str]]) -> str:
+def aligned(lines: list[list[str]]) -> str:
+    """Lines of as many cells each as a table, columns below each other."""
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     return "\n".join(
         "   ".join(text.ljust(size) for text, size in zip(line, widths, strict=True)).rstrip()

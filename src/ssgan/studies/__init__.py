@@ -1,1 +1,1 @@
-"""The paper's tables and figures: commands to run, and what is drawn of their results."""
+"""The paper's tables and figures as commands and drawings; experiments that are no run of a GAN."""

@@ -85,13 +85,14 @@ class ForgettingArm(AbstractArm):
     def job(self, asked: Request, seed: int, outline: Outline) -> Making:
         """`ssgan forget`: the picture is the last file that it writes."""
         root = asked.run(self.slug(asked), seed)
-        words = ("forget", "--data", asked.data, "--rotation", str(self.rotation))
+        own = parse_source(asked.data).held_out()  # what `ssgan forget` takes by itself
+        usual = None if own is None else own.name()
+        test = () if asked.test in (None, usual) else ("--test", str(asked.test))
         return Making(
             label=f"{self.title}, seed {seed}",
             words=(
-                *words,
-                *self.overrides,
-                *asked.overrides,
+                *("forget", "--data", asked.data, "--rotation", str(self.rotation)),
+                *(*test, *self.overrides, *asked.overrides),
                 *("--seed", str(seed), "--out", str(root)),
             ),
             log=root.with_name(f"{root.name}.log"),

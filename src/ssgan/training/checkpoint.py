@@ -133,9 +133,18 @@ def _write(
     crash: Callable[[str], None],
 ) -> None:
     progress = {"step": state.step, "best_score": state.best_score, "best_step": state.best_step}
-    text = json.dumps({"format": FORMAT_VERSION, **facts, **progress})
+    write_sealed(path, {**facts, **progress}, tensors, crash)
+
+
+def write_sealed(
+    path: Path,
+    facts: dict[str, object],
+    tensors: dict[str, dict[str, Any]],
+    crash: Callable[[str], None] = no_crash,
+) -> None:
+    """Write facts (JSON values) and state dicts with their sha256, whole or not at all."""
     buffer = io.BytesIO()
-    torch.save({"facts": text, **tensors}, buffer)
+    torch.save({"facts": json.dumps({"format": FORMAT_VERSION, **facts}), **tensors}, buffer)
     payload = buffer.getvalue()
     crash("serialised")
     path.parent.mkdir(exist_ok=True)  # its own parent is the run: gone means somebody removed it
@@ -150,9 +159,9 @@ def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
 
     Settings in it may be of classes of ssgan and of the `trusted_modules`, as in `stored_config`.
     """
-    payload = _verified(path)
+    payload = verified(path)
     try:
-        content = _unpacked(payload)
+        content = unpacked(payload)
         facts = json.loads(content.pop("facts"))
         if facts["format"] > FORMAT_VERSION:
             raise UserError(
@@ -180,8 +189,8 @@ def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
         ) from error
 
 
-def _verified(path: Path) -> bytes:
-    """The payload of a file that is as it was written."""
+def verified(path: Path) -> bytes:
+    """The payload of a sealed file; raises Damaged when its bytes are not those once written."""
     try:
         data = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError) as error:
@@ -196,8 +205,8 @@ def _verified(path: Path) -> bytes:
     return payload
 
 
-def _unpacked(payload: bytes) -> dict[str, Any]:
-    """The tables of a payload; nothing in it is run, and nothing is larger than it looks."""
+def unpacked(payload: bytes) -> dict[str, Any]:
+    """The tables of a payload, "facts" as JSON text; nothing in it is run or compressed."""
     with zipfile.ZipFile(io.BytesIO(payload)) as members:
         if any(member.compress_type != zipfile.ZIP_STORED for member in members.infolist()):
             raise ValueError("a checkpoint is not compressed")

@@ -1,0 +1,224 @@
+"""Forgetting studies in numbers: each cycle of each arm, over its seeds.
+
+Arms are studies that differ in nothing but the seed. For every cycle, in balanced accuracy:
+
+    peak      the best of each task, mean over the tasks
+    switch    of the new task right after a switch, before its first update
+    drop      from the old task at the same instant to that
+    first     at the first measurement after that
+    mean      over all measurements but those right after a switch, and before the first update
+
+A switch belongs to the cycle of the task that begins; the study's first task begins without one.
+"""
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ssgan.files import jsonlines
+from ssgan.files.layout import ForgettingLayout
+from ssgan.report.probe_table import aligned, distinct
+from ssgan.types import UserError
+
+Row = Mapping[str, Any]  # a line of forgetting.jsonl
+FIGURES = {
+    "peak": "peak of a task",
+    "switch": "right after a switch",
+    "drop": "drop at a switch",
+    "first": "first measurement after that",
+    "mean": "mean",
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """One directory, as it was read."""
+
+    root: Path
+    settings: Mapping[str, Any]  # flat: "network.width"
+    classes: tuple[str, ...]
+    seed: int
+    per_task: int  # iterations of a task
+    cycles: int  # times through all classes that are wanted
+    rows: Sequence[Row]
+
+    @property
+    def per_cycle(self) -> int:
+        """Iterations of a cycle through all classes."""
+        return self.per_task * len(self.classes)
+
+    @property
+    def total(self) -> int:
+        """Iterations of the whole study."""
+        return self.cycles * self.per_cycle
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Studies of one kind, a seed each."""
+
+    name: str
+    studies: Sequence[Study]
+
+
+def read_study(root: Path) -> Study:
+    """What a directory holds; UserError when that is no study, or nothing is measured yet."""
+    layout = ForgettingLayout(root)
+    try:
+        facts = json.loads(layout.study.read_bytes())
+        settings, classes = _flat(facts["settings"]), tuple(facts["classes"])
+        seed, cycles = int(settings["seed"]), int(settings["cycles"])
+        per_task = int(settings["iterations_per_task"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{root} holds no forgetting study; give directories that ssgan forget has written"
+        ) from None
+    rows = list(jsonlines.read(layout.log))
+    if not rows:
+        raise UserError(f"{root} has measured nothing yet; run its command again")
+    return Study(root, settings, classes, seed, per_task, cycles, rows)
+
+
+def arms_of(roots: Sequence[Path]) -> list[Arm]:
+    """The studies by what they differ in, seeds together; UserError when they do not compare."""
+    if not roots:
+        raise UserError("no study given; give directories that ssgan forget has written")
+    studies = [read_study(root) for root in roots]
+    for study in studies[1:]:
+        if _schedule(study) != _schedule(studies[0]):
+            raise UserError(
+                f"{study.root} and {studies[0].root} have other classes, iterations a task or "
+                "cycles: they cannot be drawn over one another"
+            )
+    varying = [
+        name
+        for name in distinct([name for study in studies for name in study.settings])
+        if name != "seed" and len({str(study.settings.get(name)) for study in studies}) > 1
+    ]
+    keys = [tuple(str(study.settings.get(name)) for name in varying) for study in studies]
+    arms = []
+    for key in distinct(keys):
+        own = [study for study, its in zip(studies, keys, strict=True) if its == key]
+        own.sort(key=lambda study: study.seed)
+        _refuse_twice(own)
+        arms.append(Arm(_name(own[0], varying), own))
+    return arms
+
+
+def figures(study: Study) -> dict[str, list[float | None]]:
+    """The figures of the module's head, a value a cycle; None for a cycle that is not complete.
+
+    Those of a switch are None in a cycle that begins without one and has no other.
+    """
+    cycles = range(1, study.cycles + 1)
+    return {name: [_figure(study, name, cycle) for cycle in cycles] for name in FIGURES}
+
+
+def forgetting_table(roots: Sequence[Path]) -> str:
+    """A block an arm: the figures by cycle, the last less the first, mean and deviation of seeds.
+
+    Raises UserError as `arms_of`.
+    """
+    return "\n\n".join(_block(arm) for arm in arms_of(roots)) + "\n"
+
+
+def _figure(study: Study, name: str, cycle: int) -> float | None:
+    end = cycle * study.per_cycle
+    own = [row for row in study.rows if row["cycle"] == cycle]
+    if not any(row["step"] == end for row in own):
+        return None
+    switches = [row for row in own if row["after_switch"]]
+    learnt = [row for row in own if not row["after_switch"] and row["step"] > 0]
+    if name == "switch":
+        return _mean([row["accuracy"] for row in switches])
+    if name == "drop":
+        return _mean([_before(study, row["step"]) - row["accuracy"] for row in switches])
+    tasks = distinct([row["task"] for row in own])
+    of_task = [[row["accuracy"] for row in learnt if row["task"] == task] for task in tasks]
+    if name == "peak":
+        return _mean([max(values) for values in of_task])
+    if name == "first":
+        return _mean([values[0] for values in of_task])
+    return _mean([row["accuracy"] for row in learnt])
+
+
+def _before(study: Study, step: int) -> float:
+    """The accuracy on the old task at a switch."""
+    rows = (row for row in study.rows if row["step"] == step and not row["after_switch"])
+    return float(next(rows)["accuracy"])
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
+
+
+def _block(arm: Arm) -> str:
+    first, found = arm.studies[0], [figures(study) for study in arm.studies]
+    seeds = ", ".join(str(study.seed) for study in arm.studies)
+    heading = f"{arm.name}, seed {seeds}: balanced accuracy in %"
+    columns = [f"cycle {cycle + 1}" for cycle in range(first.cycles)]
+    if first.cycles > 1:
+        columns.append(f"{first.cycles} less 1")
+    lines = [[heading, *columns]]
+    for name, words in FIGURES.items():
+        by_column = zip(*(_with_change(one[name]) for one in found), strict=True)
+        lines.append([words, *map(_cell, by_column)])
+    return "\n".join([aligned(lines), *filter(None, map(_unfinished, arm.studies))])
+
+
+def _with_change(values: list[float | None]) -> list[float | None]:
+    """The values by cycle, and the last less the first where there are several."""
+    if len(values) == 1:
+        return values
+    first, last = values[0], values[-1]
+    return [*values, None if first is None or last is None else last - first]
+
+
+def _cell(values: Sequence[float | None]) -> str:
+    """In percent, with the deviation over n - 1 where there are several seeds."""
+    known = [100 * value for value in values if value is not None]
+    if len(known) < len(values):
+        return "-"
+    spread = f" +- {statistics.stdev(known):.1f}" if len(known) > 1 else ""
+    return f"{statistics.fmean(known):.1f}{spread}"
+
+
+def _unfinished(study: Study) -> str:
+    step = study.rows[-1]["step"]
+    if step == study.total:
+        return ""
+    return f"note: {study.root} is at iteration {step:,} of {study.total:,}"
+
+
+def _schedule(study: Study) -> tuple[object, ...]:
+    return study.classes, study.per_task, study.cycles
+
+
+def _name(study: Study, varying: Sequence[str]) -> str:
+    weight = study.settings["rotation"]
+    name = "without rotation" if weight == 0 else f"rotation loss x {weight:g}"
+    others = [f"{name} {study.settings.get(name)}" for name in varying if name != "rotation"]
+    return ", ".join([name, *others])
+
+
+def _refuse_twice(studies: Sequence[Study]) -> None:
+    for one, other in pairwise(studies):
+        if one.seed == other.seed:
+            raise UserError(
+                f"{one.root} and {other.root} have the same settings and seed {one.seed}: give one"
+            )
+
+
+def _flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Nested settings as one table, by full names."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{path}{name}.")
+        else:
+            flat[f"{path}{name}"] = value
+    return flat

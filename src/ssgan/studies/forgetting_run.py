@@ -1,0 +1,212 @@
+"""A forgetting study in its directory: whatever happens, running it again continues it.
+
+forgetting.json    settings, classes, and which images were learnt from and asked about
+forgetting.jsonl   a line a measurement
+forgetting.ckpt    the classifier and its optimizer, written after every measured step
+"""
+
+import json
+import logging
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ssgan.config.dump import difference, dump, load
+from ssgan.config.read import read_json
+from ssgan.files import jsonlines
+from ssgan.files.atomic import remove_strays, write_json
+from ssgan.files.environment import environment
+from ssgan.files.errors import file_errors_in_words
+from ssgan.files.layout import FORMAT_VERSION, ForgettingLayout
+from ssgan.files.lock import locked
+from ssgan.measure.labelled import Split
+from ssgan.studies.forgetting import Forgetting, Task, check_images
+from ssgan.studies.forgetting_step import Learner, TaskImages, fresh_learner, learn, measure
+from ssgan.training import kinds
+from ssgan.training.checkpoint import Damaged, no_crash, unpacked, verified, write_sealed
+from ssgan.training.precision import resolve_device, resolve_precision
+from ssgan.training.resume import modules_of
+from ssgan.training.signals import Interrupted, stop_requests
+from ssgan.types import NonFinite, UserError
+
+_LOG = logging.getLogger("ssgan")
+
+Row = dict[str, Any]  # a line of forgetting.jsonl
+
+
+@dataclass(frozen=True)
+class ForgettingReport:
+    """How far a study is."""
+
+    step: int  # updates done, of `total`
+    total: int
+    rows: list[Row]  # what was measured after this step
+
+
+def forget(
+    settings: Forgetting,
+    parts: Split,
+    directory: Path,
+    device: str = "auto",
+    crash: Callable[[str], None] = no_crash,
+) -> Iterator[ForgettingReport]:
+    """Learn every task in turn from where the directory stands; a report a step.
+
+    Raises UserError for images or settings that do not fit, or differ from the directory's;
+    Interrupted after a signal; NonFinite for bad numbers; DiskFull.
+    """
+    layout, place = ForgettingLayout(directory), resolve_device(device)
+    settings = matched(layout, settings, device)
+    check_images(parts)
+    facts = _facts(settings, parts)
+    count = len(parts.classes)
+    total = settings.total_steps(count)
+    learner, images = fresh_learner(settings, place), TaskImages(settings, parts, place)
+    _open_directory(layout)
+    with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:
+        remove_strays(directory)
+        _resume(layout, learner, facts)
+        write_json(layout.study, facts)
+        write_json(layout.environment, environment(str(place), settings.precision))
+        if learner.step == 0:
+            rows = _measured(layout, learner, images, settings.asked_at(0, count))
+            yield ForgettingReport(0, total, rows)
+        while learner.step < total:
+            _learn(learner, images)
+            rows = _measured(layout, learner, images, settings.asked_at(learner.step, count))
+            leave = stop.received
+            if rows or leave:
+                _save(layout, learner, facts, crash)
+            yield ForgettingReport(learner.step, total, rows)
+            if leave and learner.step < total:
+                raise Interrupted(leave, learner.step)
+
+
+def matched(layout: ForgettingLayout, settings: Forgetting, device: str = "auto") -> Forgetting:
+    """The settings with precision "auto" made definite: what the directory has, if it has any.
+
+    Raises UserError, naming what differs, when the directory holds another study.
+    """
+    place = resolve_device(device)
+    stored = _stored(layout, settings)
+    if settings.precision == "auto":
+        known = resolve_precision("auto", place) if stored is None else stored.precision
+        settings = replace(settings, precision=known)
+    if stored is not None and (changed := difference(stored, settings)):
+        words = "; ".join(map(str, changed))
+        raise UserError(f"{layout.root} holds a study with other settings: {words}")
+    return settings
+
+
+def _stored(layout: ForgettingLayout, settings: Forgetting) -> Forgetting | None:
+    if not layout.study.exists():
+        return None
+    table = read_json(layout.study).get("settings")
+    if not isinstance(table, dict):
+        raise UserError(f"{layout.study} holds no settings: it is not what ssgan forget wrote")
+    found = load(table, modules_of(dump(settings)), str(layout.study))
+    if not isinstance(found, Forgetting):
+        raise UserError(f"{layout.study} holds settings of {type(found).__name__}, not of a study")
+    return found
+
+
+def _facts(settings: Forgetting, parts: Split) -> dict[str, object]:
+    return {
+        "format": FORMAT_VERSION,
+        "settings": dump(settings),
+        "classes": list(parts.classes),
+        "train": parts.train.facts(),
+        "test": parts.test.facts(),
+        "split": parts.how,
+    }
+
+
+def _open_directory(layout: ForgettingLayout) -> None:
+    """Make the directory, or accept it as a study's."""
+    root = layout.root
+    if root.exists() and not root.is_dir():
+        raise UserError(f"{root} is a file; a study needs a directory")
+    with file_errors_in_words(root):
+        known = layout.study.exists() or layout.lock.exists()
+        if root.is_dir() and not known and any(root.iterdir()):
+            raise UserError(f"{root} holds other files and no study; give an empty directory")
+        root.mkdir(parents=True, exist_ok=True)
+
+
+def _resume(layout: ForgettingLayout, learner: Learner, facts: dict[str, object]) -> None:
+    """Put what was saved into the fresh learner, and cut the log back to its step."""
+    if layout.study.exists():
+        stored = read_json(layout.study)
+        for part in ("train", "test"):
+            if stored.get(part) != facts[part]:
+                raise UserError(
+                    f"{layout.root} holds a study of other images to {part} on: put the images "
+                    "back, or start in a new directory"
+                )
+    if layout.state.exists():
+        _restore(layout, learner, facts)
+    jsonlines.cut_back(layout.log, learner.step or -1)  # before a step all is measured again
+
+
+def _restore(layout: ForgettingLayout, learner: Learner, facts: dict[str, object]) -> None:
+    try:
+        content = unpacked(verified(layout.state))
+        saved = json.loads(content["facts"])
+    except Damaged as damage:
+        aside = layout.state.with_suffix(".damaged")
+        layout.state.rename(aside)
+        _LOG.warning("starting over: %s; it was set aside as %s", damage, aside.name)
+        return
+    if any(saved.get(name) != value for name, value in facts.items()):
+        raise UserError(f"{layout.state} is of another study; remove it to start over")
+    learner.network.load_state_dict(content["network"])
+    learner.optimizer.load_state_dict(content["optimizer"])
+    learner.step = saved["step"]
+    _LOG.info("continuing from iteration %d of %s", learner.step, layout.root)
+
+
+def _save(
+    layout: ForgettingLayout,
+    learner: Learner,
+    facts: dict[str, object],
+    crash: Callable[[str], None],
+) -> None:
+    tensors = {
+        "network": learner.network.state_dict(),
+        "optimizer": learner.optimizer.state_dict(),
+    }
+    write_sealed(layout.state, {**facts, "step": learner.step}, tensors, crash)
+
+
+def _learn(learner: Learner, images: TaskImages) -> None:
+    try:
+        learn(learner, images)
+    except NonFinite as refusal:
+        raise NonFinite(f"iteration {learner.step + 1}: {refusal}") from None
+
+
+def _measured(
+    layout: ForgettingLayout, learner: Learner, images: TaskImages, tasks: list[Task]
+) -> list[Row]:
+    """Ask about these tasks; the rows, which are in the log then."""
+    rows = []
+    for task in tasks:
+        found = measure(learner, images, task)
+        if not math.isfinite(found.loss):
+            raise NonFinite(f"iteration {learner.step}: the loss on held-out images")
+        row = {
+            "step": learner.step,
+            "task": task.number,
+            "cycle": task.cycle,
+            "class": images.parts.classes[task.label],
+            "after_switch": 0 < task.start == learner.step,
+            **found._asdict(),
+        }
+        jsonlines.append(layout.log, row)
+        rows.append(row)
+    return rows
+
+
+assert kinds.MODULES  # imported so that any stored kind of setting can be read
