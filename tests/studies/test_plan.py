@@ -88,11 +88,12 @@ def test_figure_4_of_the_paper_measures_every_kept_state_and_shares_the_last_wit
 def test_figure_3_runs_the_forgetting_study():
     own = parse_source(DATA).held_out().name()
     request = asked(Path("out"), seeds=(2,), overrides=("--cycles", "1"), test=own)
+    small = "--width 0.25 --iterations-per-task 250"
+    name = "cycles=1-iterations-per-task=250-width=0.25-seed2"
     assert commands("figure3", request) == [
-        "ssgan forget --data scenes:num_images=40 --rotation 0 --cycles 1 --seed 2 "
-        "--out out/runs/forget-rotation-0-cycles=1-seed2",
-        "ssgan forget --data scenes:num_images=40 --rotation 1 --cycles 1 --seed 2 "
-        "--out out/runs/forget-rotation-1-cycles=1-seed2",
+        f"ssgan forget --data scenes:num_images=40 --rotation {weight} {small} --cycles 1 --seed 2 "
+        f"--out out/runs/forget-rotation-{weight}-{name}"
+        for weight in (0, 1)
     ]
     other = commands("figure3", replace(request, test="scenes:seed=7"))
     assert all(" --test scenes:seed=7 " in command for command in other)
