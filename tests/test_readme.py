@@ -11,6 +11,7 @@ from tests.test_recipes import noise, small
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+CHINESE = (ROOT / "README.zh.md").read_text()
 
 
 def test_the_python_code_runs(monkeypatch, capsys):
@@ -45,7 +46,18 @@ def test_both_commands_are_one_line_each():
         assert shlex.split(command)
 
 
-@pytest.mark.parametrize("name", re.findall(r"\]\(([^)]+)\)", README))
+def code_and_numbers(text):
+    """Lines of code and of tables' bodies, in order: what a translation leaves as it is."""
+    text = text.split("```\nsrc/ssgan/")[0]  # the tree is in one language only
+    lines = [line for line in text.splitlines() if line.startswith(("    ", "| `", "```"))]
+    return [line for line in lines if line != "```"]
+
+
+def test_the_chinese_readme_has_the_same_commands_and_numbers():
+    assert code_and_numbers(CHINESE) == code_and_numbers(README)
+
+
+@pytest.mark.parametrize("name", re.findall(r"\]\(([^)#]+)", README + CHINESE))
 def test_every_picture_and_page_it_shows_is_there(name):
     assert name.startswith("http") or (ROOT / name).exists()
 
