@@ -165,7 +165,9 @@ class Generator(nn.Module):
             self.attended = sides.index(config.attention)
             self.attention = Attention(channels[self.attended + 1], config.spectral)
         self.norm = BatchNorm().build(channels[-1], code_size, num_classes)
-        self.last = Conv2d(channels[-1], shape.channels, spectral=config.spectral)
+        self.last = Conv2d(
+            channels[-1], shape.channels, spectral=config.spectral, fused=config.fused
+        )
 
     def forward(self, latents: Latents, labels: Labels | None = None) -> Images:
         """Images in [-1, 1]; labels are read with conditional norms alone."""

@@ -28,7 +28,7 @@ class BlockForm(NamedTuple):
     resample: Resample  # of the blocks that change the size
     shortcut: Literal["3x3", "1x1"]  # the shortcut convolutions' size
     spectral: bool  # spectral norm on every convolution
-    fused: bool  # False: resampling convolutions as two operations, same results
+    fused: bool  # False: convolutions as the operations they stand for, same results
     # the shortcut of a block that keeps its channels: as the others', the input itself (the mean
     # over 2x2 when halving), or none
     unchanged: Literal["convolution", "identity", "none"] = "convolution"

@@ -50,7 +50,7 @@ class AbstractResidualGenerator(AbstractGeneratorConfig):
     spectral: bool = False  # spectral norm on every layer
     upsampling: Literal["zero", "nearest"] = "zero"  # zero insertion is the published one
     shortcut: Literal["3x3", "1x1"] = "3x3"  # the shortcut convolutions' size; 3x3 is published
-    fused: bool = True  # False: resampling convolutions as two operations, same results
+    fused: bool = True  # False: convolutions as the operations they stand for, same results
 
     def __post_init__(self) -> None:
         check_width(self.width)
@@ -75,7 +75,7 @@ class AbstractResidualDiscriminator(AbstractDiscriminatorConfig):
     spectral: bool = True  # spectral norm on every layer, the heads included
     shortcut: Literal["3x3", "1x1"] = "3x3"  # the shortcut convolutions' size; 3x3 is published
     pooling: Literal["mean", "sum"] = "mean"  # features over places; mean is published, sum SNGAN's
-    fused: bool = True  # False: resampling convolutions as two operations, same results
+    fused: bool = True  # False: convolutions as the operations they stand for, same results
 
     def __post_init__(self) -> None:
         check_width(self.width)
@@ -111,7 +111,7 @@ class Generator(nn.Module):
             for number, (before, after) in enumerate(pairwise(channels))
         )
         self.norm = norm(channels[-1])
-        self.last = Conv2d(channels[-1], image_channels, spectral=ends_spectral)
+        self.last = Conv2d(channels[-1], image_channels, spectral=ends_spectral, fused=config.fused)
 
     def forward(self, latents: Latents, labels: Labels | None = None) -> Images:
         """Images in [-1, 1]; labels are read by a conditional norm alone."""
