@@ -31,8 +31,8 @@ def test_a_run_with_every_fast_form_has_the_losses_of_one_with_none(changes, mon
     config = replace(
         config,
         generator=replace(config.generator, **changes),
-        # wide enough that no place of a map sees zeros alone: its sum is 0, or with another order of
-        # sums a number of the size of rounding, for which a ReLU has another slope
+        # wide enough that no place of a map sees zeros alone: its sum is 0, or in another order
+        # a number of the size of rounding, for which a ReLU has another slope
         discriminator=replace(config.discriminator, width=1 / 4),
     )
     expected = losses(plain(config))
