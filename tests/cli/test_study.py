@@ -235,8 +235,11 @@ def test_a_dry_run_prints_all_commands_and_writes_nothing(tmp_path, capsys):
     ],
 )
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
-def test_what_a_command_would_refuse_later_is_refused_at_once(words, told, dry, tmp_path, capsys):
+def test_what_a_command_would_refuse_later_is_refused_at_once(
+    words, told, dry, tmp_path, capsys, monkeypatch
+):
     """Else the first runs train for hours before the study says it."""
+    monkeypatch.setattr(InProcess, "stop_at", 0)
     for name in ("one.png", "two.png"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
     words = [word.replace("FLAT", f"folder:{tmp_path}") for word in words]

@@ -130,8 +130,8 @@ def test_a_signal_reaches_all_that_run_and_nothing_more_is_begun(number, code):
 
 def test_a_closed_terminal_asks_all_to_save_and_end():
     """They are in sessions of their own: nobody else tells them."""
-    stage = Stage({"a": 143}, looks=10**9)
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    stage = Stage({"a": 143}, looks=3)
+    before = signal.signal(signal.SIGHUP, lambda number, frame: None)
     try:
         stage.on_start = lambda label: os.kill(os.getpid(), signal.SIGHUP)
         assert run([job("a"), job("b")], 2, stage).exit_code == 129
