@@ -160,6 +160,8 @@ BAD = [
     ([], "takes one run, checkpoint, folder or source"),
     (["REAL"], "needs --against"),
     (["RUN", "--against", "REAL", "--n", "many"], "--n must be a whole number"),
+    (["RUN", "--against", "REAL", "--n", "--5"], "--n must be a whole number"),
+    (["RUN", "--against", "REAL", "--n", "9" * 5000], "--n must be a whole number"),
     (["RUN", "--against", "REAL", "--n", "0"], "--n must be a whole number, 1 or more"),
     (["RUN", "--against", "REAL", "--metrics", "fd,fid"], "no metric 'fid'"),
     (["RUN", "--against", "REAL", "--resize", "nearest"], "no resize rule 'nearest'"),

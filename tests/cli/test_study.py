@@ -220,6 +220,40 @@ def test_a_dry_run_prints_all_commands_and_writes_nothing(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["table1", "--data", "FLAT", "--test", "FLAT"], "needs labels"),
+        (["table3", "--data", "FLAT", "--arms", "gan"], "table3 probes D for classes"),
+        (["figure3", "--data", "FLAT"], "has no labels"),
+        (["table1", "--data", "scenes", "--test", "folder:nowhere"], "no folder at"),
+        (["table1", "--data", "scenes", "--features", "fid"], "no features 'fid'"),
+        (
+            ["table1", "--data", "scenes", "--", "--compile", "true", "--method.penalty", "WGANGP"],
+            "compile does not go with",
+        ),
+    ],
+)
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_what_a_command_would_refuse_later_is_refused_at_once(
+    words, told, dry, tmp_path, capsys, monkeypatch
+):
+    """Else the first runs train for hours before the study says it."""
+    monkeypatch.setattr(InProcess, "stop_at", 0)
+    for name in ("one.png", "two.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    words = [word.replace("FLAT", f"folder:{tmp_path}") for word in words]
+    out = tmp_path / "out"
+    assert main(["study", words[0], "--out", str(out), *dry, *words[1:]]) == 2
+    assert told in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_dry_run_claims_no_disk_that_it_does_not_know(capsys):
+    assert main(["study", "figure3", "--data", "scenes", "--dry-run"]) == 0
+    assert "disk: not estimated for these commands" in capsys.readouterr().out
+
+
 def test_a_dry_run_marks_what_is_done(finished, capsys):
     assert study("figure5", finished[0], "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()

@@ -127,6 +127,13 @@ def test_a_convolution_with_a_frozen_weight_has_both_derivatives(size, stride, s
         torch.testing.assert_close(our, their, atol=0, rtol=1e-10)
 
 
+def test_a_bias_learns_beside_a_frozen_weight():
+    x = torch.randn(2, 3, 6, 6, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    conv2d(x, torch.randn(4, 3, 3, 3, dtype=torch.float64), b, 1, 1).sum().backward()
+    torch.testing.assert_close(b.grad, torch.full_like(b, 2 * 6 * 6))
+
+
 def test_a_convolution_with_a_frozen_weight_under_autocast_is_the_plain_one():
     torch.manual_seed(0)
     w = torch.randn(8, 8, 3, 3)

@@ -128,6 +128,30 @@ def test_a_signal_reaches_all_that_run_and_nothing_more_is_begun(number, code):
     assert signal.getsignal(number) is before
 
 
+def test_a_closed_terminal_asks_all_to_save_and_end():
+    """They are in sessions of their own: nobody else tells them."""
+    stage = Stage({"a": 143}, looks=3)
+    before = signal.signal(signal.SIGHUP, lambda number, frame: None)
+    try:
+        stage.on_start = lambda label: os.kill(os.getpid(), signal.SIGHUP)
+        assert run([job("a"), job("b")], 2, stage).exit_code == 129
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert stage.begun == ["a"]
+    assert stage.signals == [("a", signal.SIGTERM)]
+
+
+def test_a_closed_terminal_does_not_matter_under_nohup():
+    stage = Stage()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stage.on_start = lambda label: os.kill(os.getpid(), signal.SIGHUP)
+        assert run([job("a"), job("b")], 2, stage).exit_code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert stage.signals == []
+
+
 def test_a_signal_while_a_child_is_started_reaches_it_too():
     stage = Stage({"a": 130}, looks=10**9)
     stage.on_start = lambda label: os.kill(os.getpid(), signal.SIGINT)

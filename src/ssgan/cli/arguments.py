@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from ssgan.types import UserError
 
+_DIGITS = 1000  # of a number, at most: Python reads no more than some thousands
+
 
 @dataclass(frozen=True)
 class Options:
@@ -53,7 +55,8 @@ def whole_number(options: Options, name: str, default: int, smallest: int) -> in
     text = options.get(name)
     if text is None:
         return default
-    if not text.lstrip("-").isdecimal() or int(text) < smallest:
+    digits = text.removeprefix("-")
+    if not digits.isdecimal() or len(digits) > _DIGITS or int(text) < smallest:
         raise UserError(f"--{name} must be a whole number, {smallest} or more, not {text!r}")
     return int(text)
 

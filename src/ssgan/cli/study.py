@@ -11,12 +11,20 @@ from typing import get_args
 from ssgan.cli.arguments import Options, take_options, whole_number
 from ssgan.cli.images import fetched
 from ssgan.cli.progress import duration
-from ssgan.data.base import Outline
+from ssgan.data.base import AbstractSource, Outline
+from ssgan.data.huggingface import Hub
 from ssgan.data.parse import parse_source
 from ssgan.files.lock import locked
+from ssgan.measure.extractor import NAMES as FEATURES
 from ssgan.recipes.find import find
 from ssgan.studies.arm import Arm
-from ssgan.studies.cell import Cell, jobs_of, open_jobs, refuse_other_runs
+from ssgan.studies.cell import (
+    Cell,
+    jobs_of,
+    open_jobs,
+    refuse_other_runs,
+    refuse_unfit_settings,
+)
 from ssgan.studies.crew import Crew, Ended, Process, Standing, threads_each
 from ssgan.studies.disk import disk
 from ssgan.studies.every import STUDIES, find_study
@@ -123,10 +131,34 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
     )
     slots = whole_number(options, "jobs", 1, 1)
     dry = options.on("dry-run") or options.on("draw")
-    outline = source.outline() if dry else Outline.of(fetched(source).open())
+    outline = _outline(source, dry)
     cells = cells_of(arms, form, asked, outline)
     refuse_other_runs(cells)
+    if not options.on("draw"):
+        _refuse_misfits(study, form, asked, cells, outline, dry)
     return _Plan(study, form, asked, slots, outline, cells)
+
+
+def _outline(source: AbstractSource, dry: bool) -> Outline:
+    """Sizes and classes, without a download if `dry`."""
+    return source.outline() if dry else Outline.of(fetched(source).open())
+
+
+def _refuse_misfits(
+    study: Study, form: Form, asked: Request, cells: Sequence[Cell], outline: Outline, dry: bool
+) -> None:
+    """Raise UserError before anything is trained for what a command would refuse afterwards."""
+    refuse_unfit_settings(cells, outline)
+    if asked.features is not None and asked.features not in FEATURES:
+        raise UserError(f"no features {asked.features!r}; there are {', '.join(FEATURES)}")
+    if form.measurement.reads_labels and len(outline.classes) < 2:
+        raise UserError(
+            f"{study.name} probes D for classes, and {asked.data} has none: use folders of at "
+            "least two classes"
+        )
+    test = None if asked.test is None else parse_source(asked.test)
+    if test is not None and not (dry and isinstance(test, Hub)):  # it is there, or a download away
+        _outline(test, dry)
 
 
 def _scale(options: Options) -> Scale:
@@ -170,10 +202,13 @@ def _print_plan(plan: _Plan) -> None:
     counts = Counter(job.verb for job in left)
     words = ", ".join(f"{count} x {verb}" for verb, count in counts.items()) or "nothing"
     size = disk(plan.cells, plan.outline)
+    room = (
+        f"about {size.runs / 1e6:,.0f} MB for all runs, {size.images / 1e6:,.0f} MB of images; "
+        "caches of features come on top"
+    )
     print(
         f"\n{len(every)} commands, {len(every) - len(left)} with nothing to do; left: {words}\n"
-        f"disk: about {size.runs / 1e6:,.0f} MB for all runs, {size.images / 1e6:,.0f} MB of "
-        "images; caches of features come on top\nnothing was written"
+        f"disk: {room if size.runs else 'not estimated for these commands'}\nnothing was written"
     )
 
 

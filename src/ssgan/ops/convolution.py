@@ -66,11 +66,12 @@ def conv2d(
     stride: int = 1,
     padding: int = 0,
 ) -> Float[Tensor, "B O P Q"]:
-    """PyTorch's convolution, which keeps the images only if the weight's gradient is wanted.
+    """PyTorch's convolution, which keeps the images only if a gradient of weight or bias is wanted.
 
     In G's update D is frozen, and its maps need not be kept.
     """
-    if weight.requires_grad or not images.requires_grad:
+    learns = weight.requires_grad or (bias is not None and bias.requires_grad)
+    if learns or not images.requires_grad:
         return F.conv2d(images, weight, bias, stride, padding)
     out: Tensor = _FrozenConvolution.apply(images, weight, bias, stride, padding)  # type: ignore[no-untyped-call]
     return out

@@ -8,6 +8,7 @@ from ssgan.data.base import Outline
 from ssgan.data.parse import parse_source
 from ssgan.recipes.find import find
 from ssgan.recipes.images import with_source
+from ssgan.studies.forgetting import check_classes
 from ssgan.studies.job import Job, Making, Training
 from ssgan.studies.request import Request, slug
 from ssgan.training.config import RunConfig
@@ -30,7 +31,8 @@ class AbstractArm(ABC):
     def job(self, asked: Request, seed: int, outline: Outline) -> Job:
         """The command for one seed; `outline` is that of the images.
 
-        Raises UserError for flags that are no settings.
+        Raises UserError for words that are no flags, for settings that a recipe has not, and for
+        images without the classes that are needed.
         """
 
     @property
@@ -84,6 +86,7 @@ class ForgettingArm(AbstractArm):
 
     def job(self, asked: Request, seed: int, outline: Outline) -> Making:
         """`ssgan forget`: the picture is the last file that it writes."""
+        check_classes(asked.data, outline.classes)
         root = asked.run(self.slug(asked), seed)
         own = parse_source(asked.data).held_out()  # what `ssgan forget` takes by itself
         usual = None if own is None else own.name()

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ssgan.data.base import Outline
 from ssgan.studies.arm import AbstractArm
 from ssgan.studies.job import Job, Making, Training
+from ssgan.training.misfits import refuse_misfits
 
 
 class Cell(NamedTuple):
@@ -43,3 +45,11 @@ def refuse_other_runs(cells: Sequence[Cell]) -> None:
     for cell in cells:
         if isinstance(cell.training, Training):
             cell.training.refuse()
+
+
+def refuse_unfit_settings(cells: Sequence[Cell], outline: Outline) -> None:
+    """Raise UserError for settings that do not fit the images, of which this is the outline."""
+    for cell in {cell.arm: cell for cell in cells}.values():
+        if isinstance(cell.training, Training):
+            config = cell.training.config
+            refuse_misfits(config, outline.survey.num_images, len(outline.classes))

@@ -15,7 +15,11 @@ from types import FrameType
 from ssgan.studies.job import Job
 from ssgan.training.signals import EXIT_CODES
 
-_FORWARDED = (signal.SIGINT, signal.SIGTERM)
+_PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM}
+_CODES = dict(EXIT_CODES)
+if hasattr(signal, "SIGHUP"):  # not on every system; a closed terminal reaches us, no child
+    _PASSED_ON[signal.SIGHUP] = signal.SIGTERM
+    _CODES[signal.SIGHUP] = 129
 
 
 class AbstractChild(ABC):
@@ -76,9 +80,9 @@ class Standing:
 
     @property
     def exit_code(self) -> int:
-        """0; 1 when a command failed or could not be run; a signal's, 130 or 143."""
+        """0; 1 when a command failed or could not be run; a signal's, 129, 130 or 143."""
         if self.stopped_by is not None:
-            return EXIT_CODES[self.stopped_by]
+            return _CODES[self.stopped_by]
         return 1 if self.waiting or any(ended.code for ended in self.ended) else 0
 
 
@@ -142,7 +146,7 @@ class Crew:
                 child = self._start(job, threads_each(self._slots))
                 self._running[job] = (child, time.monotonic())
                 if self._stopped_by is not None:  # the signal came while it was started
-                    child.send(self._stopped_by)
+                    child.send(_PASSED_ON[self._stopped_by])
 
     def _collect(self) -> None:
         """Note those that have ended. One that says so without its result has failed."""
@@ -162,12 +166,13 @@ class Crew:
     def _signals_passed_on(self) -> Iterator[None]:
         def note(number: int, frame: FrameType | None) -> None:
             self._stopped_by = self._stopped_by or signal.Signals(number)
-            self._send(number)
+            self._send(_PASSED_ON[signal.Signals(number)])
 
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread may listen to signals
             return
-        before = {number: signal.signal(number, note) for number in _FORWARDED}
+        heeded = [number for number in _PASSED_ON if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, note) for number in heeded}  # nohup ignores one
         try:
             yield
         finally:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ssgan.data.parse import parse_source
 from ssgan.files.layout import RunLayout
@@ -20,6 +20,8 @@ States = Literal["last", "all"]  # that of the last step, or all that a run keep
 @dataclass(frozen=True)
 class AbstractMeasurement(ABC):
     """What is measured, and how."""
+
+    reads_labels: ClassVar[bool] = False  # whether the images must have classes
 
     @abstractmethod
     def jobs(self, training: Training, asked: Request, folder: Path) -> tuple[Making, ...]:
@@ -77,6 +79,7 @@ class Probe(AbstractMeasurement):
 
     states: States  # with "all", D before training is one of them
     how: tuple[str, ...]  # flags of `ssgan probe`
+    reads_labels: ClassVar[bool] = True
 
     def jobs(self, training: Training, asked: Request, folder: Path) -> tuple[Making, ...]:
         """One `ssgan probe` a run; the picture is the last file that it writes."""
