@@ -270,3 +270,24 @@ def test_data_prepare_says_what_is_there_and_trains_skip_it(tmp_path, capsys):
     assert "2 (cats 2, dogs 1)" in printed
     assert "broken.jpg" in printed
     assert main(["data", "prepare", f"folder:{folder}", *cache, "--strict"]) == 2
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_too_little_memory_is_one_line(error, monkeypatch, capsys):
+    def fails(argv):
+        raise error
+
+    monkeypatch.setattr("ssgan.cli.show.main", fails)
+    assert main(["show", "run"]) == 2
+    assert capsys.readouterr().err.startswith("ssgan: not enough memory for this; ")
+
+
+def test_another_runtime_error_is_not_hidden(monkeypatch):
+    def fails(argv):
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("ssgan.cli.show.main", fails)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        main(["show", "run"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ssgan.studies.crew import AbstractChild, Crew, Process, Standing, threads_each
+from ssgan.studies.crew import AbstractChild, Crew, Ended, Process, Standing, threads_each
 from ssgan.studies.job import Job, Making
 from ssgan.studies.outlook import outlook
 
@@ -205,3 +205,12 @@ def test_the_outlook_counts_what_is_known_and_names_the_rest():
     found = outlook(Standing((), tuple(jobs[2:]), ended, None), jobs, 2)
     assert found.seconds == pytest.approx(ended[0].seconds / 2)
     assert found.text("0:10") == "left about 0:10 and 1 x evaluate"
+
+
+def test_the_outlook_takes_off_what_a_command_has_been_running_for():
+    """And knows nothing any more of one that takes longer than its like."""
+    jobs = [job("b", verb="probe"), job("c", verb="probe")]
+    ended = (Ended(jobs[0], 0, 100.0),)
+    for since, left in ((30.0, 70.0), (130.0, None)):
+        standing = Standing((jobs[1],), (), ended, None, {jobs[1]: since})
+        assert outlook(standing, jobs, 1).seconds == left

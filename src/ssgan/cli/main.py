@@ -66,7 +66,17 @@ def _run(verb: str, argv: list[str]) -> int:
         return _complain(f"{error}; {advice}", NON_FINITE)
     except DiskFull as error:
         return _complain(str(error), DISK_FULL)
+    except (MemoryError, RuntimeError) as error:  # torch has a RuntimeError for either
+        if not _out_of_memory(error):
+            raise
+        advice = "a smaller batch, width or image size needs less; what was saved is whole"
+        return _complain(f"not enough memory for this; {advice}", BAD_INPUT)
     return code
+
+
+def _out_of_memory(error: Exception) -> bool:
+    words = ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -7,9 +7,9 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 from ssgan.studies.job import Job
@@ -77,6 +77,7 @@ class Standing:
     waiting: tuple[Job, ...]
     ended: tuple[Ended, ...]  # all so far, in order
     stopped_by: signal.Signals | None  # the first signal, if there was one
+    since: Mapping[Job, float] = field(default_factory=dict)  # seconds that each has been running
 
     @property
     def exit_code(self) -> int:
@@ -133,7 +134,9 @@ class Crew:
     def standing(self) -> Standing:
         """How far it is now."""
         running, waiting = tuple(self._running), tuple(self._waiting)
-        return Standing(running, waiting, tuple(self._ended), self._stopped_by)
+        now = time.monotonic()
+        since = {job: now - started for job, (_, started) in self._running.items()}
+        return Standing(running, waiting, tuple(self._ended), self._stopped_by, since)
 
     def _begin(self) -> None:
         """Fill the free slots with jobs whose needs are done."""

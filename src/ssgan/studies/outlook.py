@@ -44,7 +44,8 @@ def outlook(standing: Standing, jobs: Sequence[Job], slots: int) -> Outlook:
             each = spent / step if step else usual
             seconds = None if each is None else each * (job.config.total_steps - step)
         elif job.verb in lasted:
-            seconds = statistics.fmean(lasted[job.verb])
+            rest = statistics.fmean(lasted[job.verb]) - standing.since.get(job, 0.0)
+            seconds = rest if rest > 0 else None  # it is longer than any: nothing is known
         if seconds is None:
             unknown[job.verb] += 1
         else:

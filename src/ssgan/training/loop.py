@@ -9,7 +9,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.training.config import DataConfig, RunConfig
 from ssgan.training.feed import Feed
-from ssgan.training.misfits import check_given_labels, check_labels, check_parts
+from ssgan.training.misfits import check_compile, check_given_labels, check_labels, check_parts
 from ssgan.training.networks import Networks
 from ssgan.training.precision import resolve_device, resolve_precision
 from ssgan.training.state import TrainState, fresh_state
@@ -38,6 +38,7 @@ def train(
     dataset = open_dataset(config.data) if dataset is None else dataset
     check_labels(config, dataset.num_classes)
     check_parts(config, dataset.num_classes)
+    check_compile(config)
     check_given_labels(config, dataset)
     device = resolve_device(config.device)
     state = fresh_state(config, dataset.num_classes, device) if state is None else state

@@ -33,7 +33,7 @@ def train_step(
             losses = (method.discriminator_loss(G, D, real, draw) for (G, D), (real, draw) in parts)
             d_terms = descend(state.discriminator_optimizer, losses, config.accumulation, "D")
     with frozen(state.discriminator), nothing_if_refused(*both):
-        advance_spectral_norm(*both[config.reuse_fakes :])  # if re-used, G computes nothing
+        advance_spectral_norm(*both[config.reuse_fakes :])  # re-used fakes are there already
         views = networks.at(state.step, config.discriminator_updates)
         drawn = zip(views, feed.generator(state.step), strict=True)
         losses = (method.generator_loss(G, D, draw) for (G, D), draw in drawn)
