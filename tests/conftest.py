@@ -1,6 +1,7 @@
-"""One thread, for the tensors of tests are small; and a cache of their own."""
+"""One thread, for the tensors of tests are small; a cache of their own; a terminal's signals."""
 
 import os
+import signal
 import tempfile
 
 import pytest
@@ -12,6 +13,8 @@ import torch
 
 def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(1)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jobs ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -186,3 +186,12 @@ def test_settings_that_are_none_are_refused_before_anything_is_run(tmp_path):
 def test_a_distance_needs_test_images(tmp_path):
     with pytest.raises(UserError, match="give --test SOURCE"):
         cells("table1", asked(tmp_path, test=None))
+
+
+def test_a_flag_that_is_given_replaces_the_arms_own():
+    own = parse_source(DATA).held_out().name()
+    given = ("--width", "0.5", "--iterations-per-task=10")
+    request = asked(Path("out"), seeds=(0,), overrides=given, test=own)
+    first, _ = commands("figure3", request)
+    assert first.count("--width") == first.count("--iterations-per-task") == 1
+    assert "--width 0.5 --iterations-per-task=10 --seed 0" in first

@@ -21,7 +21,7 @@ class AbstractArm(ABC):
     name: str  # for --arms
     label: str  # in tables and figures
     group: str = ""  # the row of a table whose arms are compared with each other
-    overrides: tuple[str, ...] = ()  # flags of the command
+    overrides: tuple[str, ...] = ()  # flags of the command, each followed by its value
 
     @abstractmethod
     def what(self) -> str:
@@ -42,7 +42,14 @@ class AbstractArm(ABC):
 
     def slug(self, asked: Request) -> str:
         """The stem of its runs' names."""
-        return slug(self.what(), (*self.overrides, *asked.overrides))
+        return slug(self.what(), self.flags(asked))
+
+    def flags(self, asked: Request) -> tuple[str, ...]:
+        """Its own flags, then the request's, which replace its own of the same name."""
+        given = {word.partition("=")[0] for word in asked.overrides}
+        own = zip(self.overrides[::2], self.overrides[1::2], strict=True)
+        kept = [word for flag, value in own if flag not in given for word in (flag, value)]
+        return (*kept, *asked.overrides)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +64,14 @@ class Arm(AbstractArm):
 
     def settings(self, asked: Request, seed: int, outline: Outline) -> RunConfig:
         """What `ssgan train` makes of the command."""
-        changes, _ = from_flags((*self.overrides, *asked.overrides, "--seed", str(seed)))
+        changes, _ = from_flags((*self.flags(asked), "--seed", str(seed)))
         config = with_source(find(self.recipe)(), parse_source(asked.data), outline)
         return overlay(config, changes, "--")
 
     def job(self, asked: Request, seed: int, outline: Outline) -> Training:
         """`ssgan train` with these settings."""
         root = asked.run(self.slug(asked), seed)
-        words = ("train", self.recipe, "--data", asked.data, *self.overrides, *asked.overrides)
+        words = ("train", self.recipe, "--data", asked.data, *self.flags(asked))
         return Training(
             label=f"{self.title}, seed {seed}",
             words=(*words, "--seed", str(seed), "--run", str(root)),
@@ -95,7 +102,7 @@ class ForgettingArm(AbstractArm):
             label=f"{self.title}, seed {seed}",
             words=(
                 *("forget", "--data", asked.data, "--rotation", str(self.rotation)),
-                *(*test, *self.overrides, *asked.overrides),
+                *(*test, *self.flags(asked)),
                 *("--seed", str(seed), "--out", str(root)),
             ),
             log=root.with_name(f"{root.name}.log"),
