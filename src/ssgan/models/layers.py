@@ -68,15 +68,14 @@ class Conv2d(SpectralLayer):
     def forward(self, images: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
         """The convolved images, of the size `resample` and `stride` lead to."""
         weight, bias = self.effective_weight(), self.bias
-        if self.resample is Resample.NONE:
-            if self.fused and self.stride == 1:
-                if worthwhile(images, weight):
-                    return conv3x3_winograd(images, weight, bias)
-                if narrow(images, weight):
-                    return conv3x3_narrow(images, weight, bias)
-            return conv2d(images, weight, bias, self.stride, self.padding)
         if not self.fused:
-            return _plain(images, weight, bias, self.resample)
+            return _plain(images, weight, bias, self.stride, self.padding, self.resample)
+        if self.resample is Resample.NONE:
+            if self.stride == 1 and worthwhile(images, weight):
+                return conv3x3_winograd(images, weight, bias)
+            if self.stride == 1 and narrow(images, weight):
+                return conv3x3_narrow(images, weight, bias)
+            return conv2d(images, weight, bias, self.stride, self.padding)
         if self.padding == 0:
             return _at_low_resolution(images, weight, bias, self.resample)
         return _FUSED[self.resample](images, weight, bias)
@@ -95,13 +94,15 @@ _FUSED = {
 }
 
 
-def _plain(images: Tensor, weight: Tensor, bias: Tensor, resample: Resample) -> Tensor:
-    padding = (weight.shape[-1] - 1) // 2
-    if resample is Resample.DOWN:
-        return F.avg_pool2d(F.conv2d(images, weight, bias, padding=padding), 2)
+def _plain(
+    images: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, resample: Resample
+) -> Tensor:
     if resample is Resample.UP_ZERO:
-        return F.conv2d(insert_zeros(images), weight, bias, padding=padding)
-    return F.conv2d(F.interpolate(images, scale_factor=2.0), weight, bias, padding=padding)
+        images = insert_zeros(images)
+    elif resample is Resample.UP_NEAREST:
+        images = F.interpolate(images, scale_factor=2.0)
+    out = F.conv2d(images, weight, bias, stride, padding)
+    return F.avg_pool2d(out, 2) if resample is Resample.DOWN else out
 
 
 def _at_low_resolution(images: Tensor, weight: Tensor, bias: Tensor, resample: Resample) -> Tensor:
