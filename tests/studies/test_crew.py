@@ -78,7 +78,17 @@ def test_jobs_run_in_order_some_at_a_time_with_a_share_of_the_cores():
 
 def test_the_cores_are_shared(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert [threads_each(slots) for slots in (1, 2, 3, 8, 20)] == [8, 4, 2, 1, 1]
+
+
+def test_fewer_threads_are_given_where_the_environment_says_so(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert [threads_each(slots) for slots in (1, 2, 3, 8, 20)] == [3, 3, 2, 1, 1]
+    for word in ("4,2", "", "0", "many"):  # a list is OpenMP's business
+        monkeypatch.setenv("OMP_NUM_THREADS", word)
+        assert threads_each(2) == 4
 
 
 def test_what_needs_a_result_waits_for_it_and_what_is_free_goes_first():

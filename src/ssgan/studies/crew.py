@@ -88,10 +88,15 @@ class Standing:
 
 
 def threads_each(slots: int) -> int:
-    """CPU threads of each of `slots` commands: together as many as there are cores."""
+    """CPU threads of each of `slots` commands: together as many as there are cores.
+
+    OMP_NUM_THREADS, where it is set to a number, is the most that each may have.
+    """
     affinity = getattr(os, "sched_getaffinity", None)  # not on every system
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, cores // slots)
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    share = max(1, cores // slots)
+    return min(share, int(most)) if most.isdecimal() and int(most) else share
 
 
 class Crew:
