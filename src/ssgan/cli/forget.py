@@ -61,13 +61,10 @@ _VALUED = (
 
 def main(argv: list[str]) -> int:
     """Learn and forget, or draw what was measured; returns the exit code."""
-    options, rest = take_options(argv, _VALUED, ("draw", "help"))
+    options, rest = _taken(argv)
     if options.on("help"):
         print(USAGE, end="")
         return 0
-    if any(word.startswith("-") for word in rest):
-        named = next(word for word in rest if word.startswith("-"))
-        raise UserError(f"forget has no option {named}; see ssgan forget --help")
     if options.on("draw"):
         return _draw(rest, options)
     if rest:
@@ -84,6 +81,20 @@ def main(argv: list[str]) -> int:
     settings = replace(settings, channels=1 if source.open().survey().grey else 3)
     settings = matched(ForgettingLayout(Path(out)), settings, device)
     return _forget(settings, Path(out), device, Path(options.get("cache") or default_cache()))
+
+
+def refuse_unknown(argv: list[str], source: AbstractSource) -> None:
+    """Raise UserError for what `ssgan forget` would refuse of these words, images apart."""
+    settings_of(_taken(argv)[0], source, None)
+
+
+def _taken(argv: list[str]) -> tuple[Options, list[str]]:
+    """The options, and words that are none; UserError for an option that is not there."""
+    options, rest = take_options(argv, _VALUED, ("draw", "help"))
+    for word in rest:
+        if word.startswith("-"):
+            raise UserError(f"forget has no option {word}; see ssgan forget --help")
+    return options, rest
 
 
 def settings_of(

@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+import torch
+
 from ssgan.cli.arguments import Options, take_options, whole_number
+from ssgan.cli.forget import refuse_unknown
 from ssgan.cli.images import fetched
 from ssgan.cli.progress import duration
 from ssgan.data.base import AbstractSource, Outline
 from ssgan.data.huggingface import Hub
 from ssgan.data.parse import parse_source
+from ssgan.data.prepare import default_cache
 from ssgan.files.lock import locked
 from ssgan.measure.extractor import NAMES as FEATURES
+from ssgan.measure.extractor import choose_features
 from ssgan.recipes.find import find
 from ssgan.studies.arm import Arm
 from ssgan.studies.cell import (
@@ -57,6 +62,7 @@ USAGE = """usage: ssgan study                       all studies, and what they c
 A study runs commands of ssgan, which can be run by hand as well. Run it again to continue.
 """
 _VALUED = (*("scale", "data", "test", "seeds", "arms", "jobs", "out", "features", "samples"),)
+_WEIGHTED = ("inception", "lite0")  # features that need a file of weights
 _MINUTE = 60.0  # seconds between lines, when nothing changes
 _TAIL = 5  # lines of a failed command's log that are shown
 
@@ -149,8 +155,14 @@ def _refuse_misfits(
 ) -> None:
     """Raise UserError before anything is trained for what a command would refuse afterwards."""
     refuse_unfit_settings(cells, outline)
+    left = open_jobs(cells)
+    for job in left:
+        if job.verb == "forget":
+            refuse_unknown(list(job.words[1:]), parse_source(asked.data))
     if asked.features is not None and asked.features not in FEATURES:
         raise UserError(f"no features {asked.features!r}; there are {', '.join(FEATURES)}")
+    if asked.features in _WEIGHTED and not dry and any(job.verb == "evaluate" for job in left):
+        choose_features(asked.features, torch.device("cpu"), default_cache())  # are they there?
     if form.measurement.reads_labels and len(outline.classes) < 2:
         raise UserError(
             f"{study.name} probes D for classes, and {asked.data} has none: use folders of at "

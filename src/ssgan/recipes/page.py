@@ -52,7 +52,7 @@ def told(recipe: Callable[[], RunConfig]) -> Told:
         " ".join(what.split()).removesuffix("."),
         command.group(1) if command else "",
         _part(r"Published: (.*?)(?:\.)?(?= Cost: | Not run |$)", rest),
-        _part(r"Cost: (.*?)(?:\.)?(?= Not run |$)", rest),
+        _part(r"Cost: (.*?)(?:\.)?(?= Not run | Run at |$)", rest),
         f"[{results.group(1)}]({results.group(1)})" if results else _part(r"(Not run .*?)\.", rest),
     )
 

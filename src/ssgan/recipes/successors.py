@@ -1,77 +1,134 @@
-"""SS-GAN's successors on CIFAR-10, at the size of `cifar10:ssgan_quarter`.
+"""SS-GAN's successors on CIFAR-10, at the size of `cifar10:ssgan_laptop` and of `cifar10:ssgan`.
 
 Only the method differs (with S3GAN also G's norm, which reads labels), and with it what a step
-costs. The published runs named below had other networks and were longer: their FIDs are marks to
-aim at, not what these runs would reach. The losses, and where each number is from: docs/methods.md.
+costs. The published runs named below had other networks: their FIDs are marks to aim at, not what
+these runs would reach. The losses, and where each number is from: docs/methods.md.
 """
 
 from dataclasses import replace
 
+from ssgan.methods.base import Method
 from ssgan.methods.class_losses import MultiHinge
 from ssgan.methods.s3gan import S3GAN
 from ssgan.methods.ssgan_annealed import AnnealedSSGAN
 from ssgan.methods.ssgan_la import SSGANLA, SSGANLAPlus
 from ssgan.methods.ssgan_ms import SSGANMS
-from ssgan.models.norms import ConditionalBatchNorm
-from ssgan.models.resnet import ResNetGenerator
 from ssgan.recipes import cifar10
 from ssgan.training.config import RunConfig
 
+_LA = SSGANLA(class_loss=MultiHinge())
+_S3GAN = S3GAN(labelled_fraction=0.1)
 
-def ms_quarter() -> RunConfig:
+
+def _laptop(method: Method) -> RunConfig:
+    return replace(cifar10.ssgan_laptop(), method=method)
+
+
+def _full(method: Method) -> RunConfig:
+    return replace(cifar10.ssgan(), method=method)
+
+
+def ms_laptop() -> RunConfig:
     """SSGAN-MS: five classes, the turns and "fake".
 
-        ssgan train successors:ms_quarter
+        ssgan train successors:ms_laptop
 
-    Published: FID 11.40 (10,000 / 10,000, Dist-GAN's ResNet; Tran et al. 2019, at second hand).
     Cost: D reads 224 and 112 images a step, SS-GAN 176 and 112. Not run at this scale.
     """
-    return replace(cifar10.ssgan_quarter(), method=SSGANMS())
+    return _laptop(SSGANMS())
 
 
-def la_quarter() -> RunConfig:
+def ms() -> RunConfig:
+    """SSGAN-MS at full width, 100,000 steps.
+
+        ssgan train successors:ms
+
+    Published: FID 11.40 (10,000 / 10,000, Dist-GAN's ResNet; Tran et al. 2019, at second hand).
+    Cost: D reads 224 images an update and 112 for G, SS-GAN 176 and 112. Not run at this scale.
+    """
+    return _full(SSGANMS())
+
+
+def la_laptop() -> RunConfig:
     """SSGAN-LA: eight classes on all four turns of every image, hinges, no game.
 
-        ssgan train successors:la_quarter
+        ssgan train successors:la_laptop
+
+    Cost: D reads 512 and 256 images a step, SS-GAN 176 and 112. Not run at this scale.
+    """
+    return _laptop(_LA)
+
+
+def la() -> RunConfig:
+    """SSGAN-LA at full width, 100,000 steps.
+
+        ssgan train successors:la
 
     Published: FID 5.87 (BigGAN's networks, n_dis 4; Hou et al. 2021, unverified). Cost: D reads
-    512 and 256 images a step, SS-GAN 176 and 112. Not run at this scale.
+    512 images an update and 256 for G, SS-GAN 176 and 112. Not run at this scale.
     """
-    return replace(cifar10.ssgan_quarter(), method=SSGANLA(class_loss=MultiHinge()))
+    return _full(_LA)
 
 
-def la_plus_quarter() -> RunConfig:
+def la_plus_laptop() -> RunConfig:
     """SSGAN-LA+: the eight classes beside the game, on a quarter of the batch.
 
-        ssgan train successors:la_plus_quarter
+        ssgan train successors:la_plus_laptop
 
-    Published: no number found. Cost: D reads 224 and 112 images a step, SS-GAN 176 and 112.
-    Not run at this scale.
+    Cost: D reads 224 and 112 images a step, SS-GAN 176 and 112. Not run at this scale.
     """
-    return replace(cifar10.ssgan_quarter(), method=SSGANLAPlus())
+    return _laptop(SSGANLAPlus())
 
 
-def annealed_quarter() -> RunConfig:
+def la_plus() -> RunConfig:
+    """SSGAN-LA+ at full width, 100,000 steps.
+
+        ssgan train successors:la_plus
+
+    Published: no number found. Cost: D reads 224 images an update and 112 for G, SS-GAN 176 and
+    112. Not run at this scale.
+    """
+    return _full(SSGANLAPlus())
+
+
+def annealed_laptop() -> RunConfig:
     """SS-GAN with alpha falling from 0.2 to 0 over the run.
 
-        ssgan train successors:annealed_quarter
+        ssgan train successors:annealed_laptop
 
-    Published: no number found; SS-GAN itself with n_dis 1 has FID 19.65 (Table 2, full
-    width, 100,000 steps). Cost: SS-GAN's. Not run at this scale.
+    Cost: SS-GAN's. Not run at this scale.
     """
-    return replace(cifar10.ssgan_quarter(), method=AnnealedSSGAN())
+    return _laptop(AnnealedSSGAN())
 
 
-def s3gan_quarter() -> RunConfig:
+def annealed() -> RunConfig:
+    """SS-GAN with alpha falling from 0.2 to 0, full width, 100,000 steps.
+
+        ssgan train successors:annealed
+
+    Published: no number found; SS-GAN itself has FID 17.88 (Table 2). Cost: SS-GAN's. Not run at
+    this scale.
+    """
+    return _full(AnnealedSSGAN())
+
+
+def s3gan_laptop() -> RunConfig:
     """S3GAN: the labels of 10 % of the images; D guesses the others.
 
-        ssgan train successors:s3gan_quarter
+        ssgan train successors:s3gan_laptop
 
-    Published: no number on CIFAR-10 found. Cost: D reads 240 images (64 of them forward only) and
-    112 images a step, SS-GAN 176 and 112. Not run at this scale.
+    Cost: D reads 240 images (64 of them forward only) and 112 images a step, SS-GAN 176 and 112.
+    Not run at this scale.
     """
-    return replace(
-        cifar10.ssgan_quarter(),
-        method=S3GAN(labelled_fraction=0.1),
-        generator=ResNetGenerator(width=0.25, norm=ConditionalBatchNorm()),
-    )
+    return replace(cifar10.conditional_laptop(), method=_S3GAN)
+
+
+def s3gan() -> RunConfig:
+    """S3GAN at full width, 100,000 steps: the labels of 10 % of the images.
+
+        ssgan train successors:s3gan
+
+    Published: no number on CIFAR-10 found. Cost: D reads 240 images (64 of them forward only) an
+    update and 112 for G, SS-GAN 176 and 112. Not run at this scale.
+    """
+    return replace(cifar10.conditional(), method=_S3GAN)

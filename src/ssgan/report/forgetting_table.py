@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ssgan.config.flat import flat
 from ssgan.files import jsonlines
 from ssgan.files.layout import ForgettingLayout
 from ssgan.report.probe_table import aligned, distinct
@@ -70,7 +71,7 @@ def read_study(root: Path) -> Study:
     layout = ForgettingLayout(root)
     try:
         facts = json.loads(layout.study.read_bytes())
-        settings, classes = _flat(facts["settings"]), tuple(facts["classes"])
+        settings, classes = flat(facts["settings"]), tuple(facts["classes"])
         seed, cycles = int(settings["seed"]), int(settings["cycles"])
         per_task = int(settings["iterations_per_task"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -211,14 +212,3 @@ def _refuse_twice(studies: Sequence[Study]) -> None:
             raise UserError(
                 f"{one.root} and {other.root} have the same settings and seed {one.seed}: give one"
             )
-
-
-def _flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested settings as one table, by full names."""
-    flat: dict[str, Any] = {}
-    for name, value in table.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{path}{name}.")
-        else:
-            flat[f"{path}{name}"] = value
-    return flat

@@ -9,6 +9,8 @@ from ssgan.studies import (
     figure5,
     figure6,
     large_batch,
+    precision,
+    successors,
     table1,
     table2,
     table3,
@@ -20,6 +22,7 @@ from ssgan.types import UserError
 MODULES = (
     *(table1, table2, table3, table4),
     *(figure2, figure3, figure4, figure5, figure6, large_batch),
+    *(successors, precision),
 )
 STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in MODULES}
 

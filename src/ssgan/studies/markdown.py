@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from ssgan.studies.published import Curves, Table
 from ssgan.studies.spread import LEVEL, Paired, Spread
 
+SMALLEST_P = 1e-12  # below it p is rounding: 1 less a number near 1
+
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:
     """A table whose first line is its heading."""
@@ -29,8 +31,14 @@ def difference(found: Paired, like: float) -> str:
     text = f"{'+' if found.mean > 0 else ''}{shown(found.mean, like)}"
     if found.low is None or found.high is None:
         return f"{text} (one pair: no interval)"
-    p = "all pairs alike" if found.p is None else f"p {found.p:.2g}"
-    return f"{text} [{shown(found.low, like)}, {shown(found.high, like)}], {p}"
+    return f"{text} [{shown(found.low, like)}, {shown(found.high, like)}], {_p_value(found.p)}"
+
+
+def _p_value(p: float | None) -> str:
+    """None: the differences do not vary."""
+    if p is None:
+        return "all pairs alike"
+    return f"p {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
 
 
 def legend(seeds: int) -> str:

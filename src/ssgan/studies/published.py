@@ -87,6 +87,18 @@ LARGE = Table(
     (("SS-GAN, batch 2048, best", "23.4"), ("SS-GAN, batch 1024", "33.5")),
     "Published (other protocol)",
 )
+SUCCESSORS = Table(
+    "other networks and protocols in every row, so no two rows compare; docs/methods.md says whose",
+    ("", "FID", "of"),
+    (
+        ("SS-GAN", "17.88 +- 0.64", "the paper's ResNet, n_dis 2 (Chen et al. 2019)"),
+        ("SSGAN-MS", "11.40", "Dist-GAN's ResNet (Tran et al. 2019, at second hand)"),
+        ("SS-GAN", "7.52", "BigGAN's networks (Hou et al. 2021, at second hand)"),
+        ("SSGAN-MS", "7.08", "BigGAN's networks (Hou et al. 2021, unverified)"),
+        ("SSGAN-LA", "5.87", "BigGAN's networks (Hou et al. 2021, unverified)"),
+    ),
+    "Published, CIFAR-10 (other protocols)",
+)
 
 _HUNDREDS = tuple(range(100_000, 1_000_001, 100_000))
 FIGURE2 = Curves(

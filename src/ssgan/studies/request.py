@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ssgan.config.flat import flat
 from ssgan.config.read import from_flags
 from ssgan.types import UserError
 
@@ -53,7 +54,7 @@ def slug(recipe: str, overrides: Sequence[str]) -> str:
         raise UserError(f"{rest[0]!r} is no setting; after -- give settings such as --batch_size 8")
     learnt = {name: value for name, value in changes.items() if name not in _WHAT_IS_LEARNT}
     stem = re.sub(r"[^\w.-]", "-", recipe)
-    words = [f"{path}={value}" for path, value in sorted(_flat(learnt).items())]
+    words = [f"{path}={value}" for path, value in sorted(flat(learnt).items())]
     text = "-".join(words)
     if not words:
         return stem
@@ -64,13 +65,3 @@ def slug(recipe: str, overrides: Sequence[str]) -> str:
 def digest(words: Sequence[object]) -> str:
     """Eight hexadecimal digits that are equal for equal words."""
     return hashlib.sha256(json.dumps(list(words)).encode()).hexdigest()[:8]
-
-
-def _flat(table: dict[str, object], above: str = "") -> dict[str, object]:
-    found: dict[str, object] = {}
-    for name, value in table.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{above}{name}.")
-        else:
-            found[above + name] = value
-    return found

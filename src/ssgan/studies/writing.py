@@ -58,6 +58,7 @@ def _page(study: Study, form: Form, asked: Request, drawn: Drawn, missing: Seque
     parts = [
         f"# {study.title}",
         f"## Measured ({asked.scale} scale)",
+        f"Images: `{asked.data}`; held out: {f'`{asked.test}`' if asked.test else 'none'}.",
         *figure,
         drawn.tables,
         *lost,

@@ -1,0 +1,25 @@
+"""Does bfloat16 cost quality? SS-GAN in float32 and in bfloat16, seed by seed."""
+
+from ssgan.studies.arm import AbstractArm, Arm
+from ssgan.studies.distance_table import DistanceTable
+from ssgan.studies.measurement import Distance
+from ssgan.studies.study import Form, Study
+
+_PRECISIONS = ("float32", "bfloat16")  # the first is what the other is held to
+
+
+def _arms(recipe: str) -> tuple[AbstractArm, ...]:
+    return tuple(
+        Arm(name=name, label=name, recipe=recipe, overrides=("--precision", name))
+        for name in _PRECISIONS
+    )
+
+
+STUDY = Study(
+    name="precision",
+    title="FID of SS-GAN in float32 and bfloat16",
+    laptop=Form(
+        arms=_arms("cifar10:ssgan_laptop"), measurement=Distance(), drawing=DistanceTable(None)
+    ),
+    paper=Form(arms=_arms("cifar10:ssgan"), measurement=Distance(), drawing=DistanceTable(None)),
+)
