@@ -226,6 +226,8 @@ def test_a_dry_run_prints_all_commands_and_writes_nothing(tmp_path, capsys):
         (["table1", "--data", "FLAT", "--test", "FLAT"], "needs labels"),
         (["table3", "--data", "FLAT", "--arms", "gan"], "table3 probes D for classes"),
         (["figure3", "--data", "FLAT"], "has no labels"),
+        (["figure3", "--data", "scenes", "--", "--widht", "1"], "forget has no option --widht"),
+        (["figure3", "--data", "scenes", "--", "--width", "x"], "--width must be a number"),
         (["table1", "--data", "scenes", "--test", "folder:nowhere"], "no folder at"),
         (["table1", "--data", "scenes", "--features", "fid"], "no features 'fid'"),
         (
@@ -247,6 +249,18 @@ def test_what_a_command_would_refuse_later_is_refused_at_once(
     assert main(["study", words[0], "--out", str(out), *dry, *words[1:]]) == 2
     assert told in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_features_without_their_weights_are_refused_before_anything_is_trained(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("SSGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("ssgan.measure.extractor.file_of_package", lambda *_: None)
+    words = ["table1", *DATA, "--features", "inception", "--out", str(tmp_path / "out")]
+    assert main(["study", *words]) == 2
+    assert "no Inception weights; get them by" in capsys.readouterr().err
+    assert InProcess.begun == []
+    assert main(["study", *words, "--dry-run"]) == 0  # the plan can be read without them
 
 
 def test_a_dry_run_claims_no_disk_that_it_does_not_know(capsys):

@@ -14,6 +14,8 @@ from ssgan.data.parse import parse_source
 from ssgan.report.band_plot import band
 from ssgan.studies.disk import checkpoint_bytes, disk
 from ssgan.studies.every import find_study
+from ssgan.studies.markdown import difference
+from ssgan.studies.spread import Paired
 from ssgan.studies.writing import write_study
 from ssgan.training.plan import plan
 from ssgan.training.state import fresh_state
@@ -253,3 +255,9 @@ def test_the_disk_counts_every_run_and_the_images_once(tmp_path):
     three = disk(cells("table1", asked(tmp_path, seeds=(0, 1, 2)), "gan"), outline)
     assert three.runs == 3 * one.runs > 0
     assert three.images == one.images == 40 * 32 * 32 * 3
+
+
+def test_a_p_that_is_rounding_alone_is_told_as_a_bound():
+    spread = Paired((0, 1, 2), 1.0, 0.9, 1.1, 0.0)
+    assert difference(spread, 1.0).endswith("p < 1e-12")
+    assert difference(spread._replace(p=2e-12), 1.0).endswith("p 2e-12")
