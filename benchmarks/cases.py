@@ -28,6 +28,8 @@ from ssgan.training.step import train_step
 _Pair = tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig]
 _NOISE_IMAGES = 512  # in the data set that steps are fed from
 _RESNET5 = "ssgan.models.resnet5"
+PRECISIONS = ("auto", "float32", "bfloat16")
+WORDS = ("fused", "plain", "fresh", "reused", "recompute", *PRECISIONS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ class Case:
     precision: Precision = "auto"
     plain: bool = False  # every convolution as the operations it stands for
     reuse: bool = False  # G learns from the fakes of D's last update
+    recompute: bool = False  # residual blocks are computed anew in backward
 
     @property
     def pixels(self) -> int:
@@ -67,6 +70,25 @@ def networks() -> dict[str, _Pair]:
     return known
 
 
+def variant(case: Case, name: str) -> Case:
+    """The case with each word of `name`, joined by +, taken as what it changes."""
+    for word in name.split("+"):
+        if word in ("fused", "plain"):
+            case = replace(case, plain=word == "plain")
+        elif word in ("fresh", "reused"):
+            case = replace(case, reuse=word == "reused")
+        elif word == "recompute":
+            case = replace(case, recompute=True)
+        elif word in networks():
+            case = replace(case, network=word)
+        elif word in PRECISIONS:
+            case = replace(case, precision=word)
+        else:
+            known = ", ".join((*WORDS, *networks()))
+            raise SystemExit(f"no variant {word!r}; there are {known}, joined by +")
+    return case
+
+
 def config_of(case: Case) -> RunConfig:
     """SS-GAN with the case's networks, on the machine's device."""
     generator, discriminator = networks()[case.network]
@@ -82,6 +104,7 @@ def config_of(case: Case) -> RunConfig:
             ema_halflife_steps=100.0,
             precision=case.precision,
             reuse_fakes=case.reuse,
+            recompute=case.recompute,
         )
     )
 
