@@ -20,6 +20,7 @@ from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.training.config import DataConfig, RunConfig
 from ssgan.training.feed import Feed
 from ssgan.training.loop import resolved
+from ssgan.training.misfits import check_recompute
 from ssgan.training.networks import Networks
 from ssgan.training.precision import Precision, resolve_device
 from ssgan.training.state import fresh_state
@@ -124,6 +125,7 @@ class Stepper:
         self.config = config_of(case)
         self.device = resolve_device(self.config.device)
         self.state = fresh_state(self.config, 0, self.device)
+        check_recompute(self.config, self.state)
         for network in (self.state.generator, self.state.discriminator):
             use_plain_form(network, case.plain)
         self.feed = Feed(self.config, noise(self.config), self.device)

@@ -14,6 +14,7 @@ from benchmarks.cases import Case, Stepper, config_of, networks, variant
 from benchmarks.timing import Times, alternate
 from benchmarks.whereabouts import KINDS, OTHER, kind_of
 from ssgan.cli.main import main as ssgan_command
+from ssgan.types import UserError
 
 TINY = ["--repeats", "1", "--threads", "1", "--width", "0.03125"]
 SMALL = Case(network="resnet", batch=4, width=1 / 32, precision="float32")
@@ -189,6 +190,8 @@ def test_variants_are_words_joined_by_plus():
     )
     assert variant(SMALL, "reused+recompute") == replace(SMALL, reuse=True, recompute=True)
     assert config_of(replace(SMALL, recompute=True)).recompute
+    with pytest.raises(UserError, match="recompute acts on"):
+        Stepper(variant(SMALL, "recompute+sndcgan"))
 
 
 def test_every_network_takes_a_step():
