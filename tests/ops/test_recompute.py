@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.utils import checkpoint
 
 from ssgan.ops import recompute
 from ssgan.ops.recompute import Recomputable, is_repeated, recomputables, recomputed
@@ -76,7 +75,6 @@ def test_where_nothing_is_differentiated_nothing_is_prepared(monkeypatch):
     monkeypatch.setattr(recompute, "checkpoint", None)
     with torch.no_grad():
         assert cube(True)(torch.full((), 2.0)) == 8
-    monkeypatch.setattr(recompute, "checkpoint", checkpoint.checkpoint)
 
 
 def test_all_that_can_be_recomputed_is_found_at_any_depth():
