@@ -20,6 +20,7 @@ from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.training.config import DataConfig, RunConfig
 from ssgan.training.feed import Feed
 from ssgan.training.loop import resolved
+from ssgan.training.misfits import check_recompute
 from ssgan.training.networks import Networks
 from ssgan.training.precision import Precision, resolve_device
 from ssgan.training.state import fresh_state
@@ -28,6 +29,8 @@ from ssgan.training.step import train_step
 _Pair = tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig]
 _NOISE_IMAGES = 512  # in the data set that steps are fed from
 _RESNET5 = "ssgan.models.resnet5"
+PRECISIONS = ("auto", "float32", "bfloat16")
+WORDS = ("fused", "plain", "fresh", "reused", "recompute", *PRECISIONS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,7 @@ class Case:
     precision: Precision = "auto"
     plain: bool = False  # every convolution as the operations it stands for
     reuse: bool = False  # G learns from the fakes of D's last update
+    recompute: bool = False  # residual blocks are computed anew in backward
 
     @property
     def pixels(self) -> int:
@@ -67,6 +71,25 @@ def networks() -> dict[str, _Pair]:
     return known
 
 
+def variant(case: Case, name: str) -> Case:
+    """The case with each word of `name`, joined by +, taken as what it changes."""
+    for word in name.split("+"):
+        if word in ("fused", "plain"):
+            case = replace(case, plain=word == "plain")
+        elif word in ("fresh", "reused"):
+            case = replace(case, reuse=word == "reused")
+        elif word == "recompute":
+            case = replace(case, recompute=True)
+        elif word in networks():
+            case = replace(case, network=word)
+        elif word in PRECISIONS:
+            case = replace(case, precision=word)
+        else:
+            known = ", ".join((*WORDS, *networks()))
+            raise SystemExit(f"no variant {word!r}; there are {known}, joined by +")
+    return case
+
+
 def config_of(case: Case) -> RunConfig:
     """SS-GAN with the case's networks, on the machine's device."""
     generator, discriminator = networks()[case.network]
@@ -82,6 +105,7 @@ def config_of(case: Case) -> RunConfig:
             ema_halflife_steps=100.0,
             precision=case.precision,
             reuse_fakes=case.reuse,
+            recompute=case.recompute,
         )
     )
 
@@ -101,6 +125,7 @@ class Stepper:
         self.config = config_of(case)
         self.device = resolve_device(self.config.device)
         self.state = fresh_state(self.config, 0, self.device)
+        check_recompute(self.config, self.state)
         for network in (self.state.generator, self.state.discriminator):
             use_plain_form(network, case.plain)
         self.feed = Feed(self.config, noise(self.config), self.device)

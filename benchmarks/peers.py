@@ -17,14 +17,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.cases import Case, Stepper
+from benchmarks.cases import Case, Stepper, variant
 from benchmarks.mimicry import MimicryStepper, how_to_make, is_there
 from benchmarks.output import begin, finish, parser_of, table
 from benchmarks.processes import Worker
 from benchmarks.timing import alternate
 
 THEIRS = "mimicry float32"
-REUSED = "+reused"  # G learns from the fakes of D's last update, a setting of ours
+OURS = "of ours; joined by + with reused (reuse_fakes) or recompute, which are settings of ours"
 
 
 def measured(updates: int, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -43,9 +43,8 @@ def measured(updates: int, options: argparse.Namespace) -> list[dict[str, Any]]:
                 updates=updates,
                 batch=options.batch,
                 width=options.width,
-                precision=name.removesuffix(REUSED),
-                reuse=name.endswith(REUSED),
             )
+            case = variant(case, name)
             workers[f"ours {name}"] = Worker(Stepper, case, threads=options.threads)
         actions = {name: lambda w=worker: w.call("step") for name, worker in workers.items()}
         times = alternate(actions, options.repeats, warmup=2)
@@ -86,7 +85,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--mimicry", type=Path, required=True, help="folder with torch_mimicry")
     parser.add_argument("--updates", default="1,5", help="of D before each of G")
     precisions = "float32,bfloat16,bfloat16+reused"
-    parser.add_argument("--precisions", default=precisions, help="of ours; +reused: reuse_fakes")
+    parser.add_argument("--precisions", default=precisions, help=OURS)
     parser.add_argument("--network", default="resnet-nearest", choices=("resnet-nearest", "resnet"))
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--width", type=float, default=1.0, help="multiplies all channels")

@@ -20,17 +20,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.cases import Case, Stepper, networks, reset_peak
+from benchmarks.cases import PRECISIONS, WORDS, Case, Stepper, networks, reset_peak, variant
 from benchmarks.ceiling import ceiling_row
 from benchmarks.output import begin, finish, parser_of, percent, table
-from benchmarks.processes import fresh, memory_row, set_baseline
+from benchmarks.processes import Worker, fresh, memory_row, set_baseline
 from benchmarks.timing import alternate, times_of
 from benchmarks.whereabouts import KINDS, shares
 from ssgan.training.precision import dtype_of
 
 BATCHES = (16, 32, 64, 128, 256)
 SIZES = (32, 48, 64, 128)
-WORDS = ("fused", "plain", "float32", "bfloat16")
 
 
 def measured(case: Case, repeats: int) -> dict[str, Any]:
@@ -70,6 +69,7 @@ def _bare_row(case: Case, repeats: int) -> tuple[Stepper, dict[str, Any]]:
         "batch": case.batch,
         "width": case.width,
         "plain": case.plain,
+        "recompute": case.recompute,
         "precision": stepper.config.precision,
         **times.row(),
         "real_images_per_second": case.batch * case.updates / seconds,
@@ -81,12 +81,18 @@ def _bare_row(case: Case, repeats: int) -> tuple[Stepper, dict[str, Any]]:
     return stepper, row
 
 
-def compared(cases: dict[str, Case], repeats: int) -> dict[str, Any]:
-    """The cases in turns in one process: the times of each."""
-    steppers = {name: Stepper(case) for name, case in cases.items()}
-    actions = {name: stepper.step for name, stepper in steppers.items()}
-    times = alternate(actions, repeats, warmup=2)
-    return {name: times[name].row() for name in cases}
+def compared(cases: dict[str, Case], repeats: int, threads: int | None) -> dict[str, Any]:
+    """The cases in turns, each in a process that sleeps meanwhile: times and memory of each."""
+    workers: dict[str, Worker] = {}
+    try:
+        for name, case in cases.items():
+            workers[name] = Worker(Stepper, case, threads=threads)
+        actions = {name: lambda w=worker: w.call("step") for name, worker in workers.items()}
+        times = alternate(actions, repeats, warmup=2)
+        return {name: {**times[name].row(), **workers[name].memory()} for name in cases}
+    finally:
+        for worker in workers.values():
+            worker.close()
 
 
 def print_cases(rows: list[dict[str, Any]]) -> None:
@@ -154,7 +160,7 @@ def run_comparison(cases: list[Case], options: argparse.Namespace) -> list[dict[
     rows = []
     for case in cases:
         variants = {name: variant(case, name) for name in names}
-        times = fresh(compared, variants, options.repeats, threads=options.threads)
+        times = compared(variants, options.repeats, options.threads)
         first, second = (times[name]["seconds_minimum"] for name in names)
         rows.append({**case.name(), "times": times, "ratio": first / second})
     print(
@@ -163,29 +169,15 @@ def run_comparison(cases: list[Case], options: argparse.Namespace) -> list[dict[
                 **{name: row[name] for name in ("network", "n_dis", "pixels")},
                 **{name: row["times"][name]["seconds_minimum"] for name in names},
                 **{f"{name}, median": row["times"][name]["seconds_median"] for name in names},
+                **{
+                    f"{name}, MB": round(row["times"][name]["memory_bytes"] / 1e6) for name in names
+                },
                 "ratio": row["ratio"],
             }
             for row in rows
         )
     )
     return rows
-
-
-def variant(case: Case, name: str) -> Case:
-    """The case with each word of `name`, joined by +, taken as what it changes."""
-    for word in name.split("+"):
-        if word in ("fused", "plain"):
-            case = replace(case, plain=word == "plain")
-        elif word in ("fresh", "reused"):
-            case = replace(case, reuse=word == "reused")
-        elif word in networks():
-            case = replace(case, network=word)
-        elif word in WORDS:
-            case = replace(case, precision=word)
-        else:
-            known = ", ".join((*WORDS, *networks()))
-            raise SystemExit(f"no variant {word!r}; there are {known}, joined by +")
-    return case
 
 
 def run_curves(cases: list[Case], options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -219,8 +211,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     default = ",".join(name for name in known if name != "resnet-nearest")
     parser.add_argument("--networks", default=default, help=f"of {', '.join(known)}")
     parser.add_argument("--updates", default="1,2,5", help="of D before each of G")
-    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--plain", action="store_true", help="without fused convolutions")
+    parser.add_argument("--recompute", action="store_true", help="blocks anew in backward")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--width", type=float, default=1.0, help="multiplies all channels")
     parser.add_argument("--matrix", type=int, default=4096, help="side of the matrix product")
@@ -245,6 +238,7 @@ def cases_of(options: argparse.Namespace) -> list[Case]:
             width=options.width,
             precision=options.precision,
             plain=options.plain,
+            recompute=options.recompute,
         )
         for network in options.networks.split(",")
         for updates in _numbers(options.updates)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,10 +10,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import ceiling, mimicry, output, overhead, peers, processes, sampling, step
-from benchmarks.cases import Case, Stepper, networks
+from benchmarks.cases import Case, Stepper, config_of, networks, variant
 from benchmarks.timing import Times, alternate
 from benchmarks.whereabouts import KINDS, OTHER, kind_of
 from ssgan.cli.main import main as ssgan_command
+from ssgan.types import UserError
 
 TINY = ["--repeats", "1", "--threads", "1", "--width", "0.03125"]
 SMALL = Case(network="resnet", batch=4, width=1 / 32, precision="float32")
@@ -158,7 +160,8 @@ def test_an_operation_s_time_is_filed_under_its_nearest_known_name(names, kind):
     assert kind_of(event) == kind
 
 
-def test_two_variants_are_compared_and_a_third_is_refused(here, tmp_path):
+def test_two_variants_are_compared_and_a_third_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(step, "Worker", InThisProcess)
     words = ("--networks", "resnet", "--updates", "1", "--batch", "4")
     compare = ("--compare", "float32+fused,float32+plain")
     (row,) = written(step.main, tmp_path, *words, *compare)["cases"]
@@ -166,6 +169,7 @@ def test_two_variants_are_compared_and_a_third_is_refused(here, tmp_path):
         row["times"][f"float32+{form}"]["seconds_minimum"] for form in ("fused", "plain")
     )
     assert row["ratio"] == pytest.approx(fused / plain)
+    assert "memory_bytes" in row["times"]["float32+plain"]
     with pytest.raises(SystemExit, match="no variant 'fuzed'"):
         step.main([*TINY, *words, "--compare", "fuzed,plain"])
 
@@ -181,9 +185,13 @@ def test_a_curve_has_a_point_for_every_batch_and_size(here, tmp_path):
 
 
 def test_variants_are_words_joined_by_plus():
-    assert step.variant(SMALL, "bfloat16+plain+sndcgan") == Case(
+    assert variant(SMALL, "bfloat16+plain+sndcgan") == Case(
         network="sndcgan", batch=4, width=1 / 32, precision="bfloat16", plain=True
     )
+    assert variant(SMALL, "reused+recompute") == replace(SMALL, reuse=True, recompute=True)
+    assert config_of(replace(SMALL, recompute=True)).recompute
+    with pytest.raises(UserError, match="recompute acts on"):
+        Stepper(variant(SMALL, "recompute+sndcgan"))
 
 
 def test_every_network_takes_a_step():
@@ -223,9 +231,11 @@ def test_mimicry_is_asked_for_as_its_trainer_does(fake_mimicry):
 def test_peers_are_compared_with_mimicry(fake_mimicry, tmp_path, monkeypatch):
     monkeypatch.setattr(peers, "Worker", InThisProcess)
     words = ("--mimicry", str(fake_mimicry), "--updates", "1", "--batch", "4")
-    rows = written(peers.main, tmp_path, *words, "--precisions", "float32")["rows"]
-    theirs, ours = rows
+    precisions = ("--precisions", "float32,float32+reused+recompute")
+    rows = written(peers.main, tmp_path, *words, *precisions)["rows"]
+    theirs, ours, recomputing = rows
     assert (theirs["who"], ours["who"]) == ("mimicry float32", "ours float32")
+    assert recomputing["who"] == "ours float32+reused+recompute"
     assert ours["times"] == pytest.approx(theirs["seconds_minimum"] / ours["seconds_minimum"])
     assert {"memory_bytes", "seconds_median", "real_images_per_second"} <= set(ours)
 

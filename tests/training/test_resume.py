@@ -276,7 +276,7 @@ def test_event_files_show_each_step_once(step, dataset, tmp_path):
 
 def test_a_run_from_before_a_setting_has_its_default_and_lacks_no_other():
     table = dump(tiny())
-    for later in ("reuse_fakes", "compile"):
+    for later in ("reuse_fakes", "compile", "recompute"):
         del table[later]
     assert load(table) == tiny()
     del table["augment"]

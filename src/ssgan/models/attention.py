@@ -6,9 +6,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.models.layers import ChannelMap
+from ssgan.ops.recompute import Recomputable
 
 
-class Attention(nn.Module):
+class Attention(Recomputable):
     """Every place adds what it reads at others; a no-op at the start.
 
     Zhang et al., "Self-Attention Generative Adversarial Networks", ICML 2019, as in
@@ -27,7 +28,7 @@ class Attention(nn.Module):
         self.out = ChannelMap(read, channels, spectral=spectral)
         self.sigma = nn.Parameter(torch.zeros(()))
 
-    def forward(self, maps: Float[Tensor, "B C S S"]) -> Float[Tensor, "B C S S"]:
+    def compute(self, maps: Float[Tensor, "B C S S"]) -> Float[Tensor, "B C S S"]:
         """The maps, each place with its share of the others; the side must be even."""
         query = self.query(maps).flatten(2)  # B, C/8, N places
         key = F.max_pool2d(self.key(maps), 2).flatten(2)

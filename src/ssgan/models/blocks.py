@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.models.layers import Conv2d, Resample
+from ssgan.ops.recompute import Recomputable
 from ssgan.types import Labels
 
 
@@ -34,7 +35,7 @@ class BlockForm(NamedTuple):
     unchanged: Literal["convolution", "identity", "none"] = "convolution"
 
 
-class UpBlock(nn.Module):
+class UpBlock(Recomputable):
     """A block of G: twice the size, or the same; `norm(channels)` builds its two norms."""
 
     def __init__(
@@ -54,7 +55,7 @@ class UpBlock(nn.Module):
         self.conv2 = Conv2d(out_channels, out_channels, spectral=spectral, fused=fused)
         self.shortcut = _convolution(in_channels, out_channels, up, form)
 
-    def forward(
+    def compute(
         self, inputs: Float[Tensor, "B I S S"], latents: Float[Tensor, "B Z"], labels: Labels | None
     ) -> Float[Tensor, "B O S2 S2"]:
         """The sum of both paths; latents and labels are what the norms read."""
@@ -64,7 +65,7 @@ class UpBlock(nn.Module):
         return total
 
 
-class DownBlock(nn.Module):
+class DownBlock(Recomputable):
     """A block of D: half the size, or the same."""
 
     def __init__(self, in_channels: int, out_channels: int, halves: bool, form: BlockForm) -> None:
@@ -83,7 +84,7 @@ class DownBlock(nn.Module):
         else:
             self.shortcut = None
 
-    def forward(self, inputs: Float[Tensor, "B I S S"]) -> Float[Tensor, "B O S2 S2"]:
+    def compute(self, inputs: Float[Tensor, "B I S S"]) -> Float[Tensor, "B O S2 S2"]:
         """The sum of both paths."""
         hidden = F.relu(self.conv1(F.relu(inputs)), inplace=True)
         total: Tensor = self.conv2(hidden)

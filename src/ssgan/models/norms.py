@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.models.layers import ChannelMap, Embedding, Linear
+from ssgan.ops.recompute import is_repeated
 from ssgan.types import Labels, Latents, UserError
 
 MOMENTUM = 0.1
@@ -135,6 +136,8 @@ class BatchStatistics(nn.Module):
     ) -> Float[Tensor, "B C ..."]:
         """The normalised inputs, times the gain, plus the shift."""
         mean, variance = self.running_mean, self.running_var
+        if is_repeated():  # in backward: they have moved already, so that copies do
+            mean, variance = mean.clone(), variance.clone()
         return F.batch_norm(inputs, mean, variance, gain, shift, self.training, MOMENTUM, EPSILON)
 
 

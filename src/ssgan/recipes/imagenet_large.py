@@ -12,8 +12,9 @@ Networks, learning rates, n_dis and the share of images that is turned were not 
 - a quarter of the batch is turned, as in every other recipe. On 128 cores the authors' code needs a
   multiple of 512 for the images in all four turns: here they are 2,048 and 1,024.
 
-`accumulation` cuts a batch into parts for less memory; batch norm then sees a part. The crops of
-ImageNet are not the authors' either: see `imagenet128`.
+`accumulation` cuts a batch into parts for less memory; batch norm then sees a part. `recompute`
+keeps less of a batch and computes it anew in backward, which takes time and changes no number.
+The crops of ImageNet are not the authors' either: see `imagenet128`.
 """
 
 from dataclasses import replace

@@ -118,6 +118,9 @@ class RunConfig:
     # less. Otherwise from fakes of its own, as their code on TPUs
     reuse_fakes: bool = added(False)
     accumulation: int = 1  # parts of an update, to save memory; batch norm sees one part
+    # keep the inputs alone of each residual block and of attention, and compute these anew in
+    # backward: less memory, more time, the same numbers; resnet, resnet5, resnet_stl and biggan
+    recompute: bool = added(False)
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
     precision: Precision = "auto"
     # by torch.compile: minutes at the start, and no gain on the CPU it was tried on

@@ -9,7 +9,13 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.training.config import DataConfig, RunConfig
 from ssgan.training.feed import Feed
-from ssgan.training.misfits import check_compile, check_given_labels, check_labels, check_parts
+from ssgan.training.misfits import (
+    check_compile,
+    check_given_labels,
+    check_labels,
+    check_parts,
+    check_recompute,
+)
 from ssgan.training.networks import Networks
 from ssgan.training.precision import resolve_device, resolve_precision
 from ssgan.training.state import TrainState, fresh_state
@@ -42,6 +48,7 @@ def train(
     check_given_labels(config, dataset)
     device = resolve_device(config.device)
     state = fresh_state(config, dataset.num_classes, device) if state is None else state
+    check_recompute(config, state)
     feed, networks = Feed(config, dataset, device), Networks(config, state, device)
     while state.step < config.total_steps:
         try:

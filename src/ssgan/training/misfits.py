@@ -3,9 +3,10 @@
 import torch
 
 from ssgan.data.dataset import Dataset
+from ssgan.ops.recompute import recomputables
 from ssgan.training.config import RunConfig
 from ssgan.training.given_labels import given_labels
-from ssgan.training.state import fresh_state
+from ssgan.training.state import TrainState, fresh_state
 from ssgan.types import UNLABELLED, UserError
 
 
@@ -19,7 +20,7 @@ def refuse_misfits(config: RunConfig, num_images: int, num_classes: int) -> None
     check_scores(config, num_images)
     check_compile(config)
     check_num_labelled(config, num_images, num_classes)
-    fresh_state(config, num_classes, torch.device("cpu"))
+    check_recompute(config, fresh_state(config, num_classes, torch.device("cpu")))
 
 
 def check_labels(config: RunConfig, num_classes: int) -> None:
@@ -70,11 +71,31 @@ def check_scores(config: RunConfig, num_images: int) -> None:
 
 
 def check_compile(config: RunConfig) -> None:
-    """Raise UserError for a gradient penalty in compiled form, which is differentiated once."""
+    """Raise UserError for what does not go with a compiled form.
+
+    It is differentiated once, and chooses by itself what to compute anew in backward.
+    """
+    if config.compile and config.recompute:
+        raise UserError(
+            "compile does not go with recompute, as it chooses by itself what to compute anew: "
+            "leave one of the two out"
+        )
     if config.compile and getattr(config.method, "penalty", None) is not None:
         raise UserError(
             "compile does not go with method.penalty, which needs second derivatives that "
             "torch.compile does not give: leave one of the two out"
+        )
+
+
+def check_recompute(config: RunConfig, state: TrainState) -> None:
+    """Raise UserError when recomputation is asked for and neither network has blocks for it."""
+    if config.recompute and not any(recomputables(state.generator, state.discriminator)):
+        networks = " and ".join(
+            type(spec).__name__ for spec in (config.generator, config.discriminator)
+        )
+        raise UserError(
+            f"recompute acts on residual blocks and attention, and {networks} have neither: leave "
+            "it out; accumulation saves memory with any network"
         )
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ssgan.ops.augment import augmented
 from ssgan.ops.freeze import thawed
 from ssgan.ops.keyed import Key
+from ssgan.ops.recompute import recomputables
 from ssgan.training.config import RunConfig
 from ssgan.training.state import TrainState
 from ssgan.types import Discriminator, Generator, Scores
@@ -20,6 +21,8 @@ class Networks:
         self.config, self.state, self.device = config, state, device
         self._generator: nn.Module = state.generator
         self._discriminator: nn.Module = state.discriminator
+        for module in recomputables(state.generator, state.discriminator):
+            module.recompute = config.recompute
         if config.compile:  # kernels are kept on disk, where torch keeps them for the next start
             self._generator = torch.compile(state.generator)  # type: ignore[assignment]
             self._discriminator = torch.compile(state.discriminator)  # type: ignore[assignment]

@@ -114,7 +114,7 @@ def harmless(path: str, config: RunConfig) -> bool:
     """Whether a setting may change between two parts of one run without changing its steps."""
     if path == "total_steps":
         return config.learning_rate_decay == "none" and not config.method.changes
-    return path == "device" or path.startswith(("output.", "evaluate."))
+    return path in ("device", "recompute") or path.startswith(("output.", "evaluate."))
 
 
 def refuse_used_directory(layout: RunLayout, config: RunConfig) -> None:

@@ -1,0 +1,72 @@
+"""Compute a block twice to keep less: in backward once more, from its inputs.
+
+Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016; by PyTorch's checkpoints. Of
+a block its inputs alone are kept from forward to backward; backward then runs it again, one block
+at a time. Numbers stay the same, and a step has a forward pass more of what it differentiates.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+_REPEATED = ContextVar("repeated", default=False)
+
+
+class Recomputable(nn.Module):
+    """A module that is run again in backward when `recompute` is set: a base for blocks.
+
+    A subclass has `compute`, and no `forward`. It must draw no random numbers, and whatever it
+    moves, as statistics are, it must leave alone when `is_repeated()`. Its weights and buffers must
+    be the same in backward as in forward: unlike autograd, a repetition cannot tell.
+    """
+
+    recompute = False
+    compute: Callable[..., Tensor]  # the outputs of the inputs
+
+    def forward(self, *inputs: Tensor | None) -> Tensor:
+        """The outputs."""
+        return recomputed(self.compute, *inputs) if self.recompute else self.compute(*inputs)
+
+
+def recomputables(*networks: nn.Module) -> Iterator[Recomputable]:
+    """Every module in the networks that can be recomputed."""
+    for module in nn.ModuleList(networks).modules():
+        if isinstance(module, Recomputable):
+            yield module
+
+
+def recomputed(function: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
+    """function(*inputs), of which the inputs alone are kept for backward.
+
+    May be differentiated more than once; every time it is run again, under the autocast of now.
+    """
+    if not torch.is_grad_enabled():
+        return function(*inputs)
+    outputs: Tensor = checkpoint(
+        function,
+        *inputs,
+        use_reentrant=False,
+        preserve_rng_state=False,
+        context_fn=lambda: (nullcontext(), _Repetition()),
+    )
+    return outputs
+
+
+def is_repeated() -> bool:
+    """Whether what runs now is the repetition of a forward pass, in backward."""
+    return _REPEATED.get()
+
+
+class _Repetition:
+    """Within, a pass is a repetition. Entered by each backward, in the thread that runs it."""
+
+    def __enter__(self) -> None:
+        self._token = _REPEATED.set(True)
+
+    def __exit__(self, *_: Any) -> None:
+        _REPEATED.reset(self._token)

@@ -1,0 +1,118 @@
+"""Runs that recompute: the same steps, from less that is kept."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ssgan.methods.penalty import WGANGP
+from ssgan.methods.ssgan import SSGAN
+from ssgan.models import layers
+from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
+from ssgan.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from ssgan.ops import recompute
+from ssgan.ops.recompute import recomputables
+from ssgan.training.loop import train
+from ssgan.training.misfits import refuse_misfits
+from ssgan.training.networks import Networks
+from ssgan.training.resume import refuse_changes
+from ssgan.training.state import fresh_state
+from ssgan.types import UserError
+from tests.training.tiny import images, stop_after, tiny, to_the_end
+
+BIGGAN = {
+    "generator": BigGANGenerator(width=1 / 48, latent_size=12, attention=16),
+    "discriminator": BigGANDiscriminator(width=1 / 48, attention=8),
+}
+SNDCGAN = {
+    "generator": SNDCGANGenerator(width=1 / 32),
+    "discriminator": SNDCGANDiscriminator(width=1 / 32),
+}
+DCGAN = {
+    "generator": DCGANGenerator(width=1 / 32),
+    "discriminator": DCGANDiscriminator(width=1 / 32),
+}
+PENALTY = {"method": SSGAN(penalty=WGANGP())}
+CASES = {
+    "resnet": {},
+    "labels": {"name": "conditional"},
+    "penalty": PENALTY,
+    "re-used fakes": {"reuse_fakes": True, "discriminator_updates": 2},
+    "parts, augmented": {"accumulation": 2, "augment": True},
+    "biggan": BIGGAN,
+    "biggan, penalty, re-used fakes": {**BIGGAN, **PENALTY, "reuse_fakes": True},
+    "bfloat16": {"precision": "bfloat16"},
+    "biggan, bfloat16, penalty": {**BIGGAN, **PENALTY, "precision": "bfloat16"},
+}
+
+
+def run_of(config):
+    """The losses of all steps, and everything that the networks hold after them."""
+    losses = []
+    for report in train(config, images()):
+        losses.append({name: float(value) for name, value in report.terms.items()})
+    networks = ("generator", "discriminator", "generator_ema")
+    return losses, {name: getattr(report.state, name).state_dict() for name in networks}
+
+
+@pytest.fixture(params=[False, True], ids=["", "fast"])
+def fast_forms(request, monkeypatch):
+    """Without and with the forms of a convolution that are for wide layers."""
+    if request.param:
+        three = lambda weight: weight.shape[-1] == 3  # noqa: E731
+        in_float64 = lambda x, w: three(w) and w.shape[0] > 3 and x.dtype is torch.float64  # noqa: E731
+        monkeypatch.setattr(layers, "worthwhile", in_float64)
+        monkeypatch.setattr(layers, "narrow", lambda x, w: three(w))
+
+
+@pytest.mark.usefixtures("fast_forms")
+@pytest.mark.parametrize("case", CASES)
+def test_losses_weights_and_statistics_are_those_without_to_the_bit(case, monkeypatch):
+    config = tiny(**{"total_steps": 2, "precision": "float64", **CASES[case]})
+    expected_losses, expected = run_of(config)
+    repeated = []
+    said = recompute.is_repeated
+    monkeypatch.setattr("ssgan.models.norms.is_repeated", lambda: repeated.append(said()) or said())
+    losses, found = run_of(replace(config, recompute=True))
+    assert losses == expected_losses
+    assert True in repeated
+    for name, tensors in found.items():
+        assert tensors.keys() == expected[name].keys()
+        for key, value in tensors.items():
+            assert torch.equal(value, expected[name][key]), f"{name}: {key}"
+
+
+def test_the_networks_recompute_and_the_average_does_not():
+    state = fresh_state(tiny(), 0, torch.device("cpu"))
+    blocks = [*recomputables(state.generator, state.discriminator)]
+    assert len(blocks) == 3 + 4
+    for wanted in (True, False):  # a state may be handed from one run to another
+        Networks(tiny(recompute=wanted), state, torch.device("cpu"))
+        assert {block.recompute for block in blocks} == {wanted}
+        assert not any(block.recompute for block in recomputables(state.generator_ema))
+
+
+@pytest.mark.parametrize(("first", "then"), [(False, True), (True, False)])
+def test_a_run_may_be_continued_with_it_or_without(first, then, tmp_path):
+    """So one that ran out of memory goes on where it was."""
+    whole = to_the_end(tiny(recompute=first), tmp_path / "whole", images())
+    stop_after(tiny(recompute=first), tmp_path / "parts", images(), 3)
+    assert to_the_end(tiny(recompute=then), tmp_path / "parts", images()) == whole
+    refuse_changes(tmp_path, tiny(recompute=first), tiny(recompute=then))
+
+
+def test_it_is_refused_where_it_would_do_nothing():
+    for networks in (SNDCGAN, DCGAN):
+        config = tiny(recompute=True, **networks)
+        names = " and ".join(type(spec).__name__ for spec in networks.values())
+        with pytest.raises(UserError, match=f"{names} have neither"):
+            refuse_misfits(config, 20, 0)
+        with pytest.raises(UserError, match="recompute acts on residual blocks"):
+            next(train(config, images()))
+    refuse_misfits(tiny(recompute=True, generator=SNDCGAN["generator"]), 20, 0)
+
+
+def test_it_is_refused_together_with_compile():
+    with pytest.raises(UserError, match="compile does not go with recompute"):
+        refuse_misfits(tiny(recompute=True, compile=True), 20, 0)
