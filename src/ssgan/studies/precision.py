@@ -17,7 +17,7 @@ def _arms(recipe: str) -> tuple[AbstractArm, ...]:
 
 STUDY = Study(
     name="precision",
-    title="FID of SS-GAN in float32 and bfloat16",
+    title="Frechet distance of SS-GAN in float32 and bfloat16",
     laptop=Form(
         arms=_arms("cifar10:ssgan_laptop"), measurement=Distance(), drawing=DistanceTable(None)
     ),

@@ -27,7 +27,7 @@ def _arms(suffix: str) -> tuple[AbstractArm, ...]:
 
 STUDY = Study(
     name="successors",
-    title="FID of SS-GAN's successors",
+    title="Frechet distance of SS-GAN's successors",
     laptop=Form(
         arms=(*laptop(*_BASELINES), *_arms("_laptop")), measurement=Distance(), drawing=_DRAWING
     ),
