@@ -33,7 +33,8 @@ def ms_laptop() -> RunConfig:
 
         ssgan train successors:ms_laptop
 
-    Cost: D reads 224 and 112 images a step, SS-GAN 176 and 112. Not run at this scale.
+    Cost: D reads 224 and 112 images a step, SS-GAN 176 and 112. Run at half its
+    width, one seed: docs/results/successors.md.
     """
     return _laptop(SSGANMS())
 
@@ -75,7 +76,8 @@ def la_plus_laptop() -> RunConfig:
 
         ssgan train successors:la_plus_laptop
 
-    Cost: D reads 224 and 112 images a step, SS-GAN 176 and 112. Not run at this scale.
+    Cost: D reads 224 and 112 images a step, SS-GAN 176 and 112. Run at half its
+    width, one seed: docs/results/successors.md.
     """
     return _laptop(SSGANLAPlus())
 
@@ -96,7 +98,7 @@ def annealed_laptop() -> RunConfig:
 
         ssgan train successors:annealed_laptop
 
-    Cost: SS-GAN's. Not run at this scale.
+    Cost: SS-GAN's. Run at half its width, one seed: docs/results/successors.md.
     """
     return _laptop(AnnealedSSGAN())
 
