@@ -189,6 +189,28 @@ def test_the_real_run_whose_discriminator_died_is_told_from_its_twin():
     assert "D answers the same to every image" in watch.verdict.evidence[0]
 
 
+def test_a_discriminator_that_is_dead_for_long_is_told_where_quality_drifts_but_little():
+    """The same at half the width: blind from step 2,000 on, FD-random 1.19 times its best."""
+    watch, rows = Watch(), {}
+    for row in jsonlines.read(RESULTS / "successors" / "gan-seed-0.jsonl"):
+        rows.setdefault(row["step"], []).append(row)
+    events = []
+    for step in range(LINE, 3000 + 1, LINE):  # its log: D's loss, which was 2.0 throughout
+        events += watch.log_line({"step": step, "D/adversarial": 2.0})
+        events += watch.evaluation(rows.get(step, []))
+    assert [(event.alarm, event.step) for event in events] == [(None, 1500), ("no signal", 3000)]
+    assert watch.verdict.state == "collapsing"
+    assert "3 evaluations in a row" in watch.verdict.evidence[0]
+
+
+def test_a_blind_discriminator_for_long_asks_less_of_quality_than_a_short_one():
+    """FD-random 15 % above its best is noise once, and a drift at the third blind evaluation."""
+    names = ("logit_gap", "logit_spread", "logit_spread/generated")
+    blind = {name: from_onset(constant(0.4), constant(0.001)) for name in names}
+    _, events = watched(SSGAN | blind | {"FD-random": from_onset(constant(1.0), constant(1.15))})
+    assert [(e.alarm, e.step) for e in events if e.alarm] == [("no signal", ONSET + 2 * LOOK)]
+
+
 @pytest.mark.parametrize(("alarm", "curves"), WRONG)
 def test_a_trace_that_goes_wrong_raises_its_alarm_exactly_once(alarm, curves):
     wrong = {name: from_onset(SSGAN[name], curve) for name, curve in curves.items()}

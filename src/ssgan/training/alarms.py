@@ -8,11 +8,12 @@ Every threshold is a judgement, made on runs that were seen to hold and to colla
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from statistics import median, pstdev
 from typing import Literal
 
 from ssgan.training.quality import DIVERSITY, FD
-from ssgan.training.trace import Trace
+from ssgan.training.trace import Look, Trace
 
 State = Literal["too early to tell", "healthy", "forgetting", "collapsing", "diverged"]
 
@@ -33,7 +34,8 @@ RISING = 1.2  # times the evaluation before
 LOST_VARIANCE, LOW_VARIANCE = 0.5, 0.6  # share of its own best, and of the reals'
 WORSE = 2.0  # times the best FD-random: healthy runs came back from 1.6
 GIVEN_BACK = 0.1  # share of all progress since the first evaluation
-BLIND, DRIFTS = 0.02, 1.25  # spread of D's logits where 1 is a hinge's margin; times the best
+BLIND = 0.02  # spread of D's logits, where 1 is a hinge's margin
+DRIFTS = {2: 1.25, 3: 1.1}  # times the best FD-random, by how many evaluations D has been blind
 FELL, FELL_SHARE = 0.1, 0.25  # an accuracy, absolute and as a share of what it was above chance
 STANDARD_ERRORS = 3.0  # of the difference of two accuracies: less is noise
 TURNS_FELL_SHARE = 0.5  # of what was above chance, in the log, where an accuracy is of few images
@@ -156,23 +158,34 @@ def quality_falls(trace: Trace, ease: float) -> str | None:
 def no_signal(trace: Trace, ease: float) -> str | None:
     """D answers the same to every image, and quality is worse than it was.
 
-    The first alone is no fault: D is blind at the optimum too, and runs got better with it.
+    The first alone is no fault: D is blind at the optimum too, and runs got better with it. The
+    longer it lasts, the less of the second is asked.
     """
-    names = ("logit_gap", "logit_spread", "logit_spread/generated")
-    values = [abs(trace.looks[-1].values.get(name) or 0.0) for name in names]
-    losses = trace.blocks[-1].terms.get("D/adversarial", ()) if trace.blocks else ()
     quality = [value for _, value in trace.points(FD)]
-    if not losses or len(quality) < 2:  # methods without the game leave that head as it was
+    differ = [_told_apart(trace, look) for look in trace.looks]
+    blind = list(takewhile(lambda value: value <= BLIND / ease, reversed(differ)))
+    if len(quality) < 2 or len(blind) < min(DRIFTS):
         return None
-    if "logit_gap" not in trace.looks[-1].values:  # logs of runs without it: D's loss tells too
-        values = [pstdev(losses)]
-    best = min(quality)
-    if max(values) > BLIND / ease or quality[-1] < (1 + (DRIFTS - 1) * ease) * best:
+    drifts = 1 + (DRIFTS[min(len(blind), max(DRIFTS))] - 1) * ease
+    if quality[-1] < drifts * min(quality):
         return None
     return (
-        f"D answers the same to every image (its logits differ by {max(values):.2g}), so G drifts: "
-        f"FD-random is {quality[-1]:.3g} at step {trace.looks[-1].step}, its best was {best:.3g}"
+        f"D answers the same to every image (at {len(blind)} evaluations in a row, its logits now "
+        f"differ by {blind[0]:.2g}), so G drifts: FD-random is {quality[-1]:.3g} at step "
+        f"{trace.looks[-1].step}, its best was {min(quality):.3g}"
     )
+
+
+def _told_apart(trace: Trace, look: Look) -> float:
+    """How far D's logits are apart, between images, and reals from fakes; infinity: not known."""
+    logged = [block for block in trace.blocks if block.last <= look.step]
+    losses = logged[-1].terms.get("D/adversarial", ()) if logged else ()
+    if not losses:  # methods without the game leave that head as it was
+        return math.inf
+    if "logit_gap" not in look.values:  # logs of runs without it: D's loss tells too
+        return pstdev(losses)
+    names = ("logit_gap", "logit_spread", "logit_spread/generated")
+    return max(abs(look.values.get(name) or 0.0) for name in names)
 
 
 def logits_blow_up(trace: Trace, ease: float) -> str | None:
@@ -271,7 +284,7 @@ ALARMS = (
     Alarm("no variance", "collapsing", "evaluation", no_variance, times=3),
     Alarm("variance falls", "collapsing", "evaluation", variance_falls, times=2),
     Alarm("quality falls", "collapsing", "evaluation", quality_falls, times=3),
-    Alarm("no signal", "collapsing", "evaluation", no_signal, times=2),
+    Alarm("no signal", "collapsing", "evaluation", no_signal),
     Alarm("logits blow up", "diverged", "evaluation", logits_blow_up),
     Alarm("norms spike", "diverged", "evaluation", norms_spike),
     Alarm("features forget", "forgetting", "evaluation", features_forget, times=3),
