@@ -67,6 +67,21 @@ def test_the_same_command_again_reads_no_image_and_says_the_same(places, monkeyp
     assert capsys.readouterr().out == first
 
 
+def test_refreshed_batch_statistics_are_said_and_another_protocol(places, capsys):
+    words = ("--n", "20", "--seeds", "1", "--metrics", "fd", "--refresh", "64", "--out")
+    assert main(command(places, *words, str(places / "refreshed.jsonl"))) == 0
+    assert "made anew: mean of 64 samples" in capsys.readouterr().out
+    assert main(command(places, *words[:-3], "--out", str(places / "as.jsonl"))) == 0
+    refreshed, trained = (numbers_in(places / f"{n}.jsonl") for n in ("refreshed", "as"))
+    assert refreshed["FD-random"].protocol.batch_norm == "mean of 64 samples"
+    assert refreshed["FD-random"].value != trained["FD-random"].value
+    both = [str(places / f"{name}.jsonl") for name in ("refreshed", "as")]
+    assert main(["evaluate", "--compare", *both]) == 2
+    assert "batch_norm 'mean of 64 samples' against 'as trained'" in capsys.readouterr().err
+    assert main(command(places, "--refresh", "64", thing="other")) == 2
+    assert "--refresh is of a run's G" in capsys.readouterr().err
+
+
 def test_an_interrupted_evaluation_continues(places, monkeypatch, capsys):
     monkeypatch.setattr(gather, "CHUNK_ROWS", 8)
     words = command(places, "--n", "20", "--seeds", "1", "--batch", "4", cache="continued")

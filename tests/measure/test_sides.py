@@ -2,7 +2,10 @@ import pytest
 import torch
 
 from ssgan.measure.sides import ImageSide, RunSide
+from ssgan.models.norms import BatchStatistics
+from ssgan.ops.keyed import Key, normal
 from ssgan.training.opening import open_state
+from ssgan.training.sampling import averaged_generator, refresh
 from ssgan.types import UserError
 from tests.measure.saved import lively_state, real_images, save_run
 from tests.training.tiny import tiny
@@ -39,6 +42,34 @@ def test_the_identity_is_that_of_weights_and_seed(side, tmp_path):
     with torch.no_grad():
         next(state.generator_ema.parameters())[0] += 1e-3
     assert side_of(save_run(tmp_path / "three", state=state)).identity != first.identity
+
+
+def test_refreshed_batch_statistics_are_those_of_that_many_samples_and_another_side(tmp_path):
+    """Two batches by hand: their plain mean is what the first norm of G normalises with."""
+    root = save_run(tmp_path / "run")
+    checkpoint, seen = open_state(root).checkpoint, []
+    refreshed = RunSide("run", checkpoint, CPU, 100, lambda done, total: seen.append((done, total)))
+    assert seen == [(0, 128), (64, 128), (128, 128)]
+    assert refreshed.batch_norm == "mean of 128 samples"
+    plain = side_of(root)
+    assert plain.batch_norm == "as trained"
+    assert refreshed.identity == plain.identity  # the same weights
+    assert refreshed.content(0) != plain.content(0)  # other pixels
+    numbers = torch.arange(3)
+    assert not torch.equal(refreshed.images(0, numbers), plain.images(0, numbers))
+
+    generator = averaged_generator(checkpoint, CPU)
+    latents = normal(
+        Key(0, "refresh latents"), torch.arange(128), checkpoint.config.generator.latent_size
+    )
+    norm = next(m for m in generator.modules() if isinstance(m, BatchStatistics))
+    norm.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0]))
+    maps = []
+    for batch in latents.split(64):
+        generator(batch, None)
+    mean = torch.stack([m.mean(dim=(0, 2, 3)) for m in maps]).mean(0)
+    refresh(generator, checkpoint, 100)
+    torch.testing.assert_close(norm.running_mean, mean)
 
 
 def test_the_best_state_makes_the_same_images_as_its_checkpoint(tmp_path):

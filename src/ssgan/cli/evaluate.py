@@ -52,6 +52,8 @@ USAGE = f"""usage: ssgan evaluate THING --against OTHER [--features NAME] [--n 1
   --metrics      of {",".join(METRICS)}; all that are possible by default
   --kid-subset   images in each of KID's 100 subsets (1000)
   --best, --step the best state of the run, or that of a step, instead of the newest
+  --refresh      make the statistics of G's batch norms anew from so many samples (the paper's
+                 204800, in batches of 64; by default they are as trained)
   --size         side in pixels at which two sets of images are compared
   --out          a folder, or a .jsonl file, for numbers and the picture of nearest real images
   --write-stats  store the statistics of OTHER (without --against: of THING)
@@ -62,7 +64,7 @@ Run it again to continue after an interruption.
 """
 _VALUED = (
     *("against", "held-out", "features", "weights", "resize", "n", "real-n", "seeds", "metrics"),
-    *("kid-subset", "step", "size", "out", "write-stats", "batch", "cache", "device"),
+    *("kid-subset", "step", "refresh", "size", "out", "write-stats", "batch", "cache", "device"),
 )
 
 
@@ -99,6 +101,7 @@ class _Asked:
     wish: Wish
     size: int | None
     step: int | None
+    refresh: int  # samples; 0: none
     batch: int
     rule: ResizeRule | None
     cache: Path
@@ -132,6 +135,7 @@ def _asked(options: Options) -> _Asked:
         ),
         size=optional("size", 8),
         step=None if step is None else whole_number(options, "step", 0, 0),
+        refresh=whole_number(options, "refresh", 0, 1),
         batch=whole_number(options, "batch", 64, 1),
         rule=None if rule is None else rules[rule],
         cache=Path(options.get("cache") or default_cache()),
@@ -159,7 +163,7 @@ def _measure(text: str, asked: _Asked, options: Options) -> None:
         batch=asked.batch,
         on_wait=lambda: _say(["waiting: another process makes the same features"]),
     )
-    side = _side(text, thing, policy, asked.cache, device)
+    side = _side(text, thing, policy, asked, device)
     real = _real(asked.against, other, policy, asked.cache)
     if asked.write_stats is not None:
         _write_stats(asked.write_stats, side if real is None else real, asked, gatherer)
@@ -204,14 +208,18 @@ def _side(
     text: str,
     thing: Opened | AbstractSource,
     policy: ImagePolicy,
-    cache: Path,
+    asked: _Asked,
     device: torch.device,
 ) -> AbstractSide:
     if isinstance(thing, AbstractSource):
-        return ImageSide(*_prepared(thing, policy, cache))
+        if asked.refresh:
+            raise UserError(f"--refresh is of a run's G, and {text} is none")
+        return ImageSide(*_prepared(thing, policy, asked.cache))
     _say([f"passed over: {sentence}" for sentence in thing.passed_over])
     best = ", best" if thing.checkpoint.path.parent.name == "best" else ""
-    return RunSide(f"{text}{best}, step {thing.checkpoint.step}", thing.checkpoint, device)
+    name = f"{text}{best}, step {thing.checkpoint.step}"
+    with bar("batch statistics", "samples") as progress:
+        return RunSide(name, thing.checkpoint, device, asked.refresh, progress)
 
 
 def _real(

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ssgan.cli.arguments import Options, take_options, whole_number
+from ssgan.cli.images import bar
 from ssgan.cli.progress import Meter
 from ssgan.cli.trust import trusted_modules
 from ssgan.files.picture import save_gif, save_png, sheet
@@ -22,11 +23,12 @@ from ssgan.training.sampling import (
     generate,
     generate_batches,
     latents_of,
+    refresh,
 )
 from ssgan.types import UserError
 
 USAGE = """usage: ssgan sample RUN [--n 64] [--seed 0] [--out DIR] [--class NAME] [--best]
-                    [--steps 8] [--gif] [--device auto] [--trust MODULE]
+                    [--refresh N] [--steps 8] [--gif] [--device auto] [--trust MODULE]
 
   RUN      a run directory, or one checkpoint file
   --n      how many images: image-00000.png, ..., and sheet.png with all of them (at most 400)
@@ -34,6 +36,7 @@ USAGE = """usage: ssgan sample RUN [--n 64] [--seed 0] [--out DIR] [--class NAME
   --out    where to write; by default RUN/generated-seed-SEED
   --class  one class of a conditional run; by default the classes in turn
   --best   use the generator with the best score instead of the newest
+  --refresh  make the statistics of G's batch norms anew from so many samples; as trained by default
   --steps  images from one sample to the next in interpolation.png
   --gif    write interpolation.gif, which moves through the samples, as well
   --trust  modules of your own, by commas, whose classes the run uses; they are imported
@@ -43,7 +46,7 @@ _MOST_ON_SHEET, _STOPS = 400, 8
 
 def main(argv: list[str]) -> int:
     """Write the images; returns the exit code."""
-    valued = ("n", "seed", "out", "class", "steps", "device", "trust")
+    valued = ("n", "seed", "out", "class", "refresh", "steps", "device", "trust")
     options, rest = take_options(argv, valued, ("best", "gif", "help"))
     if options.on("help"):
         print(USAGE, end="")
@@ -61,6 +64,9 @@ def main(argv: list[str]) -> int:
     root = Path(rest[0]) if Path(rest[0]).is_dir() else Path(rest[0]).parent
     out = Path(options.get("out") or root / f"generated-seed-{seed}")
     generator = averaged_generator(saved, resolve_device(options.get("device") or "auto"))
+    if samples := whole_number(options, "refresh", 0, 1):
+        with bar("batch statistics", "samples") as progress:
+            refresh(generator, saved, samples, progress)
     latents = latents_of(seed, "sample", count, saved.config.generator.latent_size)
     labels = _labels(saved, options, count)
     images = _write_images(generator, latents, labels, out)

@@ -129,7 +129,7 @@ def protocol_of(
     else:
         assert settings.real_count is not None
         alone = side_protocol(features, real, settings.real_count)
-    return replace(alone, num_fake=settings.count, seeds=seeds)
+    return replace(alone, num_fake=settings.count, seeds=seeds, batch_norm=thing.batch_norm)
 
 
 def _known_protocol(real: Reference, features: AbstractFeatures) -> Protocol:

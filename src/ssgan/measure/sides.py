@@ -6,6 +6,7 @@ asked for, and work that was interrupted goes on at any k.
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Int, UInt8
@@ -15,9 +16,10 @@ from ssgan.config.dump import dump
 from ssgan.data.dataset import Dataset
 from ssgan.metrics.features import digest
 from ssgan.metrics.resize import to_uint8
+from ssgan.metrics.statistics import AS_TRAINED
 from ssgan.ops.keyed import Key, integers, normal, permutation
 from ssgan.training.checkpoint import Checkpoint
-from ssgan.training.sampling import averaged_generator
+from ssgan.training.sampling import averaged_generator, refresh
 from ssgan.types import ImageShape, UserError
 
 
@@ -28,6 +30,7 @@ class AbstractSide(ABC):
     shape: ImageShape
     available: int | None  # images there are; None: as many as are asked for, from any seed
     split: str  # "train", "test" or "all"
+    batch_norm = AS_TRAINED  # as in a protocol
 
     @property
     def redrawable(self) -> bool:
@@ -68,23 +71,38 @@ class ImageSide(AbstractSide):
 
 
 class RunSide(AbstractSide):
-    """What the averaged generator of a checkpoint makes; labels, if any, are uniform."""
+    """What the averaged generator of a checkpoint makes; labels, if any, are uniform.
+
+    With `refreshed`, its batch statistics are made anew from so many samples, which is done now;
+    `progress` gets (samples done, of so many).
+    """
 
     split, available = "generated", None
 
-    def __init__(self, name: str, checkpoint: Checkpoint, device: torch.device) -> None:
+    def __init__(
+        self,
+        name: str,
+        checkpoint: Checkpoint,
+        device: torch.device,
+        refreshed: int = 0,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
         self.name, self.shape = name, checkpoint.config.data.shape
         self.checkpoint, self._device = checkpoint, device
         self._generator = averaged_generator(checkpoint, device)
+        if refreshed:
+            count = refresh(self._generator, checkpoint, refreshed, progress)
+            self.batch_norm = f"mean of {count:,} samples"
         config = checkpoint.config
         self._classes = checkpoint.num_classes if config.method.conditional else 0
         words = json.dumps([dump(config.generator), list(self.shape), self._classes])
         tensors = [v for v in checkpoint.tensors["generator_ema"].values() if torch.is_tensor(v)]
         self.identity = digest(f"generator {words}", tensors)
+        self._pixels_of = self.identity + (f" {self.batch_norm}" if refreshed else "")
 
     def content(self, seed: int) -> str:
         """The identity of the generator (sha256 of its settings and weights) and the seed."""
-        return f"{self.identity} seed {seed}"
+        return f"{self._pixels_of} seed {seed}"
 
     @torch.no_grad()
     def images(self, seed: int, numbers: Int[Tensor, " B"]) -> UInt8[Tensor, "B C S S"]:

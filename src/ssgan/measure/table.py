@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 
 from ssgan.measure.results import Result, require_comparable
-from ssgan.metrics.statistics import Protocol
+from ssgan.metrics.statistics import AS_TRAINED, Protocol
 
 
 def protocol_lines(results: Sequence[Result]) -> list[str]:
     """What all of these results were measured on; they must be comparable."""
     protocol, against = results[0].protocol, sorted({result.against for result in results})
-    return [
+    lines = [
         f"against  {', '.join(against)}: {_real(protocol)}",
         f"features {protocol.features} {protocol.features_identity[:12]}, "
         f"resize {protocol.resize}, {protocol.dtype}",
     ]
+    if protocol.batch_norm != AS_TRAINED:
+        lines.append(f"G's batch norms have statistics made anew: {protocol.batch_norm}")
+    return lines
 
 
 def card(results: Sequence[Result]) -> str:

@@ -22,6 +22,7 @@ from ssgan.files.atomic import write_atomic
 from ssgan.metrics.moments import Moments
 from ssgan.types import UserError
 
+AS_TRAINED = "as trained"
 _LARGEST = 2**30  # bytes of all arrays; 2048 features take 34 MB
 
 
@@ -38,6 +39,9 @@ class Protocol:
     content: str | None = None  # sha256 of the real set's pixels; None: not known
     selection: str = "all"  # which of the real set: all, or how num_real of them were chosen
     dtype: str = "float32"  # of the extractor; sums are always float64
+    batch_norm: str = (
+        AS_TRAINED  # statistics of G's batch norms, or over how many samples made anew
+    )
     seeds: tuple[int, ...] = ()  # of the latents, one a repetition; never compared
 
 

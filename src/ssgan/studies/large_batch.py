@@ -2,7 +2,7 @@
 
 from ssgan.studies.arm import Arm
 from ssgan.studies.distance_table import DistanceTable
-from ssgan.studies.measurement import Distance
+from ssgan.studies.measurement import REFRESH, Distance
 from ssgan.studies.published import LARGE
 from ssgan.studies.study import Form, Study
 
@@ -23,7 +23,7 @@ STUDY = Study(
                 recipe="imagenet_large:ssgan_1024",
             ),
         ),
-        measurement=Distance(),
+        measurement=Distance(refresh=REFRESH),
         drawing=DistanceTable(LARGE),
         data=None,
         samples=50_000,

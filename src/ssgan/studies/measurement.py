@@ -12,6 +12,7 @@ from ssgan.studies.request import Request, digest
 from ssgan.training.config import RunConfig
 from ssgan.types import UserError
 
+REFRESH = 204_800  # samples of the official code's "accumulators"
 SHEET_IMAGES = 10  # of each run, in a row
 
 States = Literal["last", "all"]  # that of the last step, or all that a run keeps
@@ -39,6 +40,7 @@ class Distance(AbstractMeasurement):
     """Frechet distance of samples to the test images: FID, where Inception is there."""
 
     states: States = "last"
+    refresh: int = 0  # samples of which G's batch statistics are made anew; 0: as trained
 
     def jobs(self, training: Training, asked: Request, folder: Path) -> tuple[Making, ...]:
         """One `ssgan evaluate` a state, in the order of the steps."""
@@ -59,6 +61,8 @@ class Distance(AbstractMeasurement):
             raise UserError(f"{asked.data} has no test images of its own: give --test SOURCE")
         how = ["--against", asked.test, "--n", str(asked.samples), "--seeds", "1"]
         how += ["--metrics", "fd"]
+        if self.refresh:
+            how += ["--refresh", str(self.refresh)]
         if asked.features is not None:
             how += ["--features", asked.features]
         key = digest([parse_source(asked.test).name(), *how[2:]])

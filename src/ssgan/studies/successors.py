@@ -3,7 +3,7 @@
 from ssgan.studies.arm import AbstractArm, Arm
 from ssgan.studies.arms import cifar10, laptop
 from ssgan.studies.distance_table import DistanceTable
-from ssgan.studies.measurement import Distance
+from ssgan.studies.measurement import REFRESH, Distance
 from ssgan.studies.published import SUCCESSORS
 from ssgan.studies.study import Form, Study
 
@@ -31,5 +31,9 @@ STUDY = Study(
     laptop=Form(
         arms=(*laptop(*_BASELINES), *_arms("_laptop")), measurement=Distance(), drawing=_DRAWING
     ),
-    paper=Form(arms=(*cifar10(*_BASELINES), *_arms("")), measurement=Distance(), drawing=_DRAWING),
+    paper=Form(
+        arms=(*cifar10(*_BASELINES), *_arms("")),
+        measurement=Distance(refresh=REFRESH),
+        drawing=_DRAWING,
+    ),
 )

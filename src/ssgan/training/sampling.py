@@ -1,6 +1,6 @@
 """Images from a trained generator."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +9,8 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ssgan.ops.keyed import Key, normal
+from ssgan.models.norms import refresh_statistics
+from ssgan.ops.keyed import Key, integers, normal
 from ssgan.training.checkpoint import Checkpoint
 from ssgan.training.precision import dtype_of, placed
 
@@ -17,13 +18,41 @@ BATCH = 64  # images made at once
 
 
 def averaged_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
-    """The averaged G of a checkpoint, ready to make images."""
+    """The averaged G of a checkpoint, ready to make images; its batch statistics as trained."""
     config = checkpoint.config
     num_classes = checkpoint.num_classes if config.method.conditional else 0
     generator = config.generator.build(config.data.shape, num_classes)
     generator.load_state_dict(checkpoint.tensors["generator_ema"])
     dtype = dtype_of(config.precision)
     return placed(generator, device, dtype).eval().requires_grad_(False)
+
+
+def refresh(
+    generator: nn.Module,
+    checkpoint: Checkpoint,
+    samples: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Replace the batch statistics of a checkpoint's G by their mean over keyed samples.
+
+    They are in whole batches of 64, and labels, if any, uniform; returns how many they were. The
+    official code evaluates every G so, over 204,800. `progress` gets (samples done, of so many).
+    """
+    samples = -(-samples // BATCH) * BATCH
+    weight, size = next(generator.parameters()), checkpoint.config.generator.latent_size
+    conditional = checkpoint.config.method.conditional
+
+    def draws() -> Iterator[tuple[Tensor, Tensor | None]]:
+        for start in range(0, samples, BATCH):
+            progress(start, samples)
+            numbers = torch.arange(start, start + BATCH)
+            labels = integers(Key(0, "refresh labels"), numbers, checkpoint.num_classes or 1)
+            latents = normal(Key(0, "refresh latents"), numbers, size)
+            yield latents.to(weight.device, weight.dtype), labels.to(weight.device)
+        progress(samples, samples)
+
+    refresh_statistics(generator, ((z, y if conditional else None) for z, y in draws()))
+    return samples
 
 
 def latents_of(seed: int, purpose: str, count: int, size: int) -> Float[Tensor, "N Z"]:
