@@ -90,3 +90,11 @@ class UserError(Exception):
 
 class NonFinite(Exception):  # noqa: N818 - it names the state, as NaN does
     """NaN or infinity in an update; the message names the terms. Weights are untouched."""
+
+
+class PeerLost(Exception):  # noqa: N818 - it names the state
+    """Another process of this run has gone or does not answer; the message says which, if known."""
+
+
+class RanksDiffer(Exception):  # noqa: N818 - it names the state
+    """The processes of one run hold different numbers; the message names the first."""

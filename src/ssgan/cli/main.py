@@ -20,7 +20,7 @@ VERBS = {
     "forget": "the paper's test of forgetting: one class against the rest, and the next",
     "study": "make a table or figure of the paper, from training to drawing",
 }
-BAD_INPUT, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 70, 74, 130
+BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 
 USAGE = (
     "usage: ssgan VERB ...\n\n"
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(verb: str, argv: list[str]) -> int:
     from ssgan.files.atomic import DiskFull
     from ssgan.files.errors import file_errors_in_words
-    from ssgan.types import NonFinite, UserError
+    from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
 
     try:
         with file_errors_in_words(Path.cwd()):
@@ -64,6 +64,10 @@ def _run(verb: str, argv: list[str]) -> int:
     except NonFinite as error:
         advice = "the newest checkpoint is whole; a lower learning rate may help"
         return _complain(f"{error}; {advice}", NON_FINITE)
+    except PeerLost as error:
+        return _complain(f"{error}; run the same command again to continue", LOST)
+    except RanksDiffer as error:
+        return _complain(str(error), NON_FINITE)
     except DiskFull as error:
         return _complain(str(error), DISK_FULL)
     except (MemoryError, RuntimeError) as error:  # torch has a RuntimeError for either

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import sys
 import time
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from textwrap import fill
 
 from rich.console import Console
 
-from ssgan.cli.arguments import Options, take_options
+from ssgan.cli.arguments import Options, take_options, whole_number
 from ssgan.cli.images import fetched, prepared, remarks
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.cli.trust import trusted_modules
@@ -20,14 +21,17 @@ from ssgan.config.describe import settings_text
 from ssgan.config.dump import dump
 from ssgan.config.overlay import from_flags, overlay, read_toml
 from ssgan.data.base import AbstractSource, Outline
+from ssgan.data.dataset import Dataset
 from ssgan.data.parse import parse_source
-from ssgan.data.prepare import default_cache
+from ssgan.data.prepare import default_cache, prepare
 from ssgan.files.layout import RunLayout
+from ssgan.ops.collective import rank
 from ssgan.ops.memory import keep_freed_memory
 from ssgan.recipes.find import find, names
 from ssgan.recipes.images import fitted, with_source
 from ssgan.training import kinds
 from ssgan.training.config import RunConfig
+from ssgan.training.distributed import TIMEOUT, Ranks, joined, launched
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.misfits import refuse_misfits
 from ssgan.training.plan import plan
@@ -38,7 +42,7 @@ from ssgan.types import UserError
 
 USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE.toml]
                    [--cache DIR] [--on-collapse warn|stop] [--trust MODULE] [--dry-run]
-                   [--any.setting VALUE ...]
+                   [--processes N [--restarts N]] [--timeout SECONDS] [--any.setting VALUE ...]
 
   RECIPE    one of those below, or your_module:function; without one, --data gets settings that
             fit the images
@@ -49,18 +53,25 @@ USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--conf
   --cache   where prepared images are kept
   --trust   modules of your own, by commas, whose classes the run uses; they are imported
   --on-collapse  stop: save and end with exit code 75 when the run collapses or diverges
+  --processes  on this machine, each with a device of its own and a part of every batch; on several
+            machines torchrun, or a cluster, starts `python -m ssgan train ...`
+  --restarts  how often all are started anew when one has gone (0)
+  --timeout seconds that a process waits for the others (1800)
   --dry-run say what would be done and what it would cost; write and download nothing
 
 ssgan train RECIPE --help lists every setting with its value there. Recipes:
 
 {recipes}
 """
+_VALUED = (
+    *("data", "run", "config", "cache", "on-collapse", "trust"),
+    *("processes", "restarts", "timeout"),
+)
 
 
 def main(argv: list[str]) -> int:
     """Train, or continue; returns the exit code."""
-    valued = ("data", "run", "config", "cache", "on-collapse", "trust")
-    options, rest = take_options(argv, valued, ("dry-run", "help"))
+    options, rest = take_options(argv, _VALUED, ("dry-run", "help"))
     changes, positional = from_flags(rest)
     if len(positional) > 1:
         raise UserError(f"train takes one recipe or run, not {' '.join(positional)}")
@@ -81,9 +92,18 @@ def main(argv: list[str]) -> int:
     for reason in reasons:
         print(reason)
     directory = directory or Path(options.get("run") or _default_directory(name, config))
+    processes = whole_number(options, "processes", 1, 1)
+    timeout = whole_number(options, "timeout", TIMEOUT, 1)
+    restarts = whole_number(options, "restarts", 0, 0)
     if options.on("dry-run"):
-        return _dry_run(config, RunLayout(directory))
-    return train_in(config, directory, Path(options.get("cache") or default_cache()))
+        return _dry_run(config, RunLayout(directory), processes)
+    if processes > 1 and not launched():
+        from ssgan.cli.processes import in_processes
+
+        outline = Outline.of(fetched(config.data.source).open())
+        _refuse(config, RunLayout(directory), outline, processes)
+        return in_processes(["train", *argv], processes, restarts)
+    return train_in(config, directory, Path(options.get("cache") or default_cache()), timeout)
 
 
 def _listed(recipes: list[str]) -> str:
@@ -97,14 +117,41 @@ def _listed(recipes: list[str]) -> str:
     return "\n".join(lines)
 
 
-def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
-    """Prepare the images, train in the directory with progress shown; returns the exit code."""
+def train_in(config: RunConfig, directory: Path, cache: Path, timeout: int = TIMEOUT) -> int:
+    """Prepare the images, train in the directory with progress shown; returns the exit code.
+
+    Under a launcher this is one process of several, of which that of rank 0 speaks.
+    """
+    with joined(timeout) as ranks:
+        return (_lead if rank() == 0 else _follow)(config, directory, cache, ranks)
+
+
+def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
+    """Train as one of the other ranks, in silence."""
+    logging.getLogger("ssgan").addHandler(logging.NullHandler())
+    keep_freed_memory()
+
+    def work() -> Dataset:
+        config.data.source.fetch(lambda done, total: None)
+        return prepare(config.data.source, config.data.policy, cache)
+
+    try:
+        for _ in run(config, directory, ranks.first_then_others(work)):
+            pass
+    except (Interrupted, Collapsed) as end:
+        return end.exit_code
+    return 0
+
+
+def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
     config = definite(RunLayout(directory), config)
     collection = fetched(config.data.source).open()
     refuse_misfits(config, len(collection), len(collection.classes()))
-    dataset = prepared(config.data.source, config.data.policy, cache)
+    dataset = ranks.first_then_others(
+        lambda: prepared(config.data.source, config.data.policy, cache)
+    )
     for line in remarks(dataset):
         print(line)
     if len(dataset) < config.batch_size:
@@ -142,14 +189,20 @@ def train_in(config: RunConfig, directory: Path, cache: Path) -> int:
     return 0
 
 
-def _dry_run(config: RunConfig, layout: RunLayout) -> int:
+def _dry_run(config: RunConfig, layout: RunLayout, processes: int) -> int:
     """Refuse what a run there would refuse, in the same words; else print what it would cost."""
-    config = definite(layout, config)
     outline = config.data.source.outline()
-    refuse_misfits(config, outline.survey.num_images, len(outline.classes))
-    refuse_used_directory(layout, config)
+    config = _refuse(config, layout, outline, processes)
     print(plan(config, outline).text())
     return 0
+
+
+def _refuse(config: RunConfig, layout: RunLayout, outline: Outline, processes: int) -> RunConfig:
+    """Raise UserError for whatever a run there would refuse; returns its definite settings."""
+    config = definite(layout, config)
+    refuse_misfits(config, outline.survey.num_images, len(outline.classes), processes)
+    refuse_used_directory(layout, config)
+    return config
 
 
 def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], Path | None]:

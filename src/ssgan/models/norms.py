@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.models.layers import ChannelMap, Embedding, Linear
+from ssgan.ops.batch_norm import batch_norm_over_ranks
 from ssgan.ops.recompute import is_repeated
 from ssgan.types import Labels, Latents, UserError
 
@@ -120,6 +121,7 @@ class BatchStatistics(nn.Module):
     In training mode by the batch's own statistics, in evaluation by the running ones.
     """
 
+    across_ranks = False  # whether a batch is in parts, one on each rank
     running_mean: Tensor
     running_var: Tensor
 
@@ -138,6 +140,8 @@ class BatchStatistics(nn.Module):
         mean, variance = self.running_mean, self.running_var
         if is_repeated():  # in backward: they have moved already, so that copies do
             mean, variance = mean.clone(), variance.clone()
+        if self.training and self.across_ranks:
+            return batch_norm_over_ranks(inputs, mean, variance, gain, shift, MOMENTUM, EPSILON)
         return F.batch_norm(inputs, mean, variance, gain, shift, self.training, MOMENTUM, EPSILON)
 
 

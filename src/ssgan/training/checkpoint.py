@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_flatten
+from torch.utils._pytree import keystr, tree_leaves_with_path
 
 from ssgan.config.dump import dump
 from ssgan.files.atomic import write_atomic
@@ -109,11 +109,21 @@ def kept_tensors(state: TrainState) -> list[torch.Tensor]:
     return _tensors_of(state, _KEPT)
 
 
+def named_tensors(state: TrainState) -> list[tuple[str, torch.Tensor]]:
+    """The same, each with its path: "generator['blocks.0.first.weight']"."""
+    return _named_tensors_of(state, (*_NETWORKS, *_OPTIMIZERS))
+
+
 def _tensors_of(state: TrainState, names: Sequence[str]) -> list[torch.Tensor]:
-    found: list[torch.Tensor] = []
+    return [tensor for _, tensor in _named_tensors_of(state, names)]
+
+
+def _named_tensors_of(state: TrainState, names: Sequence[str]) -> list[tuple[str, torch.Tensor]]:
+    found: list[tuple[str, torch.Tensor]] = []
     for name in names:
-        leaves, _ = tree_flatten(getattr(state, name).state_dict())
-        found += [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        for path, leaf in tree_leaves_with_path(getattr(state, name).state_dict()):
+            if isinstance(leaf, torch.Tensor):
+                found.append((name + keystr(path), leaf))
     return found
 
 
@@ -159,7 +169,11 @@ def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
 
     Settings in it may be of classes of ssgan and of the `trusted_modules`, as in `stored_config`.
     """
-    payload = verified(path)
+    return unsealed(verified(path), path, trusted_modules)
+
+
+def unsealed(payload: bytes, path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
+    """The checkpoint in a verified payload; the path is for people. UserError as in `read`."""
     try:
         content = unpacked(payload)
         facts = json.loads(content.pop("facts"))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ssgan.data.dataset import Dataset
+from ssgan.ops.collective import num_ranks, rank
 from ssgan.ops.keyed import Key, integers, normal, permutation, uniform
 from ssgan.training.config import RunConfig
 from ssgan.training.given_labels import given_labels
@@ -17,11 +18,18 @@ from ssgan.training.precision import dtype_of
 from ssgan.types import Batch, Draw
 
 
+def our_parts(config: RunConfig) -> range:
+    """The numbers of this rank's parts, of accumulation times ranks."""
+    first = rank() * config.accumulation
+    return range(first, first + config.accumulation)
+
+
 class Feed:
     """Cuts every update's batch into parts: part p of P holds places p, p + P, p + 2 P, ...
 
-    So each part has its equal share of the rotated rows at its own end, and the mean over parts
-    is the mean over the batch.
+    P is accumulation times ranks, and rank r has the parts r A, ..., r A + A - 1 of them. So each
+    has its equal share of the rotated rows at its own end, the mean over parts is the mean over
+    the batch, and all ranks' a-th parts together are the a-th of one process.
     """
 
     def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
@@ -43,8 +51,8 @@ class Feed:
             yield self._draw("D" if reused else "G", step, index)
 
     def _parts(self, update: int) -> Iterator[Tensor]:
-        size, parts = self.config.batch_size, self.config.accumulation
-        for part in range(parts):
+        size, parts = self.config.batch_size, self.config.accumulation * num_ranks()
+        for part in our_parts(self.config):
             yield torch.arange(update * size + part, (update + 1) * size, parts)
 
     def _draw(self, update_of: str, step: int, index: Tensor) -> Draw:

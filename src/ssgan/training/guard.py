@@ -1,6 +1,6 @@
 """No update with a number that is not finite ever changes the state."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -10,14 +10,14 @@ from torch.optim import Optimizer
 from ssgan.types import NonFinite
 
 
-def checked(optimizer: Optimizer, terms: Mapping[str, Tensor], network: str) -> None:
-    """Raise NonFinite when a term, or a gradient about to be used, is not finite."""
+def checked(optimizer: Optimizer, terms: dict[str, Tensor], network: str) -> dict[str, Tensor]:
+    """The terms; raises NonFinite when one, or a gradient about to be used, is not finite."""
     weights = [p for group in optimizer.param_groups for p in group["params"]]
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     norms = torch.stack(torch._foreach_norm(gradients))
     values = [value.to(norms.dtype) for value in terms.values()]
     if torch.isfinite(torch.stack([norms.sum(), *values]).sum()):  # the only wait for the device
-        return
+        return terms
     bad = [name for name, value in terms.items() if not torch.isfinite(value)]
     what = ", ".join(bad) if bad else f"the gradient of {network}"
     raise NonFinite(f"not a finite number: {what}; the update was refused")

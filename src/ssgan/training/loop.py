@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache, prepare
+from ssgan.ops.collective import num_ranks
 from ssgan.training.config import DataConfig, RunConfig
 from ssgan.training.feed import Feed
 from ssgan.training.misfits import (
@@ -14,6 +15,7 @@ from ssgan.training.misfits import (
     check_given_labels,
     check_labels,
     check_parts,
+    check_ranks,
     check_recompute,
 )
 from ssgan.training.networks import Networks
@@ -49,6 +51,7 @@ def train(
     device = resolve_device(config.device)
     state = fresh_state(config, dataset.num_classes, device) if state is None else state
     check_recompute(config, state)
+    check_ranks(config, state, num_ranks())
     feed, networks = Feed(config, dataset, device), Networks(config, state, device)
     while state.step < config.total_steps:
         try:

@@ -1,8 +1,10 @@
 """Settings that do not fit each other or the images: refused in one line, before any work."""
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ssgan.data.dataset import Dataset
+from ssgan.ops.collective import num_ranks
 from ssgan.ops.recompute import recomputables
 from ssgan.training.config import RunConfig
 from ssgan.training.given_labels import given_labels
@@ -10,17 +12,22 @@ from ssgan.training.state import TrainState, fresh_state
 from ssgan.types import UNLABELLED, UserError
 
 
-def refuse_misfits(config: RunConfig, num_images: int, num_classes: int) -> None:
+def refuse_misfits(
+    config: RunConfig, num_images: int, num_classes: int, ranks: int | None = None
+) -> None:
     """Raise UserError for settings that do not fit each other or the source, before any decoding.
 
-    The numbers are those of the source. The networks are built once to see that they can be.
+    The numbers are those of the source, and of the processes that there will be; None: that there
+    are. The networks are built once to see that they can be.
     """
     check_labels(config, num_classes)
     check_parts(config, num_classes)
     check_scores(config, num_images)
     check_compile(config)
     check_num_labelled(config, num_images, num_classes)
-    check_recompute(config, fresh_state(config, num_classes, torch.device("cpu")))
+    state = fresh_state(config, num_classes, torch.device("cpu"))
+    check_recompute(config, state)
+    check_ranks(config, state, num_ranks() if ranks is None else ranks)
 
 
 def check_labels(config: RunConfig, num_classes: int) -> None:
@@ -67,6 +74,34 @@ def check_scores(config: RunConfig, num_images: int) -> None:
         raise UserError(
             f"evaluate.every {config.evaluate.every}: a score compares with at least 2 "
             f"images, and {config.data.source.name()} has {num_images}: set it to 0"
+        )
+
+
+def check_ranks(config: RunConfig, state: TrainState, ranks: int) -> None:
+    """Raise UserError for what cannot be done by so many ranks."""
+    if ranks == 1:
+        return
+    parts = ranks * config.accumulation
+    of_parts = f"{ranks} processes" + (
+        f" times accumulation {config.accumulation}" if config.accumulation > 1 else ""
+    )
+    if config.batch_size % parts:
+        raise UserError(
+            f"batch_size {config.batch_size} cannot be cut into equal parts for {of_parts}; "
+            f"nearest: {-(-config.batch_size // parts) * parts}"
+        )
+    turned = config.method.num_turned(config.batch_size)
+    if config.method.turns_images and turned % parts:
+        raise UserError(
+            f"method.rotated_fraction turns {turned} of batch_size {config.batch_size} images, "
+            f"which must be a multiple of {parts} for {of_parts}"
+        )
+    if config.compile:
+        raise UserError("compile is for one process; leave it out")
+    if any(isinstance(module, _BatchNorm) for module in state.generator.modules()):
+        raise UserError(
+            f"{type(config.generator).__name__} has PyTorch's own batch norm, which sees one "
+            "process's part of a batch alone: use a norm of ssgan.models.norms"
         )
 
 

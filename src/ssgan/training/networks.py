@@ -5,11 +5,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from ssgan.models.norms import BatchStatistics
 from ssgan.ops.augment import augmented
+from ssgan.ops.collective import num_ranks
 from ssgan.ops.freeze import thawed
 from ssgan.ops.keyed import Key
 from ssgan.ops.recompute import recomputables
 from ssgan.training.config import RunConfig
+from ssgan.training.feed import our_parts
 from ssgan.training.state import TrainState
 from ssgan.types import Discriminator, Generator, Scores
 
@@ -23,6 +26,9 @@ class Networks:
         self._discriminator: nn.Module = state.discriminator
         for module in recomputables(state.generator, state.discriminator):
             module.recompute = config.recompute
+        for norm in state.generator.modules():
+            if isinstance(norm, BatchStatistics):
+                norm.across_ranks = num_ranks() > 1
         if config.compile:  # kernels are kept on disk, where torch keeps them for the next start
             self._generator = torch.compile(state.generator)  # type: ignore[assignment]
             self._discriminator = torch.compile(state.discriminator)  # type: ignore[assignment]
@@ -38,14 +44,14 @@ class Networks:
         if self.config.reuse_fakes:
             until_last = self.config.discriminator_updates - 1 - update
             generate = {0: self._generate_and_keep, -1: self._kept}.get(until_last, generate)
-        for part in range(self.config.accumulation):
+        for part in our_parts(self.config):
             yield generate, self._discriminate(step, update, part)
 
     def _discriminate(self, step: int, update: int, part: int) -> Discriminator:
         key = Key(self.config.seed, "augment", step, update) if self.config.augment else None
 
         def discriminate(images: Tensor, labels: Tensor | None) -> Scores:
-            rows = part + torch.arange(len(images)) * self.config.accumulation
+            rows = part + torch.arange(len(images)) * self.config.accumulation * num_ranks()
             seen = images if key is None else augmented(images, key, rows)
             with self._autocast():
                 scores = self._discriminator(

@@ -13,6 +13,7 @@ from ssgan.files import jsonlines
 from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, environment
 from ssgan.files.layout import RunLayout
+from ssgan.ops.collective import num_ranks
 from ssgan.training import checkpoint, drift
 from ssgan.training.config import RunConfig
 from ssgan.training.precision import resolve_device, resolve_precision
@@ -173,9 +174,11 @@ def _clear_leavings(layout: RunLayout) -> None:
 
 def _write_environment(layout: RunLayout, config: RunConfig) -> None:
     now = environment(str(resolve_device(config.device)), config.precision)
+    now["processes"] = num_ranks()
     if layout.environment.exists():
         before = read_json(layout.environment)
-        changed = [key for key in BITS_DEPEND_ON if before.get(key) != now[key]]
+        keys = (*BITS_DEPEND_ON, "processes")
+        changed = [key for key in keys if before.get(key, now[key]) != now[key]]
         if changed:
             _LOG.warning("bits may differ from the first part: %s changed", ", ".join(changed))
     write_json(layout.environment, {**now, "process": os.getpid()})

@@ -9,8 +9,17 @@ from ssgan.data.prepare import prepare
 from ssgan.files.errors import file_errors_in_words
 from ssgan.files.layout import RunLayout
 from ssgan.files.lock import locked
+from ssgan.ops.collective import rank
 from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
+from ssgan.training.distributed import (
+    Orders,
+    agreed,
+    check_alike,
+    check_in_step,
+    share_precision,
+    share_state,
+)
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.healthy import healthy_files, keep_healthy
 from ssgan.training.loop import open_dataset, train
@@ -58,15 +67,18 @@ def run(
     whole.
     """
     layout = RunLayout(directory)
-    config = definite(layout, config)
+    config = share_precision(definite(layout, config))
     if dataset is None:
         dataset, held_out = open_dataset(config.data), held_out_images(config, prepare)
-    check_scores(config, len(dataset))
-    check_given_labels(config, dataset)
+    _refuse_misfits(config, dataset)
     state = fresh_state(config, dataset.num_classes, resolve_device(config.device))
+    if rank() > 0:
+        yield from _follow(config, dataset, state)
+        return
     open_directory(layout)
     with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:
         newest = resume(layout, config, dataset, state)
+        share_state(state, newest)
         facts = checkpoint.facts_of(config, dataset.content_hash, dataset.classes)
         with Records(layout, config, dataset, held_out, state) as records:
             if state.step < config.total_steps:
@@ -75,19 +87,45 @@ def run(
                 terms = records.record(report)
                 _save_beside(layout, config, state, facts, crash)
                 last = state.step == config.total_steps
-                leave = stop.received  # read once: asked for after this, it waits for a step
                 verdict = records.watch.verdict
-                stop_now = _must_stop(config, verdict) and not last
-                due = state.step % config.output.checkpoint_every == 0
-                if last or leave or stop_now or due:
+                orders = agreed(stop.received, _must_stop(config, verdict) and not last)
+                if _must_save(config, state, orders):
+                    check_in_step(state)
                     newest = checkpoint.save(layout, state, facts, crash)
                     if records.watch.sound:
                         keep_healthy(layout, newest)
                 yield RunReport(state.step, terms, newest, records.score, verdict)
-                if leave and not last:
-                    raise Interrupted(leave, state.step)
-                if stop_now:
+                if orders.leave and not last:
+                    raise Interrupted(orders.leave, state.step)
+                if orders.stop:
                     _stop_if_collapsed(layout, config, state.step, verdict)
+
+
+def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
+    check_scores(config, len(dataset))
+    check_given_labels(config, dataset)
+    check_alike(config, dataset)
+
+
+def _follow(config: RunConfig, dataset: Dataset, state: TrainState) -> Iterator[RunReport]:
+    """What the other ranks do: every step, nothing written, and the end when rank 0 says so."""
+    verdict = Verdict("too early to tell", 0, ())
+    with stop_requests() as stop:
+        share_state(state)
+        for report in train(config, dataset, state):
+            orders = agreed(stop.received, False)
+            if _must_save(config, state, orders):
+                check_in_step(state)
+            yield RunReport(report.step, None, None, None, verdict)
+            if orders.leave and state.step < config.total_steps:
+                raise Interrupted(orders.leave, state.step)
+            if orders.stop:
+                raise Collapsed(f"stopped at step {state.step} by rank 0")
+
+
+def _must_save(config: RunConfig, state: TrainState, orders: Orders) -> bool:
+    due = state.step % config.output.checkpoint_every == 0
+    return due or state.step == config.total_steps or orders.leave is not None or orders.stop
 
 
 def _save_beside(

@@ -10,6 +10,7 @@ from ssgan.ops.averaging import average_into
 from ssgan.ops.freeze import frozen
 from ssgan.ops.spectral import advance_spectral_norm
 from ssgan.training.config import RunConfig
+from ssgan.training.distributed import averaged
 from ssgan.training.feed import Feed
 from ssgan.training.guard import checked, nothing_if_refused
 from ssgan.training.networks import Networks
@@ -38,7 +39,6 @@ def train_step(
         drawn = zip(views, feed.generator(state.step), strict=True)
         losses = (method.generator_loss(G, D, draw) for (G, D), draw in drawn)
         g_terms = descend(state.generator_optimizer, losses, config.accumulation, "G")
-
     average_into(state.generator_ema, state.generator, ema_halflife(state, config))
     state.step += 1
     return d_terms | g_terms
@@ -47,7 +47,7 @@ def train_step(
 def descend(
     optimizer: Optimizer, losses: Iterator[Loss], parts: int, name: str
 ) -> dict[str, Tensor]:
-    """One update from the mean over parts; refused whole when anything in it is not finite."""
+    """One update from the mean over parts and ranks; refused whole when a number is not finite."""
     optimizer.zero_grad(set_to_none=True)
     terms: dict[str, Tensor] = {}
     for loss in losses:  # one part's graph is alive at a time
@@ -55,6 +55,6 @@ def descend(
         for term, value in loss.terms.items():
             share = value.detach() / parts
             terms[f"{name}/{term}"] = terms.get(f"{name}/{term}", torch.zeros_like(share)) + share
-    checked(optimizer, terms, name)
+    terms = checked(optimizer, averaged(optimizer, terms), name)
     optimizer.step()
     return terms

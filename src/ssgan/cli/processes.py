@@ -1,0 +1,59 @@
+"""`--processes N`: one command as several processes on this machine, by PyTorch's launcher.
+
+On several machines torchrun or the cluster's own launcher starts `python -m ssgan train ...`.
+"""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from ssgan.cli.main import LOST
+from ssgan.training.signals import EXIT_CODES
+
+_SECONDS_TO_SAVE = 120  # between a signal and the end of whoever has not ended by then
+
+
+def in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
+    """Run `ssgan argv` as `count` processes; returns the exit code.
+
+    A signal is passed on, and they save and end. When one has gone all end, and are started anew up
+    to `restarts` times, to continue from the newest checkpoint.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (cores or 1) // count)))
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # that of the processes to come
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("torch.distributed"):  # whatever they report is said below, in a line
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        run_id=f"ssgan-{os.getpid()}",
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=restarts,
+        signals_to_handle="SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1",
+        shutdown_timeout=_SECONDS_TO_SAVE,
+    )
+    try:
+        elastic_launch(config, sys.executable)("-m", "ssgan", *argv)
+    except SignalException as stopped:
+        return EXIT_CODES.get(stopped.sigval, 128 + stopped.sigval)
+    except ChildFailedError as failed:
+        number, failure = failed.get_first_failure()
+        if failure.exitcode > 0:  # it has said why
+            return int(failure.exitcode)
+        name = signal.Signals(-failure.exitcode).name
+        print(
+            f"ssgan: rank {number} was ended by {name}; run the same command again to continue",
+            file=sys.stderr,
+        )
+        return LOST
+    return 0

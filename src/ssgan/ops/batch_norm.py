@@ -1,0 +1,86 @@
+"""Batch norm whose batch is in parts on several ranks.
+
+PyTorch's SyncBatchNorm does not run on a CPU. Here every rank gathers the others' means and
+variances, which loses no digits as sums of squares would, and in backward two sums a channel. Parts
+are of equal size.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from ssgan.ops.collective import gathered, num_ranks, summed
+
+
+def batch_norm_over_ranks(
+    inputs: Float[Tensor, "B C ..."],
+    running_mean: Float[Tensor, " C"],
+    running_var: Float[Tensor, " C"],
+    gain: Float[Tensor, " C"] | None,
+    shift: Float[Tensor, " C"] | None,
+    momentum: float,
+    epsilon: float,
+) -> Float[Tensor, "B C ..."]:
+    """As F.batch_norm in training with the batches of all ranks joined; moves the running ones."""
+    channels = inputs.shape[1]
+    gain = running_var.new_ones(channels) if gain is None else gain
+    shift = running_var.new_zeros(channels) if shift is None else shift
+    with torch.no_grad():
+        mean, variance = _statistics(inputs)
+        count = inputs.numel() // channels * num_ranks()
+        running_mean.lerp_(mean, momentum)
+        running_var.lerp_(variance * (count / (count - 1)), momentum)
+    outputs: Tensor = _Normalised.apply(inputs, gain, shift, mean, variance, epsilon)  # type: ignore[no-untyped-call]
+    return outputs
+
+
+def _statistics(inputs: Tensor) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
+    """Mean and biased variance of each channel over all ranks, at least in float32."""
+    wide = inputs if inputs.dtype == torch.float64 else inputs.float()
+    variance, mean = torch.var_mean(wide, _all_but_channels(inputs), correction=0)
+    means, variances = gathered(torch.stack([mean, variance])).unbind(1)
+    mean = means.mean(0)
+    return mean, variances.mean(0) + (means - mean).square().mean(0)
+
+
+def _all_but_channels(inputs: Tensor) -> list[int]:
+    return [axis for axis in range(inputs.ndim) if axis != 1]
+
+
+class _Normalised(torch.autograd.Function):
+    """(x - mean) / sqrt(variance + epsilon) * gain + shift, mean and variance being x's own."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        gain: Tensor,
+        shift: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        epsilon: float,
+    ) -> Tensor:
+        ctx.save_for_backward(inputs, gain, mean, variance)
+        ctx.epsilon = epsilon
+        return F.batch_norm(inputs, mean, variance, gain, shift, False, 0.0, epsilon)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, gain, mean, variance = ctx.saved_tensors
+        scale = (variance + ctx.epsilon).rsqrt()
+        direct, to_gain, to_shift = torch.ops.aten.native_batch_norm_backward(
+            upstream, inputs, gain, mean, variance, None, None, False, ctx.epsilon, [True] * 3
+        )
+        # what passes through mean and variance: to every rank's inputs from every rank's outputs
+        count = inputs.numel() // inputs.shape[1] * num_ranks()
+        all_gain, all_shift = summed(torch.stack([to_gain, to_shift])) / count
+        factor = gain * scale * scale * all_gain
+        constant = gain * scale * all_shift - factor * mean
+        shape = (1, -1) + (1,) * (inputs.ndim - 2)
+        through = torch.addcmul(constant.view(shape), inputs.to(gain.dtype), factor.view(shape))
+        return (direct - through.to(direct.dtype)), to_gain, to_shift, None, None, None

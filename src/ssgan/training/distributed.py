@@ -1,0 +1,190 @@
+"""A run on several processes: each is a rank with a part of every batch, and all hold one state.
+
+They are started by `ssgan train --processes N`, by torchrun or by a cluster that sets RANK,
+WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. Whatever is drawn is keyed by its place in the
+batch, batch norm sees the whole batch, and gradients are averaged: so one process or many are one
+run. Rank 0 alone writes.
+"""
+
+import gc
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch._C._distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
+from torch.optim import Optimizer
+
+from ssgan.data.dataset import Dataset
+from ssgan.ops.collective import from_first, gathered, largest, num_ranks, rank, summed
+from ssgan.training import checkpoint
+from ssgan.training.config import RunConfig
+from ssgan.training.state import TrainState
+from ssgan.types import PeerLost, RanksDiffer, UserError
+
+TIMEOUT = 1800  # seconds that a rank waits for the others: longer than an evaluation takes
+_NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_LONGEST_PREPARATION = timedelta(days=7)
+_GRACE = 1.0  # seconds in which all who wait in vain say so
+
+T = TypeVar("T")
+
+
+def launched() -> bool:
+    """Whether a launcher started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes of a run, before there is anything to compute."""
+
+    store: Store | None  # None: this one is alone
+
+    def first_then_others(self, work: Callable[[], T]) -> T:
+        """The work done by the first rank of each machine, then by its others, who find it done."""
+        if self.store is None:
+            return work()
+        ours = f"done {rank() - _local_rank()}"
+        if _local_rank() > 0:
+            self.store.wait([ours], _LONGEST_PREPARATION)
+            return work()
+        result = work()
+        self.store.set(ours, "1")
+        return result
+
+
+@contextmanager
+def joined(timeout: int = TIMEOUT) -> Iterator[Ranks]:
+    """Within, this process is the rank that its launcher says; without one it is alone.
+
+    Raises PeerLost when another rank has gone, or has not answered for `timeout` seconds.
+    """
+    if not launched():
+        yield Ranks(None)
+        return
+    if missing := [name for name in _NAMES if name not in os.environ]:
+        raise UserError(f"WORLD_SIZE is set and {', '.join(missing)} not: a launcher sets all four")
+    if torch.accelerator.is_available():
+        torch.accelerator.set_device_index(_local_rank())
+    wait = timedelta(seconds=timeout)
+    store, number, count = next(rendezvous("env://", timeout=wait))
+    # a launcher may keep its store when it starts all anew: what was said before does not count
+    store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    dist.init_process_group(store=store, rank=number, world_size=count, timeout=wait)
+    try:
+        yield Ranks(store)
+    except PeerLost as lost:
+        raise PeerLost(_who_has_gone(store, number, count, str(lost))) from None
+    finally:
+        gc.collect()  # before the group goes: whatever still holds a part of it
+        dist.destroy_process_group()
+
+
+def _local_rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", os.environ.get("RANK", "0")))
+
+
+def _who_has_gone(store: Store, number: int, count: int, why: str) -> str:
+    """Those who do not wait in vain as we do, for they are dead, stopped or stuck elsewhere."""
+    try:
+        store.set(f"waits {number}", "1")
+        time.sleep(_GRACE)
+        silent = [str(other) for other in range(count) if not store.check([f"waits {other}"])]
+    except RuntimeError:  # whoever kept the store has gone as well
+        silent = []
+    who = f"rank {', '.join(silent)}" if silent else "another rank"
+    return f"rank {number}: {who} has gone or does not answer ({why})"
+
+
+def averaged(optimizer: Optimizer, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Replace gradients by their mean over ranks, in one flat sum; returns the terms' means."""
+    if num_ranks() == 1:
+        return dict(terms)
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    values = torch.stack(list(terms.values())).to(gradients[0].dtype)
+    mean = summed(torch.cat([*(g.flatten() for g in gradients), values])) / num_ranks()
+    *parts, values = torch.split(mean, [*(g.numel() for g in gradients), len(values)])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+    return dict(zip(terms, values, strict=True))
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What all ranks do after a step."""
+
+    leave: signal.Signals | None  # the signal that one of them was sent
+    stop: bool  # rank 0 ends the run
+
+
+def agreed(asked: signal.Signals | None, stop: bool) -> Orders:
+    """The same on every rank, whoever was asked; also where the others wait for rank 0.
+
+    Asked once a step: a signal that comes after this waits for the next.
+    """
+    if num_ranks() == 1:
+        return Orders(asked, stop)
+    numbers = largest(torch.tensor([asked.value if asked is not None else 0, int(stop)]))
+    number, stopped = map(int, numbers)
+    return Orders(signal.Signals(number) if number else None, bool(stopped))
+
+
+def share_state(state: TrainState, newest: Path | None = None) -> None:
+    """Give all ranks the state that rank 0 has restored from its newest checkpoint, if any."""
+    if num_ranks() == 1:
+        return
+    payload = from_first(_payload(newest) if rank() == 0 else None)
+    if payload and rank() > 0:
+        checkpoint.restore(state, checkpoint.unsealed(payload, Path("rank 0's checkpoint")))
+
+
+def _payload(newest: Path | None) -> bytes:
+    return b"" if newest is None else checkpoint.verified(newest)
+
+
+def share_precision(config: RunConfig) -> RunConfig:
+    """With rank 0's precision, which is definite: "auto" may mean another on another machine."""
+    word = from_first(config.precision.encode() if rank() == 0 else None).decode()
+    return replace(config, precision=word)  # type: ignore[arg-type]
+
+
+def check_alike(config: RunConfig, dataset: Dataset) -> None:
+    """Raise UserError when ranks were given other settings or other images."""
+    shown = {"settings": repr(config), "images": dataset.content_hash}
+    for what, text in shown.items():
+        digests = gathered(_digest(text.encode())[None])
+        for number, theirs in enumerate(digests):
+            if not torch.equal(theirs, digests[0]):
+                raise UserError(f"rank {number} has other {what} than rank 0: give all the same")
+
+
+def check_in_step(state: TrainState) -> None:
+    """Raise RanksDiffer, naming a tensor, unless all ranks hold the same state to the bit."""
+    if num_ranks() == 1:
+        return
+    names, tensors = zip(*checkpoint.named_tensors(state), strict=True)
+    ours = torch.stack([_digest(t.detach().cpu().numpy().tobytes()) for t in tensors])
+    for number, theirs in enumerate(every := gathered(ours)):
+        for name, here, there in zip(names, every[0], theirs, strict=True):
+            if not torch.equal(here, there):
+                raise RanksDiffer(
+                    f"after step {state.step} rank {number} holds another {name} than rank 0: a "
+                    "fault of the hardware or of a custom part; what was saved before is whole"
+                )
+
+
+def _digest(content: bytes) -> Tensor:
+    """64 bits."""
+    return torch.frombuffer(bytearray(hashlib.sha256(content).digest()[:8]), dtype=torch.int64)[0]

@@ -1,0 +1,280 @@
+"""What one rank of a test does: `python -m tests.training.ranks CASE FOLDER`, under RANK and so on.
+
+`together` starts all of them and waits.
+"""
+
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssgan.cli.main import LOST
+from ssgan.methods.penalty import WGANGP
+from ssgan.methods.ssgan import SSGAN
+from ssgan.models.norms import BatchStatistics, SelfModulatedBatchNorm
+from ssgan.ops.batch_norm import batch_norm_over_ranks
+from ssgan.ops.collective import num_ranks, rank
+from ssgan.ops.keyed import Key
+from ssgan.training import checkpoint, feed, step
+from ssgan.training.config import RunConfig
+from ssgan.training.distributed import check_in_step, joined
+from ssgan.training.feed import Feed
+from ssgan.training.loop import train
+from ssgan.training.run import run
+from ssgan.training.signals import Interrupted
+from ssgan.training.state import TrainState
+from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
+from tests.training.tiny import images, tiny
+
+BATCH, LAST = 24, 6  # of every run here
+_BIG = {"batch_size": BATCH, "precision": "float64", "total_steps": LAST}
+CASES = {
+    "ssgan": tiny(augment=True, **_BIG),
+    "two updates": tiny("gan", **_BIG),
+    "conditional": tiny("conditional", **_BIG),
+    "rotation alone": tiny("rotation-only", **_BIG),
+    "four turns of everything": tiny("la-plus", augment=True, **_BIG),
+    "few labels": tiny("s3gan", **_BIG),
+    "parts on each rank": tiny(accumulation=2, method=SSGAN(rotated_fraction=0.5), **_BIG),
+    "penalty, re-used fakes": tiny(
+        reuse_fakes=True, method=SSGAN(penalty=WGANGP(weight=1.0)), **_BIG
+    ),
+    "self-modulated, recomputed": tiny(
+        recompute=True,
+        generator=replace(tiny().generator, norm=SelfModulatedBatchNorm()),
+        **_BIG,
+    ),
+}  # fmt: skip
+
+
+def together(
+    case: str, folder: Path, count: int, seconds: float = 120, awaited: int | None = None
+) -> list[tuple[int, str]]:
+    """Run a case as so many ranks; exit code and what was printed of the first `awaited` of them.
+
+    Those that are not awaited, or take too long, are killed.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
+    command = [sys.executable, "-m", "tests.training.ranks", case, str(folder)]
+    children = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, **shared, "RANK": str(number), "OMP_NUM_THREADS": "1"},
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for number in range(count)
+    ]
+    found = []
+    try:
+        for child in children[:awaited]:
+            printed, _ = child.communicate(timeout=seconds)
+            found.append((child.returncode, printed))
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
+    return found
+
+
+def final(config: RunConfig) -> Tensor:
+    """Every number of the state at the end, in one row."""
+    state: TrainState | None = None
+    for report in train(config, images()):
+        state = report.state
+    assert state is not None
+    return torch.cat([t.detach().double().flatten() for t in checkpoint.state_tensors(state)])
+
+
+def same(folder: Path) -> None:
+    """Every case's state at the end, into a file a rank."""
+    for name, config in CASES.items():
+        torch.save(final(config), folder / f"{name}-{num_ranks()}-{rank()}.pt")
+
+
+@contextmanager
+def local_batch_norm() -> Iterator[None]:
+    """Each rank normalises by its own part."""
+    with patch.object(BatchStatistics, "__setattr__", _but_across_ranks):
+        yield
+
+
+def _but_across_ranks(module: BatchStatistics, name: str, value: object) -> None:
+    if name != "across_ranks":
+        torch.nn.Module.__setattr__(module, name, value)
+
+
+def _pieces(self: Feed, update: int) -> Iterator[Tensor]:
+    size, ours = self.config.batch_size, self.config.batch_size // num_ranks()
+    yield torch.arange(ours) + update * size + rank() * ours
+
+
+def _own_normal(key: Key, index: Tensor, size: int) -> Tensor:
+    return PLAIN_NORMAL(key, index + 1000 * rank(), size)
+
+
+PLAIN_NORMAL = feed.normal
+MUTANTS = {
+    "local batch norm": local_batch_norm,
+    "a piece of the batch each": lambda: patch.object(Feed, "_parts", _pieces),
+    "latents by rank": lambda: patch.object(feed, "normal", _own_normal),
+    "gradients not averaged": lambda: patch.object(step, "averaged", lambda _, terms: terms),
+}
+
+
+def faults(folder: Path) -> None:
+    """The state at the end with each fault."""
+    for name, fault in MUTANTS.items():
+        with fault():
+            try:
+                found = final(CASES["ssgan"])
+            except NonFinite:  # as where a rank has no turned image
+                found = torch.tensor(math.inf)
+            torch.save(found, folder / f"{name}-{rank()}.pt")
+
+
+def norm(folder: Path) -> None:
+    """Batch norm over ranks, forward and backward, against PyTorch's of the whole batch."""
+    for shape in ((12, 5, 4, 4), (12, 5)):
+        for with_gain in (True, False):
+            _compare_norm(shape, with_gain)
+
+
+def _compare_norm(shape: tuple[int, ...], with_gain: bool) -> None:
+    torch.manual_seed(0)
+    whole = (torch.randn(shape) * 3 + 40).requires_grad_()  # a mean that squares would not bear
+    upstream = torch.randn(shape)
+    gain, shift = (torch.randn(5, requires_grad=True) for _ in range(2))
+    given = (gain, shift) if with_gain else (None, None)
+    plain = torch.zeros(5), torch.ones(5)
+    expected = F.batch_norm(whole, *plain, *given, True, 0.1, 1e-5)
+    (expected * upstream).sum().backward()
+    rows = slice(rank(), None, num_ranks())
+    ours = whole.detach()[rows].clone().requires_grad_()
+    mine = [value.detach().clone().requires_grad_() for value in (gain, shift)]
+    moved = torch.zeros(5), torch.ones(5)
+    found = batch_norm_over_ranks(ours, *moved, *(mine if with_gain else given), 0.1, 1e-5)
+    (found * upstream[rows]).sum().backward()
+    close = {"rtol": 1e-4, "atol": 1e-5}
+    torch.testing.assert_close(found, expected[rows], **close)
+    torch.testing.assert_close(ours.grad, whole.grad[rows], **close)
+    for a, b in zip(moved, plain, strict=True):
+        torch.testing.assert_close(a, b)
+    if with_gain:
+        for a, b in zip(mine, (gain, shift), strict=True):  # the mean over ranks is of the whole
+            total = a.grad.clone()
+            torch.distributed.all_reduce(total)
+            torch.testing.assert_close(total, b.grad, **close)
+
+
+def drift(folder: Path) -> None:
+    """One bit of rank 1's generator is flipped."""
+    for report in train(CASES["ssgan"], images()):
+        check_in_step(report.state)
+        weight = report.state.generator.get_parameter("first.weight")
+        if rank() == 1:
+            with torch.no_grad():
+                weight[0, 0] = torch.nextafter(weight[0, 0], torch.tensor(9.0).double())
+        try:
+            check_in_step(report.state)
+        except RanksDiffer as found:
+            print(found)
+            return
+
+
+def half(folder: Path) -> None:
+    """The first steps of a run in a directory."""
+    for _ in run(replace(CASES["ssgan"], total_steps=3), folder / "run", images()):
+        pass
+
+
+def whole(folder: Path) -> None:
+    """The rest of them, and how it stands."""
+    for _ in run(CASES["ssgan"], folder / "run", images()):
+        pass
+
+
+def frozen(folder: Path) -> None:
+    """Rank 1 is stopped at its third step."""
+    for report in run(CASES["ssgan"], folder / "run", images()):
+        if rank() == 1 and report.step == 3:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def signalled(folder: Path) -> None:
+    """Rank 1 is asked to stop before its third step ends."""
+    config = replace(CASES["ssgan"], output=replace(CASES["ssgan"].output, checkpoint_every=100))
+    for report in run(config, folder / "run", images()):
+        if rank() == 1 and report.step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def failing(which: int) -> Callable[[Path], None]:
+    """A rank raises an error of its own."""
+
+    def case(folder: Path) -> None:
+        for report in run(CASES["ssgan"], folder / "run", images()):
+            if rank() == which and report.step == 3:
+                raise UserError("this is the first error")
+
+    return case
+
+
+def other_settings(folder: Path) -> None:
+    """Rank 1 was given another seed."""
+    for _ in run(replace(CASES["ssgan"], seed=rank()), folder / "run", images()):
+        pass
+
+
+ALL = {
+    "same": same,
+    "faults": faults,
+    "norm": norm,
+    "drift": drift,
+    "half": half,
+    "whole": whole,
+    "frozen": frozen,
+    "signalled": signalled,
+    "first fails": failing(0),
+    "second fails": failing(1),
+    "other settings": other_settings,
+}
+
+
+def main() -> int:
+    """Run a case; the exit codes of the command line."""
+    torch.set_num_threads(1)
+    case, folder = sys.argv[1:]
+    try:
+        with joined(4 if case == "frozen" else 60):
+            ALL[case](Path(folder))
+    except UserError as error:
+        print(error)
+        return 2
+    except PeerLost as error:
+        print(error)
+        return LOST
+    except Interrupted as stop:
+        print(stop)
+        return stop.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

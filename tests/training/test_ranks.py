@@ -1,0 +1,212 @@
+"""One process or many are one run; and when one of many fails, all end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from ssgan.cli.main import LOST, main
+from ssgan.files.layout import RunLayout
+from ssgan.training import checkpoint, feed
+from ssgan.training.feed import Feed, our_parts
+from ssgan.training.misfits import check_ranks
+from ssgan.training.state import fresh_state
+from ssgan.types import UserError
+from tests.training import ranks
+from tests.training.ranks import CASES, MUTANTS, final, together
+from tests.training.tiny import images, tiny
+
+CLOSE = 1e-9  # of numbers up to 3, in float64: Adam divides rounding errors by small numbers
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The state of every case at the end of one process's run."""
+    return {name: final(config) for name, config in CASES.items()}
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_many_ranks_are_one_process_in_every_number_and_equal_to_the_bit(count, alone, tmp_path):
+    """Weights, averages, batch statistics, singular vectors, Adam's moments, after six steps."""
+    found = together("same", tmp_path, count)
+    assert [code for code, _ in found] == [0] * count, found
+    for name, expected in alone.items():
+        states = [torch.load(tmp_path / f"{name}-{count}-{r}.pt") for r in range(count)]
+        torch.testing.assert_close(states[0], expected, rtol=0, atol=CLOSE)
+        assert all(torch.equal(states[0], state) for state in states), name
+
+
+def test_that_comparison_sees_faults(alone, tmp_path):
+    assert [code for code, _ in together("faults", tmp_path, 2)] == [0, 0]
+    for name in MUTANTS:
+        found = torch.load(tmp_path / f"{name}-0.pt")
+        assert (found - alone["ssgan"]).abs().max() > 1e4 * CLOSE, name
+
+
+def test_batch_norm_over_ranks_is_that_of_the_whole_batch(tmp_path):
+    for code, printed in together("norm", tmp_path, 2):
+        assert code == 0, printed
+
+
+@pytest.mark.parametrize("ranks_", [1, 2, 3, 5])
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_every_place_of_a_batch_is_some_ranks_once(ranks_, accumulation, monkeypatch):
+    """And all ranks' a-th parts are the a-th part of one process, which batch norm sees."""
+    config = tiny("gan", batch_size=60, accumulation=accumulation)
+    parts = Feed(config, images(), torch.device("cpu"))._parts
+    alone = [set(part.tolist()) for part in parts(1)]
+    monkeypatch.setattr(feed, "num_ranks", lambda: ranks_)
+    found, numbers = [], []
+    for number in range(ranks_):
+        monkeypatch.setattr(feed, "rank", lambda number=number: number)
+        found.append([part.tolist() for part in parts(1)])
+        numbers += our_parts(config)
+    assert numbers == list(range(ranks_ * accumulation))
+    for a in range(accumulation):
+        places = [place for of_rank in found for place in of_rank[a]]
+        assert len(places) == len(set(places))
+        assert set(places) == alone[a]
+
+
+def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
+    """Three steps by two ranks, then three by one, are six by one; one file, written by rank 0."""
+    assert [code for code, _ in together("half", tmp_path, 2)] == [0, 0]
+    layout = RunLayout(tmp_path / "run")
+    rows = [json.loads(line) for line in layout.log.read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert json.loads(layout.environment.read_text())["processes"] == 2
+    ranks.whole(tmp_path)
+    state = fresh_state(CASES["ssgan"], images().num_classes, torch.device("cpu"))
+    saved, _ = checkpoint.newest(layout)
+    checkpoint.restore(state, saved)
+    ours = torch.cat([t.double().flatten() for t in checkpoint.state_tensors(state)])
+    torch.testing.assert_close(ours, final(CASES["ssgan"]), rtol=0, atol=CLOSE)
+
+
+def test_many_ranks_continue_from_what_rank_0_has(tmp_path):
+    ranks.half(tmp_path)
+    assert [code for code, _ in together("whole", tmp_path, 2)] == [0, 0]
+    rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+def test_ranks_that_drift_apart_by_a_bit_are_found_and_the_tensor_named(tmp_path):
+    for code, printed in together("drift", tmp_path, 2):
+        assert code == 0
+        assert "after step 1 rank 1 holds another generator['" in printed
+
+
+def test_a_rank_that_does_not_answer_is_named_after_the_time_out(tmp_path):
+    ((code, printed),) = together("frozen", tmp_path, 2, awaited=1)
+    assert code == LOST
+    assert "rank 0: rank 1 has gone or does not answer" in printed
+    saved, _ = checkpoint.newest(RunLayout(tmp_path / "run"))
+    assert saved.step == 3
+
+
+@pytest.mark.parametrize(("case", "failed"), [("first fails", 0), ("second fails", 1)])
+def test_an_error_of_one_rank_ends_all_and_is_the_one_that_is_told(case, failed, tmp_path):
+    found = together(case, tmp_path, 2, seconds=60)  # below the time-out
+    assert found[failed][0] == 2
+    assert "this is the first error" in found[failed][1]
+    code, printed = found[1 - failed]
+    assert code == LOST
+    who = "another rank" if failed == 0 else "rank 1"  # rank 0 keeps the list of who is there
+    assert f"rank {1 - failed}: {who} has gone or does not answer" in printed
+
+
+def test_a_signal_to_one_rank_saves_and_ends_all_after_the_same_step(tmp_path):
+    found = together("signalled", tmp_path, 2)
+    assert [code for code, _ in found] == [143, 143]
+    assert all("stopped by SIGTERM after step 3; the state is saved" in said for _, said in found)
+    saved, _ = checkpoint.newest(RunLayout(tmp_path / "run"))
+    assert saved.step == 3
+
+
+def test_ranks_with_other_settings_are_refused(tmp_path):
+    for code, printed in together("other settings", tmp_path, 2):
+        assert code == 2
+        assert "rank 1 has other settings than rank 0" in printed
+
+
+@pytest.mark.parametrize(
+    ("changes", "count", "words"),
+    [
+        ({"batch_size": 8}, 3, "batch_size 8 cannot be cut into equal parts for 3 .*nearest: 9"),
+        ({"batch_size": 8}, 4, "turns 2 of batch_size 8 .*multiple of 4 for 4 processes"),
+        ({"batch_size": 16, "accumulation": 2}, 4, "turns 4 .* 4 processes times accumulation 2"),
+        ({"batch_size": 16, "compile": True}, 2, "compile is for one process"),
+    ],
+)
+def test_what_cannot_be_cut_is_refused(changes, count, words):
+    config = tiny(**changes)
+    state = fresh_state(config, 10, torch.device("cpu"))
+    check_ranks(config, state, 1)
+    with pytest.raises(UserError, match=words):
+        check_ranks(config, state, count)
+
+
+SMALL = [
+    *("--data", "scenes:num_images=64", "--batch_size", "16"),
+    *("--generator.width", "0.03125", "--discriminator.width", "0.0625"),
+    *("--total_steps", "15", "--output.log_every", "1", "--output.checkpoint_every", "5"),
+    *("--evaluate.every", "0", "--output.tensorboard", "false", "--output.sample_every", "0"),
+]
+
+
+def launch(root, *words):
+    command = [sys.executable, "-m", "ssgan", "train", "scenes:ssgan", *SMALL]
+    return subprocess.Popen(
+        [*command, "--processes", "2", "--run", str(root), *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def lines(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def children_of(parent):
+    path = f"/proc/{parent}/task/{parent}/children"
+    return [int(word) for word in Path(path).read_text().split()]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="finds the ranks by /proc")
+def test_the_command_survives_a_killed_rank_to_the_same_bits(tmp_path):
+    """All end, are started anew, and continue from the newest checkpoint."""
+    reference = launch(tmp_path / "whole")
+    _, said = reference.communicate(timeout=120)
+    assert reference.returncode == 0, said
+    layout = RunLayout(tmp_path / "run")
+
+    killed = launch(layout.root, "--restarts", "1")
+    while lines(layout.log) < 7:
+        assert killed.poll() is None, killed.stderr.read()
+        time.sleep(0.01)
+    os.kill(children_of(killed.pid)[-1], signal.SIGKILL)
+    _, said = killed.communicate(timeout=120)
+    assert killed.returncode == 0, said
+    assert "continuing from step 5" in said
+    assert "Traceback" not in said
+    whole, _ = checkpoint.newest(RunLayout(tmp_path / "whole"))
+    found, _ = checkpoint.newest(layout)
+    assert whole.step == found.step == 15
+    for name, tensors in whole.tensors.items():
+        torch.testing.assert_close(found.tensors[name], tensors, rtol=0, atol=0)
+
+
+def test_settings_that_cannot_be_cut_are_refused_before_anything_is_started(tmp_path, capsys):
+    words = ["train", "scenes:ssgan", "--batch_size", "15", "--processes", "2"]
+    assert main([*words, "--run", str(tmp_path / "run")]) == 2
+    assert "nearest: 16" in capsys.readouterr().err
+    assert main([*words, "--dry-run"]) == 2
+    assert not (tmp_path / "run").exists()
