@@ -1,4 +1,4 @@
-"""A run of somebody's own recipe is sampled, shown and continued once its module is trusted."""
+"""A run of somebody's own recipe is read by every verb once its module is trusted."""
 
 import sys
 
@@ -48,12 +48,19 @@ def go_to(root, patch):
         patch.delitem(sys.modules, name)
 
 
+AGAINST = ["--against", "scenes:num_images=40", "--n", "16", "--metrics", "fd"]
+OF_RUN = ["--features", "discriminator", "--weights", "run"]
 VERBS = [
     (["sample", "run", "--n", "1"], "1 images of step"),
     (["sample", "run", "--n", "1", "--best"], "1 images of step"),
     (["show", "run", "--settings"], "method.shift"),
     (["train", "run", "--total_steps", "3"], "samples: run/samples/step-00000003.png"),
     (["train", "run", "--total_steps", "9", "--dry-run"], "the run        9 steps"),
+    (["evaluate", "run", *AGAINST, "--features", "random"], "written to run/evaluation"),
+    (["evaluate", "run", "--step", "2", *AGAINST, "--features", "discriminator"], "D-of-run"),
+    (["evaluate", "scenes:num_images=40", *AGAINST, *OF_RUN], "D-of-run"),
+    (["probe", "run", "--data", "scenes:num_images=120", "--steps", "0,2"], "plot: run/probe"),
+    (["features", "run", "--data", "scenes:num_images=40", "--out", "f.npy"], "40 images, step"),
 ]
 
 
