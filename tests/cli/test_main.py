@@ -85,6 +85,17 @@ def test_the_default_directory_does_not_know_what_the_machine_is_fast_at(
     assert "nothing to do" in capsys.readouterr().out
 
 
+def test_the_default_directory_does_not_know_whether_a_run_recomputes(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for recompute in ("false", "true"):
+        words = ["--data", "scenes:num_images=40", *TINY, "--recompute", recompute]
+        assert main(["train", "scenes:gan", *words]) == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    assert "nothing to do" in capsys.readouterr().out
+
+
 def test_another_setting_is_refused_in_a_used_directory(trained, capsys):
     assert main([*trained[1], "--seed", "5"]) == 2
     error = capsys.readouterr().err
