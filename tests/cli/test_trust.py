@@ -87,3 +87,15 @@ def test_a_package_is_trusted_with_its_modules_but_they_must_be_named_to_be_impo
     assert f"{MODULE!r} is not imported: --trust {MODULE}" in capsys.readouterr().err
     assert main(["show", "run", "--trust", "no_such_module"]) == 2
     assert "--trust no_such_module: cannot import 'no_such_module'" in capsys.readouterr().err
+    assert main(["show", "run", "--trust", "../own"]) == 2
+    assert "--trust ../own: '../own' is no module" in capsys.readouterr().err
+
+
+def test_a_module_that_is_no_python_is_one_line_with_its_place(tmp_path, monkeypatch, capsys):
+    (tmp_path / "ssgan_test_package_torn.py").write_text("import os\ndef mine(:\n")
+    go_to(tmp_path, monkeypatch)
+    assert main(["train", "ssgan_test_package_torn:mine"]) == 2
+    error = capsys.readouterr().err
+    assert "cannot import 'ssgan_test_package_torn'" in error
+    assert "ssgan_test_package_torn.py, line 2" in error
+    assert len(error.strip().splitlines()) == 1
