@@ -295,6 +295,13 @@ def test_too_little_memory_is_one_line(error, monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("ssgan: not enough memory for this; ")
 
 
+@pytest.mark.parametrize("width", ["1e9", "1e15", "1e30"])
+def test_more_weights_than_can_be_counted_are_too_much_memory(width, capsys):
+    words = ["--data", "scenes:num_images=40", *TINY[2:], "--generator.width", width, "--dry-run"]
+    assert main(["train", "scenes:gan", *words]) == 2
+    assert capsys.readouterr().err.startswith("ssgan: not enough memory for this; ")
+
+
 def test_another_runtime_error_is_not_hidden(monkeypatch):
     def fails(argv):
         raise RuntimeError("a fault of ours")
