@@ -87,6 +87,8 @@ def test_the_baseline_differs_in_the_method_alone():
         ("cifar10:ssgam", "did you mean cifar10:ssgan?"),
         ("nothing", "there are scenes:"),
         ("no_such_module_here:run", "cannot import 'no_such_module_here'"),
+        ("./my_file:run", "'./my_file' is no module; name it as it is imported"),
+        (":run", "'' is no module; name it as it is imported"),
         ("math:nope", "math has no function 'nope'"),
     ],
 )

@@ -20,6 +20,7 @@ REFUSED = [
     ["--method", "GAN", "--generator.norm", "ConditionalBatchNorm"],
     ["--data.image_size", "33"],
     ["--device", "abacus"],
+    ["--device", "meta"],
     [*SNDCGAN, "--method", "GAN", "--accumulation", "8"],
     ["--evaluate.every", "1", "--data.source.num_images", "1"],
 ]

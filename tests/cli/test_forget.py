@@ -10,6 +10,7 @@ from PIL import Image
 
 from ssgan.cli import forget as verb
 from ssgan.cli.main import main
+from tests.cli.test_main import TINY as TINY_RUN
 from tests.data.pictures import write_images
 
 TINY = [
@@ -31,6 +32,18 @@ def one_line(capsys):
     error = capsys.readouterr().err.strip().splitlines()
     assert len(error) == 1
     return error[0]
+
+
+def test_a_study_and_a_run_are_not_mixed_in_one_directory(finished, tmp_path, capsys):
+    small = ["--data", "scenes:num_images=40", *TINY_RUN]
+    assert main(["train", "scenes:gan", *small, "--run", str(tmp_path)]) == 0
+    before = sorted(tmp_path.rglob("*"))
+    capsys.readouterr()
+    assert main(["forget", *TINY, "--out", str(tmp_path)]) == 2
+    assert one_line(capsys).endswith("holds other files and no study; give an empty directory")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert main(["train", "scenes:gan", *small, "--run", str(finished / "plain")]) == 2
+    assert "holds other files and no run" in one_line(capsys)
 
 
 def test_a_study_leaves_measurements_settings_and_a_picture(finished):

@@ -85,6 +85,17 @@ def test_the_default_directory_does_not_know_what_the_machine_is_fast_at(
     assert "nothing to do" in capsys.readouterr().out
 
 
+def test_the_default_directory_does_not_know_whether_a_run_recomputes(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for recompute in ("false", "true"):
+        words = ["--data", "scenes:num_images=40", *TINY, "--recompute", recompute]
+        assert main(["train", "scenes:gan", *words]) == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    assert "nothing to do" in capsys.readouterr().out
+
+
 def test_another_setting_is_refused_in_a_used_directory(trained, capsys):
     assert main([*trained[1], "--seed", "5"]) == 2
     error = capsys.readouterr().err
@@ -281,6 +292,13 @@ def test_too_little_memory_is_one_line(error, monkeypatch, capsys):
 
     monkeypatch.setattr("ssgan.cli.show.main", fails)
     assert main(["show", "run"]) == 2
+    assert capsys.readouterr().err.startswith("ssgan: not enough memory for this; ")
+
+
+@pytest.mark.parametrize("width", ["1e9", "1e15", "1e30"])
+def test_more_weights_than_can_be_counted_are_too_much_memory(width, capsys):
+    words = ["--data", "scenes:num_images=40", *TINY[2:], "--generator.width", width, "--dry-run"]
+    assert main(["train", "scenes:gan", *words]) == 2
     assert capsys.readouterr().err.startswith("ssgan: not enough memory for this; ")
 
 

@@ -1,4 +1,4 @@
-"""A run of somebody's own recipe is sampled, shown and continued once its module is trusted."""
+"""A run of somebody's own recipe is read by every verb once its module is trusted."""
 
 import sys
 
@@ -48,12 +48,19 @@ def go_to(root, patch):
         patch.delitem(sys.modules, name)
 
 
+AGAINST = ["--against", "scenes:num_images=40", "--n", "16", "--metrics", "fd"]
+OF_RUN = ["--features", "discriminator", "--weights", "run"]
 VERBS = [
     (["sample", "run", "--n", "1"], "1 images of step"),
     (["sample", "run", "--n", "1", "--best"], "1 images of step"),
     (["show", "run", "--settings"], "method.shift"),
     (["train", "run", "--total_steps", "3"], "samples: run/samples/step-00000003.png"),
     (["train", "run", "--total_steps", "9", "--dry-run"], "the run        9 steps"),
+    (["evaluate", "run", *AGAINST, "--features", "random"], "written to run/evaluation"),
+    (["evaluate", "run", "--step", "2", *AGAINST, "--features", "discriminator"], "D-of-run"),
+    (["evaluate", "scenes:num_images=40", *AGAINST, *OF_RUN], "D-of-run"),
+    (["probe", "run", "--data", "scenes:num_images=120", "--steps", "0,2"], "plot: run/probe"),
+    (["features", "run", "--data", "scenes:num_images=40", "--out", "f.npy"], "40 images, step"),
 ]
 
 
@@ -80,3 +87,15 @@ def test_a_package_is_trusted_with_its_modules_but_they_must_be_named_to_be_impo
     assert f"{MODULE!r} is not imported: --trust {MODULE}" in capsys.readouterr().err
     assert main(["show", "run", "--trust", "no_such_module"]) == 2
     assert "--trust no_such_module: cannot import 'no_such_module'" in capsys.readouterr().err
+    assert main(["show", "run", "--trust", "../own"]) == 2
+    assert "--trust ../own: '../own' is no module" in capsys.readouterr().err
+
+
+def test_a_module_that_is_no_python_is_one_line_with_its_place(tmp_path, monkeypatch, capsys):
+    (tmp_path / "ssgan_test_package_torn.py").write_text("import os\ndef mine(:\n")
+    go_to(tmp_path, monkeypatch)
+    assert main(["train", "ssgan_test_package_torn:mine"]) == 2
+    error = capsys.readouterr().err
+    assert "cannot import 'ssgan_test_package_torn'" in error
+    assert "ssgan_test_package_torn.py, line 2" in error
+    assert len(error.strip().splitlines()) == 1

@@ -2,14 +2,22 @@
 
 import os
 import signal
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from ssgan.files.layout import RunLayout
+from ssgan.files.lock import locked
 from ssgan.studies.crew import AbstractChild, Crew, Ended, Process, Standing, threads_each
 from ssgan.studies.job import Job, Making
 from ssgan.studies.outlook import outlook
+from ssgan.training import checkpoint
+from ssgan.types import UserError
+from tests.cli.test_main import TINY
+from tests.training.harness import fork, wait, wait_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +66,15 @@ class Child(AbstractChild):
     def send(self, number):
         self.stage.signals.append((self.label, number))
         self.left = 1
+
+
+def free(lock):
+    """Whether nobody holds it."""
+    try:
+        with locked(lock):
+            return True
+    except UserError:
+        return False
 
 
 def run(jobs, slots, stage):
@@ -204,6 +221,24 @@ def test_a_real_child_writes_its_log_and_has_its_threads(tmp_path, monkeypatch):
     command, printed = jobs[0].log.read_text().splitlines()
     assert command == f"$ ssgan show good {tmp_path / 'good'}"
     assert printed == f"{threads_each(2)} True ['show', 'good', '{tmp_path / 'good'}']"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a child of its parent's death")
+def test_what_a_killed_study_was_running_saves_and_ends(tmp_path):
+    layout, steps = RunLayout(tmp_path / "run"), 300  # it ends by itself if nobody ends it
+    at = TINY.index("--total_steps") + 1
+    settings = [*TINY[:at], str(steps), *TINY[at + 1 :], "--output.checkpoint_every", str(steps)]
+    words = ("train", "scenes:gan", "--data", "scenes:num_images=40", "--run", str(layout.root))
+    words += (*settings, "--evaluate.every", "0")
+    job = Making(label="a", words=words, log=tmp_path / "log", result=tmp_path / "none")
+    study = fork(lambda: len(list(Crew([job], 1, Process).run())))
+    wait_for(study, layout.log, lines=2)
+    os.kill(study, signal.SIGKILL)
+    assert wait(study) == -signal.SIGKILL
+    while not free(layout.lock):
+        time.sleep(0.02)
+    saved, _ = checkpoint.newest(layout)
+    assert saved.step == len(layout.log.read_text().splitlines()) < steps
 
 
 def test_the_outlook_counts_what_is_known_and_names_the_rest():

@@ -154,6 +154,7 @@ def test_measurements_of_other_images_or_features_have_another_name(tmp_path):
         (["--total_steps", "20"], "a-b-total_steps=20"),
         (["--method.alpha=0.5", "--batch_size", "8"], "a-b-batch_size=8-method.alpha=0.5"),
         (["--output.keep_every", "5", "--device", "cpu", "--evaluate.every", "2"], "a-b"),
+        (["--recompute", "true"], "a-b"),
     ],
 )
 def test_a_run_is_called_after_what_it_learns(flags, expected):

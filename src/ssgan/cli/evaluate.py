@@ -10,6 +10,7 @@ import torch
 
 from ssgan.cli.arguments import Options, take_options, whole_number
 from ssgan.cli.images import bar, fetched, prepared
+from ssgan.cli.trust import trusted_modules
 from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache
@@ -59,12 +60,14 @@ USAGE = f"""usage: ssgan evaluate THING --against OTHER [--features NAME] [--n 1
   --write-stats  store the statistics of OTHER (without --against: of THING)
   --batch        images in memory at once (64)        --cache   where features are kept
   --device       auto                                 --compare print stored results in one table
+  --trust        modules of your own, by commas, whose classes a run uses; they are imported
 
 Run it again to continue after an interruption.
 """
 _VALUED = (
     *("against", "held-out", "features", "weights", "resize", "n", "real-n", "seeds", "metrics"),
     *("kid-subset", "step", "refresh", "size", "out", "write-stats", "batch", "cache", "device"),
+    "trust",
 )
 
 
@@ -105,6 +108,7 @@ class _Asked:
     batch: int
     rule: ResizeRule | None
     cache: Path
+    trusted: tuple[str, ...]
 
 
 def _asked(options: Options) -> _Asked:
@@ -139,15 +143,16 @@ def _asked(options: Options) -> _Asked:
         batch=whole_number(options, "batch", 64, 1),
         rule=None if rule is None else rules[rule],
         cache=Path(options.get("cache") or default_cache()),
+        trusted=trusted_modules(options),
     )
 
 
 def _measure(text: str, asked: _Asked, options: Options) -> None:
-    thing = given(text, best=options.on("best"), step=asked.step)
+    thing = given(text, best=options.on("best"), step=asked.step, trusted_modules=asked.trusted)
     if isinstance(thing, Statistics):
         raise UserError(f"{text} holds statistics; give images or a run, and these by --against")
-    other = None if asked.against is None else given(asked.against)
-    held = None if asked.held_out is None else given(asked.held_out)
+    other = None if asked.against is None else given(asked.against, trusted_modules=asked.trusted)
+    held = None if asked.held_out is None else given(asked.held_out, trusted_modules=asked.trusted)
     if isinstance(other, Opened) or isinstance(held, Opened | Statistics):
         raise UserError("--against and --held-out take images, a run is what is measured")
     device = resolve_device(options.get("device") or "auto")
@@ -183,7 +188,7 @@ def _features(
     name, weights = options.get("features"), options.get("weights")
     owner = thing.checkpoint if isinstance(thing, Opened) else None
     if name == "discriminator" and weights is not None:
-        opened = given(weights)
+        opened = given(weights, trusted_modules=asked.trusted)
         if not isinstance(opened, Opened):
             raise UserError(f"--weights {weights}: a discriminator is in a run or a checkpoint")
         owner, weights = opened.checkpoint, None

@@ -5,6 +5,7 @@ from pathlib import Path
 from ssgan.cli.arguments import take_options
 from ssgan.cli.images import bar, fetched
 from ssgan.cli.probe import labelled_images
+from ssgan.cli.trust import trusted_modules
 from ssgan.data.parse import FORMS, parse_source
 from ssgan.files.errors import file_errors_in_words
 from ssgan.files.lock import locked
@@ -17,7 +18,7 @@ from ssgan.types import UserError
 
 USAGE = f"""usage: ssgan features RUN --data SOURCE --out FILE.npy|FILE.npz|FILE.parquet
                       [--block last|N|all] [--pooling mean] [--step N]
-                      [--device auto] [--cache DIR]
+                      [--device auto] [--cache DIR] [--trust MODULE]
 
   RUN        a run directory or a checkpoint file
   --data     images, with labels or without: {FORMS}
@@ -26,6 +27,7 @@ USAGE = f"""usage: ssgan features RUN --data SOURCE --out FILE.npy|FILE.npz|FILE
   --block    after which block of D, from 0; by default the last
   --pooling  how a block's map becomes features: {POOLINGS}
   --step     which kept state; 0 is D before training; by default the newest
+  --trust    modules of your own, by commas, whose classes the run uses; they are imported
 
 Rows stand in the order of the data. Run the same command again to continue.
 """
@@ -33,7 +35,7 @@ Rows stand in the order of the data. Run the same command again to continue.
 
 def main(argv: list[str]) -> int:
     """Write the file; returns the exit code."""
-    valued = ("data", "out", "block", "pooling", "step", "device", "cache")
+    valued = ("data", "out", "block", "pooling", "step", "device", "cache", "trust")
     options, rest = take_options(argv, valued, ("help",))
     if options.on("help"):
         print(USAGE, end="")
@@ -54,7 +56,8 @@ def main(argv: list[str]) -> int:
     run = Path(rest[0])
     if (step := options.get("step")) is not None and not step.isdecimal():
         raise UserError(f"--step must be the number of a state, not {step!r}")
-    subject = open_subject(run, states_of(run, step)[0], device)
+    trusted = trusted_modules(options)
+    subject = open_subject(run, states_of(run, step, trusted)[0], device, trusted)
     blocks = _blocks(block, len(subject.maps))
     layers = [Layer(number, pooling) for number in blocks]
     source = fetched(parse_source(given))

@@ -21,6 +21,7 @@ VERBS = {
     "study": "make a table or figure of the paper, from training to drawing",
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
+_TOO_MANY = ("Storage size calculation overflowed", "Overflow when unpacking")  # said by torch
 
 USAGE = (
     "usage: ssgan VERB ...\n\n"
@@ -70,7 +71,7 @@ def _run(verb: str, argv: list[str]) -> int:
         return _complain(str(error), NON_FINITE)
     except DiskFull as error:
         return _complain(str(error), DISK_FULL)
-    except (MemoryError, RuntimeError) as error:  # torch has a RuntimeError for either
+    except (MemoryError, RuntimeError, TypeError) as error:  # torch has the last two as well
         if not _out_of_memory(error):
             raise
         advice = "a smaller batch, width or image size needs less; what was saved is whole"
@@ -79,7 +80,7 @@ def _run(verb: str, argv: list[str]) -> int:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    words = ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
+    words = ("can't allocate memory", "out of memory", "DefaultCPUAllocator", *_TOO_MANY)
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 

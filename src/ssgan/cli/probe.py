@@ -7,6 +7,7 @@ from typing import Any, get_args
 from ssgan.cli.arguments import Options, decimal_number, take_options, whole_number
 from ssgan.cli.images import bar, fetched, prepared, remarks
 from ssgan.cli.progress import Meter
+from ssgan.cli.trust import trusted_modules
 from ssgan.data.base import AbstractSource
 from ssgan.data.cifar10 import Cifar10
 from ssgan.data.dataset import Dataset
@@ -29,6 +30,7 @@ USAGE = f"""usage: ssgan probe RUN [RUN ...] --data SOURCE [--test SOURCE] [--ou
                    [--steps 0,N,all] [--blocks N,N,...] [--pooling grid,mean]
                    [--fractions 0.01,0.1,1] [--train-n N] [--test-n N] [--seed 0]
                    [--solver lbfgs|sgd] [--l2 X] [--device auto] [--cache DIR]
+                   [--trust MODULE]
 
   RUN         a run directory or a checkpoint file; several are compared in one table
   --data      labelled images to learn from: {FORMS}
@@ -46,12 +48,13 @@ USAGE = f"""usage: ssgan probe RUN [RUN ...] --data SOURCE [--test SOURCE] [--ou
               sgd: the paper's schedule
   --l2        the weight of the penalty, instead of choosing it
   --out       where probe.jsonl, probe.txt and probe.png go; by default RUN/probe
+  --trust     modules of your own, by commas, whose classes a run uses; they are imported
 
 What is in probe.jsonl already is not computed again: run the same command to continue.
 """
 _VALUED = (
     *("data", "test", "out", "steps", "blocks", "pooling", "fractions", "train-n", "test-n"),
-    *("seed", "solver", "l2", "device", "cache"),
+    *("seed", "solver", "l2", "device", "cache", "trust"),
 )
 
 
@@ -66,17 +69,19 @@ def main(argv: list[str]) -> int:
     settings = settings_of(options)
     device = resolve_device(options.get("device") or "auto")
     keep_freed_memory()
-    states = [(Path(word), state) for word in rest for state in _states(Path(word), options)]
+    trusted, runs = trusted_modules(options), [Path(word) for word in rest]
+    steps = options.get("steps")
+    states = [(run, state) for run in runs for state in states_of(run, steps, trusted)]
     _refuse_twice(states)
-    first = open_subject(*states[0], device)
+    first = open_subject(*states[0], device, trusted)
     parts = _split(first, options, settings.seed)
-    out = Path(options.get("out") or home_of(Path(rest[0])) / "probe")
+    out = Path(options.get("out") or home_of(runs[0]) / "probe")
     rows: list[dict[str, Any]] = []
     with file_errors_in_words(out):
         out.mkdir(parents=True, exist_ok=True)
         with locked(out / ".lock"):
             for number, (run, state) in enumerate(states, start=1):
-                subject = first if number == 1 else open_subject(run, state, device)
+                subject = first if number == 1 else open_subject(run, state, device, trusted)
                 _refuse_other_shape(first, subject)
                 rows += _rows(
                     subject, parts, settings, out, f"{subject.run}, {number} of {len(states)}"
@@ -133,10 +138,6 @@ def home_of(path: Path) -> Path:
         return path
     inside = path.parent.name in ("checkpoints", "kept", "best")
     return path.parent.parent if inside else path.parent
-
-
-def _states(run: Path, options: Options) -> list[State]:
-    return states_of(run, options.get("steps"))
 
 
 def _refuse_twice(states: list[tuple[Path, State]]) -> None:

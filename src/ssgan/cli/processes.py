@@ -14,7 +14,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from ssgan.cli.main import LOST
-from ssgan.training.signals import EXIT_CODES
+from ssgan.training.signals import EXIT_CODES, PARENT
 
 _SECONDS_TO_SAVE = 120  # between a signal and the end of whoever has not ended by then
 
@@ -27,7 +27,9 @@ def in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (cores or 1) // count)))
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # that of the processes to come
+    # of the processes to come: nothing from the back end, and an end when this one is killed
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    os.environ[PARENT] = str(os.getpid())
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("torch.distributed"):  # whatever they report is said below, in a line
             logging.getLogger(name).setLevel(logging.CRITICAL)

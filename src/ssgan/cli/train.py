@@ -238,7 +238,7 @@ def _outline(source: AbstractSource, options: Options) -> Outline:
 def _default_directory(name: str | None, config: RunConfig) -> str:
     """runs/NAME-HASH: the same command finds the same directory again."""
     output, evaluate = type(config.output)(), type(config.evaluate)()
-    spared = replace(config, output=output, evaluate=evaluate, device="auto")
+    spared = replace(config, output=output, evaluate=evaluate, device="auto", recompute=False)
     if harmless("total_steps", config):
         spared = replace(spared, total_steps=1)
     digest = hashlib.sha256(json.dumps(dump(spared), sort_keys=True).encode()).hexdigest()

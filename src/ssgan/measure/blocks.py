@@ -10,6 +10,7 @@ are flattened into C g g features. The poolings differ in g alone:
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -72,7 +73,7 @@ class Subject:
         return [pooled(outputs[layer.block], layer.pooling).cpu() for layer in layers]
 
 
-def states_of(path: Path, steps: str | None) -> list[State]:
+def states_of(path: Path, steps: str | None, trusted_modules: Sequence[str] = ()) -> list[State]:
     """The states to read of a run directory or a checkpoint file, by step.
 
     `steps` is None (the newest) or numbers and "all" (every one that is kept) with commas; 0 is
@@ -80,7 +81,7 @@ def states_of(path: Path, steps: str | None) -> list[State]:
     that are.
     """
     if path.is_file() or steps is None:
-        newest = open_state(path).checkpoint
+        newest = open_state(path, trusted_modules=trusted_modules).checkpoint
         if steps is not None:
             raise UserError(f"{path} is one state: --steps is for run directories")
         return [State(newest.path, newest.step)]
@@ -102,9 +103,11 @@ def states_of(path: Path, steps: str | None) -> list[State]:
     return [State(files[step], step) for step in sorted({int(word) for word in words})]
 
 
-def open_subject(run: Path, state: State, device: torch.device) -> Subject:
+def open_subject(
+    run: Path, state: State, device: torch.device, trusted_modules: Sequence[str] = ()
+) -> Subject:
     """Read D; raises UserError when the file has none, or D cannot be read block by block."""
-    saved = open_state(state.file).checkpoint
+    saved = open_state(state.file, trusted_modules=trusted_modules).checkpoint
     config, method = saved.config, saved.config.method
     if "discriminator" not in saved.tensors:
         raise UserError(

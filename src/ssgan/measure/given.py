@@ -1,5 +1,6 @@
 """What a word on the command line stands for: a run, images, or statistics of images."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,20 +15,28 @@ from ssgan.types import ImageShape, UserError
 Given: TypeAlias = Opened | AbstractSource | Statistics
 
 
-def given(text: str, *, best: bool = False, step: int | None = None) -> Given:
+def given(
+    text: str,
+    *,
+    best: bool = False,
+    step: int | None = None,
+    trusted_modules: Sequence[str] = (),
+) -> Given:
     """The run (or checkpoint file), the statistics (`.npz`) or the source that `text` names.
 
     `best` and `step` choose among the states of a run directory; by default it is the newest.
+    A run's settings may be of classes of ssgan and of the `trusted_modules`.
     Raises UserError for what is not there, cannot be read or is none of these.
     """
     path = Path(text).expanduser()
     chosen = best or step is not None
     if RunLayout(path).config.exists():
-        return open_state(_checkpoint_of(path, best, step), best=best)
+        file = _checkpoint_of(path, best, step)
+        return open_state(file, best=best, trusted_modules=trusted_modules)
     if path.is_file() and path.suffix == ".npz" and not chosen:
         return read_statistics(path)
     if path.is_file() and not chosen:
-        return open_state(path)
+        return open_state(path, trusted_modules=trusted_modules)
     if chosen:
         raise UserError(f"--best and --step choose a state of a run directory; {text} is none")
     if path.suffix == ".npz" and ":" not in text:

@@ -63,11 +63,16 @@ def find(name: str) -> Callable[[], RunConfig]:
 def import_own(module_name: str, what_for: str) -> ModuleType:
     """A module of your own, from the current directory or installed: importing runs its code.
 
-    Raises UserError, which starts with `what_for`, when there is no such module.
+    Raises UserError, which starts with `what_for`, when there is no such module or it is no Python.
     """
+    if not module_name or module_name.startswith("."):
+        raise UserError(
+            f"{what_for}: {module_name!r} is no module; name it as it is imported, such as "
+            "my_package.my_file, and start where it is found"
+        )
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
         return importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, SyntaxError) as error:
         raise UserError(f"{what_for}: cannot import {module_name!r}: {error}") from None

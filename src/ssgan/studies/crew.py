@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from ssgan.studies.job import Job
-from ssgan.training.signals import EXIT_CODES
+from ssgan.training.signals import EXIT_CODES, PARENT
 
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM}
 _CODES = dict(EXIT_CODES)
@@ -47,7 +47,7 @@ class Process(AbstractChild):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+                env={**os.environ, "OMP_NUM_THREADS": str(threads), PARENT: str(os.getpid())},
                 start_new_session=True,  # else Ctrl-C reaches it twice: from the terminal, from us
             )
 

@@ -19,7 +19,7 @@ from ssgan.files import jsonlines
 from ssgan.files.atomic import remove_strays, write_json
 from ssgan.files.environment import environment
 from ssgan.files.errors import file_errors_in_words
-from ssgan.files.layout import FORMAT_VERSION, ForgettingLayout
+from ssgan.files.layout import FORMAT_VERSION, ForgettingLayout, RunLayout
 from ssgan.files.lock import locked
 from ssgan.measure.labelled import Split
 from ssgan.studies.forgetting import Forgetting, Task, check_images
@@ -129,7 +129,8 @@ def _open_directory(layout: ForgettingLayout) -> None:
     if root.exists() and not root.is_dir():
         raise UserError(f"{root} is a file; a study needs a directory")
     with file_errors_in_words(root):
-        known = layout.study.exists() or layout.lock.exists()
+        started = layout.lock.exists() and not RunLayout(root).config.exists()
+        known = layout.study.exists() or started
         if root.is_dir() and not known and any(root.iterdir()):
             raise UserError(f"{root} holds other files and no study; give an empty directory")
         root.mkdir(parents=True, exist_ok=True)

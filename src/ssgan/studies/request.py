@@ -19,7 +19,7 @@ from ssgan.types import UserError
 
 Scale = Literal["laptop", "paper"]
 _LONGEST = 60  # characters of overrides in a directory's name; more become a digest
-_WHAT_IS_LEARNT = ("output", "evaluate", "device")  # settings that do not change it
+_WHAT_IS_LEARNT = ("output", "evaluate", "device", "recompute")  # settings that do not change it
 
 
 @dataclass(frozen=True, kw_only=True)

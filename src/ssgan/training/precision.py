@@ -17,7 +17,7 @@ def resolve_device(name: str) -> torch.device:
         return found if found is not None else torch.device("cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).cpu()  # of "meta" nothing comes back
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"device {name!r} cannot be used here: {reason}") from None

@@ -12,7 +12,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.files import jsonlines
 from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, environment
-from ssgan.files.layout import RunLayout
+from ssgan.files.layout import ForgettingLayout, RunLayout
 from ssgan.ops.collective import num_ranks
 from ssgan.training import checkpoint, drift
 from ssgan.training.config import RunConfig
@@ -30,7 +30,8 @@ def open_directory(layout: RunLayout) -> None:
     try:
         if root.exists() and not root.is_dir():
             raise UserError(f"{root} is a file; a run needs a directory")
-        known = layout.config.exists() or layout.lock.exists()
+        started = layout.lock.exists() and not ForgettingLayout(root).study.exists()
+        known = layout.config.exists() or started
         if root.is_dir() and not known and any(root.iterdir()):
             raise UserError(f"{root} holds other files and no run; give an empty or new directory")
         root.mkdir(parents=True, exist_ok=True)

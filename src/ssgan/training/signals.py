@@ -1,13 +1,27 @@
 """SIGTERM, SIGINT and SIGUSR1 ask a run to finish its step, save and leave."""
 
+import ctypes
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+PARENT = "SSGAN_PARENT"  # environment: the process with whose death this one is asked to end
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 0}
+
+
+def end_with_parent() -> None:
+    """On Linux, have SIGTERM sent to this process when the one named by PARENT dies, if one is."""
+    parent = os.environ.pop(PARENT, None)  # a process that this one starts has another
+    if parent is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != int(parent):  # it died before
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Interrupted(Exception):  # noqa: N818 - an ending, not an error
