@@ -144,7 +144,7 @@ def at_step(step, *numbers):
     return watch
 
 
-def at_point(point, save, *numbers):
+def at_point(point, save, *numbers, pause=0.005):
     """Sends itself the signals within that save, from 1, when it passes the point."""
     passed = 0
 
@@ -154,7 +154,7 @@ def at_point(point, save, *numbers):
         if name == point and passed == save:
             for number in numbers:
                 os.kill(os.getpid(), number)
-                time.sleep(0.005)
+                time.sleep(pause)
 
     return crash
 
@@ -196,10 +196,15 @@ def test_a_signal_from_outside_is_obeyed_at_once(dataset, tmp_path, finished):
 def test_a_second_signal_ends_the_run_at_once_and_it_still_continues(
     first, second, dataset, tmp_path, finished
 ):
-    crash = at_point("synced", 2, first, second)
+    crash = at_point("synced", 2, first, second, pause=0.6)
     assert wait(fork(lambda: train_in(CONFIG, tmp_path, dataset, crash))) == -second
     assert newest_step(tmp_path) == 1
     assert harness.finished(CONFIG, tmp_path, dataset) == finished
+
+
+def test_one_that_follows_in_an_instant_is_the_same_signal(dataset, tmp_path):
+    crash = at_point("synced", 2, signal.SIGTERM, signal.SIGTERM)
+    assert wait(fork(lambda: train_in(CONFIG, tmp_path, dataset, crash))) == 143
 
 
 def test_asked_at_its_last_step_the_run_is_done_and_not_interrupted(dataset, tmp_path, finished):

@@ -5,11 +5,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 PARENT = "SSGAN_PARENT"  # environment: the process with whose death this one is asked to end
+_INSTANT = 0.5  # seconds
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 0}
 
@@ -40,14 +42,21 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Within, the first signal is only noted; a second one ends the process at once."""
-    request = StopRequest()
+    """Within, the first signal is only noted; a second one ends the process at once.
+
+    One that follows in an instant is the same: a parent's death is told by each of its threads, and
+    a launcher passes on what a terminal has sent to all.
+    """
+    request, since = StopRequest(), 0.0
 
     def note(number: int, frame: FrameType | None) -> None:
+        nonlocal since
         if request.received is not None:
+            if time.monotonic() - since < _INSTANT:
+                return
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        request.received = signal.Signals(number)
+        request.received, since = signal.Signals(number), time.monotonic()
 
     if threading.current_thread() is not threading.main_thread():
         yield request  # only the main thread may listen to signals
