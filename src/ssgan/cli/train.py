@@ -15,6 +15,7 @@ from rich.console import Console
 
 from ssgan.cli.arguments import Options, take_options, whole_number
 from ssgan.cli.images import fetched, prepared, remarks
+from ssgan.cli.main import NON_FINITE
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
@@ -38,7 +39,7 @@ from ssgan.training.plan import plan
 from ssgan.training.resume import config_of_run, definite, harmless, refuse_used_directory
 from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
-from ssgan.types import UserError
+from ssgan.types import NonFinite, UserError
 
 USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE.toml]
                    [--cache DIR] [--on-collapse warn|stop] [--trust MODULE] [--dry-run]
@@ -140,6 +141,8 @@ def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> in
             pass
     except (Interrupted, Collapsed) as end:
         return end.exit_code
+    except NonFinite:  # rank 0 has the same, and says it
+        return NON_FINITE
     return 0
 
 

@@ -76,6 +76,11 @@ def joined(timeout: int = TIMEOUT) -> Iterator[Ranks]:
     if missing := [name for name in _NAMES if name not in os.environ]:
         raise UserError(f"WORLD_SIZE is set and {', '.join(missing)} not: a launcher sets all four")
     if torch.accelerator.is_available():
+        if _local_rank() >= torch.accelerator.device_count():
+            raise UserError(
+                f"process {_local_rank()} of this machine has no device of its own, for there are "
+                f"{torch.accelerator.device_count()}: start fewer"
+            )
         torch.accelerator.set_device_index(_local_rank())
     wait = timedelta(seconds=timeout)
     store, number, count = next(rendezvous("env://", timeout=wait))

@@ -96,6 +96,11 @@ def check_ranks(config: RunConfig, state: TrainState, ranks: int) -> None:
             f"method.rotated_fraction turns {turned} of batch_size {config.batch_size} images, "
             f"which must be a multiple of {parts} for {of_parts}"
         )
+    if ":" in config.device:
+        raise UserError(
+            f"device {config.device} is one device for {ranks} processes: leave the number out, and "
+            "each takes its own"
+        )
     if config.compile:
         raise UserError("compile is for one process; leave it out")
     if any(isinstance(module, _BatchNorm) for module in state.generator.modules()):
