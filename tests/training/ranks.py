@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -59,9 +59,9 @@ CASES = {
 
 
 def together(
-    case: str, folder: Path, count: int, seconds: float = 120, awaited: int | None = None
+    case: str, folder: Path, count: int, seconds: float = 120, awaited: Sequence[int] | None = None
 ) -> list[tuple[int, str]]:
-    """Run a case as so many ranks; exit code and what was printed of the first `awaited` of them.
+    """Run a case as so many ranks; exit code and what was printed of each that is awaited: of all.
 
     Those that are not awaited, or take too long, are killed.
     """
@@ -83,7 +83,7 @@ def together(
     ]
     found = []
     try:
-        for child in children[:awaited]:
+        for child in children if awaited is None else [children[number] for number in awaited]:
             printed, _ = child.communicate(timeout=seconds)
             found.append((child.returncode, printed))
     finally:
@@ -210,11 +210,15 @@ def whole(folder: Path) -> None:
         pass
 
 
-def frozen(folder: Path) -> None:
-    """Rank 1 is stopped at its third step."""
-    for report in run(CASES["ssgan"], folder / "run", images()):
-        if rank() == 1 and report.step == 3:
-            os.kill(os.getpid(), signal.SIGSTOP)
+def frozen(which: int) -> Callable[[Path], None]:
+    """A rank is stopped at its third step."""
+
+    def case(folder: Path) -> None:
+        for report in run(CASES["ssgan"], folder / "run", images()):
+            if rank() == which and report.step == 3:
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+    return case
 
 
 def signalled(folder: Path) -> None:
@@ -249,7 +253,8 @@ ALL = {
     "drift": drift,
     "half": half,
     "whole": whole,
-    "frozen": frozen,
+    "first frozen": frozen(0),
+    "second frozen": frozen(1),
     "signalled": signalled,
     "first fails": failing(0),
     "second fails": failing(1),
@@ -262,7 +267,7 @@ def main() -> int:
     torch.set_num_threads(1)
     case, folder = sys.argv[1:]
     try:
-        with joined(4 if case == "frozen" else 60):
+        with joined(4 if "frozen" in case else 60):
             ALL[case](Path(folder))
     except UserError as error:
         print(error)

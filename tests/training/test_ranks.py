@@ -13,11 +13,12 @@ import torch
 
 from ssgan.cli.main import LOST, main
 from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint, feed
+from ssgan.training import checkpoint, distributed, feed
+from ssgan.training.distributed import joined
 from ssgan.training.feed import Feed, our_parts
 from ssgan.training.misfits import check_ranks
 from ssgan.training.state import fresh_state
-from ssgan.types import UserError
+from ssgan.types import PeerLost, UserError
 from tests.training import ranks
 from tests.training.ranks import CASES, MUTANTS, final, together
 from tests.training.tiny import images, tiny
@@ -102,10 +103,18 @@ def test_ranks_that_drift_apart_by_a_bit_are_found_and_the_tensor_named(tmp_path
         assert "after step 1 rank 1 holds another generator['" in printed
 
 
-def test_a_rank_that_does_not_answer_is_named_after_the_time_out(tmp_path):
-    ((code, printed),) = together("frozen", tmp_path, 2, awaited=1)
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("second frozen", "rank 0: rank 1 has gone or does not answer"),
+        ("first frozen", "rank 1: another rank has gone"),  # which keeps the list of who is there
+    ],
+)
+def test_a_rank_that_does_not_answer_is_told_after_the_time_out(case, words, tmp_path):
+    waiting = 0 if case == "second frozen" else 1
+    ((code, printed),) = together(case, tmp_path, 2, awaited=[waiting])
     assert code == LOST
-    assert "rank 0: rank 1 has gone or does not answer" in printed
+    assert words in printed
     saved, _ = checkpoint.newest(RunLayout(tmp_path / "run"))
     assert saved.step == 3
 
@@ -127,6 +136,26 @@ def test_a_signal_to_one_rank_saves_and_ends_all_after_the_same_step(tmp_path):
     assert all("stopped by SIGTERM after step 3; the state is saved" in said for _, said in found)
     saved, _ = checkpoint.newest(RunLayout(tmp_path / "run"))
     assert saved.step == 3
+
+
+def test_there_is_a_back_end_for_what_is_on_the_cpu_beside_that_of_the_accelerator(monkeypatch):
+    """Signals and digests are on the CPU, for which PyTorch by itself has none then."""
+    assert distributed.back_ends() == "cpu:gloo"
+    found = torch.device("cuda")
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: found)
+    assert distributed.back_ends() == "cpu:gloo,cuda:nccl"
+
+
+def test_processes_need_devices_of_their_own_unless_they_compute_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1", "WORLD_SIZE": "2", "RANK": "1"}
+    for name, value in shared.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="process 1 of this machine has no device"), joined():
+        pass
+    with pytest.raises(PeerLost, match="timed out"), joined(1, "cpu"):
+        pass
 
 
 def test_ranks_with_other_settings_are_refused(tmp_path):

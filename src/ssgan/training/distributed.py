@@ -10,9 +10,10 @@ import gc
 import hashlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.optim import Optimizer
 
 from ssgan.data.dataset import Dataset
-from ssgan.ops.collective import from_first, gathered, largest, num_ranks, rank, summed
+from ssgan.ops.collective import from_first, gathered, in_words, largest, num_ranks, rank, summed
 from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
 from ssgan.training.state import TrainState
@@ -57,7 +58,8 @@ class Ranks:
             return work()
         ours = f"done {rank() - _local_rank()}"
         if _local_rank() > 0:
-            self.store.wait([ours], _LONGEST_PREPARATION)
+            with in_words():
+                self.store.wait([ours], _LONGEST_PREPARATION)
             return work()
         result = work()
         self.store.set(ours, "1")
@@ -65,17 +67,18 @@ class Ranks:
 
 
 @contextmanager
-def joined(timeout: int = TIMEOUT) -> Iterator[Ranks]:
+def joined(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
     """Within, this process is the rank that its launcher says; without one it is alone.
 
-    Raises PeerLost when another rank has gone, or has not answered for `timeout` seconds.
+    Unless `device` is "cpu" each takes an accelerator of its machine, if there are any. Raises
+    PeerLost when another rank has gone, or has not answered for `timeout` seconds.
     """
     if not launched():
         yield Ranks(None)
         return
     if missing := [name for name in _NAMES if name not in os.environ]:
         raise UserError(f"WORLD_SIZE is set and {', '.join(missing)} not: a launcher sets all four")
-    if torch.accelerator.is_available():
+    if device != "cpu" and torch.accelerator.is_available():
         if _local_rank() >= torch.accelerator.device_count():
             raise UserError(
                 f"process {_local_rank()} of this machine has no device of its own, for there are "
@@ -83,10 +86,11 @@ def joined(timeout: int = TIMEOUT) -> Iterator[Ranks]:
             )
         torch.accelerator.set_device_index(_local_rank())
     wait = timedelta(seconds=timeout)
-    store, number, count = next(rendezvous("env://", timeout=wait))
+    with in_words():
+        store, number, count = next(rendezvous("env://", timeout=wait))
     # a launcher may keep its store when it starts all anew: what was said before does not count
     store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
-    dist.init_process_group(store=store, rank=number, world_size=count, timeout=wait)
+    dist.init_process_group(back_ends(), store=store, rank=number, world_size=count, timeout=wait)
     try:
         yield Ranks(store)
     except PeerLost as lost:
@@ -98,16 +102,29 @@ def joined(timeout: int = TIMEOUT) -> Iterator[Ranks]:
 
 def _local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", os.environ.get("RANK", "0")))
+def back_ends() -> str:
+    """For what is on the CPU, and for what is on the accelerator; by itself PyTorch takes one."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    if found is None:
+        return "cpu:gloo"
+    return f"cpu:gloo,{found.type}:{dist.get_default_backend_for_device(found)}"
+
+
 
 
 def _who_has_gone(store: Store, number: int, count: int, why: str) -> str:
     """Those who do not wait in vain as we do, for they are dead, stopped or stuck elsewhere."""
-    try:
-        store.set(f"waits {number}", "1")
-        time.sleep(_GRACE)
-        silent = [str(other) for other in range(count) if not store.check([f"waits {other}"])]
-    except RuntimeError:  # whoever kept the store has gone as well
-        silent = []
+    silent: list[str] = []
+
+    def ask() -> None:
+        with suppress(RuntimeError):  # whoever kept the store has gone as well
+            store.set(f"waits {number}", "1")
+            time.sleep(_GRACE)
+            silent.extend([str(n) for n in range(count) if not store.check([f"waits {n}"])])
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(3 * _GRACE)  # whoever keeps the store may be the one that does not answer
     who = f"rank {', '.join(silent)}" if silent else "another rank"
     return f"rank {number}: {who} has gone or does not answer ({why})"
 

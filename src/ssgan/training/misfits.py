@@ -98,8 +98,8 @@ def check_ranks(config: RunConfig, state: TrainState, ranks: int) -> None:
         )
     if ":" in config.device:
         raise UserError(
-            f"device {config.device} is one device for {ranks} processes: leave the number out, and "
-            "each takes its own"
+            f"device {config.device} is one device for {ranks} processes: leave the number "
+            "out, and each takes its own"
         )
     if config.compile:
         raise UserError("compile is for one process; leave it out")
