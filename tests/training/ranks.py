@@ -27,11 +27,12 @@ from ssgan.ops.batch_norm import batch_norm_over_ranks
 from ssgan.ops.collective import num_ranks, rank
 from ssgan.ops.keyed import Key
 from ssgan.training import checkpoint, feed, step
+from ssgan.training import run as runs
 from ssgan.training.config import RunConfig
 from ssgan.training.distributed import check_in_step, joined
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
-from ssgan.training.run import run
+from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
 from ssgan.training.state import TrainState
 from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
@@ -240,6 +241,15 @@ def failing(which: int) -> Callable[[Path], None]:
     return case
 
 
+def collapsed(folder: Path) -> None:
+    """What rank 0 finds in the directory has collapsed already."""
+    with patch.object(runs, "_must_stop", lambda *_: True):
+        try:
+            next(run(CASES["ssgan"], folder / "run", images()))
+        except Collapsed as end:
+            print(end)
+
+
 def other_settings(folder: Path) -> None:
     """Rank 1 was given another seed."""
     for _ in run(replace(CASES["ssgan"], seed=rank()), folder / "run", images()):
@@ -258,6 +268,7 @@ ALL = {
     "signalled": signalled,
     "first fails": failing(0),
     "second fails": failing(1),
+    "collapsed": collapsed,
     "other settings": other_settings,
 }
 

@@ -81,8 +81,9 @@ def run(
         share_state(state, newest)
         facts = checkpoint.facts_of(config, dataset.content_hash, dataset.classes)
         with Records(layout, config, dataset, held_out, state) as records:
-            if state.step < config.total_steps:
-                _stop_if_collapsed(layout, config, state.step, records.watch.verdict)
+            verdict, last = records.watch.verdict, state.step == config.total_steps
+            if agreed(None, _must_stop(config, verdict) and not last).stop:
+                _stop_if_collapsed(layout, config, state.step, verdict)
             for report in train(config, dataset, state):
                 terms = records.record(report)
                 _save_beside(layout, config, state, facts, crash)
@@ -112,6 +113,8 @@ def _follow(config: RunConfig, dataset: Dataset, state: TrainState) -> Iterator[
     verdict = Verdict("too early to tell", 0, ())
     with stop_requests() as stop:
         share_state(state)
+        if agreed(None, False).stop:
+            raise Collapsed(f"stopped at step {state.step} by rank 0")
         for report in train(config, dataset, state):
             orders = agreed(stop.received, False)
             if _must_save(config, state, orders):
