@@ -17,10 +17,12 @@ from ssgan.training import checkpoint, distributed, feed
 from ssgan.training.distributed import joined
 from ssgan.training.feed import Feed, our_parts
 from ssgan.training.misfits import check_ranks
+from ssgan.training.run import run
 from ssgan.training.state import fresh_state
 from ssgan.types import PeerLost, UserError
 from tests.training import ranks
 from tests.training.ranks import CASES, MUTANTS, final, together
+from tests.training.test_resume import Mine
 from tests.training.tiny import images, tiny
 
 CLOSE = 1e-9  # of numbers up to 3, in float64: Adam divides rounding errors by small numbers
@@ -143,6 +145,18 @@ def test_a_run_that_has_collapsed_before_ends_all_at_once(tmp_path):
     assert [code for code, _ in found] == [0, 0]
     assert "stopped at step 0, for the run is" in found[0][1]
     assert "stopped at step 0 by rank 0" in found[1][1]
+
+
+def test_a_state_with_settings_of_somebody_else_s_classes_is_shared(tmp_path, monkeypatch):
+    config = tiny(method=Mine(), total_steps=1)
+    (report,) = run(config, tmp_path / "run", images())
+    first, second = (fresh_state(config, 10, torch.device("cpu")) for _ in range(2))
+    checkpoint.restore(first, checkpoint.read(report.checkpoint, (Mine.__module__,)))
+    monkeypatch.setattr(distributed, "num_ranks", lambda: 2)
+    monkeypatch.setattr(distributed, "rank", lambda: 1)
+    monkeypatch.setattr(distributed, "from_first", lambda _: checkpoint.verified(report.checkpoint))
+    distributed.share_state(second, config)
+    assert checkpoint.digest(first) == checkpoint.digest(second)
 
 
 def test_there_is_a_back_end_for_what_is_on_the_cpu_beside_that_of_the_accelerator(monkeypatch):

@@ -26,10 +26,12 @@ from torch._C._distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 from torch.optim import Optimizer
 
+from ssgan.config.dump import dump
 from ssgan.data.dataset import Dataset
 from ssgan.ops.collective import from_first, gathered, in_words, largest, num_ranks, rank, summed
 from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
+from ssgan.training.resume import modules_of
 from ssgan.training.state import TrainState
 from ssgan.types import PeerLost, RanksDiffer, UserError
 
@@ -100,8 +102,6 @@ def joined(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
         dist.destroy_process_group()
 
 
-def _local_rank() -> int:
-    return int(os.environ.get("LOCAL_RANK", os.environ.get("RANK", "0")))
 def back_ends() -> str:
     """For what is on the CPU, and for what is on the accelerator; by itself PyTorch takes one."""
     found = torch.accelerator.current_accelerator(check_available=True)
@@ -110,6 +110,8 @@ def back_ends() -> str:
     return f"cpu:gloo,{found.type}:{dist.get_default_backend_for_device(found)}"
 
 
+def _local_rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", os.environ.get("RANK", "0")))
 
 
 def _who_has_gone(store: Store, number: int, count: int, why: str) -> str:
@@ -163,13 +165,16 @@ def agreed(asked: signal.Signals | None, stop: bool) -> Orders:
     return Orders(signal.Signals(number) if number else None, bool(stopped))
 
 
-def share_state(state: TrainState, newest: Path | None = None) -> None:
+def share_state(state: TrainState, config: RunConfig, newest: Path | None = None) -> None:
     """Give all ranks the state that rank 0 has restored from its newest checkpoint, if any."""
     if num_ranks() == 1:
         return
     payload = from_first(_payload(newest) if rank() == 0 else None)
     if payload and rank() > 0:
-        checkpoint.restore(state, checkpoint.unsealed(payload, Path("rank 0's checkpoint")))
+        trusted = modules_of(dump(config))
+        checkpoint.restore(
+            state, checkpoint.unsealed(payload, Path("rank 0's checkpoint"), trusted)
+        )
 
 
 def _payload(newest: Path | None) -> bytes:

@@ -78,7 +78,7 @@ def run(
     open_directory(layout)
     with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:
         newest = resume(layout, config, dataset, state)
-        share_state(state, newest)
+        share_state(state, config, newest)
         facts = checkpoint.facts_of(config, dataset.content_hash, dataset.classes)
         with Records(layout, config, dataset, held_out, state) as records:
             verdict, last = records.watch.verdict, state.step == config.total_steps
@@ -112,7 +112,7 @@ def _follow(config: RunConfig, dataset: Dataset, state: TrainState) -> Iterator[
     """What the other ranks do: every step, nothing written, and the end when rank 0 says so."""
     verdict = Verdict("too early to tell", 0, ())
     with stop_requests() as stop:
-        share_state(state)
+        share_state(state, config)
         if agreed(None, False).stop:
             raise Collapsed(f"stopped at step {state.step} by rank 0")
         for report in train(config, dataset, state):
