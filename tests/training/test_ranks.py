@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ssgan.cli import processes
 from ssgan.cli.main import LOST, main
 from ssgan.files.layout import RunLayout
 from ssgan.training import checkpoint, distributed, feed
@@ -213,9 +214,10 @@ SMALL = [
 
 def launch(root, *words):
     command = [sys.executable, "-m", "ssgan", "train", "scenes:ssgan", *SMALL]
+    root.parent.joinpath("temporary").mkdir(exist_ok=True)
     return subprocess.Popen(
         [*command, "--processes", "2", "--run", str(root), *words],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(root.parent / "temporary")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -253,6 +255,16 @@ def test_the_command_survives_a_killed_rank_to_the_same_bits(tmp_path):
     assert whole.step == found.step == 15
     for name, tensors in whole.tensors.items():
         torch.testing.assert_close(found.tensors[name], tensors, rtol=0, atol=0)
+    assert not any((tmp_path / "temporary").glob("torchelastic*"))
+
+
+def test_the_launcher_unpickles_nothing(tmp_path, monkeypatch):
+    """Its store can be reached from other machines."""
+    started = []
+    monkeypatch.setattr(processes, "elastic_launch", lambda c, _: lambda *words: started.append(c))
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    assert processes.in_processes(["train"], 2, 0) == 0
+    assert started[0].rdzv_backend == "static"
 
 
 def test_settings_that_cannot_be_cut_are_refused_before_anything_is_started(tmp_path, capsys):

@@ -6,10 +6,11 @@ On several machines torchrun or the cluster's own launcher starts `python -m ssg
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 
-from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -38,8 +39,10 @@ def in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
         max_nodes=1,
         nproc_per_node=count,
         run_id=f"ssgan-{os.getpid()}",
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
+        rdzv_backend="static",  # "c10d" unpickles what anybody who reaches its port puts there
+        rdzv_endpoint=f"127.0.0.1:{_free_port()}",
+        rdzv_configs={"rank": 0},
+        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),  # no folder, which would stay
         max_restarts=restarts,
         signals_to_handle="SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1",
         shutdown_timeout=_SECONDS_TO_SAVE,
@@ -59,3 +62,9 @@ def in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
         )
         return LOST
     return 0
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
