@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from ssgan.cli import processes
 from ssgan.cli.main import LOST, main
@@ -258,13 +259,46 @@ def test_the_command_survives_a_killed_rank_to_the_same_bits(tmp_path):
     assert not any((tmp_path / "temporary").glob("torchelastic*"))
 
 
-def test_the_launcher_unpickles_nothing(tmp_path, monkeypatch):
-    """Its store can be reached from other machines."""
-    started = []
-    monkeypatch.setattr(processes, "elastic_launch", lambda c, _: lambda *words: started.append(c))
+@pytest.fixture
+def started(monkeypatch):
+    """The settings of every start by the launcher, which is not asked; each ends with a code."""
+    found, codes = [], []
+
+    def end(*words):
+        if code := codes.pop(0):
+            raise ChildFailedError("ssgan", {1: ProcessFailure(1, 1, code, os.devnull)})
+
+    def start(config, command):
+        found.append(config)
+        return end
+
+    monkeypatch.setattr(processes, "elastic_launch", start)
     monkeypatch.setattr(os, "environ", dict(os.environ))
+    return found, codes
+
+
+def test_the_launcher_unpickles_nothing(started):
+    """Its store can be reached from other machines."""
+    started[1].append(0)
     assert processes.in_processes(["train"], 2, 0) == 0
-    assert started[0].rdzv_backend == "static"
+    assert started[0][0].rdzv_backend == "static"
+
+
+@pytest.mark.parametrize(
+    ("codes", "last"),
+    [
+        ([1, LOST, 0], 0),
+        ([-9, 143], 143),  # asked for
+        ([75], 75),  # comes again, as bad input and bad numbers do
+        ([-9, -9, -9], LOST),  # no more
+    ],
+)
+def test_all_are_started_anew_where_that_may_help(codes, last, started, capfd):
+    started[1].extend(codes)
+    assert processes.in_processes(["train"], 2, 2) == last
+    assert len(started[0]) == len(codes)
+    if codes[0] == -9:
+        assert "rank 1 was ended by SIGKILL; all are started anew" in capfd.readouterr().err
 
 
 def test_settings_that_cannot_be_cut_are_refused_before_anything_is_started(tmp_path, capsys):

@@ -207,8 +207,9 @@ def check_in_step(state: TrainState) -> None:
         for name, here, there in zip(names, every[0], theirs, strict=True):
             if not torch.equal(here, there):
                 raise RanksDiffer(
-                    f"after step {state.step} rank {number} holds another {name} than rank 0: a "
-                    "fault of the hardware or of a custom part; what was saved before is whole"
+                    f"after step {state.step} rank {number} holds another {name} than rank 0: "
+                    "machines that are not alike, a fault of the hardware or of a custom part; "
+                    "what was saved before is whole"
                 )
 
 
