@@ -163,10 +163,11 @@ def test_a_state_with_settings_of_somebody_else_s_classes_is_shared(tmp_path, mo
 
 def test_there_is_a_back_end_for_what_is_on_the_cpu_beside_that_of_the_accelerator(monkeypatch):
     """Signals and digests are on the CPU, for which PyTorch by itself has none then."""
-    assert distributed.back_ends() == "cpu:gloo"
+    assert distributed.back_ends("auto") == "cpu:gloo"
     found = torch.device("cuda")
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: found)
-    assert distributed.back_ends() == "cpu:gloo,cuda:nccl"
+    assert distributed.back_ends("auto") == "cpu:gloo,cuda:nccl"
+    assert distributed.back_ends("cpu") == "cpu:gloo"
 
 
 def test_processes_need_devices_of_their_own_unless_they_compute_on_the_cpu(monkeypatch):

@@ -92,7 +92,9 @@ def joined(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
         store, number, count = next(rendezvous("env://", timeout=wait))
     # a launcher may keep its store when it starts all anew: what was said before does not count
     store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
-    dist.init_process_group(back_ends(), store=store, rank=number, world_size=count, timeout=wait)
+    dist.init_process_group(
+        back_ends(device), store=store, rank=number, world_size=count, timeout=wait
+    )
     try:
         yield Ranks(store)
     except PeerLost as lost:
@@ -102,10 +104,10 @@ def joined(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
         dist.destroy_process_group()
 
 
-def back_ends() -> str:
+def back_ends(device: str) -> str:
     """For what is on the CPU, and for what is on the accelerator; by itself PyTorch takes one."""
     found = torch.accelerator.current_accelerator(check_available=True)
-    if found is None:
+    if device == "cpu" or found is None:
         return "cpu:gloo"
     return f"cpu:gloo,{found.type}:{dist.get_default_backend_for_device(found)}"
 
