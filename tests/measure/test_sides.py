@@ -72,6 +72,12 @@ def test_refreshed_batch_statistics_are_those_of_that_many_samples_and_another_s
     torch.testing.assert_close(norm.running_mean, mean)
 
 
+def test_a_generator_without_batch_statistics_is_not_said_to_have_new_ones(tmp_path):
+    checkpoint = open_state(save_run(tmp_path / "run")).checkpoint
+    with pytest.raises(UserError, match="has no batch statistics"):
+        refresh(torch.nn.Linear(2, 2), checkpoint, 64)
+
+
 def test_the_best_state_makes_the_same_images_as_its_checkpoint(tmp_path):
     root = save_run(tmp_path / "run")
     best = RunSide("best", open_state(root, best=True).checkpoint, CPU)

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,11 +27,12 @@ from ssgan.ops.batch_norm import batch_norm_over_ranks
 from ssgan.ops.collective import num_ranks, rank
 from ssgan.ops.keyed import Key
 from ssgan.training import checkpoint, feed, step
+from ssgan.training import run as runs
 from ssgan.training.config import RunConfig
 from ssgan.training.distributed import check_in_step, joined
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
-from ssgan.training.run import run
+from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
 from ssgan.training.state import TrainState
 from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
@@ -59,9 +60,9 @@ CASES = {
 
 
 def together(
-    case: str, folder: Path, count: int, seconds: float = 120, awaited: int | None = None
+    case: str, folder: Path, count: int, seconds: float = 120, awaited: Sequence[int] | None = None
 ) -> list[tuple[int, str]]:
-    """Run a case as so many ranks; exit code and what was printed of the first `awaited` of them.
+    """Run a case as so many ranks; exit code and what was printed of each that is awaited: of all.
 
     Those that are not awaited, or take too long, are killed.
     """
@@ -83,7 +84,7 @@ def together(
     ]
     found = []
     try:
-        for child in children[:awaited]:
+        for child in children if awaited is None else [children[number] for number in awaited]:
             printed, _ = child.communicate(timeout=seconds)
             found.append((child.returncode, printed))
     finally:
@@ -210,11 +211,15 @@ def whole(folder: Path) -> None:
         pass
 
 
-def frozen(folder: Path) -> None:
-    """Rank 1 is stopped at its third step."""
-    for report in run(CASES["ssgan"], folder / "run", images()):
-        if rank() == 1 and report.step == 3:
-            os.kill(os.getpid(), signal.SIGSTOP)
+def frozen(which: int) -> Callable[[Path], None]:
+    """A rank is stopped at its third step."""
+
+    def case(folder: Path) -> None:
+        for report in run(CASES["ssgan"], folder / "run", images()):
+            if rank() == which and report.step == 3:
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+    return case
 
 
 def signalled(folder: Path) -> None:
@@ -236,6 +241,15 @@ def failing(which: int) -> Callable[[Path], None]:
     return case
 
 
+def collapsed(folder: Path) -> None:
+    """What rank 0 finds in the directory has collapsed already."""
+    with patch.object(runs, "_must_stop", lambda *_: True):
+        try:
+            next(run(CASES["ssgan"], folder / "run", images()))
+        except Collapsed as end:
+            print(end)
+
+
 def other_settings(folder: Path) -> None:
     """Rank 1 was given another seed."""
     for _ in run(replace(CASES["ssgan"], seed=rank()), folder / "run", images()):
@@ -249,10 +263,12 @@ ALL = {
     "drift": drift,
     "half": half,
     "whole": whole,
-    "frozen": frozen,
+    "first frozen": frozen(0),
+    "second frozen": frozen(1),
     "signalled": signalled,
     "first fails": failing(0),
     "second fails": failing(1),
+    "collapsed": collapsed,
     "other settings": other_settings,
 }
 
@@ -262,7 +278,7 @@ def main() -> int:
     torch.set_num_threads(1)
     case, folder = sys.argv[1:]
     try:
-        with joined(4 if case == "frozen" else 60):
+        with joined(4 if "frozen" in case else 60):
             ALL[case](Path(folder))
     except UserError as error:
         print(error)

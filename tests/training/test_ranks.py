@@ -10,16 +10,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
+from ssgan.cli import processes
 from ssgan.cli.main import LOST, main
 from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint, feed
+from ssgan.training import checkpoint, distributed, feed
+from ssgan.training.distributed import joined
 from ssgan.training.feed import Feed, our_parts
 from ssgan.training.misfits import check_ranks
+from ssgan.training.run import run
 from ssgan.training.state import fresh_state
-from ssgan.types import UserError
+from ssgan.types import PeerLost, UserError
 from tests.training import ranks
 from tests.training.ranks import CASES, MUTANTS, final, together
+from tests.training.test_resume import Mine
 from tests.training.tiny import images, tiny
 
 CLOSE = 1e-9  # of numbers up to 3, in float64: Adam divides rounding errors by small numbers
@@ -102,10 +107,18 @@ def test_ranks_that_drift_apart_by_a_bit_are_found_and_the_tensor_named(tmp_path
         assert "after step 1 rank 1 holds another generator['" in printed
 
 
-def test_a_rank_that_does_not_answer_is_named_after_the_time_out(tmp_path):
-    ((code, printed),) = together("frozen", tmp_path, 2, awaited=1)
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("second frozen", "rank 0: rank 1 has gone or does not answer"),
+        ("first frozen", "rank 1: another rank has gone"),  # which keeps the list of who is there
+    ],
+)
+def test_a_rank_that_does_not_answer_is_told_after_the_time_out(case, words, tmp_path):
+    waiting = 0 if case == "second frozen" else 1
+    ((code, printed),) = together(case, tmp_path, 2, awaited=[waiting])
     assert code == LOST
-    assert "rank 0: rank 1 has gone or does not answer" in printed
+    assert words in printed
     saved, _ = checkpoint.newest(RunLayout(tmp_path / "run"))
     assert saved.step == 3
 
@@ -127,6 +140,46 @@ def test_a_signal_to_one_rank_saves_and_ends_all_after_the_same_step(tmp_path):
     assert all("stopped by SIGTERM after step 3; the state is saved" in said for _, said in found)
     saved, _ = checkpoint.newest(RunLayout(tmp_path / "run"))
     assert saved.step == 3
+
+
+def test_a_run_that_has_collapsed_before_ends_all_at_once(tmp_path):
+    found = together("collapsed", tmp_path, 2)
+    assert [code for code, _ in found] == [0, 0]
+    assert "stopped at step 0, for the run is" in found[0][1]
+    assert "stopped at step 0 by rank 0" in found[1][1]
+
+
+def test_a_state_with_settings_of_somebody_else_s_classes_is_shared(tmp_path, monkeypatch):
+    config = tiny(method=Mine(), total_steps=1)
+    (report,) = run(config, tmp_path / "run", images())
+    first, second = (fresh_state(config, 10, torch.device("cpu")) for _ in range(2))
+    checkpoint.restore(first, checkpoint.read(report.checkpoint, (Mine.__module__,)))
+    monkeypatch.setattr(distributed, "num_ranks", lambda: 2)
+    monkeypatch.setattr(distributed, "rank", lambda: 1)
+    monkeypatch.setattr(distributed, "from_first", lambda _: checkpoint.verified(report.checkpoint))
+    distributed.share_state(second, config)
+    assert checkpoint.digest(first) == checkpoint.digest(second)
+
+
+def test_there_is_a_back_end_for_what_is_on_the_cpu_beside_that_of_the_accelerator(monkeypatch):
+    """Signals and digests are on the CPU, for which PyTorch by itself has none then."""
+    assert distributed.back_ends("auto") == "cpu:gloo"
+    found = torch.device("cuda")
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: found)
+    assert distributed.back_ends("auto") == "cpu:gloo,cuda:nccl"
+    assert distributed.back_ends("cpu") == "cpu:gloo"
+
+
+def test_processes_need_devices_of_their_own_unless_they_compute_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1", "WORLD_SIZE": "2", "RANK": "1"}
+    for name, value in shared.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="process 1 of this machine has no device"), joined():
+        pass
+    with pytest.raises(PeerLost, match="timed out"), joined(1, "cpu"):
+        pass
 
 
 def test_ranks_with_other_settings_are_refused(tmp_path):
@@ -163,9 +216,10 @@ SMALL = [
 
 def launch(root, *words):
     command = [sys.executable, "-m", "ssgan", "train", "scenes:ssgan", *SMALL]
+    root.parent.joinpath("temporary").mkdir(exist_ok=True)
     return subprocess.Popen(
         [*command, "--processes", "2", "--run", str(root), *words],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(root.parent / "temporary")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -203,6 +257,49 @@ def test_the_command_survives_a_killed_rank_to_the_same_bits(tmp_path):
     assert whole.step == found.step == 15
     for name, tensors in whole.tensors.items():
         torch.testing.assert_close(found.tensors[name], tensors, rtol=0, atol=0)
+    assert not any((tmp_path / "temporary").glob("torchelastic*"))
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The settings of every start by the launcher, which is not asked; each ends with a code."""
+    found, codes = [], []
+
+    def end(*words):
+        if code := codes.pop(0):
+            raise ChildFailedError("ssgan", {1: ProcessFailure(1, 1, code, os.devnull)})
+
+    def start(config, command):
+        found.append(config)
+        return end
+
+    monkeypatch.setattr(processes, "elastic_launch", start)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    return found, codes
+
+
+def test_the_launcher_unpickles_nothing(started):
+    """Its store can be reached from other machines."""
+    started[1].append(0)
+    assert processes.in_processes(["train"], 2, 0) == 0
+    assert started[0][0].rdzv_backend == "static"
+
+
+@pytest.mark.parametrize(
+    ("codes", "last"),
+    [
+        ([1, LOST, 0], 0),
+        ([-9, 143], 143),  # asked for
+        ([75], 75),  # comes again, as bad input and bad numbers do
+        ([-9, -9, -9], LOST),  # no more
+    ],
+)
+def test_all_are_started_anew_where_that_may_help(codes, last, started, capfd):
+    started[1].extend(codes)
+    assert processes.in_processes(["train"], 2, 2) == last
+    assert len(started[0]) == len(codes)
+    if codes[0] == -9:
+        assert "rank 1 was ended by SIGKILL; all are started anew" in capfd.readouterr().err
 
 
 def test_settings_that_cannot_be_cut_are_refused_before_anything_is_started(tmp_path, capsys):

@@ -123,7 +123,7 @@ def train_in(config: RunConfig, directory: Path, cache: Path, timeout: int = TIM
 
     Under a launcher this is one process of several, of which that of rank 0 speaks.
     """
-    with joined(timeout) as ranks:
+    with joined(timeout, config.device) as ranks:
         return (_lead if rank() == 0 else _follow)(config, directory, cache, ranks)
 
 

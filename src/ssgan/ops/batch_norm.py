@@ -73,14 +73,27 @@ class _Normalised(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         inputs, gain, mean, variance = ctx.saved_tensors
         scale = (variance + ctx.epsilon).rsqrt()
-        direct, to_gain, to_shift = torch.ops.aten.native_batch_norm_backward(
-            upstream, inputs, gain, mean, variance, None, None, False, ctx.epsilon, [True] * 3
+        _, to_gain, to_shift = torch.ops.aten.native_batch_norm_backward(
+            upstream,
+            inputs,
+            gain,
+            mean,
+            variance,
+            None,
+            None,
+            False,
+            ctx.epsilon,
+            [False, True, True],
         )
         # what passes through mean and variance: to every rank's inputs from every rank's outputs
         count = inputs.numel() // inputs.shape[1] * num_ranks()
         all_gain, all_shift = summed(torch.stack([to_gain, to_shift])) / count
-        factor = gain * scale * scale * all_gain
-        constant = gain * scale * all_shift - factor * mean
+        direct = gain * scale
+        through = direct * scale * all_gain
+        constant = direct * all_shift - through * mean
         shape = (1, -1) + (1,) * (inputs.ndim - 2)
-        through = torch.addcmul(constant.view(shape), inputs.to(gain.dtype), factor.view(shape))
-        return (direct - through.to(direct.dtype)), to_gain, to_shift, None, None, None
+        direct, through, constant = (value.view(shape) for value in (direct, through, constant))
+        # in the statistics' precision, rounded once
+        to_inputs = torch.addcmul(-constant, inputs.to(gain.dtype), -through)
+        to_inputs = to_inputs.addcmul_(upstream.to(gain.dtype), direct).to(inputs.dtype)
+        return to_inputs, to_gain, to_shift, None, None, None

@@ -30,7 +30,7 @@ def gathered(ours: Tensor) -> Tensor:
     if num_ranks() == 1:
         return ours[None]
     found = [torch.empty_like(ours) for _ in range(num_ranks())]
-    with _in_words():
+    with in_words():
         dist.all_gather(found, ours.contiguous())
     return torch.stack(found)
 
@@ -49,7 +49,7 @@ def _reduced(ours: Tensor, how: "dist.ReduceOp.RedOpType") -> Tensor:
     if num_ranks() == 1:
         return ours
     found = ours.clone(memory_format=torch.contiguous_format)
-    with _in_words():
+    with in_words():
         dist.all_reduce(found, how)
     return found
 
@@ -60,7 +60,7 @@ def from_first(content: bytes | None) -> bytes:
         assert content is not None
         return content
     size = torch.tensor([len(content) if content is not None else 0])
-    with _in_words():
+    with in_words():
         dist.broadcast(size, 0)
         given = bytearray(content) if content else bytearray(int(size))
         if given:
@@ -70,7 +70,7 @@ def from_first(content: bytes | None) -> bytes:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def in_words() -> Iterator[None]:
     """What a back end raises when a rank has gone or does not answer, as PeerLost."""
     try:
         yield

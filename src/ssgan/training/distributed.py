@@ -10,9 +10,10 @@ import gc
 import hashlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,10 +26,12 @@ from torch._C._distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 from torch.optim import Optimizer
 
+from ssgan.config.dump import dump
 from ssgan.data.dataset import Dataset
-from ssgan.ops.collective import from_first, gathered, largest, num_ranks, rank, summed
+from ssgan.ops.collective import from_first, gathered, in_words, largest, num_ranks, rank, summed
 from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
+from ssgan.training.resume import modules_of
 from ssgan.training.state import TrainState
 from ssgan.types import PeerLost, RanksDiffer, UserError
 
@@ -57,7 +60,8 @@ class Ranks:
             return work()
         ours = f"done {rank() - _local_rank()}"
         if _local_rank() > 0:
-            self.store.wait([ours], _LONGEST_PREPARATION)
+            with in_words():
+                self.store.wait([ours], _LONGEST_PREPARATION)
             return work()
         result = work()
         self.store.set(ours, "1")
@@ -65,17 +69,18 @@ class Ranks:
 
 
 @contextmanager
-def joined(timeout: int = TIMEOUT) -> Iterator[Ranks]:
+def joined(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
     """Within, this process is the rank that its launcher says; without one it is alone.
 
-    Raises PeerLost when another rank has gone, or has not answered for `timeout` seconds.
+    Unless `device` is "cpu" each takes an accelerator of its machine, if there are any. Raises
+    PeerLost when another rank has gone, or has not answered for `timeout` seconds.
     """
     if not launched():
         yield Ranks(None)
         return
     if missing := [name for name in _NAMES if name not in os.environ]:
         raise UserError(f"WORLD_SIZE is set and {', '.join(missing)} not: a launcher sets all four")
-    if torch.accelerator.is_available():
+    if device != "cpu" and torch.accelerator.is_available():
         if _local_rank() >= torch.accelerator.device_count():
             raise UserError(
                 f"process {_local_rank()} of this machine has no device of its own, for there are "
@@ -83,10 +88,13 @@ def joined(timeout: int = TIMEOUT) -> Iterator[Ranks]:
             )
         torch.accelerator.set_device_index(_local_rank())
     wait = timedelta(seconds=timeout)
-    store, number, count = next(rendezvous("env://", timeout=wait))
+    with in_words():
+        store, number, count = next(rendezvous("env://", timeout=wait))
     # a launcher may keep its store when it starts all anew: what was said before does not count
     store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
-    dist.init_process_group(store=store, rank=number, world_size=count, timeout=wait)
+    dist.init_process_group(
+        back_ends(device), store=store, rank=number, world_size=count, timeout=wait
+    )
     try:
         yield Ranks(store)
     except PeerLost as lost:
@@ -96,18 +104,31 @@ def joined(timeout: int = TIMEOUT) -> Iterator[Ranks]:
         dist.destroy_process_group()
 
 
+def back_ends(device: str) -> str:
+    """For what is on the CPU, and for what is on the accelerator; by itself PyTorch takes one."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    if device == "cpu" or found is None:
+        return "cpu:gloo"
+    return f"cpu:gloo,{found.type}:{dist.get_default_backend_for_device(found)}"
+
+
 def _local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", os.environ.get("RANK", "0")))
 
 
 def _who_has_gone(store: Store, number: int, count: int, why: str) -> str:
     """Those who do not wait in vain as we do, for they are dead, stopped or stuck elsewhere."""
-    try:
-        store.set(f"waits {number}", "1")
-        time.sleep(_GRACE)
-        silent = [str(other) for other in range(count) if not store.check([f"waits {other}"])]
-    except RuntimeError:  # whoever kept the store has gone as well
-        silent = []
+    silent: list[str] = []
+
+    def ask() -> None:
+        with suppress(RuntimeError):  # whoever kept the store has gone as well
+            store.set(f"waits {number}", "1")
+            time.sleep(_GRACE)
+            silent.extend([str(n) for n in range(count) if not store.check([f"waits {n}"])])
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(3 * _GRACE)  # whoever keeps the store may be the one that does not answer
     who = f"rank {', '.join(silent)}" if silent else "another rank"
     return f"rank {number}: {who} has gone or does not answer ({why})"
 
@@ -146,13 +167,16 @@ def agreed(asked: signal.Signals | None, stop: bool) -> Orders:
     return Orders(signal.Signals(number) if number else None, bool(stopped))
 
 
-def share_state(state: TrainState, newest: Path | None = None) -> None:
+def share_state(state: TrainState, config: RunConfig, newest: Path | None = None) -> None:
     """Give all ranks the state that rank 0 has restored from its newest checkpoint, if any."""
     if num_ranks() == 1:
         return
     payload = from_first(_payload(newest) if rank() == 0 else None)
     if payload and rank() > 0:
-        checkpoint.restore(state, checkpoint.unsealed(payload, Path("rank 0's checkpoint")))
+        trusted = modules_of(dump(config))
+        checkpoint.restore(
+            state, checkpoint.unsealed(payload, Path("rank 0's checkpoint"), trusted)
+        )
 
 
 def _payload(newest: Path | None) -> bytes:
@@ -185,8 +209,9 @@ def check_in_step(state: TrainState) -> None:
         for name, here, there in zip(names, every[0], theirs, strict=True):
             if not torch.equal(here, there):
                 raise RanksDiffer(
-                    f"after step {state.step} rank {number} holds another {name} than rank 0: a "
-                    "fault of the hardware or of a custom part; what was saved before is whole"
+                    f"after step {state.step} rank {number} holds another {name} than rank 0: "
+                    "machines that are not alike, a fault of the hardware or of a custom part; "
+                    "what was saved before is whole"
                 )
 
 

@@ -78,17 +78,17 @@ def run(
     open_directory(layout)
     with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:
         newest = resume(layout, config, dataset, state)
-        share_state(state, newest)
+        share_state(state, config, newest)
         facts = checkpoint.facts_of(config, dataset.content_hash, dataset.classes)
         with Records(layout, config, dataset, held_out, state) as records:
-            if state.step < config.total_steps:
-                _stop_if_collapsed(layout, config, state.step, records.watch.verdict)
+            if agreed(None, _must_stop(config, state, records.watch.verdict)).stop:
+                raise _collapsed(layout, state.step, records.watch.verdict)
             for report in train(config, dataset, state):
                 terms = records.record(report)
                 _save_beside(layout, config, state, facts, crash)
                 last = state.step == config.total_steps
                 verdict = records.watch.verdict
-                orders = agreed(stop.received, _must_stop(config, verdict) and not last)
+                orders = agreed(stop.received, _must_stop(config, state, verdict))
                 if _must_save(config, state, orders):
                     check_in_step(state)
                     newest = checkpoint.save(layout, state, facts, crash)
@@ -98,7 +98,7 @@ def run(
                 if orders.leave and not last:
                     raise Interrupted(orders.leave, state.step)
                 if orders.stop:
-                    _stop_if_collapsed(layout, config, state.step, verdict)
+                    raise _collapsed(layout, state.step, verdict)
 
 
 def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
@@ -111,7 +111,9 @@ def _follow(config: RunConfig, dataset: Dataset, state: TrainState) -> Iterator[
     """What the other ranks do: every step, nothing written, and the end when rank 0 says so."""
     verdict = Verdict("too early to tell", 0, ())
     with stop_requests() as stop:
-        share_state(state)
+        share_state(state, config)
+        if agreed(None, False).stop:
+            raise Collapsed(f"stopped at step {state.step} by rank 0")
         for report in train(config, dataset, state):
             orders = agreed(stop.received, False)
             if _must_save(config, state, orders):
@@ -146,16 +148,15 @@ def _save_beside(
         checkpoint.save_kept(layout, state, facts, crash)
 
 
-def _must_stop(config: RunConfig, verdict: Verdict) -> bool:
-    return config.evaluate.on_collapse == "stop" and verdict.state in ("collapsing", "diverged")
+def _must_stop(config: RunConfig, state: TrainState, verdict: Verdict) -> bool:
+    """Whether the settings ask to stop for such a verdict, and there is more to do."""
+    asked = config.evaluate.on_collapse == "stop" and verdict.state in ("collapsing", "diverged")
+    return asked and state.step < config.total_steps
 
 
-def _stop_if_collapsed(layout: RunLayout, config: RunConfig, step: int, verdict: Verdict) -> None:
-    """Raise Collapsed when the settings ask to stop for such a verdict."""
-    if not _must_stop(config, verdict):
-        return
+def _collapsed(layout: RunLayout, step: int, verdict: Verdict) -> Collapsed:
     kept = healthy_files(layout)
-    raise Collapsed(
+    return Collapsed(
         f"stopped at step {step}, for the run is {verdict.state} since step {verdict.since}: "
         f"{'; '.join(verdict.evidence)}; the state is saved, the last healthy one is "
         f"{kept[0] if kept else 'not known'}; --on-collapse warn goes on"

@@ -9,10 +9,11 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ssgan.models.norms import refresh_statistics
+from ssgan.models.norms import BatchStatistics, refresh_statistics
 from ssgan.ops.keyed import Key, integers, normal
 from ssgan.training.checkpoint import Checkpoint
 from ssgan.training.precision import dtype_of, placed
+from ssgan.types import UserError
 
 BATCH = 64  # images made at once
 
@@ -37,7 +38,11 @@ def refresh(
 
     They are in whole batches of 64, and labels, if any, uniform; returns how many they were. The
     official code evaluates every G so, over 204,800. `progress` gets (samples done, of so many).
+    Raises UserError for a G without such statistics.
     """
+    if not any(isinstance(module, BatchStatistics) for module in generator.modules()):
+        name = type(checkpoint.config.generator).__name__
+        raise UserError(f"--refresh: {name} has no batch statistics of ssgan.models.norms")
     samples = -(-samples // BATCH) * BATCH
     weight, size = next(generator.parameters()), checkpoint.config.generator.latent_size
     conditional = checkpoint.config.method.conditional
