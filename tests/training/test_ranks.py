@@ -307,4 +307,6 @@ def test_settings_that_cannot_be_cut_are_refused_before_anything_is_started(tmp_
     assert main([*words, "--run", str(tmp_path / "run")]) == 2
     assert "nearest: 16" in capsys.readouterr().err
     assert main([*words, "--dry-run"]) == 2
+    assert main(["train", "scenes:ssgan", "--restarts", "2", "--dry-run"]) == 2
+    assert "--restarts is of --processes" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

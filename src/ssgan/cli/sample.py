@@ -64,11 +64,11 @@ def main(argv: list[str]) -> int:
     root = Path(rest[0]) if Path(rest[0]).is_dir() else Path(rest[0]).parent
     out = Path(options.get("out") or root / f"generated-seed-{seed}")
     generator = averaged_generator(saved, resolve_device(options.get("device") or "auto"))
+    labels = _labels(saved, options, count)
     if samples := whole_number(options, "refresh", 0, 1):
         with bar("batch statistics", "samples") as progress:
             refresh(generator, saved, samples, progress)
     latents = latents_of(seed, "sample", count, saved.config.generator.latent_size)
-    labels = _labels(saved, options, count)
     images = _write_images(generator, latents, labels, out)
     columns = max(1, round(min(count, _MOST_ON_SHEET) ** 0.5))
     save_png(out / "sheet.png", sheet(images, columns))

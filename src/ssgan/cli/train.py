@@ -96,6 +96,8 @@ def main(argv: list[str]) -> int:
     processes = whole_number(options, "processes", 1, 1)
     timeout = whole_number(options, "timeout", TIMEOUT, 1)
     restarts = whole_number(options, "restarts", 0, 0)
+    if restarts and processes == 1:
+        raise UserError("--restarts is of --processes, which is not given or 1")
     if options.on("dry-run"):
         return _dry_run(config, RunLayout(directory), processes)
     if processes > 1 and not launched():
@@ -152,15 +154,17 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     config = definite(RunLayout(directory), config)
     collection = fetched(config.data.source).open()
     refuse_misfits(config, len(collection), len(collection.classes()))
-    dataset = ranks.first_then_others(
-        lambda: prepared(config.data.source, config.data.policy, cache)
+    dataset, held_out = ranks.first_then_others(
+        lambda: (
+            prepared(config.data.source, config.data.policy, cache),
+            held_out_images(config, lambda source, policy: prepared(source, policy, cache)),
+        )
     )
     for line in remarks(dataset):
         print(line)
     if len(dataset) < config.batch_size:
         print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
     print(f"run directory: {directory}")
-    held_out = held_out_images(config, lambda source, policy: prepared(source, policy, cache))
     images = config.batch_size * config.discriminator_updates
     if config.compile:
         print("compiling with the first step, which may take minutes; kernels are kept for later")

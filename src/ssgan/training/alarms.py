@@ -185,7 +185,8 @@ def _told_apart(trace: Trace, look: Look) -> float:
     if "logit_gap" not in look.values:  # logs of runs without it: D's loss tells too
         return pstdev(losses)
     names = ("logit_gap", "logit_spread", "logit_spread/generated")
-    return max(abs(look.values.get(name) or 0.0) for name in names)
+    values = [look.values.get(name, 0.0) for name in names]
+    return max(math.inf if value is None else abs(value) for value in values)
 
 
 def logits_blow_up(trace: Trace, ease: float) -> str | None:

@@ -84,7 +84,8 @@ def joined(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
         if _local_rank() >= torch.accelerator.device_count():
             raise UserError(
                 f"process {_local_rank()} of this machine has no device of its own, for there are "
-                f"{torch.accelerator.device_count()}: start fewer"
+                f"{torch.accelerator.device_count()}: start fewer, or set LOCAL_RANK to 0 "
+                "where each process is shown its own device alone"
             )
         torch.accelerator.set_device_index(_local_rank())
     wait = timedelta(seconds=timeout)
