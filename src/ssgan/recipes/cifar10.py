@@ -142,7 +142,7 @@ def ssgan_sbn_laptop() -> RunConfig:
 
         ssgan train cifar10:ssgan_sbn_laptop
 
-    Not run at this scale.
+    Not run at this scale; at half its width: docs/results/cifar10-half.md.
     """
     generator = replace(_LAPTOP_GENERATOR, norm=SelfModulatedBatchNorm())
     return replace(ssgan_laptop(), generator=generator)
