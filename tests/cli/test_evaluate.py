@@ -203,9 +203,8 @@ def test_bad_input_gets_one_line_and_exit_code_2(
     places, words, expected, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    for name in ("extractor", "inception", "lite0"):
-        home = "measure" if name == "extractor" else "metrics"
-        monkeypatch.setattr(f"ssgan.{home}.{name}.file_of_package", lambda *_: None)
+    for name in ("installed", "inception", "lite0"):
+        monkeypatch.setattr(f"ssgan.metrics.{name}.file_of_package", lambda *_: None)
     (places / "empty").mkdir(exist_ok=True)
     known = {name: str(places / name.lower()) for name in ("RUN", "REAL", "EMPTY")}
     assert main(["evaluate", *(known.get(word, word) for word in words)]) == 2

@@ -4,7 +4,7 @@ import torch
 from ssgan.files.download import OFFLINE
 from ssgan.measure import extractor
 from ssgan.measure.extractor import choose_features, download
-from ssgan.metrics import inception
+from ssgan.metrics import inception, installed, lite0
 from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.resize import ResizeRule
 from ssgan.types import UserError
@@ -14,8 +14,8 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def _nothing_installed(monkeypatch):
-    monkeypatch.setattr(extractor, "file_of_package", lambda *_: None)
-    monkeypatch.setattr(extractor.lite0, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(installed, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(lite0, "file_of_package", lambda *_: None)
 
 
 def test_without_any_weights_random_features_serve_and_it_is_said(tmp_path):
@@ -32,16 +32,16 @@ def test_without_any_weights_random_features_serve_and_it_is_said(tmp_path):
 
 def test_lite0_serves_before_random_features(monkeypatch, tmp_path):
     monkeypatch.setattr(
-        extractor, "file_of_package", lambda package, _: "efficient" in package or None
+        installed, "file_of_package", lambda package, _: "efficient" in package or None
     )
-    monkeypatch.setattr(extractor, "_lite0", lambda rule, device: ("lite0", rule))
+    monkeypatch.setattr(extractor, "lite0_features", lambda device, rule: ("lite0", rule))
     features, (remark,) = choose_features(None, CPU, tmp_path)
     assert features == ("lite0", None)
     assert "EfficientNet-Lite0 serves instead" in remark
 
 
 def test_the_download_in_the_cache_comes_before_the_package(monkeypatch, tmp_path):
-    monkeypatch.setattr(extractor, "file_of_package", lambda *_: tmp_path)
+    monkeypatch.setattr(installed, "file_of_package", lambda *_: tmp_path)
     stored = tmp_path / "weights" / inception.NAME
     stored.parent.mkdir()
     stored.write_bytes(b"damaged")

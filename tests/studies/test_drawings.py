@@ -11,6 +11,7 @@ from PIL import Image
 from scipy import stats
 
 from ssgan.data.parse import parse_source
+from ssgan.files.layout import RunLayout
 from ssgan.report.band_plot import band
 from ssgan.studies.disk import checkpoint_bytes, disk
 from ssgan.studies.every import find_study
@@ -238,6 +239,24 @@ def test_fids_over_training_are_those_of_the_kept_states(tmp_path):
     write_distance(cell, 1.0, 0, step=10_000, num_fake=10)
     with pytest.raises(UserError, match="two protocols"):
         written("figure4", request, [cell])
+
+
+def test_the_score_over_training_is_the_one_that_the_settings_name(tmp_path):
+    for features, name in (("random", "FD-random"), ("lite0", "FD-EfficientNetLite0")):
+        request = asked(tmp_path, seeds=(0,), overrides=("--evaluate.features", features))
+        (cell,) = cells("figure4", request, "ssgan")
+        metrics = RunLayout(cell.training.root).metrics
+        metrics.parent.mkdir(parents=True, exist_ok=True)
+        scores = {"FD-random": 0.5, "FD-EfficientNetLite0": 50.0}
+        facts = {"step": 500, "split": "train", "num_real": 20, "num_fake": 20}
+        rows = [{**facts, "name": of, "value": v, "features": of} for of, v in scores.items()]
+        metrics.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        text = written("figure4", request, [cell]).text
+        assert measured(request, "figure4")["values"] == {"ssgan": {"0": {"500": scores[name]}}}
+        assert f"{name} (no FID)" in text
+    request = asked(tmp_path, seeds=(0,), overrides=("--evaluate.features", "inception"))
+    with pytest.raises(UserError, match="no run has a score FID"):
+        written("figure4", request, cells("figure4", request, "ssgan"))
 
 
 def test_a_checkpoint_s_size_is_known_before_any_step():

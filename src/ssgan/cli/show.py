@@ -13,7 +13,7 @@ from ssgan.report.curves import draw_curves
 from ssgan.training import checkpoint, kinds
 from ssgan.training.config import RunConfig
 from ssgan.training.healthy import healthy_files
-from ssgan.training.quality import FD
+from ssgan.training.score import score_name
 from ssgan.training.stored import stored_config
 from ssgan.training.watch import watch_files
 from ssgan.types import UserError
@@ -67,7 +67,7 @@ def _facts(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> li
     if rows:
         facts += _last_line(rows[-1])
     facts += _health(layout)
-    facts += _files(layout, trusted)
+    facts += _files(layout, config, trusted)
     return facts
 
 
@@ -88,13 +88,14 @@ def _health(layout: RunLayout) -> list[tuple[str, str]]:
     return facts + [("healthy", str(path)) for path in healthy_files(layout)[:1]]
 
 
-def _files(layout: RunLayout, trusted: tuple[str, ...]) -> list[tuple[str, str]]:
+def _files(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> list[tuple[str, str]]:
     facts = []
     saved, passed_over = checkpoint.newest(layout, trusted)
     facts += [("damaged", sentence) for sentence in passed_over]
     facts.append(("checkpoint", "none yet" if saved is None else f"{saved.path}, whole"))
     rows = list(jsonlines.read(layout.metrics))
-    scores = [r for r in rows if r.get("name") == FD and isinstance(r.get("value"), float)]
+    name = score_name(config.evaluate)
+    scores = [r for r in rows if r.get("name") == name and isinstance(r.get("value"), float)]
     if scores:
         best = min(scores, key=lambda row: float(str(row["value"])))
         last = scores[-1]

@@ -51,6 +51,10 @@ class RunLayout:
         """D's features of the fixed images after that step."""
         return self.evaluation / f"step-{step:08d}.npz"
 
+    def real_statistics(self, features: str) -> Path:
+        """Moments of the real images that scores on such trained features compare with."""
+        return self.evaluation / f"real-{features}.npz"
+
     def checkpoint_files(self) -> list[Path]:
         """All checkpoints, newest first."""
         return _by_step(self.checkpoints)

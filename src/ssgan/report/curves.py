@@ -7,12 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ssgan.files import jsonlines
 from ssgan.files.atomic import write_atomic
 from ssgan.files.layout import RunLayout
 from ssgan.training.measure import key_of
+from ssgan.training.score import SCORES
 from ssgan.types import UserError
 
 _BLUE, _ORANGE = "#1f5fa8", "#d1662b"
@@ -41,7 +43,7 @@ _PANELS = (
         chance=0.25,
         share=True,
     ),
-    _Panel("FD-random", (("FD-random", "lower is better", _BLUE),)),
+    *(_Panel(name, ((name, "lower is better", _BLUE),)) for name in SCORES.values()),
     _Panel(
         "diversity of fakes, as a share of reals'", (("diversity", "1: as real images", _BLUE),)
     ),
@@ -159,6 +161,7 @@ def _draw(axes: Axes, panel: _Panel, curves: dict[str, Curve]) -> None:
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     axes.set_title(panel.title, fontsize=10)
     axes.set_xlabel("step", fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))  # a line for many alarms
     axes.legend(once.values(), once.keys(), fontsize=8, frameon=False)

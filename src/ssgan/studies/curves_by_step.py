@@ -27,7 +27,8 @@ from ssgan.studies.measurement import kept_steps
 from ssgan.studies.probe_rows import one_protocol, probe_rows, protocol_text
 from ssgan.studies.published import Curves
 from ssgan.studies.spread import spread
-from ssgan.training.quality import FD
+from ssgan.training.config import EvaluateConfig
+from ssgan.training.score import FD, score_name
 from ssgan.types import UserError
 
 ByStep = Mapping[int, float]
@@ -138,31 +139,41 @@ class DistanceCurves(CurvesByStep):
 
 @dataclass(frozen=True)
 class ScoreCurves(CurvesByStep):
-    """The run's own cheap score, from its metrics.jsonl: FD-random, which is no FID."""
+    """The runs' own score, by `evaluate.features`, from their metrics.jsonl."""
 
     def find(self, cells: Sequence[Cell]) -> Found:
         """From the run directories."""
         names = ("num_real", "num_fake", "features", "split")
+        (score,) = {score_name(_evaluate(cell)) for cell in cells}  # settings go to every run
         protocols: list[dict[str, object]] = []
         curves: BySeed[ByStep] = {}
         for cell in cells:
             assert isinstance(cell.training, Training)
             rows = list(jsonlines.read(RunLayout(cell.training.root).metrics))
-            rows = [row for row in rows if row["name"] == FD and row["value"] is not None]
+            rows = [row for row in rows if row["name"] == score and row["value"] is not None]
             protocols += [{name: row.get(name) for name in names} for row in rows]
             by_step = {int(str(row["step"])): float(str(row["value"])) for row in rows}
             curves.setdefault(cell.arm, {})[cell.seed] = by_step
         if not protocols:
-            raise UserError(f"no run has a score {FD}: evaluate.every is 0")
+            raise UserError(
+                f"no run has a score {score}: evaluate.every was 0, or evaluate.features another"
+            )
         if unlike := [own for own in protocols if own != protocols[0]]:
             raise UserError(f"these scores are of two protocols: {protocols[0]} and {unlike[0]}")
         first = protocols[0]
+        what = "on a seeded random network" if score == FD else "on trained features"
         text = (
-            f"    {FD}, the runs' own score: Frechet distance on a seeded random network, "
-            f"{first['num_real']:,}\n    training images against {first['num_fake']:,} samples; "
-            "it is no FID and compares with none"
+            f"    {score}, the runs' own score: Frechet distance {what}, {first['num_real']:,}\n"
+            f"    training images against {first['num_fake']:,} samples"
         )
-        return Found(f"{FD} (no FID)", text, {"number": FD, "protocol": first}, curves)
+        if score != "FID":
+            score, text = f"{score} (no FID)", f"{text}; it is no FID and compares with none"
+        return Found(score, text, {"number": score, "protocol": first}, curves)
+
+
+def _evaluate(cell: Cell) -> EvaluateConfig:
+    assert isinstance(cell.training, Training)
+    return cell.training.config.evaluate
 
 
 def _common(seeds: Mapping[int, ByStep]) -> dict[int, ByStep]:

@@ -1,6 +1,7 @@
 """Figure 4a: the FID over training, of four methods on CIFAR-10.
 
-At laptop scale it is the runs' own cheap score, which is no FID and costs nothing more.
+At laptop scale it is the runs' own score: FD-random, which is no FID and costs nothing more, or
+what `-- --evaluate.features lite0` (or inception) has them measure during training.
 """
 
 from ssgan.studies.arms import cifar10, laptop
@@ -13,7 +14,7 @@ _METHODS = ("gan", "conditional", "ssgan", "ssgan_sbn")
 
 STUDY = Study(
     name="figure4",
-    title="Figure 4: FID over training, four methods, CIFAR-10 (laptop: FD-random, no FID)",
+    title="Figure 4: FID over training, four methods, CIFAR-10 (laptop: the runs' own score)",
     laptop=Form(
         arms=laptop(*_METHODS),
         measurement=Nothing(),

@@ -12,7 +12,8 @@ from itertools import takewhile
 from statistics import median, pstdev
 from typing import Literal
 
-from ssgan.training.quality import DIVERSITY, FD
+from ssgan.training.quality import DIVERSITY
+from ssgan.training.score import FD
 from ssgan.training.trace import Look, Trace
 
 State = Literal["too early to tell", "healthy", "forgetting", "collapsing", "diverged"]

@@ -87,7 +87,10 @@ class EvaluateConfig:
     """What is measured during a run, how often, and what follows. Nothing here changes a step."""
 
     every: int = 0  # steps between evaluations, and at the end; they choose the best; 0: never
-    images: int = 2000  # generated images (and at most as many real ones) for FD-random, diversity
+    images: int = 2000  # generated images (and at most as many real ones) for distances, diversity
+    # what the score, which chooses the best, is a Frechet distance on; beside FD-random, which is
+    # always taken: lite0 and inception (the FID) need their weights, and on a CPU minutes each time
+    features: Literal["random", "lite0", "inception"] = added("random")
     shown: int = 512  # images of each kind, real and generated, that D is asked about
     # warn: say that a run collapses or diverges; stop: also save and end it, with exit code 75
     on_collapse: Literal["warn", "stop"] = "warn"

@@ -73,7 +73,7 @@ class Evaluation:
             chosen = permutation(Key(config.seed, "evaluate held-out"), len(held_out))
             self.real = _Chosen(held_out, chosen[:shown])
         self.fit = _Chosen(dataset, order[:shown])
-        self.quality = Quality(config, dataset)
+        self.quality = Quality(layout, config, dataset)
         self.drift = Drift(layout, self.real.digest())
 
     def measures(self, state: TrainState) -> list[Measure]:

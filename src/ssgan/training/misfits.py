@@ -8,6 +8,7 @@ from ssgan.ops.collective import num_ranks
 from ssgan.ops.recompute import recomputables
 from ssgan.training.config import RunConfig
 from ssgan.training.given_labels import given_labels
+from ssgan.training.score import check_score_features
 from ssgan.training.state import TrainState, fresh_state
 from ssgan.types import UNLABELLED, UserError
 
@@ -69,12 +70,13 @@ def check_parts(config: RunConfig, num_classes: int) -> None:
 
 
 def check_scores(config: RunConfig, num_images: int) -> None:
-    """Raise UserError when scores are asked for and there are too few images to compare with."""
+    """Raise UserError for scores that cannot be: of too few images, or without their weights."""
     if config.evaluate.every and num_images < 2:
         raise UserError(
             f"evaluate.every {config.evaluate.every}: a score compares with at least 2 "
             f"images, and {config.data.source.name()} has {num_images}: set it to 0"
         )
+    check_score_features(config.evaluate)
 
 
 def check_ranks(config: RunConfig, state: TrainState, ranks: int) -> None:

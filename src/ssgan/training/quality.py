@@ -1,5 +1,6 @@
-"""How good and how diverse generated images are, cheaply: it chooses the best state of a run."""
+"""How good and how diverse generated images are: it chooses the best state of a run."""
 
+import logging
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -9,58 +10,100 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssgan.data.dataset import Dataset
+from ssgan.files.layout import RunLayout
 from ssgan.metrics.diversity import mean_distance
-from ssgan.metrics.features import RandomFeatures
+from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.frechet import frechet_from_moments
 from ssgan.metrics.moments import Moments
+from ssgan.metrics.statistics import Protocol, read_statistics, write_statistics
 from ssgan.ops.keyed import Key, permutation
 from ssgan.training.config import RunConfig
 from ssgan.training.measure import Measure
+from ssgan.training.score import extractors
+from ssgan.types import UserError
 
-FD, DIVERSITY = "FD-random", "diversity"  # the first is no FID: its features are random
+_LOG = logging.getLogger("ssgan")
+DIVERSITY = "diversity"
 _PAIRED = 1000  # images, at most, whose distances from each other are taken
+_AT_ONCE = 256  # real images in memory
 
 
 class Quality:
     """Compares generated images with one fixed choice of training images."""
 
-    def __init__(self, config: RunConfig, dataset: Dataset) -> None:
-        self.features = RandomFeatures()
+    def __init__(self, layout: RunLayout, config: RunConfig, dataset: Dataset) -> None:
+        self.extractors = extractors(config)
         self.num_real = min(config.evaluate.images, len(dataset))
+        self._layout, self._dataset, self._seed = layout, dataset, config.seed
         order = permutation(Key(config.seed, "score"), len(dataset))
-        numbers = order[: self.num_real].sort().values.numpy()
-        batches = (dataset.batch(numbers[i : i + 256]) for i in range(0, self.num_real, 256))
-        self.real, rows = self._seen(batches)
+        self._numbers = order[: self.num_real].sort().values.numpy()
+        random, *trained = self.extractors
+        (real,), rows = _seen([random], self._reals())
+        self.real = [real, *(self._real_moments(features) for features in trained)]
         self.real_distance = mean_distance(rows) if len(rows) > 1 else 0.0
 
     def measures(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[Measure]:
-        """FD-random (lower is better) and the diversity of images uint8 [n, S, S, C].
+        """Frechet distances (lower is better) and the diversity of images uint8 [n, S, S, C].
 
         Diversity is the mean distance of two images as a share of that of two real ones: near 0
         G makes one image, at 1 its images differ as much as real ones. Real images that are all
-        the same have neither.
+        the same have none of these.
         """
-        fake, rows = self._seen(batches)
+        fakes, rows = _seen(self.extractors, batches)
         if self.real_distance == 0:
             return
-        protocol = {
-            "num_real": self.num_real,
-            "num_fake": fake.count,
-            "features": self.features.identity(),
-        }
-        yield Measure(FD, float(frechet_from_moments(self.real, fake)), "train", protocol)
+        for features, real, fake in zip(self.extractors, self.real, fakes, strict=True):
+            value = float(frechet_from_moments(real, fake))
+            yield Measure(features.distance_name, value, "train", self._facts(features, fake))
         share = mean_distance(rows) / self.real_distance
-        yield Measure(DIVERSITY, share, "train", {**protocol, "num_paired": len(rows)})
+        facts = self._facts(self.extractors[0], fakes[0])
+        yield Measure(DIVERSITY, share, "train", {**facts, "num_paired": len(rows)})
 
-    def _seen(
-        self, batches: Iterable[NDArray[np.uint8]]
-    ) -> tuple[Moments, Float[Tensor, "N {self.features.size}"]]:
-        """The moments of all images' features, and the rows that are paired."""
-        moments, rows, kept = Moments(self.features.size), [], 0
-        for images in batches:
-            pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-            features = self.features(pixels)
-            moments.update(features)
-            rows.append(features[: _PAIRED - kept])
-            kept += len(rows[-1])
-        return moments, torch.cat(rows)
+    def _facts(self, features: AbstractFeatures, fake: Moments) -> dict[str, object]:
+        facts = {"num_real": self.num_real, "num_fake": fake.count}
+        return {**facts, "features": features.identity()}
+
+    def _reals(self) -> Iterator[NDArray[np.uint8]]:
+        for start in range(0, self.num_real, _AT_ONCE):
+            yield self._dataset.batch(self._numbers[start : start + _AT_ONCE])
+
+    def _real_moments(self, features: AbstractFeatures) -> Moments:
+        """Taken once a run, and read from its directory afterwards."""
+        protocol = Protocol(
+            features=features.name,
+            features_identity=features.identity(),
+            resize=features.resize,
+            num_real=self.num_real,
+            num_fake=None,
+            split="train",
+            content=self._dataset.content_hash,
+            selection=f"first of keyed permutation {self._seed}",
+        )
+        path = self._layout.real_statistics(features.name)
+        try:
+            stored = read_statistics(path)
+            if stored.protocol == protocol:
+                return stored.moments()
+        except UserError:
+            pass  # not there yet, or damaged: taken again
+        _LOG.info("%s of %d real images, once a run", features.distance_name, self.num_real)
+        (moments,), _ = _seen([features], self._reals())
+        path.parent.mkdir(exist_ok=True)
+        write_statistics(path, moments, protocol)
+        return moments
+
+
+def _seen(
+    extractors: list[AbstractFeatures], batches: Iterable[NDArray[np.uint8]]
+) -> tuple[list[Moments], Float[Tensor, "N F"]]:
+    """Moments of all images by each extractor, and the first one's rows that are paired."""
+    moments = [Moments(features.size) for features in extractors]
+    rows, kept = [], 0
+    for images in batches:
+        pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+        seen = [features(pixels).cpu() for features in extractors]
+        for own, of_batch in zip(moments, seen, strict=True):
+            own.update(of_batch)
+        rows.append(seen[0][: _PAIRED - kept])
+        kept += len(rows[-1])
+    return moments, torch.cat(rows)

@@ -18,8 +18,8 @@ from ssgan.training.config import RunConfig
 from ssgan.training.evaluation import Evaluation
 from ssgan.training.loop import StepReport
 from ssgan.training.measure import Measure, key_of
-from ssgan.training.quality import FD
 from ssgan.training.sampling import generate, latents_of
+from ssgan.training.score import score_name
 from ssgan.training.state import TrainState
 from ssgan.training.watch import Event, watch_files
 
@@ -63,7 +63,7 @@ class Records:
     def record(self, report: StepReport) -> dict[str, float] | None:
         """Write what is due after this step; returns the terms when they were logged.
 
-        Sets state.best_score and state.best_step when FD-random is the lowest so far.
+        Sets state.best_score and state.best_step when the score is the lowest so far.
         """
         output, last = self.config.output, report.step == self.config.total_steps
         terms = None
@@ -115,7 +115,8 @@ class Records:
         self._tell(events)
 
     def _choose_best(self, state: TrainState, measures: Sequence[Measure]) -> None:
-        scores = [measure.value for measure in measures if measure.name == FD]
+        name = score_name(self.config.evaluate)
+        scores = [measure.value for measure in measures if measure.name == name]
         if not scores:
             return
         (self.score,) = scores

@@ -17,6 +17,7 @@ from ssgan.ops.collective import num_ranks
 from ssgan.training import checkpoint, drift
 from ssgan.training.config import RunConfig
 from ssgan.training.precision import resolve_device, resolve_precision
+from ssgan.training.score import same_score
 from ssgan.training.state import TrainState
 from ssgan.training.stored import stored_config
 from ssgan.types import UserError
@@ -67,6 +68,7 @@ def resume(
         _refuse_fewer_steps(layout.root, saved, config)
         checkpoint.set_aside_damaged(layout, saved)
         checkpoint.restore(state, saved)
+        _forget_other_score(saved, config, state)
         _LOG.info("continuing from step %d of %s", saved.step, layout.root)
     for path in (layout.log, layout.metrics, layout.events):
         jsonlines.cut_back(path, state.step)
@@ -156,6 +158,14 @@ def _refuse_other_data(root: Path, saved: checkpoint.Checkpoint, dataset: Datase
             f"{root} was trained on other images (content {saved.data_hash[:12]}, now "
             f"{dataset.content_hash[:12]}): put the images back, or start in a new directory"
         )
+
+
+def _forget_other_score(saved: checkpoint.Checkpoint, config: RunConfig, state: TrainState) -> None:
+    """The best is chosen anew when scores from here on are another distance, or of other images."""
+    if state.best_score is None or same_score(saved.config.evaluate, config.evaluate):
+        return
+    state.best_score, state.best_step = None, 0
+    _LOG.warning("the best state is chosen anew: evaluate.images or evaluate.features changed")
 
 
 def _clear_leavings(layout: RunLayout) -> None:

@@ -39,7 +39,7 @@ class RunReport:
     step: int  # steps done, this one included
     terms: dict[str, float] | None  # the losses, on steps that are logged
     checkpoint: Path | None  # the newest checkpoint, once there is one
-    score: float | None  # this process's newest FD-random, once there is one
+    score: float | None  # this process's newest, by `evaluate.features`, once there is one
     verdict: Verdict  # how the run is doing
 
 

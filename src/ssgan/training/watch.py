@@ -11,7 +11,8 @@ from typing import Literal
 from ssgan.files import jsonlines
 from ssgan.files.layout import RunLayout
 from ssgan.training.alarms import ALARMS, EASED, State
-from ssgan.training.quality import DIVERSITY, FD
+from ssgan.training.quality import DIVERSITY
+from ssgan.training.score import SCORES
 from ssgan.training.trace import Row, Trace, in_order
 
 _ENOUGH = 3  # evaluations, or without any blocks of the log, before a run is called healthy
@@ -120,10 +121,12 @@ class Watch:
 def figures(trace: Trace) -> tuple[str, ...]:
     """What the newest evaluation and block of the log say, one short sentence each."""
     said = []
-    if points := trace.points(FD):
-        step, best = min(points, key=lambda point: point[1])
-        newest = "its best so far" if best == points[-1][1] else f"best {best:.3g} at step {step}"
-        said.append(f"FD-random is {points[-1][1]:.3g} ({newest})")
+    for name in SCORES.values():
+        if points := trace.points(name):
+            step, best = min(points, key=lambda point: point[1])
+            now = points[-1][1]
+            newest = "its best so far" if best == now else f"best {best:.3g} at step {step}"
+            said.append(f"{name} is {now:.3g} ({newest})")
     if points := trace.points(DIVERSITY):
         said.append(f"generated images are {points[-1][1]:.0%} as diverse as real ones")
     for name, what in (
