@@ -261,6 +261,23 @@ def test_before_an_alarm_the_watch_is_no_longer_sound():
     assert watch.sound
     watch, _ = watched(falling, ONSET)
     assert (watch.verdict.state, watch.sound) == ("healthy", False)
+    beginning = "collapsing, if it lasts (seen 1 of 3 times): quality has fallen: FD-random is 1.9"
+    assert watch.verdict.evidence[-1].startswith(beginning)
+    once = SSGAN | {"FD-random": lambda s: 2.0 if s == ONSET else SSGAN["FD-random"](s)}
+    watch, _ = watched(once, ONSET + LOOK)
+    assert watch.sound
+    assert not any("if it lasts" in words for words in watch.verdict.evidence)
+
+
+def test_of_a_healthy_run_it_is_said_that_d_is_blind():
+    names = ("logit_gap", "logit_spread", "logit_spread/generated")
+    blind = {name: from_onset(constant(0.4), constant(0.001)) for name in names}
+    watch, events = watched(SSGAN | blind, ONSET + LOOK)
+    assert [event.alarm for event in events] == [None]
+    (words,) = (words for words in watch.verdict.evidence if "the same to every image" in words)
+    assert words.endswith("(at 2 evaluations in a row, its logits now differ by 0.001)")
+    watch, _ = watched(SSGAN)
+    assert "the same to every image" not in " ".join(watch.verdict.evidence)
 
 
 def test_too_early_is_said_until_there_is_enough_and_the_log_alone_is_enough_too():

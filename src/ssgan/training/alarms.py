@@ -163,8 +163,7 @@ def no_signal(trace: Trace, ease: float) -> str | None:
     longer it lasts, the less of the second is asked.
     """
     quality = [value for _, value in trace.points(FD)]
-    differ = [_told_apart(trace, look) for look in trace.looks]
-    blind = list(takewhile(lambda value: value <= BLIND / ease, reversed(differ)))
+    blind = blindness(trace, ease)
     if len(quality) < 2 or len(blind) < min(DRIFTS):
         return None
     drifts = 1 + (DRIFTS[min(len(blind), max(DRIFTS))] - 1) * ease
@@ -175,6 +174,12 @@ def no_signal(trace: Trace, ease: float) -> str | None:
         f"differ by {blind[0]:.2g}), so G drifts: FD-random is {quality[-1]:.3g} at step "
         f"{trace.looks[-1].step}, its best was {min(quality):.3g}"
     )
+
+
+def blindness(trace: Trace, ease: float = 1.0) -> list[float]:
+    """How little D's logits differed at the newest evaluations it was blind at, newest first."""
+    differ = [_told_apart(trace, look) for look in trace.looks]
+    return list(takewhile(lambda value: value <= BLIND / ease, reversed(differ)))
 
 
 def _told_apart(trace: Trace, look: Look) -> float:

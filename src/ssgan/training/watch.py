@@ -4,13 +4,13 @@ It is a fold over the lines of log.jsonl and metrics.jsonl and keeps nothing els
 alone, or line by line during the run, it says the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ssgan.files import jsonlines
 from ssgan.files.layout import RunLayout
-from ssgan.training.alarms import ALARMS, EASED, State
+from ssgan.training.alarms import ALARMS, EASED, State, blindness
 from ssgan.training.quality import DIVERSITY
 from ssgan.training.score import SCORES
 from ssgan.training.trace import Row, Trace, in_order
@@ -50,7 +50,8 @@ class Watch:
     def __init__(self) -> None:
         self.trace = Trace()
         self._active: dict[str, str] = {}  # alarms raised, with their newest evidence
-        self._held: dict[str, int] = {}  # how often in a row a rule held that has not raised yet
+        # how often in a row a rule held that has not raised yet, and its newest evidence
+        self._held: dict[str, tuple[int, str]] = {}
         self.verdict = Verdict("too early to tell", 0, figures(self.trace))
 
     def log_line(self, row: Row) -> list[Event]:
@@ -71,7 +72,7 @@ class Watch:
 
     def _suspected(self) -> bool:
         """Whether a rule holds that has not yet held often enough."""
-        return any(self._held.get(alarm.name) for alarm in ALARMS if alarm.verdict != "healthy")
+        return any(alarm.name in self._held for alarm in ALARMS if alarm.verdict != "healthy")
 
     def _look(self, reads: Literal["log", "evaluation"], step: int) -> list[Event]:
         raised = []
@@ -86,16 +87,19 @@ class Watch:
                 else:
                     self._active[alarm.name] = sentence
                 continue
-            self._held[alarm.name] = 0 if sentence is None else self._held.get(alarm.name, 0) + 1
-            if sentence is not None and self._held[alarm.name] >= alarm.times:
-                self._held[alarm.name] = 0
+            before, _ = self._held.pop(alarm.name, (0, ""))
+            if sentence is None:
+                continue
+            self._held[alarm.name] = before + 1, sentence
+            if before + 1 >= alarm.times:
+                del self._held[alarm.name]
                 self._active[alarm.name] = sentence
                 raised.append((alarm.name, sentence))
-        before, state = self.verdict, self._now()
-        since = before.since if before.state == state else step
+        last, state = self.verdict, self._now()
+        since = last.since if last.state == state else step
         self.verdict = Verdict(state, since, self._reasons(state))
         events = [Event(step, name, state, (words,)) for name, words in raised]
-        if not raised and before.state != state:
+        if not raised and last.state != state:
             events.append(Event(step, None, state, self.verdict.evidence))
         return events
 
@@ -115,7 +119,17 @@ class Watch:
         standing = [alarm for alarm in ALARMS if alarm.name in self._active]
         standing.sort(key=lambda alarm: order[alarm.verdict])
         words = tuple(self._active[alarm.name] for alarm in standing)
-        return words if state in _WORST_FIRST else (*figures(self.trace), *words)
+        if state in _WORST_FIRST:
+            return words
+        return (*figures(self.trace), *words, *self._suspicions())
+
+    def _suspicions(self) -> Iterator[str]:
+        """What would be an alarm if it lasted."""
+        for alarm in ALARMS:
+            if alarm.name in self._held and alarm.verdict != "healthy":
+                count, sentence = self._held[alarm.name]
+                so_far = f"seen {count} of {alarm.times} times"
+                yield f"{alarm.verdict}, if it lasts ({so_far}): {sentence}"
 
 
 def figures(trace: Trace) -> tuple[str, ...]:
@@ -129,6 +143,11 @@ def figures(trace: Trace) -> tuple[str, ...]:
             said.append(f"{name} is {now:.3g} ({newest})")
     if points := trace.points(DIVERSITY):
         said.append(f"generated images are {points[-1][1]:.0%} as diverse as real ones")
+    if blind := blindness(trace):
+        said.append(
+            f"D answers the same to every image (at {len(blind)} evaluation"
+            f"{'s in a row' * (len(blind) > 1)}, its logits now differ by {blind[0]:.2g})"
+        )
     for name, what in (
         ("rotation_accuracy", "turns of fixed real images are told in"),
         ("probe_accuracy", "classes are told from D's features in"),
