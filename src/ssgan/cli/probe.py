@@ -45,7 +45,7 @@ USAGE = f"""usage: ssgan probe RUN [RUN ...] --data SOURCE [--test SOURCE] [--ou
   --test-n    use so many images to be asked about; by default all
   --seed      of the split and of every order
   --solver    lbfgs: logistic regression to its minimum, penalty chosen on held-out labels;
-              sgd: the paper's schedule
+              sgd: the schedule the paper's probe is remembered to have
   --l2        the weight of the penalty, instead of choosing it
   --out       where probe.jsonl, probe.txt and probe.png go; by default RUN/probe
   --trust     modules of your own, by commas, whose classes a run uses; they are imported

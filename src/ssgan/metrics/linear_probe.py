@@ -20,7 +20,7 @@ from ssgan.ops.keyed import Key, permutation
 TOLERANCE = 1e-4  # largest entry of the gradient at which L-BFGS stops
 MAX_ITERATIONS = 4000
 PENALTIES = (10.0, 1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)  # l2 to choose from, strongest first
-SGD_BATCH, SGD_RATE, SGD_EPOCHS, SGD_DROPS = 128, 0.1, 50, (30, 40)  # the paper's schedule
+SGD_BATCH, SGD_RATE, SGD_EPOCHS, SGD_DROPS = 128, 0.1, 50, (30, 40)  # the paper's, from memory
 _HISTORY = 20  # pairs of steps and gradients from which L-BFGS knows the curvature
 _ROWS_AT_ONCE = 4096
 
@@ -122,8 +122,9 @@ def fit_sgd(
     seed: int,
     watch: Watch | None = None,
 ) -> Fit:
-    """The paper's schedule: batch 128, rate 0.1, 50 epochs, a tenth after epochs 30 and 40.
+    """The schedule that the paper's probe is remembered to have.
 
+    Batch 128, rate 0.1, 50 epochs, a tenth of it after epochs 30 and 40.
     Plain gradient descent without momentum; every epoch has its own order, keyed by the seed.
     """
     weight, bias = (start.to(features.dtype) for start in _start(features, num_classes, None))

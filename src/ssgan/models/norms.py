@@ -239,7 +239,8 @@ def refresh_statistics(
 
     A draw is the (latents, labels) of one batch, on the generator's device. Running statistics
     remember about ten batches, made by weights that have moved since; averaged weights have none
-    of their own. The official code evaluates with the mean over 204,800 samples in batches of 64.
+    of their own. The official code does so over 204,800 samples in batches
+    of 64 where a config asks for "accumulators", as that of BigGAN's networks does.
     Here every norm sees what it sees in training, inputs normalised by their batch, and the
     variances are unbiased. Weights, modes and spectral vectors stay; when interrupted or without
     a draw (ValueError), so do the statistics.

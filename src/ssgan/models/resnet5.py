@@ -1,8 +1,8 @@
 """The residual networks for ImageNet, LSUN and CelebA-HQ at 128 pixels (`resnet5`).
 
-Chen et al., CVPR 2019, section 4; layer lists after google/compare_gan, which follows Miyato et
-al., "Spectral Normalization for Generative Adversarial Networks", ICLR 2018; blocks.py says what a
-block is.
+That Chen et al., CVPR 2019, used these is at second hand; layer lists after google/compare_gan,
+which follows Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR
+2018; blocks.py says what a block is.
 
     G: linear to 4x4x512, blocks to 512, 256, 256, 128, 64 channels
     D: blocks to 64, 128, 256, 256, 512, 512 channels; 512 features

@@ -2,7 +2,8 @@
 
 `resnet5` networks, hinge loss, spectral norm in D, Adam 2e-4 with betas (0, 0.9), two updates of D
 for one of G, batch 64, 1,000,000 steps. Two updates of D are inferred: the curves of Figure 4b pass
-through that row of Table 2 at about 100,000 steps. Table 1 has the best FID of three seeds, Figure
+through that row of Table 2 at about 100,000 steps; networks, loss, rate and batch are at second
+hand. Table 1 has the best FID of three seeds, Figure
 4b their mean, read off to about 1. Networks of every 100,000 steps are kept, to be probed.
 
 The authors' code shows random square crops of half to all of an image's area; here an image is cut

@@ -74,7 +74,8 @@ def conditional() -> RunConfig:
 
     Not run at this length.
     """
-    return replace(ssgan(), method=ConditionalGAN(), generator=_generator(ConditionalBatchNorm()))
+    norm = ConditionalBatchNorm(gamma_offset=True)  # gains near 1: from 0 it starts too late here
+    return replace(ssgan(), method=ConditionalGAN(), generator=_generator(norm))
 
 
 def rotation_only() -> RunConfig:

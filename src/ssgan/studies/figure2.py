@@ -1,4 +1,8 @@
-"""Figure 2: what D's last block knows over training; the GAN's D forgets, SS-GAN's does not."""
+"""Figure 2: what D's last block knows over training; the GAN's D forgets, SS-GAN's does not.
+
+The published curve is called SS-GAN and ends at Table 4's number of SS-GAN (sBN), .383: which of
+the two it is cannot be told. Here it is SS-GAN.
+"""
 
 from ssgan.studies.arms import imagenet, laptop
 from ssgan.studies.curves_by_step import ProbeCurves

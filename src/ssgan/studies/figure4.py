@@ -6,7 +6,7 @@ what `-- --evaluate.features lite0` (or inception) has them measure during train
 
 from ssgan.studies.arms import cifar10, laptop
 from ssgan.studies.curves_by_step import DistanceCurves, ScoreCurves
-from ssgan.studies.measurement import REFRESH, Distance, Nothing
+from ssgan.studies.measurement import Distance, Nothing
 from ssgan.studies.published import FIGURE4
 from ssgan.studies.study import Form, Study
 
@@ -22,7 +22,7 @@ STUDY = Study(
     ),
     paper=Form(
         arms=cifar10(*_METHODS),
-        measurement=Distance("all", refresh=REFRESH),
+        measurement=Distance("all"),
         drawing=DistanceCurves(FIGURE4, lower_is_better=True),
     ),
 )

@@ -1,4 +1,7 @@
-"""Figure 6: what D's last block knows over training, of four methods."""
+"""Figure 6: what D's last block knows over training, of four methods.
+
+As in figure 2, whether the published SS-GAN has self-modulated batch norm cannot be told.
+"""
 
 from ssgan.studies.arms import imagenet, laptop
 from ssgan.studies.curves_by_step import ProbeCurves

@@ -12,7 +12,7 @@ from ssgan.studies.request import Request, digest
 from ssgan.training.config import RunConfig
 from ssgan.types import UserError
 
-REFRESH = 204_800  # samples of the official code's "accumulators"
+REFRESH = 204_800  # samples of the official code's "accumulators", which its BigGAN config asks for
 SHEET_IMAGES = 10  # of each run, in a row
 
 States = Literal["last", "all"]  # that of the last step, or all that a run keeps

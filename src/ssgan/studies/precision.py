@@ -2,7 +2,7 @@
 
 from ssgan.studies.arm import AbstractArm, Arm
 from ssgan.studies.distance_table import DistanceTable
-from ssgan.studies.measurement import REFRESH, Distance
+from ssgan.studies.measurement import Distance
 from ssgan.studies.study import Form, Study
 
 _PRECISIONS = ("float32", "bfloat16")  # the first is what the other is held to
@@ -23,7 +23,7 @@ STUDY = Study(
     ),
     paper=Form(
         arms=_arms("cifar10:ssgan"),
-        measurement=Distance(refresh=REFRESH),
+        measurement=Distance(),
         drawing=DistanceTable(None),
     ),
 )

@@ -3,7 +3,7 @@
 from ssgan.studies.arm import AbstractArm, Arm
 from ssgan.studies.arms import cifar10, laptop
 from ssgan.studies.distance_table import DistanceTable
-from ssgan.studies.measurement import REFRESH, Distance
+from ssgan.studies.measurement import Distance
 from ssgan.studies.published import SUCCESSORS
 from ssgan.studies.study import Form, Study
 
@@ -33,7 +33,7 @@ STUDY = Study(
     ),
     paper=Form(
         arms=(*cifar10(*_BASELINES), *_arms("")),
-        measurement=Distance(refresh=REFRESH),
+        measurement=Distance(),
         drawing=_DRAWING,
     ),
 )

@@ -1,4 +1,9 @@
-"""Table 3: what D knows of CIFAR-10's classes, block by block."""
+"""Table 3: what D knows of CIFAR-10's classes, block by block.
+
+Of whole maps, as published ("flat"), and of their means over places. Fitted by L-BFGS to the
+minimum; the paper's schedule of gradient descent, as it is remembered, is `ssgan probe --solver
+sgd`.
+"""
 
 from ssgan.studies.arms import cifar10, laptop
 from ssgan.studies.measurement import Probe
@@ -18,7 +23,7 @@ STUDY = Study(
     ),
     paper=Form(
         arms=cifar10("gan", "conditional", "rotation_only", "ssgan_sbn"),
-        measurement=Probe("last", ("--pooling", "grid,mean", "--fractions", "1")),
+        measurement=Probe("last", ("--pooling", "flat,mean", "--fractions", "1")),
         drawing=_DRAWING,
     ),
 )

@@ -1,4 +1,8 @@
-"""Table 4: what D knows of ImageNet's classes, block by block."""
+"""Table 4: what D knows of ImageNet's classes, block by block.
+
+Of maps averaged to at most 9,216 numbers ("grid"), as is customary for ImageNet, and of their
+means.
+"""
 
 from ssgan.studies.arms import imagenet
 from ssgan.studies.measurement import Probe

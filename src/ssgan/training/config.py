@@ -48,7 +48,7 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AdamConfig:
-    """Adam for one network. The defaults are the paper's best cell (Table 2)."""
+    """Adam for one network. The betas are those of the paper's best cells (Table 2)."""
 
     learning_rate: float = 2e-4  # above 0, finite
     beta1: float = 0.0  # decay of the mean of gradients, in [0, 1)

@@ -37,7 +37,8 @@ def refresh(
     """Replace the batch statistics of a checkpoint's G by their mean over keyed samples.
 
     They are in whole batches of 64, and labels, if any, uniform; returns how many they were. The
-    official code evaluates every G so, over 204,800. `progress` gets (samples done, of so many).
+    official code evaluates its large networks so, over 204,800. `progress` gets (samples done,
+    of so many).
     Raises UserError for a G without such statistics.
     """
     if not any(isinstance(module, BatchStatistics) for module in generator.modules()):
