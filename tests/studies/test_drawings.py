@@ -241,7 +241,8 @@ def test_fids_over_training_are_those_of_the_kept_states(tmp_path):
         written("figure4", request, [cell])
 
 
-def test_the_score_over_training_is_the_one_that_the_settings_name(tmp_path):
+def test_the_score_over_training_is_the_one_that_the_settings_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssgan.studies.job.Training.done", lambda self: True)
     for features, name in (("random", "FD-random"), ("lite0", "FD-EfficientNetLite0")):
         request = asked(tmp_path, seeds=(0,), overrides=("--evaluate.features", features))
         (cell,) = cells("figure4", request, "ssgan")
