@@ -15,7 +15,7 @@ LAPTOP_PROBE = Probe(
     ("--blocks", "3", "--pooling", "mean", "--fractions", "1", "--train-n", "10000"),
 )
 IMAGENET_PROBE = Probe("all", ("--blocks", "5", "--pooling", "grid", "--fractions", "1"))
-_DRAWING = ProbeCurves(FIGURE2, lower_is_better=False)
+_DRAWING = ProbeCurves((FIGURE2,), lower_is_better=False)
 
 STUDY = Study(
     name="figure2",

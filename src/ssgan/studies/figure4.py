@@ -18,11 +18,11 @@ STUDY = Study(
     laptop=Form(
         arms=laptop(*_METHODS),
         measurement=Nothing(),
-        drawing=ScoreCurves(FIGURE4, lower_is_better=True),
+        drawing=ScoreCurves((FIGURE4,), lower_is_better=True),
     ),
     paper=Form(
         arms=cifar10(*_METHODS),
         measurement=Distance("all"),
-        drawing=DistanceCurves(FIGURE4, lower_is_better=True),
+        drawing=DistanceCurves((FIGURE4,), lower_is_better=True),
     ),
 )

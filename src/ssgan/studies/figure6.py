@@ -10,7 +10,7 @@ from ssgan.studies.published import FIGURE6
 from ssgan.studies.study import Form, Study
 
 _METHODS = ("gan", "conditional", "rotation_only", "ssgan")
-_DRAWING = ProbeCurves(FIGURE6, lower_is_better=False)
+_DRAWING = ProbeCurves((FIGURE6,), lower_is_better=False)
 
 STUDY = Study(
     name="figure6",

@@ -24,7 +24,7 @@ STUDY = Study(
             ),
         ),
         measurement=Distance(refresh=REFRESH),
-        drawing=DistanceTable(LARGE),
+        drawing=DistanceTable((LARGE,)),
         data=None,
         samples=50_000,
     ),

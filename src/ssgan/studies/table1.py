@@ -7,7 +7,7 @@ from ssgan.studies.published import TABLE1
 from ssgan.studies.study import Form, Study
 
 _METHODS = ("gan", "conditional", "ssgan", "ssgan_sbn")
-_DRAWING = DistanceTable(TABLE1)
+_DRAWING = DistanceTable((TABLE1,))
 
 STUDY = Study(
     name="table1",

@@ -38,7 +38,7 @@ def _arm(row: str, number: int) -> AbstractArm:
     return Arm(name=name, label=LABELS[method], group=group, recipe=f"robustness:{name}")
 
 
-_DRAWING = DistanceTable(TABLE2)
+_DRAWING = DistanceTable((TABLE2,))
 
 STUDY = Study(
     name="table2",
