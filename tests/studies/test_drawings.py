@@ -131,6 +131,17 @@ def test_one_seed_gets_no_interval_and_says_so(tmp_path):
     assert lines_of(text.split("## Published")[0])["SS-GAN"] == ["49.60", "49.60", "0: 49.60"]
 
 
+def test_table_1_of_another_data_set_has_its_own_published_numbers(tmp_path):
+    request = asked(tmp_path, scale="paper", samples=3000)
+    found = cells("table1-celeba-hq", request)
+    for number, cell in enumerate(found):
+        write_distance(cell, 30.0 + number, num_fake=3000, num_real=3000)
+    ours, theirs = written("table1-celeba-hq", request, found).text.split("## Published")
+    assert lines_of(ours)["SS-GAN"][:2] == ["32.50 +- 2.12", "31.00"]
+    assert "SS-GAN (sBN) less GAN" in lines_of(ours)
+    assert lines_of(theirs)["FID"] == ["23.77", "26.11", "24.36"]
+
+
 def test_rows_of_table_2_are_compared_within_themselves(tmp_path):
     request = asked(tmp_path, scale="paper")
     arms = "gp1_b0_n1_gan,gp1_b0_n1_ssgan,sn_b0_n2_gan,sn_b0_n2_ssgan"

@@ -115,6 +115,31 @@ def test_every_study_of_laptop_scale_can_be_planned(name, tmp_path):
     assert len({job.log for job in jobs_of(found)}) == len(jobs_of(found))
 
 
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_of_paper_scale_can_be_planned(name, tmp_path):
+    found = cells(name, asked(tmp_path, scale="paper"))
+    assert open_jobs(found) == jobs_of(found)
+    assert len({job.log for job in jobs_of(found)}) == len(jobs_of(found))
+
+
+@pytest.mark.parametrize(
+    ("name", "recipes", "methods", "samples"),
+    [
+        ("table1-imagenet", "imagenet128", ["gan", "conditional", "ssgan", "ssgan_sbn"], 10_000),
+        ("table1-lsun", "lsun_bedroom128", ["gan", "ssgan", "ssgan_sbn"], 10_000),
+        ("table1-celeba-hq", "celebahq128", ["gan", "ssgan", "ssgan_sbn"], 3000),
+    ],
+)
+def test_table_1_at_128_pixels(name, recipes, methods, samples):
+    """No conditional GAN without labels; as many samples as the paper is said to have taken."""
+    study = find_study(name)
+    assert (study.laptop, study.paper.data, study.paper.samples) == (None, None, samples)
+    request = asked(Path("out"), scale="paper", seeds=(0,), samples=study.paper.samples)
+    found = commands(name, request)
+    assert [command.split()[2] for command in found[::2]] == [f"{recipes}:{m}" for m in methods]
+    assert all(f"--against scenes:seed=1 --n {samples} " in command for command in found[1::2])
+
+
 def test_studies_share_their_runs(tmp_path):
     runs = [
         {cell.training for cell in cells(name, asked(tmp_path), "gan,ssgan")}

@@ -1,6 +1,7 @@
 """The large unconditional runs on ImageNet at 128 pixels: FID of 50,000 samples."""
 
 from ssgan.studies.arm import Arm
+from ssgan.studies.arms import IMAGENET
 from ssgan.studies.distance_table import DistanceTable
 from ssgan.studies.measurement import REFRESH, Distance
 from ssgan.studies.published import LARGE
@@ -26,6 +27,7 @@ STUDY = Study(
         measurement=Distance(refresh=REFRESH),
         drawing=DistanceTable((LARGE,)),
         data=None,
+        images=IMAGENET,
         samples=50_000,
     ),
 )

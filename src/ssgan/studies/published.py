@@ -33,12 +33,32 @@ class Curves:
 Published = Table | Curves
 
 _IMAGENET = "Published (ImageNet at full width, 1,000,000 steps, other protocol)"
+_AT_128 = "Published (full width, 128 pixels, 100,000 steps at second hand, other protocol)"
 _METHODS = ("GAN", "conditional GAN", "SS-GAN", "SS-GAN (sBN)")
+_WITHOUT_LABELS = ("GAN", "SS-GAN", "SS-GAN (sBN)")
 
 TABLE1 = Table(
     "Table 1, CIFAR-10: best FID over 3 seeds",
     ("", *_METHODS),
     (("FID", "19.73", "15.60", "17.11", "15.65"),),
+)
+TABLE1_IMAGENET = Table(
+    "Table 1, ImageNet at 128 pixels: best FID over 3 seeds",
+    ("", *_METHODS),
+    (("FID", "56.67", "42.07", "47.56", "43.87"),),
+    _IMAGENET,
+)
+TABLE1_LSUN = Table(
+    "Table 1, LSUN-Bedroom at 128 pixels: best FID over 3 seeds",
+    ("", *_WITHOUT_LABELS),
+    (("FID", "16.02", "13.66", "13.30"),),
+    _AT_128,
+)
+TABLE1_CELEBA_HQ = Table(
+    "Table 1, CelebA-HQ at 128 pixels: best FID over 3 seeds",
+    ("", *_WITHOUT_LABELS),
+    (("FID", "23.77", "26.11", "24.36"),),
+    _AT_128,
 )
 TABLE2 = Table(
     "Table 2, CIFAR-10: FID, mean +- std over 3 seeds",

@@ -22,6 +22,7 @@ class Form:
     measurement: AbstractMeasurement
     drawing: AbstractDrawing
     data: str | None = "cifar10"  # the usual source; None: it must be given
+    images: str = "CIFAR-10"  # the data set that it is of
     samples: int = 10_000  # images made for a Frechet distance, unless --samples says other
 
 
@@ -40,7 +41,7 @@ class Study:
         found = self.laptop if scale == "laptop" else self.paper
         if found is None:
             raise UserError(
-                f"{self.name} is of ImageNet at full width and has no laptop form: "
+                f"{self.name} is of {self.paper.images} at full width and has no laptop form: "
                 "give --scale paper --data folder:PATH"
             )
         return found

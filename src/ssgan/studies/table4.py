@@ -4,7 +4,7 @@ Of maps averaged to at most 9,216 numbers ("grid"), as is customary for ImageNet
 means.
 """
 
-from ssgan.studies.arms import imagenet
+from ssgan.studies.arms import IMAGENET, imagenet
 from ssgan.studies.measurement import Probe
 from ssgan.studies.probe_by_block import ProbeByBlock
 from ssgan.studies.published import TABLE4, TABLE5
@@ -19,5 +19,6 @@ STUDY = Study(
         measurement=Probe("last", ("--pooling", "grid,mean", "--fractions", "1")),
         drawing=ProbeByBlock((TABLE4, TABLE5)),
         data=None,
+        images=IMAGENET,
     ),
 )
