@@ -142,14 +142,15 @@ def test_table_1_of_another_data_set_has_its_own_published_numbers(tmp_path):
     assert lines_of(theirs)["FID"] == ["23.77", "26.11", "24.36"]
 
 
-def test_rows_of_table_2_are_compared_within_themselves(tmp_path):
+@pytest.mark.parametrize("name", ["table2", "table2-imagenet"])
+def test_rows_of_table_2_are_compared_within_themselves(name, tmp_path):
     request = asked(tmp_path, scale="paper")
     arms = "gp1_b0_n1_gan,gp1_b0_n1_ssgan,sn_b0_n2_gan,sn_b0_n2_ssgan"
-    found = cells("table2", request, arms)
+    found = cells(name, request, arms)
     for number, cell in enumerate(found):
         write_distance(cell, 20.0 + number)
-    written("table2", request, found)
-    pairs = [(row["arm"], row["less"]) for row in measured(request, "table2")["comparisons"]]
+    written(name, request, found)
+    pairs = [(row["arm"], row["less"]) for row in measured(request, name)["comparisons"]]
     assert pairs == [("gp1_b0_n1_ssgan", "gp1_b0_n1_gan"), ("sn_b0_n2_ssgan", "sn_b0_n2_gan")]
 
 

@@ -44,18 +44,28 @@ def test_the_commands_of_table_1():
     assert [command.replace(keys.copy().pop(), "KEY") for command in found] == expected
 
 
-def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss():
-    arms = grid()
+@pytest.mark.parametrize("recipes", ["robustness", "robustness_imagenet"])
+def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss(recipes):
+    arms = grid(recipes)
     assert [arm.name for arm in arms] == [f"{row}_{m}" for row in ROWS for m in ("gan", "ssgan")]
     titles = {arm.name: arm.title for arm in arms}
     assert titles["gp1_b0_n1_gan"] == "GP 1, betas 0, 0.9, n_dis 1, GAN"
     assert titles["sn_b0_n2_ssgan"] == "SN, betas 0, 0.9, n_dis 2, SS-GAN"
     assert len({arm.group for arm in arms}) == 9
-    for arm in arms:  # one of them has its runs from other studies
-        assert find(arm.recipe)() == find(f"robustness:{arm.name}")()
-    assert [arm.recipe for arm in arms if not arm.recipe.startswith("robustness:")] == [
-        "cifar10:gan", "cifar10:ssgan",
-    ]  # fmt: skip
+    for arm in arms:  # a row of CIFAR-10 has its runs from other studies
+        assert find(arm.recipe)() == find(f"{recipes}:{arm.name}")()
+    others = [arm.recipe for arm in arms if not arm.recipe.startswith(f"{recipes}:")]
+    assert others == (["cifar10:gan", "cifar10:ssgan"] if recipes == "robustness" else [])
+
+
+def test_the_commands_of_table_2_on_imagenet():
+    study = find_study("table2-imagenet")
+    assert (study.laptop, study.paper.data, study.paper.samples) == (None, None, 10_000)
+    found = commands("table2-imagenet", asked(Path("out"), scale="paper"))
+    assert [command.split()[2] for command in found[:36:2]] == [
+        f"robustness_imagenet:{row}_{method}" for row in ROWS for method in ("gan", "ssgan")
+    ]
+    assert [command.split()[1] for command in found] == ["train", "evaluate"] * 36
 
 
 def test_table_2_of_the_paper_shares_runs_with_table_1():

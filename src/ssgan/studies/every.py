@@ -20,7 +20,8 @@ from ssgan.studies.study import Study
 from ssgan.types import UserError
 
 _ALL = (
-    *(table1.STUDY, *table1.AT_128, table2.STUDY, table3.STUDY, table4.STUDY),
+    *(table1.STUDY, *table1.AT_128, table2.STUDY, table2.ON_IMAGENET),
+    *(table3.STUDY, table4.STUDY),
     *(figure2.STUDY, figure3.STUDY, figure4.STUDY, figure5.STUDY, figure6.STUDY),
     *(large_batch.STUDY, successors.STUDY, precision.STUDY),
 )
