@@ -253,6 +253,21 @@ def test_fids_over_training_are_those_of_the_kept_states(tmp_path):
         written("figure4", request, [cell])
 
 
+def test_a_figure_is_drawn_beside_published_curves_with_gaps(tmp_path):
+    request = asked(tmp_path, scale="paper", seeds=(0,))
+    found = cells("figure4b", request, "gan,ssgan")
+    for cell in found:
+        for job in range(10):
+            write_distance(cell, 90.0 - job, job, step=100_000 * (job + 1))
+    text = written("figure4b", request, found).text
+    ours, theirs = map(lines_of, text.split("## Published (ImageNet at full width"))
+    assert ours["600,000"] == ["85.00", "85.00"]
+    assert theirs["600,000"] == ["-", "49.0", "51.0", "48.0"]
+    assert measured(request, "figure4b")["values"]["gan"]["0"]["1000000"] == 81.0
+    with Image.open(tmp_path / "figure4b" / "figure.png") as picture:
+        assert picture.width > 2 * picture.height
+
+
 def test_the_score_over_training_is_the_one_that_the_settings_name(tmp_path, monkeypatch):
     monkeypatch.setattr("ssgan.studies.job.Training.done", lambda self: True)
     for features, name in (("random", "FD-random"), ("lite0", "FD-EfficientNetLite0")):

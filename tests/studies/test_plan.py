@@ -95,6 +95,16 @@ def test_figure_4_of_the_paper_measures_every_kept_state_and_shares_the_last_wit
     assert commands("table1", request, "ssgan") == [train, evaluations[-1]]
 
 
+def test_figure_4b_measures_every_published_step_and_shares_its_runs_with_table_1():
+    request = asked(Path("out"), scale="paper", seeds=(0,))
+    train, *evaluations = commands("figure4b", request, "ssgan_sbn")
+    run = "out/runs/imagenet128-ssgan_sbn-seed0"
+    states = [command.split()[2] for command in evaluations]
+    assert states == [f"{run}/kept/step-00{k}00000.ckpt" for k in range(1, 10)] + [run]
+    assert commands("table1-imagenet", request, "ssgan_sbn") == [train, evaluations[-1]]
+    assert len(commands("figure4b", request)) == 4 * 11
+
+
 def test_figure_3_runs_the_forgetting_study():
     own = parse_source(DATA).held_out().name()
     request = asked(Path("out"), seeds=(2,), overrides=("--cycles", "1"), test=own)

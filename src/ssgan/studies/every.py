@@ -22,7 +22,8 @@ from ssgan.types import UserError
 _ALL = (
     *(table1.STUDY, *table1.AT_128, table2.STUDY, table2.ON_IMAGENET),
     *(table3.STUDY, table4.STUDY),
-    *(figure2.STUDY, figure3.STUDY, figure4.STUDY, figure5.STUDY, figure6.STUDY),
+    *(figure2.STUDY, figure3.STUDY, figure4.STUDY, figure4.ON_IMAGENET),
+    *(figure5.STUDY, figure6.STUDY),
     *(large_batch.STUDY, successors.STUDY, precision.STUDY),
 )
 STUDIES: dict[str, Study] = {study.name: study for study in _ALL}
