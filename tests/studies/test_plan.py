@@ -105,6 +105,17 @@ def test_figure_4b_measures_every_published_step_and_shares_its_runs_with_table_
     assert len(commands("figure4b", request)) == 4 * 11
 
 
+def test_large_batches_with_and_without_the_rotation_loss():
+    paper = find_study("large-batch").paper
+    assert (paper.data, paper.samples) == (None, 50_000)
+    request = asked(Path("out"), scale="paper", seeds=(0,), samples=paper.samples)
+    found = commands("large-batch", request)
+    assert [command.split()[2] for command in found[::2]] == [
+        f"imagenet_large:{run}" for run in ("ssgan_2048", "gan_2048", "ssgan_1024")
+    ]
+    assert all(" --n 50000 " in c and " --refresh 204800 " in c for c in found[1::2])
+
+
 def test_figure_3_runs_the_forgetting_study():
     own = parse_source(DATA).held_out().name()
     request = asked(Path("out"), seeds=(2,), overrides=("--cycles", "1"), test=own)
