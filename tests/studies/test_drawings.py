@@ -131,6 +131,19 @@ def test_one_seed_gets_no_interval_and_says_so(tmp_path):
     assert lines_of(text.split("## Published")[0])["SS-GAN"] == ["49.60", "49.60", "0: 49.60"]
 
 
+def test_alphas_are_held_to_the_papers_own(tmp_path):
+    request = asked(tmp_path)
+    found = cells("alpha", request)
+    for cell, value in zip(found, (50.0, 48.0, 47.0, 52.0, 49.0, 50.0), strict=True):
+        write_distance(cell, value)
+    ours, theirs = written("alpha", request, found).text.split("## Published")
+    assert lines_of(ours)["alpha 1 less alpha 0.2"][0].startswith("-2.50 [")
+    assert lines_of(ours)["alpha 0.5"][1] == "48.00"
+    assert "No numbers" in theirs
+    pairs = [(row["arm"], row["less"]) for row in measured(request, "alpha")["comparisons"]]
+    assert pairs == [("alpha_0.5", "alpha_0.2"), ("alpha_1", "alpha_0.2")]
+
+
 def test_table_1_of_another_data_set_has_its_own_published_numbers(tmp_path):
     request = asked(tmp_path, scale="paper", samples=3000)
     found = cells("table1-celeba-hq", request)

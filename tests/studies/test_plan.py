@@ -116,6 +116,19 @@ def test_large_batches_with_and_without_the_rotation_loss():
     assert all(" --n 50000 " in c and " --refresh 204800 " in c for c in found[1::2])
 
 
+@pytest.mark.parametrize(
+    ("scale", "recipe"), [("laptop", "cifar10:ssgan_laptop"), ("paper", "cifar10:ssgan")]
+)
+def test_the_alphas_are_one_recipe_and_the_paper_s_own_alpha_is_table_1_s_run(scale, recipe):
+    request = asked(Path("out"), scale=scale, seeds=(0,))
+    arms = find_study("alpha").form(scale).arms
+    trainings = [arm.job(request, 0, parse_source(DATA).outline()) for arm in arms]
+    assert [arm.recipe for arm in arms] == [recipe] * 3
+    assert [job.config.method.alpha for job in trainings] == [0.2, 0.5, 1.0]
+    assert [job.config.method.beta for job in trainings] == [1.0] * 3
+    assert commands("alpha", request)[:2] == commands("table1", request, "ssgan")
+
+
 def test_figure_3_runs_the_forgetting_study():
     own = parse_source(DATA).held_out().name()
     request = asked(Path("out"), seeds=(2,), overrides=("--cycles", "1"), test=own)

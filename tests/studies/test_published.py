@@ -107,6 +107,14 @@ def test_a_figure_has_the_numbers_that_were_read_off(figure):
     assert [row[0] for row in rows] == [f"{k * first:,}" for k in range(1, 11)]
 
 
+def test_that_numbers_of_alpha_are_not_known_is_said():
+    text = said_by("alpha")
+    assert text.startswith("## Published\n\nNo numbers: ")
+    assert "Table 6" in text
+    assert "From memory, not verified" in text
+    assert "|" not in text
+
+
 def test_what_is_inferred_about_table_2_is_said():
     assert "about 100,000 steps as inferred" in said_by("table2-imagenet")
 

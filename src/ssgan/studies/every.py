@@ -3,6 +3,7 @@
 import difflib
 
 from ssgan.studies import (
+    alpha,
     figure2,
     figure3,
     figure4,
@@ -24,7 +25,7 @@ _ALL = (
     *(table3.STUDY, table4.STUDY),
     *(figure2.STUDY, figure3.STUDY, figure4.STUDY, figure4.ON_IMAGENET),
     *(figure5.STUDY, figure6.STUDY),
-    *(large_batch.STUDY, successors.STUDY, precision.STUDY),
+    *(large_batch.STUDY, alpha.STUDY, successors.STUDY, precision.STUDY),
 )
 STUDIES: dict[str, Study] = {study.name: study for study in _ALL}
 

@@ -30,7 +30,15 @@ class Curves:
     title: str = "Published (full width, 100,000 steps, other protocol)"
 
 
-Published = Table | Curves
+@dataclass(frozen=True)
+class Unknown:
+    """Words in place of numbers that are published and could not be had."""
+
+    place: str  # where they would be, and what is known of them
+    title: str
+
+
+Published = Table | Curves | Unknown
 
 _IMAGENET = "Published (ImageNet at full width, 1,000,000 steps, other protocol)"
 _AT_128 = "Published (full width, 128 pixels, 100,000 steps at second hand, other protocol)"
@@ -144,6 +152,12 @@ LARGE = Table(
         ("SS-GAN, batch 1024", "33.5", "the first version's text"),
     ),
     "Published (other protocol)",
+)
+ALPHA = Unknown(
+    "No numbers: those of the paper (Table 6, in its appendix) were not available. From memory, "
+    "not verified: of 0.2, 0.5 and 1 the best was 1 on CIFAR-10 and 0.2 on ImageNet; 0.2 is used "
+    "throughout.",
+    "Published",
 )
 SUCCESSORS = Table(
     "other networks and protocols in every row, so no two rows compare; docs/methods.md says whose",
