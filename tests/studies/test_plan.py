@@ -253,6 +253,21 @@ def test_settings_that_are_none_are_refused_before_anything_is_run(tmp_path):
         cells("table1", asked(tmp_path, overrides=("5",)))
 
 
+@pytest.mark.parametrize(
+    ("name", "flags", "message"),
+    [
+        ("alpha", ("--method.alpha", "0.7"), "'alpha 0.2' and 'alpha 0.5' are one run"),
+        ("precision", ("--precision=float32",), "'float32' and 'bfloat16' are one run"),
+    ],
+)
+def test_arms_that_a_setting_makes_one_run_are_refused(name, flags, message, tmp_path):
+    request = asked(tmp_path, overrides=flags)
+    with pytest.raises(UserError, match=message):
+        cells(name, request)
+    first = find_study(name).laptop.arms[0].name
+    assert len(cells(name, request, first)) == 2  # seeds
+
+
 def test_a_distance_needs_test_images(tmp_path):
     with pytest.raises(UserError, match="give --test SOURCE"):
         cells("table1", asked(tmp_path, test=None))
