@@ -1,7 +1,7 @@
 """How much the weight of the rotation loss in G matters: SS-GAN with three alphas, CIFAR-10.
 
-The alphas are those that the paper tries, at second hand, with beta 1. Its own is every other
-study's, so its runs are theirs.
+That the paper tries these, with beta 1, is from memory and not verified. 0.2 is the alpha of every
+other study: its runs are theirs.
 """
 
 from dataclasses import replace

@@ -31,14 +31,14 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class NoNumbers:
     """Words in place of numbers that are published and could not be had."""
 
     place: str  # where they would be, and what is known of them
     title: str
 
 
-Published = Table | Curves | Unknown
+Published = Table | Curves | NoNumbers
 
 _IMAGENET = "Published (ImageNet at full width, 1,000,000 steps, other protocol)"
 _AT_128 = "Published (full width, 128 pixels, 100,000 steps at second hand, other protocol)"
@@ -153,7 +153,7 @@ LARGE = Table(
     ),
     "Published (other protocol)",
 )
-ALPHA = Unknown(
+ALPHA = NoNumbers(
     "No numbers: those of the paper (Table 6, in its appendix) were not available. From memory, "
     "not verified: of 0.2, 0.5 and 1 the best was 1 on CIFAR-10 and 0.2 on ImageNet; 0.2 is used "
     "throughout.",
