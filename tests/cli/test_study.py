@@ -316,6 +316,8 @@ def test_help_names_every_option_and_the_arms(capsys):
         (["--seeds", "2"], "study needs a name: table1"),
         (["table4"], "has no laptop form: give --scale paper --data"),
         (["table4", "--scale", "paper"], "table4 is of ImageNet: give --data folder:PATH"),
+        (["table1-lsun"], "table1-lsun is of LSUN-Bedroom at full width and has no laptop form"),
+        (["table1-celeba-hq", "--scale", "paper"], "is of CelebA-HQ: give --data folder:PATH"),
         (["table1", "--scale", "huge"], "--scale must be laptop or paper, not 'huge'"),
         (["table1", "--seeds", "0"], "--seeds must be a whole number, 1 or more"),
         (["table1", "--jobs", "x"], "--jobs must be a whole number"),

@@ -131,14 +131,57 @@ def test_one_seed_gets_no_interval_and_says_so(tmp_path):
     assert lines_of(text.split("## Published")[0])["SS-GAN"] == ["49.60", "49.60", "0: 49.60"]
 
 
-def test_rows_of_table_2_are_compared_within_themselves(tmp_path):
+def test_alphas_are_held_to_the_papers_own(tmp_path):
+    request = asked(tmp_path)
+    found = cells("alpha", request)
+    for cell, value in zip(found, (50.0, 48.0, 47.0, 52.0, 49.0, 50.0), strict=True):
+        write_distance(cell, value)
+    ours, theirs = written("alpha", request, found).text.split("## Published")
+    assert lines_of(ours)["alpha 1 less alpha 0.2"][0].startswith("-2.50 [")
+    assert lines_of(ours)["alpha 0.5"][1] == "48.00"
+    assert "No numbers" in theirs
+    pairs = [(row["arm"], row["less"]) for row in measured(request, "alpha")["comparisons"]]
+    assert pairs == [("alpha_0.5", "alpha_0.2"), ("alpha_1", "alpha_0.2")]
+
+
+def test_table_1_of_another_data_set_has_its_own_published_numbers(tmp_path):
+    request = asked(tmp_path, scale="paper", samples=3000)
+    found = cells("table1-celeba-hq", request)
+    for number, cell in enumerate(found):
+        write_distance(cell, 30.0 + number, num_fake=3000, num_real=3000)
+    ours, theirs = written("table1-celeba-hq", request, found).text.split("## Published")
+    assert lines_of(ours)["SS-GAN"][:2] == ["32.50 +- 2.12", "31.00"]
+    assert "SS-GAN (sBN) less GAN" in lines_of(ours)
+    assert lines_of(theirs)["FID"] == ["23.77", "26.11", "24.36"]
+
+
+@pytest.fixture
+def large(tmp_path):
+    request = asked(tmp_path, scale="paper", seeds=(0,), samples=50_000)
+    found = cells("large-batch", request)
+    for cell, value in zip(found, (24.0, 90.0, 34.0), strict=True):
+        write_distance(cell, value, num_real=50_000, num_fake=50_000)
+    return request, found
+
+
+def test_the_large_runs_are_held_to_ssgan_s_and_memory_is_said(large):
+    ours, theirs = map(lines_of, written("large-batch", *large).text.split("## Published"))
+    assert ours["GAN, batch 2048 less SS-GAN, batch 2048"][0].startswith("+66.00")
+    assert ours["SS-GAN, batch 1024 less SS-GAN, batch 2048"][0].startswith("+10.00")
+    assert theirs["GAN, batch 2048, mean of 3 seeds"] == [
+        "71.6 +- 66.3", "from memory, not verified",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["table2", "table2-imagenet"])
+def test_rows_of_table_2_are_compared_within_themselves(name, tmp_path):
     request = asked(tmp_path, scale="paper")
     arms = "gp1_b0_n1_gan,gp1_b0_n1_ssgan,sn_b0_n2_gan,sn_b0_n2_ssgan"
-    found = cells("table2", request, arms)
+    found = cells(name, request, arms)
     for number, cell in enumerate(found):
         write_distance(cell, 20.0 + number)
-    written("table2", request, found)
-    pairs = [(row["arm"], row["less"]) for row in measured(request, "table2")["comparisons"]]
+    written(name, request, found)
+    pairs = [(row["arm"], row["less"]) for row in measured(request, name)["comparisons"]]
     assert pairs == [("gp1_b0_n1_ssgan", "gp1_b0_n1_gan"), ("sn_b0_n2_ssgan", "sn_b0_n2_gan")]
 
 
@@ -241,7 +284,23 @@ def test_fids_over_training_are_those_of_the_kept_states(tmp_path):
         written("figure4", request, [cell])
 
 
-def test_the_score_over_training_is_the_one_that_the_settings_name(tmp_path):
+def test_a_figure_is_drawn_beside_published_curves_with_gaps(tmp_path):
+    request = asked(tmp_path, scale="paper", seeds=(0,))
+    found = cells("figure4b", request, "gan,ssgan")
+    for cell in found:
+        for job in range(10):
+            write_distance(cell, 90.0 - job, job, step=100_000 * (job + 1))
+    text = written("figure4b", request, found).text
+    ours, theirs = map(lines_of, text.split("## Published (ImageNet at full width"))
+    assert ours["600,000"] == ["85.00", "85.00"]
+    assert theirs["600,000"] == ["-", "49.0", "51.0", "48.0"]
+    assert measured(request, "figure4b")["values"]["gan"]["0"]["1000000"] == 81.0
+    with Image.open(tmp_path / "figure4b" / "figure.png") as picture:
+        assert picture.width > 2 * picture.height
+
+
+def test_the_score_over_training_is_the_one_that_the_settings_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssgan.studies.job.Training.done", lambda self: True)
     for features, name in (("random", "FD-random"), ("lite0", "FD-EfficientNetLite0")):
         request = asked(tmp_path, seeds=(0,), overrides=("--evaluate.features", features))
         (cell,) = cells("figure4", request, "ssgan")
@@ -280,3 +339,14 @@ def test_a_p_that_is_rounding_alone_is_told_as_a_bound():
     spread = Paired((0, 1, 2), 1.0, 0.9, 1.1, 0.0)
     assert difference(spread, 1.0).endswith("p < 1e-12")
     assert difference(spread._replace(p=2e-12), 1.0).endswith("p 2e-12")
+
+
+def test_table_5_stands_below_table_4_apart_from_what_is_measured(tmp_path):
+    request = asked(tmp_path, scale="paper", test=None, seeds=(0,))
+    found = cells("table4", request, "ssgan_sbn")
+    write_probe(found[0], {(1_000_000, block): 0.25 for block in range(6)})
+    ours, table4, table5 = written("table4", request, found).text.split("## Published")
+    assert lines_of(ours)["best"] == ["0.250"]
+    assert lines_of(table4)["best"][-1] == "0.383"
+    assert lines_of(table5)["RotNet"] == ["0.387"]
+    assert "RotNet" not in ours + table4

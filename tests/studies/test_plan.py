@@ -44,18 +44,28 @@ def test_the_commands_of_table_1():
     assert [command.replace(keys.copy().pop(), "KEY") for command in found] == expected
 
 
-def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss():
-    arms = grid()
+@pytest.mark.parametrize("recipes", ["robustness", "robustness_imagenet"])
+def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss(recipes):
+    arms = grid(recipes)
     assert [arm.name for arm in arms] == [f"{row}_{m}" for row in ROWS for m in ("gan", "ssgan")]
     titles = {arm.name: arm.title for arm in arms}
     assert titles["gp1_b0_n1_gan"] == "GP 1, betas 0, 0.9, n_dis 1, GAN"
     assert titles["sn_b0_n2_ssgan"] == "SN, betas 0, 0.9, n_dis 2, SS-GAN"
     assert len({arm.group for arm in arms}) == 9
-    for arm in arms:  # one of them has its runs from other studies
-        assert find(arm.recipe)() == find(f"robustness:{arm.name}")()
-    assert [arm.recipe for arm in arms if not arm.recipe.startswith("robustness:")] == [
-        "cifar10:gan", "cifar10:ssgan",
-    ]  # fmt: skip
+    for arm in arms:  # a row of CIFAR-10 has its runs from other studies
+        assert find(arm.recipe)() == find(f"{recipes}:{arm.name}")()
+    others = [arm.recipe for arm in arms if not arm.recipe.startswith(f"{recipes}:")]
+    assert others == (["cifar10:gan", "cifar10:ssgan"] if recipes == "robustness" else [])
+
+
+def test_the_commands_of_table_2_on_imagenet():
+    study = find_study("table2-imagenet")
+    assert (study.laptop, study.paper.data, study.paper.samples) == (None, None, 10_000)
+    found = commands("table2-imagenet", asked(Path("out"), scale="paper"))
+    assert [command.split()[2] for command in found[:36:2]] == [
+        f"robustness_imagenet:{row}_{method}" for row in ROWS for method in ("gan", "ssgan")
+    ]
+    assert [command.split()[1] for command in found] == ["train", "evaluate"] * 36
 
 
 def test_table_2_of_the_paper_shares_runs_with_table_1():
@@ -83,6 +93,40 @@ def test_figure_4_of_the_paper_measures_every_kept_state_and_shares_the_last_wit
     kept = "out/runs/cifar10-ssgan-seed0/kept/step-000{}0000.ckpt"
     assert states == [kept.format(k) for k in range(1, 10)] + ["out/runs/cifar10-ssgan-seed0"]
     assert commands("table1", request, "ssgan") == [train, evaluations[-1]]
+
+
+def test_figure_4b_measures_every_published_step_and_shares_its_runs_with_table_1():
+    request = asked(Path("out"), scale="paper", seeds=(0,))
+    train, *evaluations = commands("figure4b", request, "ssgan_sbn")
+    run = "out/runs/imagenet128-ssgan_sbn-seed0"
+    states = [command.split()[2] for command in evaluations]
+    assert states == [f"{run}/kept/step-00{k}00000.ckpt" for k in range(1, 10)] + [run]
+    assert commands("table1-imagenet", request, "ssgan_sbn") == [train, evaluations[-1]]
+    assert len(commands("figure4b", request)) == 4 * 11
+
+
+def test_large_batches_with_and_without_the_rotation_loss():
+    paper = find_study("large-batch").paper
+    assert (paper.data, paper.samples) == (None, 50_000)
+    request = asked(Path("out"), scale="paper", seeds=(0,), samples=paper.samples)
+    found = commands("large-batch", request)
+    assert [command.split()[2] for command in found[::2]] == [
+        f"imagenet_large:{run}" for run in ("ssgan_2048", "gan_2048", "ssgan_1024")
+    ]
+    assert all(" --n 50000 " in c and " --refresh 204800 " in c for c in found[1::2])
+
+
+@pytest.mark.parametrize(
+    ("scale", "recipe"), [("laptop", "cifar10:ssgan_laptop"), ("paper", "cifar10:ssgan")]
+)
+def test_the_alphas_are_one_recipe_and_the_paper_s_own_alpha_is_table_1_s_run(scale, recipe):
+    request = asked(Path("out"), scale=scale, seeds=(0,))
+    arms = find_study("alpha").form(scale).arms
+    trainings = [arm.job(request, 0, parse_source(DATA).outline()) for arm in arms]
+    assert [arm.recipe for arm in arms] == [recipe] * 3
+    assert [job.config.method.alpha for job in trainings] == [0.2, 0.5, 1.0]
+    assert [job.config.method.beta for job in trainings] == [1.0] * 3
+    assert commands("alpha", request)[:2] == commands("table1", request, "ssgan")
 
 
 def test_figure_3_runs_the_forgetting_study():
@@ -113,6 +157,31 @@ def test_every_study_of_laptop_scale_can_be_planned(name, tmp_path):
     found = cells(name, asked(tmp_path))
     assert open_jobs(found) == jobs_of(found)
     assert len({job.log for job in jobs_of(found)}) == len(jobs_of(found))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_of_paper_scale_can_be_planned(name, tmp_path):
+    found = cells(name, asked(tmp_path, scale="paper"))
+    assert open_jobs(found) == jobs_of(found)
+    assert len({job.log for job in jobs_of(found)}) == len(jobs_of(found))
+
+
+@pytest.mark.parametrize(
+    ("name", "recipes", "methods", "samples"),
+    [
+        ("table1-imagenet", "imagenet128", ["gan", "conditional", "ssgan", "ssgan_sbn"], 10_000),
+        ("table1-lsun", "lsun_bedroom128", ["gan", "ssgan", "ssgan_sbn"], 10_000),
+        ("table1-celeba-hq", "celebahq128", ["gan", "ssgan", "ssgan_sbn"], 3000),
+    ],
+)
+def test_table_1_at_128_pixels(name, recipes, methods, samples):
+    """No conditional GAN without labels; as many samples as the paper is said to have taken."""
+    study = find_study(name)
+    assert (study.laptop, study.paper.data, study.paper.samples) == (None, None, samples)
+    request = asked(Path("out"), scale="paper", seeds=(0,), samples=study.paper.samples)
+    found = commands(name, request)
+    assert [command.split()[2] for command in found[::2]] == [f"{recipes}:{m}" for m in methods]
+    assert all(f"--against scenes:seed=1 --n {samples} " in command for command in found[1::2])
 
 
 def test_studies_share_their_runs(tmp_path):
@@ -182,6 +251,21 @@ def test_settings_that_are_none_are_refused_before_anything_is_run(tmp_path):
         cells("table1", asked(tmp_path, overrides=("--total_step", "5")))
     with pytest.raises(UserError, match="'5' is no setting"):
         cells("table1", asked(tmp_path, overrides=("5",)))
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "message"),
+    [
+        ("alpha", ("--method.alpha", "0.7"), "'alpha 0.2' and 'alpha 0.5' are one run"),
+        ("precision", ("--precision=float32",), "'float32' and 'bfloat16' are one run"),
+    ],
+)
+def test_arms_that_a_setting_makes_one_run_are_refused(name, flags, message, tmp_path):
+    request = asked(tmp_path, overrides=flags)
+    with pytest.raises(UserError, match=message):
+        cells(name, request)
+    first = find_study(name).laptop.arms[0].name
+    assert len(cells(name, request, first)) == 2  # seeds
 
 
 def test_a_distance_needs_test_images(tmp_path):

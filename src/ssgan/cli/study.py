@@ -1,6 +1,7 @@
 """`ssgan study NAME`: a table or figure of the paper, from training to drawing."""
 
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -63,6 +64,7 @@ A study runs commands of ssgan, which can be run by hand as well. Run it again t
 """
 _VALUED = (*("scale", "data", "test", "seeds", "arms", "jobs", "out", "features", "samples"),)
 _WEIGHTED = ("inception", "lite0")  # features that need a file of weights
+_WIDEST = max(map(len, STUDIES))  # characters of a study's name
 _MINUTE = 60.0  # seconds between lines, when nothing changes
 _TAIL = 5  # lines of a failed command's log that are shown
 
@@ -74,7 +76,8 @@ def main(argv: list[str]) -> int:
     if len(rest) > 1 or any(word.startswith("-") for word in rest):
         raise UserError(f"study takes one name, not {' '.join(rest)}; see ssgan study --help")
     if options.on("help"):
-        print(USAGE.format(names=", ".join(STUDIES)), end="")
+        names = textwrap.fill(", ".join(STUDIES), 86, break_on_hyphens=False)
+        print(USAGE.format(names=textwrap.indent(names, " " * 13).strip()), end="")
         print("".join(f"\n{line}" for line in _arm_lines(rest)), end="\n" if rest else "")
         return 0
     if not rest:
@@ -120,7 +123,7 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
     arms = chosen(form.arms, options.get("arms"))
     data = options.get("data") or form.data
     if data is None:
-        raise UserError(f"{study.name} is of ImageNet: give --data folder:PATH")
+        raise UserError(f"{study.name} is of {form.images}: give --data folder:PATH")
     source = parse_source(data)
     test, held_out = options.get("test"), source.held_out()
     if test is None and held_out is not None:
@@ -184,14 +187,14 @@ def _scale(options: Options) -> Scale:
 
 def _listed(study: Study) -> list[str]:
     """A study and its cost at each scale."""
-    lines = [f"{study.name:12} {study.title}"]
+    lines = [f"{study.name:{_WIDEST}} {study.title}"]
     for scale, form in (("laptop", study.laptop), ("paper", study.paper)):
         if form is not None:
             recipes = {arm.recipe for arm in form.arms if isinstance(arm, Arm)}
             steps = sorted({find(recipe)().total_steps for recipe in recipes})
             each = f" of {' or '.join(f'{count:,}' for count in steps)} steps" if steps else ""
             runs = len(form.arms) * study.seeds
-            lines.append(f"{'':12}   {scale:6} {runs} runs{each}")
+            lines.append(f"{'':{_WIDEST}}   {scale:6} {runs} runs{each}")
     return lines
 
 

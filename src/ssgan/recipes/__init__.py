@@ -8,6 +8,7 @@ from ssgan.recipes import images as images
 from ssgan.recipes import lsun_bedroom128 as lsun_bedroom128
 from ssgan.recipes import mimicry as mimicry
 from ssgan.recipes import robustness as robustness
+from ssgan.recipes import robustness_imagenet as robustness_imagenet
 from ssgan.recipes import scenes as scenes
 from ssgan.recipes import stl10 as stl10
 from ssgan.recipes import successors as successors

@@ -16,6 +16,7 @@ MODULES = (
     recipes.cifar10,
     recipes.robustness,
     recipes.imagenet128,
+    recipes.robustness_imagenet,
     recipes.lsun_bedroom128,
     recipes.celebahq128,
     recipes.imagenet_large,

@@ -9,6 +9,8 @@ LABELS = {
     "ssgan": "SS-GAN",
     "ssgan_sbn": "SS-GAN (sBN)",
 }
+IMAGENET, LSUN, CELEBA_HQ = "ImageNet", "LSUN-Bedroom", "CelebA-HQ"
+_FILES = {IMAGENET: "imagenet128", LSUN: "lsun_bedroom128", CELEBA_HQ: "celebahq128"}
 _KEPT = ("--output.keep_every", "10000")  # states that figures 4 and 6 measure
 
 
@@ -24,6 +26,11 @@ def cifar10(*names: str) -> tuple[AbstractArm, ...]:
     )
 
 
+def at_128(images: str, *names: str) -> tuple[AbstractArm, ...]:
+    """ImageNet, LSUN-Bedroom or CelebA-HQ at 128 pixels as in the paper: the recipes' steps."""
+    return tuple(Arm(name=n, label=LABELS[n], recipe=f"{_FILES[images]}:{n}") for n in names)
+
+
 def imagenet(*names: str) -> tuple[AbstractArm, ...]:
     """ImageNet at 128 pixels as in the paper: 1,000,000 steps."""
-    return tuple(Arm(name=n, label=LABELS[n], recipe=f"imagenet128:{n}") for n in names)
+    return at_128(IMAGENET, *names)

@@ -58,8 +58,7 @@ class CurvesByStep(AbstractDrawing):
         found = self.find(cells)
         curves = {arm: _common(seeds) for arm, seeds in found.curves.items()}
         panels = [Panel(f"{found.name}, measured here", found.name, _bands(curves))]
-        if isinstance(self.published, Curves):
-            panels.append(_published(self.published))
+        panels += [_published(paper) for paper in self.published if isinstance(paper, Curves)]
         seeds = max(len(of_arm) for of_arm in curves.values())
         last = max(step for of_arm in curves.values() for by in of_arm.values() for step in by)
         at_end = {

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ssgan.studies.arm import AbstractArm
 from ssgan.studies.cell import Cell
-from ssgan.studies.published import Curves, Table
+from ssgan.studies.published import Published
 
 T = TypeVar("T")
 BySeed = dict[AbstractArm, dict[int, T]]
@@ -24,9 +24,9 @@ class Drawn:
 
 @dataclass(frozen=True)
 class AbstractDrawing(ABC):
-    """A way to draw; `published` stands beside it, apart."""
+    """A way to draw; what is published stands beside it, apart."""
 
-    published: Table | Curves | None
+    published: tuple[Published, ...]
 
     @abstractmethod
     def draw(self, cells: Sequence[Cell]) -> Drawn:

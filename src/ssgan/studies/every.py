@@ -3,6 +3,7 @@
 import difflib
 
 from ssgan.studies import (
+    alpha,
     figure2,
     figure3,
     figure4,
@@ -19,12 +20,14 @@ from ssgan.studies import (
 from ssgan.studies.study import Study
 from ssgan.types import UserError
 
-MODULES = (
-    *(table1, table2, table3, table4),
-    *(figure2, figure3, figure4, figure5, figure6, large_batch),
-    *(successors, precision),
+_ALL = (
+    *(table1.STUDY, *table1.AT_128, table2.STUDY, table2.ON_IMAGENET),
+    *(table3.STUDY, table4.STUDY),
+    *(figure2.STUDY, figure3.STUDY, figure4.STUDY, figure4.ON_IMAGENET),
+    *(figure5.STUDY, figure6.STUDY),
+    *(large_batch.STUDY, alpha.STUDY, successors.STUDY, precision.STUDY),
 )
-STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in MODULES}
+STUDIES: dict[str, Study] = {study.name: study for study in _ALL}
 
 
 def find_study(name: str) -> Study:

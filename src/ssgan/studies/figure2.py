@@ -4,7 +4,7 @@ The published curve is called SS-GAN and ends at Table 4's number of SS-GAN (sBN
 the two it is cannot be told. Here it is SS-GAN.
 """
 
-from ssgan.studies.arms import imagenet, laptop
+from ssgan.studies.arms import IMAGENET, imagenet, laptop
 from ssgan.studies.curves_by_step import ProbeCurves
 from ssgan.studies.measurement import Probe
 from ssgan.studies.published import FIGURE2
@@ -15,13 +15,17 @@ LAPTOP_PROBE = Probe(
     ("--blocks", "3", "--pooling", "mean", "--fractions", "1", "--train-n", "10000"),
 )
 IMAGENET_PROBE = Probe("all", ("--blocks", "5", "--pooling", "grid", "--fractions", "1"))
-_DRAWING = ProbeCurves(FIGURE2, lower_is_better=False)
+_DRAWING = ProbeCurves((FIGURE2,), lower_is_better=False)
 
 STUDY = Study(
     name="figure2",
     title="Figure 2: probe of D's last block over training, two methods (laptop: CIFAR-10)",
     laptop=Form(arms=laptop("gan", "ssgan"), measurement=LAPTOP_PROBE, drawing=_DRAWING),
     paper=Form(
-        arms=imagenet("gan", "ssgan"), measurement=IMAGENET_PROBE, drawing=_DRAWING, data=None
+        arms=imagenet("gan", "ssgan"),
+        measurement=IMAGENET_PROBE,
+        drawing=_DRAWING,
+        data=None,
+        images=IMAGENET,
     ),
 )

@@ -14,7 +14,7 @@ def _arms(*overrides: str) -> tuple[AbstractArm, ...]:
     )
 
 
-_DRAWING = ForgettingCurves(FIGURE3)
+_DRAWING = ForgettingCurves((FIGURE3,))
 
 STUDY = Study(
     name="figure3",

@@ -1,13 +1,13 @@
-"""Figure 4a: the FID over training, of four methods on CIFAR-10.
+"""Figure 4: the FID over training, of four methods on CIFAR-10 (4a) and on ImageNet (4b).
 
-At laptop scale it is the runs' own score: FD-random, which is no FID and costs nothing more, or
-what `-- --evaluate.features lite0` (or inception) has them measure during training.
+At laptop scale, of CIFAR-10 alone, it is the runs' own score: FD-random, which is no FID and costs
+nothing more, or what `-- --evaluate.features lite0` (or inception) has them measure in training.
 """
 
-from ssgan.studies.arms import cifar10, laptop
+from ssgan.studies.arms import IMAGENET, cifar10, imagenet, laptop
 from ssgan.studies.curves_by_step import DistanceCurves, ScoreCurves
 from ssgan.studies.measurement import Distance, Nothing
-from ssgan.studies.published import FIGURE4
+from ssgan.studies.published import FIGURE4, FIGURE4B
 from ssgan.studies.study import Form, Study
 
 _METHODS = ("gan", "conditional", "ssgan", "ssgan_sbn")
@@ -18,11 +18,23 @@ STUDY = Study(
     laptop=Form(
         arms=laptop(*_METHODS),
         measurement=Nothing(),
-        drawing=ScoreCurves(FIGURE4, lower_is_better=True),
+        drawing=ScoreCurves((FIGURE4,), lower_is_better=True),
     ),
     paper=Form(
         arms=cifar10(*_METHODS),
         measurement=Distance("all"),
-        drawing=DistanceCurves(FIGURE4, lower_is_better=True),
+        drawing=DistanceCurves((FIGURE4,), lower_is_better=True),
+    ),
+)
+ON_IMAGENET = Study(
+    name="figure4b",
+    title="Figure 4b: FID over training, four methods, ImageNet",
+    laptop=None,
+    paper=Form(
+        arms=imagenet(*_METHODS),
+        measurement=Distance("all"),
+        drawing=DistanceCurves((FIGURE4B,), lower_is_better=True),
+        data=None,
+        images=IMAGENET,
     ),
 )

@@ -6,7 +6,7 @@ from ssgan.studies.sample_sheet import SampleSheet
 from ssgan.studies.study import Form, Study
 
 _METHODS = ("gan", "conditional", "ssgan", "ssgan_sbn")
-_DRAWING = SampleSheet(None)
+_DRAWING = SampleSheet(())
 
 STUDY = Study(
     name="figure5",

@@ -1,6 +1,10 @@
-"""The large unconditional runs on ImageNet at 128 pixels: FID of 50,000 samples."""
+"""The large unconditional runs on ImageNet at 128 pixels: FID of 50,000 samples.
+
+At batch 2048 also without the rotation loss: what is published of that is from memory.
+"""
 
 from ssgan.studies.arm import Arm
+from ssgan.studies.arms import IMAGENET
 from ssgan.studies.distance_table import DistanceTable
 from ssgan.studies.measurement import REFRESH, Distance
 from ssgan.studies.published import LARGE
@@ -8,7 +12,7 @@ from ssgan.studies.study import Form, Study
 
 STUDY = Study(
     name="large-batch",
-    title="Large batches: FID of SS-GAN at batch 2048 and 1024, ImageNet",
+    title="Large batches: FID of SS-GAN at batch 2048 and 1024, of the GAN at 2048, ImageNet",
     laptop=None,
     paper=Form(
         arms=(
@@ -18,14 +22,20 @@ STUDY = Study(
                 recipe="imagenet_large:ssgan_2048",
             ),
             Arm(
+                name="gan_2048",
+                label="GAN, batch 2048",
+                recipe="imagenet_large:gan_2048",
+            ),
+            Arm(
                 name="batch_1024",
                 label="SS-GAN, batch 1024",
                 recipe="imagenet_large:ssgan_1024",
             ),
         ),
         measurement=Distance(refresh=REFRESH),
-        drawing=DistanceTable(LARGE),
+        drawing=DistanceTable((LARGE,)),
         data=None,
+        images=IMAGENET,
         samples=50_000,
     ),
 )

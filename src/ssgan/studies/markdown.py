@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ssgan.studies.published import Curves, Table
+from ssgan.studies.published import NoNumbers, Published, Table
 from ssgan.studies.spread import LEVEL, Paired, Spread
 
 SMALLEST_P = 1e-12  # below it p is rounding: 1 less a number near 1
@@ -55,9 +55,11 @@ def legend(seeds: int) -> str:
     )
 
 
-def published(table: Table | Curves) -> str:
+def published(table: Published) -> str:
     """The paper's numbers, under a title of their own."""
     heading = f"## {table.title}\n\n{table.place}\n\n"
+    if isinstance(table, NoNumbers):
+        return heading.rstrip()
     if isinstance(table, Table):
         return heading + markdown([table.columns, *table.rows])
     columns = [[f"{step:,}" for step in table.steps]]

@@ -19,11 +19,11 @@ STUDY = Study(
     name="precision",
     title="Frechet distance of SS-GAN in float32 and bfloat16",
     laptop=Form(
-        arms=_arms("cifar10:ssgan_laptop"), measurement=Distance(), drawing=DistanceTable(None)
+        arms=_arms("cifar10:ssgan_laptop"), measurement=Distance(), drawing=DistanceTable(())
     ),
     paper=Form(
         arms=_arms("cifar10:ssgan"),
         measurement=Distance(),
-        drawing=DistanceTable(None),
+        drawing=DistanceTable(()),
     ),
 )

@@ -22,6 +22,7 @@ class Form:
     measurement: AbstractMeasurement
     drawing: AbstractDrawing
     data: str | None = "cifar10"  # the usual source; None: it must be given
+    images: str = "CIFAR-10"  # the data set that it is of
     samples: int = 10_000  # images made for a Frechet distance, unless --samples says other
 
 
@@ -40,7 +41,7 @@ class Study:
         found = self.laptop if scale == "laptop" else self.paper
         if found is None:
             raise UserError(
-                f"{self.name} is of ImageNet at full width and has no laptop form: "
+                f"{self.name} is of {self.paper.images} at full width and has no laptop form: "
                 "give --scale paper --data folder:PATH"
             )
         return found
@@ -53,6 +54,7 @@ def cells_of(
 
     `outline` is that of the images. Raises UserError for settings that do not fit.
     """
+    _refuse_equal_arms(arms, asked)
     cells = []
     for seed in asked.seeds:
         for arm in arms:
@@ -63,6 +65,18 @@ def cells_of(
                 measuring = form.measurement.jobs(training, asked, folder)
             cells.append(Cell(arm, seed, training, measuring))
     return cells
+
+
+def _refuse_equal_arms(arms: Sequence[AbstractArm], asked: Request) -> None:
+    """Raise UserError when the settings for every run replace what tells two arms apart."""
+    titles: dict[str, str] = {}
+    for arm in arms:
+        first = titles.setdefault(arm.slug(asked), arm.title)
+        if first != arm.title:
+            raise UserError(
+                f"with {' '.join(asked.overrides)} {first!r} and {arm.title!r} are one run: leave "
+                "it out, or choose one of them with --arms"
+            )
 
 
 def chosen(arms: Sequence[AbstractArm], names: str | None) -> list[AbstractArm]:

@@ -15,7 +15,7 @@ _LABELS = {
     "s3gan": "S3GAN (10 % of the labels)",
 }
 _BASELINES = ("ssgan", "gan", "conditional")  # the first is what all others are held to
-_DRAWING = DistanceTable(SUCCESSORS)
+_DRAWING = DistanceTable((SUCCESSORS,))
 
 
 def _arms(suffix: str) -> tuple[AbstractArm, ...]:

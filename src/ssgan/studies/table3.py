@@ -11,7 +11,7 @@ from ssgan.studies.probe_by_block import ProbeByBlock
 from ssgan.studies.published import TABLE3
 from ssgan.studies.study import Form, Study
 
-_DRAWING = ProbeByBlock(TABLE3)
+_DRAWING = ProbeByBlock((TABLE3,))
 
 STUDY = Study(
     name="table3",

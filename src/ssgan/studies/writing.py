@@ -62,7 +62,7 @@ def _page(study: Study, form: Form, asked: Request, drawn: Drawn, missing: Seque
         *figure,
         drawn.tables,
         *lost,
-        *([published(form.drawing.published)] if form.drawing.published else []),
+        *map(published, form.drawing.published),
     ]
     return "\n\n".join(parts) + "\n"
 
