@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ssgan.data.dataset import Dataset
 from ssgan.ops.collective import num_ranks, rank
-from ssgan.ops.keyed import Key, integers, normal, permutation, uniform
+from ssgan.ops.keyed import Key, integers, permutation, uniform
 from ssgan.training.config import RunConfig
 from ssgan.training.given_labels import given_labels
 from ssgan.training.precision import dtype_of
@@ -59,7 +59,7 @@ class Feed:
         def key(purpose: str) -> Key:
             return Key(self.config.seed, f"{purpose} for {update_of}", step)
 
-        latents = normal(key("latents"), index, self.config.generator.latent_size)
+        latents = self.config.generator.drawn(key("latents"), index)
         labels = None
         if self.config.method.conditional:
             labels = integers(key("labels"), index, self.dataset.num_classes).to(self.device)
