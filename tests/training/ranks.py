@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssgan.cli.main import LOST
-from ssgan.methods.penalty import WGANGP
+from ssgan.methods.penalty import DRAGAN, WGANGP
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.norms import BatchStatistics, SelfModulatedBatchNorm
 from ssgan.models.resnet import ResNetGenerator
@@ -51,6 +51,11 @@ CASES = {
     "parts on each rank": tiny(accumulation=2, method=SSGAN(rotated_fraction=0.5), **_BIG),
     "penalty, re-used fakes": tiny(
         reuse_fakes=True, method=SSGAN(penalty=WGANGP(weight=1.0)), **_BIG
+    ),
+    "noisy penalty, parts on each rank": tiny(
+        accumulation=2,
+        method=SSGAN(rotated_fraction=0.5, penalty=DRAGAN(weight=1.0)),
+        **_BIG,
     ),
     "self-modulated, recomputed": tiny(
         recompute=True,

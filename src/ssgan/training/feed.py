@@ -64,12 +64,17 @@ class Feed:
         if self.config.method.conditional:
             labels = integers(key("labels"), index, self.dataset.num_classes).to(self.device)
         mixing = uniform(key("mixing"), index, 1)[:, 0]
+
+        def noise(size: int) -> Tensor:
+            return uniform(key("noise"), index, size).to(self.device)
+
         return Draw(
             latents.to(self.device, self.dtype),
             labels,
             index,
             self.config.batch_size,
             mixing.to(self.device),
+            noise,
         )
 
     def _real(self, step: int, index: Tensor) -> Batch:
