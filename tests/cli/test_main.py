@@ -267,6 +267,19 @@ def test_another_loss_and_a_penalty_need_no_file(tmp_path, capsys):
     assert stored["generator"]["norm"]["kind"].endswith("SelfModulatedBatchNorm")
 
 
+def test_another_upsampling_reaches_a_run_that_can_be_sampled(tmp_path):
+    found = set()
+    for name, value in (("upsampling", "zero"), ("upsampling", "bilinear")):
+        root = tmp_path / value
+        words = ["train", "scenes:ssgan", "--data", "scenes:num_images=16", *TINY]
+        words += [f"--generator.{name}", value, "--evaluate.every", "0"]
+        assert main([*words, "--run", str(root)]) == 0
+        assert main(["sample", str(root), "--n", "1"]) == 0
+        last = json.loads((root / "log.jsonl").read_text().splitlines()[-1])
+        found.add(last["G/adversarial"])
+    assert len(found) == 2
+
+
 def test_dragan_reaches_a_run_and_its_numbers_the_log(tmp_path):
     """In parts, whose noise is drawn by place; with the weight alone another run results."""
     found = []
