@@ -267,9 +267,9 @@ def test_another_loss_and_a_penalty_need_no_file(tmp_path, capsys):
     assert stored["generator"]["norm"]["kind"].endswith("SelfModulatedBatchNorm")
 
 
-def test_another_upsampling_reaches_a_run_that_can_be_sampled(tmp_path):
+def test_another_upsampling_or_norm_reaches_a_run_that_can_be_sampled(tmp_path):
     found = set()
-    for name, value in (("upsampling", "zero"), ("upsampling", "bilinear")):
+    for name, value in (("upsampling", "zero"), ("upsampling", "bilinear"), ("norm", "LayerNorm")):
         root = tmp_path / value
         words = ["train", "scenes:ssgan", "--data", "scenes:num_images=16", *TINY]
         words += [f"--generator.{name}", value, "--evaluate.every", "0"]
@@ -277,7 +277,7 @@ def test_another_upsampling_reaches_a_run_that_can_be_sampled(tmp_path):
         assert main(["sample", str(root), "--n", "1"]) == 0
         last = json.loads((root / "log.jsonl").read_text().splitlines()[-1])
         found.add(last["G/adversarial"])
-    assert len(found) == 2
+    assert len(found) == 3
 
 
 def test_dragan_reaches_a_run_and_its_numbers_the_log(tmp_path):
