@@ -35,7 +35,7 @@ def sampled(case: Case, images: int, repeats: int) -> dict[str, Any]:
     config = config_of(case)
     set_baseline()
     generator = Stepper(case).state.generator_ema
-    latents = latents_of(0, "benchmark", images, config.generator.latent_size)
+    latents = latents_of(config.generator, 0, "benchmark", images)
     return _row(case.network, "made", images, lambda: generate(generator, latents, None), repeats)
 
 

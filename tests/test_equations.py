@@ -6,7 +6,7 @@ import torch
 from ssgan import losses
 from ssgan.methods.class_losses import MultiHinge, Softmax
 from ssgan.methods.gan import GAN, ConditionalGAN
-from ssgan.methods.penalty import WGANGP
+from ssgan.methods.penalty import DRAGAN, WGANGP
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.s3gan import S3GAN
 from ssgan.methods.ssgan import SSGAN
@@ -30,7 +30,9 @@ def example(num_classes=0):
     images = torch.rand(BATCH, 3, 4, 4, dtype=torch.float64) * 2 - 1
     latents = torch.randn(BATCH, 3, dtype=torch.float64)
     mixing = torch.rand(BATCH, dtype=torch.float64)
-    return Batch(images, labels, index, BATCH), Draw(latents, fake_labels, index, BATCH, mixing)
+    noise = torch.rand(BATCH, 3 * 4 * 4, dtype=torch.float64)
+    draw = Draw(latents, fake_labels, index, BATCH, mixing, lambda size: noise[:, :size])
+    return Batch(images, labels, index, BATCH), draw
 
 
 def gradients(loss, network):
@@ -46,7 +48,7 @@ def assert_same(ours, formula, network):
 
 def cases():
     for game in GAMES:
-        for penalty in (None, WGANGP(weight=7.0)):
+        for penalty in (None, WGANGP(weight=7.0), DRAGAN(weight=7.0)):
             yield GAN(adversarial=game, penalty=penalty)
             yield ConditionalGAN(adversarial=game, penalty=penalty)
             yield SSGAN(adversarial=game, penalty=penalty, alpha=0.3, beta=1.7)
@@ -113,7 +115,8 @@ def test_discriminator_loss_is_the_formula(method):
         game = type(method.adversarial).__name__
         formula = plain.adversarial_d(game, D, real.images, fakes, real.labels, draw.labels)
         if method.penalty is not None:
-            P = plain.gradient_penalty(D, real.images, fakes, real.labels, draw.mixing)
+            kind = type(method.penalty).__name__
+            P = plain.penalty(kind, D, real.images, fakes, real.labels, draw)
             formula = formula + 7.0 * P
     if method.turns_images:
         formula = formula + task_on_both(method, D, real, fakes)
@@ -202,7 +205,9 @@ def test_parts_of_a_batch_have_their_mean_equal_to_the_whole(method):
     for part in range(2):
         rows = slice(part, BATCH, 2)
         batch = Batch(real.images[rows], None, real.index[rows], BATCH)
-        some = Draw(draw.latents[rows], None, draw.index[rows], BATCH, draw.mixing[rows])
+        some = Draw(
+            draw.latents[rows], None, draw.index[rows], BATCH, draw.mixing[rows], draw.noise
+        )
         totals.append(method.discriminator_loss(G, D, batch, some).total)
     torch.testing.assert_close(sum(totals) / 2, whole, rtol=1e-12, atol=1e-12)
 

@@ -259,7 +259,7 @@ def images_read(config):
     index = torch.arange(size)
     labels = index % 10 if config.method.conditional else None
     real = Batch(torch.zeros(size, 3, 2, 2), labels, index, size)
-    draw = Draw(torch.zeros(size, 3), labels, index, size, torch.zeros(size))
+    draw = Draw(torch.zeros(size, 3), labels, index, size, torch.zeros(size), torch.zeros)
     for _ in range(config.discriminator_updates):
         config.method.discriminator_loss(G, D, real, draw)
     config.method.generator_loss(G, D, draw)

@@ -61,6 +61,7 @@ class Draw:
     index: Int[Tensor, " B"]
     global_size: int
     mixing: Float[Tensor, " B"]  # one uniform number in [0, 1) a row, for gradient penalties
+    noise: Callable[[int], Tensor]  # so many others a row, [B, number], for those that ask
 
 
 def last_rows(index: Int[Tensor, " B"], global_size: int, fraction: float) -> slice:

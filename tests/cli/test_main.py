@@ -267,6 +267,36 @@ def test_another_loss_and_a_penalty_need_no_file(tmp_path, capsys):
     assert stored["generator"]["norm"]["kind"].endswith("SelfModulatedBatchNorm")
 
 
+def test_another_upsampling_or_norm_reaches_a_run_that_can_be_sampled(tmp_path):
+    found = set()
+    for name, value in (("upsampling", "zero"), ("upsampling", "bilinear"), ("norm", "LayerNorm")):
+        root = tmp_path / value
+        words = ["train", "scenes:ssgan", "--data", "scenes:num_images=16", *TINY]
+        words += [f"--generator.{name}", value, "--evaluate.every", "0"]
+        assert main([*words, "--run", str(root)]) == 0
+        assert main(["sample", str(root), "--n", "1"]) == 0
+        last = json.loads((root / "log.jsonl").read_text().splitlines()[-1])
+        found.add(last["G/adversarial"])
+    assert len(found) == 3
+
+
+def test_dragan_reaches_a_run_and_its_numbers_the_log(tmp_path):
+    """In parts, whose noise is drawn by place; with the weight alone another run results."""
+    found = []
+    for weight in ("1", "1", "2"):
+        root = tmp_path / f"{len(found)}"
+        words = ["train", "scenes:ssgan", "--data", "scenes:num_images=16", *TINY]
+        words += ["--method.penalty", "DRAGAN", "--method.penalty.weight", weight]
+        words += ["--discriminator_updates", "1", "--evaluate.every", "0"]
+        assert main([*words, "--accumulation", "2", "--run", str(root)]) == 0
+        rows = [json.loads(line) for line in (root / "log.jsonl").read_text().splitlines()]
+        found.append([row["D/penalty"] for row in rows])
+    assert found[0] == found[1]
+    assert all(number > 0 for number in found[0])
+    assert found[0][0] == found[2][0]
+    assert found[0][1] != found[2][1]
+
+
 def test_data_prepare_says_what_is_there_and_trains_skip_it(tmp_path, capsys):
     folder = tmp_path / "photos"
     for name in ("cats/a.png", "cats/b.png", "dogs/c.png"):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssgan.config.dump import difference, dump, load
-from ssgan.config.fields import walk
+from ssgan.config.dump import difference, dump, load, without_additions
+from ssgan.config.fields import added, walk
 from ssgan.types import UserError
 from tests.config.example import (
     BatchNorm,
@@ -16,6 +16,7 @@ from tests.config.example import (
     ModulatedNorm,
     Network,
     Noise,
+    Norm,
     Plain,
     Run,
     Shape,
@@ -58,6 +59,26 @@ def test_what_is_read_equals_what_was_dumped(config):
     for found, wanted in zip(walk(read), walk(config), strict=True):
         assert type(found.value) is type(wanted.value)
     assert difference(read, config) == []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grown(Norm):
+    old: int = 1
+    later: int = added(2)
+
+    def name(self) -> str:
+        return "grown"
+
+
+def test_a_name_made_of_settings_stays_when_some_are_added_and_left_as_they_are():
+    """At any depth; a later setting that is changed does count, and a file holds them all."""
+    old = replace(example(), network=Network(norm=Grown()))
+    changed = replace(example(), network=Network(norm=Grown(later=3)))
+    kind = {"kind": "tests.config.test_dump:Grown", "momentum": 0.9, "old": 1}
+    assert without_additions(old)["network"]["norm"] == kind
+    assert without_additions(changed)["network"]["norm"] == kind | {"later": 3}
+    assert dump(old)["network"]["norm"] == kind | {"later": 2}
+    assert without_additions(example()) == dump(example())
 
 
 def test_every_table_names_its_class():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ssgan import losses
-from ssgan.methods.penalty import WGANGP
+from ssgan.methods.penalty import DRAGAN, WGANGP
 from ssgan.methods.s3gan import S3GAN
 from ssgan.ops.freeze import frozen
 from ssgan.types import Batch, Draw, UserError
@@ -30,7 +30,8 @@ def example(labels="few"):
     mixing = torch.rand(BATCH, dtype=torch.float64)
     drawn = torch.tensor([1, 0, 0, 2, 1, 2, 1, 0])
     real = Batch(images, torch.tensor(LABELS[labels]), index, BATCH)
-    return real, Draw(latents, drawn, index, BATCH, mixing)
+    noise = torch.rand(BATCH, 3 * 4 * 4, dtype=torch.float64)
+    return real, Draw(latents, drawn, index, BATCH, mixing, lambda size: noise[:, :size])
 
 
 def pair():
@@ -43,7 +44,7 @@ def method(**changes):
 
 def cases():
     for game in GAMES:
-        for penalty in (None, WGANGP(weight=7.0)):
+        for penalty in (None, WGANGP(weight=7.0), DRAGAN(weight=7.0)):
             yield method(adversarial=game, penalty=penalty)
 
 
@@ -58,7 +59,7 @@ def d_formula(m, G, D, real, draw):
     C = sum(plain.labelled_classes(D, real.images, real.labels)) / (m.labelled_fraction * BATCH)
     total = V + 1.7 * Q + 2.3 * C
     if m.penalty is not None:
-        P = plain.gradient_penalty(D, real.images, fakes, known, draw.mixing)
+        P = plain.penalty(type(m.penalty).__name__, D, real.images, fakes, known, draw)
         total = total + 7.0 * P
     return total
 
@@ -168,7 +169,12 @@ def test_parts_of_a_batch_have_their_mean_equal_to_the_whole():
         rows = slice(part, BATCH, 2)
         batch = Batch(real.images[rows], real.labels[rows], real.index[rows], BATCH)
         some = Draw(
-            draw.latents[rows], draw.labels[rows], draw.index[rows], BATCH, draw.mixing[rows]
+            draw.latents[rows],
+            draw.labels[rows],
+            draw.index[rows],
+            BATCH,
+            draw.mixing[rows],
+            draw.noise,
         )
         parts.append(method().discriminator_loss(G, D, batch, some))
     for ours, theirs in [(whole.total, [p.total for p in parts])] + [

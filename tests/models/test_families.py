@@ -191,6 +191,7 @@ def test_the_generators_options_change_it(name):
     options = [
         {},
         {"upsampling": "nearest"},
+        {"upsampling": "bilinear"},
         {"spectral": not plain.spectral},
         {"shortcut": "1x1" if plain.shortcut == "3x3" else "3x3"},
         {"norm": BatchNorm()} if name != "biggan" else {"chunked": False},

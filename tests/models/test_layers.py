@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from ssgan.models.layers import Conv2d, ConvTranspose2d, Embedding, Linear, Resample, use_plain_form
 
@@ -36,6 +37,21 @@ def test_fused_and_plain_forms_agree(resample, kernel_size, spectral):
         torch.testing.assert_close(one, other, atol=1e-10, rtol=0)
 
 
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize("channels", [5, 128])  # 128: as wide as another form of convolution asks
+def test_a_bilinear_convolution_is_torch_s_interpolation_then_its_convolution(
+    kernel_size, channels
+):
+    torch.manual_seed(0)
+    layer = Conv2d(channels, channels, kernel_size, resample=Resample.UP_BILINEAR)
+    torch.nn.init.normal_(layer.bias)
+    x = torch.randn(2, channels, 4, 4)
+    larger = F.interpolate(x.double(), scale_factor=2, mode="bilinear", align_corners=False)
+    weight, bias = layer.weight.double(), layer.bias.double()
+    expected = F.conv2d(larger, weight, bias, padding=kernel_size // 2)
+    torch.testing.assert_close(layer(x).double(), expected, atol=1e-5, rtol=1e-5)
+
+
 def test_a_pointwise_convolution_up_by_zeros_has_the_bias_everywhere():
     layer = Conv2d(1, 1, 1, resample=Resample.UP_ZERO)
     torch.nn.init.constant_(layer.bias, 7.0)
@@ -50,6 +66,7 @@ def test_a_pointwise_convolution_up_by_zeros_has_the_bias_everywhere():
         (Conv2d(3, 4, 4, stride=2), 4),
         (Conv2d(3, 4, resample=Resample.DOWN), 4),
         (Conv2d(3, 4, resample=Resample.UP_NEAREST), 16),
+        (Conv2d(3, 4, resample=Resample.UP_BILINEAR), 16),
         (ConvTranspose2d(3, 4), 16),
     ],
 )

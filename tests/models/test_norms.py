@@ -1,5 +1,6 @@
 """The generator's norms, by hand."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -8,6 +9,7 @@ from ssgan.models.norms import (
     AbstractNorm,
     BatchNorm,
     ConditionalBatchNorm,
+    LayerNorm,
     SelfModulatedBatchNorm,
 )
 from ssgan.types import UserError
@@ -86,6 +88,34 @@ def test_running_statistics_move_by_a_tenth_in_training_and_not_in_evaluation(no
     torch.testing.assert_close(module.statistics.running_mean, 0.1 * mean)
     alone = module(x[:1], z[:1], y[:1])
     torch.testing.assert_close(alone, first[:1])
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_layer_norm_is_its_formula_sample_by_sample_in_numpy(flat):
+    module = built(LayerNorm()).double()
+    x, z, y = inputs(flat)
+    found = module(x.double(), z, y).detach().numpy()
+    gain, shift = (p.detach().numpy() for p in (module.gain, module.shift))
+    for sample, ours in zip(x.double().numpy(), found, strict=True):
+        spread = np.sqrt(((sample - sample.mean()) ** 2).mean() + 1e-5)
+        normed = (sample - sample.mean()) / spread
+        expected = normed.T * gain + shift  # channels last
+        np.testing.assert_allclose(ours.T, expected, atol=1e-12)
+
+
+def test_layer_norm_has_no_memory_starts_plain_and_keeps_form_and_type():
+    module, (x, z, y) = LayerNorm().build(CHANNELS, LATENT_SIZE, 0), inputs()
+    assert dict(module.named_buffers()) == {}
+    assert module.gain.tolist() == [1.0] * CHANNELS
+    assert module.shift.tolist() == [0.0] * CHANNELS
+    whole = module(x.contiguous(memory_format=torch.channels_last), z, y)
+    assert whole.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(module(x[:1], z[:1], None), whole[:1])
+    assert torch.equal(module.eval()(x, z, y), module.train()(x, z, y))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = module(x.bfloat16(), z, y)
+    assert half.dtype == torch.bfloat16
+    assert (half.float() - whole).abs().max() < 0.02 * whole.abs().max()
 
 
 def test_starts():

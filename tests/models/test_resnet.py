@@ -73,6 +73,8 @@ def test_the_last_two_blocks_of_the_discriminator_never_halve(size, sides):
 GENERATORS = [
     SMALL_G,
     replace(SMALL_G, upsampling="nearest"),
+    replace(SMALL_G, upsampling="bilinear"),
+    replace(SMALL_G, upsampling="bilinear", shortcut="1x1", spectral=True),
     replace(SMALL_G, shortcut="1x1"),
     replace(SMALL_G, upsampling="nearest", shortcut="1x1", spectral=True),
     replace(SMALL_G, norm=SelfModulatedBatchNorm(), spectral=True),

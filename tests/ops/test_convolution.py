@@ -1,5 +1,6 @@
 """The fused convolutions against the two operations each stands for, in float64."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from ssgan.ops.convolution import (
     conv3x3_down,
     conv3x3_up_nearest,
     conv3x3_up_zero,
+    doubled_bilinear,
     insert_zeros,
 )
 
@@ -100,12 +102,36 @@ def test_zero_insertion_puts_the_gradient_of_the_top_left_back():
     assert x.grad.flatten().tolist() == [0.0, 2.0, 8.0, 10.0]
 
 
+def bilinear_by_hand(image):
+    """Pixel by pixel: a new centre lies a quarter of a pixel beside an old one."""
+    height, width = image.shape
+    out = np.zeros((2 * height, 2 * width))
+    for row in range(2 * height):
+        for column in range(2 * width):
+            for y, a in ((row // 2, 0.75), (row // 2 + (1 if row % 2 else -1), 0.25)):
+                for x, b in ((column // 2, 0.75), (column // 2 + (1 if column % 2 else -1), 0.25)):
+                    at = image[min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
+                    out[row, column] += a * b * at
+    return out
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4)])
+def test_bilinear_doubling_is_by_quarters_and_torch_s_interpolation(size):
+    torch.manual_seed(0)
+    x = torch.randn(1, 1, *size, dtype=torch.float64)
+    y = doubled_bilinear(x)
+    np.testing.assert_allclose(y[0, 0].numpy(), bilinear_by_hand(x[0, 0].numpy()), atol=1e-12)
+    doubled = [2 * side for side in size]
+    assert torch.equal(y, F.interpolate(x, size=doubled, mode="bilinear", align_corners=False))
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_channels_stay_last(name):
     x = torch.randn(2, 8, 4, 4).contiguous(memory_format=torch.channels_last)
     y = PAIRS[name][0](x, torch.randn(8, 8, 3, 3), None)
     assert y.is_contiguous(memory_format=torch.channels_last)
     assert insert_zeros(x).is_contiguous(memory_format=torch.channels_last)
+    assert doubled_bilinear(x).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (3, 1), (3, 2), (4, 2)])

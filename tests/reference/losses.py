@@ -3,6 +3,7 @@
 Slow and obvious. Nothing of the package's methods is used, so that both can be compared.
 """
 
+import numpy as np
 import torch
 
 
@@ -148,6 +149,27 @@ def gradient_penalty(D, reals, fakes, labels, mixing):
         (gradient,) = torch.autograd.grad(logit, unit, create_graph=True)
         total = total + (torch.sqrt(1e-4 + (gradient * gradient).sum()) - 1) ** 2
     return total / len(reals)
+
+
+def noisy_penalty(D, reals, labels, noise):
+    """DRAGAN: E (s - 1)^2 with s the slope at a noisy real, all in [0, 1], in NumPy but for D."""
+    unit = (reals.numpy() + 1) / 2
+    std = np.sqrt(np.mean((unit - np.mean(unit)) ** 2))
+    noisy = np.minimum(np.maximum(unit + std * (noise.numpy() - 0.5), 0), 1)
+    total = torch.zeros((), dtype=torch.float64)
+    for i, point in enumerate(torch.from_numpy(noisy)):
+        point = point.requires_grad_()
+        logit = one(D, 2 * point - 1, label_at(labels, i))[0]
+        (gradient,) = torch.autograd.grad(logit, point, create_graph=True)
+        total = total + (torch.sqrt(1e-4 + (gradient * gradient).sum()) - 1) ** 2
+    return total / len(reals)
+
+
+def penalty(kind, D, reals, fakes, labels, draw):
+    if kind == "DRAGAN":
+        noise = draw.noise(reals[0].numel()).view_as(reals)
+        return noisy_penalty(D, reals, labels, noise)
+    return gradient_penalty(D, reals, fakes, labels, draw.mixing)
 
 
 def first_four_turns(logits, right):

@@ -20,13 +20,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssgan.cli.main import LOST
-from ssgan.methods.penalty import WGANGP
+from ssgan.methods.penalty import DRAGAN, WGANGP
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.norms import BatchStatistics, SelfModulatedBatchNorm
+from ssgan.models.resnet import ResNetGenerator
 from ssgan.ops.batch_norm import batch_norm_over_ranks
 from ssgan.ops.collective import num_ranks, rank
-from ssgan.ops.keyed import Key
-from ssgan.training import checkpoint, feed, step
+from ssgan.ops.keyed import Key, normal
+from ssgan.training import checkpoint, step
 from ssgan.training import run as runs
 from ssgan.training.config import RunConfig
 from ssgan.training.distributed import check_in_step, joined
@@ -50,6 +51,11 @@ CASES = {
     "parts on each rank": tiny(accumulation=2, method=SSGAN(rotated_fraction=0.5), **_BIG),
     "penalty, re-used fakes": tiny(
         reuse_fakes=True, method=SSGAN(penalty=WGANGP(weight=1.0)), **_BIG
+    ),
+    "noisy penalty, parts on each rank": tiny(
+        accumulation=2,
+        method=SSGAN(rotated_fraction=0.5, penalty=DRAGAN(weight=1.0)),
+        **_BIG,
     ),
     "self-modulated, recomputed": tiny(
         recompute=True,
@@ -126,15 +132,14 @@ def _pieces(self: Feed, update: int) -> Iterator[Tensor]:
     yield torch.arange(ours) + update * size + rank() * ours
 
 
-def _own_normal(key: Key, index: Tensor, size: int) -> Tensor:
-    return PLAIN_NORMAL(key, index + 1000 * rank(), size)
+def _own_latents(spec: ResNetGenerator, key: Key, index: Tensor) -> Tensor:
+    return normal(key, index + 1000 * rank(), spec.latent_size)
 
 
-PLAIN_NORMAL = feed.normal
 MUTANTS = {
     "local batch norm": local_batch_norm,
     "a piece of the batch each": lambda: patch.object(Feed, "_parts", _pieces),
-    "latents by rank": lambda: patch.object(feed, "normal", _own_normal),
+    "latents by rank": lambda: patch.object(ResNetGenerator, "drawn", _own_latents),
     "gradients not averaged": lambda: patch.object(step, "averaged", lambda _, terms: terms),
 }
 

@@ -68,12 +68,16 @@ def main(argv: list[str]) -> int:
     if samples := whole_number(options, "refresh", 0, 1):
         with bar("batch statistics", "samples") as progress:
             refresh(generator, saved, samples, progress)
-    latents = latents_of(seed, "sample", count, saved.config.generator.latent_size)
+    latents = latents_of(saved.config.generator, seed, "sample", count)
     images = _write_images(generator, latents, labels, out)
     columns = max(1, round(min(count, _MOST_ON_SHEET) ** 0.5))
     save_png(out / "sheet.png", sheet(images, columns))
     print(f"{count} images of step {saved.step} in {out}, together in {out / 'sheet.png'}")
-    _write_interpolation(generator, latents, labels, out, options)
+    stops = latents[: _STOPS + 1]
+    if len(stops) > 1:
+        steps = whole_number(options, "steps", 8, 2)
+        path = between(saved.config.generator, stops, steps)
+        _write_interpolation(generator, path, labels, steps, out, options.on("gif"))
     return 0
 
 
@@ -109,19 +113,14 @@ def _write_images(
 
 
 def _write_interpolation(
-    generator: nn.Module, latents: Tensor, labels: Tensor | None, out: Path, options: Options
+    generator: nn.Module, path: Tensor, labels: Tensor | None, steps: int, out: Path, gif: bool
 ) -> None:
     """A row a pair of samples, from the one to the other; the label is the first one's."""
-    stops = min(len(latents), _STOPS + 1)
-    if stops < 2:
-        return
-    steps = whole_number(options, "steps", 8, 2)
-    path = between(latents[:stops], steps)
-    repeated = None if labels is None else labels[: stops - 1].repeat_interleave(steps)
+    repeated = None if labels is None else labels.repeat_interleave(steps)[: len(path)]
     frames = generate(generator, path, repeated)
     save_png(out / "interpolation.png", sheet(frames, steps))
     print(f"from sample to sample: {out / 'interpolation.png'}")
-    if options.on("gif"):
+    if gif:
         save_gif(out / "interpolation.gif", frames)
         print(f"the same, moving: {out / 'interpolation.gif'}")
 

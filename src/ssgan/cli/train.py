@@ -19,7 +19,7 @@ from ssgan.cli.main import NON_FINITE
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
-from ssgan.config.dump import dump
+from ssgan.config.dump import without_additions
 from ssgan.config.overlay import from_flags, overlay, read_toml
 from ssgan.data.base import AbstractSource, Outline
 from ssgan.data.dataset import Dataset
@@ -248,7 +248,9 @@ def _default_directory(name: str | None, config: RunConfig) -> str:
     spared = replace(config, output=output, evaluate=evaluate, device="auto", recompute=False)
     if harmless("total_steps", config):
         spared = replace(spared, total_steps=1)
-    digest = hashlib.sha256(json.dumps(dump(spared), sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(
+        json.dumps(without_additions(spared), sort_keys=True).encode()
+    ).hexdigest()
     stem = (name or config.data.source.name()).replace(":", "-").rstrip("/").split("/")[-1]
     return f"runs/{stem}-{digest[:8]}"
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ssgan.config.check import Place, checked, construct, shown
 from ssgan.config.fields import (
     alternatives,
+    as_before,
     field_hints,
     is_concrete,
     is_named_tuple,
@@ -41,21 +42,33 @@ class Difference(NamedTuple):
 
 def dump(config: object) -> dict[str, Any]:
     """The config as nested tables, lists and plain values; `load` gives an equal one back."""
-    table = _plain(config, "")
+    return _table_of(config, whole=True)
+
+
+def without_additions(config: object) -> dict[str, Any]:
+    """`dump` without settings that came later and have their default.
+
+    For names and digests: they stay the same when settings are added.
+    """
+    return _table_of(config, whole=False)
+
+
+def _table_of(config: object, whole: bool) -> dict[str, Any]:
+    table = _plain(config, "", whole)
     if not isinstance(table, dict):
         raise TypeError(f"{type(config).__name__} is not a settings class")
     return table
 
 
-def _plain(value: object, path: str) -> Any:
+def _plain(value: object, path: str, whole: bool) -> Any:
     if is_settings(value):
-        return {"kind": _readable_kind(type(value), path)} | _fields(value, path)
+        return {"kind": _readable_kind(type(value), path)} | _fields(value, path, whole)
     if is_named_tuple(type(value)):
-        return _fields(value, path)
+        return _fields(value, path, whole)
     if isinstance(value, tuple | list):
-        return [_plain(item, f"{path}.{number}") for number, item in enumerate(value)]
+        return [_plain(item, f"{path}.{number}", whole) for number, item in enumerate(value)]
     if isinstance(value, Mapping):
-        return {str(name): _plain(item, f"{path}.{name}") for name, item in value.items()}
+        return {str(name): _plain(item, f"{path}.{name}", whole) for name, item in value.items()}
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, Enum):
@@ -67,10 +80,12 @@ def _plain(value: object, path: str) -> Any:
     raise TypeError(f"{path}: a {type(value).__name__} cannot be stored")
 
 
-def _fields(value: object, path: str) -> dict[str, Any]:
-    names = field_hints(type(value))
+def _fields(value: object, path: str, whole: bool) -> dict[str, Any]:
+    left_out = set() if whole else as_before(value)
     return {
-        name: _plain(getattr(value, name), f"{path}.{name}" if path else name) for name in names
+        name: _plain(getattr(value, name), f"{path}.{name}" if path else name, whole)
+        for name in field_hints(type(value))
+        if name not in left_out
     }
 
 

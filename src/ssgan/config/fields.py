@@ -49,6 +49,16 @@ def added(default: Any) -> Any:
     return dataclasses.field(default=default, metadata={_ADDED: True})
 
 
+def as_before(value: object) -> set[str]:
+    """The settings of a spec that came later and have their default: what a file may lack."""
+    fields = dataclasses.fields(value) if is_settings(value) else ()  # type: ignore[arg-type]
+    return {
+        field.name
+        for field in fields
+        if _ADDED in field.metadata and getattr(value, field.name) == field.default
+    }
+
+
 def required(owner: Any) -> list[str]:
     """The settings that a stored file must have a value for."""
     fields = dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ()

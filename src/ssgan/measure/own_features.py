@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.config.dump import dump
+from ssgan.config.dump import without_additions
 from ssgan.metrics.features import AbstractFeatures, digest
 from ssgan.training.checkpoint import Checkpoint
 from ssgan.training.precision import dtype_of, placed
@@ -40,7 +40,9 @@ class OwnFeatures(AbstractFeatures):
         dtype = dtype_of(config.precision)
         self._network = placed(network, self._device, dtype).eval().requires_grad_(False)
         self._dtype = dtype
-        words = json.dumps([dump(config.discriminator), list(self.shape), self._classes])
+        words = json.dumps(
+            [without_additions(config.discriminator), list(self.shape), self._classes]
+        )
         tensors = [value for value in state.values() if torch.is_tensor(value)]
         self._identity = digest(f"discriminator {words} x / 127.5 - 1", tensors)
         channels, side = self.shape

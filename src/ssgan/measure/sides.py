@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
-from ssgan.config.dump import dump
+from ssgan.config.dump import without_additions
 from ssgan.data.dataset import Dataset
 from ssgan.metrics.features import digest
 from ssgan.metrics.resize import to_uint8
 from ssgan.metrics.statistics import AS_TRAINED
-from ssgan.ops.keyed import Key, integers, normal, permutation
+from ssgan.ops.keyed import Key, integers, permutation
 from ssgan.training.checkpoint import Checkpoint
 from ssgan.training.sampling import averaged_generator, refresh
 from ssgan.types import ImageShape, UserError
@@ -95,7 +95,7 @@ class RunSide(AbstractSide):
             self.batch_norm = f"mean of {count:,} samples"
         config = checkpoint.config
         self._classes = checkpoint.num_classes if config.method.conditional else 0
-        words = json.dumps([dump(config.generator), list(self.shape), self._classes])
+        words = json.dumps([without_additions(config.generator), list(self.shape), self._classes])
         tensors = [v for v in checkpoint.tensors["generator_ema"].values() if torch.is_tensor(v)]
         self.identity = digest(f"generator {words}", tensors)
         self._pixels_of = self.identity + (f" {self.batch_norm}" if refreshed else "")
@@ -107,9 +107,9 @@ class RunSide(AbstractSide):
     @torch.no_grad()
     def images(self, seed: int, numbers: Int[Tensor, " B"]) -> UInt8[Tensor, "B C S S"]:
         """Images of keyed latents; UserError when one holds NaN or infinity."""
-        size = self.checkpoint.config.generator.latent_size
+        spec = self.checkpoint.config.generator
         weight = next(self._generator.parameters())
-        latents = normal(Key(seed, "evaluation latents"), numbers, size)
+        latents = spec.drawn(Key(seed, "evaluation latents"), numbers)
         labels = None
         if self._classes:
             labels = integers(Key(seed, "evaluation labels"), numbers, self._classes)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from ssgan.methods.base import check_weights
-from ssgan.ops.penalties import wgan_gp
+from ssgan.ops.penalties import dragan, wgan_gp
 from ssgan.types import Batch, Discriminator, Draw, Loss, Scalar
 
 
@@ -29,6 +29,20 @@ class WGANGP(Penalty):
     def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: Draw) -> Scalar:
         """E (slope - 1)^2 at one random point between each real and a fake."""
         return wgan_gp(D, real.images, fake.images, real.labels, draw.mixing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DRAGAN(Penalty):
+    """The slope must be 1 around reals (Kodali et al. 2017, in the SS-GAN authors' form).
+
+    How far around is a share of the standard deviation over the batch. With accumulation it is
+    over a part, as batch norm's; processes share theirs.
+    """
+
+    def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: Draw) -> Scalar:
+        """E (slope - 1)^2 at one random point near each real."""
+        noise = draw.noise(real.images[0].numel()).view_as(real.images)
+        return dragan(D, real.images, real.labels, noise)
 
 
 def penalised(

@@ -2,10 +2,14 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
-from torch import nn
+from jaxtyping import Int
+from torch import Tensor, nn
 
-from ssgan.types import ImageShape
+from ssgan.config.fields import added
+from ssgan.ops.keyed import Key, normal, uniform
+from ssgan.types import ImageShape, Latents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,11 +17,20 @@ class AbstractGeneratorConfig(ABC):
     """A family of generators: modules (latents [B, Z], labels [B] or None) -> images in [-1, 1]."""
 
     latent_size: int = 128  # numbers in a latent vector, Z; at least 1
+    # the distribution of each number: normal(0, 1), or uniform in [-1, 1) as is the default of the
+    # authors' code; a run is trained, evaluated and sampled with the same
+    latents: Literal["normal", "uniform"] = added("normal")
 
     @property
     def reads_labels(self) -> bool:
         """Whether the labels change what it makes, as a conditional method needs."""
         return True
+
+    def drawn(self, key: Key, index: Int[Tensor, " B"]) -> Latents:
+        """A latent vector a row, float32: row i depends on the key and index[i] alone."""
+        if self.latents == "uniform":
+            return 2 * uniform(key, index, self.latent_size) - 1
+        return normal(key, index, self.latent_size)
 
     @abstractmethod
     def build(self, shape: ImageShape, num_classes: int) -> nn.Module:

@@ -77,10 +77,10 @@ class BigGANGenerator(AbstractResidualGenerator):
         super().__post_init__()
         if self.label_features < 1:
             raise UserError(f"label_features must be 1 or more, not {self.label_features}")
-        if self.chunked and isinstance(self.norm, BatchNorm):
+        if self.chunked and self.norm.reads_nothing:
             raise UserError(
                 "chunked latents need a norm that reads them, SelfModulatedBatchNorm or "
-                "ConditionalBatchNorm, not BatchNorm; or chunked false"
+                f"ConditionalBatchNorm, not {type(self.norm).__name__}; or chunked false"
             )
 
     def build(self, shape: ImageShape, num_classes: int) -> "Generator":

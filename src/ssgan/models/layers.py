@@ -16,6 +16,7 @@ from ssgan.ops.convolution import (
     conv3x3_down,
     conv3x3_up_nearest,
     conv3x3_up_zero,
+    doubled_bilinear,
     insert_zeros,
 )
 from ssgan.ops.narrow import conv3x3_narrow, narrow
@@ -32,15 +33,16 @@ class Resample(Enum):
     DOWN = "down"  # after it: the mean over 2x2
     UP_ZERO = "up_zero"  # before it: zero insertion, the value at the top left
     UP_NEAREST = "up_nearest"  # before it: every pixel becomes a 2x2 square
+    UP_BILINEAR = "up_bilinear"  # before it: between the four nearest pixels
 
 
 class Conv2d(SpectralLayer):
     """A convolution that keeps the size, or halves or doubles it as `resample` says.
 
     Kernels are 1x1 (padding 0), 3x3 (padding 1) or 4x4 (padding 1, with `stride` 2: half the
-    size). With `fused` a resampling convolution is computed as one (3x3) or at the low resolution
-    (1x1), and other 3x3 ones in the form that is fastest; without, as the operations they stand
-    for. The results are the same.
+    size). With `fused` a resampling convolution is computed as one (3x3, but for bilinear ones) or
+    at the low resolution (1x1), and other 3x3 ones in the form that is fastest; without, as the
+    operations they stand for. The results are the same.
     """
 
     def __init__(
@@ -70,15 +72,17 @@ class Conv2d(SpectralLayer):
         weight, bias = self.effective_weight(), self.bias
         if not self.fused:
             return _plain(images, weight, bias, self.stride, self.padding, self.resample)
-        if self.resample is Resample.NONE:
-            if self.stride == 1 and worthwhile(images, weight):
-                return conv3x3_winograd(images, weight, bias)
-            if self.stride == 1 and narrow(images, weight):
-                return conv3x3_narrow(images, weight, bias)
-            return conv2d(images, weight, bias, self.stride, self.padding)
-        if self.padding == 0:
+        if self.resample is not Resample.NONE and self.padding == 0:
             return _at_low_resolution(images, weight, bias, self.resample)
-        return _FUSED[self.resample](images, weight, bias)
+        if self.resample in _FUSED:
+            return _FUSED[self.resample](images, weight, bias)
+        if self.resample is Resample.UP_BILINEAR:  # its kernel has no box to be taken elsewhere
+            images = doubled_bilinear(images)
+        if self.stride == 1 and worthwhile(images, weight):
+            return conv3x3_winograd(images, weight, bias)
+        if self.stride == 1 and narrow(images, weight):
+            return conv3x3_narrow(images, weight, bias)
+        return conv2d(images, weight, bias, self.stride, self.padding)
 
     def extra_repr(self) -> str:
         """What printing the module shows."""
@@ -101,6 +105,8 @@ def _plain(
         images = insert_zeros(images)
     elif resample is Resample.UP_NEAREST:
         images = F.interpolate(images, scale_factor=2.0)
+    elif resample is Resample.UP_BILINEAR:
+        images = doubled_bilinear(images)
     out = F.conv2d(images, weight, bias, stride, padding)
     return F.avg_pool2d(out, 2) if resample is Resample.DOWN else out
 
@@ -111,6 +117,8 @@ def _at_low_resolution(images: Tensor, weight: Tensor, bias: Tensor, resample: R
         return conv2d(F.avg_pool2d(images, 2), weight, bias)
     if resample is Resample.UP_NEAREST:
         return F.interpolate(F.conv2d(images, weight, bias), scale_factor=2.0)
+    if resample is Resample.UP_BILINEAR:
+        return doubled_bilinear(F.conv2d(images, weight, bias))
     low = F.conv2d(images, weight)
     return insert_zeros(low) + bias.to(low.dtype)[:, None, None]
 

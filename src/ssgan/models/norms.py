@@ -1,10 +1,10 @@
-"""Batch norms for generators: plain, modulated by the latents, modulated by the label.
+"""Norms for generators: batch norm plain, modulated by the latents or by the label; layer norm.
 
 A norm is a frozen spec that builds a module for a number of channels. All modules are called as
-`norm(inputs, latents, labels)`, on maps [B, C, H, W] or rows [B, C], and have running statistics
-that move in training mode: momentum 0.1, epsilon 1e-5, which is .9 and 1e-5 in the official
-code's terms. The running variance is torch's unbiased one (there: biased). Statistics are kept in
-float32 under autocast.
+`norm(inputs, latents, labels)`, on maps [B, C, H, W] or rows [B, C]. Batch norms have running
+statistics that move in training mode: momentum 0.1, epsilon 1e-5, which is .9 and 1e-5 in the
+official code's terms. The running variance is torch's unbiased one (there: biased). Statistics are
+kept in float32 under autocast.
 """
 
 from abc import ABC, abstractmethod
@@ -31,6 +31,7 @@ class AbstractNorm(ABC):
     """A kind of normalisation for a generator."""
 
     reads_labels: ClassVar[bool] = True  # whether its gain or shift depends on the label
+    reads_nothing: ClassVar[bool] = False  # whether it depends on its inputs alone
 
     @abstractmethod
     def build(
@@ -48,12 +49,31 @@ class BatchNorm(AbstractNorm):
     """Batch norm with a gain and a shift for each channel, which start at 1 and 0."""
 
     reads_labels: ClassVar[bool] = False
+    reads_nothing: ClassVar[bool] = True
 
     def build(
         self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
     ) -> nn.Module:
         """A module that reads neither latents nor labels."""
         return PlainModule(channels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNorm(AbstractNorm):
+    """Layer norm: each sample over its places and channels; a gain and a shift a channel.
+
+    They start at 1 and 0. It has no statistics: nothing in G then looks at its batch. In the
+    official code it is a setting of D, whose networks here have no norm. Epsilon is 1e-5.
+    """
+
+    reads_labels: ClassVar[bool] = False
+    reads_nothing: ClassVar[bool] = True
+
+    def build(
+        self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
+    ) -> nn.Module:
+        """A module that reads neither latents nor labels."""
+        return LayerModule(channels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +180,22 @@ class PlainModule(nn.Module):
         """The normalised inputs; latents and labels are not read."""
         normalised: Tensor = self.statistics(inputs, self.gain, self.shift)
         return normalised
+
+
+class LayerModule(nn.Module):
+    """The module of `LayerNorm`."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels))
+        self.shift = nn.Parameter(torch.zeros(channels))
+
+    def forward(
+        self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
+    ) -> Float[Tensor, "B C ..."]:
+        """The normalised inputs; latents and labels are not read."""
+        normalised = F.group_norm(inputs, 1, self.gain, self.shift, EPSILON)
+        return normalised.to(inputs.dtype)  # autocast on some devices makes it float32
 
 
 class SelfModulatedModule(nn.Module):

@@ -48,7 +48,8 @@ class AbstractResidualGenerator(AbstractGeneratorConfig):
     width: float = 1.0  # multiplies all channels
     norm: AbstractNorm = BatchNorm()  # at every place with a norm
     spectral: bool = False  # spectral norm on every layer
-    upsampling: Literal["zero", "nearest"] = "zero"  # zero insertion is the published one
+    # before a block's convolutions: zero insertion is the published one
+    upsampling: Literal["zero", "nearest", "bilinear"] = "zero"
     shortcut: Literal["3x3", "1x1"] = "3x3"  # the shortcut convolutions' size; 3x3 is published
     fused: bool = True  # False: convolutions as the operations they stand for, same results
 
@@ -63,8 +64,9 @@ class AbstractResidualGenerator(AbstractGeneratorConfig):
     @property
     def form(self) -> BlockForm:
         """The form of the blocks."""
-        up = Resample.UP_ZERO if self.upsampling == "zero" else Resample.UP_NEAREST
-        return BlockForm(up, self.shortcut, self.spectral, self.fused)
+        return BlockForm(
+            Resample(f"up_{self.upsampling}"), self.shortcut, self.spectral, self.fused
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,8 +48,7 @@ class SpectralLayer(nn.Module):
             u, v = torch.randn_like(matrix[:, 0]), torch.zeros_like(matrix[0])
         self.register_buffer("spectral_u", u)
         self.register_buffer("spectral_v", v)
-        for _ in range(FIRST_ITERATIONS):
-            advance_spectral_norm(self)
+        advance_spectral_norm(self, iterations=FIRST_ITERATIONS)
 
     def effective_weight(self) -> Tensor:
         """The weight the layer computes with: divided by sigma if the layer is normed.
@@ -85,8 +84,8 @@ def spectral_layers(*modules: nn.Module) -> Iterator[SpectralLayer]:
 
 
 @torch.no_grad()
-def advance_spectral_norm(*modules: nn.Module) -> None:
-    """One power iteration, in place, on every spectrally normed layer in the modules.
+def advance_spectral_norm(*modules: nn.Module, iterations: int = 1) -> None:
+    """Power iterations, in place, on every spectrally normed layer in the modules.
 
     Call it once before each update, outside the update's own graph: moving the vectors between a
     forward and its backward is an error that autograd reports.
@@ -97,5 +96,6 @@ def advance_spectral_norm(*modules: nn.Module) -> None:
         assert v is not None
         with torch.autocast(u.device.type, enabled=False):
             matrix = as_matrix(layer.weight)
-            v.copy_(F.normalize(torch.mv(matrix.T, u), dim=0, eps=_EPSILON))
-            u.copy_(F.normalize(torch.mv(matrix, v), dim=0, eps=_EPSILON))
+            for _ in range(iterations):
+                v.copy_(F.normalize(torch.mv(matrix.T, u), dim=0, eps=_EPSILON))
+                u.copy_(F.normalize(torch.mv(matrix, v), dim=0, eps=_EPSILON))

@@ -116,6 +116,8 @@ class RunConfig:
     discriminator_optimizer: AdamConfig = AdamConfig()
     learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
     ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
+    ema_start_step: int = added(0)  # so many steps the average is a copy of G, before it begins
+    power_iterations: int = added(1)  # of spectral norm, before each update; at least 1
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
     # G learns from the fakes D's last update was shown, as the authors' code on GPUs: one pass of G
     # less. Otherwise from fakes of its own, as their code on TPUs
@@ -135,8 +137,9 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         names = ("total_steps", "batch_size", "discriminator_updates", "accumulation")
-        for name in names:
+        for name in (*names, "power_iterations"):
             at_least(name, getattr(self, name), 1)
+        at_least("ema_start_step", self.ema_start_step, 0)
         at_least("generator.latent_size", self.generator.latent_size, 1)
         if not (math.isfinite(self.ema_halflife_steps) and self.ema_halflife_steps >= 0):
             raise UserError(f"ema_halflife_steps must be 0 or more, not {self.ema_halflife_steps}")

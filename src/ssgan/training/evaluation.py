@@ -98,7 +98,7 @@ class Evaluation:
         """
         config = self.config
         count, shown = config.evaluate.images, config.evaluate.shown
-        latents = latents_of(config.seed, "score", count, config.generator.latent_size)
+        latents = latents_of(config.generator, config.seed, "score", count)
         conditional = config.method.conditional
         labels = torch.arange(count) % self.num_classes if conditional else None
         for number, images in enumerate(made(state.generator_ema, latents, labels)):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ssgan.data.dataset import Dataset
 from ssgan.ops.collective import num_ranks, rank
-from ssgan.ops.keyed import Key, integers, normal, permutation, uniform
+from ssgan.ops.keyed import Key, integers, permutation, uniform
 from ssgan.training.config import RunConfig
 from ssgan.training.given_labels import given_labels
 from ssgan.training.precision import dtype_of
@@ -59,17 +59,22 @@ class Feed:
         def key(purpose: str) -> Key:
             return Key(self.config.seed, f"{purpose} for {update_of}", step)
 
-        latents = normal(key("latents"), index, self.config.generator.latent_size)
+        latents = self.config.generator.drawn(key("latents"), index)
         labels = None
         if self.config.method.conditional:
             labels = integers(key("labels"), index, self.dataset.num_classes).to(self.device)
         mixing = uniform(key("mixing"), index, 1)[:, 0]
+
+        def noise(size: int) -> Tensor:
+            return uniform(key("noise"), index, size).to(self.device)
+
         return Draw(
             latents.to(self.device, self.dtype),
             labels,
             index,
             self.config.batch_size,
             mixing.to(self.device),
+            noise,
         )
 
     def _real(self, step: int, index: Tensor) -> Batch:

@@ -131,7 +131,7 @@ class Records:
             _LOG.log(level, "step %d: %s: %s", event.step, event.verdict, "; ".join(event.evidence))
 
     def _latents(self, purpose: str, count: int) -> Tensor:
-        return latents_of(self.config.seed, purpose, count, self.config.generator.latent_size)
+        return latents_of(self.config.generator, self.config.seed, purpose, count)
 
     def _labels(self, count: int, repeat: int) -> Tensor | None:
         """With labels: each class `repeat` times, then the next, over and over."""

@@ -9,11 +9,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ssgan.models.base import AbstractGeneratorConfig
 from ssgan.models.norms import BatchStatistics, refresh_statistics
-from ssgan.ops.keyed import Key, integers, normal
+from ssgan.ops.keyed import Key, integers
 from ssgan.training.checkpoint import Checkpoint
 from ssgan.training.precision import dtype_of, placed
-from ssgan.types import UserError
+from ssgan.types import Scalar, UserError
 
 BATCH = 64  # images made at once
 
@@ -45,7 +46,7 @@ def refresh(
         name = type(checkpoint.config.generator).__name__
         raise UserError(f"--refresh: {name} has no batch statistics of ssgan.models.norms")
     samples = -(-samples // BATCH) * BATCH
-    weight, size = next(generator.parameters()), checkpoint.config.generator.latent_size
+    weight, spec = next(generator.parameters()), checkpoint.config.generator
     conditional = checkpoint.config.method.conditional
 
     def draws() -> Iterator[tuple[Tensor, Tensor | None]]:
@@ -53,7 +54,7 @@ def refresh(
             progress(start, samples)
             numbers = torch.arange(start, start + BATCH)
             labels = integers(Key(0, "refresh labels"), numbers, checkpoint.num_classes or 1)
-            latents = normal(Key(0, "refresh latents"), numbers, size)
+            latents = spec.drawn(Key(0, "refresh latents"), numbers)
             yield latents.to(weight.device, weight.dtype), labels.to(weight.device)
         progress(samples, samples)
 
@@ -61,26 +62,36 @@ def refresh(
     return samples
 
 
-def latents_of(seed: int, purpose: str, count: int, size: int) -> Float[Tensor, "N Z"]:
-    """Normal latents; the first n of them are the same however many are asked for."""
-    return normal(Key(seed, purpose), torch.arange(count), size)
+def latents_of(
+    spec: AbstractGeneratorConfig, seed: int, purpose: str, count: int
+) -> Float[Tensor, "N Z"]:
+    """Latents of the generator's distribution; the first n are the same however many there are."""
+    return spec.drawn(Key(seed, purpose), torch.arange(count))
 
 
-def between(latents: Float[Tensor, "N Z"], steps: int) -> Float[Tensor, "M Z"]:
+def between(
+    spec: AbstractGeneratorConfig, latents: Float[Tensor, "N Z"], steps: int
+) -> Float[Tensor, "M Z"]:
     """`steps` points from each latent towards the next one: (N - 1) steps rows.
 
-    On the great circle between them, with lengths in between: a straight line would pass
-    through latents shorter than any that G was trained on.
+    Normal ones on the great circle between them, with lengths in between: a straight line would
+    pass through latents shorter than any that G was trained on. Uniform ones on the straight
+    line, for their cube has no gap in its middle and the circle would leave it.
     """
-    rows = []
-    for start, end in pairwise(latents):
-        angle = torch.arccos((start @ end / (start.norm() * end.norm())).clamp(-1, 1))
-        for t in torch.arange(steps) / steps:
-            length = (1 - t) * start.norm() + t * end.norm()
-            a, b = torch.sin((1 - t) * angle), torch.sin(t * angle)
-            direction = (a * start / start.norm() + b * end / end.norm()) / torch.sin(angle)
-            rows.append(length * direction)
-    return torch.stack(rows)
+    way = torch.lerp if spec.latents == "uniform" else _on_great_circle
+    shares = torch.arange(steps) / steps
+    return torch.stack([way(a, b, t) for a, b in pairwise(latents) for t in shares])
+
+
+def _on_great_circle(
+    start: Float[Tensor, " Z"], end: Float[Tensor, " Z"], t: Scalar
+) -> Float[Tensor, " Z"]:
+    angle = torch.arccos((start @ end / (start.norm() * end.norm())).clamp(-1, 1))
+    length = (1 - t) * start.norm() + t * end.norm()
+    a, b = torch.sin((1 - t) * angle), torch.sin(t * angle)
+    direction = (a * start / start.norm() + b * end / end.norm()) / torch.sin(angle)
+    point: Tensor = length * direction
+    return point
 
 
 @torch.no_grad()

@@ -18,5 +18,7 @@ def set_learning_rates(state: TrainState, config: RunConfig) -> None:
 
 
 def ema_halflife(state: TrainState, config: RunConfig) -> float:
-    """The half-life in steps for the update after state.step."""
+    """The half-life in steps for the update after state.step; 0 makes the average a copy of G."""
+    if state.step < config.ema_start_step:
+        return 0.0
     return min(config.ema_halflife_steps, _RAMP * (state.step + 1))

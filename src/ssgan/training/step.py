@@ -28,13 +28,13 @@ def train_step(
     set_learning_rates(state, config)
     for update in range(config.discriminator_updates):
         with frozen(state.generator), nothing_if_refused(*both):
-            advance_spectral_norm(*both)
+            advance_spectral_norm(*both, iterations=config.power_iterations)
             pairs = feed.discriminator(state.step, update)
             parts = zip(networks.at(state.step, update), pairs, strict=True)
             losses = (method.discriminator_loss(G, D, real, draw) for (G, D), (real, draw) in parts)
             d_terms = descend(state.discriminator_optimizer, losses, config.accumulation, "D")
-    with frozen(state.discriminator), nothing_if_refused(*both):
-        advance_spectral_norm(*both[config.reuse_fakes :])  # re-used fakes are there already
+    with frozen(state.discriminator), nothing_if_refused(*both):  # re-used fakes are there already
+        advance_spectral_norm(*both[config.reuse_fakes :], iterations=config.power_iterations)
         views = networks.at(state.step, config.discriminator_updates)
         drawn = zip(views, feed.generator(state.step), strict=True)
         losses = (method.generator_loss(G, D, draw) for (G, D), draw in drawn)
