@@ -246,6 +246,21 @@ def failing(which: int) -> Callable[[Path], None]:
     return case
 
 
+def rolled_back(folder: Path) -> None:
+    """The last rank is given NaN at the fourth step, until all have gone back once."""
+    draw = Feed._draw
+
+    def injected(feed: Feed, network: str, step: int, index: Tensor) -> object:
+        drawn = draw(feed, network, step, index)
+        first = feed.seed == feed.config.seed and step == 3 and network == "G"
+        if first and rank() == num_ranks() - 1:
+            drawn.latents[0, 0] = math.nan
+        return drawn
+
+    with patch.object(Feed, "_draw", injected):
+        whole(folder)
+
+
 def collapsed(folder: Path) -> None:
     """What rank 0 finds in the directory has collapsed already."""
     with patch.object(runs, "_must_stop", lambda *_: True):
@@ -273,6 +288,7 @@ ALL = {
     "signalled": signalled,
     "first fails": failing(0),
     "second fails": failing(1),
+    "rolled back": rolled_back,
     "collapsed": collapsed,
     "other settings": other_settings,
 }

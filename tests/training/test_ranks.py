@@ -23,7 +23,7 @@ from ssgan.training.run import run
 from ssgan.training.state import fresh_state
 from ssgan.types import PeerLost, UserError
 from tests.training import ranks
-from tests.training.ranks import CASES, MUTANTS, final, together
+from tests.training.ranks import CASES, LAST, MUTANTS, final, together
 from tests.training.test_resume import Mine
 from tests.training.tiny import images, tiny
 
@@ -99,6 +99,21 @@ def test_many_ranks_continue_from_what_rank_0_has(tmp_path):
     assert [code for code, _ in together("whole", tmp_path, 2)] == [0, 0]
     rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_bad_number_on_one_rank_takes_all_back_and_on_as_one_process(tmp_path):
+    found = together("rolled back", tmp_path, 2)
+    assert [code for code, _ in found] == [0, 0], found
+    ranks.rolled_back(tmp_path / "alone")
+    states = []
+    for root in (tmp_path, tmp_path / "alone"):
+        saved, _ = checkpoint.newest(RunLayout(root / "run"))
+        assert (saved.step, saved.rollbacks) == (LAST, 1)
+        state = fresh_state(CASES["ssgan"], images().num_classes, torch.device("cpu"))
+        checkpoint.restore(state, saved)
+        tensors = checkpoint.state_tensors(state)
+        states.append(torch.cat([t.double().flatten() for t in tensors]))
+    torch.testing.assert_close(*states, rtol=0, atol=CLOSE)
 
 
 def test_ranks_that_drift_apart_by_a_bit_are_found_and_the_tensor_named(tmp_path):

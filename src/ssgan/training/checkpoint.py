@@ -30,6 +30,7 @@ _TRAILER = len(_MAGIC) + 32
 _NETWORKS = ("generator", "discriminator", "generator_ema")
 _KEPT = ("discriminator", "generator_ema")
 _OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
+PARTS = (*_NETWORKS, *_OPTIMIZERS)  # of a TrainState, each with a state dict
 
 
 class Damaged(Exception):  # noqa: N818 - named for the reader, as a state of the world
@@ -48,6 +49,7 @@ class Checkpoint:
     step: int
     best_score: float | None
     best_step: int
+    rollbacks: int
     tensors: dict[str, dict[str, object]]  # state dicts by the names of TrainState
 
 
@@ -63,8 +65,7 @@ def save(
 ) -> Path:
     """Write the state after its step, keep the two newest files, return the new one's path."""
     path = layout.checkpoint(state.step)
-    names = (*_NETWORKS, *_OPTIMIZERS)
-    tensors = {name: getattr(state, name).state_dict() for name in names}
+    tensors = {name: getattr(state, name).state_dict() for name in PARTS}
     _write(path, state, facts, tensors, crash)
     for old in layout.checkpoint_files()[2:]:
         old.unlink(missing_ok=True)
@@ -101,7 +102,7 @@ def facts_of(config: RunConfig, data_hash: str, classes: tuple[str, ...]) -> dic
 
 def state_tensors(state: TrainState) -> list[torch.Tensor]:
     """Every tensor that a checkpoint of the state holds, in a fixed order."""
-    return _tensors_of(state, (*_NETWORKS, *_OPTIMIZERS))
+    return _tensors_of(state, PARTS)
 
 
 def kept_tensors(state: TrainState) -> list[torch.Tensor]:
@@ -111,7 +112,7 @@ def kept_tensors(state: TrainState) -> list[torch.Tensor]:
 
 def named_tensors(state: TrainState) -> list[tuple[str, torch.Tensor]]:
     """The same, each with its path: "generator['blocks.0.first.weight']"."""
-    return _named_tensors_of(state, (*_NETWORKS, *_OPTIMIZERS))
+    return _named_tensors_of(state, PARTS)
 
 
 def _tensors_of(state: TrainState, names: Sequence[str]) -> list[torch.Tensor]:
@@ -129,10 +130,16 @@ def _named_tensors_of(state: TrainState, names: Sequence[str]) -> list[tuple[str
 
 def digest(state: TrainState) -> str:
     """sha256 over the bytes of every tensor and the step: equal only for equal states."""
-    whole = hashlib.sha256(f"{state.step} {state.best_score} {state.best_step}".encode())
+    whole = hashlib.sha256(f"{progress_of(state)}".encode())
     for tensor in state_tensors(state):
         whole.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return whole.hexdigest()
+
+
+def progress_of(state: TrainState | Checkpoint) -> dict[str, object]:
+    """What both hold beside tensors."""
+    names = ("step", "best_score", "best_step", "rollbacks")
+    return {name: getattr(state, name) for name in names}
 
 
 def _write(
@@ -142,8 +149,7 @@ def _write(
     tensors: dict[str, dict[str, Any]],
     crash: Callable[[str], None],
 ) -> None:
-    progress = {"step": state.step, "best_score": state.best_score, "best_step": state.best_step}
-    write_sealed(path, {**facts, **progress}, tensors, crash)
+    write_sealed(path, {**facts, **progress_of(state)}, tensors, crash)
 
 
 def write_sealed(
@@ -192,6 +198,7 @@ def unsealed(payload: bytes, path: Path, trusted_modules: Sequence[str] = ()) ->
             step=facts["step"],
             best_score=facts["best_score"],
             best_step=facts["best_step"],
+            rollbacks=facts.get("rollbacks", 0),  # files of before have none
             tensors=content,
         )
     except UserError:
@@ -255,7 +262,7 @@ def set_aside_damaged(layout: RunLayout, good: Checkpoint) -> None:
 
 def restore(state: TrainState, checkpoint: Checkpoint) -> None:
     """Put everything a checkpoint holds into a fresh state."""
-    for name in (*_NETWORKS, *_OPTIMIZERS):
+    for name in PARTS:
         try:
             getattr(state, name).load_state_dict(checkpoint.tensors[name])
         except (KeyError, RuntimeError, ValueError) as error:
@@ -263,3 +270,4 @@ def restore(state: TrainState, checkpoint: Checkpoint) -> None:
             raise UserError(f"{checkpoint.path} does not fit {name}: {reason}") from error
     state.step = checkpoint.step
     state.best_score, state.best_step = checkpoint.best_score, checkpoint.best_step
+    state.rollbacks = checkpoint.rollbacks

@@ -1,6 +1,7 @@
 """What each update is shown: keyed latents and labels, and images by their place in the stream.
 
-All of it is a function of (config, data, step): nothing here has a state.
+All of it is a function of (config, data, step), and of a seed that is another one after a rollback:
+nothing here has a state.
 """
 
 from collections.abc import Iterator
@@ -32,8 +33,15 @@ class Feed:
     the batch, and all ranks' a-th parts together are the a-th of one process.
     """
 
-    def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        device: torch.device,
+        seed: int | None = None,  # of all that is drawn here; None: the config's
+    ) -> None:
         self.config, self.dataset, self.device = config, dataset, device
+        self.seed = config.seed if seed is None else seed
         self.dtype = dtype_of(config.precision)
         self.labels = given_labels(config, dataset)
         self._order = lru_cache(maxsize=2)(self._shuffled)
@@ -57,7 +65,7 @@ class Feed:
 
     def _draw(self, update_of: str, step: int, index: Tensor) -> Draw:
         def key(purpose: str) -> Key:
-            return Key(self.config.seed, f"{purpose} for {update_of}", step)
+            return Key(self.seed, f"{purpose} for {update_of}", step)
 
         latents = self.config.generator.drawn(key("latents"), index)
         labels = None
@@ -86,7 +94,7 @@ class Feed:
             pixels.permute(0, 3, 1, 2).to(self.dtype).div_(127.5).sub_(1)
         )  # channels_last by nature
         if config.data.mirror:
-            heads = uniform(Key(config.seed, "mirror", step), index, 1)[:, 0] < 0.5
+            heads = uniform(Key(self.seed, "mirror", step), index, 1)[:, 0] < 0.5
             images = torch.where(heads.to(self.device)[:, None, None, None], images.flip(3), images)
         labels = None
         if self.labels is not None:
@@ -99,4 +107,4 @@ class Feed:
         return self._order(epoch)[within]
 
     def _shuffled(self, epoch: int) -> Tensor:
-        return permutation(Key(self.config.seed, "order", epoch), len(self.dataset))
+        return permutation(Key(self.seed, "order", epoch), len(self.dataset))

@@ -52,7 +52,8 @@ def train(
     state = fresh_state(config, dataset.num_classes, device) if state is None else state
     check_recompute(config, state)
     check_ranks(config, state, num_ranks())
-    feed, networks = Feed(config, dataset, device), Networks(config, state, device)
+    feed = Feed(config, dataset, device, state.noise_seed(config.seed))
+    networks = Networks(config, state, device)
     while state.step < config.total_steps:
         try:
             terms = train_step(state, feed, networks, config)

@@ -48,7 +48,8 @@ class Networks:
             yield generate, self._discriminate(step, update, part)
 
     def _discriminate(self, step: int, update: int, part: int) -> Discriminator:
-        key = Key(self.config.seed, "augment", step, update) if self.config.augment else None
+        seed = self.state.noise_seed(self.config.seed)
+        key = Key(seed, "augment", step, update) if self.config.augment else None
 
         def discriminate(images: Tensor, labels: Tensor | None) -> Scores:
             rows = part + torch.arange(len(images)) * self.config.accumulation * num_ranks()

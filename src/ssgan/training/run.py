@@ -22,14 +22,16 @@ from ssgan.training.distributed import (
 )
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.healthy import healthy_files, keep_healthy
-from ssgan.training.loop import open_dataset, train
+from ssgan.training.loop import StepReport, open_dataset, train
 from ssgan.training.misfits import check_given_labels, check_scores
 from ssgan.training.precision import resolve_device
 from ssgan.training.records import Records
 from ssgan.training.resume import definite, open_directory, resume
-from ssgan.training.signals import Interrupted, stop_requests
+from ssgan.training.rollback import Patience, roll_back
+from ssgan.training.signals import Interrupted, StopRequest, stop_requests
 from ssgan.training.state import TrainState, fresh_state
 from ssgan.training.watch import Verdict
+from ssgan.types import NonFinite
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def run(
 
     Raises UserError for settings or data that do not fit, or that differ from the directory's;
     Interrupted after a signal; Collapsed where evaluate.on_collapse says stop; NonFinite for bad
-    numbers; DiskFull when nothing more can be written. In all of these the newest checkpoint is
-    whole.
+    numbers that came back after every rollback; DiskFull when nothing more can be written. In all
+    of these the newest checkpoint is whole.
     """
     layout = RunLayout(directory)
     config = share_precision(definite(layout, config))
@@ -78,20 +80,51 @@ def run(
     open_directory(layout)
     with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:
         newest = resume(layout, config, dataset, state)
-        share_state(state, config, newest)
-        facts = checkpoint.facts_of(config, dataset.content_hash, dataset.classes)
-        with Records(layout, config, dataset, held_out, state) as records:
+        lead = _Lead(layout, config, dataset, held_out, state, crash, stop)
+        patience = Patience(state.step)
+        while True:
+            share_state(state, config, newest)
+            try:
+                yield from lead.steps(newest, patience)
+                return
+            except NonFinite as refusal:
+                patience.again(refusal)
+                newest = roll_back(layout, config, dataset, state, lead.facts, refusal)
+
+
+class _Lead:
+    """What rank 0 does, which alone writes."""
+
+    def __init__(
+        self,
+        layout: RunLayout,
+        config: RunConfig,
+        dataset: Dataset,
+        held_out: Dataset | None,
+        state: TrainState,
+        crash: Callable[[str], None],
+        stop: StopRequest,
+    ) -> None:
+        self.layout, self.config, self.dataset, self.held_out = layout, config, dataset, held_out
+        self.state, self.crash, self.stop = state, crash, stop
+        self.facts = checkpoint.facts_of(config, dataset.content_hash, dataset.classes)
+
+    def steps(self, newest: Path | None, patience: Patience) -> Iterator[RunReport]:
+        """All steps from the state on, recorded, and saved where it is due."""
+        layout, config, state = self.layout, self.config, self.state
+        with Records(layout, config, self.dataset, self.held_out, state) as records:
             if agreed(None, _must_stop(config, state, records.watch.verdict)).stop:
                 raise _collapsed(layout, state.step, records.watch.verdict)
-            for report in train(config, dataset, state):
-                terms = records.record(report)
-                _save_beside(layout, config, state, facts, crash)
+            for report in train(config, self.dataset, state):
+                terms = self._recorded(records, report)
+                _save_beside(layout, config, state, self.facts, self.crash)
                 last = state.step == config.total_steps
                 verdict = records.watch.verdict
-                orders = agreed(stop.received, _must_stop(config, state, verdict))
+                orders = agreed(self.stop.received, _must_stop(config, state, verdict))
                 if _must_save(config, state, orders):
                     check_in_step(state)
-                    newest = checkpoint.save(layout, state, facts, crash)
+                    newest = checkpoint.save(layout, state, self.facts, self.crash)
+                    patience.saved(state.step)
                     if records.watch.sound:
                         keep_healthy(layout, newest)
                 yield RunReport(state.step, terms, newest, records.score, verdict)
@@ -99,6 +132,16 @@ def run(
                     raise Interrupted(orders.leave, state.step)
                 if orders.stop:
                     raise _collapsed(layout, state.step, verdict)
+
+    def _recorded(self, records: Records, report: StepReport) -> dict[str, float] | None:
+        """The step's terms, where they are logged; when records fail, the step is saved first."""
+        try:
+            return records.record(report)
+        except Exception:
+            due = self.state.step % self.config.output.checkpoint_every == 0
+            if due or self.state.step == self.config.total_steps:
+                checkpoint.save(self.layout, self.state, self.facts, self.crash)
+            raise
 
 
 def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
@@ -109,20 +152,38 @@ def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
 
 def _follow(config: RunConfig, dataset: Dataset, state: TrainState) -> Iterator[RunReport]:
     """What the other ranks do: every step, nothing written, and the end when rank 0 says so."""
-    verdict = Verdict("too early to tell", 0, ())
     with stop_requests() as stop:
         share_state(state, config)
-        if agreed(None, False).stop:
+        patience = Patience(state.step)
+        while True:
+            try:
+                yield from _steps_of_others(config, dataset, state, stop, patience)
+                return
+            except NonFinite as refusal:
+                patience.again(refusal)
+                share_state(state, config)
+
+
+def _steps_of_others(
+    config: RunConfig,
+    dataset: Dataset,
+    state: TrainState,
+    stop: StopRequest,
+    patience: Patience,
+) -> Iterator[RunReport]:
+    verdict = Verdict("too early to tell", 0, ())
+    if agreed(None, False).stop:
+        raise Collapsed(f"stopped at step {state.step} by rank 0")
+    for report in train(config, dataset, state):
+        orders = agreed(stop.received, False)
+        if _must_save(config, state, orders):
+            check_in_step(state)
+            patience.saved(state.step)
+        yield RunReport(report.step, None, None, None, verdict)
+        if orders.leave and state.step < config.total_steps:
+            raise Interrupted(orders.leave, state.step)
+        if orders.stop:
             raise Collapsed(f"stopped at step {state.step} by rank 0")
-        for report in train(config, dataset, state):
-            orders = agreed(stop.received, False)
-            if _must_save(config, state, orders):
-                check_in_step(state)
-            yield RunReport(report.step, None, None, None, verdict)
-            if orders.leave and state.step < config.total_steps:
-                raise Interrupted(orders.leave, state.step)
-            if orders.stop:
-                raise Collapsed(f"stopped at step {state.step} by rank 0")
 
 
 def _must_save(config: RunConfig, state: TrainState, orders: Orders) -> bool:

@@ -27,6 +27,11 @@ class TrainState:
     step: int = 0  # generator updates done
     best_score: float | None = None  # the lowest quality score so far, and its step
     best_step: int = 0
+    rollbacks: int = 0  # times that it went back to a checkpoint after a number that is not finite
+
+    def noise_seed(self, seed: int) -> int:
+        """The seed of what steps draw: another one after every rollback."""
+        return Key(seed, "rollback", self.rollbacks).words[0] if self.rollbacks else seed
 
 
 def fresh_state(config: RunConfig, num_classes: int, device: torch.device) -> TrainState:

@@ -1,0 +1,188 @@
+"""A number that is not finite: back to the newest checkpoint, with other random numbers."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ssgan.files.layout import RunLayout
+from ssgan.training import checkpoint, records
+from ssgan.training.feed import Feed
+from ssgan.training.resume import resume
+from ssgan.training.rollback import MOST
+from ssgan.training.run import run
+from ssgan.training.state import fresh_state
+from ssgan.types import NonFinite
+from tests.training.tiny import (
+    STEPS,
+    digest_of,
+    evaluating,
+    images,
+    rows_of,
+    tiny,
+    to_the_end,
+    with_output,
+)
+
+CPU = torch.device("cpu")
+CONFIG = tiny("ssgan", augment=True)  # saves after steps 3 and 6
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return images()
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What every update of G is shown, and NaN in it at the steps in `bad`, once each or always."""
+
+    class Shown:
+        latents, bad, always = [], [], False
+
+    found, draw = Shown(), Feed._draw
+
+    def watched(feed, network, step, index):
+        drawn = draw(feed, network, step, index)
+        if network == "G":
+            found.latents.append((step, drawn.latents.clone()))
+            if step in found.bad:
+                drawn.latents[0, 0] = float("nan")
+                if not found.always:
+                    found.bad.remove(step)
+        return drawn
+
+    found.latents, found.bad = [], []
+    monkeypatch.setattr(Feed, "_draw", watched)
+    return found
+
+
+def of_step(shown, step):
+    return [latents for at, latents in shown.latents if at == step]
+
+
+@pytest.mark.parametrize(("bad", "back"), [(4, 3), (1, 0)])
+def test_one_bad_step_costs_the_steps_since_the_checkpoint_and_no_more(
+    bad, back, dataset, shown, tmp_path, caplog
+):
+    shown.bad = [bad]
+    with caplog.at_level(logging.WARNING):
+        to_the_end(CONFIG, tmp_path, dataset)
+    assert f"step {bad + 1}: not a finite number: G/adversarial" in caplog.text
+    assert f"back to step {back}, and on with other random numbers" in caplog.text
+    once, again = of_step(shown, bad)
+    assert not torch.equal(once, again)
+    assert [row["step"] for row in rows_of(tmp_path / "log.jsonl")] == list(range(1, STEPS + 1))
+    (event,) = [r for r in rows_of(tmp_path / "events.jsonl") if r.get("alarm") == "rolled back"]
+    assert event["step"] == back
+    saved, _ = checkpoint.newest(RunLayout(tmp_path))
+    assert saved.rollbacks == 1
+    assert all(t.isfinite().all() for part in saved.tensors.values() for t in tensors_in(part))
+
+
+def tensors_in(part):
+    return [leaf for leaf in part.values() if torch.is_tensor(leaf)]
+
+
+def test_without_a_bad_step_nothing_is_as_it_was_not(dataset, shown, tmp_path):
+    """The numbers of a run that never went back are those of the seed alone."""
+    to_the_end(CONFIG, tmp_path, dataset)
+    feed = Feed(CONFIG, dataset, CPU)
+    for step, latents in list(shown.latents):
+        expected = next(feed.generator(step)).latents
+        assert torch.equal(latents, expected)
+
+
+def test_after_a_rollback_images_come_in_another_order_and_evaluations_stay_the_same(dataset):
+    state = fresh_state(CONFIG, dataset.num_classes, CPU)
+    before = Feed(CONFIG, dataset, CPU, state.noise_seed(CONFIG.seed))
+    state.rollbacks = 1
+    after = Feed(CONFIG, dataset, CPU, state.noise_seed(CONFIG.seed))
+    (one, _), (other, _) = (next(feed.discriminator(0, 0)) for feed in (before, after))
+    assert not torch.equal(one.images, other.images)
+    assert np.array_equal(before.labels, after.labels)  # which labels a method is given stays
+
+
+def test_a_run_that_cannot_be_helped_ends_with_its_best_and_its_checkpoint_whole(
+    dataset, shown, tmp_path
+):
+    config = evaluating(CONFIG, every=1)
+    shown.bad, shown.always = [4], True
+    with pytest.raises(NonFinite, match=rf"step 5: .* going back to step 3 .* helped {MOST} times"):
+        to_the_end(config, tmp_path, dataset)
+    tried = of_step(shown, 4)
+    assert len(tried) == MOST + 1
+    assert len({latents.numpy().tobytes() for latents in tried}) == MOST + 1
+    layout = RunLayout(tmp_path)
+    saved, passed_over = checkpoint.newest(layout)
+    assert (saved.step, saved.rollbacks, passed_over) == (3, MOST, [])
+    assert checkpoint.read(layout.best_checkpoint()).step <= 4
+    shown.bad = []
+    to_the_end(config, tmp_path, dataset)  # the same command goes on
+
+
+def test_a_newer_checkpoint_gives_new_patience(dataset, shown, tmp_path):
+    often = with_output(CONFIG, checkpoint_every=1)
+    shown.bad = [1, 2, 3, 4, 5]
+    to_the_end(often, tmp_path, dataset)
+    saved, _ = checkpoint.newest(RunLayout(tmp_path))
+    assert saved.rollbacks == 5
+
+
+def test_a_process_that_dies_after_going_back_does_not_try_the_same_numbers(
+    dataset, shown, tmp_path
+):
+    shown.bad = [4]
+    for report in run(CONFIG, tmp_path, dataset):
+        if report.step == 4 and checkpoint.newest(RunLayout(tmp_path))[0].rollbacks:
+            break  # as if killed: nothing was saved since it went back
+    to_the_end(CONFIG, tmp_path, dataset)
+    first, again = of_step(shown, 4)
+    assert not torch.equal(first, again)
+
+
+def test_the_count_is_stored_and_old_files_have_none(dataset, tmp_path):
+    state = fresh_state(CONFIG, dataset.num_classes, CPU)
+    before = checkpoint.digest(state)
+    state.rollbacks = 2
+    assert checkpoint.digest(state) != before
+    layout = RunLayout(tmp_path)
+    facts = checkpoint.facts_of(CONFIG, dataset.content_hash, dataset.classes)
+    path = checkpoint.save(layout, state, facts)
+    other = fresh_state(CONFIG, dataset.num_classes, CPU)
+    checkpoint.restore(other, checkpoint.read(path))
+    assert other.rollbacks == 2
+    content = checkpoint.unpacked(checkpoint.verified(path))
+    old = content.pop("facts").replace('"rollbacks": 2', '"unknown": 2')
+    checkpoint.write_sealed(path, checkpoint.json.loads(old), content)
+    assert checkpoint.read(path).rollbacks == 0
+
+
+def test_when_an_evaluation_fails_the_step_is_saved_first(dataset, tmp_path, monkeypatch):
+    def fails(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(records.Evaluation, "measures", fails)
+    with pytest.raises(MemoryError):
+        to_the_end(evaluating(CONFIG, every=3), tmp_path, dataset)
+    assert checkpoint.newest(RunLayout(tmp_path))[0].step == 3
+
+
+def test_a_state_is_as_fresh_as_new_when_there_was_no_checkpoint(dataset, shown, tmp_path):
+    """Step 1 fails once: what is trained then is a fresh state with the seed of one rollback."""
+    shown.bad = [0]
+    to_the_end(CONFIG, tmp_path, dataset)
+    found = digest_of(checkpoint.newest(RunLayout(tmp_path))[0])
+    root = tmp_path / "other"
+    state = fresh_state(CONFIG, dataset.num_classes, CPU)
+    state.rollbacks = 1
+    layout = RunLayout(root)
+    root.mkdir()
+    layout.lock.touch()
+    facts = checkpoint.facts_of(CONFIG, dataset.content_hash, dataset.classes)
+    checkpoint.save(layout, state, facts)
+    resume(layout, replace(CONFIG), dataset, fresh_state(CONFIG, dataset.num_classes, CPU))
+    to_the_end(CONFIG, root, dataset)
+    assert digest_of(checkpoint.newest(layout)[0]) == found
