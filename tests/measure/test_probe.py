@@ -165,7 +165,7 @@ def test_many_numbers_are_multiplied_in_float32_with_the_same_result(
 def test_rows_are_plain_json_and_carry_a_step(job):
     for line in job.file.read_text().splitlines():
         assert json.loads(line)["step"] == 2
-    assert list(jsonlines.read(job.file)) == job.rows
+    assert list(jsonlines.read(job.file, {})) == job.rows
 
 
 @pytest.mark.parametrize(

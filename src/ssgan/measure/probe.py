@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ssgan.files import jsonlines
+from ssgan.files.jsonlines import NUMBER, PAIR, TEXT, TEXTS, WHOLE, Kind
 from ssgan.measure import shelf
 from ssgan.measure.blocks import Layer, Subject, check_pooling
 from ssgan.measure.labelled import HELD_OUT, Split, labels_at
@@ -37,6 +38,22 @@ from ssgan.types import UserError
 
 PROTOCOL_VERSION = 1  # raise it when any number of a row may change
 ROWS = "probe.jsonl"
+_IMAGES = Kind(
+    "an object with source, content_hash and images",
+    lambda value: (
+        isinstance(value, dict)
+        and all(isinstance(value.get(name), str) for name in ("source", "content_hash"))
+        and WHOLE.fits(value.get("images"))
+    ),
+)
+_NEEDS = {  # of a line, for tables and plots
+    **dict.fromkeys(("run", "method", "pooling", "solver", "split", "standardised", "knn"), TEXT),
+    **dict.fromkeys(("step", "block", "labels", "features", "seed"), WHOLE),
+    **dict.fromkeys(("fraction", "chance", "top1", "knn_top1"), NUMBER),
+    **dict.fromkeys(("train", "test"), _IMAGES),
+    "classes": TEXTS,
+    "interval": PAIR,
+}
 _EXACT_NUMBERS = 2**22  # up to so many features in all, products are float64: few rows, less noise
 Solver = Literal["lbfgs", "sgd"]
 Row = dict[str, object]
@@ -62,6 +79,11 @@ class ProbeSettings:
                 raise UserError(f"a fraction of labels must be in (0, 1], not {fraction}")
         if self.l2 is not None and not 0 <= self.l2 < float("inf"):
             raise UserError(f"l2 must be 0 or more, not {self.l2}")
+
+
+def stored_rows(path: Path) -> list[Row]:
+    """The rows of a probe.jsonl; UserError for a line that no probe has written."""
+    return list(jsonlines.read(path, _NEEDS))
 
 
 class Cell(NamedTuple):
@@ -146,7 +168,7 @@ class StateProbe:
         return torch.from_numpy(np.array(shelf.load(self._folder / part, layer)))
 
     def _stored(self) -> list[Row]:
-        return list(jsonlines.read(self.file))
+        return stored_rows(self.file)
 
     def _among(self, stored: list[Row], cell: Cell) -> Row | None:
         """The stored row of exactly this question, if there is one."""
