@@ -208,7 +208,13 @@ def bad(tmp_path, photos):
         (["--data", "{photos}", "--blocks", "7"], "no block 7: D of run has blocks 0 to 3"),
         (["--data", "{photos}", "--blocks", "x"], "--blocks must be numbers from 0"),
         (["--data", "{photos}", "--solver", "adam"], "--solver must be lbfgs or sgd"),
-        (["--data", "{photos}", "--l2", "-1"], "l2 must be 0 or more"),
+        (["--data", "{photos}", "--l2", "-1"], "l2 must be 0 to 1e+06 with solver lbfgs, not -1"),
+        (["--data", "{photos}", "--l2", "1e300"], "l2 must be 0 to 1e+06 with solver lbfgs, not"),
+        (["--data", "{photos}", "--l2", "nan"], "l2 must be 0 to 1e+06 with solver lbfgs, not nan"),
+        (["--data", "{photos}", "--l2", "20", "--solver", "sgd"], "l2 must be 0 to 19 with solver"),
+        (["--data", "{photos}", "--steps", "9"], "no state of step '9'; there are 0, 1, 2"),
+        ([], "probe needs --data SOURCE with labels"),
+        (["--data", "{photos}", "--color", "red"], "probe takes run directories"),
     ],
 )
 def test_bad_input_to_a_probe_is_one_line(root, bad, words, expected, capsys):

@@ -25,6 +25,7 @@ from ssgan.measure.labelled import HELD_OUT, Split, labels_at
 from ssgan.measure.shelf import Progress
 from ssgan.metrics.linear_probe import (
     PENALTIES,
+    SGD_RATE,
     TOLERANCE,
     Fit,
     choose_penalty,
@@ -56,6 +57,9 @@ _NEEDS = {  # of a line, for tables and plots
 }
 _EXACT_NUMBERS = 2**22  # up to so many features in all, products are float64: few rows, less noise
 Solver = Literal["lbfgs", "sgd"]
+# Beyond, all weights are 0. SGD multiplies them by 1 - rate l2 in each update: from 2 / rate on
+# they only grow.
+_MOST_L2: dict[Solver, float] = {"lbfgs": 1e6, "sgd": 2 / SGD_RATE - 1}
 Row = dict[str, object]
 Watch = Callable[[str], None]  # called with what is being done, in a few words
 
@@ -68,7 +72,7 @@ class ProbeSettings:
     blocks: tuple[int, ...] | None = None  # from 0; None: all
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the training labels, each in (0, 1]
     solver: Solver = "lbfgs"  # sgd: the schedule of the paper
-    l2: float | None = None  # None: chosen on held-out labels with lbfgs, 0 with sgd
+    l2: float | None = None  # from 0; None: chosen on held-out labels with lbfgs, 0 with sgd
     seed: int = 0  # of the split, of the order of labels, and of sgd's order
 
     def __post_init__(self) -> None:
@@ -77,8 +81,9 @@ class ProbeSettings:
         for fraction in self.fractions:
             if not 0 < fraction <= 1:
                 raise UserError(f"a fraction of labels must be in (0, 1], not {fraction}")
-        if self.l2 is not None and not 0 <= self.l2 < float("inf"):
-            raise UserError(f"l2 must be 0 or more, not {self.l2}")
+        most = _MOST_L2[self.solver]
+        if self.l2 is not None and not 0 <= self.l2 <= most:
+            raise UserError(f"l2 must be 0 to {most:g} with solver {self.solver}, not {self.l2}")
 
 
 def stored_rows(path: Path) -> list[Row]:
