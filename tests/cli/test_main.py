@@ -72,6 +72,12 @@ def test_a_run_is_not_continued_in_another_directory(trained, tmp_path, capsys):
     assert not other.exists()
 
 
+def test_a_run_is_continued_where_it_is_also_when_that_is_said(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained[0].parent)
+    assert main(["train", trained[0].name, "--run", f"{trained[0]}/"]) == 0
+    assert f"nothing to do: {trained[0].name} is at step" in capsys.readouterr().out
+
+
 def test_the_default_directory_does_not_know_what_the_machine_is_fast_at(
     tmp_path, monkeypatch, capsys
 ):

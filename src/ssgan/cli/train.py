@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import groupby
+from os.path import realpath
 from pathlib import Path
 from textwrap import fill
 
@@ -224,10 +225,11 @@ def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], P
         return config, reasons, None
     layout = RunLayout(Path(name))
     stored = config_of_run(layout, trusted) if layout.config.exists() else None
-    if stored is not None and (other := options.get("run")) is not None:
+    other = options.get("run")
+    if stored is not None and other is not None and realpath(other) != realpath(name):
         raise UserError(
-            f"{name} is a run and continues in its own directory, not in --run {other}: leave "
-            "that out, or start from a recipe"
+            f"{name} is a run and continues in its own directory, not in --run {other}: type "
+            f"`ssgan train {name}`, or start from a recipe"
         )
     config = find(name)() if stored is None else stored
     if source is not None:
