@@ -129,7 +129,7 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
         scale=scale,
         data=data,
         test=test,
-        seeds=tuple(range(whole_number(options, "seeds", study.seeds, 1))),
+        seeds=tuple(range(whole_number(options, "seeds", study.seeds, 1, 100))),
         out=Path(options.get("out") or f"studies/{scale}"),
         features=options.get("features"),
         samples=whole_number(options, "samples", form.samples, 2),
