@@ -72,6 +72,12 @@ def test_a_run_is_not_continued_in_another_directory(trained, tmp_path, capsys):
     assert not other.exists()
 
 
+def test_a_run_is_continued_where_it_is_also_when_that_is_said(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained[0].parent)
+    assert main(["train", trained[0].name, "--run", f"{trained[0]}/"]) == 0
+    assert f"nothing to do: {trained[0].name} is at step" in capsys.readouterr().out
+
+
 def test_the_default_directory_does_not_know_what_the_machine_is_fast_at(
     tmp_path, monkeypatch, capsys
 ):
@@ -190,6 +196,7 @@ def test_dry_run_knows_the_paper_s_counts(capsys):
 
 PENALTY = ["--method.penalty", "WGANGP", "--method.penalty.weight"]
 SNDCGAN = ["--generator", "SNDCGANGenerator", "--discriminator", "SNDCGANDiscriminator"]
+BEYOND = "99999999999999999999"
 BAD = [
     (["tain"], "did you mean train?"),
     (["train"], "needs a recipe or --data"),
@@ -212,7 +219,18 @@ BAD = [
     (["train", "scenes:gan", "--generator.latent_size", "0"], "latent_size must be at least 1"),
     (["train", "scenes:gan", "--data", "scenes:num_images=1"], "compares with at least 2 images"),
     (["train", "scenes:gan", *SNDCGAN, "--accumulation", "32"], "give parts of at least 2"),
+    (["train", "scenes:ssgan", "--batch_size", BEYOND], f"below 2^63, not {BEYOND}"),
+    (["train", "scenes:ssgan", "--total_steps", BEYOND], f"below 2^63, not {BEYOND}"),
+    (["train", "scenes:ssgan", "--seed", f"-{BEYOND}"], f"below 2^63, not -{BEYOND}"),
+    (["train", "scenes:ssgan", "--discriminator_updates", "1001"], "must be at most 1,000, not"),
+    (["train", "scenes:ssgan", "--output.sample_rows", "101"], "must be at most 100, not 101"),
+    (["train", "scenes:ssgan", "--processes", BEYOND], "--processes must be at most 9,223,37"),
     (["sample", "/no/such/run"], "/no/such/run"),
+    (["sample", "/no/such/run", "--n", "100001"], "--n must be at most 100,000, not 100001"),
+    (["sample", "/no/such/run", "--steps", "257"], "--steps must be at most 256, not 257"),
+    (["sample", "/no/such/run", "--steps", "1"], "--steps must be a whole number, 2 or more"),
+    (["evaluate", "run", "--against", "a", "--seeds", "1001"], "--seeds must be at most 1,000"),
+    (["study", "table1", "--seeds", "101"], "--seeds must be at most 100, not 101"),
     (["sample"], "takes one run directory"),
     (["show", "/no/such/run"], "/no/such/run"),
     (["demo", "fast"], "fast"),
@@ -322,6 +340,13 @@ def test_too_little_memory_is_one_line(error, monkeypatch, capsys):
 
     monkeypatch.setattr("ssgan.cli.show.main", fails)
     assert main(["show", "run"]) == 2
+    assert capsys.readouterr().err.startswith("ssgan: not enough memory for this; ")
+
+
+@pytest.mark.parametrize("count", [2**45, 2**62, 2**63 - 1])
+def test_a_batch_that_no_machine_holds_is_too_much_memory(count, capsys):
+    words = ["--data", "scenes:num_images=40", *TINY[:4], "--batch_size", str(count), "--dry-run"]
+    assert main(["train", "scenes:gan", *words]) == 2
     assert capsys.readouterr().err.startswith("ssgan: not enough memory for this; ")
 
 

@@ -76,6 +76,26 @@ def test_the_same_command_again_computes_nothing(root, photos, capsys, monkeypat
     assert capsys.readouterr().out == printed
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("top1", "high", 'top1 must be a finite number, not "high"'),
+        ("interval", [0.1], "interval must be a list of two numbers, not [0.1]"),
+        ("train", {"images": 3}, "train must be an object with source, content_hash and images"),
+    ],
+)
+def test_a_row_that_was_edited_by_hand_is_named(name, value, complaint, root, photos, capsys):
+    words = ["probe", str(root), "--data", f"folder:{photos}", *QUICK]
+    assert main(words) == 0
+    first, second, *others = rows_of(root / "probe")
+    rows = [first, {**second, name: value}, *others]
+    file = root / "probe" / "probe.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    capsys.readouterr()
+    assert main(words) == 2
+    assert f"{file}, line 2: {complaint}" in one_line(capsys)
+
+
 def test_an_interrupted_probe_says_how_to_continue_and_does(root, photos, capsys, monkeypatch):
     words = ["probe", str(root), "--data", f"folder:{photos}", *QUICK]
     found = []
@@ -188,7 +208,10 @@ def bad(tmp_path, photos):
         (["--data", "{photos}", "--blocks", "7"], "no block 7: D of run has blocks 0 to 3"),
         (["--data", "{photos}", "--blocks", "x"], "--blocks must be numbers from 0"),
         (["--data", "{photos}", "--solver", "adam"], "--solver must be lbfgs or sgd"),
-        (["--data", "{photos}", "--l2", "-1"], "l2 must be 0 or more"),
+        (["--data", "{photos}", "--l2", "-1"], "l2 must be 0 to 1e+06 with solver lbfgs, not -1"),
+        (["--data", "{photos}", "--l2", "1e300"], "l2 must be 0 to 1e+06 with solver lbfgs, not"),
+        (["--data", "{photos}", "--l2", "nan"], "l2 must be 0 to 1e+06 with solver lbfgs, not nan"),
+        (["--data", "{photos}", "--l2", "20", "--solver", "sgd"], "l2 must be 0 to 19 with solver"),
         (["--data", "{photos}", "--steps", "9"], "no state of step '9'; there are 0, 1, 2"),
         ([], "probe needs --data SOURCE with labels"),
         (["--data", "{photos}", "--color", "red"], "probe takes run directories"),

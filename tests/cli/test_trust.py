@@ -91,6 +91,63 @@ def test_a_package_is_trusted_with_its_modules_but_they_must_be_named_to_be_impo
     assert "--trust ../own: '../own' is no module" in capsys.readouterr().err
 
 
+RECIPES = """
+from ssgan.methods.gan import GAN
+from ssgan.recipes import scenes
+
+def nothing():
+    scenes.gan()
+
+def method():
+    return GAN()
+
+def needs(width):
+    return scenes.gan()
+
+def fails():
+    return scenes.gan().depth
+
+method_class = GAN
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nothing", "returned nothing; it must return a RunConfig, as in `return replace("),
+        ("method", "returned a GAN; it must return a RunConfig, as in `return replace("),
+        ("method_class", "returned a GAN; it must return a RunConfig"),
+        ("needs", "failed: TypeError: needs() missing 1 required positional argument: 'width'"),
+        ("fails", "failed: AttributeError: 'RunConfig' object has no attribute 'depth' ("),
+    ],
+)
+def test_a_recipe_of_my_own_that_makes_no_settings_is_named(
+    name, words, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "ssgan_test_package_recipes.py").write_text(RECIPES)
+    go_to(tmp_path, monkeypatch)
+    assert main(["train", f"ssgan_test_package_recipes:{name}", "--dry-run"]) == 2
+    error = capsys.readouterr().err
+    assert f"recipe 'ssgan_test_package_recipes:{name}' {words}" in error
+    assert len(error.strip().splitlines()) == 1
+    if name == "fails":
+        assert "ssgan_test_package_recipes.py, line 15)" in error
+
+
+def test_a_module_that_fails_when_it_is_imported_is_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "ssgan_test_package_fails.py").write_text("import os\nwidht + 1\n")
+    go_to(tmp_path, monkeypatch)
+    for words in (["train", "ssgan_test_package_fails:mine"], ["show", "x", "--trust"]):
+        module = ["ssgan_test_package_fails"] if words[0] == "show" else []
+        (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "x" / "config.json").write_text("{}")
+        assert main([*words, *module]) == 2
+        error = capsys.readouterr().err
+        assert "cannot import 'ssgan_test_package_fails': NameError: name 'widht' is not" in error
+        assert "ssgan_test_package_fails.py, line 2)" in error
+        assert len(error.strip().splitlines()) == 1
+
+
 def test_a_module_that_is_no_python_is_one_line_with_its_place(tmp_path, monkeypatch, capsys):
     (tmp_path / "ssgan_test_package_torn.py").write_text("import os\ndef mine(:\n")
     go_to(tmp_path, monkeypatch)

@@ -150,6 +150,16 @@ def test_the_paper_s_schedule_and_a_given_penalty(subject, tmp_path, settings):
     assert row["top1"] > 0.8
 
 
+@pytest.mark.parametrize(("solver", "l2"), [("lbfgs", 1e6), ("sgd", 19.0), ("lbfgs", 1e-300)])
+def test_the_most_and_the_least_penalty_come_to_finite_numbers(solver, l2, subject, tmp_path):
+    chosen = replace(SETTINGS, blocks=(3,), fractions=(1.0,), solver=solver, l2=l2)
+    job = StateProbe(subject, PARTS, chosen, tmp_path)
+    job.read()
+    ((_, row),) = job.fit()
+    assert 0 < row["loss"] < 10
+    assert 0 <= row["slope"] < 10
+
+
 def test_many_numbers_are_multiplied_in_float32_with_the_same_result(
     subject, job, tmp_path, monkeypatch
 ):
@@ -165,7 +175,7 @@ def test_many_numbers_are_multiplied_in_float32_with_the_same_result(
 def test_rows_are_plain_json_and_carry_a_step(job):
     for line in job.file.read_text().splitlines():
         assert json.loads(line)["step"] == 2
-    assert list(jsonlines.read(job.file)) == job.rows
+    assert list(jsonlines.read(job.file, {})) == job.rows
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_directories_that_cannot_be_drawn_are_refused_in_one_line(tmp_path):
         ([], "no study given"),
         ([tmp_path / "nowhere"], "nowhere holds no forgetting study"),
         ([tmp_path], "holds no forgetting study"),
-        ([broken], "holds no forgetting study"),
+        ([broken], "forgetting.json must hold a table"),
         ([empty], "has measured nothing yet"),
         ([good, other], "other classes, iterations a task or cycles"),
         ([good, named], "other classes, iterations a task or cycles"),

@@ -60,7 +60,9 @@ def write_probe(cell, top1, **changes):
             row = {
                 "protocol": 1, "train": images, "test": images, "split": "given", "labels": 50,
                 "seed": 0, "solver": "lbfgs", "l2_given": None, "pooling": "mean", "fraction": 1.0,
-                "step": step, "block": block, "top1": value, **changes,
+                "step": step, "block": block, "top1": value, "knn_top1": value,
+                "interval": [value, value], "chance": 0.1, "classes": ["a", "b"], "features": 8,
+                "run": "a run", "method": "SSGAN", "standardised": "", "knn": "", **changes,
             }  # fmt: skip
             file.write(json.dumps(row) + "\n")
     job.result.write_bytes(b"a picture")

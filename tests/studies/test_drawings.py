@@ -252,6 +252,15 @@ def test_probes_of_two_protocols_are_refused(tmp_path):
         written("table3", request, found)
 
 
+def test_a_probe_whose_rows_have_gone_says_what_to_remove(tmp_path):
+    request = asked(tmp_path)
+    found = probed("table3", request, [3000])
+    folder = found[-1].measuring[0].result.parent
+    (folder / "probe.jsonl").unlink()
+    with pytest.raises(UserError, match=r"probe\.jsonl has no rows: remove probe\.png beside it"):
+        written("table3", request, found)
+
+
 def test_curves_over_training_are_a_figure_and_a_table(tmp_path):
     request = asked(tmp_path)
     steps = [0, 1500, 3000]

@@ -162,8 +162,8 @@ def test_a_healthy_trace_raises_nothing(name):
 
 def replayed(name):
     """What the watch says of a committed run of 300 lines."""
-    watch, log = Watch(), list(jsonlines.read(RESULTS / f"{name}-log.jsonl"))
-    rows = jsonlines.read(RESULTS / f"{name}-metrics.jsonl")
+    watch, log = Watch(), list(jsonlines.read(RESULTS / f"{name}-log.jsonl", {}))
+    rows = jsonlines.read(RESULTS / f"{name}-metrics.jsonl", {})
     metrics = {row["step"]: [row] for row in rows if row["name"] == "FD-random"}
     events = []
     for row in log:
@@ -192,7 +192,7 @@ def test_the_real_run_whose_discriminator_died_is_told_from_its_twin():
 def test_a_discriminator_that_is_dead_for_long_is_told_where_quality_drifts_but_little():
     """The same at half the width: blind from step 2,000 on, FD-random 1.19 times its best."""
     watch, rows = Watch(), {}
-    for row in jsonlines.read(RESULTS / "successors" / "gan-seed-0.jsonl"):
+    for row in jsonlines.read(RESULTS / "successors" / "gan-seed-0.jsonl", {}):
         rows.setdefault(row["step"], []).append(row)
     events = []
     for step in range(LINE, 3000 + 1, LINE):  # its log: D's loss, which was 2.0 throughout
@@ -314,9 +314,10 @@ def test_from_the_files_alone_it_says_the_same(tmp_path):
     for kind, content in lines_of(wrong):
         for row in [content] if kind == "log" else content:
             path = layout.log if kind == "log" else layout.metrics
+            seen = {"images_seen": row["step"], "seconds": 1.0} if kind == "log" else {}
             with path.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+                file.write(json.dumps({**row, **seen}) + "\n")
     with layout.metrics.open("a") as file:
-        file.write('{"step": 9, "some": "other line"}\n{"step": 12000, "na')
+        file.write('{"step": 12000, "na')
     assert watch_files(layout).verdict == live.verdict
     assert live.verdict.state == "collapsing"

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ssgan.config.check import shown
 from ssgan.types import UserError
 
 _DIGITS = 1000  # of a number, at most: Python reads no more than some thousands
+_MOST = 2**63 - 1  # tensors and arrays count in 64 bits
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,19 @@ def take_options(
     return Options(values, frozenset(on)), rest
 
 
-def whole_number(options: Options, name: str, default: int, smallest: int) -> int:
-    """The value of `--name`, at least `smallest`; raises UserError for anything else."""
+def whole_number(
+    options: Options, name: str, default: int, smallest: int, largest: int = _MOST
+) -> int:
+    """The value of `--name`, `smallest` to `largest`; raises UserError for anything else."""
     text = options.get(name)
     if text is None:
         return default
     digits = text.removeprefix("-")
     if not digits.isdecimal() or len(digits) > _DIGITS or int(text) < smallest:
-        raise UserError(f"--{name} must be a whole number, {smallest} or more, not {text!r}")
+        wanted = f"a whole number, {smallest} or more"
+        raise UserError(f"--{name} must be {wanted}, not {shown(text)}")
+    if int(text) > largest:
+        raise UserError(f"--{name} must be at most {largest:,}, not {shown(int(text))}")
     return int(text)
 
 

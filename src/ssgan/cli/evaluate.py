@@ -133,7 +133,7 @@ def _asked(options: Options) -> _Asked:
         wish=Wish(
             count=optional("n", 1),
             real_count=optional("real-n", 1),
-            seeds=whole_number(options, "seeds", 3, 1),
+            seeds=whole_number(options, "seeds", 3, 1, 1000),
             metrics=metrics,
             parameters=Parameters(kid_subset_size=whole_number(options, "kid-subset", 1000, 2)),
         ),

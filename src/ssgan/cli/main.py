@@ -21,7 +21,10 @@ VERBS = {
     "study": "make a table or figure of the paper, from training to drawing",
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
-_TOO_MANY = ("Storage size calculation overflowed", "Overflow when unpacking")  # said by torch
+_TOO_MANY = (  # said by torch, and by NumPy
+    *("Storage size calculation overflowed", "Overflow when unpacking"),
+    *("array is too big", "Maximum allowed dimension exceeded"),
+)
 
 USAGE = (
     "usage: ssgan VERB ...\n\n"
@@ -71,7 +74,7 @@ def _run(verb: str, argv: list[str]) -> int:
         return _complain(str(error), NON_FINITE)
     except DiskFull as error:
         return _complain(str(error), DISK_FULL)
-    except (MemoryError, RuntimeError, TypeError) as error:  # torch has the last two as well
+    except (MemoryError, RuntimeError, TypeError, ValueError) as error:  # of torch and NumPy too
         if not _out_of_memory(error):
             raise
         advice = "a smaller batch, width or image size needs less; what was saved is whole"

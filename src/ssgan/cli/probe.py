@@ -104,13 +104,17 @@ def settings_of(options: Options) -> ProbeSettings:
     if (text := options.get("fractions")) is not None:
         numbers = tuple(decimal_number("fractions", word) for word in text.split(","))
         settings = replace(settings, fractions=numbers)
+    settings = replace(settings, solver=_solver(options.get("solver") or settings.solver))
     if (text := options.get("l2")) is not None:
         settings = replace(settings, l2=decimal_number("l2", text))
+    return settings
+
+
+def _solver(given: str) -> Solver:
     solvers: tuple[Solver, ...] = get_args(Solver)
-    given = options.get("solver") or settings.solver
     for solver in solvers:
         if solver == given:
-            return replace(settings, solver=solver)
+            return solver
     raise UserError(f"--solver must be {' or '.join(solvers)}, not {given!r}")
 
 

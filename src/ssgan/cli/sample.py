@@ -31,17 +31,18 @@ USAGE = """usage: ssgan sample RUN [--n 64] [--seed 0] [--out DIR] [--class NAME
                     [--refresh N] [--steps 8] [--gif] [--device auto] [--trust MODULE]
 
   RUN      a run directory, or one checkpoint file
-  --n      how many images: image-00000.png, ..., and sheet.png with all of them (at most 400)
+  --n      how many images: image-00000.png, ..., at most 100,000, and sheet.png (of 400 at most)
   --seed   of the latents; the first images are the same however many are asked for
   --out    where to write; by default RUN/generated-seed-SEED
   --class  one class of a conditional run; by default the classes in turn
   --best   use the generator with the best score instead of the newest
   --refresh  make the statistics of G's batch norms anew from so many samples; as trained by default
-  --steps  images from one sample to the next in interpolation.png
+  --steps  images from one sample to the next in interpolation.png, 2 to 256
   --gif    write interpolation.gif, which moves through the samples, as well
   --trust  modules of your own, by commas, whose classes the run uses; they are imported
 """
-_MOST_ON_SHEET, _STOPS = 400, 8
+_MOST_IMAGES = 100_000  # all latents are drawn at once, and five digits name a file
+_MOST_ON_SHEET, _STOPS, _MOST_STEPS = 400, 8, 256
 
 
 def main(argv: list[str]) -> int:
@@ -54,8 +55,10 @@ def main(argv: list[str]) -> int:
     if len(rest) != 1 or rest[0].startswith("-"):
         given = " ".join(rest) or "nothing"
         raise UserError(f"sample takes one run directory or checkpoint, not {given}")
-    count = whole_number(options, "n", 64, 1)
+    count = whole_number(options, "n", 64, 1, _MOST_IMAGES)
     seed = whole_number(options, "seed", 0, 0)
+    steps = whole_number(options, "steps", 8, 2, _MOST_STEPS)
+    refreshing = whole_number(options, "refresh", 0, 1)
     saved, passed_over = open_state(
         Path(rest[0]), best=options.on("best"), trusted_modules=trusted_modules(options)
     )
@@ -65,9 +68,9 @@ def main(argv: list[str]) -> int:
     out = Path(options.get("out") or root / f"generated-seed-{seed}")
     generator = averaged_generator(saved, resolve_device(options.get("device") or "auto"))
     labels = _labels(saved, options, count)
-    if samples := whole_number(options, "refresh", 0, 1):
+    if refreshing:
         with bar("batch statistics", "samples") as progress:
-            refresh(generator, saved, samples, progress)
+            refresh(generator, saved, refreshing, progress)
     latents = latents_of(saved.config.generator, seed, "sample", count)
     images = _write_images(generator, latents, labels, out)
     columns = max(1, round(min(count, _MOST_ON_SHEET) ** 0.5))
@@ -75,7 +78,6 @@ def main(argv: list[str]) -> int:
     print(f"{count} images of step {saved.step} in {out}, together in {out / 'sheet.png'}")
     stops = latents[: _STOPS + 1]
     if len(stops) > 1:
-        steps = whole_number(options, "steps", 8, 2)
         path = between(saved.config.generator, stops, steps)
         _write_interpolation(generator, path, labels, steps, out, options.on("gif"))
     return 0

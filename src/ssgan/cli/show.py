@@ -7,12 +7,12 @@ from ssgan.cli.progress import duration
 from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
 from ssgan.config.overlay import read_json
-from ssgan.files import jsonlines
 from ssgan.files.layout import RunLayout
 from ssgan.report.curves import draw_curves
 from ssgan.training import checkpoint, kinds
 from ssgan.training.config import RunConfig
 from ssgan.training.healthy import healthy_files
+from ssgan.training.logged import log_lines, metric_lines
 from ssgan.training.score import score_name
 from ssgan.training.stored import stored_config
 from ssgan.training.watch import watch_files
@@ -57,11 +57,8 @@ def _facts(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> li
         ("networks", f"{type(config.generator).__name__}, {type(config.discriminator).__name__}"),
     ]
     if layout.manifest.exists():
-        manifest = read_json(layout.manifest)
-        facts.append(
-            ("data", f"{manifest['num_images']:,} images, {manifest['content_hash'][:12]}")
-        )
-    rows = list(jsonlines.read(layout.log))
+        facts.append(("data", _data(layout.manifest)))
+    rows = log_lines(layout)
     step = rows[-1]["step"] if rows else 0
     facts.append(("step", f"{step:,} of {config.total_steps:,}"))
     if rows:
@@ -69,6 +66,17 @@ def _facts(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> li
     facts += _health(layout)
     facts += _files(layout, config, trusted)
     return facts
+
+
+def _data(path: Path) -> str:
+    manifest = read_json(path)
+    count, content = manifest.get("num_images"), manifest.get("content_hash")
+    if not (isinstance(count, int) and isinstance(content, str)):
+        raise UserError(
+            f"{path} is not what a run wrote, with num_images and content_hash: remove it; the run "
+            "writes it anew when it continues"
+        )
+    return f"{count:,} images, {content[:12]}"
 
 
 def _last_line(row: dict[str, object]) -> list[tuple[str, str]]:
@@ -93,7 +101,7 @@ def _files(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> li
     saved, passed_over = checkpoint.newest(layout, trusted)
     facts += [("damaged", sentence) for sentence in passed_over]
     facts.append(("checkpoint", "none yet" if saved is None else f"{saved.path}, whole"))
-    rows = list(jsonlines.read(layout.metrics))
+    rows = metric_lines(layout)
     name = score_name(config.evaluate)
     scores = [r for r in rows if r.get("name") == name and isinstance(r.get("value"), float)]
     if scores:

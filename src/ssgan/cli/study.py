@@ -22,7 +22,7 @@ from ssgan.data.prepare import default_cache
 from ssgan.files.lock import locked
 from ssgan.measure.extractor import NAMES as FEATURES
 from ssgan.measure.extractor import choose_features
-from ssgan.recipes.find import find
+from ssgan.recipes.find import made
 from ssgan.studies.arm import Arm
 from ssgan.studies.cell import (
     Cell,
@@ -132,7 +132,7 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
         scale=scale,
         data=data,
         test=test,
-        seeds=tuple(range(whole_number(options, "seeds", study.seeds, 1))),
+        seeds=tuple(range(whole_number(options, "seeds", study.seeds, 1, 100))),
         out=Path(options.get("out") or f"studies/{scale}"),
         features=options.get("features"),
         samples=whole_number(options, "samples", form.samples, 2),
@@ -191,7 +191,7 @@ def _listed(study: Study) -> list[str]:
     for scale, form in (("laptop", study.laptop), ("paper", study.paper)):
         if form is not None:
             recipes = {arm.recipe for arm in form.arms if isinstance(arm, Arm)}
-            steps = sorted({find(recipe)().total_steps for recipe in recipes})
+            steps = sorted({made(recipe).total_steps for recipe in recipes})
             each = f" of {' or '.join(f'{count:,}' for count in steps)} steps" if steps else ""
             runs = len(form.arms) * study.seeds
             lines.append(f"{'':{_WIDEST}}   {scale:6} {runs} runs{each}")

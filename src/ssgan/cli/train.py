@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import groupby
+from os.path import realpath
 from pathlib import Path
 from textwrap import fill
 
@@ -28,7 +29,7 @@ from ssgan.data.prepare import default_cache, prepare
 from ssgan.files.layout import RunLayout
 from ssgan.ops.collective import rank
 from ssgan.ops.memory import keep_freed_memory
-from ssgan.recipes.find import find, names
+from ssgan.recipes.find import made, names
 from ssgan.recipes.images import fitted, with_source
 from ssgan.training import kinds
 from ssgan.training.config import RunConfig
@@ -224,12 +225,13 @@ def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], P
         return config, reasons, None
     layout = RunLayout(Path(name))
     stored = config_of_run(layout, trusted) if layout.config.exists() else None
-    if stored is not None and (other := options.get("run")) is not None:
+    other = options.get("run")
+    if stored is not None and other is not None and realpath(other) != realpath(name):
         raise UserError(
-            f"{name} is a run and continues in its own directory, not in --run {other}: leave "
-            "that out, or start from a recipe"
+            f"{name} is a run and continues in its own directory, not in --run {other}: type "
+            f"`ssgan train {name}`, or start from a recipe"
         )
-    config = find(name)() if stored is None else stored
+    config = made(name) if stored is None else stored
     if source is not None:
         config = with_source(config, source, _outline(source, options))
     return config, [], None if stored is None else layout.root

@@ -28,6 +28,7 @@ __all__ = ["from_flags", "overlay", "read_json", "read_toml"]
 
 T = TypeVar("T")
 _NOTHING = object()  # no present value
+_BEYOND = 2**63  # whole numbers are below: tensors, arrays and event files count in 64 bits
 
 
 def overlay(config: T, changes: Mapping[str, object], where: str) -> T:
@@ -53,7 +54,10 @@ def _converted(hint: Any, current: object, value: object, place: Place) -> Any:
         return _named(owner, current, value, place)
     if (items := tuple_items(hint)) is not None:
         return _tuple(items, value, place)
-    return checked(hint, value, place)
+    found = checked(hint, value, place)
+    if isinstance(found, int) and not -_BEYOND <= found < _BEYOND:
+        raise place.error(f"must be a whole number below 2^63, not {shown(found)}")
+    return found
 
 
 def _spec(declared: tuple[type, ...], current: object, value: object, place: Place) -> object:

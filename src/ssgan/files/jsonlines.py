@@ -1,11 +1,50 @@
 """Append-only files of one JSON object a line, each with a "step"."""
 
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from ssgan.files.atomic import write_atomic
+from ssgan.types import UserError
+
+_SHOWN_CHARACTERS = 40
+
+
+class Kind(NamedTuple):
+    """What a value of a line must be."""
+
+    words: str  # "a whole number"
+    fits: Callable[[object], bool]
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _finite(value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**63
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_finite, value))
+
+
+WHOLE = Kind("a whole number, 0 or more", _whole)
+NUMBER = Kind("a finite number", _finite)
+NUMBER_OR_NULL = Kind("a finite number or null", lambda value: value is None or _finite(value))
+FLAG = Kind("true or false", lambda value: isinstance(value, bool))
+TEXT = Kind("a text", lambda value: isinstance(value, str))
+TEXTS = Kind("a list of texts", _texts)
+PAIR = Kind("a list of two numbers", _pair)
 
 
 def append(path: Path, row: dict[str, object]) -> None:
@@ -19,22 +58,66 @@ def append(path: Path, row: dict[str, object]) -> None:
         os.close(descriptor)
 
 
-def read(path: Path) -> Iterator[dict[str, object]]:
-    """Every whole line, in order; a torn last line is passed over. Missing file: no rows."""
-    if not path.exists():
-        return
-    for line in path.read_bytes().splitlines():
+def read(
+    path: Path, needs: Mapping[str, Kind], others: Kind | None = None
+) -> Iterator[dict[str, object]]:
+    """Every line, in order; a torn last line is passed over. Missing file: no rows.
+
+    Raises UserError, naming the line, for one that is no object, lacks a name in `needs`, or has
+    another value there, or under any other name, than is said: no command has written that.
+    """
+    lines = _lines(path)
+    for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            yield row
+        except (ValueError, RecursionError):
+            if number == len(lines):
+                return
+            complaint: str | None = "it is not valid JSON"
+        else:
+            complaint = _complaint(row, needs, others)
+        if complaint is not None:
+            advice = "put the line right, or remove it"
+            raise UserError(f"{path}, line {number}: {complaint}; {advice}")
+        yield row
 
 
 def cut_back(path: Path, step: int) -> None:
-    """Drop every row later than that step, and a torn line; the file is replaced whole."""
+    """Drop every row later than that step, and what is no row; the file is replaced whole."""
     if not path.exists():
         return
-    rows = [row for row in read(path) if isinstance(row.get("step"), int) and row["step"] <= step]  # type: ignore[operator]
-    write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    kept = [row for line in _lines(path) if (row := _up_to(line, step)) is not None]
+    write_atomic(path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines() if path.exists() else []
+
+
+def _up_to(line: bytes, step: int) -> dict[str, object] | None:
+    """The row in a line, if it is one and not later than that step."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    known = isinstance(row, dict) and isinstance(row.get("step"), int)
+    return row if known and row["step"] <= step else None
+
+
+def _complaint(row: object, needs: Mapping[str, Kind], others: Kind | None) -> str | None:
+    """What is wrong with a row; None for nothing."""
+    if not isinstance(row, dict):
+        return f"it must be an object, not {_shown(row)}"
+    for name in needs:
+        if name not in row:
+            return f"it has no {name!r}"
+    for name, value in row.items():
+        kind = needs.get(name, others)
+        if kind is not None and not kind.fits(value):
+            return f"{name} must be {kind.words}, not {_shown(value)}"
+    return None
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."

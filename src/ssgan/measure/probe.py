@@ -18,12 +18,14 @@ import torch
 from torch import Tensor
 
 from ssgan.files import jsonlines
+from ssgan.files.jsonlines import NUMBER, PAIR, TEXT, TEXTS, WHOLE, Kind
 from ssgan.measure import shelf
 from ssgan.measure.blocks import Layer, Subject, check_pooling
 from ssgan.measure.labelled import HELD_OUT, Split, labels_at
 from ssgan.measure.shelf import Progress
 from ssgan.metrics.linear_probe import (
     PENALTIES,
+    SGD_RATE,
     TOLERANCE,
     Fit,
     choose_penalty,
@@ -37,8 +39,27 @@ from ssgan.types import UserError
 
 PROTOCOL_VERSION = 1  # raise it when any number of a row may change
 ROWS = "probe.jsonl"
+_IMAGES = Kind(
+    "an object with source, content_hash and images",
+    lambda value: (
+        isinstance(value, dict)
+        and all(isinstance(value.get(name), str) for name in ("source", "content_hash"))
+        and WHOLE.fits(value.get("images"))
+    ),
+)
+_NEEDS = {  # of a line, for tables and plots
+    **dict.fromkeys(("run", "method", "pooling", "solver", "split", "standardised", "knn"), TEXT),
+    **dict.fromkeys(("step", "block", "labels", "features", "seed"), WHOLE),
+    **dict.fromkeys(("fraction", "chance", "top1", "knn_top1"), NUMBER),
+    **dict.fromkeys(("train", "test"), _IMAGES),
+    "classes": TEXTS,
+    "interval": PAIR,
+}
 _EXACT_NUMBERS = 2**22  # up to so many features in all, products are float64: few rows, less noise
 Solver = Literal["lbfgs", "sgd"]
+# Beyond, all weights are 0. SGD multiplies them by 1 - rate l2 in each update: from 2 / rate on
+# they only grow.
+_MOST_L2: dict[Solver, float] = {"lbfgs": 1e6, "sgd": 2 / SGD_RATE - 1}
 Row = dict[str, object]
 Watch = Callable[[str], None]  # called with what is being done, in a few words
 
@@ -51,7 +72,7 @@ class ProbeSettings:
     blocks: tuple[int, ...] | None = None  # from 0; None: all
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the training labels, each in (0, 1]
     solver: Solver = "lbfgs"  # sgd: the schedule of the paper
-    l2: float | None = None  # None: chosen on held-out labels with lbfgs, 0 with sgd
+    l2: float | None = None  # from 0; None: chosen on held-out labels with lbfgs, 0 with sgd
     seed: int = 0  # of the split, of the order of labels, and of sgd's order
 
     def __post_init__(self) -> None:
@@ -60,8 +81,14 @@ class ProbeSettings:
         for fraction in self.fractions:
             if not 0 < fraction <= 1:
                 raise UserError(f"a fraction of labels must be in (0, 1], not {fraction}")
-        if self.l2 is not None and not 0 <= self.l2 < float("inf"):
-            raise UserError(f"l2 must be 0 or more, not {self.l2}")
+        most = _MOST_L2[self.solver]
+        if self.l2 is not None and not 0 <= self.l2 <= most:
+            raise UserError(f"l2 must be 0 to {most:g} with solver {self.solver}, not {self.l2}")
+
+
+def stored_rows(path: Path) -> list[Row]:
+    """The rows of a probe.jsonl; UserError for a line that no probe has written."""
+    return list(jsonlines.read(path, _NEEDS))
 
 
 class Cell(NamedTuple):
@@ -146,7 +173,7 @@ class StateProbe:
         return torch.from_numpy(np.array(shelf.load(self._folder / part, layer)))
 
     def _stored(self) -> list[Row]:
-        return list(jsonlines.read(self.file))
+        return stored_rows(self.file)
 
     def _among(self, stored: list[Row], cell: Cell) -> Row | None:
         """The stored row of exactly this question, if there is one."""

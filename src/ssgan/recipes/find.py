@@ -61,10 +61,41 @@ def find(name: str) -> Callable[[], RunConfig]:
     return theirs
 
 
+def made(name: str) -> RunConfig:
+    """The settings that a recipe returns, by its name as for `find`.
+
+    Raises UserError for a function of your own that needs arguments, fails or returns something
+    else.
+    """
+    recipe = find(name)
+    try:
+        config: object = recipe()
+    except UserError:
+        raise
+    except Exception as error:  # of somebody's own code: any
+        raise UserError(f"recipe {name!r} failed: {_said(error)}") from error
+    if isinstance(config, RunConfig):
+        return config
+    returned = "nothing" if config is None else f"a {type(config).__name__}"
+    raise UserError(
+        f"recipe {name!r} returned {returned}; it must return a RunConfig, as in `return "
+        "replace(scenes.ssgan(), batch_size=32)`"
+    )
+
+
+def _said(error: Exception) -> str:
+    """An error of somebody's own code in one line, with the place where it was raised."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        place, trace = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}", trace.tb_next
+    return f"{type(error).__name__}: {' '.join(str(error).split())} ({place})"
+
+
 def import_own(module_name: str, what_for: str) -> ModuleType:
     """A module of your own, from the current directory or installed: importing runs its code.
 
-    Raises UserError, which starts with `what_for`, when there is no such module or it is no Python.
+    Raises UserError, which starts with `what_for`, when there is no such module, it is no Python or
+    it fails.
     """
     if not module_name or module_name.startswith("."):
         raise UserError(
@@ -77,3 +108,7 @@ def import_own(module_name: str, what_for: str) -> ModuleType:
         return importlib.import_module(module_name)
     except (ImportError, SyntaxError) as error:
         raise UserError(f"{what_for}: cannot import {module_name!r}: {error}") from None
+    except UserError:
+        raise
+    except Exception as error:  # of somebody's own code: any
+        raise UserError(f"{what_for}: cannot import {module_name!r}: {_said(error)}") from error

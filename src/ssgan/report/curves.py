@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ssgan.files import jsonlines
 from ssgan.files.atomic import write_atomic
 from ssgan.files.layout import RunLayout
+from ssgan.training.logged import event_lines, log_lines, metric_lines
 from ssgan.training.measure import key_of
 from ssgan.training.score import SCORES
 from ssgan.types import UserError
@@ -89,14 +89,14 @@ def read_curves(root: Path) -> dict[str, Curve]:
     """
     layout = RunLayout(root)
     points: dict[str, list[tuple[float, float]]] = {}
-    for row in jsonlines.read(layout.log):
+    for row in log_lines(layout):
         step = row.pop("step")
         for name, value in row.items():
             if isinstance(step, int) and isinstance(value, int | float):
                 points.setdefault(name, []).append((step, value))
     if not points:
         raise UserError(f"{root} has no log yet: there is nothing to draw")
-    for row in jsonlines.read(layout.metrics):
+    for row in metric_lines(layout):
         step, value = row.get("step"), row.get("value")
         if isinstance(step, int) and isinstance(value, int | float) and "name" in row:
             points.setdefault(key_of(row), []).append((step, value))
@@ -106,7 +106,7 @@ def read_curves(root: Path) -> dict[str, Curve]:
 
 def read_alarms(root: Path) -> list[int]:
     """The steps at which the watch raised an alarm that was no mere remark."""
-    rows = jsonlines.read(RunLayout(root).events)
+    rows = event_lines(RunLayout(root))
     raised = [row for row in rows if "alarm" in row and row.get("verdict") != "healthy"]
     return [step for row in raised if isinstance(step := row.get("step"), int)]
 

@@ -60,12 +60,18 @@ def draw_forgetting(roots: Sequence[Path], target: Path) -> None:
 
 
 def curve_of(arm: Arm) -> Curve:
-    """The measurements that all studies of the arm have: of unfinished ones the common part."""
+    """The measurements that all studies of the arm have: of unfinished ones the common part.
+
+    Raises UserError when there is none.
+    """
     tables = [
         {(row["step"], row["after_switch"]): row["accuracy"] for row in study.rows}
         for study in arm.studies
     ]
     places = [place for place in tables[0] if all(place in table for table in tables)]
+    if not places:
+        roots = " and ".join(str(study.root) for study in arm.studies)
+        raise UserError(f"{roots} have no measurement in common: there is nothing to draw")
     accuracy = np.array([[table[place] for place in places] for table in tables], np.float64)
     return Curve([step for step, _ in places], accuracy)
 

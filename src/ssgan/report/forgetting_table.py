@@ -11,7 +11,6 @@ Arms are studies that differ in nothing but the seed. For every cycle, in balanc
 A switch belongs to the cycle of the task that begins; the study's first task begins without one.
 """
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from ssgan.config.flat import flat
-from ssgan.files import jsonlines
+from ssgan.config.read import read_json
+from ssgan.files.jsonlines import FLAG, NUMBER, TEXTS, WHOLE, read
 from ssgan.files.layout import ForgettingLayout
 from ssgan.report.probe_table import aligned, distinct
 from ssgan.types import UserError
 
 Row = Mapping[str, Any]  # a line of forgetting.jsonl
+_NEEDS = {
+    **dict.fromkeys(("step", "task", "cycle"), WHOLE),
+    "after_switch": FLAG,
+    "accuracy": NUMBER,
+}
 FIGURES = {
     "peak": "peak of a task",
     "switch": "right after a switch",
@@ -69,19 +74,37 @@ class Arm:
 def read_study(root: Path) -> Study:
     """What a directory holds; UserError when that is no study, or nothing is measured yet."""
     layout = ForgettingLayout(root)
-    try:
-        facts = json.loads(layout.study.read_bytes())
-        settings, classes = flat(facts["settings"]), tuple(facts["classes"])
-        seed, cycles = int(settings["seed"]), int(settings["cycles"])
-        per_task = int(settings["iterations_per_task"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    if not layout.study.is_file():
         raise UserError(
             f"{root} holds no forgetting study; give directories that ssgan forget has written"
-        ) from None
-    rows = list(jsonlines.read(layout.log))
-    if not rows:
+        )
+    study = _study_of(layout)
+    if not study.rows:
         raise UserError(f"{root} has measured nothing yet; run its command again")
-    return Study(root, settings, classes, seed, per_task, cycles, rows)
+    return study
+
+
+def _study_of(layout: ForgettingLayout) -> Study:
+    """The settings and the rows; UserError, naming the file, for what no command has written."""
+    facts = read_json(layout.study)
+    table, classes = facts.get("settings"), facts.get("classes")
+    settings = flat(table) if isinstance(table, dict) else {}
+    counts = [settings.get(name) for name in ("seed", "cycles", "iterations_per_task")]
+    whole = all(map(WHOLE.fits, counts)) and all(counts[1:])
+    if not (whole and NUMBER.fits(settings.get("rotation")) and TEXTS.fits(classes) and classes):
+        raise UserError(
+            f"{layout.study} is not what ssgan forget wrote: it must have classes, and settings "
+            "with seed, cycles, iterations_per_task and rotation"
+        )
+    return Study(
+        root=layout.root,
+        settings=settings,
+        classes=tuple(facts["classes"]),
+        seed=settings["seed"],
+        per_task=settings["iterations_per_task"],
+        cycles=settings["cycles"],
+        rows=list(read(layout.log, _NEEDS)),
+    )
 
 
 def arms_of(roots: Sequence[Path]) -> list[Arm]:
@@ -113,7 +136,8 @@ def arms_of(roots: Sequence[Path]) -> list[Arm]:
 def figures(study: Study) -> dict[str, list[float | None]]:
     """The figures of the module's head, a value a cycle; None for a cycle that is not complete.
 
-    Those of a switch are None in a cycle that begins without one and has no other.
+    Nor is one of which lines were removed. Those of a switch are None in a cycle that begins
+    without one and has no other.
     """
     cycles = range(1, study.cycles + 1)
     return {name: [_figure(study, name, cycle) for cycle in cycles] for name in FIGURES}
@@ -130,15 +154,19 @@ def forgetting_table(roots: Sequence[Path]) -> str:
 def _figure(study: Study, name: str, cycle: int) -> float | None:
     end = cycle * study.per_cycle
     own = [row for row in study.rows if row["cycle"] == cycle]
-    if not any(row["step"] == end for row in own):
-        return None
     switches = [row for row in own if row["after_switch"]]
     learnt = [row for row in own if not row["after_switch"] and row["step"] > 0]
+    tasks = distinct([row["task"] for row in learnt])
+    if not any(row["step"] == end for row in own) or len(tasks) < len(study.classes):
+        return None
+    if len(switches) < len(study.classes) - (cycle == 1):
+        return None
     if name == "switch":
         return _mean([row["accuracy"] for row in switches])
     if name == "drop":
-        return _mean([_before(study, row["step"]) - row["accuracy"] for row in switches])
-    tasks = distinct([row["task"] for row in own])
+        drops = [_drop(study, row) for row in switches]
+        known = [drop for drop in drops if drop is not None]
+        return _mean(known) if len(known) == len(drops) else None
     of_task = [[row["accuracy"] for row in learnt if row["task"] == task] for task in tasks]
     if name == "peak":
         return _mean([max(values) for values in of_task])
@@ -147,10 +175,11 @@ def _figure(study: Study, name: str, cycle: int) -> float | None:
     return _mean([row["accuracy"] for row in learnt])
 
 
-def _before(study: Study, step: int) -> float:
-    """The accuracy on the old task at a switch."""
-    rows = (row for row in study.rows if row["step"] == step and not row["after_switch"])
-    return float(next(rows)["accuracy"])
+def _drop(study: Study, switch: Row) -> float | None:
+    """From the accuracy on the old task to the new one's; None when the old one's line has gone."""
+    same = (row for row in study.rows if row["step"] == switch["step"] and not row["after_switch"])
+    before = next(same, None)
+    return None if before is None else float(before["accuracy"] - switch["accuracy"])
 
 
 def _mean(values: Sequence[float]) -> float | None:

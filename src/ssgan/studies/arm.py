@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ssgan.config.overlay import from_flags, overlay
 from ssgan.data.base import Outline
 from ssgan.data.parse import parse_source
-from ssgan.recipes.find import find
+from ssgan.recipes.find import made
 from ssgan.recipes.images import with_source
 from ssgan.studies.forgetting import check_classes
 from ssgan.studies.job import Job, Making, Training
@@ -65,7 +65,7 @@ class Arm(AbstractArm):
     def settings(self, asked: Request, seed: int, outline: Outline) -> RunConfig:
         """What `ssgan train` makes of the command."""
         changes, _ = from_flags((*self.flags(asked), "--seed", str(seed)))
-        config = with_source(find(self.recipe)(), parse_source(asked.data), outline)
+        config = with_source(made(self.recipe), parse_source(asked.data), outline)
         return overlay(config, changes, "--")
 
     def job(self, asked: Request, seed: int, outline: Outline) -> Training:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ssgan.files import jsonlines
 from ssgan.files.layout import RunLayout
 from ssgan.measure.results import Result
 from ssgan.report.band_plot import BandCurve, Panel, band_plot
@@ -28,6 +27,7 @@ from ssgan.studies.probe_rows import one_protocol, probe_rows, protocol_text
 from ssgan.studies.published import Curves
 from ssgan.studies.spread import spread
 from ssgan.training.config import EvaluateConfig
+from ssgan.training.logged import metric_lines
 from ssgan.training.score import FD, score_name
 from ssgan.types import UserError
 
@@ -148,7 +148,7 @@ class ScoreCurves(CurvesByStep):
         curves: BySeed[ByStep] = {}
         for cell in cells:
             assert isinstance(cell.training, Training)
-            rows = list(jsonlines.read(RunLayout(cell.training.root).metrics))
+            rows = metric_lines(RunLayout(cell.training.root))
             rows = [row for row in rows if row["name"] == score and row["value"] is not None]
             protocols += [{name: row.get(name) for name in names} for row in rows]
             by_step = {int(str(row["step"])): float(str(row["value"])) for row in rows}

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssgan.config.dump import dump
-from ssgan.files import jsonlines
 from ssgan.files.layout import RunLayout
 from ssgan.training import checkpoint, kinds
 from ssgan.training.config import RunConfig
+from ssgan.training.logged import log_lines
 from ssgan.training.resume import definite, modules_of, refuse_used_directory
 
 
@@ -72,7 +72,7 @@ class Training(Job):
 
     def pace(self) -> tuple[int, float]:
         """Steps done and the seconds they took, by the newest line of the log; (0, 0.0) if none."""
-        rows = list(jsonlines.read(RunLayout(self.root).log))
+        rows = log_lines(RunLayout(self.root))
         if not rows:
             return 0, 0.0
         step, seconds = rows[-1].get("step"), rows[-1].get("seconds")

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ssgan.files import jsonlines
-from ssgan.measure.probe import ROWS
+from ssgan.measure.probe import ROWS, stored_rows
 from ssgan.report.probe_table import Row
 from ssgan.studies.job import Making
 from ssgan.types import UserError
@@ -14,7 +13,12 @@ PROTOCOL = ("protocol", "train", "test", "split", "labels", "seed", "solver", "l
 
 def probe_rows(job: Making) -> list[Row]:
     """All rows with the most labels of one run's probe."""
-    rows: list[Row] = list(jsonlines.read(job.result.parent / ROWS))
+    rows: list[Row] = [*stored_rows(job.result.parent / ROWS)]
+    if not rows:
+        raise UserError(
+            f"{job.result.parent / ROWS} has no rows: remove {job.result.name} beside it, and run "
+            "the same command again"
+        )
     most = max(row["fraction"] for row in rows)
     return [row for row in rows if row["fraction"] == most]
 

@@ -18,6 +18,12 @@ def at_least(name: str, value: int, smallest: int) -> None:
         raise UserError(f"{name} must be at least {smallest}, not {value}")
 
 
+def at_most(name: str, value: int, largest: int) -> None:
+    """Raise UserError unless value <= largest."""
+    if value > largest:
+        raise UserError(f"{name} must be at most {largest:,}, not {value:,}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """Which images, and how they become squares of one size."""
@@ -72,12 +78,13 @@ class OutputConfig:
     sample_every: int = 500  # steps between sample sheets; 0: only at the end
     checkpoint_every: int = 500  # steps between checkpoints; the last step always has one
     keep_every: int = 0  # steps between states of D and averaged G that stay, to probe; 0: none
-    sample_rows: int = 8  # the sheet is this many rows of this many images
+    sample_rows: int = 8  # the sheet is this many rows of this many images; at most 100
     tensorboard: bool = True  # also write event files for TensorBoard
 
     def __post_init__(self) -> None:
         for name in ("log_every", "checkpoint_every", "sample_rows"):
             at_least(name, getattr(self, name), 1)
+        at_most("sample_rows", self.sample_rows, 100)
         for name in ("sample_every", "keep_every"):
             at_least(name, getattr(self, name), 0)
 
@@ -111,7 +118,8 @@ class RunConfig:
     discriminator: AbstractDiscriminatorConfig
     total_steps: int  # generator updates; there are discriminator_updates times as many of D
     batch_size: int = 64  # real images, and fakes, in each update
-    discriminator_updates: int = 1  # updates of D before each update of G (the paper's n_dis)
+    # updates of D before each update of G (the paper's n_dis); at most 1000
+    discriminator_updates: int = 1
     generator_optimizer: AdamConfig = AdamConfig()
     discriminator_optimizer: AdamConfig = AdamConfig()
     learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
@@ -140,6 +148,7 @@ class RunConfig:
         for name in (*names, "power_iterations"):
             at_least(name, getattr(self, name), 1)
         at_least("ema_start_step", self.ema_start_step, 0)
+        at_most("discriminator_updates", self.discriminator_updates, 1000)
         at_least("generator.latent_size", self.generator.latent_size, 1)
         if not (math.isfinite(self.ema_halflife_steps) and self.ema_halflife_steps >= 0):
             raise UserError(f"ema_halflife_steps must be 0 or more, not {self.ema_halflife_steps}")

@@ -16,6 +16,7 @@ from ssgan.files.picture import save_png, sheet
 from ssgan.training.board import Board
 from ssgan.training.config import RunConfig
 from ssgan.training.evaluation import Evaluation
+from ssgan.training.logged import log_lines
 from ssgan.training.loop import StepReport
 from ssgan.training.measure import Measure, key_of
 from ssgan.training.sampling import generate, latents_of
@@ -39,14 +40,14 @@ class Records:
     ) -> None:
         self.layout, self.config, self.dataset = layout, config, dataset
         self.held_out = held_out
-        self.board = Board(layout.tensorboard, state.step) if config.output.tensorboard else None
         self.evaluation: Evaluation | None = None
         self.score: float | None = None
         self.watch = watch_files(layout)
-        rows = list(jsonlines.read(layout.log))
+        rows = log_lines(layout)
         spent = rows[-1].get("seconds", 0.0) if rows else 0.0
         assert isinstance(spent, int | float)
         self._started = time.monotonic() - spent
+        self.board = Board(layout.tensorboard, state.step) if config.output.tensorboard else None
 
     def __enter__(self) -> "Records":
         return self

@@ -75,11 +75,9 @@ class Trace:
 
 def in_order(log: Sequence[Row], metrics: Sequence[Row]) -> Iterator[tuple[Row | None, list[Row]]]:
     """For every step in either file: its line of the log or None, and its measures."""
-    lines = {_step(row): row for row in log if isinstance(row.get("step"), int)}
+    lines = {_step(row): row for row in log}
     measured: dict[int, list[Row]] = {}
     for row in metrics:
-        if not isinstance(row.get("step"), int) or not {"name", "value"} <= row.keys():
-            continue  # not a line of ours
         measured.setdefault(_step(row), []).append(row)
     for step in sorted({*lines, *measured}):
         yield lines.get(step), measured.get(step, [])

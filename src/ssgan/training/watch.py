@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ssgan.files import jsonlines
 from ssgan.files.layout import RunLayout
 from ssgan.training.alarms import ALARMS, EASED, State, blindness
+from ssgan.training.logged import log_lines, metric_lines
 from ssgan.training.quality import DIVERSITY
 from ssgan.training.score import SCORES
 from ssgan.training.trace import Row, Trace, in_order
@@ -166,9 +166,7 @@ def figures(trace: Trace) -> tuple[str, ...]:
 def watch_files(layout: RunLayout) -> Watch:
     """The watch after everything in a run's directory."""
     watch = Watch()
-    for line, measures in in_order(
-        list(jsonlines.read(layout.log)), list(jsonlines.read(layout.metrics))
-    ):
+    for line, measures in in_order(log_lines(layout), metric_lines(layout)):
         if line is not None:
             watch.log_line(line)
         watch.evaluation(measures)
