@@ -1,4 +1,5 @@
 import string
+import tracemalloc
 from abc import ABC
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -315,6 +316,21 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path, read):
     ]:
         with pytest.raises(UserError, match=message):
             read(path)
+
+
+@pytest.mark.parametrize("read", [read_toml, read_json])
+def test_a_file_of_absurd_size_is_named_and_not_read_whole(tmp_path, read):
+    path = tmp_path / "config.json"
+    with path.open("wb") as file:
+        file.truncate(3 * 2**30)  # a hole: on disk it takes nothing
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="larger than 64 MiB") as caught:
+            read(path)
+        assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert str(caught.value).startswith(str(path))
 
 
 def test_a_toml_file_is_laid_over(tmp_path):

@@ -177,7 +177,7 @@ def test_a_modulated_norm_is_spectrally_normed_as_told(norm):
 def test_refusals():
     with pytest.raises(UserError, match="ConditionalBatchNorm needs labels"):
         ConditionalBatchNorm().build(CHANNELS, LATENT_SIZE, 0)
-    with pytest.raises(UserError, match="hidden must be 0 or more, not -1"):
+    with pytest.raises(UserError, match="hidden must be at least 0, not -1"):
         SelfModulatedBatchNorm(hidden=-1)
     x, z, _ = inputs()
     with pytest.raises(ValueError, match="without labels"):

@@ -283,17 +283,19 @@ BAD = [
 ]
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize(("where", "network", "named"), BAD)
 def test_a_bad_number_is_named_and_changes_nothing(
-    where, network, named, bad, dataset, monkeypatch
+    where, network, named, bad, precision, dataset, monkeypatch
 ):
     """Not one bit of weights, batch statistics, spectral vectors, the average, Adam's moments."""
-    state = fresh_state(CONFIG, dataset.num_classes, CPU)
+    config = replace(CONFIG, precision=precision)
+    state = fresh_state(config, dataset.num_classes, CPU)
     injector = Injector(state, monkeypatch, 2, network)
     injector.bad = bad
     getattr(injector, where)()
-    steps = train(CONFIG, dataset, state)
+    steps = train(config, dataset, state)
     assert [next(steps).step for _ in range(2)] == [1, 2]
     with pytest.raises(NonFinite, match=rf"not a finite number: {named}.*; the update was refused"):
         next(steps)

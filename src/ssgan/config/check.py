@@ -16,6 +16,7 @@ from ssgan.config.fields import alternatives, field_hints, type_text, walk
 from ssgan.types import UserError
 
 T = TypeVar("T")
+MOST = 2**31 - 1  # of anything that is counted: no machine holds more images, or takes more steps
 _SHOWN_CHARACTERS = 60
 _SHOWN_NAMES = 12
 _SHOWN_NEAREST = 5
@@ -98,6 +99,14 @@ def checked(hint: Any, value: object, place: Place) -> Any:
         raise place.error(_complaint(hint, value, detail)) from None
     except (TypeError, ValueError, RecursionError):
         raise place.error(f"must be {_wanted(hint)}, not {shown(value)}") from None
+
+
+def check_count(name: str, value: int, smallest: int, largest: int = MOST) -> None:
+    """Raise UserError unless smallest <= value <= largest."""
+    if value < smallest:
+        raise UserError(f"{name} must be at least {smallest:,}, not {shown(value)}")
+    if value > largest:
+        raise UserError(f"{name} must be at most {largest:,}, not {shown(value)}")
 
 
 def _as_written(value: object) -> object:

@@ -9,6 +9,8 @@ from typing import Any
 
 from ssgan.types import UserError
 
+_MOST_BYTES = 64 * 2**20  # of a file of settings; a real one has some thousands
+
 
 def from_flags(argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """The settings among the arguments, as a nested table, and the arguments that are none.
@@ -99,7 +101,11 @@ def read_json(path: Path | str) -> dict[str, Any]:
 
 def _text(path: Path | str) -> str:
     try:
-        return Path(path).read_bytes().decode("utf-8").replace("\r\n", "\n")
+        with Path(path).open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)  # a pipe has no size to be asked for
+        if len(content) > _MOST_BYTES:
+            raise UserError(f"{path} is larger than 64 MiB: that is no file of settings")
+        return content.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not text in UTF-8: byte {error.start} is wrong") from error
     except OSError as error:

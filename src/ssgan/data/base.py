@@ -119,6 +119,10 @@ class AbstractSource(ABC):
         """Sizes and classes, without a download; raises UserError when they are not known so."""
         return Outline.of(self.open())
 
+    def oddities(self) -> tuple[str, ...]:
+        """What is odd about the layout, in sentences, where no download is needed to see it."""
+        return ()
+
     def held_out(self) -> "AbstractSource | None":
         """Images of the same kind that are none of these, to measure on; None: not known."""
         return None

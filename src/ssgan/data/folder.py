@@ -51,6 +51,10 @@ class Folder(AbstractSource):
             raise UserError(f"{self.name()}: {_why_nothing(found, others)}")
         return FolderCollection(self, found, others)
 
+    def oddities(self) -> tuple[str, ...]:
+        """The notices of the folder as it is now; UserError as in `open`."""
+        return self.open().notices()
+
     def name(self) -> str:
         """`folder:PATH`, the path as given."""
         return f"folder:{readable(self.path)}"

@@ -10,6 +10,7 @@ and the bytes of the result do not depend on the number of workers.
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ from ssgan.data.chunks import make_chunk, read_chunk, write_chunk
 from ssgan.data.dataset import Dataset, load_prepared
 from ssgan.data.images import quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays
+from ssgan.files.first_good import outdated
 from ssgan.types import UserError
 
 __all__ = ["SIZES", "choose_size", "default_cache", "prepare"]
@@ -34,6 +36,7 @@ PREPARATION_VERSION = 1  # raise it when any decoded byte may change
 SIZES = (32, 48, 64, 128)  # sides in pixels that networks are made for
 _CHUNK_ITEMS = 512
 _POLL_SECONDS = 0.2
+_LOG = logging.getLogger("ssgan")
 
 Progress = Callable[[int, int], None]  # (items done, items in total)
 
@@ -60,6 +63,8 @@ def prepare(
     job = _Job.plan(source, collection, policy, cache)
     dataset = _existing(job.folder)
     if dataset is None:
+        for sentence in outdated():
+            _LOG.warning("%s", sentence)
         (cache / ".locks").mkdir(parents=True, exist_ok=True)
         with taking_turns(cache / ".locks" / job.folder.name, on_wait):
             dataset = _existing(job.folder) or _make(job, progress, workers)

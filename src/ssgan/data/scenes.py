@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ssgan.config.check import check_count
 from ssgan.data.base import (
     AbstractCollection,
     AbstractSource,
@@ -38,8 +39,7 @@ class Scenes(AbstractSource):
     seed: int = 0  # another seed, other pictures; 0 to 2**64 - 1
 
     def __post_init__(self) -> None:
-        if self.num_images < 1:
-            raise UserError(f"num_images must be at least 1, not {self.num_images}")
+        check_count("num_images", self.num_images, 1)
         if not 0 <= self.seed < 2**64:
             raise UserError(f"seed must be between 0 and 2**64 - 1, not {self.seed}")
 

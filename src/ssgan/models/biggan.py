@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ssgan.config.check import check_count
 from ssgan.models.attention import Attention
 from ssgan.models.blocks import BlockForm, UpBlock
 from ssgan.models.initial import Initial, restart_spectral_norm, start_orthogonal
@@ -75,8 +76,8 @@ class BigGANGenerator(AbstractResidualGenerator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.label_features < 1:
-            raise UserError(f"label_features must be 1 or more, not {self.label_features}")
+        check_count("label_features", self.label_features, 1)
+        check_count("attention", self.attention, 0)
         if self.chunked and self.norm.reads_nothing:
             raise UserError(
                 "chunked latents need a norm that reads them, SelfModulatedBatchNorm or "
@@ -115,6 +116,10 @@ class BigGANDiscriminator(AbstractResidualDiscriminator):
     unchanged: Literal["convolution", "identity", "none"] = "none"
     attention: int = 64  # side of the map that attention follows; no such map, as 0: none
     initial: Initial = "orthogonal"  # the weights at the start; normal: of deviation 0.02
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count("attention", self.attention, 0)
 
     @property
     def form(self) -> BlockForm:

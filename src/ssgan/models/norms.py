@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ssgan.config.check import check_count
 from ssgan.models.layers import ChannelMap, Embedding, Linear
 from ssgan.ops.batch_norm import batch_norm_over_ranks
 from ssgan.ops.recompute import is_repeated
@@ -88,8 +89,7 @@ class SelfModulatedBatchNorm(AbstractNorm):
     reads_labels: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if self.hidden < 0:
-            raise UserError(f"hidden must be 0 or more, not {self.hidden}")
+        check_count("hidden", self.hidden, 0)
 
     def build(
         self, channels: int, latent_size: int, num_classes: int, spectral: bool = False

@@ -26,13 +26,14 @@ The figure leaves the rest open. Chosen here, each a field unless it says otherw
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ssgan.config.check import check_count
 from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.losses import AdversarialLoss, NonSaturating
 from ssgan.measure.labelled import Split
 from ssgan.methods.base import check_weights
 from ssgan.models.base import AbstractDiscriminatorConfig
 from ssgan.models.resnet import ResNetDiscriminator
-from ssgan.training.config import AdamConfig, at_least
+from ssgan.training.config import AdamConfig
 from ssgan.training.precision import Precision
 from ssgan.types import ImageShape, UserError
 
@@ -70,7 +71,7 @@ class Forgetting:
 
     def __post_init__(self) -> None:
         for name in ("iterations_per_task", "cycles", "measure_every", "asked"):
-            at_least(name, getattr(self, name), 1)
+            check_count(name, getattr(self, name), 1)
         check_weights(rotation=self.rotation)
         if self.batch_size < 2 or self.batch_size % 2:
             raise UserError(

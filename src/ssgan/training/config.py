@@ -4,24 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ssgan.config.check import check_count
 from ssgan.config.fields import added
 from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.methods.base import Method
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
 from ssgan.training.precision import Precision
 from ssgan.types import ImageShape, UserError
-
-
-def at_least(name: str, value: int, smallest: int) -> None:
-    """Raise UserError unless value >= smallest."""
-    if value < smallest:
-        raise UserError(f"{name} must be at least {smallest}, not {value}")
-
-
-def at_most(name: str, value: int, largest: int) -> None:
-    """Raise UserError unless value <= largest."""
-    if value > largest:
-        raise UserError(f"{name} must be at most {largest:,}, not {value:,}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +24,7 @@ class DataConfig:
     mirror: bool = False  # show each image mirrored left to right half of the time
 
     def __post_init__(self) -> None:
-        at_least("image_size", self.image_size, 8)
+        check_count("image_size", self.image_size, 8)
         if self.channels not in (1, 3):
             raise UserError(f"channels must be 1 or 3, not {self.channels}")
         if not all(0 <= value <= 255 for value in self.background):
@@ -82,11 +71,11 @@ class OutputConfig:
     tensorboard: bool = True  # also write event files for TensorBoard
 
     def __post_init__(self) -> None:
-        for name in ("log_every", "checkpoint_every", "sample_rows"):
-            at_least(name, getattr(self, name), 1)
-        at_most("sample_rows", self.sample_rows, 100)
+        for name in ("log_every", "checkpoint_every"):
+            check_count(name, getattr(self, name), 1)
+        check_count("sample_rows", self.sample_rows, 1, 100)
         for name in ("sample_every", "keep_every"):
-            at_least(name, getattr(self, name), 0)
+            check_count(name, getattr(self, name), 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +92,9 @@ class EvaluateConfig:
     on_collapse: Literal["warn", "stop"] = "warn"
 
     def __post_init__(self) -> None:
-        at_least("every", self.every, 0)
+        check_count("every", self.every, 0)
         for name in ("images", "shown"):
-            at_least(name, getattr(self, name), 2)
+            check_count(name, getattr(self, name), 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,12 +133,11 @@ class RunConfig:
     evaluate: EvaluateConfig = EvaluateConfig()
 
     def __post_init__(self) -> None:
-        names = ("total_steps", "batch_size", "discriminator_updates", "accumulation")
-        for name in (*names, "power_iterations"):
-            at_least(name, getattr(self, name), 1)
-        at_least("ema_start_step", self.ema_start_step, 0)
-        at_most("discriminator_updates", self.discriminator_updates, 1000)
-        at_least("generator.latent_size", self.generator.latent_size, 1)
+        for name in ("total_steps", "batch_size", "accumulation", "power_iterations"):
+            check_count(name, getattr(self, name), 1)
+        check_count("discriminator_updates", self.discriminator_updates, 1, 1000)
+        check_count("ema_start_step", self.ema_start_step, 0)
+        check_count("generator.latent_size", self.generator.latent_size, 1)
         if not (math.isfinite(self.ema_halflife_steps) and self.ema_halflife_steps >= 0):
             raise UserError(f"ema_halflife_steps must be 0 or more, not {self.ema_halflife_steps}")
         self._check_parts()

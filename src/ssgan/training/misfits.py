@@ -3,6 +3,7 @@
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ssgan.data.base import AbstractSource
 from ssgan.data.dataset import Dataset
 from ssgan.ops.collective import num_ranks
 from ssgan.ops.recompute import recomputables
@@ -37,15 +38,24 @@ def check_labels(config: RunConfig, num_classes: int) -> None:
         return
     method = type(config.method).__name__
     if num_classes < 2:
+        found = "one class" if num_classes else "none"
         raise UserError(
-            f"{method} needs labels, and {config.data.source.name()} has none: use folders of at "
-            "least two classes, or a method without labels"
+            f"{method} needs labels, and {config.data.source.name()} has {found}: use folders of "
+            f"at least two classes, or a method without labels{_oddities(config.data.source)}"
         )
     if not config.generator.reads_labels:
         raise UserError(
             f"{method} needs a generator that reads labels, which {type(config.generator).__name__}"
             " does not as it is set: generator.norm ConditionalBatchNorm does"
         )
+
+
+def _oddities(source: AbstractSource) -> str:
+    """The end of a refusal: what the layout of the source is seen to be."""
+    try:
+        return "".join(f"; {sentence}" for sentence in source.oddities())
+    except UserError:  # it has gone since its images were prepared
+        return ""
 
 
 def check_parts(config: RunConfig, num_classes: int) -> None:
