@@ -2,11 +2,11 @@
 
 import difflib
 import importlib
-import os
 import sys
 from pathlib import Path
 
 from ssgan import __version__
+from ssgan.cli.streams import losable, why_lost
 
 VERBS = {
     "demo": "train SS-GAN on the embedded data set for a few minutes",
@@ -21,6 +21,13 @@ VERBS = {
     "study": "make a table or figure of the paper, from training to drawing",
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
+_RUNS = ("train", "demo", "forget")  # what saves and ends when a signal asks
+_SAVED = "what was saved is whole"
+_LESS = {  # what needs less memory
+    "train": "the same run needs less with --recompute true (residual networks), a new run with "
+    f"--accumulation N or a smaller batch, width or image size; {_SAVED}",
+    "forget": f"in another directory a smaller --batch, --width or --size needs less; {_SAVED}",
+}
 _TOO_MANY = (  # said by torch, and by NumPy
     *("Storage size calculation overflowed", "Overflow when unpacking"),
     *("array is too big", "Maximum allowed dimension exceeded"),
@@ -35,7 +42,16 @@ USAGE = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    argv = sys.argv[1:] if argv is None else argv
+    with losable() as stdout:
+        code = _command(sys.argv[1:] if argv is None else argv)
+        lost = why_lost(stdout)
+        if lost is None or code != 0:
+            return code
+        sentence = f"standard output cannot be written: {lost.strerror}; all else is done"
+        return _complain(sentence, DISK_FULL)
+
+
+def _command(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0 if argv else BAD_INPUT
@@ -50,23 +66,23 @@ def main(argv: list[str] | None = None) -> int:
         return _run(argv[0], argv[1:])
     except KeyboardInterrupt:
         return _complain("interrupted; run the same command again to continue", INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone, as in `ssgan show RUN | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _run(verb: str, argv: list[str]) -> int:
     from ssgan.files.atomic import DiskFull
     from ssgan.files.errors import file_errors_in_words
+    from ssgan.training.signals import obey_before_a_run
     from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
 
+    if verb in _RUNS:
+        obey_before_a_run()
     try:
         with file_errors_in_words(Path.cwd()):
             code: int = importlib.import_module(f"ssgan.cli.{verb}").main(argv)
     except UserError as error:
         return _complain(str(error), BAD_INPUT)
     except NonFinite as error:
-        advice = "the newest checkpoint is whole; a lower learning rate may help"
+        advice = "the newest checkpoint is whole; in a new run, a lower learning rate may help"
         return _complain(f"{error}; {advice}", NON_FINITE)
     except PeerLost as error:
         return _complain(f"{error}; run the same command again to continue", LOST)
@@ -77,8 +93,7 @@ def _run(verb: str, argv: list[str]) -> int:
     except (MemoryError, RuntimeError, TypeError, ValueError) as error:  # of torch and NumPy too
         if not _out_of_memory(error):
             raise
-        advice = "a smaller batch, width or image size needs less; what was saved is whole"
-        return _complain(f"not enough memory for this; {advice}", BAD_INPUT)
+        return _complain(f"not enough memory for this; {_LESS.get(verb, _SAVED)}", BAD_INPUT)
     return code
 
 
