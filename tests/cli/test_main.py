@@ -344,7 +344,8 @@ def test_too_little_memory_is_one_line(error, monkeypatch, capsys):
         assert main([verb, "run"]) == 2
     assert capsys.readouterr().err.splitlines() == [
         "ssgan: not enough memory for this; the same run needs less with --recompute true "
-        "(residual networks), a new run with --accumulation N or a smaller batch, width or image size; "
+        "(residual networks), a new run with --accumulation N or a smaller batch, width or image "
+        "size; "
         "what was saved is whole",
         "ssgan: not enough memory for this; what was saved is whole",
     ]
