@@ -71,6 +71,11 @@ def peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def resident_bytes() -> int:
+    """What is resident in this process now; on Linux only."""
+    return _status("VmRSS")
+
+
 def set_baseline() -> None:
     """Count memory from what is resident now: after the imports, and those that torch puts off."""
     global _baseline
@@ -78,7 +83,7 @@ def set_baseline() -> None:
     optimizer = Adam([weight], fused=True)
     torch.autograd.backward(F.conv2d(torch.ones(1, 1, 1, 1), weight).sum())
     optimizer.step()
-    _baseline = _status("VmRSS") if _STATUS.exists() else peak_bytes()
+    _baseline = resident_bytes() if _STATUS.exists() else peak_bytes()
 
 
 def _status(field: str) -> int:

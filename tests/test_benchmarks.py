@@ -9,7 +9,17 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import ceiling, mimicry, output, overhead, peers, processes, sampling, step
+from benchmarks import (
+    ceiling,
+    memory_growth,
+    mimicry,
+    output,
+    overhead,
+    peers,
+    processes,
+    sampling,
+    step,
+)
 from benchmarks.cases import Case, Stepper, config_of, networks, variant
 from benchmarks.timing import Times, alternate
 from benchmarks.whereabouts import KINDS, OTHER, kind_of
@@ -49,7 +59,7 @@ training = Names(metric_log=Names(MetricLog=MetricLog), scheduler=Names(LRSchedu
 @pytest.fixture
 def here(monkeypatch):
     """Measure in this process: starting one takes longer than everything measured here."""
-    for module in (step, sampling, overhead):
+    for module in (step, sampling, overhead, memory_growth):
         monkeypatch.setattr(module, "fresh", lambda function, *args, threads: function(*args))
 
 
@@ -281,6 +291,24 @@ def test_the_command_whose_first_step_is_timed_is_one(tmp_path, capsys):
     assert words[:2] == ["-m", "ssgan"]
     assert ssgan_command([*words[2:], "--help"]) == 0
     assert "batch_size" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not processes._STATUS.exists(), reason="resident memory is read from /proc")
+def test_growth_has_a_slope_and_a_control_that_keeps_what_it_says(here, tmp_path, monkeypatch):
+    """With a count of the planted bytes in place of the system's of pages."""
+    kept = []
+    monkeypatch.setattr(memory_growth, "planted", lambda size: kept.append(size))
+    monkeypatch.setattr(memory_growth, "resident_bytes", lambda: 4096 + sum(kept))
+    rows = written(memory_growth.main, tmp_path, "--steps", "4", "--warmup", "1", "--batch", "4")
+    plain, leaking = rows["rows"]
+    assert (plain["run"], plain["bytes_a_step"], plain["resident_bytes"]) == ("as it is", 0, 4096)
+    assert leaking["resident"] == [4096 + 2048 * step for step in (2, 3, 4, 5)]
+    assert leaking["bytes_a_step"] == leaking["second_half"] == pytest.approx(2048)
+
+
+def test_the_slope_is_that_of_the_nearest_line():
+    assert memory_growth.slope([3, 5, 7, 9]) == pytest.approx(2)
+    assert memory_growth.slope([1, 0, 0, 1]) == pytest.approx(0)
 
 
 def test_a_table_aligns_its_columns():

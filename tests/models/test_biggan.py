@@ -185,7 +185,7 @@ def test_refusals_say_what_would_do():
         replace(G, latent_size=3).build(SMALL, 0)
     with pytest.raises(UserError, match="chunked latents need a norm that reads them"):
         BigGANGenerator(norm=BatchNorm())
-    with pytest.raises(UserError, match="label_features must be 1 or more, not 0"):
+    with pytest.raises(UserError, match="label_features must be at least 1, not 0"):
         BigGANGenerator(label_features=0)
     with pytest.raises(UserError, match="sizes 32, 64, 128, 256, 512, not 48"):
         D.build(ImageShape(3, 48), 0, 0)

@@ -50,6 +50,8 @@ def test_the_defaults_are_the_published_schedule():
         ({"rotation": float("nan")}, "rotation must be a finite number"),
         ({"batch_size": 7}, "batch_size must be an even number, 2 or more, not 7"),
         ({"batch_size": 0}, "batch_size must be an even number"),
+        ({"batch_size": 2**31}, "batch_size must be at most 2,147,483,647, not 2147483648"),
+        ({"cycles": 10**30}, "cycles must be at most 2,147,483,647"),
         ({"batch_size": 2}, "rotated_fraction 0.25 of batch_size 2 turns 0 images"),
         ({"rotated_fraction": 1.5}, "turns 12 images; it must be 1 to 8"),
     ],

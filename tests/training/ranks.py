@@ -35,7 +35,7 @@ from ssgan.training.feed import Feed
 from ssgan.training.loop import train
 from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
-from ssgan.training.state import TrainState
+from ssgan.training.state import TrainState, fresh_state
 from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
 from tests.training.tiny import images, tiny
 
@@ -189,6 +189,44 @@ def _compare_norm(shape: tuple[int, ...], with_gain: bool) -> None:
             torch.testing.assert_close(total, b.grad, **close)
 
 
+def bad_number(folder: Path) -> None:
+    """The last rank alone is given NaN, in the third step, in D's update and then in G's."""
+    draw = Feed._draw
+    for network in "DG":
+
+        def injected(feed: Feed, update_of: str, number: int, index: Tensor, due: str = network):
+            drawn = draw(feed, update_of, number, index)
+            if rank() == num_ranks() - 1 and (update_of, number) == (due, 2):
+                drawn.latents[0, 0] = math.nan
+            return drawn
+
+        with patch.object(Feed, "_draw", injected):
+            _refused(network)
+
+
+def _refused(network: str) -> None:
+    """The third step is refused, and what the refused update had moved is put back."""
+    before: list[Tensor] = []
+    state = fresh_state(CASES["ssgan"], images().num_classes, torch.device("cpu"))
+    update = step.nothing_if_refused
+
+    @contextmanager
+    def watched(*networks: torch.nn.Module) -> Iterator[None]:
+        before[:] = [tensor.detach().clone() for tensor in checkpoint.state_tensors(state)]
+        with update(*networks):
+            yield
+
+    with patch.object(step, "nothing_if_refused", watched):
+        try:
+            for _ in train(CASES["ssgan"], images(), state):
+                pass
+        except NonFinite as refusal:
+            print(f"rank {rank()} refused at step {state.step}: {refusal}")
+    same = [torch.equal(a, b) for a, b in zip(before, checkpoint.state_tensors(state), strict=True)]
+    print(f"{network}: {'nothing' if all(same) else 'something'} has changed")
+    check_in_step(state)
+
+
 def drift(folder: Path) -> None:
     """One bit of rank 1's generator is flipped."""
     for report in train(CASES["ssgan"], images()):
@@ -280,6 +318,7 @@ ALL = {
     "same": same,
     "faults": faults,
     "norm": norm,
+    "bad number": bad_number,
     "drift": drift,
     "half": half,
     "whole": whole,

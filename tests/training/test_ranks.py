@@ -59,6 +59,15 @@ def test_batch_norm_over_ranks_is_that_of_the_whole_batch(tmp_path):
         assert code == 0, printed
 
 
+def test_a_bad_number_on_one_rank_alone_is_refused_by_all_and_changes_nothing(tmp_path):
+    for number, (code, printed) in enumerate(together("bad number", tmp_path, 2)):
+        assert code == 0, printed
+        for network in "DG":
+            said = f"rank {number} refused at step 2: step 3: not a finite number: {network}/adv"
+            assert said in printed
+            assert f"{network}: nothing has changed" in printed
+
+
 @pytest.mark.parametrize("ranks_", [1, 2, 3, 5])
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_every_place_of_a_batch_is_some_ranks_once(ranks_, accumulation, monkeypatch):

@@ -78,6 +78,7 @@ class Forgetting:
                 f"batch_size must be an even number, 2 or more, not {self.batch_size}: half of "
                 "it is the class, half the others"
             )
+        check_count("batch_size", self.batch_size, 2)
         turned = round(self.rotated_fraction * self.batch_size)
         if self.rotation > 0 and not 1 <= turned <= self.batch_size:
             raise UserError(
