@@ -282,8 +282,12 @@ def test_features_are_compared_with_the_first_and_the_previous_and_few_files_are
     # checkpoints 5 and 6 were the newest two when 7 was stored
     assert [path.stem[-1] for path in layout.feature_files()] == ["1", "5", "6", "7"]
     assert Drift(layout, "others").likeness(8, features[7]) == {}
-    layout.features(7).write_bytes(b"PK damaged")
-    assert drift.likeness(8, features[7]).keys() == {"first"}
+    whole = layout.features(7).read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 255
+    for damaged in (b"", b"PK damaged", whole[:-30], whole[:200], b"\x93NUMPY", bytes(flipped)):
+        layout.features(7).write_bytes(damaged)
+        assert drift.likeness(8, features[7]).keys() == {"first"}
 
 
 def test_the_log_s_seconds_stand_still_while_it_is_evaluated(dataset, tmp_path, monkeypatch):
@@ -303,6 +307,32 @@ def test_the_log_s_seconds_stand_still_while_it_is_evaluated(dataset, tmp_path, 
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["seconds"] < 1
     assert later == [3000]
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_a_run_on_a_few_images_measures_what_can_be_and_is_not_called_diverged(
+    count, dataset, tmp_path
+):
+    """Of two images D is asked about one, whose features cannot be compared with any others."""
+    few = replace(dataset, images=dataset.images[:count], labels=None, classes=())
+    config = evaluating(tiny(total_steps=3), every=1)
+    verdicts = [report.verdict.state for report in run(config, tmp_path, few)]
+    assert "diverged" not in verdicts
+    rows = rows_of(tmp_path / "metrics.jsonl")
+    assert all(row["value"] is not None for row in rows)
+    asked = {
+        row["num_images"] for row in rows if row["name"] == "logit" and row["split"] == "train"
+    }
+    assert asked == {-(-count // 2)}
+    assert any(row["name"] == "cka_first" for row in rows) == (count > 2)
+
+
+def test_a_run_on_one_image_is_not_evaluated(dataset, tmp_path):
+    one = replace(dataset, images=dataset.images[:1], labels=None, classes=())
+    with pytest.raises(UserError, match="compares with at least 2 images"):
+        next(run(evaluating(tiny(), every=1), tmp_path / "refused", one))
+    reports = list(run(evaluating(tiny(total_steps=2), every=0), tmp_path / "run", one))
+    assert [report.step for report in reports] == [1, 2]
 
 
 def test_numbers_that_are_none_are_stored_as_null(dataset, tmp_path, monkeypatch):

@@ -148,7 +148,12 @@ class Evaluation:
         ]
 
     def _drift(self, step: int, on_real: Answers) -> list[Measure]:
-        """The likeness of D's features to earlier ones; 1: the same but for turns and scale."""
+        """The likeness of D's features to earlier ones; 1: the same but for turns and scale.
+
+        Nothing of one image: its features have no others to lie among.
+        """
+        if len(on_real.features) < 2:
+            return []
         likeness = self.drift.likeness(step, on_real.features)
         self.drift.store(step, on_real.features)
         count = len(on_real.features)
