@@ -5,6 +5,7 @@ from pathlib import Path
 from ssgan.cli.arguments import take_options
 from ssgan.cli.train import train_in
 from ssgan.data.prepare import default_cache
+from ssgan.data.scan import readable
 from ssgan.recipes.scenes import demo
 from ssgan.types import UserError
 
@@ -33,5 +34,5 @@ def main(argv: list[str]) -> int:
     directory = Path(options.get("run") or "runs/demo")
     code = train_in(demo(), directory, default_cache())
     if code == 0:
-        print(NEXT.format(run=directory), end="")
+        print(NEXT.format(run=readable(directory)), end="")
     return code

@@ -14,6 +14,7 @@ from ssgan.cli.trust import trusted_modules
 from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache
+from ssgan.data.scan import readable
 from ssgan.files.errors import file_errors_in_words
 from ssgan.measure.extractor import NAMES, choose_features, download
 from ssgan.measure.gather import Gatherer, side_protocol
@@ -222,7 +223,7 @@ def _side(
         return ImageSide(*_prepared(thing, policy, asked.cache))
     _say([f"passed over: {sentence}" for sentence in thing.passed_over])
     best = ", best" if thing.checkpoint.path.parent.name == "best" else ""
-    name = f"{text}{best}, step {thing.checkpoint.step}"
+    name = f"{readable(text)}{best}, step {thing.checkpoint.step}"
     with bar("batch statistics", "samples") as progress:
         return RunSide(name, thing.checkpoint, device, asked.refresh, progress)
 
@@ -255,7 +256,7 @@ def _write_stats(
         found = gatherer.gather(side, count, keep=False, remember=True, progress=progress)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_statistics(path, found.moments, side_protocol(gatherer.features, side, count))
-    print(f"statistics of {count:,} images of {side.name}: {path}")
+    print(f"statistics of {count:,} images of {side.name}: {readable(path)}")
 
 
 def _place(
@@ -284,12 +285,12 @@ def _place(
 def _write(path: Path, found: Evaluation) -> None:
     with file_errors_in_words(path):
         write_results(path, found.results)
-        print(f"written to {path}")
+        print(f"written to {readable(path)}")
         if found.neighbours is not None:
             stem = "neighbours" if path.name == "results.jsonl" else f"{path.stem}-neighbours"
             picture = path.with_name(f"{stem}.png")
             save_neighbours(picture, found.neighbours)
-            print(f"samples, each beside its nearest real images: {picture}")
+            print(f"samples, each beside its nearest real images: {readable(picture)}")
 
 
 def _say(sentences: Sequence[str]) -> None:

@@ -2,11 +2,11 @@
 
 import difflib
 import importlib
-import os
 import sys
 from pathlib import Path
 
 from ssgan import __version__
+from ssgan.cli.streams import losable, why_lost
 
 VERBS = {
     "demo": "train SS-GAN on the embedded data set for a few minutes",
@@ -32,7 +32,16 @@ USAGE = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    argv = sys.argv[1:] if argv is None else argv
+    with losable() as stdout:
+        code = _command(sys.argv[1:] if argv is None else argv)
+        lost = why_lost(stdout)
+        if lost is None or code != 0:
+            return code
+        sentence = f"standard output cannot be written: {lost.strerror}; all else is done"
+        return _complain(sentence, DISK_FULL)
+
+
+def _command(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0 if argv else BAD_INPUT
@@ -47,9 +56,6 @@ def main(argv: list[str] | None = None) -> int:
         return _run(argv[0], argv[1:])
     except KeyboardInterrupt:
         return _complain("interrupted; run the same command again to continue", INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone, as in `ssgan show RUN | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _run(verb: str, argv: list[str]) -> int:

@@ -12,6 +12,7 @@ from ssgan.cli.arguments import Options, take_options, whole_number
 from ssgan.cli.images import bar
 from ssgan.cli.progress import Meter
 from ssgan.cli.trust import trusted_modules
+from ssgan.data.scan import readable
 from ssgan.files.picture import save_gif, save_png, sheet
 from ssgan.training import kinds
 from ssgan.training.checkpoint import Checkpoint
@@ -72,7 +73,8 @@ def main(argv: list[str]) -> int:
     images = _write_images(generator, latents, labels, out)
     columns = max(1, round(min(count, _MOST_ON_SHEET) ** 0.5))
     save_png(out / "sheet.png", sheet(images, columns))
-    print(f"{count} images of step {saved.step} in {out}, together in {out / 'sheet.png'}")
+    where = f"{readable(out)}, together in {readable(out / 'sheet.png')}"
+    print(f"{count} images of step {saved.step} in {where}")
     stops = latents[: _STOPS + 1]
     if len(stops) > 1:
         steps = whole_number(options, "steps", 8, 2)
@@ -119,10 +121,10 @@ def _write_interpolation(
     repeated = None if labels is None else labels.repeat_interleave(steps)[: len(path)]
     frames = generate(generator, path, repeated)
     save_png(out / "interpolation.png", sheet(frames, steps))
-    print(f"from sample to sample: {out / 'interpolation.png'}")
+    print(f"from sample to sample: {readable(out / 'interpolation.png')}")
     if gif:
         save_gif(out / "interpolation.gif", frames)
-        print(f"the same, moving: {out / 'interpolation.gif'}")
+        print(f"the same, moving: {readable(out / 'interpolation.gif')}")
 
 
 assert kinds.MODULES  # imported so that any stored kind of setting can be read

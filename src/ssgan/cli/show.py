@@ -7,6 +7,7 @@ from ssgan.cli.progress import duration
 from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
 from ssgan.config.overlay import read_json
+from ssgan.data.scan import readable
 from ssgan.files import jsonlines
 from ssgan.files.layout import RunLayout
 from ssgan.report.curves import draw_curves
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> int:
         print("\n" + settings_text(config))
     if (target := options.get("curves")) is not None:
         draw_curves(layout.root, Path(target))
-        print(f"curves       {target}")
+        print(f"curves       {readable(target)}")
     return 0
 
 
@@ -85,14 +86,14 @@ def _health(layout: RunLayout) -> list[tuple[str, str]]:
     verdict = watch_files(layout).verdict
     words = f"{verdict.state} since step {verdict.since:,}" if verdict.since else verdict.state
     facts = [("health", words)] + [("", sentence) for sentence in verdict.evidence]
-    return facts + [("healthy", str(path)) for path in healthy_files(layout)[:1]]
+    return facts + [("healthy", readable(path)) for path in healthy_files(layout)[:1]]
 
 
 def _files(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> list[tuple[str, str]]:
     facts = []
     saved, passed_over = checkpoint.newest(layout, trusted)
     facts += [("damaged", sentence) for sentence in passed_over]
-    facts.append(("checkpoint", "none yet" if saved is None else f"{saved.path}, whole"))
+    facts.append(("checkpoint", "none yet" if saved is None else f"{readable(saved.path)}, whole"))
     rows = list(jsonlines.read(layout.metrics))
     name = score_name(config.evaluate)
     scores = [r for r in rows if r.get("name") == name and isinstance(r.get("value"), float)]
@@ -107,7 +108,7 @@ def _files(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> li
             )
         )
     newest = layout.newest_sample()
-    facts.append(("samples", "none yet" if newest is None else str(newest)))
+    facts.append(("samples", "none yet" if newest is None else readable(newest)))
     return facts
 
 

@@ -25,6 +25,7 @@ from ssgan.data.base import AbstractSource, Outline
 from ssgan.data.dataset import Dataset
 from ssgan.data.parse import parse_source
 from ssgan.data.prepare import default_cache, prepare
+from ssgan.data.scan import readable
 from ssgan.files.layout import RunLayout
 from ssgan.ops.collective import rank
 from ssgan.ops.memory import keep_freed_memory
@@ -164,7 +165,7 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
         print(line)
     if len(dataset) < config.batch_size:
         print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
-    print(f"run directory: {directory}")
+    print(f"run directory: {readable(directory)}")
     images = config.batch_size * config.discriminator_updates
     if config.compile:
         print("compiling with the first step, which may take minutes; kernels are kept for later")
@@ -190,9 +191,10 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     except Collapsed as end:
         print(end, file=sys.stderr)
         return end.exit_code
-    print("done" if done else f"nothing to do: {directory} is at step {config.total_steps}")
+    where = f"{readable(directory)} is at step {config.total_steps}"
+    print("done" if done else f"nothing to do: {where}")
     if (newest := RunLayout(directory).newest_sample()) is not None:
-        print(f"samples: {newest}")
+        print(f"samples: {readable(newest)}")
     return 0
 
 

@@ -112,7 +112,7 @@ def scan(root: bytes) -> tuple[list[Found], Counter[str]]:
     return sorted(walk.found, key=lambda item: item.name), walk.others
 
 
-def readable(name: str | bytes) -> str:
+def readable(name: str | bytes | os.PathLike[str]) -> str:
     """A file name as one printable line, reversible: unprintable characters and `\\` escaped."""
     text = os.fsencode(name).decode("utf-8", "surrogateescape")
     return "".join(_printable(c) for c in text)

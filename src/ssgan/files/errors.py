@@ -13,13 +13,10 @@ from ssgan.types import UserError
 def file_errors_in_words(place: Path) -> Iterator[None]:
     """Within, an OSError becomes DiskFull, or a UserError naming the file and the reason.
 
-    `place` is named when the error names no file. A reader of our output who has gone (EPIPE) is
-    no error in files: that passes.
+    `place` is named when the error names no file.
     """
     try:
         yield
-    except BrokenPipeError:
-        raise
     except OSError as error:
         named = error.filename2 or error.filename  # the second: what a rename was to make
         path = Path(str(named)) if named else place

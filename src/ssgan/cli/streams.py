@@ -1,0 +1,73 @@
+"""What is written for people: a line that cannot be written is lost, and ends nothing."""
+
+import errno
+import io
+import os
+import select
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+
+class Lines(io.FileIO):
+    """Writes to an open file as long as that goes; after the first error, nowhere."""
+
+    error: OSError | None = None  # the first
+
+    def write(self, data: Any, /) -> int:
+        """Write all of it, or lose what is left; returns its size."""
+        left = memoryview(data).cast("B")
+        size = len(left)
+        while left and self.error is None:
+            try:
+                left = left[os.write(self.fileno(), left) :]
+            except BlockingIOError:  # of a terminal or a pipe that somebody set so
+                select.select([], [self], [])
+            except OSError as error:
+                self.error = error
+        return size
+
+
+@contextmanager
+def losable() -> Iterator[Lines | None]:
+    """Within, writing to stdout and stderr raises nothing; yields the lines of stdout.
+
+    None where stdout is no open file. What its encoding cannot say is escaped.
+    """
+    before = sys.stdout, sys.stderr
+    lines = _lines(sys.stdout), _lines(sys.stderr)
+    sys.stdout, sys.stderr = ours = _over(lines[0], before[0]), _over(lines[1], before[1])
+    try:
+        yield lines[0]
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream in ours:
+            if stream is not None:  # Python's word for one that was closed at the start
+                stream.flush()
+
+
+def why_lost(lines: Lines | None) -> OSError | None:
+    """Why not all of stdout was written; a reader who had read enough (EPIPE) is no reason."""
+    if lines is None:
+        return None
+    sys.stdout.flush()
+    gone = lines.error is not None and lines.error.errno == errno.EPIPE
+    return None if gone else lines.error
+
+
+def _lines(stream: TextIO) -> Lines | None:
+    try:
+        return Lines(stream.fileno(), "w", closefd=False)
+    except (OSError, AttributeError):  # in memory, as in a notebook, or closed at the start: None
+        return None
+
+
+def _over(lines: Lines | None, stream: TextIO) -> TextIO:
+    """The stream again, but writing to these lines, if there are any."""
+    if lines is None or not isinstance(stream, io.TextIOWrapper):
+        return stream
+    errors = "backslashreplace" if stream.errors == "strict" else stream.errors
+    at_once = stream.line_buffering or stream.write_through
+    buffer = io.BufferedWriter(lines)
+    return io.TextIOWrapper(buffer, stream.encoding, errors, line_buffering=at_once)
