@@ -10,6 +10,7 @@ from PIL import Image
 
 from ssgan.cli.main import main
 from ssgan.files.layout import RunLayout
+from ssgan.types import NonFinite
 
 TINY = [
     "--generator.width", "0.03", "--discriminator.width", "0.06", "--batch_size", "8",
@@ -320,9 +321,29 @@ def test_too_little_memory_is_one_line(error, monkeypatch, capsys):
     def fails(argv):
         raise error
 
-    monkeypatch.setattr("ssgan.cli.show.main", fails)
-    assert main(["show", "run"]) == 2
-    assert capsys.readouterr().err.startswith("ssgan: not enough memory for this; ")
+    for verb in ("train", "show"):
+        monkeypatch.setattr(f"ssgan.cli.{verb}.main", fails)
+        assert main([verb, "run"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "ssgan: not enough memory for this; the same run needs less with --recompute true "
+        "(residual networks), a new run with --accumulation N or a smaller batch, width or image "
+        "size; what was saved is whole",
+        "ssgan: not enough memory for this; what was saved is whole",
+    ]
+
+
+def test_a_bad_number_s_advice_is_for_a_new_run_alone(monkeypatch, capsys):
+    """A run's learning rate is what it is: another is refused where it is continued."""
+
+    def fails(argv):
+        raise NonFinite("step 3: not a finite number: D/rotation; the update was refused")
+
+    monkeypatch.setattr("ssgan.cli.train.main", fails)
+    assert main(["train"]) == 70
+    assert capsys.readouterr().err == (
+        "ssgan: step 3: not a finite number: D/rotation; the update was refused; the newest "
+        "checkpoint is whole; in a new run, a lower learning rate may help\n"
+    )
 
 
 @pytest.mark.parametrize("width", ["1e9", "1e15", "1e30"])

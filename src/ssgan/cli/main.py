@@ -21,6 +21,12 @@ VERBS = {
     "study": "make a table or figure of the paper, from training to drawing",
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
+_SAVED = "what was saved is whole"
+_LESS = {  # what needs less memory
+    "train": "the same run needs less with --recompute true (residual networks), a new run with "
+    f"--accumulation N or a smaller batch, width or image size; {_SAVED}",
+    "forget": f"in another directory a smaller --batch, --width or --size needs less; {_SAVED}",
+}
 _TOO_MANY = ("Storage size calculation overflowed", "Overflow when unpacking")  # said by torch
 
 USAGE = (
@@ -69,7 +75,7 @@ def _run(verb: str, argv: list[str]) -> int:
     except UserError as error:
         return _complain(str(error), BAD_INPUT)
     except NonFinite as error:
-        advice = "the newest checkpoint is whole; a lower learning rate may help"
+        advice = "the newest checkpoint is whole; in a new run, a lower learning rate may help"
         return _complain(f"{error}; {advice}", NON_FINITE)
     except PeerLost as error:
         return _complain(f"{error}; run the same command again to continue", LOST)
@@ -80,8 +86,7 @@ def _run(verb: str, argv: list[str]) -> int:
     except (MemoryError, RuntimeError, TypeError) as error:  # torch has the last two as well
         if not _out_of_memory(error):
             raise
-        advice = "a smaller batch, width or image size needs less; what was saved is whole"
-        return _complain(f"not enough memory for this; {advice}", BAD_INPUT)
+        return _complain(f"not enough memory for this; {_LESS.get(verb, _SAVED)}", BAD_INPUT)
     return code
 
 
