@@ -9,6 +9,7 @@ from itertools import groupby
 import pytest
 import torch
 
+from ssgan.cli.main import main
 from ssgan.files.layout import RunLayout
 from ssgan.training import checkpoint
 from ssgan.types import UserError
@@ -23,7 +24,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 CONFIG = writing(tiny(), checkpoint_every=1)
-SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 0)]
+SIGNALS = [
+    (signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGUSR1, 0),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -165,10 +168,36 @@ def test_a_signal_ends_the_run_after_its_step_with_the_state_saved(
 ):
     rarely = writing(CONFIG, checkpoint_every=STEPS)
     asked = 3
-    child = fork(lambda: train_in(rarely, tmp_path, dataset, watch=at_step(asked, number)))
-    assert wait(child) == code
+
+    def work():
+        signal.signal(number, signal.SIG_DFL)  # whatever started the tests
+        return train_in(rarely, tmp_path, dataset, watch=at_step(asked, number))
+
+    assert wait(fork(work)) == code
     assert newest_step(tmp_path) == asked + 1
     assert harness.finished(CONFIG, tmp_path, dataset) == finished
+
+
+def test_under_nohup_a_closed_terminal_does_not_end_the_run(dataset, tmp_path):
+    def work():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        return train_in(CONFIG, tmp_path, dataset, watch=at_step(3, signal.SIGHUP))
+
+    assert wait(fork(work)) == 0
+    assert newest_step(tmp_path) == STEPS
+
+
+@pytest.mark.parametrize("verb", ["train", "demo", "forget"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGUSR1, 0), (signal.SIGINT, 130)])
+def test_a_signal_before_the_first_step_ends_with_its_code(verb, number, code, monkeypatch):
+    """While images are prepared, say; there is nothing to save."""
+
+    def preparing(argv):
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+    monkeypatch.setattr(f"ssgan.cli.{verb}.main", preparing)
+    assert wait(fork(lambda: main([verb]))) == code
 
 
 @pytest.mark.parametrize("point", ["serialised", "opened", "synced", "renamed"])

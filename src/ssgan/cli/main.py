@@ -21,6 +21,7 @@ VERBS = {
     "study": "make a table or figure of the paper, from training to drawing",
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
+_RUNS = ("train", "demo", "forget")  # what saves and ends when a signal asks
 _SAVED = "what was saved is whole"
 _LESS = {  # what needs less memory
     "train": "the same run needs less with --recompute true (residual networks), a new run with "
@@ -67,8 +68,11 @@ def _command(argv: list[str]) -> int:
 def _run(verb: str, argv: list[str]) -> int:
     from ssgan.files.atomic import DiskFull
     from ssgan.files.errors import file_errors_in_words
+    from ssgan.training.signals import obey_before_a_run
     from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
 
+    if verb in _RUNS:
+        obey_before_a_run()
     try:
         with file_errors_in_words(Path.cwd()):
             code: int = importlib.import_module(f"ssgan.cli.{verb}").main(argv)

@@ -15,9 +15,10 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from ssgan.cli.main import LOST
-from ssgan.training.signals import EXIT_CODES, PARENT
+from ssgan.training.signals import EXIT_CODES, PARENT, ignored
 
 _SECONDS_TO_SAVE = 120  # between a signal and the end of whoever has not ended by then
+_PASSED_ON = (*EXIT_CODES, signal.SIGQUIT)
 _WORTH_A_RESTART = (1, LOST)  # an error that nobody foresaw, or that a process has gone
 
 
@@ -54,7 +55,7 @@ def _together(argv: Sequence[str], count: int, advice: str) -> int:
         rdzv_configs={"rank": 0},
         logs_specs=DefaultLogsSpecs(log_dir=os.devnull),  # no folder, which would stay
         max_restarts=0,
-        signals_to_handle="SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1",
+        signals_to_handle=",".join(number.name for number in _PASSED_ON if not ignored(number)),
         shutdown_timeout=_SECONDS_TO_SAVE,
     )
     try:

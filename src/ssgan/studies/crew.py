@@ -16,10 +16,7 @@ from ssgan.studies.job import Job
 from ssgan.training.signals import EXIT_CODES, PARENT
 
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM}
-_CODES = dict(EXIT_CODES)
-if hasattr(signal, "SIGHUP"):  # not on every system; a closed terminal reaches us, no child
-    _PASSED_ON[signal.SIGHUP] = signal.SIGTERM
-    _CODES[signal.SIGHUP] = 129
+_PASSED_ON[signal.SIGHUP] = signal.SIGTERM  # a closed terminal reaches us, no child
 
 
 class AbstractChild(ABC):
@@ -83,7 +80,7 @@ class Standing:
     def exit_code(self) -> int:
         """0; 1 when a command failed or could not be run; a signal's, 129, 130 or 143."""
         if self.stopped_by is not None:
-            return _CODES[self.stopped_by]
+            return EXIT_CODES[self.stopped_by]
         return 1 if self.waiting or any(ended.code for ended in self.ended) else 0
 
 

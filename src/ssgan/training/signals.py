@@ -1,4 +1,4 @@
-"""SIGTERM, SIGINT and SIGUSR1 ask a run to finish its step, save and leave."""
+"""SIGTERM, SIGINT, SIGHUP and SIGUSR1 ask a run to finish its step, save and leave."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ from types import FrameType
 PARENT = "SSGAN_PARENT"  # environment: the process with whose death this one is asked to end
 _INSTANT = 0.5  # seconds
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
-EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 0}
+EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129, signal.SIGUSR1: 0}
 
 
 def end_with_parent() -> None:
@@ -24,6 +24,21 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
     if os.getppid() != int(parent):  # it died before
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def ignored(number: signal.Signals) -> bool:
+    """Whether that is a closed terminal (SIGHUP), and nohup started this process."""
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
+
+
+def obey_before_a_run() -> None:
+    """From now on SIGUSR1 ends this process with its code where no run listens to it.
+
+    There is nothing to save, and whatever is half prepared is continued. By themselves the other
+    signals end a process with theirs, but this one's would be that of a failure.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGUSR1, lambda number, frame: os._exit(EXIT_CODES[signal.SIGUSR1]))
 
 
 class Interrupted(Exception):  # noqa: N818 - an ending, not an error
@@ -45,7 +60,8 @@ def stop_requests() -> Iterator[StopRequest]:
     """Within, the first signal is only noted; a second one ends the process at once.
 
     One that follows in an instant is the same: a parent's death is told by each of its threads, and
-    a launcher passes on what a terminal has sent to all.
+    a launcher passes on what a terminal has sent to all. SIGHUP, of a closed terminal, stays
+    ignored where nohup started this process.
     """
     request, since = StopRequest(), 0.0
 
@@ -61,7 +77,8 @@ def stop_requests() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request  # only the main thread may listen to signals
         return
-    before = {number: signal.signal(number, note) for number in EXIT_CODES}
+    heeded = [number for number in EXIT_CODES if not ignored(number)]
+    before = {number: signal.signal(number, note) for number in heeded}
     try:
         yield request
     finally:
