@@ -26,7 +26,7 @@ from ssgan.training.loop import train
 from ssgan.training.run import run
 from ssgan.training.state import fresh_state
 from ssgan.types import Loss, NonFinite, UserError
-from tests.training.harness import check_whole, fork, train_in, wait
+from tests.training.harness import check_whole, fork, train_in, wait, warm_up
 from tests.training.tiny import (
     METHODS,
     SUCCESSORS,
@@ -179,6 +179,8 @@ def test_a_folder_without_rights_is_refused_before_training(case, dataset, open_
     if case == "unreachable":
         root = open_to_all / "closed" / "run"
         root.parent.mkdir(mode=0o700)
+
+    warm_up(CONFIG, dataset)  # whoever has no rights cannot import what torch loads late
 
     def without_rights():
         os.setgroups([])
