@@ -103,9 +103,9 @@ def _names_upwards(event: FunctionEvent | None) -> Iterator[str]:
 
 
 def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def wrapped(*args: Any) -> Any:
+    def wrapped(*args: Any, **named: Any) -> Any:
         with record_function(name):
-            return function(*args)
+            return function(*args, **named)
 
     return wrapped
 

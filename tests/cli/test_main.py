@@ -365,8 +365,8 @@ def test_a_bad_number_s_advice_is_for_a_new_run_alone(monkeypatch, capsys):
     )
 
 
-@pytest.mark.parametrize("count", [2**45, 2**62, 2**63 - 1])
-def test_a_batch_that_no_machine_holds_is_too_much_memory(count, capsys):
+def test_a_batch_that_no_machine_holds_is_too_much_memory(capsys):
+    count = 2**31 - 1
     words = ["--data", "scenes:num_images=40", *TINY[:4], "--batch_size", str(count), "--dry-run"]
     assert main(["train", "scenes:gan", *words]) == 2
     assert capsys.readouterr().err.startswith("ssgan: not enough memory for this; ")

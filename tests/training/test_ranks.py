@@ -309,6 +309,19 @@ def test_the_launcher_unpickles_nothing(started):
     assert started[0][0].rdzv_backend == "static"
 
 
+@pytest.mark.parametrize(("nohup", "heeded"), [(False, True), (True, False)])
+def test_the_launcher_heeds_a_closed_terminal_but_under_nohup(nohup, heeded, started):
+    started[1].append(0)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+    try:
+        assert processes.in_processes(["train"], 2, 0) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    names = started[0][0].signals_to_handle.split(",")
+    assert {"SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"} == set(names) - {"SIGHUP"}
+    assert ("SIGHUP" in names) == heeded
+
+
 @pytest.mark.parametrize(
     ("codes", "last"),
     [

@@ -54,7 +54,8 @@ class Drift:
     def _read(self, file: Path) -> Float[Tensor, "N F"] | None:
         """The features in a file; None when it is damaged or of other images."""
         try:
-            with np.load(file, allow_pickle=False) as content:
+            data = io.BytesIO(file.read_bytes())  # numpy leaves a damaged file open
+            with np.load(data, allow_pickle=False) as content:
                 if str(content["images"]) != self.images:
                     return None
                 return torch.from_numpy(content["features"])
