@@ -37,7 +37,14 @@ from ssgan.training.distributed import TIMEOUT, Ranks, joined, launched
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.misfits import refuse_misfits
 from ssgan.training.plan import plan
-from ssgan.training.resume import config_of_run, definite, harmless, refuse_used_directory
+from ssgan.training.resume import (
+    config_of_run,
+    definite,
+    harmless,
+    refuse_other_directory,
+    refuse_other_settings,
+    refuse_used_directory,
+)
 from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite, UserError
@@ -152,7 +159,10 @@ def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> in
 def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
-    config = definite(RunLayout(directory), config)
+    layout = RunLayout(directory)
+    config = definite(layout, config)
+    refuse_other_directory(layout)
+    refuse_other_settings(layout, config)
     collection = fetched(config.data.source).open()
     refuse_misfits(config, len(collection), len(collection.classes()))
     dataset, held_out = ranks.first_then_others(
@@ -192,7 +202,7 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
         print(end, file=sys.stderr)
         return end.exit_code
     print("done" if done else f"nothing to do: {directory} is at step {config.total_steps}")
-    if (newest := RunLayout(directory).newest_sample()) is not None:
+    if (newest := layout.newest_sample()) is not None:
         print(f"samples: {newest}")
     return 0
 
