@@ -38,14 +38,7 @@ from ssgan.training.distributed import TIMEOUT, Ranks, joined, launched
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.misfits import refuse_misfits
 from ssgan.training.plan import plan
-from ssgan.training.resume import (
-    config_of_run,
-    definite,
-    harmless,
-    refuse_other_directory,
-    refuse_other_settings,
-    refuse_used_directory,
-)
+from ssgan.training.resume import config_of_run, definite, harmless, refuse_used_directory
 from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite, UserError
@@ -160,10 +153,7 @@ def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> in
 def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
-    layout = RunLayout(directory)
-    config = definite(layout, config)
-    refuse_other_directory(layout)
-    refuse_other_settings(layout, config)
+    config = definite(RunLayout(directory), config)
     collection = fetched(config.data.source).open()
     refuse_misfits(config, len(collection), len(collection.classes()))
     dataset, held_out = ranks.first_then_others(
@@ -204,7 +194,7 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
         return end.exit_code
     where = f"{readable(directory)} is at step {config.total_steps}"
     print("done" if done else f"nothing to do: {where}")
-    if (newest := layout.newest_sample()) is not None:
+    if (newest := RunLayout(directory).newest_sample()) is not None:
         print(f"samples: {readable(newest)}")
     return 0
 
@@ -236,9 +226,7 @@ def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], P
         config, reasons = fitted(source, _outline(source, options))
         return config, reasons, None
     layout = RunLayout(Path(name))
-    stored = config_of_run(layout, trusted) if layout.root.is_dir() else None
-    if stored is None and layout.root.exists():
-        raise UserError(_no_run(layout.root))
+    stored = config_of_run(layout, trusted) if layout.config.exists() else None
     other = options.get("run")
     if stored is not None and other is not None and realpath(other) != realpath(name):
         raise UserError(
@@ -249,19 +237,6 @@ def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], P
     if source is not None:
         config = with_source(config, source, _outline(source, options))
     return config, [], None if stored is None else layout.root
-
-
-def _no_run(path: Path) -> str:
-    """What is said of a path that stands where a recipe or run should."""
-    if path.is_dir():
-        return (
-            f"{path} is a folder and holds no run; to train on the images in it: ssgan train "
-            f"--data folder:{path}"
-        )
-    return (
-        f"{path} is a file, and no recipe or run; settings in a file are given by --config, and a "
-        "recipe of your own is named as it is imported: my_file:function"
-    )
 
 
 def _outline(source: AbstractSource, options: Options) -> Outline:
