@@ -220,9 +220,9 @@ BAD = [
     (["train", "scenes:gan", "--generator.latent_size", "0"], "latent_size must be at least 1"),
     (["train", "scenes:gan", "--data", "scenes:num_images=1"], "compares with at least 2 images"),
     (["train", "scenes:gan", *SNDCGAN, "--accumulation", "32"], "give parts of at least 2"),
-    (["train", "scenes:ssgan", "--batch_size", BEYOND], f"below 2^63, not {BEYOND}"),
-    (["train", "scenes:ssgan", "--total_steps", BEYOND], f"below 2^63, not {BEYOND}"),
-    (["train", "scenes:ssgan", "--seed", f"-{BEYOND}"], f"below 2^63, not -{BEYOND}"),
+    (["train", "scenes:ssgan", "--batch_size", BEYOND], f"below 2^64, not {BEYOND}"),
+    (["train", "scenes:ssgan", "--total_steps", BEYOND], f"below 2^64, not {BEYOND}"),
+    (["train", "scenes:ssgan", "--seed", f"-{BEYOND}"], f"below 2^64, not -{BEYOND}"),
     (["train", "scenes:ssgan", "--discriminator_updates", "1001"], "must be at most 1,000, not"),
     (["train", "scenes:ssgan", "--output.sample_rows", "101"], "must be at most 100, not 101"),
     (["train", "scenes:ssgan", "--processes", BEYOND], "--processes must be at most 9,223,37"),
@@ -238,6 +238,11 @@ BAD = [
     (["data", "prepare", "folder:/no/such/place"], "/no/such/place"),
     (["data", "prepare"], "prepare SOURCE"),
     (["data", "prepare", "scenes", "--channels", "2"], "must be 1 or 3"),
+    (["data", "prepare", f"scenes:num_images={BEYOND}"], "num_images must be at most 2,147,483,647"),
+    (
+        ["train", "scenes:gan", "--generator", "5"],
+        "Generator, or a table, not 5 (from --generator)",
+    ),
     (["data", "prepare", "scenes", "--background", "red"], "255,255,255"),
 ]
 

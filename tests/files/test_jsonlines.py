@@ -19,10 +19,10 @@ GOOD = '{"step": 1, "value": 0.5}\n'
 NEEDS = {"step": WHOLE, "value": NUMBER}
 
 
-def test_a_torn_last_line_is_passed_over_and_a_missing_file_has_no_rows(tmp_path):
+def test_a_torn_last_line_and_empty_ones_are_passed_over_and_a_missing_file_has_no_rows(tmp_path):
     path = tmp_path / "log.jsonl"
     assert list(read(path, NEEDS)) == []
-    path.write_text(f'{GOOD}{GOOD}{{"step": 2, "val')
+    path.write_text(f'{GOOD}\n{GOOD} \n{{"step": 2, "val')
     assert [row["step"] for row in read(path, NEEDS)] == [1, 1]
 
 

@@ -46,7 +46,7 @@ def test_every_count_is_refused_beyond_what_can_be_with_its_bound(config, path, 
         overlay(config, nested(path, value), "mine.toml")
     said = str(caught.value)
     bound = "1 or 3" if path == "data.channels" else "at most "
-    bound = "a whole number below 2^63" if value >= 2**63 else bound
+    bound = "a whole number below 2^64" if value >= 2**64 else bound
     assert said.startswith(f"{path} must be {bound}")
     assert "\n" not in said
 

@@ -28,7 +28,7 @@ __all__ = ["from_flags", "overlay", "read_json", "read_toml"]
 
 T = TypeVar("T")
 _NOTHING = object()  # no present value
-_BEYOND = 2**63  # whole numbers are below: tensors, arrays and event files count in 64 bits
+_BEYOND = 2**64  # whole numbers are below: nothing counts in more bits
 
 
 def overlay(config: T, changes: Mapping[str, object], where: str) -> T:
@@ -56,7 +56,7 @@ def _converted(hint: Any, current: object, value: object, place: Place) -> Any:
         return _tuple(items, value, place)
     found = checked(hint, value, place)
     if isinstance(found, int) and not -_BEYOND <= found < _BEYOND:
-        raise place.error(f"must be a whole number below 2^63, not {shown(found)}")
+        raise place.error(f"must be a whole number below 2^64, not {shown(found)}")
     return found
 
 
@@ -66,8 +66,8 @@ def _spec(declared: tuple[type, ...], current: object, value: object, place: Pla
     if isinstance(value, str):
         value = {"kind": value}
     if not isinstance(value, Mapping):
-        wanted = " or ".join(owner.__name__ for owner in declared)
-        raise place.error(f"must be the name of a {wanted}, or a table, not {shown(value)}")
+        wanted = _names(concrete_classes(declared))
+        raise place.error(f"must be one of {wanted}, or a table, not {shown(value)}")
     changes = {str(name): change for name, change in value.items()}
     if "kind" in changes:
         owner = _chosen(declared, changes.pop("kind"), place)

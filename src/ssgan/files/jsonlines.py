@@ -61,13 +61,15 @@ def append(path: Path, row: dict[str, object]) -> None:
 def read(
     path: Path, needs: Mapping[str, Kind], others: Kind | None = None
 ) -> Iterator[dict[str, object]]:
-    """Every line, in order; a torn last line is passed over. Missing file: no rows.
+    """Every line, in order; empty ones and a torn last one are passed over. Missing file: no rows.
 
     Raises UserError, naming the line, for one that is no object, lacks a name in `needs`, or has
     another value there, or under any other name, than is said: no command has written that.
     """
     lines = _lines(path)
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):

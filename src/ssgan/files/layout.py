@@ -65,12 +65,15 @@ class RunLayout:
 
     def newest_sample(self) -> Path | None:
         """The sheet of the latest step; None when there is none yet."""
-        return max(self.samples.glob("step-*.png"), key=step_of, default=None)
+        return max(files_of_steps(self.samples, "png"), key=step_of, default=None)
 
     def feature_files(self) -> list[Path]:
         """D's features of all evaluations, oldest first."""
-        files = [p for p in self.evaluation.glob("step-*.npz") if _STEP.fullmatch(p.stem)]
-        return sorted(files, key=step_of)
+        return sorted(files_of_steps(self.evaluation, "npz"), key=step_of)
+
+    def holds_run(self) -> bool:
+        """Whether there is anything to continue, to sample from or to measure."""
+        return self.config.exists() or bool(self.checkpoint_files())
 
 
 class ForgettingLayout:
@@ -87,8 +90,12 @@ class ForgettingLayout:
 
 
 def _by_step(folder: Path) -> list[Path]:
-    files = [path for path in folder.glob("step-*.ckpt") if _STEP.fullmatch(path.stem)]
-    return sorted(files, key=step_of, reverse=True)
+    return sorted(files_of_steps(folder, "ckpt"), key=step_of, reverse=True)
+
+
+def files_of_steps(folder: Path, ending: str) -> list[Path]:
+    """The files in a folder that are named after a step, in no order; others are the user's own."""
+    return [path for path in folder.glob(f"step-*.{ending}") if _STEP.fullmatch(path.stem)]
 
 
 def step_of(path: Path) -> int:

@@ -83,7 +83,7 @@ class Forgetting:
         if self.rotation > 0 and not 1 <= turned <= self.batch_size:
             raise UserError(
                 f"rotated_fraction {self.rotated_fraction} of batch_size {self.batch_size} turns "
-                f"{turned} images; it must be 1 to {self.batch_size}"
+                f"{turned} images; it must be 1 to {self.batch_size}: a larger batch turns more"
             )
 
     @property

@@ -263,6 +263,11 @@ def set_aside_damaged(layout: RunLayout, good: Checkpoint) -> None:
 def restore(state: TrainState, checkpoint: Checkpoint) -> None:
     """Put everything a checkpoint holds into a fresh state."""
     for name in PARTS:
+        if name not in checkpoint.tensors:
+            raise UserError(
+                f"{checkpoint.path} holds no {name}: it is a state to probe or to sample from, and "
+                "no run continues from it; remove it from there"
+            )
         try:
             getattr(state, name).load_state_dict(checkpoint.tensors[name])
         except (KeyError, RuntimeError, ValueError) as error:

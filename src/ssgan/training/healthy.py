@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from ssgan.files.atomic import TEMPORARY, sync_folder
-from ssgan.files.layout import RunLayout, step_of
+from ssgan.files.layout import RunLayout, files_of_steps, step_of
 
 
 def keep_healthy(layout: RunLayout, saved: Path) -> Path:
@@ -33,4 +33,4 @@ def keep_healthy(layout: RunLayout, saved: Path) -> Path:
 
 def healthy_files(layout: RunLayout) -> list[Path]:
     """What is kept, newest first: at most one, and two for an instant."""
-    return sorted(layout.healthy.glob("step-*.ckpt"), key=step_of, reverse=True)
+    return sorted(files_of_steps(layout.healthy, "ckpt"), key=step_of, reverse=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ssgan.config.dump import dump, load
 from ssgan.training.config import EvaluateConfig, RunConfig
+from ssgan.types import UserError
 
 
 def stored_config(
@@ -11,7 +12,10 @@ def stored_config(
 ) -> RunConfig:
     """The settings that were dumped; UserError, ending with `where`, when they are not a run's."""
     config = load(upgraded(table), trusted_modules, where)
-    assert isinstance(config, RunConfig)
+    if not isinstance(config, RunConfig):
+        raise UserError(
+            f"{where or 'config'} holds a {type(config).__name__}, not a run's settings"
+        )
     return config
 
 

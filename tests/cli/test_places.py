@@ -1,0 +1,67 @@
+"""Files and folders that are not what a command expects: one line, before any work."""
+
+import json
+import shutil
+
+import pytest
+
+from ssgan.cli.main import main
+from ssgan.files.layout import RunLayout
+from tests.cli.test_main import TINY
+
+SCENES = ["--data", "scenes:num_images=40"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of two steps, of which a state was kept and evaluated."""
+    root = tmp_path_factory.mktemp("runs") / "run"
+    often = ["--output.keep_every", "2", "--evaluate.every", "2", "--evaluate.shown", "8"]
+    assert main(["train", "scenes:gan", *SCENES, "--run", str(root), *TINY, *often]) == 0
+    return root
+
+
+@pytest.fixture
+def here(trained, tmp_path, monkeypatch):
+    """A folder to work in, with the run, a file, and a folder that holds something else."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained, tmp_path / "run")
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine").touch()
+    return tmp_path
+
+
+def one_line(capsys):
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+def edit(path, change):
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+def test_files_of_one_s_own_in_a_run_are_left_alone(here, capsys):
+    layout = RunLayout(here / "run")
+    (here / "run" / "healthy").mkdir()
+    mine = [layout.sample(2).with_name("step-best.png"), layout.healthy / "step-mine.ckpt"]
+    for path in mine:
+        path.touch()
+    assert main(["show", "run"]) == 0
+    assert str(layout.sample(2).relative_to(here)) in capsys.readouterr().out
+    assert main(["train", "run", "--total_steps", "3"]) == 0
+    assert all(path.exists() for path in mine)
+
+
+def test_settings_that_are_no_run_s_are_refused(here, capsys):
+    edit(here / "run" / "config.json", lambda _: {"kind": "ssgan.losses:Hinge"})
+    for verb in ("show", "train"):
+        assert main([verb, "run"]) == 2
+        assert "run/config.json holds a Hinge, not a run's settings" in one_line(capsys)
+
+
+def test_a_kept_state_among_the_checkpoints_is_no_state_to_continue_from(here, capsys):
+    layout = RunLayout(here / "run")
+    shutil.copy(layout.kept_checkpoint(2), layout.checkpoint(2))
+    assert main(["train", "run", "--total_steps", "3"]) == 2
+    assert "step-00000002.ckpt holds no generator: it is a state to probe" in one_line(capsys)
