@@ -41,6 +41,31 @@ def edit(path, change):
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
 
 
+EVALUATE = ["evaluate", "run", "--against", "scenes:num_images=40", "--features", "random"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("file", "file is a file, and no recipe or run; settings in a file are given by --config"),
+        ("other", "other is a folder and holds no run; to train on the images in it: ssgan train "),
+    ],
+)
+def test_what_is_no_recipe_is_told_what_it_may_be_meant_for(name, expected, here, capsys):
+    assert main(["train", name]) == 2
+    assert expected in one_line(capsys)
+
+
+def test_a_run_whose_settings_file_has_gone_is_still_a_run(here, capsys):
+    (here / "run" / "config.json").unlink()
+    assert main(["show", "run"]) == 0
+    assert "GAN" in capsys.readouterr().out
+    assert main([*EVALUATE, "--n", "8", "--seeds", "1", "--metrics", "fd"]) == 0
+    assert "measured run, step 2: 8 images" in capsys.readouterr().out
+    assert main(["train", "run", "--total_steps", "3"]) == 0
+    assert (here / "run" / "config.json").exists()
+
+
 def test_files_of_one_s_own_in_a_run_are_left_alone(here, capsys):
     layout = RunLayout(here / "run")
     (here / "run" / "healthy").mkdir()

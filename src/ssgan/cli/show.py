@@ -14,8 +14,8 @@ from ssgan.training import checkpoint, kinds
 from ssgan.training.config import RunConfig
 from ssgan.training.healthy import healthy_files
 from ssgan.training.logged import log_lines, metric_lines
+from ssgan.training.resume import config_of_run
 from ssgan.training.score import score_name
-from ssgan.training.stored import stored_config
 from ssgan.training.watch import watch_files
 from ssgan.types import UserError
 
@@ -36,10 +36,11 @@ def main(argv: list[str]) -> int:
     if len(rest) != 1 or rest[0].startswith("-"):
         raise UserError(f"show takes one run directory, not {' '.join(rest) or 'nothing'}")
     layout = RunLayout(Path(rest[0]))
-    if not layout.config.exists():
-        raise UserError(f"{rest[0]} is not a run directory: it has no {layout.config.name}")
     trusted = trusted_modules(options)
-    config = stored_config(read_json(layout.config), trusted, str(layout.config))
+    config = config_of_run(layout, trusted)
+    if config is None:
+        words = f"it has neither {layout.config.name} nor a whole checkpoint"
+        raise UserError(f"{rest[0]} is not a run directory: {words}")
     for label, text in _facts(layout, config, trusted):
         print(f"{label:12} {text}")
     if options.on("settings"):

@@ -226,7 +226,9 @@ def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], P
         config, reasons = fitted(source, _outline(source, options))
         return config, reasons, None
     layout = RunLayout(Path(name))
-    stored = config_of_run(layout, trusted) if layout.config.exists() else None
+    stored = config_of_run(layout, trusted) if layout.root.is_dir() else None
+    if stored is None and layout.root.exists():
+        raise UserError(_no_run(layout.root))
     other = options.get("run")
     if stored is not None and other is not None and realpath(other) != realpath(name):
         raise UserError(
@@ -237,6 +239,19 @@ def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], P
     if source is not None:
         config = with_source(config, source, _outline(source, options))
     return config, [], None if stored is None else layout.root
+
+
+def _no_run(path: Path) -> str:
+    """What is said of a path that stands where a recipe or run should."""
+    if path.is_dir():
+        return (
+            f"{path} is a folder and holds no run; to train on the images in it: ssgan train "
+            f"--data folder:{path}"
+        )
+    return (
+        f"{path} is a file, and no recipe or run; settings in a file are given by --config, and a "
+        "recipe of your own is named as it is imported: my_file:function"
+    )
 
 
 def _outline(source: AbstractSource, options: Options) -> Outline:

@@ -30,7 +30,7 @@ def given(
     """
     path = Path(text).expanduser()
     chosen = best or step is not None
-    if RunLayout(path).config.exists():
+    if RunLayout(path).holds_run():
         file = _checkpoint_of(path, best, step)
         return open_state(file, best=best, trusted_modules=trusted_modules)
     if path.is_file() and path.suffix == ".npz" and not chosen:
