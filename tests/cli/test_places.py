@@ -1,12 +1,15 @@
 """Files and folders that are not what a command expects: one line, before any work."""
 
 import json
+import os
 import shutil
 
 import pytest
 
 from ssgan.cli.main import main
+from ssgan.files.errors import refuse_unwritable
 from ssgan.files.layout import RunLayout
+from ssgan.types import UserError
 from tests.cli.test_main import TINY
 
 SCENES = ["--data", "scenes:num_images=40"]
@@ -41,7 +44,66 @@ def edit(path, change):
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
 
 
+FORGET = ["forget", "--data", "scenes:num_images=60", "--iterations-per-task", "1", "--batch", "4"]
 EVALUATE = ["evaluate", "run", "--against", "scenes:num_images=40", "--features", "random"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "scenes:gan", *SCENES, "--run", "file"], "file is a file; a run needs a dir"),
+        (["train", "scenes:gan", *SCENES, "--run", "other"], "other holds other files and no run"),
+        (
+            ["train", "scenes:gan", *SCENES, "--run", "file/run"],
+            "file/run cannot be written: Not a dir",
+        ),
+        (["demo", "--run", "file"], "file is a file; a run needs a directory"),
+        (["train", "run", "--seed", "5"], "run holds a run with other settings: seed: 0 before"),
+        ([*FORGET, "--out", "file"], "file is a file; a study needs a directory"),
+        ([*FORGET, "--out", "other"], "other holds other files and no study"),
+        ([*FORGET, "--out", "file/x"], "file/x cannot be written: Not a directory"),
+        ([*EVALUATE, "--out", "file"], "file cannot be written: Not a directory"),
+        ([*EVALUATE, "--out", "file/x.jsonl"], "file cannot be written: Not a directory"),
+        (
+            [*EVALUATE[:2], *EVALUATE[4:], "--write-stats", "file/s.npz"],
+            "file cannot be written: Not a directory",
+        ),
+        (
+            ["study", "table1", *SCENES, "--out", "file"],
+            "file cannot be written: Not a directory",
+        ),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_refused_before_any_image_is_prepared(
+    words, expected, here, monkeypatch, capsys
+):
+    def prepares(*_, **__):
+        raise AssertionError("images are prepared")
+
+    for verb in ("train", "forget", "evaluate"):
+        monkeypatch.setattr(f"ssgan.cli.{verb}.prepared", prepares)
+    assert main(words) == 2
+    assert expected in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "scenes:gan", *SCENES, "--run", "file", *TINY], "file is a file; a run needs"),
+        (["train", "scenes:gan", *SCENES, "--run", "other", *TINY], "other holds other files"),
+        (["study", "table1", *SCENES, "--out", "file"], "file cannot be written: Not a directory"),
+    ],
+)
+def test_a_dry_run_refuses_the_same_places(words, expected, here, capsys):
+    assert main([*words, "--dry-run"]) == 2
+    assert expected in one_line(capsys)
+
+
+def test_a_folder_without_the_right_to_write_is_named(tmp_path, monkeypatch):
+    refuse_unwritable(tmp_path / "new" / "run")
+    monkeypatch.setattr(os, "access", lambda place, _: place != tmp_path)
+    with pytest.raises(UserError, match="new/run cannot be written: Permission denied"):
+        refuse_unwritable(tmp_path / "new" / "run")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache
 from ssgan.data.scan import readable
-from ssgan.files.errors import file_errors_in_words
+from ssgan.files.errors import file_errors_in_words, refuse_unwritable
 from ssgan.measure.extractor import NAMES, choose_features, download
 from ssgan.measure.gather import Gatherer, side_protocol
 from ssgan.measure.given import Given, common_policy, given
@@ -156,6 +156,10 @@ def _measure(text: str, asked: _Asked, options: Options) -> None:
     held = None if asked.held_out is None else given(asked.held_out, trusted_modules=asked.trusted)
     if isinstance(other, Opened) or isinstance(held, Opened | Statistics):
         raise UserError("--against and --held-out take images, a run is what is measured")
+    if asked.write_stats is not None:
+        refuse_unwritable(asked.write_stats.parent)
+    if other is not None:
+        refuse_unwritable(_root(text, thing, options))
     device = resolve_device(options.get("device") or "auto")
     features = _features(thing, options, asked, device)
     fixed = features.shape if isinstance(features, OwnFeatures) else None
@@ -274,12 +278,17 @@ def _place(
     words: list[object] = [asdict(first.protocol), settings.metrics, asdict(settings.parameters)]
     words += [options.get("held-out"), first.subject_content]
     key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
-    root, stem = Path("evaluation"), "images"
-    if isinstance(thing, Opened):
-        saved = thing.checkpoint
-        run = Path(text) if Path(text).is_dir() else saved.path.parent
-        root, stem = run / "evaluation", f"{saved.path.stem}"
-    return root / f"{stem}-{features.name}-{key}" / "results.jsonl"
+    stem = thing.checkpoint.path.stem if isinstance(thing, Opened) else "images"
+    return _root(text, thing, options) / f"{stem}-{features.name}-{key}" / "results.jsonl"
+
+
+def _root(text: str, thing: Opened | AbstractSource, options: Options) -> Path:
+    """The folder that all results go into."""
+    if (out := options.get("out")) is not None:
+        return Path(out).parent if out.endswith(".jsonl") else Path(out)
+    if not isinstance(thing, Opened):
+        return Path("evaluation")
+    return (Path(text) if Path(text).is_dir() else thing.checkpoint.path.parent) / "evaluation"
 
 
 def _write(path: Path, found: Evaluation) -> None:

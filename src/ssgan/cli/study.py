@@ -19,6 +19,7 @@ from ssgan.data.base import AbstractSource, Outline
 from ssgan.data.huggingface import Hub
 from ssgan.data.parse import parse_source
 from ssgan.data.prepare import default_cache
+from ssgan.files.errors import refuse_unwritable
 from ssgan.files.lock import locked
 from ssgan.measure.extractor import NAMES as FEATURES
 from ssgan.measure.extractor import choose_features
@@ -139,6 +140,7 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
         overrides=settings,
     )
     slots = whole_number(options, "jobs", 1, 1)
+    refuse_unwritable(asked.out)
     dry = options.on("dry-run") or options.on("draw")
     outline = _outline(source, dry)
     cells = cells_of(arms, form, asked, outline)

@@ -38,7 +38,14 @@ from ssgan.training.distributed import TIMEOUT, Ranks, joined, launched
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.misfits import refuse_misfits
 from ssgan.training.plan import plan
-from ssgan.training.resume import config_of_run, definite, harmless, refuse_used_directory
+from ssgan.training.resume import (
+    config_of_run,
+    definite,
+    harmless,
+    refuse_other_directory,
+    refuse_other_settings,
+    refuse_used_directory,
+)
 from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite, UserError
@@ -153,7 +160,10 @@ def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> in
 def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
-    config = definite(RunLayout(directory), config)
+    layout = RunLayout(directory)
+    config = definite(layout, config)
+    refuse_other_directory(layout)
+    refuse_other_settings(layout, config)
     collection = fetched(config.data.source).open()
     refuse_misfits(config, len(collection), len(collection.classes()))
     dataset, held_out = ranks.first_then_others(
@@ -194,7 +204,7 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
         return end.exit_code
     where = f"{readable(directory)} is at step {config.total_steps}"
     print("done" if done else f"nothing to do: {where}")
-    if (newest := RunLayout(directory).newest_sample()) is not None:
+    if (newest := layout.newest_sample()) is not None:
         print(f"samples: {readable(newest)}")
     return 0
 
@@ -211,6 +221,7 @@ def _refuse(config: RunConfig, layout: RunLayout, outline: Outline, processes: i
     """Raise UserError for whatever a run there would refuse; returns its definite settings."""
     config = definite(layout, config)
     refuse_misfits(config, outline.survey.num_images, len(outline.classes), processes)
+    refuse_other_directory(layout)
     refuse_used_directory(layout, config)
     return config
 

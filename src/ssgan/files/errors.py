@@ -1,6 +1,8 @@
 """What the operating system refuses, said in one line."""
 
+import errno
 import fnmatch
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,3 +28,20 @@ def file_errors_in_words(place: Path) -> Iterator[None]:
             raise DiskFull(path, None, free_bytes(path)) from error
         reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path} cannot be written or read: {reason}") from error
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise UserError when nothing can be put into a folder, which need not exist yet.
+
+    Nothing is written: a disk that is full, or is not what its rights say, is seen later.
+    """
+    place = folder
+    try:
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        if not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}") from None

@@ -18,7 +18,7 @@ from ssgan.config.read import read_json
 from ssgan.files import jsonlines
 from ssgan.files.atomic import remove_strays, write_json
 from ssgan.files.environment import environment
-from ssgan.files.errors import file_errors_in_words
+from ssgan.files.errors import file_errors_in_words, refuse_unwritable
 from ssgan.files.layout import FORMAT_VERSION, ForgettingLayout, RunLayout
 from ssgan.files.lock import locked
 from ssgan.measure.labelled import Split
@@ -64,7 +64,8 @@ def forget(
     count = len(parts.classes)
     total = settings.total_steps(count)
     learner, images = fresh_learner(settings, place), TaskImages(settings, parts, place)
-    _open_directory(layout)
+    with file_errors_in_words(directory):
+        directory.mkdir(parents=True, exist_ok=True)
     with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:
         remove_strays(directory)
         _resume(layout, learner, facts)
@@ -87,8 +88,10 @@ def forget(
 def matched(layout: ForgettingLayout, settings: Forgetting, device: str = "auto") -> Forgetting:
     """The settings with precision "auto" made definite: what the directory has, if it has any.
 
-    Raises UserError, naming what differs, when the directory holds another study.
+    Raises UserError, naming what differs, when the directory holds another study, or cannot be
+    one's.
     """
+    _refuse_other_directory(layout)
     place = resolve_device(device)
     stored = _stored(layout, settings)
     if settings.precision == "auto":
@@ -123,17 +126,16 @@ def _facts(settings: Forgetting, parts: Split) -> dict[str, object]:
     }
 
 
-def _open_directory(layout: ForgettingLayout) -> None:
-    """Make the directory, or accept it as a study's."""
+def _refuse_other_directory(layout: ForgettingLayout) -> None:
     root = layout.root
-    if root.exists() and not root.is_dir():
-        raise UserError(f"{root} is a file; a study needs a directory")
     with file_errors_in_words(root):
+        if root.exists() and not root.is_dir():
+            raise UserError(f"{root} is a file; a study needs a directory")
         started = layout.lock.exists() and not RunLayout(root).config.exists()
         known = layout.study.exists() or started
         if root.is_dir() and not known and any(root.iterdir()):
             raise UserError(f"{root} holds other files and no study; give an empty directory")
-        root.mkdir(parents=True, exist_ok=True)
+    refuse_unwritable(root)
 
 
 def _resume(layout: ForgettingLayout, learner: Learner, facts: dict[str, object]) -> None:

@@ -12,6 +12,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.files import jsonlines
 from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, environment
+from ssgan.files.errors import refuse_unwritable
 from ssgan.files.layout import ForgettingLayout, RunLayout
 from ssgan.ops.collective import num_ranks
 from ssgan.training import checkpoint, drift
@@ -27,14 +28,9 @@ _LOG = logging.getLogger("ssgan")
 
 def open_directory(layout: RunLayout) -> None:
     """Make the directory, or accept it as a run's; raises UserError when it cannot be one."""
+    refuse_other_directory(layout)
     root = layout.root
     try:
-        if root.exists() and not root.is_dir():
-            raise UserError(f"{root} is a file; a run needs a directory")
-        started = layout.lock.exists() and not ForgettingLayout(root).study.exists()
-        known = layout.config.exists() or started
-        if root.is_dir() and not known and any(root.iterdir()):
-            raise UserError(f"{root} holds other files and no run; give an empty or new directory")
         root.mkdir(parents=True, exist_ok=True)
         layout.lock.touch()  # before anything else: from here on the directory is a run's
         probe = root / TEMPORARY.format("probe")
@@ -42,6 +38,20 @@ def open_directory(layout: RunLayout) -> None:
         probe.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{root} cannot be written: {error.strerror}") from None
+
+
+def refuse_other_directory(layout: RunLayout) -> None:
+    """Raise UserError when no run can be started or continued in a directory; reads only."""
+    root = layout.root
+    try:
+        if root.exists() and not root.is_dir():
+            raise UserError(f"{root} is a file; a run needs a directory")
+        started = layout.lock.exists() and not ForgettingLayout(root).study.exists()
+        if root.is_dir() and not (layout.holds_run() or started) and any(root.iterdir()):
+            raise UserError(f"{root} holds other files and no run; give an empty or new directory")
+    except OSError as error:
+        raise UserError(f"{root} cannot be written: {error.strerror}") from None
+    refuse_unwritable(root)
 
 
 def resume(
