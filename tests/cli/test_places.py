@@ -152,3 +152,32 @@ def test_a_kept_state_among_the_checkpoints_is_no_state_to_continue_from(here, c
     shutil.copy(layout.kept_checkpoint(2), layout.checkpoint(2))
     assert main(["train", "run", "--total_steps", "3"]) == 2
     assert "step-00000002.ckpt holds no generator: it is a state to probe" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda row: {**row, "name": 5}, "name must be str, not 5"),
+        (lambda row: {**row, "against": None}, "against must be str, not none"),
+        (lambda row: {**row, "within": "x"}, "within must be float or none, not 'x'"),
+        (lambda row: {**row, "values": [1, None]}, "values must be "),
+        (lambda row: {**row, "protocol": []}, "protocol is list"),
+        (
+            lambda row: {**row, "protocol": {**row["protocol"], "num_real": "x"}},
+            "num_real must be int or none, not 'x'",
+        ),
+        (
+            lambda row: {**row, "protocol": {**row["protocol"], "content": 5}},
+            "content must be str or none, not 5",
+        ),
+    ],
+)
+def test_a_result_that_was_edited_by_hand_is_named(change, expected, here, capsys):
+    words = [*EVALUATE, "--n", "8", "--seeds", "1", "--metrics", "fd", "--out", "r.jsonl"]
+    assert main(words) == 0
+    assert main(["evaluate", "--compare", "r.jsonl"]) == 0
+    edit(here / "r.jsonl", change)
+    capsys.readouterr()
+    assert main(["evaluate", "--compare", "r.jsonl"]) == 2
+    assert "r.jsonl, line 1, is no result of ssgan evaluate (" in (error := one_line(capsys))
+    assert expected in error

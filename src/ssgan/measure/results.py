@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ssgan.config.check import Place, checked
+from ssgan.config.fields import field_hints
 from ssgan.files.atomic import write_atomic
 from ssgan.files.environment import package_version
 from ssgan.metrics.statistics import Protocol, same_protocol
@@ -77,8 +79,9 @@ def read_results(path: Path) -> list[Result]:
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             results.append(_result(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            reason = f"{type(error).__name__}: {error}"
+        except (ValueError, TypeError, KeyError, UserError) as error:
+            told = isinstance(error, UserError)
+            reason = str(error) if told else f"{type(error).__name__}: {error}"
             raise UserError(
                 f"{path}, line {number}, is no result of ssgan evaluate ({reason})"
             ) from None
@@ -90,11 +93,20 @@ def read_results(path: Path) -> list[Result]:
 def _result(row: Any) -> Result:
     if not isinstance(row, dict):
         raise ValueError(f"it is {type(row).__name__}")
-    values = {f.name: row[f.name] for f in fields(Result) if f.name in row}
-    protocol = dict(values["protocol"])
-    protocol["seeds"] = tuple(protocol["seeds"])
-    values["protocol"] = Protocol(**protocol)
-    values["values"] = tuple(float(value) for value in values["values"])
+    protocol = row["protocol"]
+    if not isinstance(protocol, dict):
+        raise ValueError(f"protocol is {type(protocol).__name__}")
+    given = {f.name: row[f.name] for f in fields(Result) if f.name in row and f.name != "protocol"}
+    values = _checked(Result, given)
     if not values["values"]:
         raise ValueError("values is empty")
-    return Result(**values)
+    return Result(**values, protocol=Protocol(**_checked(Protocol, protocol)))
+
+
+def _checked(owner: type, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, each of its field's type; UserError for one that is not."""
+    hints = field_hints(owner)
+    return {
+        name: checked(hints[name], value, Place(name, "", None)) if name in hints else value
+        for name, value in values.items()
+    }
