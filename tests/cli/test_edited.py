@@ -56,11 +56,20 @@ def with_value(name, value):
         ("log.jsonl", without("seconds"), "it has no 'seconds'"),
         ("log.jsonl", without("images_seen"), "it has no 'images_seen'"),
         ("log.jsonl", with_value("step", "two"), 'step must be a whole number, 0 or more, not "t'),
-        ("log.jsonl", with_value("seconds", [1]), "seconds must be a finite number, not [1]"),
-        ("log.jsonl", with_value("D/adversarial", "low"), "D/adversarial must be a finite number"),
+        ("log.jsonl", with_value("seconds", [1]), "seconds must be a number below 1e100, not [1]"),
+        (
+            "log.jsonl",
+            with_value("D/adversarial", "low"),
+            "D/adversarial must be a number below 1e100",
+        ),
         ("log.jsonl", lambda row: list(row), "it must be an object, not ["),
+        (
+            "log.jsonl",
+            with_value("D/adversarial", 1e308),
+            "D/adversarial must be a number below 1e",
+        ),
         ("metrics.jsonl", without("name"), "it has no 'name'"),
-        ("metrics.jsonl", with_value("value", "0.5"), "value must be a finite number or null"),
+        ("metrics.jsonl", with_value("value", "0.5"), "value must be a number below 1e100 or null"),
         ("metrics.jsonl", with_value("step", 1.5), "step must be a whole number"),
         ("events.jsonl", without("verdict"), "it has no 'verdict'"),
     ],
@@ -72,11 +81,23 @@ def test_show_names_the_line_of_a_log(file, change, complaint, places, tmp_path,
     assert f"{places / 'run' / file}, line 1: {complaint}" in one_line(capsys)
 
 
+def test_an_accuracy_that_is_none_and_no_images_at_all_are_no_fault_of_the_watch(places):
+    path = places / "run" / "metrics.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    odd = [
+        {**row, "step": step, "value": 9e99 * (-1) ** step, "num_images": 0}
+        for step in range(1, 9)
+        for row in rows
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in odd))
+    assert main(["show", str(places / "run")]) == 0
+
+
 def test_a_run_does_not_continue_from_a_log_that_was_edited(places, capsys):
     edit(places / "run" / "log.jsonl", -1, with_value("seconds", "long"))
     assert main(["train", str(places / "run"), "--total_steps", "3"]) == 2
     error = capsys.readouterr().err
-    assert "log.jsonl, line 2: seconds must be a finite number" in error
+    assert "log.jsonl, line 2: seconds must be a number below 1e100" in error
     assert "Traceback" not in error
 
 
@@ -92,7 +113,8 @@ def test_show_says_when_the_manifest_is_not_what_was_written(change, places, cap
     ("change", "complaint"),
     [
         (without("accuracy"), "it has no 'accuracy'"),
-        (with_value("accuracy", "high"), 'accuracy must be a finite number, not "high"'),
+        (with_value("accuracy", "high"), 'accuracy must be a number from 0 to 1, not "high"'),
+        (with_value("accuracy", 1e308), "accuracy must be a number from 0 to 1, not 1e+308"),
         (with_value("after_switch", 1), "after_switch must be true or false, not 1"),
         (with_value("cycle", None), "cycle must be a whole number, 0 or more, not null"),
         (lambda row: [row], "it must be an object, not ["),
@@ -104,6 +126,17 @@ def test_draw_names_the_line_of_a_measurement(change, complaint, places, tmp_pat
     words = ["forget", "--draw", str(places / "study"), "--out", str(tmp_path / "x.png")]
     assert main(words) == 2
     assert f"{log}, line 2: {complaint}" in one_line(capsys)
+
+
+def test_a_study_whose_log_has_gone_says_what_to_remove(places, capsys):
+    (places / "study" / "forgetting.jsonl").unlink()
+    words = ["forget", *STUDY, "--out", str(places / "study")]
+    assert main(words) == 2
+    assert (
+        "which forgetting.ckpt is beyond: remove that; run its command" in capsys.readouterr().err
+    )
+    (places / "study" / "forgetting.ckpt").unlink()
+    assert main(words) == 0
 
 
 @pytest.mark.parametrize("removed", [1, 2, 5])

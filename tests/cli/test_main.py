@@ -231,6 +231,7 @@ BAD = [
     (["sample", "/no/such/run", "--steps", "257"], "--steps must be at most 256, not 257"),
     (["sample", "/no/such/run", "--steps", "1"], "--steps must be a whole number, 2 or more"),
     (["evaluate", "run", "--against", "a", "--seeds", "1001"], "--seeds must be at most 1,000"),
+    (["forget", "--data", "scenes", "--out", "x", "--cycles", "1001"], "cycles must be at most 1,"),
     (["study", "table1", "--seeds", "101"], "--seeds must be at most 100, not 101"),
     (["sample"], "takes one run directory"),
     (["show", "/no/such/run"], "/no/such/run"),
@@ -238,7 +239,10 @@ BAD = [
     (["data", "prepare", "folder:/no/such/place"], "/no/such/place"),
     (["data", "prepare"], "prepare SOURCE"),
     (["data", "prepare", "scenes", "--channels", "2"], "must be 1 or 3"),
-    (["data", "prepare", f"scenes:num_images={BEYOND}"], "num_images must be at most 2,147,483,647"),
+    (
+        ["data", "prepare", f"scenes:num_images={BEYOND}"],
+        "num_images must be at most 2,147,483,647",
+    ),
     (
         ["train", "scenes:gan", "--generator", "5"],
         "Generator, or a table, not 5 (from --generator)",

@@ -79,7 +79,7 @@ def test_the_same_command_again_computes_nothing(root, photos, capsys, monkeypat
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
-        ("top1", "high", 'top1 must be a finite number, not "high"'),
+        ("top1", "high", 'top1 must be a number from 0 to 1, not "high"'),
         ("interval", [0.1], "interval must be a list of two numbers, not [0.1]"),
         ("train", {"images": 3}, "train must be an object with source, content_hash and images"),
     ],

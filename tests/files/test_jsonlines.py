@@ -7,6 +7,7 @@ from ssgan.files.jsonlines import (
     NUMBER,
     NUMBER_OR_NULL,
     PAIR,
+    SHARE,
     TEXT,
     TEXTS,
     WHOLE,
@@ -35,7 +36,7 @@ def test_a_torn_last_line_and_empty_ones_are_passed_over_and_a_missing_file_has_
         ("3", "it must be an object, not 3"),
         ('{"step": 2}', "it has no 'value'"),
         ('{"step": "2", "value": 1}', 'step must be a whole number, 0 or more, not "2"'),
-        ('{"step": 2, "value": "high"}', 'value must be a finite number, not "high"'),
+        ('{"step": 2, "value": "high"}', 'value must be a number below 1e100, not "high"'),
         ('{"step": 2, "value": 1, "other": 1}', "other must be a text, not 1"),
     ],
 )
@@ -51,7 +52,8 @@ def test_a_line_that_nobody_wrote_is_named(line, complaint, tmp_path):
     ("kind", "good", "bad"),
     [
         (WHOLE, [0, 2**63 - 1], [-1, 2**63, 1.0, True, None]),
-        (NUMBER, [0, -1.5, 1e300], [float("nan"), float("inf"), 10**400, False, None, "1"]),
+        (NUMBER, [0, -1.5, 1e99], [1e300, float("nan"), float("inf"), 10**400, False, None, "1"]),
+        (SHARE, [0, 0.5, 1, 1.0], [-0.1, 1.1, float("nan"), True, "1", None]),
         (NUMBER_OR_NULL, [None, 1.5], [float("nan"), "none"]),
         (FLAG, [True, False], [0, 1, "true", None]),
         (TEXT, ["", "a"], [1, None, ["a"]]),

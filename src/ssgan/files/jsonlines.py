@@ -1,7 +1,6 @@
 """Append-only files of one JSON object a line, each with a "step"."""
 
 import json
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -24,10 +23,14 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
-def _finite(value: object) -> bool:
+def _number(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**63
+    return abs(value) < 1e100  # NaN is not
+
+
+def _share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _texts(value: object) -> bool:
@@ -35,12 +38,13 @@ def _texts(value: object) -> bool:
 
 
 def _pair(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_finite, value))
+    return isinstance(value, list) and len(value) == 2 and all(map(_number, value))
 
 
 WHOLE = Kind("a whole number, 0 or more", _whole)
-NUMBER = Kind("a finite number", _finite)
-NUMBER_OR_NULL = Kind("a finite number or null", lambda value: value is None or _finite(value))
+NUMBER = Kind("a number below 1e100", _number)  # sums and squares of such are finite
+NUMBER_OR_NULL = Kind("a number below 1e100 or null", lambda v: v is None or _number(v))
+SHARE = Kind("a number from 0 to 1", _share)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 TEXT = Kind("a text", lambda value: isinstance(value, str))
 TEXTS = Kind("a list of texts", _texts)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ssgan.files import jsonlines
-from ssgan.files.jsonlines import NUMBER, PAIR, TEXT, TEXTS, WHOLE, Kind
+from ssgan.files.jsonlines import PAIR, SHARE, TEXT, TEXTS, WHOLE, Kind
 from ssgan.measure import shelf
 from ssgan.measure.blocks import Layer, Subject, check_pooling
 from ssgan.measure.labelled import HELD_OUT, Split, labels_at
@@ -50,7 +50,7 @@ _IMAGES = Kind(
 _NEEDS = {  # of a line, for tables and plots
     **dict.fromkeys(("run", "method", "pooling", "solver", "split", "standardised", "knn"), TEXT),
     **dict.fromkeys(("step", "block", "labels", "features", "seed"), WHOLE),
-    **dict.fromkeys(("fraction", "chance", "top1", "knn_top1"), NUMBER),
+    **dict.fromkeys(("fraction", "chance", "top1", "knn_top1"), SHARE),
     **dict.fromkeys(("train", "test"), _IMAGES),
     "classes": TEXTS,
     "interval": PAIR,

@@ -20,7 +20,7 @@ from typing import Any
 
 from ssgan.config.flat import flat
 from ssgan.config.read import read_json
-from ssgan.files.jsonlines import FLAG, NUMBER, TEXTS, WHOLE, read
+from ssgan.files.jsonlines import FLAG, NUMBER, SHARE, TEXTS, WHOLE, read
 from ssgan.files.layout import ForgettingLayout
 from ssgan.report.probe_table import aligned, distinct
 from ssgan.types import UserError
@@ -29,7 +29,7 @@ Row = Mapping[str, Any]  # a line of forgetting.jsonl
 _NEEDS = {
     **dict.fromkeys(("step", "task", "cycle"), WHOLE),
     "after_switch": FLAG,
-    "accuracy": NUMBER,
+    "accuracy": SHARE,
 }
 FIGURES = {
     "peak": "peak of a task",
@@ -80,7 +80,9 @@ def read_study(root: Path) -> Study:
         )
     study = _study_of(layout)
     if not study.rows:
-        raise UserError(f"{root} has measured nothing yet; run its command again")
+        lost = f" in its log, which {layout.state.name} is beyond: remove that"
+        words = lost if layout.state.exists() else " yet"
+        raise UserError(f"{root} has measured nothing{words}; run its command again")
     return study
 
 

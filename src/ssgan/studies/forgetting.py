@@ -61,7 +61,7 @@ class Forgetting:
     rotated_fraction: float = 0.25  # share of the batch also seen turned, in (0, 1]
     batch_size: int = 64  # images an iteration, an even number: half of the class, half others
     iterations_per_task: int = 1000  # updates before the class changes, at least 1
-    cycles: int = 2  # times through all classes, at least 1
+    cycles: int = 2  # times through all classes, 1 to 1000
     measure_every: int = 100  # iterations between measurements, at least 1
     asked: int = 1000  # held-out images of the class, and of the others, at most; at least 1
     optimizer: AdamConfig = AdamConfig(learning_rate=2e-4, beta1=0.5, beta2=0.999)
@@ -72,6 +72,7 @@ class Forgetting:
     def __post_init__(self) -> None:
         for name in ("iterations_per_task", "cycles", "measure_every", "asked"):
             check_count(name, getattr(self, name), 1)
+        check_count("cycles", self.cycles, 1, 1000)
         check_weights(rotation=self.rotation)
         if self.batch_size < 2 or self.batch_size % 2:
             raise UserError(

@@ -234,7 +234,8 @@ def features_forget(trace: Trace, ease: float) -> str | None:
     for name, what in words.items():
         points, chance = trace.points(name), look.chance.get(name, CHANCE)
         best = max((value for _, value in points), default=chance)
-        error = math.sqrt(2 * best * (1 - best) / look.counts.get(name, math.inf))
+        variance = max(0.0, best * (1 - best))  # a file edited by hand may hold any number
+        error = math.sqrt(2 * variance / max(1.0, look.counts.get(name, math.inf)))
         needed = max(FELL, FELL_SHARE * (best - chance), STANDARD_ERRORS * error)
         if (found := _fallen(what, points, needed * ease)) is not None:
             return found
