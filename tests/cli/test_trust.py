@@ -130,8 +130,8 @@ def test_a_recipe_of_my_own_that_makes_no_settings_is_named(
     error = capsys.readouterr().err
     assert f"recipe 'ssgan_test_package_recipes:{name}' {words}" in error
     assert len(error.strip().splitlines()) == 1
-    if name == "fails":
-        assert "ssgan_test_package_recipes.py, line 15)" in error
+    assert ("ssgan_test_package_recipes.py, line 15)" in error) == (name == "fails")
+    assert "find.py" not in error
 
 
 def test_a_module_that_fails_when_it_is_imported_is_one_line(tmp_path, monkeypatch, capsys):

@@ -84,11 +84,11 @@ def made(name: str) -> RunConfig:
 
 
 def _said(error: Exception) -> str:
-    """An error of somebody's own code in one line, with the place where it was raised."""
+    """An error of somebody's own code in one line, with the place there where it was raised."""
     place, trace = "", error.__traceback__
-    while trace is not None:
-        place, trace = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}", trace.tb_next
-    return f"{type(error).__name__}: {' '.join(str(error).split())} ({place})"
+    while trace is not None and (trace := trace.tb_next) is not None:  # the first is our call
+        place = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"
 
 
 def import_own(module_name: str, what_for: str) -> ModuleType:
