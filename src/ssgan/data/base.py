@@ -27,16 +27,29 @@ class Remarked(NamedTuple):
     remark: str  # ends the sentence "3 images are ...", such as "animated: ..."
 
 
+class Crop(NamedTuple):
+    """A square of half to all of a picture's area, by where it is between its extremes.
+
+    Each number is in [0, 1). Of a picture more than twice as long as wide no square has half of
+    the area; there its side is the short one.
+    """
+
+    side: float  # 0: half of the area; towards 1: the largest square
+    left: float  # 0: at the left edge; towards 1: at the right one
+    top: float  # 0: at the upper edge; towards 1: at the lower one
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImagePolicy:
     """How a picture of any size and mode becomes a square of `shape`.
 
     Upright by its orientation tag, laid over `background` where transparent, cut to the largest
-    centred square, resized with anti-aliasing.
+    centred square or to `crop`, resized with anti-aliasing.
     """
 
     shape: ImageShape
     background: tuple[int, int, int] = (255, 255, 255)  # red, green, blue, each 0 to 255
+    crop: Crop | None = None  # None: the largest centred square
 
 
 class Survey(NamedTuple):

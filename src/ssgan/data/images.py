@@ -5,6 +5,7 @@ before anything is decoded, and whatever goes wrong is one `Rejected` with a rea
 """
 
 import io
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ssgan.data.base import ImagePolicy, Pixels, Rejected, Remarked
+from ssgan.data.base import Crop, ImagePolicy, Pixels, Rejected, Remarked
 
 MAX_PIXELS = 100_000_000  # a picture whose header promises more is not decoded
 MAX_FILE_BYTES = 512 * 2**20  # nor is a larger file read
@@ -122,7 +123,7 @@ def _decode(image: Image.Image, policy: ImagePolicy) -> Pixels | Remarked:
     if image.size != full and image.format in ("JPEG", "MPO"):
         pixels = _from_reduced(image, full, turn, policy)
     else:
-        square = _upright_square(image, turn)
+        square = _upright_square(image, turn, policy.crop)
         pixels = _to_square(_eight_bits(square, image, policy), policy)
     if image.format != "MPO" and getattr(image, "is_animated", False):
         remark = ANIMATED
@@ -135,7 +136,7 @@ def _from_reduced(
     """From a JPEG decoded at 1/2, 1/4 or 1/8 of its `full` size."""
     scale = next(s for s in (2, 4, 8) if image.size == tuple(-(-side // s) for side in full))
     # By the full size: the last row and column may stand for less than a whole pixel.
-    left, top, right, bottom = (edge / scale for edge in _centre_box(full, turn))
+    left, top, right, bottom = (edge / scale for edge in _box(full, turn, policy.crop))
     picture = image.convert("L" if policy.shape.channels == 1 else "RGB")
     side = (policy.shape.size, policy.shape.size)
     box = (left, top, right, bottom)
@@ -152,6 +153,22 @@ def _orientation(image: Image.Image) -> tuple[Image.Transpose | None, str]:
         return None, BAD_ORIENTATION
 
 
+def _box(
+    size: tuple[int, int], turn: Image.Transpose | None, crop: Crop | None
+) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what is used of a picture still to be turned."""
+    return _centre_box(size, turn) if crop is None else _crop_box(size, crop)
+
+
+def _crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
+    """The same for a crop, whose place is that in the stored order."""
+    (width, height), most = size, min(size)
+    least = min(most, math.ceil(math.sqrt(width * height / 2)))
+    side = least + int(crop.side * (most - least + 1))
+    left, top = int(crop.left * (width - side + 1)), int(crop.top * (height - side + 1))
+    return left, top, left + side, top + side
+
+
 def _centre_box(size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the centred square, for a picture still to be turned."""
     width, height = size
@@ -165,10 +182,12 @@ def _centre_box(size: tuple[int, int], turn: Image.Transpose | None) -> tuple[in
     return left, top, left + side, top + side
 
 
-def _upright_square(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
-    """The largest centred square of the upright picture, still in the picture's own mode."""
-    if image.size[0] != image.size[1]:
-        image = image.crop(_centre_box(image.size, turn))
+def _upright_square(
+    image: Image.Image, turn: Image.Transpose | None, crop: Crop | None = None
+) -> Image.Image:
+    """The square of the upright picture that is used, still in the picture's own mode."""
+    if crop is not None or image.size[0] != image.size[1]:
+        image = image.crop(_box(image.size, turn, crop))
     return image if turn is None else image.transpose(turn)
 
 

@@ -7,11 +7,15 @@ from collections.abc import Callable
 
 from ssgan.data.base import AbstractSource
 from ssgan.data.cifar10 import Cifar10
+from ssgan.data.crops import Crops
 from ssgan.data.folder import Folder
 from ssgan.data.huggingface import Hub
 from ssgan.types import UserError
 
-FORMS = "folder:PATH, cifar10[:PATH], cifar10-test[:PATH], hub:ID[@REVISION][#SPLIT], scenes"
+FORMS = (
+    "folder:PATH, cifar10[:PATH], cifar10-test[:PATH], hub:ID[@REVISION][#SPLIT], scenes, "
+    "crops:K:SOURCE"
+)
 
 
 def parse_source(text: str) -> AbstractSource:
@@ -22,12 +26,12 @@ def parse_source(text: str) -> AbstractSource:
     """
     kind, colon, rest = text.partition(":")
     read = _KINDS.get(kind)
-    if read is not None and (colon or kind not in ("folder", "hub")):
+    if read is not None and (colon or kind not in ("folder", "hub", "crops")):
         return read(rest)
     if os.path.isdir(os.path.expanduser(text)):
         return Folder(_absolute(text))
     if read is not None:
-        raise UserError(f"{kind} needs a value: {kind}:{'PATH' if kind == 'folder' else 'ID'}")
+        raise UserError(f"{kind} needs a value: {kind}:{_VALUES[kind]}")
     near = difflib.get_close_matches(kind.lower(), _KINDS, n=1)
     if near and os.sep not in kind:
         hint = f"did you mean {near[0]}{colon}{rest}?"
@@ -60,6 +64,13 @@ def _hub(rest: str) -> AbstractSource:
     return Hub(id_, revision=revision or None, split=split or "train")
 
 
+def _crops(rest: str) -> AbstractSource:
+    count, colon, source = rest.partition(":")
+    if not (count.isascii() and count.isdigit()) or not colon:
+        raise UserError(f"crops: needs a number and a source, as crops:8:folder:PATH, not {rest!r}")
+    return Crops(parse_source(source), int(count[:20]))
+
+
 def _scenes(rest: str) -> AbstractSource:
     from ssgan.data.scenes import Scenes
 
@@ -84,10 +95,12 @@ def _absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path))
 
 
+_VALUES = {"folder": "PATH", "hub": "ID", "crops": "K:SOURCE"}
 _KINDS: dict[str, Callable[[str], AbstractSource]] = {
     "folder": _folder,
     "cifar10": _cifar10,
     "cifar10-test": _cifar10_test,
     "hub": _hub,
     "scenes": _scenes,
+    "crops": _crops,
 }

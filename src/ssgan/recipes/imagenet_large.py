@@ -14,7 +14,7 @@ Networks, learning rates, n_dis and the share of images that is turned were not 
 
 `accumulation` cuts a batch into parts for less memory; batch norm then sees a part. `recompute`
 keeps less of a batch and computes it anew in backward, which takes time and changes no number.
-The crops of ImageNet are not the authors' either: see `imagenet128`.
+For the authors' random crops of ImageNet see `imagenet128`.
 """
 
 from dataclasses import replace
