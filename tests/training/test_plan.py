@@ -26,6 +26,27 @@ def test_operations_are_those_that_torch_counts(name):
     assert plan(config, OUTLINE).gigaflop_per_step == flops.get_total_flops() / 1e9 > 0
 
 
+@pytest.mark.parametrize(("name", "accumulation"), [(n, 1) for n in METHODS] + [("ssgan", 2)])
+def test_a_long_step_is_told_from_shorter_ones(name, accumulation, monkeypatch):
+    """Operations and D's images are those of the whole batch, of which no step was taken."""
+    config = tiny(name, batch_size=32, accumulation=accumulation)
+    whole = plan(config, OUTLINE)
+    taken = []
+    monkeypatch.setattr("ssgan.training.plan._LONG", 0.0)
+    monkeypatch.setattr(
+        "ssgan.training.plan.train_step",
+        lambda state, feed, networks, config: (
+            taken.append(config.batch_size) or train_step(state, feed, networks, config)
+        ),
+    )
+    told = plan(config, OUTLINE)
+    assert set(taken) == {4 * accumulation, 8 * accumulation}
+    assert told.gigaflop_per_step == whole.gigaflop_per_step
+    assert told.discriminator_images == whole.discriminator_images
+    assert f"told from batches of {4 * accumulation} and {8 * accumulation}" in told.text()
+    assert whole.timed_on == ""
+
+
 def test_a_gradient_penalty_is_counted_with_its_second_derivatives():
     """At least a forward and three backward passes of D on a batch more."""
     bare, with_penalty = (

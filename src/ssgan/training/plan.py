@@ -1,7 +1,7 @@
 """What a run would cost, before it is run."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,23 @@ from ssgan.training.config import RunConfig
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.precision import resolve_device
-from ssgan.training.state import fresh_state
+from ssgan.training.state import TrainState, fresh_state
 from ssgan.training.step import train_step
+from ssgan.types import UserError
+
+_LONG = 20.0  # seconds: a step expected to take longer is not taken, but told from smaller ones
+_WHOLE = 4  # checkpoints at most: the two newest, one being written, the last of a healthy time
+_ENOUGH = 2.0  # seconds: a step that took longer is timed once
+_SMALLEST = 4  # images of the smallest of these, times accumulation: one of them is turned
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Counts are exact; seconds were timed on a few steps, on images that are noise."""
+    """Counts are exact; seconds were timed on a few steps, on images that are noise.
+
+    Where a step would be long, operations, seconds and memory are those of two smaller batches,
+    drawn on in a straight line: operations are then exact but for the rounding of turned images.
+    """
 
     generator_weights: int
     discriminator_weights: int
@@ -33,17 +43,17 @@ class Plan:
     batch_images: int  # real images a step
     memory_bytes: int  # peak of the accelerator, or of the process
     checkpoint_bytes: int
-    kept_bytes: int  # of all states that output.keep_every keeps
+    kept_bytes: int  # of all states that output.keep_every keeps, and of the best generator
     data_images: int
     data_bytes: int
     download: str  # what would be downloaded first, in words; empty: nothing
+    timed_on: str  # in words, if no step of the whole batch was taken; else empty
 
     def text(self) -> str:
         """The plan in lines for a person."""
         hours = self.seconds_per_step * self.total_steps / 3600
         rate = self.batch_images / self.seconds_per_step
-        # Two checkpoints are there while one is written.
-        disk = 3 * self.checkpoint_bytes + self.kept_bytes + self.data_bytes
+        disk = _WHOLE * self.checkpoint_bytes + self.kept_bytes + self.data_bytes
         fetched = f"download       {self.download}; its counts are those published"
         return "\n".join(
             [
@@ -51,11 +61,12 @@ class Plan:
                 f"discriminator  {self.discriminator_weights:,} weights",
                 f"one step       D reads {self.discriminator_images} images; "
                 f"{self.gigaflop_per_step:.1f} GFLOP; {self.seconds_per_step:.2f} s, "
-                f"{rate:.0f} real images/s",
+                f"{rate:.0f} real images/s{self.timed_on}",
                 f"the run        {self.total_steps:,} steps, about {hours:.1f} hours",
                 f"memory         {self.memory_bytes / 1e9:.2f} GB",
-                f"disk           {disk / 1e6:.0f} MB: images {self.data_bytes / 1e6:.0f} MB "
-                f"({self.data_images:,}), checkpoints {self.checkpoint_bytes / 1e6:.0f} MB each, "
+                f"disk           at most {disk / 1e6:.0f} MB: "
+                f"images {self.data_bytes / 1e6:.0f} MB ({self.data_images:,}), "
+                f"checkpoints {self.checkpoint_bytes / 1e6:.0f} MB each, "
                 f"kept states {self.kept_bytes / 1e6:.0f} MB",
                 *([fetched] if self.download else []),
                 "nothing was written",
@@ -80,36 +91,87 @@ def plan(config: RunConfig, outline: Outline) -> Plan:
     noise = _noise(config, outline.classes)
     device = resolve_device(config.device)
     state = fresh_state(config, noise.num_classes, device)
+    cost, timed_on = _cost(config, noise, state, device)
+    size, channels = config.data.image_size, config.data.channels
+    num_images = outline.survey.num_images
+    return Plan(
+        generator_weights=sum(p.numel() for p in state.generator.parameters()),
+        discriminator_weights=sum(p.numel() for p in state.discriminator.parameters()),
+        discriminator_images=round(cost.discriminator_images),
+        gigaflop_per_step=cost.flop / 1e9,
+        seconds_per_step=cost.seconds,
+        total_steps=config.total_steps,
+        batch_images=config.batch_size * config.discriminator_updates,
+        memory_bytes=round(cost.memory_bytes),
+        checkpoint_bytes=_bytes(state_tensors(state)),
+        kept_bytes=_kept_states(config) * _bytes(kept_tensors(state))
+        + _bytes([*state.generator_ema.state_dict().values()]),
+        data_images=num_images,
+        data_bytes=num_images * size * size * channels,
+        download=outline.download,
+        timed_on=timed_on,
+    )
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """Of one step."""
+
+    discriminator_images: float
+    flop: float
+    seconds: float
+    memory_bytes: float  # the peak so far
+
+    def onward(self, twice: "_Cost", factor: float) -> "_Cost":
+        """The cost of `factor` times our batch, in a straight line from ours and that of twice."""
+        pairs = [(getattr(self, f.name), getattr(twice, f.name)) for f in fields(self)]
+        return _Cost(*(one + max(0.0, two - one) * (factor - 1) for one, two in pairs))
+
+
+def _cost(
+    config: RunConfig, noise: Dataset, state: TrainState, device: torch.device
+) -> tuple[_Cost, str]:
+    """The cost of a step, and in words what was timed instead of one."""
+    size = _small_batch(config)
+    if size is not None:
+        small = _measured(replace(config, batch_size=size), noise, state, device)
+        factor = config.batch_size / size
+        if small.seconds * factor > _LONG:
+            twice = _measured(replace(config, batch_size=2 * size), noise, state, device)
+            return small.onward(twice, factor), f", told from batches of {size} and {2 * size}"
+    return _measured(config, noise, state, device), ""
+
+
+def _small_batch(config: RunConfig) -> int | None:
+    """The smallest batch that is worth a try before the whole one, and can be doubled."""
+    if config.compile:  # each size of a batch would be compiled
+        return None
+    parts = config.accumulation
+    for size in range(_SMALLEST * parts, config.batch_size // 4 + 1, parts):
+        try:
+            for batch in (size, 2 * size):
+                replace(config, batch_size=batch)
+        except UserError:  # so many cannot be cut into parts
+            continue
+        return size
+    return None
+
+
+def _measured(config: RunConfig, noise: Dataset, state: TrainState, device: torch.device) -> _Cost:
     feed, networks = Feed(config, noise, device), Networks(config, state, device)
     seen: list[int] = []
     hook = state.discriminator.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
     with _Flops() as flops:  # type: ignore[no-untyped-call]
         train_step(state, feed, networks, config)
     hook.remove()
-    seconds = []
-    for _ in range(2):
+    seconds: list[float] = []
+    while len(seconds) < 2 and sum(seconds) < _ENOUGH:
         started = time.perf_counter()
         train_step(state, feed, networks, config)
         if device.type != "cpu":
             torch.accelerator.synchronize(device)
         seconds.append(time.perf_counter() - started)
-    size, channels = config.data.image_size, config.data.channels
-    num_images = outline.survey.num_images
-    return Plan(
-        generator_weights=sum(p.numel() for p in state.generator.parameters()),
-        discriminator_weights=sum(p.numel() for p in state.discriminator.parameters()),
-        discriminator_images=sum(seen),
-        gigaflop_per_step=flops.total / 1e9,
-        seconds_per_step=min(seconds),
-        total_steps=config.total_steps,
-        batch_images=config.batch_size * config.discriminator_updates,
-        memory_bytes=_peak_memory(device),
-        checkpoint_bytes=_bytes(state_tensors(state)),
-        kept_bytes=_kept_states(config) * _bytes(kept_tensors(state)),
-        data_images=num_images,
-        data_bytes=num_images * size * size * channels,
-        download=outline.download,
-    )
+    return _Cost(sum(seen), flops.total, min(seconds), _peak_memory(device))
 
 
 def _noise(config: RunConfig, classes: tuple[str, ...]) -> Dataset:
