@@ -6,9 +6,9 @@ through that row of Table 2 at about 100,000 steps; networks, loss, rate and bat
 hand. Table 1 has the best FID of three seeds, Figure
 4b their mean, read off to about 1. Networks of every 100,000 steps are kept, to be probed.
 
-The authors' code shows another random square crop, of half to all of an image's area, at every view.
-`--data crops:8:folder:PATH` prepares eight of them an image, in eight times the space; without it an
-image is cut to its centred square, and D sees less variety than in the published runs
+The authors' code shows another random square crop, of half to all of an image's area, at every
+view. `--data crops:8:folder:PATH` prepares eight of them an image, in eight times the space;
+without it an image is cut to its centred square, and D sees less variety than in the published runs
 (docs/data.md).
 """
 
