@@ -245,7 +245,7 @@ BAD = [
     ),
     (
         ["train", "scenes:gan", "--generator", "5"],
-        "Generator, or a table, not 5 (from --generator)",
+        ", or a table, not 5 (from --generator)",
     ),
     (["data", "prepare", "scenes", "--background", "red"], "255,255,255"),
 ]

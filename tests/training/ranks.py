@@ -66,7 +66,7 @@ CASES = {
 
 
 def together(
-    case: str, folder: Path, count: int, seconds: float = 120, awaited: Sequence[int] | None = None
+    case: str, folder: Path, count: int, seconds: float = 600, awaited: Sequence[int] | None = None
 ) -> list[tuple[int, str]]:
     """Run a case as so many ranks; exit code and what was printed of each that is awaited: of all.
 
