@@ -22,7 +22,7 @@ from ssgan.types import UserError
 
 _LONG = 20.0  # seconds: a step expected to take longer is not taken, but told from smaller ones
 _WHOLE = 4  # checkpoints at most: the two newest, one being written, the last of a healthy time
-_ENOUGH = 2.0  # seconds: a step that took longer is timed once
+_ENOUGH = 2.0  # seconds: a first step that took longer is not timed again
 _SMALLEST = 4  # images of the smallest of these, times accumulation: one of them is turned
 
 
@@ -160,18 +160,21 @@ def _small_batch(config: RunConfig) -> int | None:
 def _measured(config: RunConfig, noise: Dataset, state: TrainState, device: torch.device) -> _Cost:
     feed, networks = Feed(config, noise, device), Networks(config, state, device)
     seen: list[int] = []
-    hook = state.discriminator.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
-    with _Flops() as flops:  # type: ignore[no-untyped-call]
-        train_step(state, feed, networks, config)
-    hook.remove()
-    seconds: list[float] = []
-    while len(seconds) < 2 and sum(seconds) < _ENOUGH:
+
+    def timed() -> float:
         started = time.perf_counter()
         train_step(state, feed, networks, config)
         if device.type != "cpu":
             torch.accelerator.synchronize(device)
-        seconds.append(time.perf_counter() - started)
-    return _Cost(sum(seen), flops.total, min(seconds), _peak_memory(device))
+        return time.perf_counter() - started
+
+    hook = state.discriminator.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    with _Flops() as flops:  # type: ignore[no-untyped-call]
+        seconds = timed()
+    hook.remove()
+    if seconds < _ENOUGH:  # the first step also sets things up
+        seconds = min(timed(), timed())
+    return _Cost(sum(seen), flops.total, seconds, _peak_memory(device))
 
 
 def _noise(config: RunConfig, classes: tuple[str, ...]) -> Dataset:
