@@ -19,6 +19,13 @@ def check_weights(**weights: float) -> None:
             raise UserError(f"{name} must be a finite number, 0 or more, not {value}")
 
 
+def check_shares(**shares: float) -> None:
+    """Raise UserError, by its name, for a share that is not in (0, 1]."""
+    for name, value in shares.items():
+        if not 0 < value <= 1:
+            raise UserError(f"{name} must be above 0 and at most 1, not {value}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Method(ABC):
     """What D and G minimise. A method holds no tensors: it is its own setting."""

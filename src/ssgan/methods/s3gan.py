@@ -25,7 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ssgan.losses import AdversarialLoss, Hinge
-from ssgan.methods.base import check_weights
+from ssgan.methods.base import check_shares, check_weights
 from ssgan.methods.forward import generate, score, turned
 from ssgan.methods.penalty import Penalty, penalised
 from ssgan.methods.rotation import RotationMethod, rotation_loss
@@ -39,7 +39,6 @@ from ssgan.types import (
     Labels,
     Loss,
     Scalar,
-    UserError,
 )
 
 
@@ -59,10 +58,7 @@ class S3GAN(RotationMethod):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_weights(alpha=self.alpha, beta=self.beta, class_weight=self.class_weight)
-        if not 0 < self.labelled_fraction <= 1:
-            raise UserError(
-                f"labelled_fraction must be above 0 and at most 1, not {self.labelled_fraction}"
-            )
+        check_shares(labelled_fraction=self.labelled_fraction)
 
     def head_width(self, num_classes: int) -> int:
         """Four turns, then the classes."""
