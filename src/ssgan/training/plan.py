@@ -11,8 +11,8 @@ from torch.utils.flop_counter import flop_registry
 
 from ssgan.data.base import Outline
 from ssgan.data.dataset import Dataset
-from ssgan.training.checkpoint import kept_tensors, state_tensors
 from ssgan.training.config import RunConfig
+from ssgan.training.disk import RunDisk, run_disk
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.precision import resolve_device
@@ -32,8 +32,7 @@ class Plan:
     total_steps: int
     batch_images: int  # real images a step
     memory_bytes: int  # peak of the accelerator, or of the process
-    checkpoint_bytes: int
-    kept_bytes: int  # of all states that output.keep_every keeps
+    disk: RunDisk  # of the run's states
     data_images: int
     data_bytes: int
     download: str  # what would be downloaded first, in words; empty: nothing
@@ -42,8 +41,7 @@ class Plan:
         """The plan in lines for a person."""
         hours = self.seconds_per_step * self.total_steps / 3600
         rate = self.batch_images / self.seconds_per_step
-        # Two checkpoints are there while one is written.
-        disk = 3 * self.checkpoint_bytes + self.kept_bytes + self.data_bytes
+        disk = self.disk.peak + self.data_bytes
         fetched = f"download       {self.download}; its counts are those published"
         return "\n".join(
             [
@@ -55,8 +53,8 @@ class Plan:
                 f"the run        {self.total_steps:,} steps, about {hours:.1f} hours",
                 f"memory         {self.memory_bytes / 1e9:.2f} GB",
                 f"disk           {disk / 1e6:.0f} MB: images {self.data_bytes / 1e6:.0f} MB "
-                f"({self.data_images:,}), checkpoints {self.checkpoint_bytes / 1e6:.0f} MB each, "
-                f"kept states {self.kept_bytes / 1e6:.0f} MB",
+                f"({self.data_images:,}), checkpoints {self.disk.checkpoint / 1e6:.0f} MB each, "
+                f"kept states {self.disk.kept / 1e6:.0f} MB",
                 *([fetched] if self.download else []),
                 "nothing was written",
             ]
@@ -80,6 +78,7 @@ def plan(config: RunConfig, outline: Outline) -> Plan:
     noise = _noise(config, outline.classes)
     device = resolve_device(config.device)
     state = fresh_state(config, noise.num_classes, device)
+    disk = run_disk(config, state)
     feed, networks = Feed(config, noise, device), Networks(config, state, device)
     seen: list[int] = []
     hook = state.discriminator.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
@@ -104,8 +103,7 @@ def plan(config: RunConfig, outline: Outline) -> Plan:
         total_steps=config.total_steps,
         batch_images=config.batch_size * config.discriminator_updates,
         memory_bytes=_peak_memory(device),
-        checkpoint_bytes=_bytes(state_tensors(state)),
-        kept_bytes=_kept_states(config) * _bytes(kept_tensors(state)),
+        disk=disk,
         data_images=num_images,
         data_bytes=num_images * size * size * channels,
         download=outline.download,
@@ -128,12 +126,3 @@ def _peak_memory(device: torch.device) -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _kept_states(config: RunConfig) -> int:
-    every = config.output.keep_every
-    return config.total_steps // every if every else 0
-
-
-def _bytes(tensors: list[torch.Tensor]) -> int:
-    return sum(tensor.nbytes for tensor in tensors)
