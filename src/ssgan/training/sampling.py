@@ -76,9 +76,11 @@ def between(
 
     Normal ones on the great circle between them, with lengths in between: a straight line would
     pass through latents shorter than any that G was trained on. Uniform ones on the straight
-    line, for their cube has no gap in its middle and the circle would leave it.
+    line, for their cube has no gap in its middle and the circle would leave it; and so are latents
+    of a single number, between which there is no circle.
     """
-    way = torch.lerp if spec.latents == "uniform" else _on_great_circle
+    straight = spec.latents == "uniform" or spec.latent_size == 1
+    way = torch.lerp if straight else _on_great_circle
     shares = torch.arange(steps) / steps
     return torch.stack([way(a, b, t) for a, b in pairwise(latents) for t in shares])
 
