@@ -115,6 +115,22 @@ def test_two_folders_are_measured_once(places, tmp_path, capsys):
     assert (tmp_path / "both-neighbours.png").exists()
 
 
+def test_held_out_images_without_their_metric_are_refused_before_any_feature(
+    places, tmp_path, monkeypatch, capsys
+):
+    """They were used although no rows had been kept for them: an assertion failed at the end."""
+    monkeypatch.setattr(RandomFeatures, "__call__", lambda *_: pytest.fail("features were made"))
+    held = ["--held-out", str(places / "other")]
+    assert main(command(places, *held, "--metrics", "fd")) == 2
+    assert "held-out images serve the metric memorisation alone" in capsys.readouterr().err
+    stored, rows = tmp_path / "real.npz", np.eye(256)
+    np.savez(stored, mu=rows[0], sigma=rows)
+    assert main(command(places, *held, against=stored)) == 2
+    told = capsys.readouterr()
+    assert "metric memorisation left out: statistics hold no single images" in told.out
+    assert "held-out images serve" in told.err
+
+
 def test_statistics_are_written_and_read_with_pytorch_fids_names(places, tmp_path, capsys):
     path, out = tmp_path / "real.npz", ["--out", str(tmp_path)]
     assert main(command(places, "--write-stats", str(path), thing="real", against=None)) == 0

@@ -23,7 +23,13 @@ from ssgan.measure.neighbours import save_neighbours
 from ssgan.measure.numbers import METRICS, Parameters
 from ssgan.measure.own_features import OwnFeatures
 from ssgan.measure.plan import USUAL_COUNT, Wish, count_of, planned
-from ssgan.measure.quality import Evaluation, Reference, Settings, evaluate
+from ssgan.measure.quality import (
+    Evaluation,
+    Reference,
+    Settings,
+    check_held_out,
+    evaluate,
+)
 from ssgan.measure.results import read_results, write_results
 from ssgan.measure.sides import AbstractSide, ImageSide, RunSide
 from ssgan.measure.table import card, comparison
@@ -44,6 +50,7 @@ USAGE = f"""usage: ssgan evaluate THING --against OTHER [--features NAME] [--n 1
   THING          a run directory, a checkpoint file, or images: a folder or a source such as cifar10
   --against      the real images: a folder or a source; or statistics (.npz, pytorch-fid's too)
   --held-out     real images that the run has not seen: the share too close to expect by chance
+                 (metric memorisation)
   --features     {", ".join(NAMES)}; by default inception (the FID)
                  where its weights are, else what is installed
   --weights      FILE of Inception's weights, or the RUN whose discriminator is to be used
@@ -121,6 +128,8 @@ def _asked(options: Options) -> _Asked:
     unknown = [name for name in metrics or () if name not in METRICS]
     if unknown:
         raise UserError(f"no metric {unknown[0]!r}; there are {','.join(METRICS)}")
+    if metrics is not None and options.get("held-out") is not None:
+        check_held_out(metrics)
     rules = {known.value: known for known in ResizeRule}
     if rule is not None and rule not in rules:
         raise UserError(f"no resize rule {rule!r}; there are {', '.join(rules)}")
@@ -181,6 +190,8 @@ def _measure(text: str, asked: _Asked, options: Options) -> None:
         return
     settings, remarks = planned(side, real, features, asked.wish)
     _say(remarks)
+    if held is not None:
+        check_held_out(settings.metrics)
     held_out = None if held is None else ImageSide(*_prepared(held, policy, asked.cache))
     found = evaluate(side, real, gatherer, settings, held_out=held_out, bar=bar)
     print(card(found.results))
