@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from ssgan.cli.main import main
+from ssgan.files.layout import RunLayout
 from ssgan.measure import gather
 from ssgan.measure.results import read_results
 from ssgan.metrics.features import RandomFeatures
@@ -246,3 +247,16 @@ def test_a_result_line_is_plain_json(places, tmp_path, capsys):
     assert row["name"] == "FD-random"
     assert len(row["values"]) == 3
     assert row["protocol"]["seeds"] == [0, 1, 2]
+
+
+def test_what_is_measured_of_a_run_s_file_lies_in_the_run(places, capsys):
+    file = RunLayout(places / "run").checkpoint(3)
+    out = places / "run" / "evaluation"
+    before = set(out.glob("*"))
+    words = command(places, "--n", "10", "--metrics", "fd", thing=file.relative_to(places))
+    assert main(words) == 0
+    (made,) = set(out.glob("*")) - before
+    assert (made / "results.jsonl").exists()
+    assert main(["sample", str(file), "--n", "1"]) == 0
+    assert (places / "run" / "generated-seed-0" / "image-00000.png").exists()
+    capsys.readouterr()

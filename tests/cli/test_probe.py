@@ -234,6 +234,16 @@ def test_bad_runs_are_one_line(root, runs, photos, tmp_path, capsys):
     assert "is given twice" in one_line(capsys)
 
 
+def test_kept_files_of_two_runs_are_two_states_and_lie_in_the_first_run(runs, photos, capsys):
+    """They were called after their files, hence alike, and refused as given twice."""
+    files = [str(RunLayout(root).kept_checkpoint(1)) for root in runs]
+    words = ["--data", f"folder:{photos}", "--blocks", "3", *QUICK]
+    assert main(["probe", *files, *words]) == 0
+    printed = capsys.readouterr().out
+    assert all(title in printed for title in ("SSGAN ssgan, step 1", "GAN gan, step 1"))
+    assert {row["run"] for row in rows_of(runs[0] / "probe")} == {"ssgan", "gan"}
+
+
 def test_features_are_written_for_every_image_in_order(root, photos, tmp_path, capsys):
     target = tmp_path / "f.npy"
     words = ["features", str(root), "--data", f"folder:{photos}", "--out", str(target)]

@@ -16,6 +16,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache
 from ssgan.data.scan import readable
 from ssgan.files.errors import file_errors_in_words, refuse_unwritable
+from ssgan.files.layout import run_of
 from ssgan.measure.extractor import NAMES, choose_features, download
 from ssgan.measure.gather import Gatherer, side_protocol
 from ssgan.measure.given import Given, common_policy, given
@@ -168,7 +169,7 @@ def _measure(text: str, asked: _Asked, options: Options) -> None:
     if asked.write_stats is not None:
         refuse_unwritable(asked.write_stats.parent)
     if other is not None:
-        refuse_unwritable(_root(text, thing, options))
+        refuse_unwritable(_root(thing, options))
     device = resolve_device(options.get("device") or "auto")
     features = _features(thing, options, asked, device)
     fixed = features.shape if isinstance(features, OwnFeatures) else None
@@ -195,7 +196,7 @@ def _measure(text: str, asked: _Asked, options: Options) -> None:
     held_out = None if held is None else ImageSide(*_prepared(held, policy, asked.cache))
     found = evaluate(side, real, gatherer, settings, held_out=held_out, bar=bar)
     print(card(found.results))
-    _write(_place(text, thing, features, settings, found, options), found)
+    _write(_place(thing, features, settings, found, options), found)
 
 
 def _features(
@@ -275,7 +276,6 @@ def _write_stats(
 
 
 def _place(
-    text: str,
     thing: Opened | AbstractSource,
     features: AbstractFeatures,
     settings: Settings,
@@ -290,16 +290,17 @@ def _place(
     words += [options.get("held-out"), first.subject_content]
     key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
     stem = thing.checkpoint.path.stem if isinstance(thing, Opened) else "images"
-    return _root(text, thing, options) / f"{stem}-{features.name}-{key}" / "results.jsonl"
+    return _root(thing, options) / f"{stem}-{features.name}-{key}" / "results.jsonl"
 
 
-def _root(text: str, thing: Opened | AbstractSource, options: Options) -> Path:
+def _root(thing: Opened | AbstractSource, options: Options) -> Path:
     """The folder that all results go into."""
     if (out := options.get("out")) is not None:
         return Path(out).parent if out.endswith(".jsonl") else Path(out)
     if not isinstance(thing, Opened):
         return Path("evaluation")
-    return (Path(text) if Path(text).is_dir() else thing.checkpoint.path.parent) / "evaluation"
+    file = thing.checkpoint.path
+    return (run_of(file) or file.parent) / "evaluation"
 
 
 def _write(path: Path, found: Evaluation) -> None:

@@ -8,7 +8,7 @@ from typing import get_args
 
 from rich.console import Console
 
-from ssgan.cli.arguments import Options, decimal_number, take_options, whole_number
+from ssgan.cli.arguments import Options, decimal_number, one_of, take_options, whole_number
 from ssgan.cli.images import fetched, prepared, remarks
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.data.base import AbstractSource
@@ -126,17 +126,9 @@ def settings_of(
         cycles=whole_number(options, "cycles", usual.cycles, 1),
         measure_every=whole_number(options, "measure-every", usual.measure_every, 1),
         asked=whole_number(options, "asked", usual.asked, 1),
-        precision=_precision(options.get("precision") or usual.precision),
+        precision=one_of(options, "precision", get_args(Precision), usual.precision),
         seed=whole_number(options, "seed", usual.seed, 0),
     )
-
-
-def _precision(given: str) -> Precision:
-    known: tuple[Precision, ...] = get_args(Precision)
-    for name in known:
-        if name == given:
-            return name
-    raise UserError(f"--precision must be one of {', '.join(known)}, not {given!r}")
 
 
 def _forget(settings: Forgetting, directory: Path, device: str, cache: Path) -> int:

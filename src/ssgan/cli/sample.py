@@ -13,6 +13,7 @@ from ssgan.cli.images import bar
 from ssgan.cli.progress import Meter
 from ssgan.cli.trust import trusted_modules
 from ssgan.data.scan import readable
+from ssgan.files.layout import run_of
 from ssgan.files.picture import save_gif, save_png, sheet
 from ssgan.training import kinds
 from ssgan.training.checkpoint import Checkpoint
@@ -65,7 +66,7 @@ def main(argv: list[str]) -> int:
     )
     for sentence in passed_over:
         print(f"passed over: {sentence}")
-    root = Path(rest[0]) if Path(rest[0]).is_dir() else Path(rest[0]).parent
+    root = run_of(saved.path) or saved.path.parent
     out = Path(options.get("out") or root / f"generated-seed-{seed}")
     generator = averaged_generator(saved, resolve_device(options.get("device") or "auto"))
     labels = _labels(saved, options, count)
