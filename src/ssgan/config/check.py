@@ -109,6 +109,18 @@ def check_count(name: str, value: int, smallest: int, largest: int = MOST) -> No
         raise UserError(f"{name} must be at most {largest:,}, not {shown(value)}")
 
 
+def checked_fields(owner: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a class's fields, each of its declared type; UserError for one that is not.
+
+    A name that is no field stays as it is: the class itself refuses it.
+    """
+    hints = field_hints(owner)
+    return {
+        name: checked(hints[name], value, Place(name, "", None)) if name in hints else value
+        for name, value in values.items()
+    }
+
+
 def items_of(hints: Sequence[Any], value: object, place: Place) -> list[tuple[Any, object, Place]]:
     """The items of a list with the type and the place of each.
 
