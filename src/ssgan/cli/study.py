@@ -142,7 +142,7 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
     slots = whole_number(options, "jobs", 1, 1)
     refuse_unwritable(asked.out)
     dry = options.on("dry-run") or options.on("draw")
-    outline = _outline(source, dry)
+    outline = _outline(source, dry, drawn=options.on("draw"))
     cells = cells_of(arms, form, asked, outline)
     refuse_other_runs(cells)
     if not options.on("draw"):
@@ -150,9 +150,14 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
     return _Plan(study, form, asked, slots, outline, cells)
 
 
-def _outline(source: AbstractSource, dry: bool) -> Outline:
-    """Sizes and classes, without a download if `dry`."""
-    return source.outline() if dry else Outline.of(fetched(source).open())
+def _outline(source: AbstractSource, dry: bool, drawn: bool = False) -> Outline:
+    """Sizes and classes, without a download if `dry`.
+
+    To draw a study of the hub its images are opened: they were loaded for its runs.
+    """
+    if dry and not (drawn and isinstance(source, Hub)):
+        return source.outline()
+    return Outline.of(fetched(source).open())
 
 
 def _refuse_misfits(
