@@ -71,7 +71,7 @@ def test_the_same_command_again_reads_no_image_and_says_the_same(places, monkeyp
 def test_refreshed_batch_statistics_are_said_and_another_protocol(places, capsys):
     words = ("--n", "20", "--seeds", "1", "--metrics", "fd", "--refresh", "64", "--out")
     assert main(command(places, *words, str(places / "refreshed.jsonl"))) == 0
-    assert "made anew: mean of 64 samples" in capsys.readouterr().out
+    assert "computed anew: mean of 64 samples" in capsys.readouterr().out
     assert main(command(places, *words[:-3], "--out", str(places / "as.jsonl"))) == 0
     refreshed, trained = (numbers_in(places / f"{n}.jsonl") for n in ("refreshed", "as"))
     assert refreshed["FD-random"].protocol.batch_norm == "mean of 64 samples"

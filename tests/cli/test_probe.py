@@ -197,7 +197,7 @@ def bad(tmp_path, photos):
     [
         (["--data", "{bare}"], "has no labels: a probe needs them"),
         (["--data", "{single}"], "has images of one class"),
-        (["--data", "{few}"], "labelled images to be asked about are too few for 2 classes"),
+        (["--data", "{few}"], "labelled images to test on are too few for 2 classes"),
         (["--data", "{empty}"], "empty"),
         (["--data", "{photos}", "--test", "{other}"], "has class 'birds'"),
         (["--data", "{photos}", "--train-n", "1000"], "--train-n 1000: there are only 72"),

@@ -81,9 +81,9 @@ def test_every_class_must_have_images_on_both_sides():
     check_images(parts)
     none = parts.test.labels != 1
     test = Part(parts.test.dataset, parts.test.rows[none], parts.test.labels[none])
-    with pytest.raises(UserError, match="patches 1 has no image of class 'b' to be asked about"):
+    with pytest.raises(UserError, match="patches 1 has no image of class 'b' to test on"):
         check_images(parts._replace(test=test))
     data = replace(numbered(), classes=(*"abcz",))
     part = Part(data, np.arange(60), data.labels)
-    with pytest.raises(UserError, match="numbered has no image of class 'z' to learn from"):
+    with pytest.raises(UserError, match="numbered has no image of class 'z' to train on"):
         check_images(Split(part, part, data.classes, ""))

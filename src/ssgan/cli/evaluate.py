@@ -62,8 +62,8 @@ USAGE = f"""usage: ssgan evaluate THING --against OTHER [--features NAME] [--n 1
   --metrics      of {",".join(METRICS)}; all that are possible by default
   --kid-subset   images in each of KID's 100 subsets (1000)
   --best, --step the best state of the run, or that of a step, instead of the newest
-  --refresh      make the statistics of G's batch norms anew from so many samples (204800, in
-                 batches of 64, for large networks in the paper's code; by default as trained)
+  --refresh      compute the statistics of G's batch norms anew from this many samples (204800, in
+                 batches of 64, for large networks in the paper's code); by default as trained
   --size         side in pixels at which two sets of images are compared
   --out          a folder, or a .jsonl file, for numbers and the picture of nearest real images
   --write-stats  store the statistics of OTHER (without --against: of THING)

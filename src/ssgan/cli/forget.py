@@ -37,8 +37,8 @@ A classifier learns one class against the rest; the class changes, and after the
 begins again. Balanced accuracy is measured on held-out images all along.
 
   --data      labelled images: {FORMS}
-  --test      images to be asked about; by default the source's own held-out part
-              (cifar10-test for cifar10), else a fifth of --data that is not learnt from
+  --test      images to test on; by default the source's own held-out part (cifar10-test for
+              cifar10), else a fifth of --data that is not trained on
   --rotation  weight of the rotation loss; 0: without it
   --seed      of the weights and of every batch
   --iterations-per-task, --cycles   how long a class stays, how often all are gone through
@@ -182,5 +182,5 @@ def _draw(directories: list[str], options: Options) -> int:
 
 def _figures(row: Row) -> str:
     told = row["rotation_accuracy"]
-    turns = "" if told is None else f"  turns told {told:.2f}"
+    turns = "" if told is None else f"  rotation accuracy {told:.2f}"
     return f"cycle {row['cycle']}, {row['class']}: accuracy {row['accuracy']:.2f}{turns}"

@@ -34,16 +34,16 @@ USAGE = f"""usage: ssgan probe RUN [RUN ...] --data SOURCE [--test SOURCE] [--ou
                    [--trust MODULE]
 
   RUN         a run directory or a checkpoint file; several are compared in one table
-  --data      labelled images to learn from: {FORMS}
-  --test      labelled images to be asked about; by default cifar10-test for cifar10, else a
-              fifth of --data that is not learnt from
+  --data      labelled images to train on: {FORMS}
+  --test      labelled images to test on; by default cifar10-test for cifar10, else a fifth of
+              --data that is not trained on
   --steps     which states of each run: numbers, or all that are kept; 0 is D before training;
               by default the newest
   --blocks    which blocks of D, from 0; by default all
   --pooling   how a block's map becomes features: {POOLINGS}
   --fractions which shares of the training labels; nested and stratified
-  --train-n   use so many images to learn from; by default all
-  --test-n    use so many images to be asked about; by default all
+  --train-n   how many images to train on; by default all
+  --test-n    how many images to test on; by default all
   --seed      of the split and of every order
   --solver    lbfgs: logistic regression to its minimum, penalty chosen on held-out labels;
               sgd: the schedule the paper's probe is remembered to have
@@ -150,7 +150,7 @@ def _refuse_other_shape(first: Subject, other: Subject) -> None:
 
 
 def _split(subject: Subject, options: Options, seed: int) -> Split:
-    """The images to learn from and those to be asked about."""
+    """The images to train on and those to test on."""
     given, asked = options.get("data"), options.get("test")
     if given is None:
         raise UserError(f"probe needs --data SOURCE with labels: {FORMS}")

@@ -38,7 +38,8 @@ USAGE = """usage: ssgan sample RUN [--n 64] [--seed 0] [--out DIR] [--class NAME
   --out    where to write; by default RUN/generated-seed-SEED
   --class  one class of a conditional run; by default the classes in turn
   --best   use the generator with the best score instead of the newest
-  --refresh  make the statistics of G's batch norms anew from so many samples; as trained by default
+  --refresh  compute the statistics of G's batch norms anew from this many samples; by default as
+           trained
   --steps  images from one sample to the next in interpolation.png, 2 to 256
   --gif    write interpolation.gif, which moves through the samples, as well
   --trust  modules of your own, by commas, whose classes the run uses; they are imported

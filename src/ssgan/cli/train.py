@@ -289,7 +289,7 @@ def _figures(terms: dict[str, float]) -> str:
     shown = {
         "D": "D/adversarial",
         "G": "G/adversarial",
-        "turns told, real": "D/rotation_accuracy",
+        "rotation accuracy, real": "D/rotation_accuracy",
         "fake": "G/rotation_accuracy",
     }
     return "  ".join(f"{label} {terms[key]:.2f}" for label, key in shown.items() if key in terms)

@@ -76,9 +76,9 @@ class Subject:
 def states_of(path: Path, steps: str | None, trusted_modules: Sequence[str] = ()) -> list[State]:
     """The states to read of a run directory or a checkpoint file, by step.
 
-    `steps` is None (the newest) or numbers and "all" (every one that is kept) with commas; 0 is
-    D as it was before training. Raises UserError for a step that is not there, and names those
-    that are.
+    `steps` is None (the newest), or a list of step numbers and "all" (every state that is kept),
+    separated by commas; step 0 is D as it was before training. Raises UserError for a step without
+    a state, naming those that have one.
     """
     if path.is_file() or steps is None:
         newest = open_state(path, trusted_modules=trusted_modules).checkpoint

@@ -43,9 +43,10 @@ class Method(ABC):
         """L_G on one part of an update's batch. D's weights are frozen."""
 
     def at(self, progress: float) -> "Method":
-        """The method at this share of the run, 0 at its start and below 1; most stay themselves.
+        """The method at this share of the run, from 0 at its start to below 1.
 
-        The step asks once, of the run's own method: nothing is kept from step to step.
+        Most methods return themselves. Each step asks the run's own method anew, so nothing is
+        kept from step to step.
         """
         return self
 

@@ -96,9 +96,9 @@ class S3GAN(RotationMethod):
     def completed(self, D: Discriminator, real: Batch) -> Batch:
         """The reals, every missing label replaced by the class that D finds most likely.
 
-        D is asked in a forward pass of its own, for it wants labels before it says anything: at
-        batch 64 over 64 images, where L_D otherwise reads 176 forward and backward. All reals are
-        in it, in their places, so that augmentation changes each as it does in the loss.
+        D predicts them in a forward pass of its own, because its real head needs labels: at batch
+        64 that is 64 images more, beside the 176 that L_D reads forward and backward. All reals are
+        in it, in their places, so that each is augmented as it is in the loss.
         """
         if self.labelled_fraction == 1:
             return real

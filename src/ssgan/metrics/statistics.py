@@ -40,9 +40,8 @@ class Protocol:
     content: str | None = None  # sha256 of the real set's pixels; None: not known
     selection: str = "all"  # which of the real set: all, or how num_real of them were chosen
     dtype: str = "float32"  # of the extractor; sums are always float64
-    batch_norm: str = (
-        AS_TRAINED  # statistics of G's batch norms, or over how many samples made anew
-    )
+    # statistics of G's batch norms: as trained, or over how many samples they were computed anew
+    batch_norm: str = AS_TRAINED
     seeds: tuple[int, ...] = ()  # of the latents, one a repetition; never compared
 
 

@@ -63,8 +63,8 @@ def _protocol(row: Row) -> str:
         [
             f"logistic regression by {solver}, seed {row['seed']}; "
             f"standardised {row['standardised']}",
-            f"learns from {train['images']:,} of {train['source']} ({train['content_hash'][:12]}), "
-            f"asked about {test['images']:,} of {test['source']} ({test['content_hash'][:12]})",
+            f"trained on {train['images']:,} of {train['source']} ({train['content_hash'][:12]}), "
+            f"tested on {test['images']:,} of {test['source']} ({test['content_hash'][:12]})",
             f"{row['split']}; {len(row['classes'])} classes, chance {100 * row['chance']:.1f}; "
             f"+- is half of Wilson's 95 % interval over the test images",
             f"kNN: {row['knn']}",

@@ -51,8 +51,8 @@ class Task(NamedTuple):
 class Forgetting:
     """Everything that decides what the classifier learns, and what is measured."""
 
-    source: AbstractSource  # labelled images to learn from
-    held_out: AbstractSource | None = None  # to be asked about; None: a stratified fifth of source
+    source: AbstractSource  # labelled images to train on
+    held_out: AbstractSource | None = None  # images to test on; None: a stratified fifth of source
     image_size: int = 32  # side in pixels
     channels: int = 3  # 3 (colour) or 1 (grey)
     network: AbstractDiscriminatorConfig = ResNetDiscriminator(width=0.5)  # the classifier
@@ -130,8 +130,8 @@ def check_classes(source: str, classes: tuple[str, ...]) -> None:
 
 
 def check_images(parts: Split) -> None:
-    """Raise UserError, by its name, for a class without an image to learn from or to ask about."""
-    for part, purpose in ((parts.train, "learn from"), (parts.test, "be asked about")):
+    """Raise UserError, by its name, for a class without an image to train on or to test on."""
+    for part, purpose in ((parts.train, "train on"), (parts.test, "test on")):
         for label, name in enumerate(parts.classes):
             if label not in part.labels:
                 source = part.dataset.manifest.get("source", "the data")

@@ -37,10 +37,9 @@ def refresh(
 ) -> int:
     """Replace the batch statistics of a checkpoint's G by their mean over keyed samples.
 
-    They are in whole batches of 64, and labels, if any, uniform; returns how many they were. The
-    official code evaluates its large networks so, over 204,800. `progress` gets (samples done,
-    of so many).
-    Raises UserError for a G without such statistics.
+    Samples are made in whole batches of 64, with uniform labels if any; returns how many they were.
+    The official code evaluates its large networks in this way, over 204,800 samples. `progress`
+    gets (samples done, samples in total). Raises UserError for a G without such statistics.
     """
     if not any(isinstance(module, BatchStatistics) for module in generator.modules()):
         name = type(checkpoint.config.generator).__name__
