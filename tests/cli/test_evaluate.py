@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from ssgan.cli.main import main
+from ssgan.files.layout import RunLayout
 from ssgan.measure import gather
 from ssgan.measure.results import read_results
 from ssgan.metrics.features import RandomFeatures
@@ -70,7 +71,7 @@ def test_the_same_command_again_reads_no_image_and_says_the_same(places, monkeyp
 def test_refreshed_batch_statistics_are_said_and_another_protocol(places, capsys):
     words = ("--n", "20", "--seeds", "1", "--metrics", "fd", "--refresh", "64", "--out")
     assert main(command(places, *words, str(places / "refreshed.jsonl"))) == 0
-    assert "made anew: mean of 64 samples" in capsys.readouterr().out
+    assert "computed anew: mean of 64 samples" in capsys.readouterr().out
     assert main(command(places, *words[:-3], "--out", str(places / "as.jsonl"))) == 0
     refreshed, trained = (numbers_in(places / f"{n}.jsonl") for n in ("refreshed", "as"))
     assert refreshed["FD-random"].protocol.batch_norm == "mean of 64 samples"
@@ -113,6 +114,22 @@ def test_two_folders_are_measured_once(places, tmp_path, capsys):
     assert results["FD-random"].protocol.seeds == ()
     assert results["too close (held out)"].value == results["too close"].value
     assert (tmp_path / "both-neighbours.png").exists()
+
+
+def test_held_out_images_without_their_metric_are_refused_before_any_feature(
+    places, tmp_path, monkeypatch, capsys
+):
+    """They were used although no rows had been kept for them: an assertion failed at the end."""
+    monkeypatch.setattr(RandomFeatures, "__call__", lambda *_: pytest.fail("features were made"))
+    held = ["--held-out", str(places / "other")]
+    assert main(command(places, *held, "--metrics", "fd")) == 2
+    assert "held-out images serve the metric memorisation alone" in capsys.readouterr().err
+    stored, rows = tmp_path / "real.npz", np.eye(256)
+    np.savez(stored, mu=rows[0], sigma=rows)
+    assert main(command(places, *held, against=stored)) == 2
+    told = capsys.readouterr()
+    assert "metric memorisation left out: statistics hold no single images" in told.out
+    assert "held-out images serve" in told.err
 
 
 def test_statistics_are_written_and_read_with_pytorch_fids_names(places, tmp_path, capsys):
@@ -230,3 +247,16 @@ def test_a_result_line_is_plain_json(places, tmp_path, capsys):
     assert row["name"] == "FD-random"
     assert len(row["values"]) == 3
     assert row["protocol"]["seeds"] == [0, 1, 2]
+
+
+def test_what_is_measured_of_a_run_s_file_lies_in_the_run(places, capsys):
+    file = RunLayout(places / "run").checkpoint(3)
+    out = places / "run" / "evaluation"
+    before = set(out.glob("*"))
+    words = command(places, "--n", "10", "--metrics", "fd", thing=file.relative_to(places))
+    assert main(words) == 0
+    (made,) = set(out.glob("*")) - before
+    assert (made / "results.jsonl").exists()
+    assert main(["sample", str(file), "--n", "1"]) == 0
+    assert (places / "run" / "generated-seed-0" / "image-00000.png").exists()
+    capsys.readouterr()

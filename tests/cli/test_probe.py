@@ -197,7 +197,7 @@ def bad(tmp_path, photos):
     [
         (["--data", "{bare}"], "has no labels: a probe needs them"),
         (["--data", "{single}"], "has images of one class"),
-        (["--data", "{few}"], "labelled images to be asked about are too few for 2 classes"),
+        (["--data", "{few}"], "labelled images to test on are too few for 2 classes"),
         (["--data", "{empty}"], "empty"),
         (["--data", "{photos}", "--test", "{other}"], "has class 'birds'"),
         (["--data", "{photos}", "--train-n", "1000"], "--train-n 1000: there are only 72"),
@@ -232,6 +232,16 @@ def test_bad_runs_are_one_line(root, runs, photos, tmp_path, capsys):
     assert "takes run directories, not nothing" in one_line(capsys)
     assert main(["probe", str(root), str(root), *data]) == 2
     assert "is given twice" in one_line(capsys)
+
+
+def test_kept_files_of_two_runs_are_two_states_and_lie_in_the_first_run(runs, photos, capsys):
+    """They were called after their files, hence alike, and refused as given twice."""
+    files = [str(RunLayout(root).kept_checkpoint(1)) for root in runs]
+    words = ["--data", f"folder:{photos}", "--blocks", "3", *QUICK]
+    assert main(["probe", *files, *words]) == 0
+    printed = capsys.readouterr().out
+    assert all(title in printed for title in ("SSGAN ssgan, step 1", "GAN gan, step 1"))
+    assert {row["run"] for row in rows_of(runs[0] / "probe")} == {"ssgan", "gan"}
 
 
 def test_features_are_written_for_every_image_in_order(root, photos, tmp_path, capsys):

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from ssgan.cli.main import main
+from ssgan.data.huggingface import Hub
+from ssgan.data.scenes import Scenes
 from ssgan.files.layout import RunLayout
 from ssgan.studies.crew import AbstractChild
 from ssgan.studies.every import STUDIES
@@ -280,6 +282,16 @@ def test_drawing_alone_runs_nothing_and_says_what_is_missing(finished, capsys):
     assert "missing: GAN: seed 0, 1; SS-GAN: seed 0, 1" in printed
     assert InProcess.begun == []
     assert study("table1", finished[0], "--draw") == 0  # as it was
+
+
+def test_a_study_of_the_hub_can_be_drawn_again(tmp_path, monkeypatch, capsys):
+    """Its images, of which nothing is known before a download, are there when it has run."""
+    monkeypatch.setattr(Hub, "open", lambda self: Scenes(num_images=40).open())
+    words = ["study", "table1", "--data", "hub:a/b", "--test", "scenes:seed=1"]
+    assert main([*words, "--draw", "--out", str(tmp_path / "out")]) == 0
+    assert "Nothing is measured yet." in capsys.readouterr().out
+    assert main([*words, "--dry-run"]) == 2
+    assert "nothing is known of it before it is downloaded" in capsys.readouterr().err
 
 
 def test_two_studies_in_one_place_do_not_mix(finished, capsys):

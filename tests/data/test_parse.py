@@ -45,6 +45,10 @@ def test_paths_mean_the_same_from_everywhere(
     (tmp_path / "a:b").mkdir()
     assert parse_source("a:b") == Folder(str(tmp_path / "a:b"))
     assert parse_source("cifar10:photos") == Cifar10(str(tmp_path / "photos"))
+    for text in ("hub:photos", "hub:./photos#test", "hub:~/photos"):
+        source = parse_source(text)
+        assert isinstance(source, Hub)
+        assert source.id == str(tmp_path / "photos")
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,8 @@ def test_duplicates_are_counted_and_those_in_two_classes_listed(tmp_path: Path) 
     manifest = prepare(Folder(str(tmp_path / "photos")), policy(), tmp_path / "cache").manifest
     assert manifest["duplicates"] == 2
     assert any(
-        "more than one class: cats/a.png, cats/b.png, dogs/c.png" in n for n in manifest["notices"]
+        "1 picture is in more than one class: cats/a.png, cats/b.png, dogs/c.png" in n
+        for n in manifest["notices"]
     )
 
 

@@ -23,7 +23,7 @@ def finished_run(root: Path, name: str = "ssgan", **changes: object) -> Path:
 
 def subject_of(root: Path, steps: str | None = None) -> Subject:
     """The D of the newest state, or of one step."""
-    return open_subject(root, states_of(root, steps)[0], CPU)
+    return open_subject(states_of(root, steps)[0], CPU)
 
 
 def patches(count: int, seed: int = 0, classes: int = 3, size: int = 32) -> Dataset:

@@ -81,7 +81,7 @@ def test_grid_is_the_finest_that_leaves_at_most_9216_features(channels, side, ex
     assert grid_side("grid", channels, side) == expected
 
 
-@pytest.mark.parametrize("name", ["max", "grid0", "grid-1", "gridx", ""])
+@pytest.mark.parametrize("name", ["max", "grid0", "grid00", "grid-1", "gridx", ""])
 def test_an_unknown_pooling_is_refused_with_those_that_are(name):
     with pytest.raises(UserError, match="there are mean, grid"):
         grid_side(name, 4, 8)
@@ -126,7 +126,7 @@ def test_a_state_without_d_is_one_clear_line(tmp_path):
     root = finished_run(tmp_path / "run", "rotation-only")  # scores, so it has a best state
     best = RunLayout(root).best_checkpoint()
     with pytest.raises(UserError, match=r"best.ckpt has no discriminator: give a run directory"):
-        open_subject(best, states_of(best, None)[0], CPU)
+        open_subject(states_of(best, None)[0], CPU)
 
 
 def test_a_folder_without_states_and_a_damaged_one(root, tmp_path):
@@ -136,7 +136,7 @@ def test_a_folder_without_states_and_a_damaged_one(root, tmp_path):
     file = RunLayout(copy).kept_checkpoint(1)
     file.write_bytes(file.read_bytes()[:-50])
     with pytest.raises(UserError, match="cut short"):
-        open_subject(copy, states_of(copy, "1")[0], CPU)
+        open_subject(states_of(copy, "1")[0], CPU)
 
 
 def test_a_d_that_cannot_be_read_by_block_is_one_clear_line(root, monkeypatch):

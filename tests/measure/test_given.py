@@ -49,6 +49,11 @@ def test_what_is_not_there_is_one_line(places, name, options, words):
     assert "\n" not in str(refusal.value)
 
 
+def test_the_home_of_nobody_is_one_line_too():
+    with pytest.raises(UserError, match=r"no source '~nobody-of-that-name/run'"):
+        given("~nobody-of-that-name/run")
+
+
 def test_images_are_prepared_at_the_run_s_size_or_at_the_smaller_natural_one(places):
     run, large = given(str(places / "run")), Scenes(num_images=3)
     policy, remarks = common_policy([run, large], None, None)

@@ -70,7 +70,7 @@ def test_test_classes_are_matched_by_name():
     [
         (replace(patches(60), labels=None, classes=()), "has no labels: a probe needs them"),
         (patches(60, classes=1), "images of one class: a probe needs two or more"),
-        (patches(20), r"4 labelled images to be asked about are too few for 3 classes"),
+        (patches(20), r"4 labelled images to test on are too few for 3 classes"),
     ],
 )
 def test_what_cannot_be_learnt_from_is_one_clear_line(data, words):

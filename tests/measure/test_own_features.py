@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 
@@ -47,3 +49,14 @@ def test_images_of_another_shape_and_states_without_d_are_refused(tmp_path):
         features(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
     with pytest.raises(UserError, match=r"best\.ckpt holds the averaged generator alone"):
         OwnFeatures(open_state(root, best=True).checkpoint)
+
+
+@pytest.mark.parametrize("folder", ["kept", "healthy"])
+def test_a_state_has_the_name_of_its_run_wherever_it_lies_in_it(tmp_path, folder):
+    """By another name numbers of one D were of two protocols."""
+    newest = open_state(save_run(tmp_path / "run")).checkpoint
+    copy = tmp_path / "run" / folder / newest.path.name
+    copy.parent.mkdir()
+    shutil.copyfile(newest.path, copy)
+    one, other = OwnFeatures(newest), OwnFeatures(open_state(copy).checkpoint)
+    assert (other.name, other.identity()) == (one.name, one.identity())

@@ -112,6 +112,13 @@ def test_copied_images_are_found_and_held_out_ones_give_the_level(cache):
     assert results["copies (held out)"].value == 0
 
 
+def test_held_out_images_are_for_memorisation_alone(run, cache):
+    gatherer, other = Gatherer(features=FEATURES, cache=cache), ImageSide(real_images(25, seed=9))
+    settings = Settings(count=30, real_count=40, metrics=("fd",))
+    with pytest.raises(UserError, match="held-out images serve the metric memorisation alone"):
+        evaluate(run, REAL, gatherer, settings, held_out=other)
+
+
 def test_stored_statistics_give_the_distance_of_the_images(run, cache, tmp_path):
     gatherer, ours, theirs = Gatherer(features=FEATURES, cache=cache), "ours.npz", "theirs.npz"
     known = gatherer.gather(REAL, 40)

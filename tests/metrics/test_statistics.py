@@ -25,6 +25,9 @@ PROTOCOL = Protocol(
 )
 
 
+SOUND = {"mu": np.zeros(2), "sigma": np.zeros((2, 2))}
+
+
 def moments(seed=0):
     generator = torch.Generator().manual_seed(seed)
     return Moments.of(torch.randn(50, 6, generator=generator))
@@ -91,7 +94,15 @@ def test_changed_numbers_do_not_match_the_checksum(tmp_path):
         ({"mu": np.zeros(3)}, "no 'mu' and 'sigma'"),
         ({"mu": np.zeros(3), "sigma": np.zeros((2, 2))}, r"mu has shape \(3,\)"),
         ({"mu": np.full(2, np.nan), "sigma": np.zeros((2, 2))}, "NaN"),
-        ({"mu": np.zeros(2), "sigma": np.zeros((2, 2)), "protocol": np.array("{")}, "protocol"),
+        ({"mu": np.zeros(0), "sigma": np.zeros((0, 0))}, r"mu has shape \(0,\)"),
+        ({"mu": np.zeros(1), "sigma": np.array([["a"]])}, "must be float arrays"),
+        ({**SOUND, "protocol": np.array("{")}, "protocol"),
+        ({**SOUND, "protocol": np.array("[1]")}, "protocol cannot be read: it is a list"),
+        ({**SOUND, "protocol": np.array('{"num_real": "many"}')}, "num_real must be int or none"),
+        ({**SOUND, "count": np.array([1, 2])}, "count of images must be a whole number"),
+        ({**SOUND, "count": np.array("x")}, "count of images must be a whole number"),
+        ({**SOUND, "count": np.array(2.5)}, "count of images must be a whole number"),
+        ({**SOUND, "count": np.array(1)}, "must be a whole number, 2 or more: 1"),
     ],
 )
 def test_other_arrays_are_refused(tmp_path, arrays, words):

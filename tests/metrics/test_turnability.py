@@ -40,7 +40,7 @@ def test_in_between_there_is_no_warning():
     report = turn_report(torch.cat([noise(256), pictures(256, 2)]))
     assert 0.5 < report.accuracy < 0.8
     assert report.sentence == (
-        f"{report.accuracy:.0%} told by a linear classifier on simple features (chance 25%)"
+        f"{report.accuracy:.0%} recognised by a linear classifier on simple features (chance 25%)"
     )
 
 

@@ -46,6 +46,13 @@ def test_the_protocol_stands_above():
         assert words in text
 
 
+@pytest.mark.parametrize(
+    ("solver", "words"), [("lbfgs", "by L-BFGS, seed 0"), ("sgd", "by SGD, 50 epochs, seed 0")]
+)
+def test_the_classifier_is_named_with_its_solver(solver, words):
+    assert tables([row(0, 0.5, solver=solver)]).startswith(f"logistic regression {words};")
+
+
 def test_labels_by_blocks_for_one_state():
     text = tables(ONE)
     (line,) = lines_with(text, "80 labels (10 %)")

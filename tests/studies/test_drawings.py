@@ -6,23 +6,19 @@ import statistics
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from scipy import stats
 
 from ssgan.data.parse import parse_source
 from ssgan.files.layout import RunLayout
 from ssgan.report.band_plot import band
-from ssgan.studies.disk import checkpoint_bytes, disk
+from ssgan.studies.disk import disk
 from ssgan.studies.every import find_study
 from ssgan.studies.markdown import difference
 from ssgan.studies.spread import Paired
 from ssgan.studies.writing import write_study
-from ssgan.training.plan import plan
-from ssgan.training.state import fresh_state
 from ssgan.types import UserError
 from tests.studies.places import DATA, asked, cells, write_distance, write_probe
-from tests.training.tiny import tiny
 
 FIDS = {"gan": (68.2, 71.9, 64.4), "ssgan": (49.6, 52.8, 50.1)}
 
@@ -327,13 +323,18 @@ def test_the_score_over_training_is_the_one_that_the_settings_name(tmp_path, mon
         written("figure4", request, cells("figure4", request, "ssgan"))
 
 
-def test_a_checkpoint_s_size_is_known_before_any_step():
-    """Against that of a state whose Adam has taken steps."""
-    config = tiny("ssgan")
-    outline = parse_source(DATA).outline()
-    expected = plan(config, outline).checkpoint_bytes
-    found = checkpoint_bytes(fresh_state(config, 0, torch.device("cpu")))
-    assert found == pytest.approx(expected, rel=0.01)
+def test_runs_of_an_arm_without_a_common_step_are_refused_by_name(tmp_path, monkeypatch):
+    """As of a run that another command has trained with evaluate.every 0."""
+    monkeypatch.setattr("ssgan.studies.job.Training.done", lambda self: True)
+    request = asked(tmp_path, seeds=(0, 1))
+    found = cells("figure4", request, "ssgan")
+    metrics = RunLayout(found[1].training.root).metrics
+    metrics.parent.mkdir(parents=True)
+    facts = {"split": "train", "num_real": 20, "num_fake": 20, "features": "random"}
+    metrics.write_text(json.dumps({"step": 500, "name": "FD-random", "value": 0.5, **facts}))
+    words = "SS-GAN have no step in common at which FD-random .*; seed 0 has no value at all"
+    with pytest.raises(UserError, match=words):
+        written("figure4", request, found)
 
 
 def test_the_disk_counts_every_run_and_the_images_once(tmp_path):

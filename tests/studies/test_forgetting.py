@@ -1,5 +1,6 @@
 """Which class is asked for when, and which settings are none."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -51,9 +52,11 @@ def test_the_defaults_are_the_published_schedule():
         ({"batch_size": 7}, "batch_size must be an even number, 2 or more, not 7"),
         ({"batch_size": 0}, "batch_size must be an even number"),
         ({"batch_size": 2**31}, "batch_size must be at most 2,147,483,647, not 2147483648"),
-        ({"cycles": 10**30}, "cycles must be at most 2,147,483,647"),
+        ({"cycles": 10**30}, "cycles must be at most 1,000, not 10000"),
         ({"batch_size": 2}, "rotated_fraction 0.25 of batch_size 2 turns 0 images"),
-        ({"rotated_fraction": 1.5}, "turns 12 images; it must be 1 to 8"),
+        ({"rotated_fraction": 1.5}, "rotated_fraction must be above 0 and at most 1, not 1.5"),
+        ({"rotated_fraction": math.nan}, "rotated_fraction must be above 0 and at most 1, not nan"),
+        ({"rotated_fraction": -1.0, "rotation": 0.0}, "rotated_fraction must be above 0"),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(changes, words):
@@ -78,9 +81,9 @@ def test_every_class_must_have_images_on_both_sides():
     check_images(parts)
     none = parts.test.labels != 1
     test = Part(parts.test.dataset, parts.test.rows[none], parts.test.labels[none])
-    with pytest.raises(UserError, match="patches 1 has no image of class 'b' to be asked about"):
+    with pytest.raises(UserError, match="patches 1 has no image of class 'b' to test on"):
         check_images(parts._replace(test=test))
     data = replace(numbered(), classes=(*"abcz",))
     part = Part(data, np.arange(60), data.labels)
-    with pytest.raises(UserError, match="numbered has no image of class 'z' to learn from"):
+    with pytest.raises(UserError, match="numbered has no image of class 'z' to train on"):
         check_images(Split(part, part, data.classes, ""))

@@ -99,8 +99,9 @@ def test_a_plan_counts_them():
     config = writing(tiny(total_steps=100), keep_every=30)
     few, none = plan(config, OUTLINE), plan(writing(config, keep_every=0), OUTLINE)
     networks = few.discriminator_weights + few.generator_weights
-    assert none.kept_bytes == 0
-    assert few.kept_bytes >= 3 * 4 * networks
+    assert none.disk.kept == 0
+    assert few.disk.kept >= 3 * 4 * networks
+    assert f"{(few.disk.peak + few.data_bytes) / 1e6:.0f} MB: images" in few.text()
     assert "kept states" in few.text()
 
 

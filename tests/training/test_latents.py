@@ -139,3 +139,10 @@ def test_a_walk_is_straight_between_uniform_latents_and_round_between_normal_one
     angles = np.arange(4) / 4 * np.pi / 2
     expected = np.stack([np.cos(angles), np.sin(angles)], 1)
     np.testing.assert_allclose(round_.numpy(), expected, atol=1e-6)
+
+
+def test_a_walk_between_latents_of_one_number_is_straight():
+    """There is no circle between them: its points were not numbers, or far away."""
+    one = replace(NORMAL, latent_size=1)
+    walk = between(one, torch.tensor([[0.5], [0.2], [-1.0]]), 2)
+    torch.testing.assert_close(walk, torch.tensor([[0.5], [0.35], [0.2], [-0.4]]))

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ssgan.config.check import shown
 from ssgan.types import UserError
 
+Word = TypeVar("Word", bound=str)
 _DIGITS = 1000  # of a number, at most: Python reads no more than some thousands
 _MOST = 2**63 - 1  # tensors and arrays count in 64 bits
 
@@ -74,3 +76,13 @@ def decimal_number(name: str, text: str) -> float:
         return float(text)
     except ValueError:
         raise UserError(f"--{name} must be a number, not {text!r}") from None
+
+
+def one_of(options: Options, name: str, words: Sequence[Word], default: Word) -> Word:
+    """The value of `--name`, which is one of these words; raises UserError for any other."""
+    given = options.values.get(name, default)
+    for word in words:
+        if word == given:
+            return word
+    wanted = " or ".join(words) if len(words) < 3 else f"one of {', '.join(words)}"
+    raise UserError(f"--{name} must be {wanted}, not {given!r}")

@@ -16,7 +16,7 @@ continue after an interruption. --run is where to write, runs/demo by default.
 """
 NEXT = """
 what to try next
-  ssgan show {run} --curves curves.png         its losses, and how well turns are told
+  ssgan show {run} --curves curves.png         its losses and its rotation accuracy
   ssgan sample {run} --n 64 --gif              more images, and a walk between them
   ssgan train scenes:ssgan                     the same for ten times as long
   ssgan train --data folder:PATH               your own images, no labels needed

@@ -16,6 +16,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache
 from ssgan.data.scan import readable
 from ssgan.files.errors import file_errors_in_words, refuse_unwritable
+from ssgan.files.layout import run_of
 from ssgan.measure.extractor import NAMES, choose_features, download
 from ssgan.measure.gather import Gatherer, side_protocol
 from ssgan.measure.given import Given, common_policy, given
@@ -23,7 +24,13 @@ from ssgan.measure.neighbours import save_neighbours
 from ssgan.measure.numbers import METRICS, Parameters
 from ssgan.measure.own_features import OwnFeatures
 from ssgan.measure.plan import USUAL_COUNT, Wish, count_of, planned
-from ssgan.measure.quality import Evaluation, Reference, Settings, evaluate
+from ssgan.measure.quality import (
+    Evaluation,
+    Reference,
+    Settings,
+    check_held_out,
+    evaluate,
+)
 from ssgan.measure.results import read_results, write_results
 from ssgan.measure.sides import AbstractSide, ImageSide, RunSide
 from ssgan.measure.table import card, comparison
@@ -44,6 +51,7 @@ USAGE = f"""usage: ssgan evaluate THING --against OTHER [--features NAME] [--n 1
   THING          a run directory, a checkpoint file, or images: a folder or a source such as cifar10
   --against      the real images: a folder or a source; or statistics (.npz, pytorch-fid's too)
   --held-out     real images that the run has not seen: the share too close to expect by chance
+                 (metric memorisation)
   --features     {", ".join(NAMES)}; by default inception (the FID)
                  where its weights are, else what is installed
   --weights      FILE of Inception's weights, or the RUN whose discriminator is to be used
@@ -54,8 +62,8 @@ USAGE = f"""usage: ssgan evaluate THING --against OTHER [--features NAME] [--n 1
   --metrics      of {",".join(METRICS)}; all that are possible by default
   --kid-subset   images in each of KID's 100 subsets (1000)
   --best, --step the best state of the run, or that of a step, instead of the newest
-  --refresh      make the statistics of G's batch norms anew from so many samples (204800, in
-                 batches of 64, for large networks in the paper's code; by default as trained)
+  --refresh      compute the statistics of G's batch norms anew from this many samples (204800, in
+                 batches of 64, for large networks in the paper's code); by default as trained
   --size         side in pixels at which two sets of images are compared
   --out          a folder, or a .jsonl file, for numbers and the picture of nearest real images
   --write-stats  store the statistics of OTHER (without --against: of THING)
@@ -121,6 +129,8 @@ def _asked(options: Options) -> _Asked:
     unknown = [name for name in metrics or () if name not in METRICS]
     if unknown:
         raise UserError(f"no metric {unknown[0]!r}; there are {','.join(METRICS)}")
+    if metrics is not None and options.get("held-out") is not None:
+        check_held_out(metrics)
     rules = {known.value: known for known in ResizeRule}
     if rule is not None and rule not in rules:
         raise UserError(f"no resize rule {rule!r}; there are {', '.join(rules)}")
@@ -159,7 +169,7 @@ def _measure(text: str, asked: _Asked, options: Options) -> None:
     if asked.write_stats is not None:
         refuse_unwritable(asked.write_stats.parent)
     if other is not None:
-        refuse_unwritable(_root(text, thing, options))
+        refuse_unwritable(_root(thing, options))
     device = resolve_device(options.get("device") or "auto")
     features = _features(thing, options, asked, device)
     fixed = features.shape if isinstance(features, OwnFeatures) else None
@@ -181,10 +191,12 @@ def _measure(text: str, asked: _Asked, options: Options) -> None:
         return
     settings, remarks = planned(side, real, features, asked.wish)
     _say(remarks)
+    if held is not None:
+        check_held_out(settings.metrics)
     held_out = None if held is None else ImageSide(*_prepared(held, policy, asked.cache))
     found = evaluate(side, real, gatherer, settings, held_out=held_out, bar=bar)
     print(card(found.results))
-    _write(_place(text, thing, features, settings, found, options), found)
+    _write(_place(thing, features, settings, found, options), found)
 
 
 def _features(
@@ -264,7 +276,6 @@ def _write_stats(
 
 
 def _place(
-    text: str,
     thing: Opened | AbstractSource,
     features: AbstractFeatures,
     settings: Settings,
@@ -279,16 +290,17 @@ def _place(
     words += [options.get("held-out"), first.subject_content]
     key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
     stem = thing.checkpoint.path.stem if isinstance(thing, Opened) else "images"
-    return _root(text, thing, options) / f"{stem}-{features.name}-{key}" / "results.jsonl"
+    return _root(thing, options) / f"{stem}-{features.name}-{key}" / "results.jsonl"
 
 
-def _root(text: str, thing: Opened | AbstractSource, options: Options) -> Path:
+def _root(thing: Opened | AbstractSource, options: Options) -> Path:
     """The folder that all results go into."""
     if (out := options.get("out")) is not None:
         return Path(out).parent if out.endswith(".jsonl") else Path(out)
     if not isinstance(thing, Opened):
         return Path("evaluation")
-    return (Path(text) if Path(text).is_dir() else thing.checkpoint.path.parent) / "evaluation"
+    file = thing.checkpoint.path
+    return (run_of(file) or file.parent) / "evaluation"
 
 
 def _write(path: Path, found: Evaluation) -> None:

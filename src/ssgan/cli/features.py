@@ -53,11 +53,10 @@ def main(argv: list[str]) -> int:
     check_pooling(pooling)
     device = resolve_device(options.get("device") or "auto")
     keep_freed_memory()
-    run = Path(rest[0])
     if (step := options.get("step")) is not None and not step.isdecimal():
         raise UserError(f"--step must be the number of a state, not {step!r}")
     trusted = trusted_modules(options)
-    subject = open_subject(run, states_of(run, step, trusted)[0], device, trusted)
+    subject = open_subject(states_of(Path(rest[0]), step, trusted)[0], device, trusted)
     blocks = _blocks(block, len(subject.maps))
     layers = [Layer(number, pooling) for number in blocks]
     source = fetched(parse_source(given))

@@ -8,7 +8,7 @@ from typing import get_args
 
 from rich.console import Console
 
-from ssgan.cli.arguments import Options, decimal_number, take_options, whole_number
+from ssgan.cli.arguments import Options, decimal_number, one_of, take_options, whole_number
 from ssgan.cli.images import fetched, prepared, remarks
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.data.base import AbstractSource
@@ -37,8 +37,8 @@ A classifier learns one class against the rest; the class changes, and after the
 begins again. Balanced accuracy is measured on held-out images all along.
 
   --data      labelled images: {FORMS}
-  --test      images to be asked about; by default the source's own held-out part
-              (cifar10-test for cifar10), else a fifth of --data that is not learnt from
+  --test      images to test on; by default the source's own held-out part (cifar10-test for
+              cifar10), else a fifth of --data that is not trained on
   --rotation  weight of the rotation loss; 0: without it
   --seed      of the weights and of every batch
   --iterations-per-task, --cycles   how long a class stays, how often all are gone through
@@ -126,17 +126,9 @@ def settings_of(
         cycles=whole_number(options, "cycles", usual.cycles, 1),
         measure_every=whole_number(options, "measure-every", usual.measure_every, 1),
         asked=whole_number(options, "asked", usual.asked, 1),
-        precision=_precision(options.get("precision") or usual.precision),
+        precision=one_of(options, "precision", get_args(Precision), usual.precision),
         seed=whole_number(options, "seed", usual.seed, 0),
     )
-
-
-def _precision(given: str) -> Precision:
-    known: tuple[Precision, ...] = get_args(Precision)
-    for name in known:
-        if name == given:
-            return name
-    raise UserError(f"--precision must be one of {', '.join(known)}, not {given!r}")
 
 
 def _forget(settings: Forgetting, directory: Path, device: str, cache: Path) -> int:
@@ -190,5 +182,5 @@ def _draw(directories: list[str], options: Options) -> int:
 
 def _figures(row: Row) -> str:
     told = row["rotation_accuracy"]
-    turns = "" if told is None else f"  turns told {told:.2f}"
+    turns = "" if told is None else f"  rotation accuracy {told:.2f}"
     return f"cycle {row['cycle']}, {row['class']}: accuracy {row['accuracy']:.2f}{turns}"

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from ssgan.cli.arguments import Options, decimal_number, take_options, whole_number
+from ssgan.cli.arguments import Options, decimal_number, one_of, take_options, whole_number
 from ssgan.cli.images import bar, fetched, prepared, remarks
 from ssgan.cli.progress import Meter
 from ssgan.cli.trust import trusted_modules
@@ -15,6 +15,7 @@ from ssgan.data.parse import FORMS, parse_source
 from ssgan.data.prepare import default_cache
 from ssgan.files.atomic import write_atomic
 from ssgan.files.errors import file_errors_in_words
+from ssgan.files.layout import run_name, run_of
 from ssgan.files.lock import locked
 from ssgan.measure.blocks import POOLINGS, State, Subject, open_subject, states_of
 from ssgan.measure.labelled import Split, labels_at, split
@@ -33,16 +34,16 @@ USAGE = f"""usage: ssgan probe RUN [RUN ...] --data SOURCE [--test SOURCE] [--ou
                    [--trust MODULE]
 
   RUN         a run directory or a checkpoint file; several are compared in one table
-  --data      labelled images to learn from: {FORMS}
-  --test      labelled images to be asked about; by default cifar10-test for cifar10, else a
-              fifth of --data that is not learnt from
+  --data      labelled images to train on: {FORMS}
+  --test      labelled images to test on; by default cifar10-test for cifar10, else a fifth of
+              --data that is not trained on
   --steps     which states of each run: numbers, or all that are kept; 0 is D before training;
               by default the newest
   --blocks    which blocks of D, from 0; by default all
   --pooling   how a block's map becomes features: {POOLINGS}
   --fractions which shares of the training labels; nested and stratified
-  --train-n   use so many images to learn from; by default all
-  --test-n    use so many images to be asked about; by default all
+  --train-n   how many images to train on; by default all
+  --test-n    how many images to test on; by default all
   --seed      of the split and of every order
   --solver    lbfgs: logistic regression to its minimum, penalty chosen on held-out labels;
               sgd: the schedule the paper's probe is remembered to have
@@ -69,19 +70,19 @@ def main(argv: list[str]) -> int:
     settings = settings_of(options)
     device = resolve_device(options.get("device") or "auto")
     keep_freed_memory()
-    trusted, runs = trusted_modules(options), [Path(word) for word in rest]
-    steps = options.get("steps")
-    states = [(run, state) for run in runs for state in states_of(run, steps, trusted)]
+    trusted, steps = trusted_modules(options), options.get("steps")
+    states = [state for word in rest for state in states_of(Path(word), steps, trusted)]
     _refuse_twice(states)
-    first = open_subject(*states[0], device, trusted)
+    first = open_subject(states[0], device, trusted)
     parts = _split(first, options, settings.seed)
-    out = Path(options.get("out") or home_of(runs[0]) / "probe")
+    home = run_of(states[0].file) or states[0].file.parent
+    out = Path(options.get("out") or home / "probe")
     rows: list[dict[str, Any]] = []
     with file_errors_in_words(out):
         out.mkdir(parents=True, exist_ok=True)
         with locked(out / ".lock"):
-            for number, (run, state) in enumerate(states, start=1):
-                subject = first if number == 1 else open_subject(run, state, device, trusted)
+            for number, state in enumerate(states, start=1):
+                subject = first if number == 1 else open_subject(state, device, trusted)
                 _refuse_other_shape(first, subject)
                 rows += _rows(
                     subject, parts, settings, out, f"{subject.run}, {number} of {len(states)}"
@@ -104,18 +105,11 @@ def settings_of(options: Options) -> ProbeSettings:
     if (text := options.get("fractions")) is not None:
         numbers = tuple(decimal_number("fractions", word) for word in text.split(","))
         settings = replace(settings, fractions=numbers)
-    settings = replace(settings, solver=_solver(options.get("solver") or settings.solver))
+    solver = one_of(options, "solver", get_args(Solver), settings.solver)
+    settings = replace(settings, solver=solver)
     if (text := options.get("l2")) is not None:
         settings = replace(settings, l2=decimal_number("l2", text))
     return settings
-
-
-def _solver(given: str) -> Solver:
-    solvers: tuple[Solver, ...] = get_args(Solver)
-    for solver in solvers:
-        if solver == given:
-            return solver
-    raise UserError(f"--solver must be {' or '.join(solvers)}, not {given!r}")
 
 
 def blocks_of(text: str) -> tuple[int, ...]:
@@ -136,16 +130,8 @@ def labelled_images(subject: Subject, source: AbstractSource, cache: str | None)
     return dataset
 
 
-def home_of(path: Path) -> Path:
-    """The run directory that a path stands for, or the folder of a file that is in none."""
-    if path.is_dir():
-        return path
-    inside = path.parent.name in ("checkpoints", "kept", "best")
-    return path.parent.parent if inside else path.parent
-
-
-def _refuse_twice(states: list[tuple[Path, State]]) -> None:
-    names = [(run.resolve().name, state.step) for run, state in states]
+def _refuse_twice(states: list[State]) -> None:
+    names = [(run_name(state.file), state.step) for state in states]
     for name, step in names:
         if names.count((name, step)) > 1:
             raise UserError(
@@ -164,7 +150,7 @@ def _refuse_other_shape(first: Subject, other: Subject) -> None:
 
 
 def _split(subject: Subject, options: Options, seed: int) -> Split:
-    """The images to learn from and those to be asked about."""
+    """The images to train on and those to test on."""
     given, asked = options.get("data"), options.get("test")
     if given is None:
         raise UserError(f"probe needs --data SOURCE with labels: {FORMS}")

@@ -13,6 +13,7 @@ from ssgan.cli.images import bar
 from ssgan.cli.progress import Meter
 from ssgan.cli.trust import trusted_modules
 from ssgan.data.scan import readable
+from ssgan.files.layout import run_of
 from ssgan.files.picture import save_gif, save_png, sheet
 from ssgan.training import kinds
 from ssgan.training.checkpoint import Checkpoint
@@ -37,7 +38,8 @@ USAGE = """usage: ssgan sample RUN [--n 64] [--seed 0] [--out DIR] [--class NAME
   --out    where to write; by default RUN/generated-seed-SEED
   --class  one class of a conditional run; by default the classes in turn
   --best   use the generator with the best score instead of the newest
-  --refresh  make the statistics of G's batch norms anew from so many samples; as trained by default
+  --refresh  compute the statistics of G's batch norms anew from this many samples; by default as
+           trained
   --steps  images from one sample to the next in interpolation.png, 2 to 256
   --gif    write interpolation.gif, which moves through the samples, as well
   --trust  modules of your own, by commas, whose classes the run uses; they are imported
@@ -65,7 +67,7 @@ def main(argv: list[str]) -> int:
     )
     for sentence in passed_over:
         print(f"passed over: {sentence}")
-    root = Path(rest[0]) if Path(rest[0]).is_dir() else Path(rest[0]).parent
+    root = run_of(saved.path) or saved.path.parent
     out = Path(options.get("out") or root / f"generated-seed-{seed}")
     generator = averaged_generator(saved, resolve_device(options.get("device") or "auto"))
     labels = _labels(saved, options, count)

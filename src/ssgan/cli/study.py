@@ -11,7 +11,7 @@ from typing import get_args
 
 import torch
 
-from ssgan.cli.arguments import Options, take_options, whole_number
+from ssgan.cli.arguments import Options, one_of, take_options, whole_number
 from ssgan.cli.forget import refuse_unknown
 from ssgan.cli.images import fetched
 from ssgan.cli.progress import duration
@@ -119,7 +119,7 @@ def _split(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
 
 
 def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
-    scale = _scale(options)
+    scale: Scale = one_of(options, "scale", get_args(Scale), "laptop")
     form = study.form(scale)
     arms = chosen(form.arms, options.get("arms"))
     data = options.get("data") or form.data
@@ -142,7 +142,7 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
     slots = whole_number(options, "jobs", 1, 1)
     refuse_unwritable(asked.out)
     dry = options.on("dry-run") or options.on("draw")
-    outline = _outline(source, dry)
+    outline = _outline(source, dry, drawn=options.on("draw"))
     cells = cells_of(arms, form, asked, outline)
     refuse_other_runs(cells)
     if not options.on("draw"):
@@ -150,9 +150,14 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
     return _Plan(study, form, asked, slots, outline, cells)
 
 
-def _outline(source: AbstractSource, dry: bool) -> Outline:
-    """Sizes and classes, without a download if `dry`."""
-    return source.outline() if dry else Outline.of(fetched(source).open())
+def _outline(source: AbstractSource, dry: bool, drawn: bool = False) -> Outline:
+    """Sizes and classes, without a download if `dry`.
+
+    To draw a study of the hub its images are opened: they were loaded for its runs.
+    """
+    if dry and not (drawn and isinstance(source, Hub)):
+        return source.outline()
+    return Outline.of(fetched(source).open())
 
 
 def _refuse_misfits(
@@ -170,21 +175,12 @@ def _refuse_misfits(
         choose_features(asked.features, torch.device("cpu"), default_cache())  # are they there?
     if form.measurement.reads_labels and len(outline.classes) < 2:
         raise UserError(
-            f"{study.name} probes D for classes, and {asked.data} has none: use folders of at "
-            "least two classes"
+            f"{study.name} probes D for classes, and {asked.data} has fewer than two: put every "
+            "image into the folder of its class"
         )
     test = None if asked.test is None else parse_source(asked.test)
     if test is not None and not (dry and isinstance(test, Hub)):  # it is there, or a download away
         _outline(test, dry)
-
-
-def _scale(options: Options) -> Scale:
-    scales: tuple[Scale, ...] = get_args(Scale)
-    given = options.get("scale") or "laptop"
-    for scale in scales:
-        if scale == given:
-            return scale
-    raise UserError(f"--scale must be {' or '.join(scales)}, not {given!r}")
 
 
 def _listed(study: Study) -> list[str]:

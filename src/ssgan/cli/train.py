@@ -24,7 +24,7 @@ from ssgan.config.dump import without_additions
 from ssgan.config.overlay import from_flags, overlay, read_toml
 from ssgan.data.base import AbstractSource, Outline
 from ssgan.data.dataset import Dataset
-from ssgan.data.parse import parse_source
+from ssgan.data.parse import FORMS, parse_source
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
 from ssgan.files.layout import RunLayout
@@ -57,7 +57,7 @@ USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--conf
   RECIPE    one of those below, or your_module:function; without one, --data gets settings that
             fit the images
   RUN       a run directory, to continue it
-  --data    folder:PATH, cifar10[:PATH], hub:ID[@REVISION] or scenes
+  --data    {forms}
   --run     where to write; running the same command again continues there
   --config  a TOML file laid over the recipe; flags are laid over the file
   --cache   where prepared images are kept
@@ -87,7 +87,7 @@ def main(argv: list[str]) -> int:
         raise UserError(f"train takes one recipe or run, not {' '.join(positional)}")
     name = positional[0] if positional else None
     if options.on("help"):
-        print(USAGE.format(recipes=_listed(names())), end="")
+        print(USAGE.format(forms=FORMS, recipes=_listed(names())), end="")
         if name is None and options.get("data") is None:
             return 0
     config, reasons, directory = _chosen(name, options)
@@ -289,7 +289,7 @@ def _figures(terms: dict[str, float]) -> str:
     shown = {
         "D": "D/adversarial",
         "G": "G/adversarial",
-        "turns told, real": "D/rotation_accuracy",
+        "rotation accuracy, real": "D/rotation_accuracy",
         "fake": "G/rotation_accuracy",
     }
     return "  ".join(f"{label} {terms[key]:.2f}" for label, key in shown.items() if key in terms)

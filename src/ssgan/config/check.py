@@ -109,6 +109,33 @@ def check_count(name: str, value: int, smallest: int, largest: int = MOST) -> No
         raise UserError(f"{name} must be at most {largest:,}, not {shown(value)}")
 
 
+def checked_fields(owner: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a class's fields, each of its declared type; UserError for one that is not.
+
+    A name that is no field stays as it is: the class itself refuses it.
+    """
+    hints = field_hints(owner)
+    return {
+        name: checked(hints[name], value, Place(name, "", None)) if name in hints else value
+        for name, value in values.items()
+    }
+
+
+def items_of(hints: Sequence[Any], value: object, place: Place) -> list[tuple[Any, object, Place]]:
+    """The items of a list with the type and the place of each.
+
+    `hints` are the arguments of a tuple type. Raises UserError for what is no list, or a list of
+    another length.
+    """
+    if not isinstance(value, list | tuple):
+        raise place.error(f"must be a list, not {shown(value)}")
+    each = [hints[0]] * len(value) if hints[-1] is ... else list(hints)
+    if len(each) != len(value):
+        raise place.error(f"must be a list of {len(each)}, not of {len(value)}")
+    places = (place.child(str(number)) for number in range(len(value)))
+    return list(zip(each, value, places, strict=True))
+
+
 def _as_written(value: object) -> object:
     """The JSON form of values that only Python callers can give."""
     if isinstance(value, PurePath | Enum):

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from ssgan.config.check import Place, checked, construct, shown
+from ssgan.config.check import Place, checked, construct, items_of, shown
 from ssgan.config.fields import (
     alternatives,
     as_before,
@@ -121,7 +121,7 @@ class _Reader(NamedTuple):
         if owner := named_tuple(hint):
             return self.fields(owner, _table(value, place), place)
         if (items := tuple_items(hint)) is not None:
-            return self.items(items, value, place)
+            return tuple(self.value(*item) for item in items_of(items, value, place))
         return checked(hint, value, place)
 
     def spec(self, declared: tuple[type, ...], value: object, place: Place) -> object:
@@ -147,16 +147,6 @@ class _Reader(NamedTuple):
             if name in table
         }
         return construct(owner, lambda: owner(**values), place)
-
-    def items(self, items: tuple[Any, ...], value: object, place: Place) -> tuple[object, ...]:
-        if not isinstance(value, list):
-            raise place.error(f"must be a list, not {shown(value)}")
-        hints = [items[0]] * len(value) if items[-1] is ... else list(items)
-        if len(hints) != len(value):
-            raise place.error(f"must be a list of {len(hints)}, not of {len(value)}")
-        places = (place.child(str(number)) for number in range(len(value)))
-        given = zip(hints, value, places, strict=True)
-        return tuple(self.value(hint, item, at) for hint, item, at in given)
 
     def owner(self, kind: object, place: Place) -> type:
         """The class that `kind` names, from what is loaded and trusted."""

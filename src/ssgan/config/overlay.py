@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
-from ssgan.config.check import Place, checked, construct, nearest, shown
+from ssgan.config.check import Place, checked, construct, items_of, nearest, shown
 from ssgan.config.fields import (
     alternatives,
     concrete_classes,
@@ -52,8 +52,10 @@ def _converted(hint: Any, current: object, value: object, place: Place) -> Any:
         return _spec(declared, current, value, place)
     if owner := named_tuple(hint):
         return _named(owner, current, value, place)
-    if (items := tuple_items(hint)) is not None:
-        return _tuple(items, value, place)
+    if (items := tuple_items(hint)) is not None:  # given whole, as a tuple has no present item
+        return tuple(
+            _converted(one, _NOTHING, item, at) for one, item, at in items_of(items, value, place)
+        )
     found = checked(hint, value, place)
     if isinstance(found, int) and not -_BEYOND <= found < _BEYOND:
         raise place.error(f"must be a whole number below 2^64, not {shown(found)}")
@@ -166,15 +168,3 @@ def _named(owner: type, current: object, value: object, place: Place) -> object:
     if missing := [name for name in hints if name not in values]:
         raise place.missing(owner, missing)
     return construct(owner, lambda: owner(**values), place)
-
-
-def _tuple(items: tuple[Any, ...], value: object, place: Place) -> tuple[object, ...]:
-    """A tuple of specs or NamedTuples, always given whole."""
-    if not isinstance(value, list | tuple):
-        raise place.error(f"must be a list, not {shown(value)}")
-    hints = [items[0]] * len(value) if items[-1] is ... else list(items)
-    if len(hints) != len(value):
-        raise place.error(f"must be a list of {len(hints)}, not of {len(value)}")
-    places = (place.child(str(number)) for number in range(len(value)))
-    given = zip(hints, value, places, strict=True)
-    return tuple(_converted(hint, _NOTHING, item, at) for hint, item, at in given)

@@ -154,7 +154,7 @@ def _remark_notices(remarks: Counter[str]) -> list[str]:
 def _duplicate_notices(
     collection: AbstractCollection, tally: _Tally, labels: NDArray[np.int64] | None
 ) -> list[str]:
-    """How many images are there twice, and which of them under two classes."""
+    """How many images repeat an earlier one, and which pictures are in two classes."""
     groups = [[first, *later] for first, later in tally.same.items()]
     if not groups:
         return []
@@ -170,5 +170,6 @@ def _duplicate_notices(
             ", ".join(collection.item(tally.kept[place]) for place in places[:_LISTED])
             for places in torn[:_LISTED]
         )
-        notices.append(f"{len(torn):,} of them stand in more than one class: {listed}")
+        noun = "picture is" if len(torn) == 1 else "pictures are"
+        notices.append(f"{len(torn):,} {noun} in more than one class: {listed}")
     return notices

@@ -61,6 +61,8 @@ def _hub(rest: str) -> AbstractSource:
     id_, _, revision = rest.partition("@")
     if not id_:
         raise UserError("hub: needs the id of a data set, such as hub:uoft-cs/cifar10")
+    if os.path.isdir(os.path.expanduser(id_)):  # a folder of Parquet files, not a name on the hub
+        id_ = _absolute(id_)
     return Hub(id_, revision=revision or None, split=split or "train")
 
 

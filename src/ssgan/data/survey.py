@@ -1,4 +1,4 @@
-"""A quick look at encoded pictures: sizes and modes from headers, nothing decoded."""
+"""A quick look at encoded pictures: sizes and modes from their headers, without decoding."""
 
 from collections.abc import Callable
 from itertools import islice

@@ -1,4 +1,4 @@
-"""Packages that read files of others, and the versions that mended what a bad file could do."""
+"""Packages that read untrusted files, and the versions that fixed what a malicious one could do."""
 
 import re
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 FORMAT_VERSION = 1
+_STATES = ("checkpoints", "kept", "healthy", "best")  # folders of a run that hold states
 _STEP = re.compile(r"step-\d{8,}")  # other names are the user's own copies: never read or pruned
 
 
@@ -87,6 +88,18 @@ class ForgettingLayout:
         self.environment = root / "environment.json"
         self.lock = root / ".lock"
         self.picture = root / "forgetting.png"
+
+
+def run_of(checkpoint: Path) -> Path | None:
+    """The run directory that a file of a state lies in, by its folder's name; None: in no run."""
+    folder = checkpoint.parent if checkpoint.parent.name else checkpoint.absolute().parent
+    return folder.parent if folder.name in _STATES else None
+
+
+def run_name(checkpoint: Path) -> str:
+    """The name of that directory; for a file that is in no run its own, without the ending."""
+    run = run_of(checkpoint)
+    return checkpoint.stem if run is None else run.resolve().name
 
 
 def _by_step(folder: Path) -> list[Path]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan.files.layout import RunLayout, step_of
+from ssgan.files.layout import RunLayout, run_name, step_of
 from ssgan.training.config import RunConfig
 from ssgan.training.opening import open_state
 from ssgan.training.precision import dtype_of, placed
@@ -76,14 +76,14 @@ class Subject:
 def states_of(path: Path, steps: str | None, trusted_modules: Sequence[str] = ()) -> list[State]:
     """The states to read of a run directory or a checkpoint file, by step.
 
-    `steps` is None (the newest) or numbers and "all" (every one that is kept) with commas; 0 is
-    D as it was before training. Raises UserError for a step that is not there, and names those
-    that are.
+    `steps` is None (the newest), or a list of step numbers and "all" (every state that is kept),
+    separated by commas; step 0 is D as it was before training. Raises UserError for a step without
+    a state, naming those that have one.
     """
     if path.is_file() or steps is None:
         newest = open_state(path, trusted_modules=trusted_modules).checkpoint
         if steps is not None:
-            raise UserError(f"{path} is one state: --steps is for run directories")
+            raise UserError(f"{path} is one state: steps are chosen of a run directory")
         return [State(newest.path, newest.step)]
     layout = RunLayout(path)
     files = {step_of(file): file for file in (*layout.kept_files(), *layout.checkpoint_files())}
@@ -104,7 +104,7 @@ def states_of(path: Path, steps: str | None, trusted_modules: Sequence[str] = ()
 
 
 def open_subject(
-    run: Path, state: State, device: torch.device, trusted_modules: Sequence[str] = ()
+    state: State, device: torch.device, trusted_modules: Sequence[str] = ()
 ) -> Subject:
     """Read D; raises UserError when the file has none, or D cannot be read block by block."""
     saved = open_state(state.file, trusted_modules=trusted_modules).checkpoint
@@ -129,7 +129,7 @@ def open_subject(
     discriminator = placed(discriminator, device, dtype_of(config.precision))
     discriminator.eval().requires_grad_(False)
     return Subject(
-        run=run.resolve().name,
+        run=run_name(state.file),
         step=state.step,
         config=config,
         data_hash=saved.data_hash,
@@ -146,7 +146,7 @@ def grid_side(pooling: str, channels: int, side: int) -> int:
     if pooling == "flat":
         return side
     most = pooling.removeprefix("grid")
-    if not pooling.startswith("grid") or (most and not most.isdecimal()) or most == "0":
+    if not pooling.startswith("grid") or (most and not (most.isdecimal() and int(most))):
         raise UserError(f"no pooling {pooling!r}; there are {POOLINGS}")
     divisors = [g for g in range(1, side + 1) if side % g == 0]
     if most:

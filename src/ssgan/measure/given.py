@@ -1,5 +1,6 @@
 """What a word on the command line stands for: a run, images, or statistics of images."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -28,7 +29,7 @@ def given(
     A run's settings may be of classes of ssgan and of the `trusted_modules`.
     Raises UserError for what is not there, cannot be read or is none of these.
     """
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))  # unlike Path's own, it leaves an unknown user's ~ alone
     chosen = best or step is not None
     if RunLayout(path).holds_run():
         file = _checkpoint_of(path, best, step)

@@ -1,4 +1,4 @@
-"""Labelled images for a probe: which ones it learns from, and which ones it is asked about."""
+"""Labelled images for a probe: which ones it is trained on, and which ones it is tested on."""
 
 import math
 from typing import NamedTuple
@@ -58,7 +58,7 @@ def split(
     *,
     purpose: str = "a probe",
 ) -> Split:
-    """All of `data` to learn from and `test` to be asked about; without it a fifth of `data`.
+    """All of `data` to train on, and `test` to test on; without it a fifth of `data` is held out.
 
     The counts take the first so many in a stratified order keyed by the seed. Raises UserError,
     naming the purpose, for no labels, one class, too few images, or test classes that are not
@@ -75,7 +75,7 @@ def split(
         asked = stratified_order(test_labels, Key(seed, "probe test"))
         learnt, testing, test_labels = order, test, test_labels[asked]
         how = "train and test sources given"
-    for part, count in (("to learn from", len(learnt)), ("to be asked about", len(asked))):
+    for part, count in (("to train on", len(learnt)), ("to test on", len(asked))):
         if count < 2 * data.num_classes:
             raise UserError(
                 f"{_name(data)}: {count} labelled images {part} are too few for "
@@ -101,7 +101,7 @@ def stratified_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
 
 
 def labels_at(train: Part, fraction: float, num_classes: int) -> int | None:
-    """How many of the training labels that fraction is; None when it is too few to learn from."""
+    """How many of the training labels that fraction is; None when that is too few to train on."""
     count = math.floor(fraction * len(train.labels) + 0.5)
     return count if count >= 2 * num_classes else None
 

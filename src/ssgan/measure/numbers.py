@@ -135,7 +135,10 @@ def numbers_of(
 
 
 def closeness(training: Gathered, samples: Gathered, suffix: str) -> list[Number]:
-    """How many samples are closer to a training image than that one's neighbour is, or copies."""
+    """The shares of samples that are too close to a training image, and that are copies of one.
+
+    See `metrics.memorisation`; `suffix` ends the names of both numbers.
+    """
     assert training.rows is not None
     assert samples.rows is not None
     found = memorisation(training.rows, samples.rows)

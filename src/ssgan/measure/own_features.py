@@ -4,13 +4,13 @@ A Frechet distance on them is named after the run, never FID: every state of eve
 """
 
 import json
-from pathlib import Path
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ssgan.config.dump import without_additions
+from ssgan.files.layout import run_name
 from ssgan.metrics.features import AbstractFeatures, digest
 from ssgan.training.checkpoint import Checkpoint
 from ssgan.training.precision import dtype_of, placed
@@ -26,7 +26,7 @@ class OwnFeatures(AbstractFeatures):
         """Raises UserError for a state that holds no D, as the best one of a run."""
         config = checkpoint.config
         self.shape, self._device = config.data.shape, torch.device(device)
-        self.name = f"D-of-{_run_name(checkpoint.path)}-step-{checkpoint.step}"
+        self.name = f"D-of-{run_name(checkpoint.path)}-step-{checkpoint.step}"
         if "discriminator" not in checkpoint.tensors:
             raise UserError(
                 f"{checkpoint.path} holds the averaged generator alone, so there is no D to take "
@@ -68,9 +68,3 @@ class OwnFeatures(AbstractFeatures):
         scores = self._network(pixels.contiguous(memory_format=torch.channels_last), labels)
         rows: Tensor = scores.features.float()
         return rows
-
-
-def _run_name(checkpoint: Path) -> str:
-    """The run directory's name, for a checkpoint within one; else the file's."""
-    inside = checkpoint.parent.name in ("checkpoints", "best")
-    return checkpoint.resolve().parent.parent.name if inside else checkpoint.stem

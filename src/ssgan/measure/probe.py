@@ -1,9 +1,9 @@
 """What D knows: classifiers on its frozen features, block by block.
 
 Chen et al., CVPR 2019, Tables 3 and 4 and Figures 2 and 6. One row for every (state, layer, share
-of the labels): a logistic regression and the nearest neighbours, fitted to the training images
-and counted on the test images. Rows are appended to a file as they are found, and what stands
-there is not computed again.
+of the labels): a logistic regression and a nearest-neighbour classifier, fitted to the training
+images and evaluated on the test images. Rows are appended to a file as they are found, and those
+that are in it are not computed again.
 """
 
 import shutil

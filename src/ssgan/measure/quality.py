@@ -87,9 +87,12 @@ def evaluate(
 ) -> Evaluation:
     """Measure `thing` against `real`; an interrupted call continues when it is made again.
 
-    `held_out` are real images that the run has not seen: as many as of the samples (or all) give
-    the share that is too close by chance. Raises UserError when a metric is not possible.
+    `held_out` are real images that the run was not trained on, for the metric memorisation: as
+    many of them as there are samples (or all) show the share too close to expect by chance. Raises
+    UserError when a metric is not possible, and for held-out images without that metric.
     """
+    if held_out is not None:
+        check_held_out(settings.metrics)
     question = question_of(real, gatherer.features, settings)
     for metric in settings.metrics:
         if why := obstacle(metric, question):
@@ -111,9 +114,19 @@ def evaluate(
             assert isinstance(known, Gathered)
             picture = neighbour_sheet(thing, fake, real, known, seed)
     results = _combined(columns, thing, real, protocol)
-    if held_out is not None and isinstance(known, Gathered):
+    if held_out is not None:
+        assert isinstance(known, Gathered)
         results += _level(held_out, thing, real, known, gatherer, settings, protocol, bar)
     return Evaluation(results, picture)
+
+
+def check_held_out(metrics: tuple[str, ...]) -> None:
+    """Raise UserError unless held-out images have a use: memorisation is among the metrics."""
+    if "memorisation" not in metrics:
+        raise UserError(
+            "held-out images serve the metric memorisation alone, and it is not measured here: "
+            "measure it too, or leave --held-out out"
+        )
 
 
 def protocol_of(
@@ -133,26 +146,24 @@ def protocol_of(
 
 
 def _known_protocol(real: Reference, features: AbstractFeatures) -> Protocol:
-    stored, size = real.statistics, len(real.statistics.mean)
-    expected = Protocol(
-        features=features.name,
-        features_identity=features.identity(),
-        resize=features.resize,
-        num_real=stored.count,
-        num_fake=None,
-        split="unknown",
-    )
-    if stored.protocol is None:
-        if size == features.size:
-            return expected
-        raise UserError(
-            f"{real.name} holds statistics of {size} features and {features.name} has "
-            f"{features.size}; they are of another network"
+    stored, identity = real.statistics, features.identity()
+    if (known := stored.protocol) is None:
+        if len(stored.mean) != features.size:
+            raise UserError(
+                f"{real.name} holds statistics of {len(stored.mean)} features and {features.name} "
+                f"has {features.size}; they are of another network"
+            )
+        return Protocol(
+            features=features.name,
+            features_identity=identity,
+            resize=features.resize,
+            num_real=stored.count,
+            num_fake=None,
+            split="unknown",
         )
-    known = stored.protocol
-    here = replace(known, features=expected.features, resize=expected.resize)
+    here = replace(known, features=features.name, features_identity=identity)
     try:
-        same_protocol(known, replace(here, features_identity=expected.features_identity))
+        same_protocol(known, replace(here, resize=features.resize))
     except UserError as error:
         raise UserError(f"{real.name} and {features.name} features: {error}") from None
     return known

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ssgan.config.check import Place, checked
-from ssgan.config.fields import field_hints
+from ssgan.config.check import checked_fields
 from ssgan.files.atomic import write_atomic
 from ssgan.files.environment import package_version
 from ssgan.metrics.statistics import Protocol, same_protocol
@@ -97,16 +96,7 @@ def _result(row: Any) -> Result:
     if not isinstance(protocol, dict):
         raise ValueError(f"protocol is {type(protocol).__name__}")
     given = {f.name: row[f.name] for f in fields(Result) if f.name in row and f.name != "protocol"}
-    values = _checked(Result, given)
+    values = checked_fields(Result, given)
     if not values["values"]:
         raise ValueError("values is empty")
-    return Result(**values, protocol=Protocol(**_checked(Protocol, protocol)))
-
-
-def _checked(owner: type, values: dict[str, Any]) -> dict[str, Any]:
-    """The values, each of its field's type; UserError for one that is not."""
-    hints = field_hints(owner)
-    return {
-        name: checked(hints[name], value, Place(name, "", None)) if name in hints else value
-        for name, value in values.items()
-    }
+    return Result(**values, protocol=Protocol(**checked_fields(Protocol, protocol)))

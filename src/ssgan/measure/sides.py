@@ -29,7 +29,7 @@ class AbstractSide(ABC):
     name: str  # for people
     shape: ImageShape
     available: int | None  # images there are; None: as many as are asked for, from any seed
-    split: str  # "train", "test" or "all"
+    split: str  # "train", "test" or "all"; "generated" of a run's samples
     batch_norm = AS_TRAINED  # as in a protocol
 
     @property
@@ -73,8 +73,8 @@ class ImageSide(AbstractSide):
 class RunSide(AbstractSide):
     """What the averaged generator of a checkpoint makes; labels, if any, are uniform.
 
-    With `refreshed`, its batch statistics are made anew from so many samples, which is done now;
-    `progress` gets (samples done, of so many).
+    With `refreshed`, its batch statistics are computed anew from that many samples when this is
+    made; `progress` gets (samples done, samples in total).
     """
 
     split, available = "generated", None

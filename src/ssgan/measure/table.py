@@ -15,7 +15,7 @@ def protocol_lines(results: Sequence[Result]) -> list[str]:
         f"resize {protocol.resize}, {protocol.dtype}",
     ]
     if protocol.batch_norm != AS_TRAINED:
-        lines.append(f"G's batch norms have statistics made anew: {protocol.batch_norm}")
+        lines.append(f"G's batch norms have statistics computed anew: {protocol.batch_norm}")
     return lines
 
 

@@ -19,6 +19,13 @@ def check_weights(**weights: float) -> None:
             raise UserError(f"{name} must be a finite number, 0 or more, not {value}")
 
 
+def check_shares(**shares: float) -> None:
+    """Raise UserError, by its name, for a share that is not in (0, 1]."""
+    for name, value in shares.items():
+        if not 0 < value <= 1:
+            raise UserError(f"{name} must be above 0 and at most 1, not {value}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Method(ABC):
     """What D and G minimise. A method holds no tensors: it is its own setting."""
@@ -36,9 +43,10 @@ class Method(ABC):
         """L_G on one part of an update's batch. D's weights are frozen."""
 
     def at(self, progress: float) -> "Method":
-        """The method at this share of the run, 0 at its start and below 1; most stay themselves.
+        """The method at this share of the run, from 0 at its start to below 1.
 
-        The step asks once, of the run's own method: nothing is kept from step to step.
+        Most methods return themselves. Each step asks the run's own method anew, so nothing is
+        kept from step to step.
         """
         return self
 

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ssgan.methods.base import Method
+from ssgan.methods.base import Method, check_shares
 from ssgan.ops.rotation import NUM_TURNS, turns_of
-from ssgan.types import Scalar, UserError
+from ssgan.types import Scalar
 
 
 def rotation_loss(
@@ -47,10 +47,7 @@ class RotationMethod(Method, ABC):
     turns_images: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not 0 < self.rotated_fraction <= 1:
-            raise UserError(
-                f"rotated_fraction must be above 0 and at most 1, not {self.rotated_fraction}"
-            )
+        check_shares(rotated_fraction=self.rotated_fraction)
 
     def num_turned(self, batch_size: int) -> int:
         """How many images of a global batch are also seen turned."""

@@ -25,7 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ssgan.losses import AdversarialLoss, Hinge
-from ssgan.methods.base import check_weights
+from ssgan.methods.base import check_shares, check_weights
 from ssgan.methods.forward import generate, score, turned
 from ssgan.methods.penalty import Penalty, penalised
 from ssgan.methods.rotation import RotationMethod, rotation_loss
@@ -39,7 +39,6 @@ from ssgan.types import (
     Labels,
     Loss,
     Scalar,
-    UserError,
 )
 
 
@@ -59,10 +58,7 @@ class S3GAN(RotationMethod):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_weights(alpha=self.alpha, beta=self.beta, class_weight=self.class_weight)
-        if not 0 < self.labelled_fraction <= 1:
-            raise UserError(
-                f"labelled_fraction must be above 0 and at most 1, not {self.labelled_fraction}"
-            )
+        check_shares(labelled_fraction=self.labelled_fraction)
 
     def head_width(self, num_classes: int) -> int:
         """Four turns, then the classes."""
@@ -100,9 +96,9 @@ class S3GAN(RotationMethod):
     def completed(self, D: Discriminator, real: Batch) -> Batch:
         """The reals, every missing label replaced by the class that D finds most likely.
 
-        D is asked in a forward pass of its own, for it wants labels before it says anything: at
-        batch 64 over 64 images, where L_D otherwise reads 176 forward and backward. All reals are
-        in it, in their places, so that augmentation changes each as it does in the loss.
+        D predicts them in a forward pass of its own, because its real head needs labels: at batch
+        64 that is 64 images more, beside the 176 that L_D reads forward and backward. All reals are
+        in it, in their places, so that each is augmented as it is in the loss.
         """
         if self.labelled_fraction == 1:
             return real

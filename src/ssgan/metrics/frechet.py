@@ -22,8 +22,8 @@ from ssgan.types import UserError
 def frechet_distance(real: Float[Tensor, "N F"], fake: Float[Tensor, "M F"]) -> float:
     """The distance between two sets of features, at least 2 rows each; 0 for equal moments.
 
-    With fewer rows than features in either set, by the nuclear norm of the centred cross product
-    (exact, and no F x F matrix); otherwise from the moments. Rounding below 0 is cut to 0.
+    With no more rows than features in either set, by the nuclear norm of the centred cross product
+    (exact, and without an F x F matrix); otherwise from the moments. Rounding below 0 is cut to 0.
     Raises UserError for fewer than 2 rows, NaN, infinity, or rows of different length.
     """
     require_same_size(real, fake)

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ssgan.config.check import checked_fields
 from ssgan.files.atomic import write_atomic
 from ssgan.metrics.moments import Moments
 from ssgan.types import UserError
@@ -39,9 +40,8 @@ class Protocol:
     content: str | None = None  # sha256 of the real set's pixels; None: not known
     selection: str = "all"  # which of the real set: all, or how num_real of them were chosen
     dtype: str = "float32"  # of the extractor; sums are always float64
-    batch_norm: str = (
-        AS_TRAINED  # statistics of G's batch norms, or over how many samples made anew
-    )
+    # statistics of G's batch norms: as trained, or over how many samples they were computed anew
+    batch_norm: str = AS_TRAINED
     seeds: tuple[int, ...] = ()  # of the latents, one a repetition; never compared
 
 
@@ -106,10 +106,11 @@ def read_statistics(path: Path) -> Statistics:
         raise UserError(f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics")
     mean, covariance = arrays["mu"], arrays["sigma"]
     size = mean.size
-    if mean.shape != (size,) or covariance.shape != (size, size) or mean.dtype.kind != "f":
+    shaped = size > 0 and mean.shape == (size,) and covariance.shape == (size, size)
+    if not shaped or {mean.dtype.kind, covariance.dtype.kind} != {"f"}:
         raise UserError(
-            f"{path}: mu has shape {mean.shape} and sigma {covariance.shape}; "
-            "they must be float arrays of (F,) and (F, F)"
+            f"{path}: mu has shape {mean.shape} ({mean.dtype}) and sigma {covariance.shape} "
+            f"({covariance.dtype}); they must be float arrays of (F,) and (F, F)"
         )
     if "sha256" in arrays and str(arrays["sha256"]) != _sha256(mean, covariance):
         raise UserError(f"{path} is damaged: its numbers do not match its checksum")
@@ -119,7 +120,7 @@ def read_statistics(path: Path) -> Statistics:
     return Statistics(
         torch.from_numpy(mean),
         torch.from_numpy(covariance),
-        int(arrays["count"]) if "count" in arrays else None,
+        _count(path, arrays["count"]) if "count" in arrays else None,
         _protocol(path, arrays) if "protocol" in arrays else None,
     )
 
@@ -138,12 +139,19 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     raise UserError(f"{path} unpacks to {size} bytes; at most {_LARGEST} are read")
 
 
+def _count(path: Path, count: NDArray[Any]) -> int:
+    if count.shape != () or count.dtype.kind not in "iu" or count < 2:
+        raise UserError(f"{path}: its count of images must be a whole number, 2 or more: {count}")
+    return int(count)
+
+
 def _protocol(path: Path, arrays: dict[str, NDArray[Any]]) -> Protocol:
     try:
         values = json.loads(str(arrays["protocol"]))
-        values["seeds"] = tuple(values["seeds"])
-        return Protocol(**values)
-    except (ValueError, TypeError, KeyError) as error:
+        if not isinstance(values, dict):
+            raise TypeError(f"it is a {type(values).__name__}")
+        return Protocol(**checked_fields(Protocol, values))
+    except (ValueError, TypeError, UserError) as error:
         raise UserError(f"{path}: its protocol cannot be read: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""Can turns of these images be told at all, and is it too easy? Asked of the images alone.
+"""Can rotations of these images be recognised at all, and is it too easy? From the images alone.
 
 The rotation task teaches D nothing where images look alike in all turns (textures, cells, maps
 from above), and little where a glance is enough (aligned faces: in the paper's table on CelebA-HQ
@@ -28,9 +28,9 @@ _HARDLY, _TRIVIAL = 0.32, 0.95  # shares told; chance is 0.25, give or take 0.03
 
 @dataclass(frozen=True)
 class TurnReport:
-    """How well turns are told, and the same in words."""
+    """How well a linear classifier recognises the turns, and the same in words."""
 
-    accuracy: float  # share of the turns that were told, on images not fitted to; chance is 0.25
+    accuracy: float  # share of turns recognised, on images it was not fitted to; chance is 0.25
     num_images: int  # images looked at, each in all four turns
     sentence: str  # one line for people, a warning where the share is at either end
 
@@ -67,7 +67,7 @@ def _told(
 
 
 def _sentence(accuracy: float) -> str:
-    told = f"{accuracy:.0%} told by a linear classifier on simple features (chance 25%)"
+    told = f"{accuracy:.0%} recognised by a linear classifier on simple features (chance 25%)"
     if accuracy < _HARDLY:
         return f"{told}: the images look much alike when turned, so the rotation task may be empty"
     if accuracy > _TRIVIAL:

@@ -106,7 +106,7 @@ class ConditionalBatchNorm(AbstractNorm):
     official code there is no "1 +", so every gain starts near 0.
     """
 
-    gamma_offset: bool = False  # whether the gain is 1 + the class's number: BigGAN's form
+    gamma_offset: bool = False  # whether 1 is added to the gain of each class: BigGAN's form
 
     def build(
         self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
@@ -278,8 +278,8 @@ def refresh_statistics(
     of their own. The official code does so over 204,800 samples in batches
     of 64 where a config asks for "accumulators", as that of BigGAN's networks does.
     Here every norm sees what it sees in training, inputs normalised by their batch, and the
-    variances are unbiased. Weights, modes and spectral vectors stay; when interrupted or without
-    a draw (ValueError), so do the statistics.
+    variances are unbiased. Weights, modes and spectral vectors are left as they are; so are the
+    statistics when this is interrupted, or given no draws (ValueError).
     """
     layers = [layer for layer in generator.modules() if isinstance(layer, BatchStatistics)]
     running = [buffer for layer in layers for buffer in (layer.running_mean, layer.running_var)]

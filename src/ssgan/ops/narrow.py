@@ -3,7 +3,7 @@
     Y[i, j] = sum over taps (k, q) of  P_kq[i + k - 1, j + q - 1],      P = W X at every pixel
 
 P is one matrix product with 9 times the outputs, which reads the images once; libraries read them
-nine times and compute few outputs badly. It is the last layer of a generator.
+nine times and are slow for so few outputs. The last layer of a generator is such a convolution.
 """
 
 from typing import Any

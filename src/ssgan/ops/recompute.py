@@ -1,8 +1,8 @@
-"""Compute a block twice to keep less: in backward once more, from its inputs.
+"""Compute a block twice to store less: its activations are made again in backward.
 
-Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016; by PyTorch's checkpoints. Of
-a block its inputs alone are kept from forward to backward; backward then runs it again, one block
-at a time. Numbers stay the same, and a step has a forward pass more of what it differentiates.
+Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016; by PyTorch's checkpoints. Only
+the inputs of a block are stored from forward to backward; backward then runs it again, one block
+at a time. Numbers stay the same; a step costs one more forward pass of what it differentiates.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,9 +41,10 @@ def recomputables(*networks: nn.Module) -> Iterator[Recomputable]:
 
 
 def recomputed(function: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
-    """function(*inputs), of which the inputs alone are kept for backward.
+    """function(*inputs), of which only the inputs are stored for backward.
 
-    May be differentiated more than once; every time it is run again, under the autocast of now.
+    May be differentiated more than once; each time it is run again, under the autocast settings
+    that hold at this call.
     """
     if not torch.is_grad_enabled():
         return function(*inputs)

@@ -57,7 +57,7 @@ _PANELS = (
         share=True,
     ),
     _Panel(
-        "class told from D's features",
+        "accuracy of classes from D's features",
         (
             ("probe_accuracy", "ridge probe", _BLUE),
             ("knn_accuracy", "nearest neighbours", _ORANGE),

@@ -58,14 +58,13 @@ def _states(rows: Sequence[Row]) -> list[tuple[str, int]]:
 
 def _protocol(row: Row) -> str:
     train, test = row["train"], row["test"]
-    solver = (
-        "logistic regression by L-BFGS" if row["solver"] == "lbfgs" else "... by SGD, 50 epochs"
-    )
+    solver = "L-BFGS" if row["solver"] == "lbfgs" else "SGD, 50 epochs"
     return "\n".join(
         [
-            f"{solver}, seed {row['seed']}; standardised {row['standardised']}",
-            f"learns from {train['images']:,} of {train['source']} ({train['content_hash'][:12]}), "
-            f"asked about {test['images']:,} of {test['source']} ({test['content_hash'][:12]})",
+            f"logistic regression by {solver}, seed {row['seed']}; "
+            f"standardised {row['standardised']}",
+            f"trained on {train['images']:,} of {train['source']} ({train['content_hash'][:12]}), "
+            f"tested on {test['images']:,} of {test['source']} ({test['content_hash'][:12]})",
             f"{row['split']}; {len(row['classes'])} classes, chance {100 * row['chance']:.1f}; "
             f"+- is half of Wilson's 95 % interval over the test images",
             f"kNN: {row['knn']}",

@@ -10,6 +10,7 @@ import numpy as np
 from ssgan.files.layout import RunLayout
 from ssgan.measure.results import Result
 from ssgan.report.band_plot import BandCurve, Panel, band_plot
+from ssgan.studies.arm import AbstractArm
 from ssgan.studies.cell import Cell
 from ssgan.studies.comparing import comparisons, pairs_table
 from ssgan.studies.distance_table import (
@@ -56,7 +57,7 @@ class CurvesByStep(AbstractDrawing):
     def draw(self, cells: Sequence[Cell]) -> Drawn:
         """Every step that all runs of an arm have."""
         found = self.find(cells)
-        curves = {arm: _common(seeds) for arm, seeds in found.curves.items()}
+        curves = {arm: _common(arm, seeds, found.name) for arm, seeds in found.curves.items()}
         panels = [Panel(f"{found.name}, measured here", found.name, _bands(curves))]
         panels += [_published(paper) for paper in self.published if isinstance(paper, Curves)]
         seeds = max(len(of_arm) for of_arm in curves.values())
@@ -175,9 +176,16 @@ def _evaluate(cell: Cell) -> EvaluateConfig:
     return cell.training.config.evaluate
 
 
-def _common(seeds: Mapping[int, ByStep]) -> dict[int, ByStep]:
-    """The steps that all of an arm's runs have."""
+def _common(arm: AbstractArm, seeds: Mapping[int, ByStep], name: str) -> dict[int, ByStep]:
+    """The steps that all of an arm's runs have; UserError when there is none."""
     steps = sorted(set.intersection(*(set(by_step) for by_step in seeds.values())))
+    if not steps:
+        without = [seed for seed, by_step in seeds.items() if not by_step]
+        which = f"; seed {', '.join(map(str, without))} has no value at all" if without else ""
+        raise UserError(
+            f"the runs of {arm.title} have no step in common at which {name} was measured{which}: "
+            "draw the other arms with --arms"
+        )
     return {seed: {step: by_step[step] for step in steps} for seed, by_step in seeds.items()}
 
 

@@ -30,7 +30,7 @@ from ssgan.config.check import check_count
 from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.losses import AdversarialLoss, NonSaturating
 from ssgan.measure.labelled import Split
-from ssgan.methods.base import check_weights
+from ssgan.methods.base import check_shares, check_weights
 from ssgan.models.base import AbstractDiscriminatorConfig
 from ssgan.models.resnet import ResNetDiscriminator
 from ssgan.training.config import AdamConfig
@@ -51,8 +51,8 @@ class Task(NamedTuple):
 class Forgetting:
     """Everything that decides what the classifier learns, and what is measured."""
 
-    source: AbstractSource  # labelled images to learn from
-    held_out: AbstractSource | None = None  # to be asked about; None: a stratified fifth of source
+    source: AbstractSource  # labelled images to train on
+    held_out: AbstractSource | None = None  # images to test on; None: a stratified fifth of source
     image_size: int = 32  # side in pixels
     channels: int = 3  # 3 (colour) or 1 (grey)
     network: AbstractDiscriminatorConfig = ResNetDiscriminator(width=0.5)  # the classifier
@@ -70,7 +70,7 @@ class Forgetting:
     seed: int = 0  # of the weights, the images of every batch, and a held-out fifth
 
     def __post_init__(self) -> None:
-        for name in ("iterations_per_task", "cycles", "measure_every", "asked"):
+        for name in ("iterations_per_task", "measure_every", "asked"):
             check_count(name, getattr(self, name), 1)
         check_count("cycles", self.cycles, 1, 1000)
         check_weights(rotation=self.rotation)
@@ -80,11 +80,11 @@ class Forgetting:
                 "it is the class, half the others"
             )
         check_count("batch_size", self.batch_size, 2)
-        turned = round(self.rotated_fraction * self.batch_size)
-        if self.rotation > 0 and not 1 <= turned <= self.batch_size:
+        check_shares(rotated_fraction=self.rotated_fraction)
+        if self.rotation > 0 and round(self.rotated_fraction * self.batch_size) == 0:
             raise UserError(
-                f"rotated_fraction {self.rotated_fraction} of batch_size {self.batch_size} turns "
-                f"{turned} images; it must be 1 to {self.batch_size}: a larger batch turns more"
+                f"rotated_fraction {self.rotated_fraction} of batch_size {self.batch_size} turns 0 "
+                "images, and the rotation loss needs one: give a larger batch"
             )
 
     @property
@@ -130,8 +130,8 @@ def check_classes(source: str, classes: tuple[str, ...]) -> None:
 
 
 def check_images(parts: Split) -> None:
-    """Raise UserError, by its name, for a class without an image to learn from or to ask about."""
-    for part, purpose in ((parts.train, "learn from"), (parts.test, "be asked about")):
+    """Raise UserError, by its name, for a class without an image to train on or to test on."""
+    for part, purpose in ((parts.train, "train on"), (parts.test, "test on")):
         for label, name in enumerate(parts.classes):
             if label not in part.labels:
                 source = part.dataset.manifest.get("source", "the data")

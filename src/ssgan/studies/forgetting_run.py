@@ -1,6 +1,6 @@
 """A forgetting study in its directory: whatever happens, running it again continues it.
 
-forgetting.json    settings, classes, and which images were learnt from and asked about
+forgetting.json    settings, classes, and which images were trained on and tested on
 forgetting.jsonl   a line a measurement
 forgetting.ckpt    the classifier and its optimizer, written after every measured step
 """

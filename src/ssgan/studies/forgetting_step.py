@@ -49,7 +49,7 @@ class Measured(NamedTuple):
     class_told: float  # share of the class's images that are taken for it
     rest_told: float  # share of the others that are not
     loss: float  # of both sides, without the rotation loss
-    rotation_accuracy: float | None  # share of all four turns told; None: not taught
+    rotation_accuracy: float | None  # share of all four turns recognised; None: not taught
 
 
 def fresh_learner(settings: Forgetting, device: torch.device) -> Learner:
@@ -158,7 +158,7 @@ def shares_told(own: Float[Tensor, " N"], rest: Float[Tensor, " M"]) -> tuple[fl
 
 
 def turns_told(scores: Discriminator, batches: Iterator[Images]) -> float:
-    """The share of all four turns of all images that are told, each batch's turns at once."""
+    """The share recognised of all four turns of all images, each batch's turns at once."""
     right, count = 0.0, 0
     for upright in batches:
         on_upright, on_others = scores(upright, None), scores(other_turns(upright), None)

@@ -45,7 +45,7 @@ def protocol_text(rows: Sequence[Row]) -> str:
     train, test = row["train"], row["test"]
     lines = [
         f"top-1 of a linear classifier ({row['solver']}) on D's frozen features, {row['pooling']}",
-        f"learnt from {row['labels']:,} labels of {train['source']} ({train['content_hash'][:12]})",
-        f"asked about {test['images']:,} of {test['source']} ({test['content_hash'][:12]})",
+        f"trained on {row['labels']:,} labels of {train['source']} ({train['content_hash'][:12]})",
+        f"tested on {test['images']:,} of {test['source']} ({test['content_hash'][:12]})",
     ]
     return "\n".join(f"    {line}" for line in lines)

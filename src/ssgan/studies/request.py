@@ -15,11 +15,11 @@ from typing import Literal
 
 from ssgan.config.flat import flat
 from ssgan.config.read import from_flags
+from ssgan.training.resume import NOT_LEARNT
 from ssgan.types import UserError
 
 Scale = Literal["laptop", "paper"]
 _LONGEST = 60  # characters of overrides in a directory's name; more become a digest
-_WHAT_IS_LEARNT = ("output", "evaluate", "device", "recompute")  # settings that do not change it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def slug(recipe: str, overrides: Sequence[str]) -> str:
     changes, rest = from_flags(overrides)
     if rest:
         raise UserError(f"{rest[0]!r} is no setting; after -- give settings such as --batch_size 8")
-    learnt = {name: value for name, value in changes.items() if name not in _WHAT_IS_LEARNT}
+    learnt = {name: value for name, value in changes.items() if name not in NOT_LEARNT}
     stem = re.sub(r"[^\w.-]", "-", recipe)
     words = [f"{path}={value}" for path, value in sorted(flat(learnt).items())]
     text = "-".join(words)

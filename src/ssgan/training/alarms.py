@@ -19,7 +19,7 @@ from ssgan.training.trace import Look, Trace
 State = Literal["too early to tell", "healthy", "forgetting", "collapsing", "diverged"]
 
 EASED = 0.6
-CHANCE = 0.25  # of telling a turn
+CHANCE = 0.25  # of recognising a rotation
 
 # Hinge, non-saturating and least-squares losses are above 0.4 while D is in doubt.
 NO_LOSS = 0.02
@@ -27,9 +27,9 @@ NO_LOSS = 0.02
 # that fits its learning rate; healthy runs stay below 10, Wasserstein critics below some tens.
 HUGE = 100.0
 SPIKE = 10.0  # times what was usual before, see `_usual`
-LEARNT = 0.05  # above chance: less is not told from noise in a block of the log
+LEARNT = 0.05  # above chance: less cannot be told from noise in a block of the log
 DEAD_BLOCKS = 10  # blocks at chance: at least 200 lines and 1000 steps
-TRIVIAL, TRIVIAL_BLOCKS = 0.01, 5  # share of turns not told
+TRIVIAL, TRIVIAL_BLOCKS = 0.01, 5  # share of rotations not recognised
 NO_VARIANCE = 0.1  # share of the reals' diversity; an untrained G may start there, but rises
 RISING = 1.2  # times the evaluation before
 LOST_VARIANCE, LOW_VARIANCE = 0.5, 0.6  # share of its own best, and of the reals'
@@ -57,7 +57,7 @@ class Alarm:
 
 
 def no_loss(trace: Trace, ease: float) -> str | None:
-    """D's loss is 0: every real image told from every fake one, and no signal for G."""
+    """D's loss is 0: it tells every real image from every fake one, and leaves G no signal."""
     block = trace.blocks[-1]
     values = block.terms.get("D/adversarial", ())
     if not values or min(values) < 0 or max(values) > NO_LOSS / ease:  # below 0: Wasserstein
@@ -77,33 +77,34 @@ def huge_loss(trace: Trace, ease: float) -> str | None:
 
 
 def turns_at_chance(trace: Trace, ease: float) -> str | None:
-    """D does not tell turns, for long."""
+    """D has recognised no rotation for a long time."""
     last = trace.means("D/rotation_accuracy")[-DEAD_BLOCKS:]
     if len(last) < DEAD_BLOCKS or max(v for _, v in last) > CHANCE + LEARNT / ease:
         return None
     return (
-        f"turns of real images are told no better than by chance (25 %) up to step {last[-1][0]}: "
-        "D has stopped learning"
+        f"D recognises rotations of real images no better than by chance (25 %) up to step "
+        f"{last[-1][0]}: it has stopped learning"
     )
 
 
 def turns_trivial(trace: Trace, ease: float) -> str | None:
-    """D tells every turn, for long: true of upright faces, or learnt by heart."""
+    """D has recognised every rotation for a long time: an easy task, or images learnt by heart."""
     last = trace.means("D/rotation_accuracy")[-TRIVIAL_BLOCKS:]
     if len(last) < TRIVIAL_BLOCKS or min(v for _, v in last) < 1 - TRIVIAL / ease:
         return None
     return (
-        f"nearly all turns of training images are told (100 %) up to step {last[-1][0]}: the task "
-        "is too easy for these images, or they are known by heart, and shapes D's features no more"
+        f"D recognises nearly all rotations of training images (100 %) up to step {last[-1][0]}: "
+        "the task is too easy for these images, or D has memorised them, and no longer shapes its "
+        "features"
     )
 
 
 def turns_forgotten(trace: Trace, ease: float) -> str | None:
-    """D told turns of training images better before."""
+    """D recognised rotations of training images better before."""
     means = trace.means("D/rotation_accuracy")
     best = max((value for _, value in means), default=CHANCE)
     needed = max(FELL, TURNS_FELL_SHARE * (best - CHANCE))
-    return _fallen("turns of training images are told", means, needed * ease)
+    return _fallen("rotations of training images are recognised", means, needed * ease)
 
 
 def not_finite(trace: Trace, ease: float) -> str | None:
@@ -224,11 +225,11 @@ def norms_spike(trace: Trace, ease: float) -> str | None:
 
 
 def features_forget(trace: Trace, ease: float) -> str | None:
-    """D's features told classes, or its head turns of fixed images, better before."""
+    """D's features separated classes, or its head rotations of fixed images, better before."""
     words = {
-        "probe_accuracy": "classes are told from D's features by a ridge probe",
-        "knn_accuracy": "classes are told from D's features by their neighbours",
-        "rotation_accuracy": "turns of the same real images are told",
+        "probe_accuracy": "a ridge probe on D's features finds the class",
+        "knn_accuracy": "the nearest neighbours in D's features have the class",
+        "rotation_accuracy": "rotations of the same real images are recognised",
     }
     look = trace.looks[-1]
     for name, what in words.items():

@@ -18,7 +18,9 @@ class Answers(NamedTuple):
 
     real: Float[Tensor, " N"]  # logit of "this is a real image", upright
     features: Float[Tensor, "N F"]  # what both heads read, upright
-    turns_told: Float[Tensor, " N"] | None  # share of an image's four turns told; None: no task
+    turns_told: (
+        Float[Tensor, " N"] | None
+    )  # share of an image's four turns recognised; None: no task
 
 
 @torch.no_grad()

@@ -84,10 +84,10 @@ class EvaluateConfig:
 
     every: int = 0  # steps between evaluations, and at the end; they choose the best; 0: never
     images: int = 2000  # generated images (and at most as many real ones) for distances, diversity
-    # what the score, which chooses the best, is a Frechet distance on; beside FD-random, which is
-    # always taken: lite0 and inception (the FID) need their weights, and on a CPU minutes each time
+    # features of the Frechet distance that is the score and chooses the best state; FD-random is
+    # always taken too. lite0 and inception (the FID) need weights, and on a CPU minutes each time
     features: Literal["random", "lite0", "inception"] = added("random")
-    shown: int = 512  # images of each kind, real and generated, that D is asked about
+    shown: int = 512  # real, and as many generated, images that D is evaluated on
     # warn: say that a run collapses or diverges; stop: also save and end it, with exit code 75
     on_collapse: Literal["warn", "stop"] = "warn"
 
@@ -113,19 +113,22 @@ class RunConfig:
     discriminator_optimizer: AdamConfig = AdamConfig()
     learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
     ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
-    ema_start_step: int = added(0)  # so many steps the average is a copy of G, before it begins
+    ema_start_step: int = added(
+        0
+    )  # steps in which the average is a plain copy of G, before it begins
     power_iterations: int = added(1)  # of spectral norm, before each update; at least 1
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
     # G learns from the fakes D's last update was shown, as the authors' code on GPUs: one pass of G
     # less. Otherwise from fakes of its own, as their code on TPUs
     reuse_fakes: bool = added(False)
     accumulation: int = 1  # parts of an update, to save memory; batch norm sees one part
-    # keep the inputs alone of each residual block and of attention, and compute these anew in
+    # store only the inputs of each residual block and of attention, and compute the rest again in
     # backward: less memory, more time, the same numbers; resnet, resnet5, resnet_stl and biggan
     recompute: bool = added(False)
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
     precision: Precision = "auto"
-    # by torch.compile: minutes at the start, and no gain on the CPU it was tried on
+    # compile both networks by torch.compile: takes minutes at the start, and gained nothing on the
+    # CPU it was tried on
     compile: bool = added(False)
     device: str = "auto"  # auto: the accelerator if there is one, else cpu
     seed: int = 0  # of everything random

@@ -1,7 +1,7 @@
 """How far D's features have moved since an earlier step of the run, from files beside it.
 
-The features of the fixed images are stored after every evaluation: the first one's, and those
-that a run continued from either of its two newest checkpoints would compare with.
+The features of the fixed images are stored after every evaluation. Kept are those of the first
+one, and those that a run continued from either of its two newest checkpoints would compare with.
 """
 
 import io

@@ -52,8 +52,8 @@ def held_out_images(
 class Evaluation:
     """Measures states of one run.
 
-    Without held-out images of the same classes D is asked about training images, and the split
-    in the names of the measures says so.
+    Without held-out images of the same classes D is evaluated on training images, and the split
+    of the measures says so.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Evaluation:
         return found + [Measure(name, value) for name, value in norms.items()]
 
     def _generated(self, state: TrainState, asked: list[_Shown]) -> Iterator[NDArray[np.uint8]]:
-        """All generated images in batches; those that D is asked about are put into the list.
+        """All generated images in batches; those that D is evaluated on are put into the list.
 
         D gets them as G made them, and not rounded to whole grey levels: as in training.
         """
@@ -127,7 +127,7 @@ class Evaluation:
         return found
 
     def _turns(self, real: Answers, fake: Answers) -> list[Measure]:
-        """The share of turns told, over all four turns of each image."""
+        """The share of rotations that D recognises, over all four of each image."""
         return [
             Measure("rotation_accuracy", float(told.mean()), split, {"num_images": len(told)})
             for split, told in ((self.split, real.turns_told), ("generated", fake.turns_told))

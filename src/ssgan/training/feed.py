@@ -1,6 +1,6 @@
 """What each update is shown: keyed latents and labels, and images by their place in the stream.
 
-All of it is a function of (config, data, step), and of a seed that is another one after a rollback:
+All of it is a function of (config, data, step) and of a seed, which changes with every rollback:
 nothing here has a state.
 """
 

@@ -25,7 +25,7 @@ def checked(optimizer: Optimizer, terms: dict[str, Tensor], network: str) -> dic
 
 @contextmanager
 def nothing_if_refused(*networks: nn.Module) -> Iterator[None]:
-    """Within, an update that is refused puts back the buffers which it has moved.
+    """Within, an update that is refused restores the buffers that it has changed.
 
     They are small: the statistics of batch norm, and the vectors of spectral norm.
     """

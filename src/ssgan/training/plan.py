@@ -11,8 +11,8 @@ from torch.utils.flop_counter import flop_registry
 
 from ssgan.data.base import Outline
 from ssgan.data.dataset import Dataset
-from ssgan.training.checkpoint import kept_tensors, state_tensors
 from ssgan.training.config import RunConfig
+from ssgan.training.disk import RunDisk, run_disk
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.precision import resolve_device
@@ -21,7 +21,6 @@ from ssgan.training.step import train_step
 from ssgan.types import UserError
 
 _LONG = 20.0  # seconds: a step expected to take longer is not taken, but told from smaller ones
-_WHOLE = 4  # checkpoints at most: the two newest, one being written, the last of a healthy time
 _ENOUGH = 2.0  # seconds: a first step that took longer is not timed again
 _SMALLEST = 4  # images of the smallest of these, times accumulation: one of them is turned
 
@@ -42,8 +41,7 @@ class Plan:
     total_steps: int
     batch_images: int  # real images a step
     memory_bytes: int  # peak of the accelerator, or of the process
-    checkpoint_bytes: int
-    kept_bytes: int  # of all states that output.keep_every keeps, and of the best generator
+    disk: RunDisk  # of the run's states
     data_images: int
     data_bytes: int
     download: str  # what would be downloaded first, in words; empty: nothing
@@ -53,7 +51,7 @@ class Plan:
         """The plan in lines for a person."""
         hours = self.seconds_per_step * self.total_steps / 3600
         rate = self.batch_images / self.seconds_per_step
-        disk = _WHOLE * self.checkpoint_bytes + self.kept_bytes + self.data_bytes
+        disk = self.disk.peak + self.data_bytes
         fetched = f"download       {self.download}; its counts are those published"
         return "\n".join(
             [
@@ -66,8 +64,8 @@ class Plan:
                 f"memory         {self.memory_bytes / 1e9:.2f} GB",
                 f"disk           at most {disk / 1e6:.0f} MB: "
                 f"images {self.data_bytes / 1e6:.0f} MB ({self.data_images:,}), "
-                f"checkpoints {self.checkpoint_bytes / 1e6:.0f} MB each, "
-                f"kept states {self.kept_bytes / 1e6:.0f} MB",
+                f"checkpoints {self.disk.checkpoint / 1e6:.0f} MB each, "
+                f"kept states {self.disk.kept / 1e6:.0f} MB",
                 *([fetched] if self.download else []),
                 "nothing was written",
             ]
@@ -91,6 +89,7 @@ def plan(config: RunConfig, outline: Outline) -> Plan:
     noise = _noise(config, outline.classes)
     device = resolve_device(config.device)
     state = fresh_state(config, noise.num_classes, device)
+    disk = run_disk(config, state)
     cost, timed_on = _cost(config, noise, state, device)
     size, channels = config.data.image_size, config.data.channels
     num_images = outline.survey.num_images
@@ -103,9 +102,7 @@ def plan(config: RunConfig, outline: Outline) -> Plan:
         total_steps=config.total_steps,
         batch_images=config.batch_size * config.discriminator_updates,
         memory_bytes=round(cost.memory_bytes),
-        checkpoint_bytes=_bytes(state_tensors(state)),
-        kept_bytes=_kept_states(config) * _bytes(kept_tensors(state))
-        + _bytes([*state.generator_ema.state_dict().values()]),
+        disk=disk,
         data_images=num_images,
         data_bytes=num_images * size * size * channels,
         download=outline.download,
@@ -193,12 +190,3 @@ def _peak_memory(device: torch.device) -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _kept_states(config: RunConfig) -> int:
-    every = config.output.keep_every
-    return config.total_steps // every if every else 0
-
-
-def _bytes(tensors: list[torch.Tensor]) -> int:
-    return sum(tensor.nbytes for tensor in tensors)

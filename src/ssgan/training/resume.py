@@ -24,6 +24,7 @@ from ssgan.training.stored import stored_config
 from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")
+NOT_LEARNT = ("output", "evaluate", "device", "recompute")  # settings that change no step
 
 
 def open_directory(layout: RunLayout) -> None:
@@ -128,7 +129,7 @@ def harmless(path: str, config: RunConfig) -> bool:
     """Whether a setting may change between two parts of one run without changing its steps."""
     if path == "total_steps":
         return config.learning_rate_decay == "none" and not config.method.changes
-    return path in ("device", "recompute") or path.startswith(("output.", "evaluate."))
+    return path.split(".")[0] in NOT_LEARNT
 
 
 def refuse_used_directory(layout: RunLayout, config: RunConfig) -> None:

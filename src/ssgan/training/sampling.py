@@ -37,10 +37,9 @@ def refresh(
 ) -> int:
     """Replace the batch statistics of a checkpoint's G by their mean over keyed samples.
 
-    They are in whole batches of 64, and labels, if any, uniform; returns how many they were. The
-    official code evaluates its large networks so, over 204,800. `progress` gets (samples done,
-    of so many).
-    Raises UserError for a G without such statistics.
+    Samples are made in whole batches of 64, with uniform labels if any; returns how many they were.
+    The official code evaluates its large networks in this way, over 204,800 samples. `progress`
+    gets (samples done, samples in total). Raises UserError for a G without such statistics.
     """
     if not any(isinstance(module, BatchStatistics) for module in generator.modules()):
         name = type(checkpoint.config.generator).__name__
@@ -76,9 +75,11 @@ def between(
 
     Normal ones on the great circle between them, with lengths in between: a straight line would
     pass through latents shorter than any that G was trained on. Uniform ones on the straight
-    line, for their cube has no gap in its middle and the circle would leave it.
+    line, for their cube has no gap in its middle and the circle would leave it; and so are latents
+    of a single number, between which there is no circle.
     """
-    way = torch.lerp if spec.latents == "uniform" else _on_great_circle
+    straight = spec.latents == "uniform" or spec.latent_size == 1
+    way = torch.lerp if straight else _on_great_circle
     shares = torch.arange(steps) / steps
     return torch.stack([way(a, b, t) for a, b in pairwise(latents) for t in shares])
 

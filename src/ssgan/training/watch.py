@@ -1,7 +1,7 @@
 """The watch: reads what is logged anyway and says how a run is doing, in plain words.
 
-It is a fold over the lines of log.jsonl and metrics.jsonl and keeps nothing else: from the files
-alone, or line by line during the run, it says the same.
+It is a fold over the lines of log.jsonl and metrics.jsonl and keeps no other state, so it comes to
+the same verdict from the files alone as line by line during the run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,7 +45,7 @@ class Event:
 
 
 class Watch:
-    """Is asked after every line; each alarm is raised once, until things are clearly better."""
+    """Takes each line as it is logged; an alarm is raised once, until things are clearly better."""
 
     def __init__(self) -> None:
         self.trace = Trace()
@@ -149,8 +149,8 @@ def figures(trace: Trace) -> tuple[str, ...]:
             f"{'s in a row' * (len(blind) > 1)}, its logits now differ by {blind[0]:.2g})"
         )
     for name, what in (
-        ("rotation_accuracy", "turns of fixed real images are told in"),
-        ("probe_accuracy", "classes are told from D's features in"),
+        ("rotation_accuracy", "rotations of fixed real images are recognised in"),
+        ("probe_accuracy", "a ridge probe on D's features finds the class in"),
     ):
         if points := trace.points(name):
             said.append(f"{what} {points[-1][1]:.0%} of cases")
