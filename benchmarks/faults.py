@@ -203,7 +203,10 @@ def stray_file(run: SoakedRun, draw: random.Random) -> bool:
     """A temporary file as a killed save leaves it, in one of the folders where files are saved."""
     run.rest(draw)
     names = ("", "checkpoints", "best", "kept", "healthy", "samples", "evaluation")
-    folder = draw.choice([path for name in names if (path := run.layout.root / name).is_dir()])
+    folders = [path for name in names if (path := run.layout.root / name).is_dir()]
+    if not folders:  # killed before there was a directory
+        return False
+    folder = draw.choice(folders)
     (folder / TEMPORARY.format(f"{draw.getrandbits(64):016x}")).write_bytes(draw.randbytes(_PAGE))
     return True
 
