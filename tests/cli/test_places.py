@@ -1,8 +1,10 @@
 """Files and folders that are not what a command expects: one line, before any work."""
 
+import errno
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,20 @@ def one_line(capsys):
 
 def edit(path, change):
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+def test_a_disk_too_full_for_a_folder_is_no_bad_input(here, capsys, monkeypatch):
+    """Nor for an empty file: whoever starts a run again after a full disk looks for 74."""
+    mkdir = Path.mkdir
+
+    def full(path, *arguments, **named):
+        if path.name == "new":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        mkdir(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    assert main(["train", "scenes:gan", *SCENES, "--run", "new", *TINY]) == 74
+    assert one_line(capsys).startswith("ssgan: disk full: new needs more bytes than the ")
 
 
 FORGET = ["forget", "--data", "scenes:num_images=60", "--iterations-per-task", "1", "--batch", "4"]

@@ -135,6 +135,30 @@ def test_a_save_is_forced_to_disk_before_it_gets_its_name_and_old_ones_go_last(
     assert seen == ["write", "fsync", "replace", "fsync folder", "unlink"]
 
 
+def test_what_a_checkpoint_has_logged_is_forced_to_disk_before_it(dataset, tmp_path, monkeypatch):
+    """Else a loss of power leaves a checkpoint ahead of its log, and lines for ever lost."""
+    layout, replace, fsync = RunLayout(tmp_path), os.replace, os.fsync
+    safe = {}  # bytes of each file that are on the disk
+
+    def synced(descriptor):
+        fsync(descriptor)
+        safe[os.readlink(f"/proc/self/fd/{descriptor}")] = os.fstat(descriptor).st_size
+
+    seen = []
+
+    def replaced(old, new):
+        if new == layout.checkpoint(STEPS):
+            logs = (layout.log, layout.metrics)
+            seen.extend((path.stat().st_size, safe.get(str(path))) for path in logs)
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    to_the_end(evaluating(CONFIG, every=STEPS), tmp_path, dataset)
+    assert len(seen) == 2
+    assert all(size == on_disk for size, on_disk in seen), seen
+
+
 def at_step(step, *numbers):
     """Sends itself the signals once that step is done."""
 

@@ -1,12 +1,16 @@
 """A number that is not finite: back to the newest checkpoint, with other random numbers."""
 
+import errno
 import logging
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from ssgan.files import jsonlines
+from ssgan.files.atomic import DiskFull
 from ssgan.files.layout import RunLayout
 from ssgan.training import checkpoint, records
 from ssgan.training.feed import Feed
@@ -15,6 +19,7 @@ from ssgan.training.rollback import MOST
 from ssgan.training.run import run
 from ssgan.training.state import fresh_state
 from ssgan.types import NonFinite
+from tests.training.harness import check_whole
 from tests.training.tiny import (
     STEPS,
     digest_of,
@@ -168,6 +173,25 @@ def test_when_an_evaluation_fails_the_step_is_saved_first(dataset, tmp_path, mon
     with pytest.raises(MemoryError):
         to_the_end(evaluating(CONFIG, every=3), tmp_path, dataset)
     assert checkpoint.newest(RunLayout(tmp_path))[0].step == 3
+
+
+def test_a_step_whose_line_cannot_be_written_is_not_saved_without_it(
+    dataset, tmp_path, monkeypatch
+):
+    """The disk is full for the line alone: another process frees some of it just then."""
+    append = jsonlines.append
+
+    def full(path, row):
+        if row["step"] == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        append(path, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jsonlines, "append", full)
+        with pytest.raises(DiskFull):
+            to_the_end(CONFIG, tmp_path, dataset)
+    to_the_end(CONFIG, tmp_path, dataset)
+    check_whole(CONFIG, tmp_path)
 
 
 def test_a_state_is_as_fresh_as_new_when_there_was_no_checkpoint(dataset, shown, tmp_path):

@@ -18,7 +18,8 @@ import torch
 from torch.utils._pytree import keystr, tree_leaves_with_path
 
 from ssgan.config.dump import dump
-from ssgan.files.atomic import write_atomic
+from ssgan.files import jsonlines
+from ssgan.files.atomic import sync_folder, write_atomic
 from ssgan.files.layout import FORMAT_VERSION, RunLayout
 from ssgan.training.config import RunConfig
 from ssgan.training.state import TrainState
@@ -63,7 +64,13 @@ def save(
     facts: dict[str, object],
     crash: Callable[[str], None] = no_crash,
 ) -> Path:
-    """Write the state after its step, keep the two newest files, return the new one's path."""
+    """Write the state after its step, keep the two newest files, return the new one's path.
+
+    What was logged until then is forced to disk first: a run that continues never logs it again.
+    """
+    for log in (layout.log, layout.metrics, layout.events):
+        jsonlines.force_to_disk(log)
+    sync_folder(layout.root)
     path = layout.checkpoint(state.step)
     tensors = {name: getattr(state, name).state_dict() for name in PARTS}
     _write(path, state, facts, tensors, crash)

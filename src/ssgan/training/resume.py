@@ -10,7 +10,14 @@ from ssgan.config.dump import difference, dump
 from ssgan.config.read import read_json
 from ssgan.data.dataset import Dataset
 from ssgan.files import jsonlines
-from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
+from ssgan.files.atomic import (
+    FULL,
+    TEMPORARY,
+    DiskFull,
+    free_bytes,
+    remove_strays,
+    write_json,
+)
 from ssgan.files.environment import BITS_DEPEND_ON, environment
 from ssgan.files.errors import refuse_unwritable
 from ssgan.files.layout import ForgettingLayout, RunLayout
@@ -28,7 +35,10 @@ NOT_LEARNT = ("output", "evaluate", "device", "recompute")  # settings that chan
 
 
 def open_directory(layout: RunLayout) -> None:
-    """Make the directory, or accept it as a run's; raises UserError when it cannot be one."""
+    """Make the directory, or accept it as a run's; raises UserError when it cannot be one.
+
+    DiskFull when there is no room for even that.
+    """
     refuse_other_directory(layout)
     root = layout.root
     try:
@@ -38,6 +48,8 @@ def open_directory(layout: RunLayout) -> None:
         probe.touch()
         probe.unlink(missing_ok=True)
     except OSError as error:
+        if error.errno in FULL:
+            raise DiskFull(root, None, free_bytes(root)) from None
         raise UserError(f"{root} cannot be written: {error.strerror}") from None
 
 

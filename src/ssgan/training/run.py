@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import prepare
+from ssgan.files.atomic import DiskFull
 from ssgan.files.errors import file_errors_in_words
 from ssgan.files.layout import RunLayout
 from ssgan.files.lock import locked
@@ -134,9 +135,14 @@ class _Lead:
                     raise _collapsed(layout, state.step, verdict)
 
     def _recorded(self, records: Records, report: StepReport) -> dict[str, float] | None:
-        """The step's terms, where they are logged; when records fail, the step is saved first."""
+        """The step's terms, where they are logged; when an evaluation fails, it is saved first.
+
+        Not when a line cannot be written: what was saved is not done again, and would have none.
+        """
         try:
             return records.record(report)
+        except (OSError, DiskFull):
+            raise
         except Exception:
             due = self.state.step % self.config.output.checkpoint_every == 0
             if due or self.state.step == self.config.total_steps:
