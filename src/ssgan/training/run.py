@@ -19,6 +19,7 @@ from ssgan.training.distributed import (
     check_in_step,
     share_precision,
     share_state,
+    step_told,
 )
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.healthy import healthy_files, keep_healthy
@@ -78,7 +79,8 @@ def run(
         yield from _follow(config, dataset, state)
         return
     open_directory(layout)
-    with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:
+    told = step_told(state)
+    with file_errors_in_words(directory), locked(layout.lock), told, stop_requests() as stop:
         newest = resume(layout, config, dataset, state)
         lead = _Lead(layout, config, dataset, held_out, state, crash, stop)
         patience = Patience(state.step)
@@ -152,7 +154,7 @@ def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
 
 def _follow(config: RunConfig, dataset: Dataset, state: TrainState) -> Iterator[RunReport]:
     """What the other ranks do: every step, nothing written, and the end when rank 0 says so."""
-    with stop_requests() as stop:
+    with step_told(state), stop_requests() as stop:
         share_state(state, config)
         patience = Patience(state.step)
         while True:
