@@ -119,7 +119,7 @@ class _Lead:
                 raise _collapsed(layout, state.step, records.watch.verdict)
             for report in train(config, self.dataset, state):
                 terms = self._recorded(records, report)
-                _save_beside(layout, config, state, self.facts, self.crash)
+                self._save_beside(best=records.is_best)
                 last = state.step == config.total_steps
                 verdict = records.watch.verdict
                 orders = agreed(self.stop.received, _must_stop(config, state, verdict))
@@ -144,6 +144,17 @@ class _Lead:
             if due or self.state.step == self.config.total_steps:
                 checkpoint.save(self.layout, self.state, self.facts, self.crash)
             raise
+
+    def _save_beside(self, *, best: bool) -> None:
+        """Write the best and the kept state, where this step has one.
+
+        Before the step's own checkpoint: a run that continues from that never comes back here.
+        """
+        if best:
+            checkpoint.save_best(self.layout, self.state, self.facts, self.crash)
+        every = self.config.output.keep_every
+        if every and self.state.step % every == 0:
+            checkpoint.save_kept(self.layout, self.state, self.facts, self.crash)
 
 
 def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
@@ -191,24 +202,6 @@ def _steps_of_others(
 def _must_save(config: RunConfig, state: TrainState, orders: Orders) -> bool:
     due = state.step % config.output.checkpoint_every == 0
     return due or state.step == config.total_steps or orders.leave is not None or orders.stop
-
-
-def _save_beside(
-    layout: RunLayout,
-    config: RunConfig,
-    state: TrainState,
-    facts: dict[str, object],
-    crash: Callable[[str], None],
-) -> None:
-    """Write the best and the kept state, where this step has one.
-
-    Before the step's own checkpoint: a run that continues from that never comes back here.
-    """
-    if state.best_step == state.step:
-        checkpoint.save_best(layout, state, facts, crash)
-    every = config.output.keep_every
-    if every and state.step % every == 0:
-        checkpoint.save_kept(layout, state, facts, crash)
 
 
 def _must_stop(config: RunConfig, state: TrainState, verdict: Verdict) -> bool:
