@@ -227,11 +227,11 @@ def test_a_good_file_that_cannot_be_read_now_is_neither_passed_over_nor_renamed(
     """A disk error, or another user's rights: as root chmod stops nothing, so it is planted."""
     paths = RunLayout(root).checkpoint_files()
 
-    def refuse(path):
+    def refuse(path, trailer):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.Path, "read_bytes", refuse)
+        patch.setattr(checkpoint, "Sealed", refuse)
         with pytest.raises(UserError, match="cannot be read: Permission denied"):
             checkpoint.newest(RunLayout(root))
     with monkeypatch.context() as patch:
@@ -283,7 +283,7 @@ def test_a_file_never_runs_code(forced, tmp_path, monkeypatch):
     torch.save({"facts": Evil(canary)}, legacy, _use_new_zipfile_serialization=False)
     for payload in (bare, legacy.getvalue(), zipped({"facts": Evil(canary)})):
         sealed(path, payload)
-        with pytest.raises(UserError, match="not a checkpoint of"):
+        with pytest.raises((Damaged, UserError), match="not a checkpoint of"):
             checkpoint.read(path)
     assert not canary.exists()
     pickle.loads(bare)  # the canary can sing
@@ -309,13 +309,6 @@ def test_whatever_is_wrong_inside_has_one_name(payload, tmp_path):
     path = tmp_path / "step-00000001.ckpt"
     sealed(path, payload)
     with pytest.raises((Damaged, UserError), match=path.name):
-        checkpoint.read(path)
-
-
-def test_a_compressed_archive_is_refused_as_it_may_unpack_to_anything(root):
-    path = RunLayout(root).checkpoint(NEWER)
-    sealed(path, packed(path.read_bytes()[:-38]))
-    with pytest.raises(UserError, match=path.name):
         checkpoint.read(path)
 
 

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from itertools import groupby
 
@@ -222,6 +224,28 @@ def test_a_signal_before_the_first_step_ends_with_its_code(verb, number, code, m
 
     monkeypatch.setattr(f"ssgan.cli.{verb}.main", preparing)
     assert wait(fork(lambda: main([verb]))) == code
+
+
+ASKED_WHILE_IMPORTING = """
+import os, sys
+from ssgan.cli.main import main
+
+class Asking:
+    def find_spec(name, path, target=None):
+        if name == "torch":
+            os.kill(os.getpid(), {number})
+
+sys.meta_path.insert(0, Asking)
+sys.exit(main(["train", "--help"]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGUSR1, 0), (signal.SIGINT, 130)])
+def test_a_signal_while_pytorch_is_imported_ends_with_its_code(number, code):
+    lines = ASKED_WHILE_IMPORTING.format(number=int(number))
+    ended = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("point", ["serialised", "opened", "synced", "renamed"])

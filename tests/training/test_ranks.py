@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from ssgan.cli import processes
 from ssgan.cli.main import LOST, main
@@ -134,7 +134,7 @@ def test_ranks_that_drift_apart_by_a_bit_are_found_and_the_tensor_named(tmp_path
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ("second frozen", "rank 0: rank 1 has gone or does not answer"),
+        ("second frozen", "rank 0: rank 1 has gone"),
         ("first frozen", "rank 1: another rank has gone"),  # which keeps the list of who is there
     ],
 )
@@ -142,7 +142,7 @@ def test_a_rank_that_does_not_answer_is_told_after_the_time_out(case, words, tmp
     waiting = 0 if case == "second frozen" else 1
     ((code, printed),) = together(case, tmp_path, 2, awaited=[waiting])
     assert code == LOST
-    assert words in printed
+    assert f"{words} or does not answer (after step 3: " in printed
     saved, _ = checkpoint.newest(RunLayout(tmp_path / "run"))
     assert saved.step == 3
 
@@ -233,17 +233,25 @@ def test_what_cannot_be_cut_is_refused(changes, count, words):
 SMALL = [
     *("--data", "scenes:num_images=64", "--batch_size", "16"),
     *("--generator.width", "0.03125", "--discriminator.width", "0.0625"),
-    *("--total_steps", "15", "--output.log_every", "1", "--output.checkpoint_every", "5"),
+    *("--output.log_every", "1", "--output.checkpoint_every", "5"),
     *("--evaluate.every", "0", "--output.tensorboard", "false", "--output.sample_every", "0"),
 ]
 
 
-def launch(root, *words):
-    command = [sys.executable, "-m", "ssgan", "train", "scenes:ssgan", *SMALL]
-    root.parent.joinpath("temporary").mkdir(exist_ok=True)
+def launch(root, *words, steps=15):
+    command = [
+        sys.executable,
+        "-m",
+        "ssgan",
+        "train",
+        "scenes:ssgan",
+        *SMALL,
+        "--total_steps",
+        str(steps),
+    ]
     return subprocess.Popen(
         [*command, "--processes", "2", "--run", str(root), *words],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(root.parent / "temporary")},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -281,61 +289,102 @@ def test_the_command_survives_a_killed_rank_to_the_same_bits(tmp_path):
     assert whole.step == found.step == 15
     for name, tensors in whole.tensors.items():
         torch.testing.assert_close(found.tensors[name], tensors, rtol=0, atol=0)
-    assert not any((tmp_path / "temporary").glob("torchelastic*"))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="finds the ranks by /proc")
+def test_a_frozen_process_is_named_by_the_command_with_the_step_and_ended(tmp_path):
+    """Even rank 0, for the command keeps the list of who is there."""
+    layout = RunLayout(tmp_path / "run")
+    command = launch(layout.root, "--timeout", "15", steps=100000)
+    while lines(layout.log) < 3:
+        assert command.poll() is None, command.stderr.read()
+        time.sleep(0.01)
+    children = sorted(children_of(command.pid))
+    os.kill(children[0], signal.SIGSTOP)
+    _, said = command.communicate(timeout=120)
+    assert command.returncode == LOST
+    assert "rank 1: rank 0 has gone or does not answer (after step " in said
+    assert not any(os.path.exists(f"/proc/{child}") for child in children)
+
+
+IGNORES_SIGTERM = "import signal; signal.signal(15, signal.SIG_IGN); signal.pause()"
 
 
 @pytest.fixture
-def started(monkeypatch):
-    """The settings of every start by the launcher, which is not asked; each ends with a code."""
-    found, codes = [], []
+def together_as(monkeypatch):
+    """Have the launcher start other commands, in turns; every start is counted."""
+    starts, commands = [], []
 
-    def end(*words):
-        if code := codes.pop(0):
-            raise ChildFailedError("ssgan", {1: ProcessFailure(1, 1, code, os.devnull)})
+    def start(command, env, start_new_session):
+        rank, count = int(env["RANK"]), int(env["WORLD_SIZE"])
+        starts.append(env)
+        turn = (len(starts) - 1) // count
+        return subprocess.Popen([sys.executable, "-c", commands[turn][rank]], env=env)
 
-    def start(config, command):
-        found.append(config)
-        return end
-
-    monkeypatch.setattr(processes, "elastic_launch", start)
-    monkeypatch.setattr(os, "environ", dict(os.environ))
-    return found, codes
+    monkeypatch.setattr(processes, "Popen", start)
+    return starts, commands
 
 
-def test_the_launcher_unpickles_nothing(started):
-    """Its store can be reached from other machines."""
-    started[1].append(0)
+def test_every_process_is_told_who_it_is_and_where_all_meet(together_as):
+    starts, commands = together_as
+    commands.append(["", ""])
     assert processes.in_processes(["train"], 2, 0) == 0
-    assert started[0][0].rdzv_backend == "static"
+    assert [(env["RANK"], env["LOCAL_RANK"]) for env in starts] == [("0", "0"), ("1", "1")]
+    assert {env["WORLD_SIZE"] for env in starts} == {"2"}
+    assert len({(env["MASTER_ADDR"], env["MASTER_PORT"]) for env in starts}) == 1
+
+
+def test_an_error_is_the_command_s_and_not_that_another_waited_in_vain():
+    def ended(code):
+        return SimpleNamespace(returncode=code, poll=lambda: code)
+
+    assert processes._failed([ended(LOST), ended(2), ended(None)]) == 1
+    assert processes._failed([ended(0), ended(None), ended(LOST)]) == 2
+    assert processes._failed([ended(0), ended(None)]) is None
+
+
+@pytest.mark.parametrize(("code", "which"), [(2, "_SECONDS_TO_END"), (LOST, "_SECONDS_IF_LOST")])
+def test_whoever_does_not_end_after_another_is_ended_by_force(
+    code, which, together_as, monkeypatch
+):
+    for name in ("_SECONDS_TO_END", "_SECONDS_IF_LOST"):
+        monkeypatch.setattr(processes, name, 0.1 if name == which else 1000.0)
+    together_as[1].append([IGNORES_SIGTERM, f"exit({code})"])
+    assert processes.in_processes(["train"], 2, 0) == code
 
 
 @pytest.mark.parametrize(("nohup", "heeded"), [(False, True), (True, False)])
-def test_the_launcher_heeds_a_closed_terminal_but_under_nohup(nohup, heeded, started):
-    started[1].append(0)
+def test_the_launcher_passes_on_signals_and_a_closed_terminal_but_under_nohup(
+    nohup, heeded, together_as
+):
+    """A process that is not told ends by itself, with another code."""
+    ask = "import os, signal, time; os.kill(os.getppid(), signal.SIGHUP); time.sleep(2); exit(75)"
+    together_as[1].append([ask, "import signal; signal.pause()" if heeded else "exit(75)"])
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
     try:
-        assert processes.in_processes(["train"], 2, 0) == 0
+        assert processes.in_processes(["train"], 2, 0) == (129 if heeded else 75)
     finally:
         signal.signal(signal.SIGHUP, before)
-    names = started[0][0].signals_to_handle.split(",")
-    assert {"SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"} == set(names) - {"SIGHUP"}
-    assert ("SIGHUP" in names) == heeded
+
+
+KILLED = "import os; os.kill(os.getpid(), 9)"
 
 
 @pytest.mark.parametrize(
-    ("codes", "last"),
+    ("ends", "last"),
     [
-        ([1, LOST, 0], 0),
-        ([-9, 143], 143),  # asked for
-        ([75], 75),  # comes again, as bad input and bad numbers do
-        ([-9, -9, -9], LOST),  # no more
+        (["exit(1)", f"exit({LOST})", ""], 0),
+        ([KILLED, "exit(143)"], 143),  # asked for
+        (["exit(75)"], 75),  # comes again, as bad input and bad numbers do
+        ([KILLED, KILLED, KILLED], LOST),  # no more
     ],
 )
-def test_all_are_started_anew_where_that_may_help(codes, last, started, capfd):
-    started[1].extend(codes)
+def test_all_are_started_anew_where_that_may_help(ends, last, together_as, capfd):
+    starts, commands = together_as
+    commands.extend(["", end] for end in ends)
     assert processes.in_processes(["train"], 2, 2) == last
-    assert len(started[0]) == len(codes)
-    if codes[0] == -9:
+    assert len(starts) == 2 * len(ends)
+    if ends[0] == KILLED:
         assert "rank 1 was ended by SIGKILL; all are started anew" in capfd.readouterr().err
 
 

@@ -1,5 +1,6 @@
 """A run that was cut anywhere and continued is the run that was not."""
 
+import json
 import logging
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -282,3 +283,17 @@ def test_a_run_from_before_a_setting_has_its_default_and_lacks_no_other():
     del table["augment"]
     with pytest.raises(UserError, match="needs a value for augment"):
         load(table)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff", b'{"torch": [1], "threads": {}}'])
+def test_a_broken_environment_stops_nothing_and_is_written_anew(content, dataset, tmp_path, caplog):
+    """What can be read of it and differs is told as any change."""
+    layout = RunLayout(tmp_path)
+    stop_after(tiny(), tmp_path, dataset, 3)
+    whole = json.loads(layout.environment.read_bytes())
+    layout.environment.write_bytes(content)
+    to_the_end(tiny(), tmp_path, dataset)
+    assert json.loads(layout.environment.read_bytes()) == whole
+    (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert "environment.json" in warning or "bits may differ" in warning
+    assert "\n" not in warning

@@ -1,5 +1,6 @@
 """A number that is not finite: back to the newest checkpoint, with other random numbers."""
 
+import copy
 import errno
 import logging
 import os
@@ -14,6 +15,7 @@ from ssgan.files.atomic import DiskFull
 from ssgan.files.layout import RunLayout
 from ssgan.training import checkpoint, records
 from ssgan.training.feed import Feed
+from ssgan.training.measure import Measure
 from ssgan.training.resume import resume
 from ssgan.training.rollback import MOST
 from ssgan.training.run import run
@@ -126,6 +128,31 @@ def test_a_run_that_cannot_be_helped_ends_with_its_best_and_its_checkpoint_whole
     assert checkpoint.read(layout.best_checkpoint()).step <= 4
     shown.bad = []
     to_the_end(config, tmp_path, dataset)  # the same command goes on
+
+
+@pytest.mark.parametrize(("later", "best"), [(8.0, (4, 5.0)), (4.0, (5, 4.0))])
+def test_the_best_so_far_stays_even_of_a_step_that_was_given_up(
+    later, best, dataset, shown, tmp_path, monkeypatch
+):
+    """Steps 1 to 4 have scores, then 5 fails; after going back to 3 there are 4, 5 and 6."""
+    scores = iter([10.0, 9.0, 9.5, 5.0, 8.5, later, 8.5])
+    averages = {}
+
+    def measured(evaluation, state):
+        score = next(scores)
+        averages.setdefault((state.step, score), copy.deepcopy(state.generator_ema.state_dict()))
+        return [Measure("FD-random", score, "generated", {})]
+
+    monkeypatch.setattr(records.Evaluation, "measures", measured)
+    shown.bad = [4]
+    to_the_end(evaluating(CONFIG, every=1), tmp_path, dataset)
+    assert next(scores, None) is None
+    layout = RunLayout(tmp_path)
+    saved, _ = checkpoint.newest(layout)
+    assert (saved.best_step, saved.best_score, saved.rollbacks) == (*best, 1)
+    kept = checkpoint.read(layout.best_checkpoint())
+    assert (kept.step, kept.best_score) == best
+    torch.testing.assert_close(kept.tensors["generator_ema"], averages[best], rtol=0, atol=0)
 
 
 def test_a_newer_checkpoint_gives_new_patience(dataset, shown, tmp_path):

@@ -69,13 +69,14 @@ def _command(argv: list[str]) -> int:
 
 
 def _run(verb: str, argv: list[str]) -> int:
-    from ssgan.files.atomic import DiskFull
-    from ssgan.files.errors import file_errors_in_words
     from ssgan.training.signals import obey_before_a_run
-    from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
 
     if verb in _RUNS:
-        obey_before_a_run()
+        obey_before_a_run()  # before PyTorch is imported, which takes seconds
+    from ssgan.files.atomic import DiskFull
+    from ssgan.files.errors import file_errors_in_words
+    from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
+
     try:
         with file_errors_in_words(Path.cwd()):
             code: int = importlib.import_module(f"ssgan.cli.{verb}").main(argv)

@@ -1,24 +1,25 @@
-"""`--processes N`: one command as several processes on this machine, by PyTorch's launcher.
+"""`--processes N`: one command as several processes on this machine.
 
 On several machines torchrun or the cluster's own launcher starts `python -m ssgan train ...`.
 """
 
-import logging
 import os
 import signal
-import socket
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from subprocess import Popen, TimeoutExpired
 
-from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from torch._C._distributed_c10d import TCPStore
 
 from ssgan.cli.main import LOST
-from ssgan.training.signals import EXIT_CODES, PARENT, ignored
+from ssgan.training.signals import EXIT_CODES, PARENT, stop_requests
 
+_HOST = "127.0.0.1"
+_LOOK = 0.05  # seconds from one look at the processes to the next
 _SECONDS_TO_SAVE = 120  # between a signal and the end of whoever has not ended by then
-_PASSED_ON = (*EXIT_CODES, signal.SIGQUIT)
+_SECONDS_TO_END = 30  # the same, after one has failed
+_SECONDS_IF_LOST = 3  # the same, after one has waited for them in vain
 _WORTH_A_RESTART = (1, LOST)  # an error that nobody foresaw, or that a process has gone
 
 
@@ -30,49 +31,71 @@ def in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
     for or would come again.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (cores or 1) // count)))
-    # of the processes to come: nothing from the back end, and an end when this one is killed
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    os.environ[PARENT] = str(os.getpid())
-    for name in list(logging.root.manager.loggerDict):
-        if name.startswith("torch.distributed"):  # whatever they report is said below, in a line
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+    threads = {"OMP_NUM_THREADS": str(max(1, (cores or 1) // count))}
+    # of the processes: nothing from the back end, and an end when this one is killed
+    shared = {"TORCH_CPP_LOG_LEVEL": "ERROR", **threads, **os.environ, PARENT: str(os.getpid())}
     for _ in range(restarts):
-        if (code := _together(argv, count, "all are started anew")) not in _WORTH_A_RESTART:
+        code = _together(argv, count, shared, "all are started anew")
+        if code not in _WORTH_A_RESTART:
             return code
-    return _together(argv, count, "run the same command again to continue")
+    return _together(argv, count, shared, "run the same command again to continue")
 
 
-def _together(argv: Sequence[str], count: int, advice: str) -> int:
+def _together(argv: Sequence[str], count: int, shared: Mapping[str, str], advice: str) -> int:
     """Start them once, wait for their end, say what ended one by force; returns the exit code."""
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=count,
-        run_id=f"ssgan-{os.getpid()}",
-        rdzv_backend="static",  # "c10d" unpickles what anybody who reaches its port puts there
-        rdzv_endpoint=f"127.0.0.1:{_free_port()}",
-        rdzv_configs={"rank": 0},
-        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),  # no folder, which would stay
-        max_restarts=0,
-        signals_to_handle=",".join(number.name for number in _PASSED_ON if not ignored(number)),
-        shutdown_timeout=_SECONDS_TO_SAVE,
-    )
-    try:
-        elastic_launch(config, sys.executable)("-m", "ssgan", *argv)
-    except SignalException as stopped:
-        return EXIT_CODES.get(stopped.sigval, 128 + stopped.sigval)
-    except ChildFailedError as failed:
-        number, failure = failed.get_first_failure()
-        if failure.exitcode > 0:  # it has said why
-            return int(failure.exitcode)
-        name = signal.Signals(-failure.exitcode).name
-        print(f"ssgan: rank {number} was ended by {name}; {advice}", file=sys.stderr)
-        return LOST
-    return 0
+    # where they meet, kept here: so whoever has gone, the others can tell who it is
+    store = TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)
+    meeting = {
+        "MASTER_ADDR": _HOST,
+        "MASTER_PORT": str(store.port),
+        "WORLD_SIZE": str(count),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # PyTorch's word for a store that is kept so
+    }
+    command = [sys.executable, "-m", "ssgan", *argv]
+    with stop_requests() as asked:
+        children = [
+            Popen(
+                command,
+                env={**shared, **meeting, "RANK": str(n), "LOCAL_RANK": str(n)},
+                start_new_session=True,  # what a terminal sends comes to them from here alone
+            )
+            for n in range(count)
+        ]
+        while asked.received is None and _failed(children) is None and _left(children):
+            time.sleep(_LOOK)
+        number = _failed(children)
+        code = 0 if number is None else children[number].returncode
+        if asked.received is not None:
+            _end(children, asked.received, _SECONDS_TO_SAVE)
+        else:
+            _end(children, signal.SIGTERM, _SECONDS_IF_LOST if code == LOST else _SECONDS_TO_END)
+    if asked.received is not None:
+        return EXIT_CODES[asked.received]
+    if code >= 0:  # it has said why
+        return int(code)
+    name = signal.Signals(-code).name
+    print(f"ssgan: rank {number} was ended by {name}; {advice}", file=sys.stderr)
+    return LOST
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+def _left(children: Sequence[Popen[bytes]]) -> bool:
+    return any(child.poll() is None for child in children)
+
+
+def _failed(children: Sequence[Popen[bytes]]) -> int | None:
+    """Which has failed, rather one that has not just waited for another in vain."""
+    failed = [n for n, child in enumerate(children) if child.poll()]
+    return min(failed, key=lambda n: children[n].returncode == LOST, default=None)
+
+
+def _end(children: Sequence[Popen[bytes]], number: signal.Signals, seconds: float) -> None:
+    """Ask all that are left to end, and end by force those that have not so many seconds later."""
+    for child in children:
+        child.send_signal(number)
+    last = time.monotonic() + seconds
+    for child in children:
+        try:
+            child.wait(max(0.0, last - time.monotonic()))
+        except TimeoutExpired:  # stopped, or stuck
+            child.kill()
+            child.wait()

@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import groupby
@@ -21,7 +22,7 @@ from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
 from ssgan.config.dump import without_additions
-from ssgan.config.overlay import from_flags, overlay, read_toml
+from ssgan.config.overlay import from_flags, overlay, read_json, read_toml
 from ssgan.data.base import AbstractSource, Outline
 from ssgan.data.dataset import Dataset
 from ssgan.data.parse import FORMS, parse_source
@@ -48,9 +49,10 @@ from ssgan.training.resume import (
 )
 from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
+from ssgan.training.stored import stored_config, upgraded
 from ssgan.types import NonFinite, UserError
 
-USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE.toml]
+USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE]
                    [--cache DIR] [--on-collapse warn|stop] [--trust MODULE] [--dry-run]
                    [--processes N [--restarts N]] [--timeout SECONDS] [--any.setting VALUE ...]
 
@@ -59,7 +61,8 @@ USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--conf
   RUN       a run directory, to continue it
   --data    {forms}
   --run     where to write; running the same command again continues there
-  --config  a TOML file laid over the recipe; flags are laid over the file
+  --config  a TOML file laid over the recipe, or a run's config.json, which needs no recipe; flags
+            are laid over the file
   --cache   where prepared images are kept
   --trust   modules of your own, by commas, whose classes the run uses; they are imported
   --on-collapse  stop: save and end with exit code 75 when the run collapses or diverges
@@ -90,9 +93,9 @@ def main(argv: list[str]) -> int:
         print(USAGE.format(forms=FORMS, recipes=_listed(names())), end="")
         if name is None and options.get("data") is None:
             return 0
-    config, reasons, directory = _chosen(name, options)
-    if (file := options.get("config")) is not None:
-        config = overlay(config, read_toml(file), file)
+    table = _table(options)
+    config, reasons, directory = _chosen(name, options, table)
+    config = overlay(config, table, options.get("config") or "")
     config = overlay(config, changes, "--")
     if (choice := options.get("on-collapse")) is not None:
         config = overlay(config, {"evaluate": {"on_collapse": choice}}, "--")
@@ -226,12 +229,22 @@ def _refuse(config: RunConfig, layout: RunLayout, outline: Outline, processes: i
     return config
 
 
-def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], Path | None]:
+def _chosen(
+    name: str | None, options: Options, table: Mapping[str, object]
+) -> tuple[RunConfig, list[str], Path | None]:
     """The settings before any overlay, why they were chosen, and a run's own directory."""
     trusted = trusted_modules(options)
     given = options.get("data")
     source = None if given is None else parse_source(given)
+    whole = "kind" in table  # a run's own, images included
+    if whole and source is not None:
+        raise UserError(
+            f"--config {options.get('config')} names its images, and --data {given} others: leave "
+            "--data out; --data.source changes them"
+        )
     if name is None:
+        if whole:
+            return stored_config(table, trusted, f"{options.get('config')}"), [], None
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
         config, reasons = fitted(source, _outline(source, options))
@@ -250,6 +263,17 @@ def _chosen(name: str | None, options: Options) -> tuple[RunConfig, list[str], P
     if source is not None:
         config = with_source(config, source, _outline(source, options))
     return config, [], None if stored is None else layout.root
+
+
+def _table(options: Options) -> Mapping[str, object]:
+    """The settings in the file that --config names: TOML, or the config.json of a run."""
+    file = options.get("config")
+    if file is None:
+        return {}
+    if Path(file).suffix != ".json":
+        return read_toml(file)
+    table = read_json(file)
+    return upgraded(table) if "kind" in table else table
 
 
 def _no_run(path: Path) -> str:

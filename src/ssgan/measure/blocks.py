@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.files.layout import RunLayout, run_name, step_of
+from ssgan.training.checkpoint import put_into
 from ssgan.training.config import RunConfig
 from ssgan.training.opening import open_state
 from ssgan.training.precision import dtype_of, placed
@@ -120,7 +121,7 @@ def open_subject(
         num_classes = saved.num_classes if method.conditional else 0
         width = method.head_width(num_classes)
         discriminator = config.discriminator.build(config.data.shape, width, num_classes)
-        discriminator.load_state_dict(saved.tensors["discriminator"])
+        put_into(discriminator, saved, "discriminator")
     if getattr(discriminator, "block_outputs", None) is None:
         raise UserError(
             f"{type(config.discriminator).__name__} cannot be read block by block: its module "

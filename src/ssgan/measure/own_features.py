@@ -12,7 +12,7 @@ from torch import Tensor
 from ssgan.config.dump import without_additions
 from ssgan.files.layout import run_name
 from ssgan.metrics.features import AbstractFeatures, digest
-from ssgan.training.checkpoint import Checkpoint
+from ssgan.training.checkpoint import Checkpoint, put_into
 from ssgan.training.precision import dtype_of, placed
 from ssgan.types import UserError
 
@@ -36,7 +36,7 @@ class OwnFeatures(AbstractFeatures):
         width = config.method.head_width(self._classes)
         network = config.discriminator.build(self.shape, width, self._classes)
         state = checkpoint.tensors["discriminator"]
-        network.load_state_dict(state)
+        put_into(network, checkpoint, "discriminator")
         dtype = dtype_of(config.precision)
         self._network = placed(network, self._device, dtype).eval().requires_grad_(False)
         self._dtype = dtype

@@ -8,17 +8,20 @@ temporary name, forced to disk and renamed, so at every instant the newest whole
 import hashlib
 import io
 import json
-import zipfile
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.optim import Optimizer
 from torch.utils._pytree import keystr, tree_leaves_with_path
 
 from ssgan.config.dump import dump
 from ssgan.files import jsonlines
+from ssgan.files.archive import Sealed
 from ssgan.files.atomic import sync_folder, write_atomic
 from ssgan.files.layout import FORMAT_VERSION, RunLayout
 from ssgan.training.config import RunConfig
@@ -175,7 +178,7 @@ def write_sealed(
 
 
 def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
-    """Verify and read a file; raises Damaged when its bytes are not those once written.
+    """Verify and read a file; raises Damaged when its bytes are not those once written by ssgan.
 
     Whatever else is in the way (rights, a disk error, memory, a newer format) is a UserError: the
     file may be good, so it must not be passed over.
@@ -186,7 +189,7 @@ def read(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
 
 
 def unsealed(payload: bytes, path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
-    """The checkpoint in a verified payload; the path is for people. UserError as in `read`."""
+    """The checkpoint in a verified payload; the path is for people. Errors as in `read`."""
     try:
         content = unpacked(payload)
         facts = json.loads(content.pop("facts"))
@@ -210,6 +213,8 @@ def unsealed(payload: bytes, path: Path, trusted_modules: Sequence[str] = ()) ->
         )
     except UserError:
         raise
+    except RecursionError as error:
+        raise Damaged(f"{path} is not a checkpoint of ssgan: too deeply nested") from error
     except Exception as error:  # pickle, zip, torch and JSON have many types for one thing
         raise UserError(
             f"{path} is whole but cannot be used ({type(error).__name__}): not a checkpoint of "
@@ -218,26 +223,42 @@ def unsealed(payload: bytes, path: Path, trusted_modules: Sequence[str] = ()) ->
 
 
 def verified(path: Path) -> bytes:
-    """The payload of a sealed file; raises Damaged when its bytes are not those once written."""
+    """The payload of a sealed file; raises Damaged when its bytes are not those once written.
+
+    Sizes are bounded from the end of the file before it is read: UserError for one that is larger
+    than this machine's memory, Damaged for one that would unpack to more than it has.
+    """
     try:
-        data = path.read_bytes()
+        with Sealed(path, _TRAILER) as file:
+            if os.pread(file.fileno(), len(_MAGIC), file.size) != _MAGIC:
+                raise Damaged(f"{path} is cut short or not a checkpoint of ssgan")
+            file.check_archive()
+            _refuse_beyond_memory(path, file.size)
+            file.seek(0)
+            data = file.readall()
     except (FileNotFoundError, IsADirectoryError) as error:
         raise Damaged(f"{path} is no file") from error
     except OSError as error:  # the bytes may be as good as ever: nothing to pass over
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    payload, trailer = data[:-_TRAILER], data[-_TRAILER:]
-    if len(data) <= _TRAILER or trailer[: len(_MAGIC)] != _MAGIC:
-        raise Damaged(f"{path} is cut short or not a checkpoint of ssgan")
-    if hashlib.sha256(payload).digest() != trailer[len(_MAGIC) :]:
+    except ValueError as error:
+        raise Damaged(f"{path} is damaged or not a checkpoint of ssgan: {error}") from error
+    payload, digest = data[:-_TRAILER], data[-_TRAILER + len(_MAGIC) :]
+    if hashlib.sha256(payload).digest() != digest:
         raise Damaged(f"{path} does not match its sha256: its bytes have changed")
     return payload
 
 
+def _refuse_beyond_memory(path: Path, size: int) -> None:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size > memory:
+        raise UserError(
+            f"{path} has {size / 1e9:.0f} GB, and this machine {memory / 1e9:.0f} GB of memory: "
+            "it cannot be read here"
+        )
+
+
 def unpacked(payload: bytes) -> dict[str, Any]:
-    """The tables of a payload, "facts" as JSON text; nothing in it is run or compressed."""
-    with zipfile.ZipFile(io.BytesIO(payload)) as members:
-        if any(member.compress_type != zipfile.ZIP_STORED for member in members.infolist()):
-            raise ValueError("a checkpoint is not compressed")
+    """The tables of a verified payload, "facts" as JSON text; nothing in it is run."""
     content: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     return content
 
@@ -267,6 +288,15 @@ def set_aside_damaged(layout: RunLayout, good: Checkpoint) -> None:
         path.rename(path.with_suffix(".damaged"))
 
 
+def put_into(part: nn.Module | Optimizer, checkpoint: Checkpoint, name: str) -> None:
+    """Load the state dict of that name; UserError when the file has none or it does not fit."""
+    try:
+        part.load_state_dict(checkpoint.tensors[name])
+    except Exception as error:  # whatever stands where tensors should
+        reason = " ".join(str(error).split())
+        raise UserError(f"{checkpoint.path} does not fit {name}: {reason}") from error
+
+
 def restore(state: TrainState, checkpoint: Checkpoint) -> None:
     """Put everything a checkpoint holds into a fresh state."""
     for name in PARTS:
@@ -275,11 +305,7 @@ def restore(state: TrainState, checkpoint: Checkpoint) -> None:
                 f"{checkpoint.path} holds no {name}: it is a state to probe or to sample from, and "
                 "no run continues from it; remove it from there"
             )
-        try:
-            getattr(state, name).load_state_dict(checkpoint.tensors[name])
-        except (KeyError, RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"{checkpoint.path} does not fit {name}: {reason}") from error
+        put_into(getattr(state, name), checkpoint, name)
     state.step = checkpoint.step
     state.best_score, state.best_step = checkpoint.best_score, checkpoint.best_step
     state.rollbacks = checkpoint.rollbacks

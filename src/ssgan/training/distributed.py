@@ -148,6 +148,15 @@ def averaged(optimizer: Optimizer, terms: Mapping[str, Tensor]) -> dict[str, Ten
     return dict(zip(terms, values, strict=True))
 
 
+@contextmanager
+def step_told(state: TrainState) -> Iterator[None]:
+    """A PeerLost from within says how many steps this process had done."""
+    try:
+        yield
+    except PeerLost as lost:
+        raise PeerLost(f"after step {state.step}: {lost}") from None
+
+
 @dataclass(frozen=True)
 class Orders:
     """What all ranks do after a step."""

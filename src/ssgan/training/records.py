@@ -42,6 +42,7 @@ class Records:
         self.held_out = held_out
         self.evaluation: Evaluation | None = None
         self.score: float | None = None
+        self.is_best = False  # whether the last step recorded has the lowest score so far
         self.watch = watch_files(layout)
         rows = log_lines(layout)
         spent = rows[-1].get("seconds", 0.0) if rows else 0.0
@@ -67,7 +68,7 @@ class Records:
         Sets state.best_score and state.best_step when the score is the lowest so far.
         """
         output, last = self.config.output, report.step == self.config.total_steps
-        terms = None
+        terms, self.is_best = None, False
         if report.step % output.log_every == 0 or last:
             terms = {name: float(value) for name, value in report.terms.items()}
             self._log(report.step, terms)
@@ -121,7 +122,8 @@ class Records:
         if not scores:
             return
         (self.score,) = scores
-        if state.best_score is None or self.score < state.best_score:
+        self.is_best = state.best_score is None or self.score < state.best_score
+        if self.is_best:
             state.best_score, state.best_step = self.score, state.step
 
     def _tell(self, events: Sequence[Event]) -> None:

@@ -210,9 +210,18 @@ def _write_environment(layout: RunLayout, config: RunConfig) -> None:
     now = environment(str(resolve_device(config.device)), config.precision)
     now["processes"] = num_ranks()
     if layout.environment.exists():
-        before = read_json(layout.environment)
+        before = _recorded_environment(layout)
         keys = (*BITS_DEPEND_ON, "processes")
         changed = [key for key in keys if before.get(key, now[key]) != now[key]]
         if changed:
             _LOG.warning("bits may differ from the first part: %s changed", ", ".join(changed))
     write_json(layout.environment, {**now, "process": os.getpid()})
+
+
+def _recorded_environment(layout: RunLayout) -> dict[str, object]:
+    """That of the run's last part; empty, with a warning, when somebody has broken the file."""
+    try:
+        return read_json(layout.environment)
+    except UserError as fault:  # it is a record, which nothing is computed from
+        _LOG.warning("%s; it is written anew", fault)
+        return {}

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import torch
 
+from ssgan.config.dump import dump
 from ssgan.data.dataset import Dataset
 from ssgan.files import jsonlines
 from ssgan.files.layout import RunLayout
 from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
-from ssgan.training.resume import resume
+from ssgan.training.resume import modules_of, resume
+from ssgan.training.score import same_score
 from ssgan.training.state import TrainState, fresh_state
-from ssgan.types import NonFinite
+from ssgan.types import NonFinite, UserError
 
 _LOG = logging.getLogger("ssgan")
 MOST = 3  # times back to one checkpoint, before the run ends
@@ -53,12 +55,14 @@ def roll_back(
 ) -> Path:
     """Put the newest checkpoint (or the start) into the state and the directory, and save it so.
 
-    The count of rollbacks is one higher than the state's was, and stored at once: whatever then
-    happens to the process, these steps are not tried with the same numbers again.
+    The best score so far stays, even of a step that is given up. The count of rollbacks is one
+    higher than the state's was, and stored at once: whatever then happens to the process, these
+    steps are not tried with the same numbers again.
     """
     rollbacks = state.rollbacks + 1
     _start_over(config, dataset, state)
     resume(layout, config, dataset, state)
+    _keep_best(layout, config, state)
     state.rollbacks = rollbacks
     newest = checkpoint.save(layout, state, dict(facts))
     words = f"{refusal}; back to step {state.step}, and on with other random numbers"
@@ -66,6 +70,21 @@ def roll_back(
     row = {"step": state.step, "verdict": "diverged", "alarm": "rolled back", "evidence": [words]}
     jsonlines.append(layout.events, row)
     return newest
+
+
+def _keep_best(layout: RunLayout, config: RunConfig, state: TrainState) -> None:
+    """The best so far may be of the steps that are given up: its file stays, and so its score.
+
+    It has taken the place of the one that the checkpoint knew, and is as good a generator as ever.
+    """
+    try:
+        best = checkpoint.read(layout.best_checkpoint(), modules_of(dump(config)))
+    except (checkpoint.Damaged, UserError):  # or there is none yet
+        return
+    if best.best_score is None or not same_score(best.config.evaluate, config.evaluate):
+        return
+    if state.best_score is None or best.best_score < state.best_score:
+        state.best_score, state.best_step = best.best_score, best.best_step
 
 
 def _start_over(config: RunConfig, dataset: Dataset, state: TrainState) -> None:

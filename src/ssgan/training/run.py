@@ -20,6 +20,7 @@ from ssgan.training.distributed import (
     check_in_step,
     share_precision,
     share_state,
+    step_told,
 )
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.healthy import healthy_files, keep_healthy
@@ -79,7 +80,8 @@ def run(
         yield from _follow(config, dataset, state)
         return
     open_directory(layout)
-    with file_errors_in_words(directory), locked(layout.lock), stop_requests() as stop:
+    told = step_told(state)
+    with file_errors_in_words(directory), locked(layout.lock), told, stop_requests() as stop:
         newest = resume(layout, config, dataset, state)
         lead = _Lead(layout, config, dataset, held_out, state, crash, stop)
         patience = Patience(state.step)
@@ -118,7 +120,7 @@ class _Lead:
                 raise _collapsed(layout, state.step, records.watch.verdict)
             for report in train(config, self.dataset, state):
                 terms = self._recorded(records, report)
-                _save_beside(layout, config, state, self.facts, self.crash)
+                self._save_beside(best=records.is_best)
                 last = state.step == config.total_steps
                 verdict = records.watch.verdict
                 orders = agreed(self.stop.received, _must_stop(config, state, verdict))
@@ -149,6 +151,17 @@ class _Lead:
                 checkpoint.save(self.layout, self.state, self.facts, self.crash)
             raise
 
+    def _save_beside(self, *, best: bool) -> None:
+        """Write the best and the kept state, where this step has one.
+
+        Before the step's own checkpoint: a run that continues from that never comes back here.
+        """
+        if best:
+            checkpoint.save_best(self.layout, self.state, self.facts, self.crash)
+        every = self.config.output.keep_every
+        if every and self.state.step % every == 0:
+            checkpoint.save_kept(self.layout, self.state, self.facts, self.crash)
+
 
 def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
     check_scores(config, len(dataset))
@@ -158,7 +171,7 @@ def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
 
 def _follow(config: RunConfig, dataset: Dataset, state: TrainState) -> Iterator[RunReport]:
     """What the other ranks do: every step, nothing written, and the end when rank 0 says so."""
-    with stop_requests() as stop:
+    with step_told(state), stop_requests() as stop:
         share_state(state, config)
         patience = Patience(state.step)
         while True:
@@ -195,24 +208,6 @@ def _steps_of_others(
 def _must_save(config: RunConfig, state: TrainState, orders: Orders) -> bool:
     due = state.step % config.output.checkpoint_every == 0
     return due or state.step == config.total_steps or orders.leave is not None or orders.stop
-
-
-def _save_beside(
-    layout: RunLayout,
-    config: RunConfig,
-    state: TrainState,
-    facts: dict[str, object],
-    crash: Callable[[str], None],
-) -> None:
-    """Write the best and the kept state, where this step has one.
-
-    Before the step's own checkpoint: a run that continues from that never comes back here.
-    """
-    if state.best_step == state.step:
-        checkpoint.save_best(layout, state, facts, crash)
-    every = config.output.keep_every
-    if every and state.step % every == 0:
-        checkpoint.save_kept(layout, state, facts, crash)
 
 
 def _must_stop(config: RunConfig, state: TrainState, verdict: Verdict) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ssgan.models.base import AbstractGeneratorConfig
 from ssgan.models.norms import BatchStatistics, refresh_statistics
 from ssgan.ops.keyed import Key, integers
-from ssgan.training.checkpoint import Checkpoint
+from ssgan.training.checkpoint import Checkpoint, put_into
 from ssgan.training.precision import dtype_of, placed
 from ssgan.types import Scalar, UserError
 
@@ -20,11 +20,14 @@ BATCH = 64  # images made at once
 
 
 def averaged_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
-    """The averaged G of a checkpoint, ready to make images; its batch statistics as trained."""
+    """The averaged G of a checkpoint, ready to make images; its batch statistics as trained.
+
+    Raises UserError for a file whose tensors do not fit its own settings.
+    """
     config = checkpoint.config
     num_classes = checkpoint.num_classes if config.method.conditional else 0
     generator = config.generator.build(config.data.shape, num_classes)
-    generator.load_state_dict(checkpoint.tensors["generator_ema"])
+    put_into(generator, checkpoint, "generator_ema")
     dtype = dtype_of(config.precision)
     return placed(generator, device, dtype).eval().requires_grad_(False)
 
