@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.frechet import frechet_distance
 from ssgan.training import checkpoint, score
 from ssgan.training.evaluation import Evaluation
+from ssgan.training.measure import Measure
 from ssgan.training.run import run
+from ssgan.training.score import score_name
 from ssgan.training.state import fresh_state
 from ssgan.types import UserError
 from tests.training.tiny import STEPS, evaluating, images, stop_after, tiny
@@ -83,6 +86,18 @@ def test_it_chooses_the_best_and_fd_random_stays_for_the_watch(bands, dataset, t
     values = {step: row["value"] for step, row in scores.items()}
     assert values[best.best_step] == best.best_score == min(values.values())
     assert reports[-1].score == values[STEPS]
+
+
+@pytest.mark.parametrize("first", [math.nan, math.inf])
+def test_a_score_that_is_no_number_is_never_the_best(first, dataset, tmp_path, monkeypatch):
+    scores = iter([first, 3.0, math.nan])
+    name = score_name(evaluating(tiny("rotation-only"), every=2).evaluate)
+    monkeypatch.setattr(Evaluation, "measures", lambda *_: [Measure(name, next(scores), "train")])
+    for _ in run(evaluating(tiny("rotation-only"), every=2), tmp_path, dataset):
+        pass
+    newest, best = checkpoint.newest(RunLayout(tmp_path))[0], RunLayout(tmp_path).best_checkpoint()
+    assert (newest.best_score, newest.best_step) == (3.0, 4)
+    assert checkpoint.read(best).step == 4
 
 
 def test_real_images_are_read_once_a_run_and_again_when_their_file_is_damaged(

@@ -1,6 +1,7 @@
 """What a run leaves behind beside checkpoints: logs, scalars, sample sheets, measures, events."""
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -122,7 +123,10 @@ class Records:
         if not scores:
             return
         (self.score,) = scores
-        self.is_best = state.best_score is None or self.score < state.best_score
+        best = math.inf if state.best_score is None else state.best_score
+        if math.isnan(best):  # of a run that took such a score for its best
+            best = math.inf
+        self.is_best = self.score < best
         if self.is_best:
             state.best_score, state.best_step = self.score, state.step
 
