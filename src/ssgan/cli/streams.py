@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+# A wrapper that `open` did not make has no `mode`: to a check at run time it is no TextIO.
+Stream = TextIO | io.TextIOWrapper
+
 
 class Lines(io.FileIO):
     """Writes to an open file as long as that goes; after the first error, nowhere."""
@@ -56,14 +59,14 @@ def why_lost(lines: Lines | None) -> OSError | None:
     return None if gone else lines.error
 
 
-def _lines(stream: TextIO) -> Lines | None:
+def _lines(stream: Stream) -> Lines | None:
     try:
         return Lines(stream.fileno(), "w", closefd=False)
     except (OSError, AttributeError):  # in memory, as in a notebook, or closed at the start: None
         return None
 
 
-def _over(lines: Lines | None, stream: TextIO) -> TextIO:
+def _over(lines: Lines | None, stream: Stream) -> Stream:
     """The stream again, but writing to these lines, if there are any."""
     if lines is None or not isinstance(stream, io.TextIOWrapper):
         return stream
