@@ -13,7 +13,7 @@ from ssgan.data.base import AbstractCollection, ImagePolicy, Rejected
 from ssgan.data.chunks import read_chunk
 from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
 from ssgan.data.layout import few_images_notices
-from ssgan.files.atomic import replacing, write_json
+from ssgan.files.atomic import ReplacingFile, replacing, write_json
 from ssgan.types import UserError
 
 _LISTED = 5  # examples named in a notice
@@ -83,7 +83,7 @@ def assemble(
 
 def _write_labels(path: Path, labels: NDArray[np.int64]) -> None:
     with replacing(path) as file:
-        _write_array_header(file.write, labels.shape, "<i8")
+        _write_array_header(file, labels.shape, "<i8")
         file.write(labels.astype("<i8").tobytes())
 
 
@@ -111,7 +111,7 @@ def _write_images(
     """The pixels of all chunks as one .npy; written, not mapped, so a full disk is an error."""
     channels, size = policy.shape
     with replacing(path, kept * size * size * channels) as file:
-        _write_array_header(file.write, (kept, size, size, channels), "|u1")
+        _write_array_header(file, (kept, size, size, channels), "|u1")
         for chunk_path, numbers in chunks:
             chunk = read_chunk(chunk_path, numbers, policy)
             if chunk is None or len(tally.kept) + len(chunk.kept) > kept:
@@ -127,14 +127,9 @@ def _write_images(
             file.write(chunk.pixels.tobytes())
 
 
-def _write_array_header(write: Any, shape: tuple[int, ...], descr: str) -> None:
-    class Stream:
-        @staticmethod
-        def write(data: bytes) -> None:
-            write(data)
-
+def _write_array_header(file: ReplacingFile, shape: tuple[int, ...], descr: str) -> None:
     facts = {"descr": descr, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(Stream(), facts)
+    np.lib.format.write_array_header_1_0(file, facts)
 
 
 def _labels(collection: AbstractCollection, kept: Sequence[int]) -> NDArray[np.int64] | None:

@@ -125,17 +125,7 @@ def _classes_of(dataset: Dataset) -> list[str | None]:
 
 def _write_array(path: Path, array: NDArray[Any]) -> None:
     with replacing(path) as file:
-        np.lib.format.write_array(_Stream(file), array, allow_pickle=False)
-
-
-class _Stream:
-    """What numpy asks of a file."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
+        np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def _write_npz(

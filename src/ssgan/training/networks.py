@@ -37,13 +37,16 @@ class Networks:
     def at(self, step: int, update: int) -> Iterator[tuple[Generator, Discriminator]]:
         """G and D for one update, a pair a part; augmentation is keyed by the update.
 
-        Part p of P holds every P-th image of whatever an unaccumulated call would hold, from the
-        p-th on: so row i of its call is given the numbers of row p + i P.
+        Updates are counted within the step: those of D from 0 on, then G's. Part p of P holds every
+        P-th image of whatever an unaccumulated call would hold, from the p-th on: so row i of its
+        call is given the numbers of row p + i P.
         """
         generate: Generator = self.generate
-        if self.config.reuse_fakes:
-            until_last = self.config.discriminator_updates - 1 - update
-            generate = {0: self._generate_and_keep, -1: self._kept}.get(until_last, generate)
+        of_generator = self.config.discriminator_updates
+        if self.config.reuse_fakes and update == of_generator:
+            generate = self._kept
+        elif self.config.reuse_fakes and update == of_generator - 1:
+            generate = self._generate_and_keep
         for part in our_parts(self.config):
             yield generate, self._discriminate(step, update, part)
 

@@ -23,20 +23,20 @@ def train_step(
     state: TrainState, feed: Feed, networks: Networks, config: RunConfig
 ) -> dict[str, Tensor]:
     """Change the state by one step; returns the terms of both losses, detached, on the device."""
-    method = config.method.at(state.step / config.total_steps)
+    step, method = state.step, config.method.at(state.step / config.total_steps)
     both = (state.generator, state.discriminator)
     set_learning_rates(state, config)
     for update in range(config.discriminator_updates):
         with frozen(state.generator), nothing_if_refused(*both):
             advance_spectral_norm(*both, iterations=config.power_iterations)
-            pairs = feed.discriminator(state.step, update)
-            parts = zip(networks.at(state.step, update), pairs, strict=True)
+            parts = zip(networks.at(step, update), feed.discriminator(step, update), strict=True)
             losses = (method.discriminator_loss(G, D, real, draw) for (G, D), (real, draw) in parts)
             d_terms = descend(state.discriminator_optimizer, losses, config.accumulation, "D")
-    with frozen(state.discriminator), nothing_if_refused(*both):  # re-used fakes are there already
-        advance_spectral_norm(*both[config.reuse_fakes :], iterations=config.power_iterations)
-        views = networks.at(state.step, config.discriminator_updates)
-        drawn = zip(views, feed.generator(state.step), strict=True)
+    with frozen(state.discriminator), nothing_if_refused(*both):
+        moved = both[1:] if config.reuse_fakes else both  # re-used fakes are there already
+        advance_spectral_norm(*moved, iterations=config.power_iterations)
+        views = networks.at(step, config.discriminator_updates)
+        drawn = zip(views, feed.generator(step), strict=True)
         losses = (method.generator_loss(G, D, draw) for (G, D), draw in drawn)
         g_terms = descend(state.generator_optimizer, losses, config.accumulation, "G")
     average_into(state.generator_ema, state.generator, ema_halflife(state, config))
