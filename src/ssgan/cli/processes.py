@@ -1,6 +1,7 @@
 """`--processes N`: one command as several processes on this machine.
 
-On several machines torchrun or the cluster's own launcher starts `python -m ssgan train ...`.
+On several machines torchrun or the cluster's own launcher starts `python -m ssgan train ...`. On
+one, PyTorch's launcher waits half a minute for a process that is stopped; this one need not.
 """
 
 import os
