@@ -21,7 +21,7 @@ from ssgan.training.step import train_step
 from ssgan.types import UserError
 
 _LONG = 20.0  # seconds: a step expected to take longer is not taken, but told from smaller ones
-_ENOUGH = 2.0  # seconds: a first step that took longer is not timed again
+_ENOUGH = 10.0  # seconds: a first step that took longer, setting up included, is not timed again
 _SMALLEST = 4  # images of the smallest of these, times accumulation: one of them is turned
 
 
