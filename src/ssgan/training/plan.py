@@ -29,8 +29,9 @@ _SMALLEST = 4  # images of the smallest of these, times accumulation: one of the
 class Plan:
     """Counts are exact; seconds were timed on a few steps, on images that are noise.
 
-    Where a step would be long, operations, seconds and memory are those of two smaller batches,
-    drawn on in a straight line: operations are then exact but for the rounding of turned images.
+    Where a step would be long, operations and memory are those of two smaller batches, drawn on in
+    a straight line: operations are then exact but for the rounding of turned images. Seconds are in
+    proportion to the larger of the two: too many, for what a step costs at any batch counts often.
     """
 
     generator_weights: int
@@ -135,7 +136,8 @@ def _cost(
         factor = config.batch_size / size
         if small.seconds * factor > _LONG:
             twice = _measured(replace(config, batch_size=2 * size), noise, state, device)
-            return small.onward(twice, factor), f", told from batches of {size} and {2 * size}"
+            told = replace(small.onward(twice, factor), seconds=twice.seconds * factor / 2)
+            return told, f" (at most: told from batches of {size} and {2 * size})"
     return _measured(config, noise, state, device), ""
 
 
