@@ -17,6 +17,7 @@ from ssgan.metrics.frechet import frechet_distance
 from ssgan.training import checkpoint, score
 from ssgan.training.evaluation import Evaluation
 from ssgan.training.measure import Measure
+from ssgan.training.records import Records
 from ssgan.training.run import run
 from ssgan.training.score import score_name
 from ssgan.training.state import fresh_state
@@ -98,6 +99,17 @@ def test_a_score_that_is_no_number_is_never_the_best(first, dataset, tmp_path, m
     newest, best = checkpoint.newest(RunLayout(tmp_path))[0], RunLayout(tmp_path).best_checkpoint()
     assert (newest.best_score, newest.best_step) == (3.0, 4)
     assert checkpoint.read(best).step == 4
+
+
+def test_a_stored_best_that_is_no_number_gives_way(dataset):
+    config = evaluating(tiny("rotation-only"), every=2)
+    state = fresh_state(config, dataset.num_classes, torch.device("cpu"))
+    state.best_score = math.nan
+    records = object.__new__(Records)
+    records.config = config
+    records._choose_best(state, [Measure(score_name(config.evaluate), 3.0, "train")])
+    assert records.is_best
+    assert state.best_score == 3.0
 
 
 def test_real_images_are_read_once_a_run_and_again_when_their_file_is_damaged(
