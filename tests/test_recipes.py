@@ -101,8 +101,8 @@ def test_a_wrong_recipe_is_named_with_what_would_be_right(name, words):
 class Pretend(AbstractSource, AbstractCollection):
     """A source of images that are only headers."""
 
-    def __init__(self, num_images, short_side, grey):
-        self.found = Survey(num_images, short_side, grey)
+    def __init__(self, *found):
+        self.found = Survey(*found)
 
     def open(self):
         return self
@@ -128,6 +128,7 @@ class Pretend(AbstractSource, AbstractCollection):
     [
         ((300, 40, False), 32, 3, 64, True),
         ((60_000, 28, True), 32, 1, 64, False),
+        ((60_000, 28, True, 20), 32, 1, 64, True),  # twenty crops of 3,000 pictures
         ((20, 500, False), 128, 3, 16, True),
         ((1, 64, True), 64, 1, 4, True),
     ],

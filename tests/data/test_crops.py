@@ -126,6 +126,7 @@ def test_what_it_says_of_itself_counts_crops(folder: Path) -> None:
     assert len(collection) == 12
     assert outline.survey == collection.survey()
     assert outline.survey.num_images == 12
+    assert outline.survey.num_pictures == 4
     assert 32 < outline.survey.short_side < 45
     assert outline.classes == ("a", "b")
     assert collection.item(5) == "a/1.png, crop 2"

@@ -26,6 +26,7 @@ from ssgan.training.answers import answers, largest_norms
 from ssgan.training.drift import Drift
 from ssgan.training.evaluation import Evaluation, held_out_images
 from ssgan.training.run import run
+from ssgan.training.sampling import to_pixels
 from ssgan.training.state import fresh_state
 from ssgan.training.stored import stored_config
 from ssgan.types import Scores, UserError
@@ -158,7 +159,7 @@ def test_diversity_is_the_mean_distance_of_two_images_as_a_share_of_that_of_real
 ):
     found, state = measured("ssgan", dataset, None, tmp_path)
     evaluation = Evaluation(RunLayout(tmp_path), evaluating(tiny(), every=1), dataset, None)
-    fakes = np.concatenate(list(evaluation._generated(state, [])))
+    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generated(state)])
     order = evaluation.quality.num_real
     assert len(fakes) == order == 16
     distances = []

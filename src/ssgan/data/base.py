@@ -58,6 +58,12 @@ class Survey(NamedTuple):
     num_images: int
     short_side: int  # median over the looked-at images of the shorter side, in pixels
     grey: bool  # whether every looked-at image is grey
+    views: int = 1  # images that show the same picture, such as its crops
+
+    @property
+    def num_pictures(self) -> int:
+        """Pictures that differ: what D could learn by heart."""
+        return self.num_images // self.views
 
 
 class Outline(NamedTuple):

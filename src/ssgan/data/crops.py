@@ -126,4 +126,6 @@ def crop_of(picture: int, number: int) -> Crop:
 def _times(survey: Survey, count: int) -> Survey:
     """`short_side` is that of a crop of middling size."""
     side = max(1, round(survey.short_side * (1 + math.sqrt(0.5)) / 2))
-    return survey._replace(num_images=survey.num_images * count, short_side=side)
+    return survey._replace(
+        num_images=survey.num_images * count, short_side=side, views=survey.views * count
+    )

@@ -12,7 +12,7 @@ from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.training.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 
-_SMALL = 5000  # images: below this D soon knows them by heart
+_SMALL = 5000  # pictures: below this D soon knows them by heart
 
 
 def fitted(source: AbstractSource, outline: Outline | None = None) -> tuple[RunConfig, list[str]]:
@@ -27,7 +27,7 @@ def fitted(source: AbstractSource, outline: Outline | None = None) -> tuple[RunC
     accelerated = torch.accelerator.is_available()
     size, channels = choose_size(survey), 1 if survey.grey else 3
     generator, discriminator, network = _networks(size, accelerated)
-    batch_size, small = _batch(survey), survey.num_images < _SMALL
+    batch_size, small = _batch(survey), survey.num_pictures < _SMALL
     steps = 50_000 if accelerated else 5000
     config = RunConfig(
         method=SSGAN(),
@@ -52,9 +52,9 @@ def fitted(source: AbstractSource, outline: Outline | None = None) -> tuple[RunC
         + ("every image looked at is grey" if survey.grey else "there are coloured images"),
         f"{network}: fits {size} pixels on {machine}",
         f"batch size {batch_size}, {steps} steps",
-        "differentiable augmentation: fewer than 5,000 images, which D would learn by heart"
+        "differentiable augmentation: fewer than 5,000 pictures, which D would learn by heart"
         if small
-        else "no augmentation: 5,000 images or more",
+        else "no augmentation: 5,000 pictures or more",
     ]
     return config, reasons
 

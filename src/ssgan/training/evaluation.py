@@ -6,11 +6,11 @@ modes, batch statistics, spectral vectors and random generators are as before, t
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice, repeat
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ssgan.data.base import AbstractSource, ImagePolicy
@@ -80,9 +80,11 @@ class Evaluation:
         """Everything that can be measured of this run; also stores D's features for later."""
         found: list[Measure] = []
         with looking(state.generator, state.discriminator, state.generator_ema):
-            asked: list[_Shown] = []
-            found += self.quality.measures(self._generated(state, asked))
-            on_fake = answers(state.discriminator, self.config.method, asked)
+            batches, shown = self._generated(state), self.config.evaluate.shown
+            first = list(islice(batches, -(-shown // BATCH)))
+            every = (to_pixels(images) for images, _ in chain(first, batches))
+            found += self.quality.measures(every)
+            on_fake = answers(state.discriminator, self.config.method, _cut(first, shown))
             on_real = self._ask(state, self.real)
             found += self._logits(on_real, on_fake) + self._turns(on_real, on_fake)
             found += self._labels_told(state, on_real)
@@ -91,22 +93,13 @@ class Evaluation:
         norms = {"D/sigma": d.effective, "D/sigma_raw": d.raw, "G/sigma": g.effective}
         return found + [Measure(name, value) for name, value in norms.items()]
 
-    def _generated(self, state: TrainState, asked: list[_Shown]) -> Iterator[NDArray[np.uint8]]:
-        """All generated images in batches; those that D is evaluated on are put into the list.
-
-        D gets them as G made them, and not rounded to whole grey levels: as in training.
-        """
-        config = self.config
-        count, shown = config.evaluate.images, config.evaluate.shown
+    def _generated(self, state: TrainState) -> Iterator[_Shown]:
+        """All generated images in batches, as G made them: not rounded to whole grey levels."""
+        config, count = self.config, self.config.evaluate.images
         latents = latents_of(config.generator, config.seed, "score", count)
-        conditional = config.method.conditional
-        labels = torch.arange(count) % self.num_classes if conditional else None
-        for number, images in enumerate(made(state.generator_ema, latents, labels)):
-            start = number * BATCH
-            if start < shown:
-                some = slice(start, min(start + BATCH, shown))
-                asked.append((images[: shown - start], None if labels is None else labels[some]))
-            yield to_pixels(images)
+        labels = torch.arange(count) % self.num_classes if config.method.conditional else None
+        parts = repeat(None) if labels is None else iter(torch.split(labels, BATCH))
+        return zip(made(state.generator_ema, latents, labels), parts, strict=False)
 
     def _ask(self, state: TrainState, chosen: "_Chosen") -> Answers:
         method = self.config.method
@@ -161,6 +154,13 @@ class Evaluation:
             Measure(f"cka_{name}", value, self.split, {"num_images": count, "with_step": at})
             for name, (at, value) in likeness.items()
         ]
+
+
+def _cut(batches: Iterable[_Shown], count: int) -> Iterator[_Shown]:
+    """The first images of the batches, so many in all."""
+    for images, labels in batches:
+        yield images[:count], None if labels is None else labels[:count]
+        count = max(0, count - len(images))
 
 
 class _Chosen:
