@@ -192,7 +192,7 @@ def _listed(study: Study) -> list[str]:
             steps = sorted({made(recipe).total_steps for recipe in recipes})
             each = f" of {' or '.join(f'{count:,}' for count in steps)} steps" if steps else ""
             runs = len(form.arms) * study.seeds
-            lines.append(f"{'':{_WIDEST}}   {scale:6} {runs} runs{each}")
+            lines.append(f"{'':{_WIDEST}}   {scale:6} {runs} runs{each}, {form.images}")
     return lines
 
 

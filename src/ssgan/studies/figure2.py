@@ -19,7 +19,7 @@ _DRAWING = ProbeCurves((FIGURE2,), lower_is_better=False)
 
 STUDY = Study(
     name="figure2",
-    title="Figure 2: probe of D's last block over training, two methods (laptop: CIFAR-10)",
+    title="Figure 2: probe of D's last block over training, two methods",
     laptop=Form(arms=laptop("gan", "ssgan"), measurement=LAPTOP_PROBE, drawing=_DRAWING),
     paper=Form(
         arms=imagenet("gan", "ssgan"),

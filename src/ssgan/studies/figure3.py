@@ -18,7 +18,7 @@ _DRAWING = ForgettingCurves((FIGURE3,))
 
 STUDY = Study(
     name="figure3",
-    title="Figure 3: forgetting of a classifier whose task changes, CIFAR-10",
+    title="Figure 3: forgetting of a classifier whose task changes",
     laptop=Form(
         arms=_arms("--width", "0.25", "--iterations-per-task", "250"),  # 5 to 8 minutes of a core
         measurement=Nothing(),

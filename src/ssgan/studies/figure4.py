@@ -14,7 +14,7 @@ _METHODS = ("gan", "conditional", "ssgan", "ssgan_sbn")
 
 STUDY = Study(
     name="figure4",
-    title="Figure 4: FID over training, four methods, CIFAR-10 (laptop: the runs' own score)",
+    title="Figure 4: FID over training, four methods (laptop: the runs' own score)",
     laptop=Form(
         arms=laptop(*_METHODS),
         measurement=Nothing(),
@@ -28,7 +28,7 @@ STUDY = Study(
 )
 ON_IMAGENET = Study(
     name="figure4b",
-    title="Figure 4b: FID over training, four methods, ImageNet",
+    title="Figure 4b: FID over training, four methods",
     laptop=None,
     paper=Form(
         arms=imagenet(*_METHODS),

@@ -10,7 +10,7 @@ _DRAWING = SampleSheet(())
 
 STUDY = Study(
     name="figure5",
-    title="Figure 5: samples of four methods from the same latents, CIFAR-10",
+    title="Figure 5: samples of four methods from the same latents",
     laptop=Form(arms=laptop(*_METHODS), measurement=Samples(), drawing=_DRAWING),
     paper=Form(arms=cifar10(*_METHODS), measurement=Samples(), drawing=_DRAWING),
     seeds=1,

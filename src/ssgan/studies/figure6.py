@@ -14,7 +14,7 @@ _DRAWING = ProbeCurves((FIGURE6,), lower_is_better=False)
 
 STUDY = Study(
     name="figure6",
-    title="Figure 6: probe of D's last block over training, four methods (laptop: CIFAR-10)",
+    title="Figure 6: probe of D's last block over training, four methods",
     laptop=Form(arms=laptop(*_METHODS), measurement=LAPTOP_PROBE, drawing=_DRAWING),
     paper=Form(
         arms=imagenet(*_METHODS),

@@ -12,7 +12,7 @@ from ssgan.studies.study import Form, Study
 
 STUDY = Study(
     name="large-batch",
-    title="Large batches: FID of SS-GAN at batch 2048 and 1024, of the GAN at 2048, ImageNet",
+    title="Large batches: FID of SS-GAN at batch 2048 and 1024, of the GAN at 2048",
     laptop=None,
     paper=Form(
         arms=(

@@ -22,7 +22,7 @@ _DRAWING = DistanceTable((TABLE1,))
 
 STUDY = Study(
     name="table1",
-    title="Table 1: best FID over seeds, four methods, CIFAR-10",
+    title="Table 1: best FID over seeds, four methods",
     laptop=Form(arms=laptop(*_METHODS), measurement=Distance(), drawing=_DRAWING),
     paper=Form(arms=cifar10(*_METHODS), measurement=Distance(), drawing=_DRAWING),
 )
@@ -33,7 +33,7 @@ def _at_128(
 ) -> Study:
     return Study(
         name=f"table1-{name}",
-        title=f"Table 1: best FID over seeds, {images} at 128 pixels",
+        title="Table 1: best FID over seeds, 128 pixels",
         laptop=None,
         paper=Form(
             arms=at_128(images, *methods),

@@ -43,13 +43,13 @@ _DRAWING = DistanceTable((TABLE2,))
 
 STUDY = Study(
     name="table2",
-    title="Table 2: FID under nine settings, mean and deviation over seeds, CIFAR-10",
+    title="Table 2: FID under nine settings, mean and deviation over seeds",
     laptop=Form(arms=laptop(*_METHODS), measurement=Distance(), drawing=_DRAWING),
     paper=Form(arms=grid("robustness"), measurement=Distance(), drawing=_DRAWING),
 )
 ON_IMAGENET = Study(
     name="table2-imagenet",
-    title="Table 2: FID under nine settings, mean and deviation over seeds, ImageNet",
+    title="Table 2: FID under nine settings, mean and deviation over seeds",
     laptop=None,
     paper=Form(
         arms=grid("robustness_imagenet"),

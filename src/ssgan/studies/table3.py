@@ -15,7 +15,7 @@ _DRAWING = ProbeByBlock((TABLE3,))
 
 STUDY = Study(
     name="table3",
-    title="Table 3: linear probe of D, block by block, CIFAR-10",
+    title="Table 3: linear probe of D, block by block",
     laptop=Form(
         arms=laptop("gan", "conditional", "rotation_only", "ssgan", "ssgan_sbn"),
         measurement=Probe("last", ("--pooling", "mean", "--fractions", "1", "--train-n", "10000")),

@@ -12,7 +12,7 @@ from ssgan.studies.study import Form, Study
 
 STUDY = Study(
     name="table4",
-    title="Tables 4 and 5: linear probe of D, block by block, ImageNet",
+    title="Tables 4 and 5: linear probe of D, block by block",
     laptop=None,
     paper=Form(
         arms=imagenet("gan", "conditional", "rotation_only", "ssgan_sbn"),
