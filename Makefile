@@ -15,7 +15,7 @@ check:
 	$(PYTHON) -c "import sys; from importlinter.cli import lint_imports_command as lint; sys.exit(lint())"
 
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 
 typed-test:
 	$(PYTHON) -m pytest --jaxtyping-packages=ssgan,beartype.beartype

@@ -38,7 +38,6 @@ from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.resize import ResizeRule
 from ssgan.metrics.statistics import Statistics, write_statistics
 from ssgan.ops.memory import keep_freed_memory
-from ssgan.training import kinds
 from ssgan.training.opening import Opened
 from ssgan.training.precision import resolve_device
 from ssgan.types import UserError
@@ -317,6 +316,3 @@ def _write(path: Path, found: Evaluation) -> None:
 def _say(sentences: Sequence[str]) -> None:
     for sentence in sentences:
         print(f"note: {sentence}")
-
-
-assert kinds.MODULES  # imported so that any stored kind of setting can be read

@@ -12,7 +12,6 @@ from ssgan.files.lock import locked
 from ssgan.measure.blocks import POOLINGS, Layer, check_pooling, open_subject, states_of
 from ssgan.measure.exports import check_target, export, item_names, partial_of
 from ssgan.ops.memory import keep_freed_memory
-from ssgan.training import kinds
 from ssgan.training.precision import resolve_device
 from ssgan.types import UserError
 
@@ -79,6 +78,3 @@ def _blocks(text: str, count: int) -> list[int]:
     if not text.isdecimal() or int(text) >= count:
         raise UserError(f"--block must be last, all, or 0 to {count - 1}, not {text!r}")
     return [int(text)]
-
-
-assert kinds.MODULES  # imported so that any stored kind of setting can be read

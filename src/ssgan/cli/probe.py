@@ -23,7 +23,6 @@ from ssgan.measure.probe import ProbeSettings, Solver, StateProbe
 from ssgan.ops.memory import keep_freed_memory
 from ssgan.report.probe_plot import draw_probe
 from ssgan.report.probe_table import tables
-from ssgan.training import kinds
 from ssgan.training.precision import resolve_device
 from ssgan.types import UserError
 
@@ -183,6 +182,3 @@ def _rows(
             for cell, row in job.fit(lambda doing: meter.advance(meter.done, doing)):
                 meter.advance(meter.done + cell.labels, f"top-1 {row['top1']:.3f}")
     return job.rows
-
-
-assert kinds.MODULES  # imported so that any stored kind of setting can be read

@@ -15,7 +15,6 @@ from ssgan.cli.trust import trusted_modules
 from ssgan.data.scan import readable
 from ssgan.files.layout import run_of
 from ssgan.files.picture import save_gif, save_png, sheet
-from ssgan.training import kinds
 from ssgan.training.checkpoint import Checkpoint
 from ssgan.training.opening import open_state
 from ssgan.training.precision import resolve_device
@@ -129,6 +128,3 @@ def _write_interpolation(
     if gif:
         save_gif(out / "interpolation.gif", frames)
         print(f"the same, moving: {readable(out / 'interpolation.gif')}")
-
-
-assert kinds.MODULES  # imported so that any stored kind of setting can be read

@@ -10,7 +10,7 @@ from ssgan.config.overlay import read_json
 from ssgan.data.scan import readable
 from ssgan.files.layout import RunLayout
 from ssgan.report.curves import draw_curves
-from ssgan.training import checkpoint, kinds
+from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
 from ssgan.training.healthy import healthy_files
 from ssgan.training.logged import log_lines, metric_lines
@@ -119,6 +119,3 @@ def _files(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> li
     newest = layout.newest_sample()
     facts.append(("samples", "none yet" if newest is None else readable(newest)))
     return facts
-
-
-assert kinds.MODULES  # imported so that any stored kind of setting can be read

@@ -319,4 +319,4 @@ def _figures(terms: dict[str, float]) -> str:
     return "  ".join(f"{label} {terms[key]:.2f}" for label, key in shown.items() if key in terms)
 
 
-assert kinds.MODULES  # imported so that any stored kind of setting can be read
+assert kinds.MODULES  # imported, so that --method GAN and the like find every kind of setting

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ssgan.config.dump import difference, dump, load
+from ssgan.config.dump import difference, dump
 from ssgan.config.read import read_json
 from ssgan.files import jsonlines
 from ssgan.files.atomic import remove_strays, write_json
@@ -24,11 +24,11 @@ from ssgan.files.lock import locked
 from ssgan.measure.labelled import Split
 from ssgan.studies.forgetting import Forgetting, Task, check_images
 from ssgan.studies.forgetting_step import Learner, TaskImages, fresh_learner, learn, measure
-from ssgan.training import kinds
 from ssgan.training.checkpoint import Damaged, no_crash, unpacked, verified, write_sealed
 from ssgan.training.precision import resolve_device, resolve_precision
 from ssgan.training.resume import modules_of
 from ssgan.training.signals import Interrupted, stop_requests
+from ssgan.training.stored import settings_of
 from ssgan.types import NonFinite, UserError
 
 _LOG = logging.getLogger("ssgan")
@@ -109,7 +109,7 @@ def _stored(layout: ForgettingLayout, settings: Forgetting) -> Forgetting | None
     table = read_json(layout.study).get("settings")
     if not isinstance(table, dict):
         raise UserError(f"{layout.study} holds no settings: it is not what ssgan forget wrote")
-    found = load(table, modules_of(dump(settings)), str(layout.study))
+    found = settings_of(table, modules_of(dump(settings)), str(layout.study))
     if not isinstance(found, Forgetting):
         raise UserError(f"{layout.study} holds settings of {type(found).__name__}, not of a study")
     return found
@@ -210,6 +210,3 @@ def _measured(
         jsonlines.append(layout.log, row)
         rows.append(row)
     return rows
-
-
-assert kinds.MODULES  # imported so that any stored kind of setting can be read

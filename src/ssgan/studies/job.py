@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ssgan.config.dump import dump
 from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint, kinds
+from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
 from ssgan.training.logged import log_lines
 from ssgan.training.resume import definite, modules_of, refuse_used_directory
@@ -79,6 +79,3 @@ class Training(Job):
         assert isinstance(step, int)
         assert isinstance(seconds, int | float)
         return step, float(seconds)
-
-
-assert kinds.MODULES  # imported so that any stored kind of setting can be read

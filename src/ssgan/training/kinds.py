@@ -1,7 +1,10 @@
-"""Imports every kind of setting that a stored config may name: reading one imports nothing."""
+"""Imports every kind of setting that a stored config may name: reading one imports nothing.
+
+`ssgan.training.stored` reads them, and `ssgan train` finds by them what `--method GAN` may be.
+"""
 
 from ssgan import losses
-from ssgan.data import cifar10, folder, huggingface, own_copy, scenes
+from ssgan.data import cifar10, crops, folder, huggingface, own_copy, scenes
 from ssgan.methods import (
     class_losses,
     gan,
@@ -18,6 +21,7 @@ from ssgan.models import biggan, dcgan, norms, resnet, resnet5, resnet_stl, sndc
 MODULES = (
     losses,
     cifar10,
+    crops,
     folder,
     huggingface,
     own_copy,

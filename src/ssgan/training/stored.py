@@ -3,15 +3,27 @@
 from collections.abc import Mapping, Sequence
 
 from ssgan.config.dump import dump, load
+from ssgan.training import kinds
 from ssgan.training.config import EvaluateConfig, RunConfig
 from ssgan.types import UserError
+
+
+def settings_of(
+    table: Mapping[str, object], trusted_modules: Sequence[str] = (), where: str = ""
+) -> object:
+    """The settings that were dumped, of any class of ours or of these modules.
+
+    UserError, ending with `where`, when there are none.
+    """
+    assert kinds.MODULES  # imported, and so found
+    return load(table, trusted_modules, where)
 
 
 def stored_config(
     table: Mapping[str, object], trusted_modules: Sequence[str] = (), where: str = ""
 ) -> RunConfig:
     """The settings that were dumped; UserError, ending with `where`, when they are not a run's."""
-    config = load(upgraded(table), trusted_modules, where)
+    config = settings_of(upgraded(table), trusted_modules, where)
     if not isinstance(config, RunConfig):
         raise UserError(
             f"{where or 'config'} holds a {type(config).__name__}, not a run's settings"
