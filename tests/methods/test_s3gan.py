@@ -46,11 +46,13 @@ def cases():
     for game in GAMES:
         for penalty in (None, WGANGP(weight=7.0), DRAGAN(weight=7.0)):
             yield method(adversarial=game, penalty=penalty)
+    yield method(guess="drawn")
 
 
 def d_formula(m, G, D, real, draw):
     """L_D image by image; the class term is over as many labels as a batch has on average."""
-    known = plain.completed(D, real.images, real.labels)
+    chances = draw.noise(1) if m.guess == "drawn" else None
+    known = plain.completed(D, real.images, real.labels, chances)
     with torch.no_grad():
         fakes = G(draw.latents, draw.labels)
     game = type(m.adversarial).__name__
@@ -129,6 +131,16 @@ def label_of(image, sources):
             if any(torch.equal(plain.turned_by_index(upright, k), image) for k in range(4)):
                 return int(label)
     raise AssertionError("an image from nowhere")
+
+
+def test_drawn_guesses_are_as_frequent_as_D_finds_the_classes_likely():
+    _, draw = example()
+    logits = torch.tensor([[0.0, 2.0, -1.0]], dtype=torch.float64).expand(1000, 3)
+    chances = (torch.arange(1000) + 0.5)[:, None] / 1000
+    draw = replace(draw, noise=lambda size: chances[:, :size])
+    counted = method(guess="drawn").guessed(logits, draw).bincount(minlength=3) / 1000
+    torch.testing.assert_close(counted.double(), logits[0].softmax(0), rtol=0, atol=1e-3)
+    assert method().guessed(logits, draw).unique().tolist() == [1]
 
 
 def test_every_copy_carries_the_label_of_its_own_image():

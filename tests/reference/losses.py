@@ -3,6 +3,8 @@
 Slow and obvious. Nothing of the package's methods is used, so that both can be compared.
 """
 
+import math
+
 import numpy as np
 import torch
 
@@ -176,13 +178,29 @@ def first_four_turns(logits, right):
     return cross_entropy(logits[:4], right)
 
 
-def completed(D, images, labels):
-    """S3GAN: the labels given, for -1 the class with the highest logit after the turns' four."""
+def completed(D, images, labels, chances=None):
+    """S3GAN: the labels given, for -1 the class with the highest logit after the turns' four.
+
+    With chances in [0, 1), one an image: the class in whose part of [0, 1) that lies.
+    """
     found = []
     for image, label in zip(images, labels, strict=True):
         logits = one(D, image, torch.tensor(0))[1][4:].tolist()
-        found.append(int(label) if label != -1 else logits.index(max(logits)))
+        guess = logits.index(max(logits))
+        if chances is not None:
+            guess = drawn_class(logits, float(chances[len(found)]))
+        found.append(int(label) if label != -1 else guess)
     return torch.tensor(found)
+
+
+def drawn_class(logits, chance):
+    """[0, 1) cut into parts as long as the classes are likely, in order."""
+    total = sum(math.exp(logit) for logit in logits)
+    for number, logit in enumerate(logits):
+        chance -= math.exp(logit) / total
+        if chance < 0:
+            return number
+    return len(logits) - 1
 
 
 def labelled_classes(D, images, labels):

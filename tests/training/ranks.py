@@ -41,13 +41,14 @@ from tests.training.tiny import images, tiny
 
 BATCH, LAST = 24, 6  # of every run here
 _BIG = {"batch_size": BATCH, "precision": "float64", "total_steps": LAST}
+_DRAWN = {"method": replace(tiny("s3gan").method, guess="drawn")}
 CASES = {
     "ssgan": tiny(augment=True, **_BIG),
     "two updates": tiny("gan", **_BIG),
     "conditional": tiny("conditional", **_BIG),
     "rotation alone": tiny("rotation-only", **_BIG),
     "four turns of everything": tiny("la-plus", augment=True, **_BIG),
-    "few labels": tiny("s3gan", **_BIG),
+    "few labels": tiny("s3gan", **_BIG, **_DRAWN),
     "parts on each rank": tiny(accumulation=2, method=SSGAN(rotated_fraction=0.5), **_BIG),
     "penalty, re-used fakes": tiny(
         reuse_fakes=True, method=SSGAN(penalty=WGANGP(weight=1.0)), **_BIG

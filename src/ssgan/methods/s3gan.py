@@ -8,7 +8,10 @@ the projection of a label, P_D(x, y), and heads for turns, Q_D, and for classes,
     L_G =  V_G  -  alpha         E_{x ~ G}             E_r [ log Q_D(r | x^r) ]
 
 V_D and V_G are the game on P_D(x, y), upright images only. The y of a fake is the one it was drawn
-for; that of a real its label where given, else argmax_y C_D(y | x), through which no gradient goes.
+for; that of a real its label where given, else a guess of D's, through which no gradient goes:
+argmax_y C_D(y | x), as published, or a y drawn from C_D(y | x). While D knows little of classes its
+most likely ones are few, whatever the image; fakes are of all classes, and then the label alone
+tells D which are real. Drawn labels follow those of the labelled images on the whole.
 
 The published code has a layer for Q_D and one for C_D. Here they are the first four logits of D's
 second head and the others, so that a discriminator need know of nothing but a width; one spectral
@@ -17,13 +20,14 @@ norm covers both. The mean over labelled reals is their sum over the number expe
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from ssgan.config.fields import added
 from ssgan.losses import AdversarialLoss, Hinge
 from ssgan.methods.base import check_shares, check_weights
 from ssgan.methods.forward import generate, score, turned
@@ -53,6 +57,7 @@ class S3GAN(RotationMethod):
     rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
     labelled_fraction: float = 1.0  # share of the training images with a given label, in (0, 1]
     penalty: Penalty | None = None  # gradient penalty on D, or none
+    guess: Literal["argmax", "drawn"] = added("argmax")  # a missing label, of C_D(y | x)
     conditional: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -71,7 +76,7 @@ class S3GAN(RotationMethod):
     def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
         """L_D; with labels missing D reads the reals once more, without a graph."""
         fake = generate(G, draw)
-        known = self.completed(D, real)
+        known = self.completed(D, real, draw)
         rows = real.last(self.rotated_fraction)
         on_real, on_turned, on_fake = score(D, known, turned(known, rows), fake)
         V = self.adversarial.discriminator(on_real.real, on_fake.real)
@@ -93,8 +98,8 @@ class S3GAN(RotationMethod):
         terms = {"adversarial": V, "rotation": Q, "rotation_accuracy": accuracy}
         return Loss(V + self.alpha * Q, terms)
 
-    def completed(self, D: Discriminator, real: Batch) -> Batch:
-        """The reals, every missing label replaced by the class that D finds most likely.
+    def completed(self, D: Discriminator, real: Batch, draw: Draw) -> Batch:
+        """The reals, every missing label replaced by D's guess.
 
         D predicts them in a forward pass of its own, because its real head needs labels: at batch
         64 that is 64 images more, beside the 176 that L_D reads forward and backward. All reals are
@@ -105,9 +110,16 @@ class S3GAN(RotationMethod):
         assert real.labels is not None
         with torch.no_grad():
             (seen,) = score(D, replace(real, labels=real.labels.clamp(min=0)))
-        predicted = seen.auxiliary[:, NUM_TURNS:].argmax(dim=1)
+        guessed = self.guessed(seen.auxiliary[:, NUM_TURNS:], draw)
         missing = real.labels == UNLABELLED
-        return replace(real, labels=torch.where(missing, predicted, real.labels))
+        return replace(real, labels=torch.where(missing, guessed, real.labels))
+
+    def guessed(self, logits: Float[Tensor, "B K"], draw: Draw) -> Labels:
+        """The most likely of the K classes, or one drawn by the row's own random number."""
+        if self.guess == "argmax":
+            return logits.argmax(dim=1)
+        up_to = logits.softmax(dim=1).cumsum(dim=1)
+        return (up_to[:, :-1] <= draw.noise(1)).sum(dim=1)
 
     def class_loss(self, auxiliary: Float[Tensor, "B K"], labels: Labels | None) -> Scalar:
         """- E log C_D(y | x) over labelled reals; 0 for a batch without any."""
