@@ -139,7 +139,7 @@ def test_settings_fit_the_images_and_every_choice_has_a_reason(
     config, reasons = fitted(Pretend(*survey))
     chosen = (config.data.image_size, config.data.channels, config.batch_size, config.augment)
     assert chosen == (size, channels, batch, augment)
-    assert len(reasons) == 5
+    assert len(reasons) == 6
     assert (config.evaluate.every > 0) == (survey[0] > 1)  # one image has no spread
     assert config.evaluate.images <= 32 * batch  # as many fakes as 32 steps make
     config.generator.build(config.data.shape, 0)

@@ -11,6 +11,7 @@ from PIL import Image
 from ssgan.cli.main import main
 from ssgan.files.layout import RunLayout
 from ssgan.types import NonFinite
+from tests.data.pictures import write_images
 
 TINY = [
     "--generator.width", "0.03", "--discriminator.width", "0.06", "--batch_size", "8",
@@ -46,6 +47,17 @@ def test_a_run_directory_holds_what_is_documented(trained):
     assert list(layout.tensorboard.iterdir())
     with Image.open(layout.sample(2)) as picture:
         assert picture.width >= 400
+
+
+def test_a_run_begins_with_a_warning_where_turning_makes_no_sense_for_the_images(tmp_path, capsys):
+    write_images(tmp_path / "noise", range(100), size=16)
+    data = ["--data", f"folder:{tmp_path / 'noise'}", "--data.image_size", "32"]
+    warning = "look much alike when turned"
+    for number, (method, said) in enumerate([("SSGAN", True), ("GAN", False)]):
+        command = ["train", *data, "--run", str(tmp_path / str(number)), "--method", method, *TINY]
+        for begins in (True, False):  # said at the start, not whenever the run continues
+            assert main([*command, "--evaluate.every", "0"]) == 0
+            assert (warning in capsys.readouterr().out) == (said and begins)
 
 
 def test_the_same_command_again_finds_nothing_to_do(trained, capsys):

@@ -2,16 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from ssgan.cli.arguments import Options, take_options, whole_number
-from ssgan.cli.images import fetched, prepared, remarks
+from ssgan.cli.images import fetched, prepared, remarks, turns_told
 from ssgan.data.base import ImagePolicy
 from ssgan.data.dataset import Dataset
 from ssgan.data.parse import FORMS, parse_source
 from ssgan.data.prepare import choose_size
-from ssgan.metrics.turnability import FEWEST, MOST, turn_report
 from ssgan.types import ImageShape, UserError
 
 USAGE = f"""usage: ssgan data prepare SOURCE [--size N] [--channels 1|3] [--background R,G,B]
@@ -63,27 +59,19 @@ def summary(dataset: Dataset) -> str:
         counted = zip(dataset.classes, manifest["class_counts"], strict=True)
         listed = ", ".join(f"{name} {count:,}" for name, count in counted)
         classes = f"{dataset.num_classes} ({listed})"
+    turns = turns_told(dataset)
     stored = Path(getattr(dataset.images, "filename", ".")).parent
     return "\n".join(
         [
             f"{manifest['source']}: {len(dataset):,} images of {size} x {size} pixels, {channels}",
             f"classes:      {classes}",
             f"duplicates:   {manifest['duplicates']:,}",
-            *_turns(dataset),
+            *([] if turns is None else [f"turns:        {turns.sentence}"]),
             *remarks(dataset),
             f"stored in:    {stored}",
             f"content hash: {dataset.content_hash}",
         ]
     )
-
-
-def _turns(dataset: Dataset) -> list[str]:
-    """Whether a rotation task makes sense here; nothing of very small sets."""
-    if len(dataset) < FEWEST:
-        return []
-    numbers = np.linspace(0, len(dataset) - 1, min(MOST, len(dataset))).astype(np.int64)
-    images = torch.from_numpy(dataset.batch(numbers)).permute(0, 3, 1, 2)
-    return [f"turns:        {turn_report(images).sentence}"]
 
 
 def _background(options: Options) -> tuple[int, int, int]:

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from ssgan.cli.progress import Meter
 from ssgan.data.base import AbstractSource, ImagePolicy
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import Progress, prepare
+from ssgan.metrics.turnability import FEWEST, MOST, TurnReport, turn_report
 
 _LISTED = 20  # rejects named in a summary
 
@@ -64,3 +68,11 @@ def remarks(dataset: Dataset) -> list[str]:
     if len(rejected) > _LISTED:
         lines.append(f"  and {len(rejected) - _LISTED:,} more, all in manifest.json")
     return lines
+
+
+def turns_told(dataset: Dataset) -> TurnReport | None:
+    """Whether a rotation task makes sense for these images; None of very small sets."""
+    if len(dataset) < FEWEST:
+        return None
+    numbers = np.linspace(0, len(dataset) - 1, min(MOST, len(dataset))).astype(np.int64)
+    return turn_report(torch.from_numpy(dataset.batch(numbers)).permute(0, 3, 1, 2))

@@ -16,7 +16,7 @@ from textwrap import fill
 from rich.console import Console
 
 from ssgan.cli.arguments import Options, take_options, whole_number
-from ssgan.cli.images import fetched, prepared, remarks
+from ssgan.cli.images import fetched, prepared, remarks, turns_told
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.cli.trust import trusted_modules
@@ -177,6 +177,8 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     )
     for line in remarks(dataset):
         print(line)
+    if config.method.turns_images and not layout.holds_run():
+        _warn_of_turns(dataset)
     if len(dataset) < config.batch_size:
         print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
     print(f"run directory: {readable(directory)}")
@@ -210,6 +212,13 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     if (newest := layout.newest_sample()) is not None:
         print(f"samples: {readable(newest)}")
     return 0
+
+
+def _warn_of_turns(dataset: Dataset) -> None:
+    """Say it where turning makes no sense for the images, or teaches D little."""
+    turns = turns_told(dataset)
+    if turns is not None and turns.is_warning:
+        print(f"note: turns: {turns.sentence}; --method GAN trains without it")
 
 
 def _dry_run(config: RunConfig, layout: RunLayout, processes: int) -> int:

@@ -34,6 +34,11 @@ class TurnReport:
     num_images: int  # images looked at, each in all four turns
     sentence: str  # one line for people, a warning where the share is at either end
 
+    @property
+    def is_warning(self) -> bool:
+        """Whether the task may be empty here, or too easy to teach D much."""
+        return not _HARDLY <= self.accuracy <= _TRIVIAL
+
 
 def turn_report(images: UInt8[Tensor, "N C S S"]) -> TurnReport:
     """The report on uint8 images with 1 or 3 channels; the same for the same images.

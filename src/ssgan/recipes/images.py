@@ -46,6 +46,7 @@ def fitted(source: AbstractSource, outline: Outline | None = None) -> tuple[RunC
     )
     machine = "an accelerator" if accelerated else "a CPU"
     reasons = [
+        "SS-GAN: needs no labels; --method GAN is the same without the rotation task",
         f"image size {size}: the median short side of {survey.num_images} images is "
         f"{survey.short_side} pixels",
         f"{'grey' if channels == 1 else 'colour'}: "
