@@ -42,7 +42,7 @@ from ssgan.studies.study import Form, Study, cells_of, chosen
 from ssgan.studies.writing import write_study
 from ssgan.types import UserError
 
-USAGE = """usage: ssgan study                       all studies, and what they cost
+USAGE = """usage: ssgan study                       all studies, and how many runs each takes
        ssgan study NAME [--scale laptop|paper] [--data SOURCE] [--test SOURCE] [--seeds 3]
                    [--arms NAME,NAME] [--jobs 1] [--out DIR] [--features NAME] [--samples N]
                    [--dry-run | --draw] [-- --any.setting VALUE ...]
@@ -108,6 +108,7 @@ class _Plan:
     slots: int
     outline: Outline
     cells: list[Cell]
+    notes: tuple[str, ...]  # said before anything is run
 
 
 def _split(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -145,9 +146,11 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
     outline = _outline(source, dry, drawn=options.on("draw"))
     cells = cells_of(arms, form, asked, outline)
     refuse_other_runs(cells)
+    notes: tuple[str, ...] = ()
     if not options.on("draw"):
         _refuse_misfits(study, form, asked, cells, outline, dry)
-    return _Plan(study, form, asked, slots, outline, cells)
+        notes = _notes(asked, cells, dry)
+    return _Plan(study, form, asked, slots, outline, cells, notes)
 
 
 def _outline(source: AbstractSource, dry: bool, drawn: bool = False) -> Outline:
@@ -178,9 +181,20 @@ def _refuse_misfits(
             f"{study.name} probes D for classes, and {asked.data} has fewer than two: put every "
             "image into the folder of its class"
         )
+
+
+def _notes(asked: Request, cells: Sequence[Cell], dry: bool) -> tuple[str, ...]:
+    """What may surprise; raises UserError for real images that cannot be read."""
     test = None if asked.test is None else parse_source(asked.test)
-    if test is not None and not (dry and isinstance(test, Hub)):  # it is there, or a download away
-        _outline(test, dry)
+    if test is None or (dry and isinstance(test, Hub)):  # it is there, or a download away
+        return ()
+    count = _outline(test, dry).survey.num_images
+    if count >= asked.samples or not any(job.verb == "evaluate" for job in open_jobs(cells)):
+        return ()
+    return (
+        f"note: {asked.samples:,} generated images are measured against the {count:,} of "
+        f"{asked.test}: --test names others, --samples {count} makes as many",
+    )
 
 
 def _listed(study: Study) -> list[str]:
@@ -214,6 +228,8 @@ def _print_plan(plan: _Plan) -> None:
         print(job.command if job in left else f"# done: {job.command}")
     counts = Counter(job.verb for job in left)
     words = ", ".join(f"{count} x {verb}" for verb, count in counts.items()) or "nothing"
+    for note in plan.notes:
+        print(note)
     size = disk(plan.cells, plan.outline)
     room = (
         f"about {size.runs / 1e6:,.0f} MB for all runs, {size.images / 1e6:,.0f} MB of images; "
@@ -228,6 +244,8 @@ def _print_plan(plan: _Plan) -> None:
 def _run(plan: _Plan) -> int:
     """Run what is missing, draw after every command; returns the exit code."""
     write_study(plan.study, plan.form, plan.asked, plan.cells)  # two protocols are refused early
+    for note in plan.notes:
+        print(note)
     left = open_jobs(plan.cells)
     before, threads = len(jobs_of(plan.cells)) - len(left), threads_each(plan.slots)
     print(
