@@ -339,7 +339,7 @@ def main() -> int:
     torch.set_num_threads(1)
     case, folder = sys.argv[1:]
     try:
-        with joined(4 if "frozen" in case else 60):
+        with joined(4 if "frozen" in case else 300):
             ALL[case](Path(folder))
     except UserError as error:
         print(error)
