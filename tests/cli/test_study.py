@@ -33,7 +33,7 @@ class InProcess(AbstractChild):
     begun: list[str] = []  # noqa: RUF012 - set anew for every test
     stop_at = None  # number of the command before which Ctrl-C is pressed
 
-    def __init__(self, job, threads):
+    def __init__(self, job, share):
         job.log.parent.mkdir(parents=True, exist_ok=True)
         job.log.write_text("first\nlast words\n")
         if len(self.begun) == InProcess.stop_at:
@@ -219,7 +219,18 @@ def test_a_dry_run_prints_all_commands_and_writes_nothing(tmp_path, capsys):
     commands = [line for line in printed.splitlines() if line.startswith("ssgan ")]
     assert [command.split()[1] for command in commands] == ["train", "evaluate"] * 4
     assert "8 commands, 0 with nothing to do; left: 4 x train, 4 x evaluate" in printed
+    assert "note: " not in printed
+    assert study("table1", tmp_path / "out", "--dry-run", "--processes", "2") == 0
+    several = capsys.readouterr().out.splitlines()[: len(commands)]  # in the same directories
+    assert [line.replace(" --processes 2", "") for line in several] == commands
+    assert sum("--processes 2" in line for line in several) == 4
     assert list(tmp_path.iterdir()) == []
+
+
+def test_more_samples_than_real_images_are_spoken_of(tmp_path, capsys):
+    few = [*DATA[:2], "--test", "scenes:num_images=12,seed=1", "--out", str(tmp_path / "out")]
+    assert main(["study", "table1", *few, *QUICK, "--dry-run", *SETTINGS]) == 0
+    assert "20 generated images are measured against the 12 of scenes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

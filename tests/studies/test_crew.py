@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from ssgan.files.layout import RunLayout
 from ssgan.files.lock import locked
-from ssgan.studies.crew import AbstractChild, Crew, Ended, Process, Standing, threads_each
+from ssgan.studies.crew import AbstractChild, Crew, Ended, Process, Standing
 from ssgan.studies.job import Job, Making
 from ssgan.studies.outlook import outlook
+from ssgan.studies.share import SHOWN, Share, shares, threads_each
 from ssgan.training import checkpoint
 from ssgan.types import UserError
 from tests.cli.test_main import TINY
@@ -40,11 +42,13 @@ class Stage:
     def __init__(self, codes=None, looks=1, on_start=None):
         self.codes, self.looks, self.on_start = codes or {}, looks, on_start
         self.begun, self.signals, self.most, self.threads = [], [], 0, set()
+        self.devices = []
         self.alive = set()
 
-    def __call__(self, job, threads):
+    def __call__(self, job, share):
         self.begun.append(job.label)
-        self.threads.add(threads)
+        self.threads.add(share.threads)
+        self.devices.append(share.devices)
         self.alive.add(job.label)
         self.most = max(self.most, len(self.alive))
         if self.on_start is not None:
@@ -106,6 +110,35 @@ def test_fewer_threads_are_given_where_the_environment_says_so(monkeypatch):
     for word in ("4,2", "", "0", "many"):  # a list is OpenMP's business
         monkeypatch.setenv("OMP_NUM_THREADS", word)
         assert threads_each(2) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "count", "slots", "dealt"),
+    [
+        (None, 0, 2, [(), ()]),
+        (None, 1, 2, [(), ()]),
+        (None, 4, 2, [("0", "2"), ("1", "3")]),
+        (None, 2, 3, [("0",), ("1",), ("0",)]),
+        ("3,5,6", 3, 2, [("3", "6"), ("5",)]),
+        ("GPU-a, GPU-b", 2, 1, [("GPU-a", "GPU-b")]),
+    ],
+)
+def test_accelerators_are_dealt_out(given, count, slots, dealt, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.delenv(SHOWN, raising=False)
+    if given is not None:
+        monkeypatch.setenv(SHOWN, given)
+    assert [share.devices for share in shares(slots)] == dealt
+
+
+def test_a_command_begins_on_the_devices_that_the_last_one_left(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv(SHOWN, raising=False)
+    stage = Stage(looks=1)
+    run([job(name) for name in "abcd"], 2, stage)
+    assert sorted(stage.devices) == [("0",), ("0",), ("1",), ("1",)]
+    assert Share(2, ("1", "3")).environment() == {"OMP_NUM_THREADS": "2", SHOWN: "1,3"}
+    assert SHOWN not in Share(2).environment()
 
 
 def test_what_needs_a_result_waits_for_it_and_what_is_free_goes_first():

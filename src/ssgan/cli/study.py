@@ -32,19 +32,21 @@ from ssgan.studies.cell import (
     refuse_other_runs,
     refuse_unfit_settings,
 )
-from ssgan.studies.crew import Crew, Ended, Process, Standing, threads_each
+from ssgan.studies.crew import Crew, Ended, Process, Standing
 from ssgan.studies.disk import disk
 from ssgan.studies.every import STUDIES, find_study
 from ssgan.studies.job import Job
 from ssgan.studies.outlook import doing, outlook
 from ssgan.studies.request import Request, Scale
+from ssgan.studies.share import threads_each
 from ssgan.studies.study import Form, Study, cells_of, chosen
 from ssgan.studies.writing import write_study
 from ssgan.types import UserError
 
 USAGE = """usage: ssgan study                       all studies, and how many runs each takes
        ssgan study NAME [--scale laptop|paper] [--data SOURCE] [--test SOURCE] [--seeds 3]
-                   [--arms NAME,NAME] [--jobs 1] [--out DIR] [--features NAME] [--samples N]
+                   [--arms NAME,NAME] [--jobs 1] [--processes 1] [--out DIR]
+                   [--features NAME] [--samples N]
                    [--dry-run | --draw] [-- --any.setting VALUE ...]
 
   NAME       {names}
@@ -53,7 +55,8 @@ USAGE = """usage: ssgan study                       all studies, and how many ru
   --test     real images to measure against; by default the source's own, such as cifar10-test
   --seeds    how many training seeds: 0, 1, ...
   --arms     some of the arms only; those of NAME: ssgan study NAME --help
-  --jobs     commands at a time; each gets its share of the cores
+  --jobs     commands at a time; each gets its share of the cores, and of the GPUs
+  --processes  of every training run, each with a device of its own (ssgan train --help)
   --out      where runs, measurements and drawings go: studies/SCALE
   --features of `ssgan evaluate`; by default its own choice
   --samples  images made for a Frechet distance
@@ -63,7 +66,9 @@ USAGE = """usage: ssgan study                       all studies, and how many ru
 
 A study runs commands of ssgan, which can be run by hand as well. Run it again to continue.
 """
-_VALUED = (*("scale", "data", "test", "seeds", "arms", "jobs", "out", "features", "samples"),)
+_VALUED = (
+    *("scale", "data", "test", "seeds", "arms", "jobs", "processes", "out", "features", "samples"),
+)
 _WEIGHTED = ("inception", "lite0")  # features that need a file of weights
 _WIDEST = max(map(len, STUDIES))  # characters of a study's name
 _MINUTE = 60.0  # seconds between lines, when nothing changes
@@ -138,6 +143,7 @@ def _plan(study: Study, options: Options, settings: tuple[str, ...]) -> _Plan:
         out=Path(options.get("out") or f"studies/{scale}"),
         features=options.get("features"),
         samples=whole_number(options, "samples", form.samples, 2),
+        processes=whole_number(options, "processes", 1, 1),
         overrides=settings,
     )
     slots = whole_number(options, "jobs", 1, 1)

@@ -72,6 +72,8 @@ class Arm(AbstractArm):
         """`ssgan train` with these settings."""
         root = asked.run(self.slug(asked), seed)
         words = ("train", self.recipe, "--data", asked.data, *self.flags(asked))
+        if asked.processes > 1:  # which changes no number, and so no name
+            words += ("--processes", str(asked.processes))
         return Training(
             label=f"{self.title}, seed {seed}",
             words=(*words, "--seed", str(seed), "--run", str(root)),

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import NamedTuple
 
 from ssgan.studies.job import Job
+from ssgan.studies.share import Share, shares
 from ssgan.training.signals import EXIT_CODES, PARENT
 
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM}
@@ -34,7 +36,7 @@ class AbstractChild(ABC):
 class Process(AbstractChild):
     """A child process."""
 
-    def __init__(self, job: Job, threads: int) -> None:
+    def __init__(self, job: Job, share: Share) -> None:
         job.log.parent.mkdir(parents=True, exist_ok=True)
         with job.log.open("ab") as log:
             log.write(f"$ {job.command}\n".encode())
@@ -44,7 +46,7 @@ class Process(AbstractChild):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "OMP_NUM_THREADS": str(threads), PARENT: str(os.getpid())},
+                env={**os.environ, **share.environment(), PARENT: str(os.getpid())},
                 start_new_session=True,  # else Ctrl-C reaches it twice: from the terminal, from us
             )
 
@@ -84,16 +86,10 @@ class Standing:
         return 1 if self.waiting or any(ended.code for ended in self.ended) else 0
 
 
-def threads_each(slots: int) -> int:
-    """CPU threads of each of `slots` commands: together as many as there are cores.
-
-    OMP_NUM_THREADS, where it is set to a number, is the most that each may have.
-    """
-    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    most = os.environ.get("OMP_NUM_THREADS", "")
-    share = max(1, cores // slots)
-    return min(share, int(most)) if most.isdecimal() and int(most) else share
+class _Running(NamedTuple):
+    child: AbstractChild
+    started: float  # of the monotonic clock, in seconds
+    share: Share
 
 
 class Crew:
@@ -103,12 +99,12 @@ class Crew:
         self,
         jobs: Sequence[Job],
         slots: int,
-        start: Callable[[Job, int], AbstractChild] = Process,
+        start: Callable[[Job, Share], AbstractChild] = Process,
         pause: float = 0.2,
     ) -> None:
         self._waiting = list(jobs)
-        self._slots, self._start, self._pause = slots, start, pause
-        self._running: dict[Job, tuple[AbstractChild, float]] = {}
+        self._free, self._start, self._pause = list(shares(slots)), start, pause
+        self._running: dict[Job, _Running] = {}
         self._ended: list[Ended] = []
         self._stopped_by: signal.Signals | None = None
 
@@ -137,35 +133,37 @@ class Crew:
         """How far it is now."""
         running, waiting = tuple(self._running), tuple(self._waiting)
         now = time.monotonic()
-        since = {job: now - started for job, (_, started) in self._running.items()}
+        since = {job: now - one.started for job, one in self._running.items()}
         return Standing(running, waiting, tuple(self._ended), self._stopped_by, since)
 
     def _begin(self) -> None:
         """Fill the free slots with jobs whose needs are done."""
         for job in list(self._waiting):
-            if self._stopped_by is not None or len(self._running) >= self._slots:
+            if self._stopped_by is not None or not self._free:
                 return
             missing = {*self._waiting, *self._running, *(e.job for e in self._ended if e.code)}
             if missing.isdisjoint(job.needs):
                 self._waiting.remove(job)
-                child = self._start(job, threads_each(self._slots))
-                self._running[job] = (child, time.monotonic())
+                share = self._free.pop(0)
+                child = self._start(job, share)
+                self._running[job] = _Running(child, time.monotonic(), share)
                 if self._stopped_by is not None:  # the signal came while it was started
                     child.send(_PASSED_ON[self._stopped_by])
 
     def _collect(self) -> None:
         """Note those that have ended. One that says so without its result has failed."""
-        for job, (child, started) in list(self._running.items()):
-            code = child.code()
+        for job, one in list(self._running.items()):
+            code = one.child.code()
             if code is not None:
                 del self._running[job]
+                self._free.append(one.share)
                 if code == 0 and self._stopped_by is None and not job.done():
                     code = 1
-                self._ended.append(Ended(job, code, time.monotonic() - started))
+                self._ended.append(Ended(job, code, time.monotonic() - one.started))
 
     def _send(self, number: int) -> None:
-        for child, _ in list(self._running.values()):
-            child.send(number)
+        for one in list(self._running.values()):
+            one.child.send(number)
 
     @contextmanager
     def _signals_passed_on(self) -> Iterator[None]:

@@ -33,6 +33,7 @@ class Request:
     out: Path
     features: str | None  # of `ssgan evaluate`; None: its own choice
     samples: int  # images made for a Frechet distance
+    processes: int = 1  # of every `ssgan train`
     overrides: tuple[str, ...] = ()  # settings for every run, as flags: --total_steps 20
 
     def run(self, slug: str, seed: int) -> Path:

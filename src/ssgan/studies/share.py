@@ -1,0 +1,53 @@
+"""What of the machine each of several commands gets: cores, and accelerators of its own."""
+
+import os
+from dataclasses import dataclass, field
+
+import torch
+
+SHOWN = "CUDA_VISIBLE_DEVICES"  # the accelerators that a process sees, by commas
+
+
+@dataclass(frozen=True)
+class Share:
+    """One command's part of the machine."""
+
+    threads: int  # of the CPU
+    devices: tuple[str, ...] = field(default=())  # as CUDA numbers them; empty: whatever there is
+
+    def environment(self) -> dict[str, str]:
+        """The variables that keep a command to its part."""
+        shown = {SHOWN: ",".join(self.devices)} if self.devices else {}
+        return {"OMP_NUM_THREADS": str(self.threads), **shown}
+
+
+def shares(slots: int) -> tuple[Share, ...]:
+    """The parts of `slots` commands at a time; devices are dealt out, and used by several in need.
+
+    Devices are CUDA's alone; of others every command takes what it would take by itself.
+    """
+    threads, devices = threads_each(slots), _devices()
+    if len(devices) < 2:
+        return (Share(threads),) * slots
+    dealt = [devices[slot::slots] or (devices[slot % len(devices)],) for slot in range(slots)]
+    return tuple(Share(threads, own) for own in dealt)
+
+
+def threads_each(slots: int) -> int:
+    """CPU threads of each of `slots` commands: together as many as there are cores.
+
+    OMP_NUM_THREADS, where it is set to a number, is the most that each may have.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    share = max(1, cores // slots)
+    return min(share, int(most)) if most.isdecimal() and int(most) else share
+
+
+def _devices() -> tuple[str, ...]:
+    """What this process sees, by the names that its children would use."""
+    count = torch.cuda.device_count()
+    given = os.environ.get(SHOWN)
+    names = map(str, range(count)) if given is None else given.split(",")
+    return tuple(name.strip() for name in names)[:count]
