@@ -44,11 +44,11 @@ FAMILIES = {
         {48: 32},
     ),
     "biggan": Family(
-        BigGANGenerator(latent_size=60, width=1 / 48, attention=16, label_features=5),
+        BigGANGenerator(latent_size=420, width=1 / 48, attention=16, label_features=5),
         BigGANDiscriminator(width=1 / 48, attention=16),
-        (32, 64, 128),
+        (32, 64, 128, 256),
         4,
-        {32: 4, 64: 32, 128: 32},
+        {32: 4, 64: 32, 128: 32, 256: 32},
     ),
     "sndcgan": Family(
         SNDCGANGenerator(latent_size=12, width=1 / 32),
