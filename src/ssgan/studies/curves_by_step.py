@@ -13,7 +13,7 @@ from ssgan.report.band_plot import BandCurve, Panel, band_plot
 from ssgan.studies.arm import AbstractArm
 from ssgan.studies.cell import Cell
 from ssgan.studies.comparing import comparisons, pairs_table
-from ssgan.studies.distance_table import (
+from ssgan.studies.distances import (
     described,
     distance,
     last_distance,

@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ssgan.measure.results import Result, read_results
-from ssgan.measure.table import alike, protocol_lines
 from ssgan.studies.cell import Cell
 from ssgan.studies.comparing import comparisons, pairs_table
+from ssgan.studies.distances import described, last_distance, protocol_facts, refuse_unlike
 from ssgan.studies.drawing import AbstractDrawing, BySeed, Drawn, by_arm
-from ssgan.studies.job import Making, Training
 from ssgan.studies.markdown import legend, markdown, shown, with_std
 from ssgan.studies.spread import spread
-from ssgan.types import UserError
 
 
 @dataclass(frozen=True)
@@ -36,59 +33,6 @@ class DistanceTable(AbstractDrawing):
             "comparisons": comparisons(values),
         }
         return Drawn("\n\n".join(part for part in parts if part), facts)
-
-
-def distance(job: Making) -> Result:
-    """The number that `ssgan evaluate` wrote."""
-    return read_results(job.result)[0]
-
-
-def last_distance(cell: Cell) -> Result:
-    """The number of the last step; UserError when an older state was measured in its place."""
-    assert isinstance(cell.training, Training)
-    job, step = cell.measuring[-1], cell.training.config.total_steps
-    result = distance(job)
-    if not result.subject.endswith(f"step {step}"):
-        raise UserError(
-            f"{job.result} is of {result.subject}, not of step {step}: move it away, and run the "
-            "same command again"
-        )
-    return result
-
-
-def refuse_unlike(results: Sequence[Result]) -> None:
-    """Raise UserError when there are two protocols, or two names of numbers."""
-    remedy = "; move the results of one of them away, and run the same command again"
-    names = sorted({result.name for result in results})
-    try:
-        alike(results)
-        if len(names) > 1:
-            raise UserError(f"{' and '.join(names)} are different numbers")
-    except UserError as error:
-        raise UserError(f"these results are of two protocols: {error}{remedy}") from None
-
-
-def described(results: Sequence[Result]) -> list[str]:
-    """The protocol, in lines."""
-    protocol = results[0].protocol
-    seeds = ", ".join(map(str, protocol.seeds))
-    return [
-        *protocol_lines(results),
-        f"measured {protocol.num_fake:,} images each, of sample seed {seeds}",
-    ]
-
-
-def protocol_facts(results: Sequence[Result]) -> dict[str, object]:
-    """What the numbers are, and their protocol, as JSON."""
-    protocol = results[0].protocol
-    return {
-        "number": results[0].name,
-        "protocol": {
-            **{name: value for name, value in vars(protocol).items() if name != "seeds"},
-            "against": sorted({result.against for result in results}),
-            "sample_seeds": list(protocol.seeds),
-        },
-    }
 
 
 def _spreads(name: str, values: BySeed[float]) -> str:
