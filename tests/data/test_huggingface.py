@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ssgan.data.base import Survey
 from ssgan.data.huggingface import Hub
 from ssgan.data.prepare import prepare
 from ssgan.types import UserError
@@ -108,7 +109,7 @@ def test_without_a_label_column_there_are_no_labels(table: Table) -> None:
     collection = Hub("a/b").open()
     assert collection.labels() is None
     assert collection.classes() == ()
-    assert collection.survey() == (6, 32, False)
+    assert collection.survey() == Survey(6, 32, False)
 
 
 def test_a_missing_label_is_an_error_that_names_the_row(table: Table) -> None:

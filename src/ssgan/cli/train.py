@@ -1,38 +1,31 @@
 """`ssgan train [RECIPE] [--data SOURCE] [--run DIR] [--config FILE] [--any.setting VALUE]`."""
 
-import hashlib
-import json
 import logging
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import groupby
-from os.path import realpath
 from pathlib import Path
 from textwrap import fill
 
 from rich.console import Console
 
-from ssgan.cli.arguments import Options, take_options, whole_number
+from ssgan.cli.arguments import take_options, whole_number
+from ssgan.cli.chosen import chosen, default_directory, settings_file
 from ssgan.cli.images import fetched, prepared, remarks, turns_told
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.progress import Meter, log_to_terminal
-from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
-from ssgan.config.dump import without_additions
-from ssgan.config.overlay import from_flags, overlay, read_json, read_toml
-from ssgan.data.base import AbstractSource, Outline
+from ssgan.config.overlay import from_flags, overlay
+from ssgan.data.base import Outline
 from ssgan.data.dataset import Dataset
-from ssgan.data.parse import FORMS, parse_source
+from ssgan.data.parse import FORMS
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
 from ssgan.files.layout import RunLayout
 from ssgan.ops.collective import rank
 from ssgan.ops.memory import keep_freed_memory
-from ssgan.recipes.find import made, names
-from ssgan.recipes.images import fitted, with_source
+from ssgan.recipes.find import names
 from ssgan.training import kinds
 from ssgan.training.config import RunConfig
 from ssgan.training.distributed import TIMEOUT, Ranks, joined, launched
@@ -40,16 +33,13 @@ from ssgan.training.evaluation import held_out_images
 from ssgan.training.misfits import refuse_misfits
 from ssgan.training.plan import plan
 from ssgan.training.resume import (
-    config_of_run,
     definite,
-    harmless,
     refuse_other_directory,
     refuse_other_settings,
     refuse_used_directory,
 )
 from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
-from ssgan.training.stored import stored_config, upgraded
 from ssgan.types import NonFinite, UserError
 
 USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE]
@@ -93,8 +83,8 @@ def main(argv: list[str]) -> int:
         print(USAGE.format(forms=FORMS, recipes=_listed(names())), end="")
         if name is None and options.get("data") is None:
             return 0
-    table = _table(options)
-    config, reasons, directory = _chosen(name, options, table)
+    table = settings_file(options)
+    config, reasons, directory = chosen(name, options, table)
     config = overlay(config, table, options.get("config") or "")
     config = overlay(config, changes, "--")
     if (choice := options.get("on-collapse")) is not None:
@@ -104,7 +94,7 @@ def main(argv: list[str]) -> int:
         return 0
     for reason in reasons:
         print(reason)
-    directory = directory or Path(options.get("run") or _default_directory(name, config))
+    directory = directory or Path(options.get("run") or default_directory(name, config))
     processes = whole_number(options, "processes", 1, 1)
     timeout = whole_number(options, "timeout", TIMEOUT, 1)
     restarts = whole_number(options, "restarts", 0, 0)
@@ -236,86 +226,6 @@ def _refuse(config: RunConfig, layout: RunLayout, outline: Outline, processes: i
     refuse_other_directory(layout)
     refuse_used_directory(layout, config)
     return config
-
-
-def _chosen(
-    name: str | None, options: Options, table: Mapping[str, object]
-) -> tuple[RunConfig, list[str], Path | None]:
-    """The settings before any overlay, why they were chosen, and a run's own directory."""
-    trusted = trusted_modules(options)
-    given = options.get("data")
-    source = None if given is None else parse_source(given)
-    whole = "kind" in table  # a run's own, images included
-    if whole and source is not None:
-        raise UserError(
-            f"--config {options.get('config')} names its images, and --data {given} others: leave "
-            "--data out; --data.source changes them"
-        )
-    if name is None:
-        if whole:
-            return stored_config(table, trusted, f"{options.get('config')}"), [], None
-        if source is None:
-            raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
-        config, reasons = fitted(source, _outline(source, options))
-        return config, reasons, None
-    layout = RunLayout(Path(name))
-    stored = config_of_run(layout, trusted) if layout.root.is_dir() else None
-    if stored is None and layout.root.exists():
-        raise UserError(_no_run(layout.root))
-    other = options.get("run")
-    if stored is not None and other is not None and realpath(other) != realpath(name):
-        raise UserError(
-            f"{name} is a run and continues in its own directory, not in --run {other}: type "
-            f"`ssgan train {name}`, or start from a recipe"
-        )
-    config = made(name) if stored is None else stored
-    if source is not None:
-        config = with_source(config, source, _outline(source, options))
-    return config, [], None if stored is None else layout.root
-
-
-def _table(options: Options) -> Mapping[str, object]:
-    """The settings in the file that --config names: TOML, or the config.json of a run."""
-    file = options.get("config")
-    if file is None:
-        return {}
-    if Path(file).suffix != ".json":
-        return read_toml(file)
-    table = read_json(file)
-    return upgraded(table) if "kind" in table else table
-
-
-def _no_run(path: Path) -> str:
-    """What is said of a path that stands where a recipe or run should."""
-    if path.is_dir():
-        return (
-            f"{path} is a folder and holds no run; to train on the images in it: ssgan train "
-            f"--data folder:{path}"
-        )
-    return (
-        f"{path} is a file, and no recipe or run; settings in a file are given by --config, and a "
-        "recipe of your own is named as it is imported: my_file:function"
-    )
-
-
-def _outline(source: AbstractSource, options: Options) -> Outline:
-    """What settings are fitted to; downloaded first, but not for help or a dry run."""
-    if options.on("help") or options.on("dry-run"):
-        return source.outline()
-    return Outline.of(fetched(source).open())
-
-
-def _default_directory(name: str | None, config: RunConfig) -> str:
-    """runs/NAME-HASH: the same command finds the same directory again."""
-    output, evaluate = type(config.output)(), type(config.evaluate)()
-    spared = replace(config, output=output, evaluate=evaluate, device="auto", recompute=False)
-    if harmless("total_steps", config):
-        spared = replace(spared, total_steps=1)
-    digest = hashlib.sha256(
-        json.dumps(without_additions(spared), sort_keys=True).encode()
-    ).hexdigest()
-    stem = (name or config.data.source.name()).replace(":", "-").rstrip("/").split("/")[-1]
-    return f"runs/{stem}-{digest[:8]}"
 
 
 def _figures(terms: dict[str, float]) -> str:

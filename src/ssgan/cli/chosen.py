@@ -1,0 +1,103 @@
+"""The settings that a command line of `ssgan train` starts from, and where they are written."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from os.path import realpath
+from pathlib import Path
+
+from ssgan.cli.arguments import Options
+from ssgan.cli.images import fetched
+from ssgan.cli.trust import trusted_modules
+from ssgan.config.dump import without_additions
+from ssgan.config.overlay import read_json, read_toml
+from ssgan.data.base import AbstractSource, Outline
+from ssgan.data.parse import parse_source
+from ssgan.files.layout import RunLayout
+from ssgan.recipes.find import made
+from ssgan.recipes.images import fitted, with_source
+from ssgan.training.config import RunConfig
+from ssgan.training.resume import config_of_run, harmless
+from ssgan.training.stored import stored_config, upgraded
+from ssgan.types import UserError
+
+
+def chosen(
+    name: str | None, options: Options, table: Mapping[str, object]
+) -> tuple[RunConfig, list[str], Path | None]:
+    """The settings before any overlay, why they were chosen, and a run's own directory."""
+    trusted = trusted_modules(options)
+    given = options.get("data")
+    source = None if given is None else parse_source(given)
+    whole = "kind" in table  # a run's own, images included
+    if whole and source is not None:
+        raise UserError(
+            f"--config {options.get('config')} names its images, and --data {given} others: leave "
+            "--data out; --data.source changes them"
+        )
+    if name is None:
+        if whole:
+            return stored_config(table, trusted, f"{options.get('config')}"), [], None
+        if source is None:
+            raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
+        config, reasons = fitted(source, _outline(source, options))
+        return config, reasons, None
+    layout = RunLayout(Path(name))
+    stored = config_of_run(layout, trusted) if layout.root.is_dir() else None
+    if stored is None and layout.root.exists():
+        raise UserError(_no_run(layout.root))
+    other = options.get("run")
+    if stored is not None and other is not None and realpath(other) != realpath(name):
+        raise UserError(
+            f"{name} is a run and continues in its own directory, not in --run {other}: type "
+            f"`ssgan train {name}`, or start from a recipe"
+        )
+    config = made(name) if stored is None else stored
+    if source is not None:
+        config = with_source(config, source, _outline(source, options))
+    return config, [], None if stored is None else layout.root
+
+
+def settings_file(options: Options) -> Mapping[str, object]:
+    """The settings in the file that --config names: TOML, or the config.json of a run."""
+    file = options.get("config")
+    if file is None:
+        return {}
+    if Path(file).suffix != ".json":
+        return read_toml(file)
+    table = read_json(file)
+    return upgraded(table) if "kind" in table else table
+
+
+def _no_run(path: Path) -> str:
+    """What is said of a path that stands where a recipe or run should."""
+    if path.is_dir():
+        return (
+            f"{path} is a folder and holds no run; to train on the images in it: ssgan train "
+            f"--data folder:{path}"
+        )
+    return (
+        f"{path} is a file, and no recipe or run; settings in a file are given by --config, and a "
+        "recipe of your own is named as it is imported: my_file:function"
+    )
+
+
+def _outline(source: AbstractSource, options: Options) -> Outline:
+    """What settings are fitted to; downloaded first, but not for help or a dry run."""
+    if options.on("help") or options.on("dry-run"):
+        return source.outline()
+    return Outline.of(fetched(source).open())
+
+
+def default_directory(name: str | None, config: RunConfig) -> str:
+    """runs/NAME-HASH: the same command finds the same directory again."""
+    output, evaluate = type(config.output)(), type(config.evaluate)()
+    spared = replace(config, output=output, evaluate=evaluate, device="auto", recompute=False)
+    if harmless("total_steps", config):
+        spared = replace(spared, total_steps=1)
+    digest = hashlib.sha256(
+        json.dumps(without_additions(spared), sort_keys=True).encode()
+    ).hexdigest()
+    stem = (name or config.data.source.name()).replace(":", "-").rstrip("/").split("/")[-1]
+    return f"runs/{stem}-{digest[:8]}"
