@@ -43,7 +43,17 @@ def reported():
 
         ssgan train mine:reported
 
-    Cost and pictures: docs/results/mine.md. Published: none.
+    Published: none. Cost: one step. Run at this scale: docs/results/mine.md.
+    """
+
+
+def smaller():
+    """Mine.
+
+        ssgan train mine:smaller
+
+    A word on it. Cost: two steps. Not run at this scale; at half its width, one seed:
+    docs/results/mine.md.
     """
 
 
@@ -56,8 +66,29 @@ def test_a_docstring_is_read_part_by_part():
         "Not run at this scale",
     )
     assert told(reported) == Told(
-        "Mine", "ssgan train mine:reported", "none", "", "[results/mine.md](results/mine.md)"
+        "Mine",
+        "ssgan train mine:reported",
+        "none",
+        "one step",
+        "[results/mine.md](results/mine.md)",
     )
+
+
+def test_a_page_of_a_smaller_run_does_not_stand_as_if_this_one_was_run():
+    assert told(smaller) == Told(
+        "Mine",
+        "ssgan train mine:smaller",
+        "",
+        "two steps",
+        "Not run at this scale; at half its width, one seed: [results/mine.md](results/mine.md)",
+    )
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_bare_link_is_of_a_recipe_that_was_run_as_it_is(name):
+    words = " ".join(find(name).__doc__.split())
+    assert told(find(name)).run.startswith("[") == ("Run at this scale: docs/" in words)
+    assert ("docs/results" in words) <= ("at this scale" in words)
 
 
 @pytest.mark.parametrize("name", names())
@@ -66,7 +97,7 @@ def test_a_recipe_names_its_results_or_says_that_it_was_not_run(name):
     if (page_of_results := re.search(r"\((.*)\)", run)) is not None:
         assert (DOCS / page_of_results.group(1)).exists()
     else:
-        assert run.startswith("Not run at this") or name == "scenes:demo"
+        assert run == "Not run at this scale" or name == "scenes:demo"
 
 
 def code_of(heading):
