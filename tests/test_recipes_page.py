@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ssgan.data.folder import Folder
 from ssgan.data.prepare import prepare
+from ssgan.measure.blocks import grid_side
 from ssgan.recipes.find import find, names
 from ssgan.recipes.page import Told, page, told
 from tests.data.pictures import policy
@@ -125,11 +127,31 @@ def test_the_last_images_by_name_are_held_out(tmp_path, monkeypatch):
 
 def test_pictures_cut_for_lsun_are_the_centre_and_are_not_touched_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write(tmp_path / "lsun" / "train", 2)
+    for number, part in enumerate(("train", "held-out")):
+        write(tmp_path / "lsun" / part, 2 + number)
     exec(code_of("## LSUN"), {})
-    images = prepare(Folder(str(tmp_path / "cut")), policy(128), tmp_path / "cache").images
-    original = np.asarray(Image.open(tmp_path / "lsun" / "train" / "00001.png"))
-    np.testing.assert_array_equal(images[1], original[86 : 86 + 128, 64 : 64 + 128])
+    for number, part in enumerate(("train", "held-out")):
+        folder = Folder(str(tmp_path / "cut" / part))
+        images = prepare(folder, policy(128), tmp_path / "cache").images
+        assert len(images) == 2 + number
+        original = np.asarray(Image.open(tmp_path / "lsun" / part / "00001.png"))
+        np.testing.assert_array_equal(images[1], original[86 : 86 + 128, 64 : 64 + 128])
+
+
+def test_the_disk_that_a_probe_of_imagenet_takes():
+    config = find("imagenet128:ssgan_sbn")()
+    maps = [(64, 64), (128, 32), (256, 16), (256, 8), (512, 4), (512, 2)]  # channels, side
+    D = config.discriminator.build(config.data.shape, 4, 0).eval()
+    with torch.no_grad():
+        outputs = D.block_outputs(torch.zeros(1, 3, 128, 128))
+    assert [(out.shape[1], out.shape[-1]) for out in outputs] == maps
+    text = (DOCS / "data.md").read_text(encoding="utf-8")
+    for pooling, numbers, disk in (("grid", 30_720, "157 GB"), ("flat", 485_376, "2.5 TB")):
+        assert sum(c * grid_side(pooling, c, side) ** 2 for c, side in maps) == numbers
+        assert f"{numbers:,} numbers" in text
+        assert disk in text
+        scale, digits = {"GB": (1e9, 0), "TB": (1e12, 1)}[disk[-2:]]
+        assert f"{4 * numbers * 1_281_167 / scale:.{digits}f}" == disk[:-3]
 
 
 def test_every_recipe_and_page_that_the_data_page_names_is_there():
