@@ -30,12 +30,16 @@ SN  0 0.5 0.999 1 | 86.87 +- 8.03   | 18.23 +- 0.56 | 201.94 +- 27.28 | 99.97 +-
 GRIDS = {"robustness": "cifar10", "robustness_imagenet": "imagenet128"}  # with whose data and nets
 
 # best FID of Table 1: GAN, conditional, SS-GAN, SS-GAN (sBN)
+TABLE_1_CIFAR = {"gan": "19.73", "conditional": "15.60", "ssgan": "17.11", "ssgan_sbn": "15.65"}
 TABLE_1 = {
     "imagenet128": ("56.67", "42.07", "47.56", "43.87"),
     "lsun_bedroom128": ("16.02", None, "13.66", "13.30"),
     "celebahq128": ("23.77", None, "26.11", "24.36"),
 }
 STEPS = {"imagenet128": 1_000_000, "lsun_bedroom128": 100_000, "celebahq128": 100_000}
+FIGURE_4A_END = {"gan": "20.9", "conditional": "16.4", "ssgan": "17.8", "ssgan_sbn": "16.5"}
+TABLE_3_BEST = {"gan": "0.778", "conditional": "0.780", "rotation_only": "0.762",
+                "ssgan_sbn": "0.799"}  # fmt: skip
 TABLE_4_BEST = {"gan": "0.083", "conditional": "0.337", "rotation_only": "0.202",
                 "ssgan_sbn": "0.383"}  # fmt: skip
 METHODS = {"gan": "GAN", "conditional": "ConditionalGAN", "ssgan": "SSGAN", "ssgan_sbn": "SSGAN",
@@ -78,6 +82,9 @@ def rows_of_table_2():
             name = f"{file}:{norm}_b{beta1[-1]}_n{updates}"
             yield f"{name}_gan", told, "GAN", gan
             yield f"{name}_ssgan", told, "SSGAN", ssgan
+
+
+COSTED = [*NEW, *(n for n in names() if n.split(":")[0] in ("scenes", "cifar10", "successors"))]
 
 
 def words(name):
@@ -136,6 +143,19 @@ def test_a_row_of_table_2_is_the_beginning_of_the_main_run_on_imagenet(method):
     told = {name: getattr(run, name) for name in ("total_steps", "output", "evaluate")}
     assert replace(row, **told) == run
     assert run.output.keep_every == row.total_steps
+
+
+@pytest.mark.parametrize("function", METHODS)
+def test_what_is_published_of_the_runs_on_cifar10(function):
+    said = words(f"cifar10:{function}")
+    if function in TABLE_1_CIFAR:
+        best, at_end = TABLE_1_CIFAR[function], FIGURE_4A_END[function]
+        assert f"best FID {best} (Table 1), {at_end} at the end (Figure 4a)" in said
+    if function in TABLE_3_BEST:
+        assert f"best linear accuracy of D's features {TABLE_3_BEST[function]} (Table 3)." in said
+    rows = {name: fid for name, _, _, fid in rows_of_table_2()}
+    if (row := f"robustness:sn_b0_n2_{function}") in rows:
+        assert f"Published: FID {rows[row]} (Table 2)" in said
 
 
 @pytest.mark.parametrize("name", AT_128)
@@ -245,19 +265,19 @@ def test_networks_have_the_published_numbers_of_weights(name, G, D):
 
 def images_read(config):
     """How many images a step gives D: the losses are asked, with a D that counts."""
-    read, size = [], config.batch_size
+    read, size, num_classes = [], config.batch_size, 10
+    width = config.method.head_width(num_classes)
 
     def D(images, labels):
         read.append(len(images))
         sums = images.sum(dim=(1, 2, 3))
-        width = config.method.auxiliary_width
         return Scores(sums, sums[:, None].expand(-1, width), sums[:, None])
 
     def G(latents, labels):
         return latents[:, :3, None, None].expand(-1, -1, 2, 2)
 
     index = torch.arange(size)
-    labels = index % 10 if config.method.conditional else None
+    labels = index % num_classes if config.method.conditional else None
     real = Batch(torch.zeros(size, 3, 2, 2), labels, index, size)
     draw = Draw(torch.zeros(size, 3), labels, index, size, torch.zeros(size), torch.zeros)
     for _ in range(config.discriminator_updates):
@@ -266,17 +286,26 @@ def images_read(config):
     return sum(read)
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", COSTED)
 def test_the_cost_that_is_told_is_the_settings(name):
     config = find(name)()
     told = re.search(
-        r"Cost: ([\d,]+) steps, batch (\d+), n_dis (\d); D reads ([\d,]+) images a step\. "
-        r"Not run at this scale\.$",
+        r"Cost: ([\d,]+) steps, batch (\d+), n_dis (\d); D reads ([\d,]+) images a step\b",
         words(name),
     )
+    if name in NEW:
+        assert words(name).endswith(" images a step. Not run at this scale.")
     numbers = [int(part.replace(",", "")) for part in told.groups()]
     settings = [config.total_steps, config.batch_size, config.discriminator_updates]
     assert numbers == [*settings, images_read(config)]
+
+
+@pytest.mark.parametrize("name", [name for name in COSTED if name.startswith("successors:")])
+def test_a_successor_s_cost_stands_beside_that_of_ss_gan(name):
+    ssgan = find("cifar10:ssgan_laptop" if name.endswith("_laptop") else "cifar10:ssgan")()
+    annealed = "annealed" in name
+    assert (f", SS-GAN {images_read(ssgan)}." in words(name)) != annealed
+    assert (images_read(find(name)()) == images_read(ssgan)) == annealed
 
 
 OWN = [name for name in names() if isinstance(find(name)().data.source, OwnCopy)]

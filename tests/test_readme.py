@@ -12,6 +12,7 @@ from tests.test_recipes import noise, small
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 CHINESE = (ROOT / "README.zh.md").read_text()
+COMMENTS = 55  # the column in which comments beside commands begin
 
 
 def test_the_python_code_runs(monkeypatch, capsys):
@@ -47,14 +48,41 @@ def test_both_commands_are_one_line_each():
 
 
 def code_and_numbers(text):
-    """Lines of code and of tables' bodies, in order: what a translation leaves as it is."""
+    """Commands, Python and tables' bodies, in order: what a translation leaves as it is.
+
+    Of a comment beside a command, its numbers and the pages that it names.
+    """
     text = text.split("```\nsrc/ssgan/")[0]  # the tree is in one language only
-    lines = [line for line in text.splitlines() if line.startswith(("    ", "| `", "```"))]
-    return [line for line in lines if line != "```"]
+    python, lines = False, []
+    for line in text.splitlines():
+        if line.startswith("```"):
+            python = line == "```python"
+        elif python or line.startswith("| `"):
+            lines.append(line)
+        elif line.startswith("    ssgan "):
+            command, comment = line[:COMMENTS], line[COMMENTS:]
+            lines += [command, *re.findall(r"docs/[\w./-]+\.md|[\d.]+", comment)]
+        elif line.startswith("    "):
+            lines.append(line)
+    return lines
 
 
 def test_the_chinese_readme_has_the_same_commands_and_numbers():
     assert code_and_numbers(CHINESE) == code_and_numbers(README)
+
+
+@pytest.mark.parametrize("text", [README, CHINESE], ids=["English", "Chinese"])
+def test_comments_beside_commands_begin_in_one_column(text):
+    commands = [line for line in text.splitlines() if line.startswith("    ssgan ")]
+    assert len(commands) > 10
+    for line in commands:
+        assert line[COMMENTS - 1] == " " != line[COMMENTS], line
+
+
+def test_the_chinese_readme_has_chinese_comments():
+    for line in CHINESE.splitlines():
+        if line.startswith("    ssgan "):
+            assert re.search("[\u4e00-\u9fff]", line[COMMENTS:]), line
 
 
 @pytest.mark.parametrize("name", re.findall(r"\]\(([^)#]+)", README + CHINESE))

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ssgan.data.folder import Folder
 from ssgan.data.prepare import prepare
+from ssgan.measure.blocks import grid_side
 from ssgan.recipes.find import find, names
 from ssgan.recipes.page import Told, page, told
 from tests.data.pictures import policy
@@ -43,7 +45,17 @@ def reported():
 
         ssgan train mine:reported
 
-    Cost and pictures: docs/results/mine.md. Published: none.
+    Published: none. Cost: one step. Run at this scale: docs/results/mine.md.
+    """
+
+
+def smaller():
+    """Mine.
+
+        ssgan train mine:smaller
+
+    A word on it. Cost: two steps. Not run at this scale; at half its width, one seed:
+    docs/results/mine.md.
     """
 
 
@@ -56,8 +68,29 @@ def test_a_docstring_is_read_part_by_part():
         "Not run at this scale",
     )
     assert told(reported) == Told(
-        "Mine", "ssgan train mine:reported", "none", "", "[results/mine.md](results/mine.md)"
+        "Mine",
+        "ssgan train mine:reported",
+        "none",
+        "one step",
+        "[results/mine.md](results/mine.md)",
     )
+
+
+def test_a_page_of_a_smaller_run_does_not_stand_as_if_this_one_was_run():
+    assert told(smaller) == Told(
+        "Mine",
+        "ssgan train mine:smaller",
+        "",
+        "two steps",
+        "Not run at this scale; at half its width, one seed: [results/mine.md](results/mine.md)",
+    )
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_bare_link_is_of_a_recipe_that_was_run_as_it_is(name):
+    words = " ".join(find(name).__doc__.split())
+    assert told(find(name)).run.startswith("[") == ("Run at this scale: docs/" in words)
+    assert ("docs/results" in words) <= ("at this scale" in words)
 
 
 @pytest.mark.parametrize("name", names())
@@ -66,7 +99,7 @@ def test_a_recipe_names_its_results_or_says_that_it_was_not_run(name):
     if (page_of_results := re.search(r"\((.*)\)", run)) is not None:
         assert (DOCS / page_of_results.group(1)).exists()
     else:
-        assert run.startswith("Not run at this") or name == "scenes:demo"
+        assert run == "Not run at this scale" or name == "scenes:demo"
 
 
 def code_of(heading):
@@ -94,11 +127,31 @@ def test_the_last_images_by_name_are_held_out(tmp_path, monkeypatch):
 
 def test_pictures_cut_for_lsun_are_the_centre_and_are_not_touched_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write(tmp_path / "lsun" / "train", 2)
+    for number, part in enumerate(("train", "held-out")):
+        write(tmp_path / "lsun" / part, 2 + number)
     exec(code_of("## LSUN"), {})
-    images = prepare(Folder(str(tmp_path / "cut")), policy(128), tmp_path / "cache").images
-    original = np.asarray(Image.open(tmp_path / "lsun" / "train" / "00001.png"))
-    np.testing.assert_array_equal(images[1], original[86 : 86 + 128, 64 : 64 + 128])
+    for number, part in enumerate(("train", "held-out")):
+        folder = Folder(str(tmp_path / "cut" / part))
+        images = prepare(folder, policy(128), tmp_path / "cache").images
+        assert len(images) == 2 + number
+        original = np.asarray(Image.open(tmp_path / "lsun" / part / "00001.png"))
+        np.testing.assert_array_equal(images[1], original[86 : 86 + 128, 64 : 64 + 128])
+
+
+def test_the_disk_that_a_probe_of_imagenet_takes():
+    config = find("imagenet128:ssgan_sbn")()
+    maps = [(64, 64), (128, 32), (256, 16), (256, 8), (512, 4), (512, 2)]  # channels, side
+    D = config.discriminator.build(config.data.shape, 4, 0).eval()
+    with torch.no_grad():
+        outputs = D.block_outputs(torch.zeros(1, 3, 128, 128))
+    assert [(out.shape[1], out.shape[-1]) for out in outputs] == maps
+    text = (DOCS / "data.md").read_text(encoding="utf-8")
+    for pooling, numbers, disk in (("grid", 30_720, "157 GB"), ("flat", 485_376, "2.5 TB")):
+        assert sum(c * grid_side(pooling, c, side) ** 2 for c, side in maps) == numbers
+        assert f"{numbers:,} numbers" in text
+        assert disk in text
+        scale, digits = {"GB": (1e9, 0), "TB": (1e12, 1)}[disk[-2:]]
+        assert f"{4 * numbers * 1_281_167 / scale:.{digits}f}" == disk[:-3]
 
 
 def test_every_recipe_and_page_that_the_data_page_names_is_there():

@@ -33,6 +33,10 @@ TABLES = {
         SN, betas 0, 0.9, n_dis 2 | 80.05 +- 1.33 | 70.64 +- 0.31
         SN, betas 0.5, 0.999, n_dis 1 | 201.94 +- 27.28 | 99.97 +- 2.75
     """),
+    "Figure 3": ("figure3", 0, """
+        without rotation | 0.83 to 0.84 | 0.49 at 2,000 | 0.50 at 12,000 | 0.60 to 0.71
+        with rotation | 0.87 to 0.88 | 0.63 and 0.66 | 0.69 and 0.73 | -
+    """),
     "The large runs": ("large-batch", 0, """
         SS-GAN, batch 2048, best | 23.4 | the abstract; the batch is from memory
         SS-GAN, batch 2048, mean of 3 seeds | 23.6 +- 0.1 | from memory, not verified
@@ -62,6 +66,10 @@ CURVES = {
         conditional GAN | 71 | 61 | 56 | 53 | 51 | 49 | 47 | 48 | 46 | 45
         SS-GAN | 69.5 | 60 | 56 | 55 | 52.5 | 51 | 50 | 49 | 49 | 48
         SS-GAN (sBN) | 64 | 57 | 53 | 51 | 49 | 48 | 46.5 | 46 | 45 | 45
+    """),
+    "Figure 2": ("figure2", 3, """
+        GAN | .168 | .216 | .228 | .229 | .224 | .158 | .096 | .144 | .140 | .074
+        SS-GAN | .233 | .297 | .331 | .354 | .368 | .377 | .381 | .386 | .383 | .383
     """),
     "Figure 6": ("figure6", 3, """
         GAN | ~.19 | .24 | .25 | .247 | .242 | .168 | .155 | .153 | .15 | .076
@@ -113,6 +121,18 @@ def test_that_numbers_of_alpha_are_not_known_is_said():
     assert "Table 6" in text
     assert "From memory, not verified" in text
     assert "|" not in text
+
+
+@pytest.mark.parametrize("name", ["figure2", "figure6"])
+def test_that_the_curves_ss_gan_may_be_the_self_modulated_one_is_said(name):
+    assert "whether its SS-GAN has self-modulated batch norm is not known" in said_by(name)
+
+
+@pytest.mark.parametrize("scale", ["laptop", "paper"])
+def test_that_the_paper_s_samples_are_of_another_model_is_said(scale):
+    (words,) = find_study("figure5").form(scale).drawing.published
+    assert "of the paper's large model of ImageNet at 128 pixels" in published(words)
+    assert "|" not in published(words)
 
 
 def test_what_is_inferred_about_table_2_is_said():

@@ -15,6 +15,9 @@ Networks, learning rates, n_dis and the share of images that is turned were not 
 `accumulation` cuts a batch into parts for less memory; batch norm then sees a part. `recompute`
 keeps less of a batch and computes it anew in backward, which takes time and changes no number.
 For the authors' random crops of ImageNet see `imagenet128`.
+
+Measure the FID with `ssgan evaluate RUN --refresh 204800`: the authors' settings for BigGAN make
+G's batch statistics anew from so many samples. `ssgan study large-batch` does so by itself.
 """
 
 from dataclasses import replace
@@ -30,6 +33,7 @@ def ssgan_2048() -> RunConfig:
     """SS-GAN at batch 2048: the second version of the paper (CVPR 2019).
 
         ssgan train imagenet_large:ssgan_2048 --data folder:PATH
+        ssgan evaluate RUN --against folder:PATH --n 50000 --refresh 204800
 
     Published: best FID 23.4 (abstract); 23.6 +- 0.1 over three seeds, from memory and not
     verified; the authors' TF-Hub module has 20.6.
@@ -55,6 +59,7 @@ def gan_2048() -> RunConfig:
     """The unconditional GAN at batch 2048: the same, without the rotation terms.
 
         ssgan train imagenet_large:gan_2048 --data folder:PATH
+        ssgan evaluate RUN --against folder:PATH --n 50000 --refresh 204800
 
     Published: FID 71.6 +- 66.3 over three seeds, from memory and not verified.
     Cost: 350,000 steps, batch 2048, n_dis 2; D reads 10,240 images a step. Not run at this scale.
@@ -66,6 +71,7 @@ def ssgan_1024() -> RunConfig:
     """SS-GAN at batch 1024: the first version of the paper (arXiv, November 2018).
 
         ssgan train imagenet_large:ssgan_1024 --data folder:PATH
+        ssgan evaluate RUN --against folder:PATH --n 50000 --refresh 204800
 
     Published: FID 33.5 (its text; 33 in its abstract).
     Cost: 350,000 steps, batch 1024, n_dis 2; D reads 7,424 images a step. Not run at this scale.

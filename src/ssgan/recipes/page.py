@@ -20,9 +20,9 @@ Every run that is shipped, as its docstring tells it. This page is written by
 *Published* is what others report. Two FIDs can be compared only when the numbers of images, the
 real images and the network of the features agree. *Cost* counts steps (updates of G), images a
 batch, updates of D a step (n_dis) and images that D reads. *Run* is the page of results that
-the recipe names; where it says "not run", nobody has done it, and the published number is not
-claimed. `--data folder:PATH` stands for images that you must get yourself: [data.md](data.md) says
-how.
+the recipe names; where it says "not run", nobody has run it as it is, a page beside that is of a
+smaller run, and the published number is not claimed. `--data folder:PATH` stands for images that
+you must get yourself: [data.md](data.md) says how.
 """
 
 
@@ -33,7 +33,7 @@ class Told(NamedTuple):
     command: str
     published: str
     cost: str
-    run: str  # a page of results, or that there was no run
+    run: str  # a page of results, or that it was not run as it is, and the page of a smaller run
 
 
 def page() -> str:
@@ -47,13 +47,12 @@ def told(recipe: Callable[[], RunConfig]) -> Told:
     what, _, rest = text.partition("\n\n")
     command = re.search(r"^ *(ssgan (?:train|demo).*)$", text, flags=re.MULTILINE)
     rest = " ".join(rest.split())
-    results = re.search(r"docs/(results/[\w-]+\.md)", rest)
     return Told(
         " ".join(what.split()).removesuffix("."),
         command.group(1) if command else "",
         _part(r"Published: (.*?)(?:\.)?(?= Cost: | Not run |$)", rest),
         _part(r"Cost: (.*?)(?:\.)?(?= Not run | Run at |$)", rest),
-        f"[{results.group(1)}]({results.group(1)})" if results else _part(r"(Not run .*?)\.", rest),
+        _run(rest),
     )
 
 
@@ -63,6 +62,12 @@ def made_of(config: RunConfig) -> str:
         f"{config.total_steps:,} steps, batch {config.batch_size}, "
         f"n_dis {config.discriminator_updates}"
     )
+
+
+def _run(text: str) -> str:
+    """What is said of the run; the page of results as a link, alone when it is of this recipe."""
+    said = _part(r"((?:Run|Not run) at .*?)\.(?: |$)", text).removeprefix("Run at this scale: ")
+    return re.sub(r"docs/(results/[\w-]+\.md)", r"[\1](\1)", said)
 
 
 def _part(pattern: str, text: str) -> str:

@@ -33,8 +33,8 @@ def ms_laptop() -> RunConfig:
 
         ssgan train successors:ms_laptop
 
-    Cost: D reads 224 and 112 images a step, SS-GAN 176 and 112. Run at half its
-    width, one seed: docs/results/successors.md.
+    Cost: 3,000 steps, batch 64, n_dis 1; D reads 336 images a step, SS-GAN 288.
+    Not run at this scale; at half its width, one seed: docs/results/successors.md.
     """
     return _laptop(SSGANMS())
 
@@ -45,7 +45,8 @@ def ms() -> RunConfig:
         ssgan train successors:ms
 
     Published: FID 11.40 (10,000 / 10,000, Dist-GAN's ResNet; Tran et al. 2019, at second hand).
-    Cost: D reads 224 images an update and 112 for G, SS-GAN 176 and 112. Not run at this scale.
+    Cost: 100,000 steps, batch 64, n_dis 2; D reads 560 images a step, SS-GAN 464. Not run at this
+    scale.
     """
     return _full(SSGANMS())
 
@@ -55,7 +56,8 @@ def la_laptop() -> RunConfig:
 
         ssgan train successors:la_laptop
 
-    Cost: D reads 512 and 256 images a step, SS-GAN 176 and 112. Not run at this scale.
+    Cost: 3,000 steps, batch 64, n_dis 1; D reads 768 images a step, SS-GAN 288. Not run at this
+    scale.
     """
     return _laptop(_LA)
 
@@ -65,8 +67,10 @@ def la() -> RunConfig:
 
         ssgan train successors:la
 
-    Published: FID 5.87 (BigGAN's networks, n_dis 4; Hou et al. 2021, unverified). Cost: D reads
-    512 images an update and 256 for G, SS-GAN 176 and 112. Not run at this scale.
+    Published: FID 5.87 (BigGAN's networks, n_dis 4 where this recipe has 2; Hou et al. 2021,
+    unverified).
+    Cost: 100,000 steps, batch 64, n_dis 2; D reads 1,280 images a step, SS-GAN 464. Not run at this
+    scale.
     """
     return _full(_LA)
 
@@ -76,8 +80,8 @@ def la_plus_laptop() -> RunConfig:
 
         ssgan train successors:la_plus_laptop
 
-    Cost: D reads 224 and 112 images a step, SS-GAN 176 and 112. Run at half its
-    width, one seed: docs/results/successors.md.
+    Cost: 3,000 steps, batch 64, n_dis 1; D reads 336 images a step, SS-GAN 288.
+    Not run at this scale; at half its width, one seed: docs/results/successors.md.
     """
     return _laptop(SSGANLAPlus())
 
@@ -87,8 +91,9 @@ def la_plus() -> RunConfig:
 
         ssgan train successors:la_plus
 
-    Published: no number found. Cost: D reads 224 images an update and 112 for G, SS-GAN 176 and
-    112. Not run at this scale.
+    Published: no number found.
+    Cost: 100,000 steps, batch 64, n_dis 2; D reads 560 images a step, SS-GAN 464. Not run at this
+    scale.
     """
     return _full(SSGANLAPlus())
 
@@ -98,7 +103,8 @@ def annealed_laptop() -> RunConfig:
 
         ssgan train successors:annealed_laptop
 
-    Cost: SS-GAN's. Run at half its width, one seed: docs/results/successors.md.
+    Cost: 3,000 steps, batch 64, n_dis 1; D reads 288 images a step, as SS-GAN.
+    Not run at this scale; at half its width, one seed: docs/results/successors.md.
     """
     return _laptop(AnnealedSSGAN())
 
@@ -108,8 +114,9 @@ def annealed() -> RunConfig:
 
         ssgan train successors:annealed
 
-    Published: no number found; SS-GAN itself has FID 17.88 (Table 2). Cost: SS-GAN's. Not run at
-    this scale.
+    Published: no number found; SS-GAN itself has FID 17.88 (Table 2).
+    Cost: 100,000 steps, batch 64, n_dis 2; D reads 464 images a step, as SS-GAN. Not run at this
+    scale.
     """
     return _full(AnnealedSSGAN())
 
@@ -119,8 +126,8 @@ def s3gan_laptop() -> RunConfig:
 
         ssgan train successors:s3gan_laptop
 
-    Cost: D reads 240 images (64 of them forward only) and 112 images a step, SS-GAN 176 and 112.
-    Not run at this scale.
+    Cost: 3,000 steps, batch 64, n_dis 1; D reads 352 images a step, 64 of them forward only, SS-GAN
+    288. Not run at this scale.
     """
     return replace(cifar10.conditional_laptop(), method=_S3GAN)
 
@@ -130,7 +137,8 @@ def s3gan() -> RunConfig:
 
         ssgan train successors:s3gan
 
-    Published: no number on CIFAR-10 found. Cost: D reads 240 images (64 of them forward only) an
-    update and 112 for G, SS-GAN 176 and 112. Not run at this scale.
+    Published: no number on CIFAR-10 found.
+    Cost: 100,000 steps, batch 64, n_dis 2; D reads 592 images a step, 128 of them forward only,
+    SS-GAN 464. Not run at this scale.
     """
     return replace(cifar10.conditional(), method=_S3GAN)

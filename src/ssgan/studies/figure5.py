@@ -1,12 +1,13 @@
-"""Figure 5: samples, a row an arm, from the same latents. (The paper's are of its large model.)"""
+"""Figure 5: samples, a row an arm, from the same latents; the paper's are of its large model."""
 
 from ssgan.studies.arms import cifar10, laptop
 from ssgan.studies.measurement import Samples
+from ssgan.studies.published import FIGURE5
 from ssgan.studies.sample_sheet import SampleSheet
 from ssgan.studies.study import Form, Study
 
 _METHODS = ("gan", "conditional", "ssgan", "ssgan_sbn")
-_DRAWING = SampleSheet(())
+_DRAWING = SampleSheet((FIGURE5,))
 
 STUDY = Study(
     name="figure5",

@@ -32,7 +32,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class NoNumbers:
-    """Words in place of numbers that are published and could not be had."""
+    """Words in place of numbers: of those that could not be had, or of pictures."""
 
     place: str  # where they would be, and what is known of them
     title: str
@@ -172,9 +172,10 @@ SUCCESSORS = Table(
     "Published, CIFAR-10 (other protocols)",
 )
 
+_WHICH_SSGAN = "whether its SS-GAN has self-modulated batch norm is not known"
 _HUNDREDS = tuple(range(100_000, 1_000_001, 100_000))
 FIGURE2 = Curves(
-    "Figure 2, ImageNet: probe of D's last layer, read off",
+    f"Figure 2, ImageNet: probe of D's last layer, read off;\n{_WHICH_SSGAN}",
     "top-1",
     _HUNDREDS,
     (
@@ -207,7 +208,7 @@ FIGURE4B = Curves(
     _IMAGENET,
 )
 FIGURE6 = Curves(
-    "Figure 6, ImageNet: probe of block 5, mean of 3 seeds, read off",
+    f"Figure 6, ImageNet: probe of block 5, mean of 3 seeds, read off;\n{_WHICH_SSGAN}",
     "top-1",
     _HUNDREDS,
     (
@@ -224,10 +225,15 @@ FIGURE6 = Curves(
 FIGURE3 = Table(
     "Figure 3, CIFAR-10: accuracy of one class against the rest, the class changing every 1,000 "
     "iterations through ten, twice; read off",
-    ("", "peaks", "drops at 2,000 and 7,000", "drops at 12,000 and 17,000"),
+    ("", "peaks", "drops at 2,000 and 7,000", "drops at 12,000 and 17,000", "other drops"),
     (
-        ("without rotation", "0.83 to 0.84", "0.49 at 2,000", "0.50 at 12,000"),
-        ("with rotation", "0.87 to 0.88", "0.63 and 0.66", "0.69 and 0.73"),
+        ("without rotation", "0.83 to 0.84", "0.49 at 2,000", "0.50 at 12,000", "0.60 to 0.71"),
+        ("with rotation", "0.87 to 0.88", "0.63 and 0.66", "0.69 and 0.73", "-"),
     ),
     "Published (other network and protocol)",
+)
+FIGURE5 = NoNumbers(
+    "No numbers: Figure 5 has random samples of the paper's large model of ImageNet at 128 pixels. "
+    "The rows above are of other runs; for runs of that size see `ssgan study large-batch`.",
+    "Published",
 )

@@ -1,8 +1,8 @@
 """Table 3: what D knows of CIFAR-10's classes, block by block.
 
-Of whole maps, as published ("flat"), and of their means over places. Fitted by L-BFGS to the
-minimum; the paper's schedule of gradient descent, as it is remembered, is `ssgan probe --solver
-sgd`.
+Of whole maps ("flat") and of their means over places: which of them the published numbers are of is
+not known. Fitted by L-BFGS to the minimum; the paper's schedule of gradient descent, as it is
+remembered, is `ssgan probe --solver sgd`.
 """
 
 from ssgan.studies.arms import cifar10, laptop

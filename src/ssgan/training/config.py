@@ -18,7 +18,7 @@ class DataConfig:
     """Which images, and how they become squares of one size."""
 
     source: AbstractSource  # where the images come from
-    image_size: int  # side in pixels: 32, 48, 64 or 128 with the shipped networks
+    image_size: int  # side in pixels: 32, 48, 64 or 128 by the network; BigGAN has 256 and 512 too
     channels: int = 3  # 3 (colour) or 1 (grey)
     background: tuple[int, int, int] = (255, 255, 255)  # under transparent pixels, 0 to 255 each
     mirror: bool = False  # show each image mirrored left to right half of the time
