@@ -208,7 +208,7 @@ def _warn_of_turns(dataset: Dataset) -> None:
     """Say it where turning makes no sense for the images, or teaches D little."""
     turns = turns_told(dataset)
     if turns is not None and turns.is_warning:
-        print(f"note: turns: {turns.sentence}; --method GAN trains without it")
+        print(f"note: turns: {turns.sentence}; `ssgan train --method GAN` does without it")
 
 
 def _dry_run(config: RunConfig, layout: RunLayout, processes: int) -> int:
