@@ -1,0 +1,118 @@
+"""What `ssgan study` is asked to do, checked before anything is trained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from ssgan.cli.arguments import Options, one_of, whole_number
+from ssgan.cli.forget import refuse_unknown
+from ssgan.cli.images import fetched
+from ssgan.data.base import AbstractSource, Outline
+from ssgan.data.huggingface import Hub
+from ssgan.data.parse import parse_source
+from ssgan.data.prepare import default_cache
+from ssgan.files.errors import refuse_unwritable
+from ssgan.measure.extractor import NAMES as FEATURES
+from ssgan.measure.extractor import choose_features
+from ssgan.studies.cell import Cell, open_jobs, refuse_other_runs, refuse_unfit_settings
+from ssgan.studies.request import Request, Scale
+from ssgan.studies.study import Form, Study, cells_of, chosen
+from ssgan.types import UserError
+
+_WEIGHTED = ("inception", "lite0")  # features that need a file of weights
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study, and what was asked of it."""
+
+    study: Study
+    form: Form
+    asked: Request
+    slots: int
+    outline: Outline
+    cells: list[Cell]
+    notes: tuple[str, ...]  # said before anything is run
+
+
+def planned(study: Study, options: Options, settings: tuple[str, ...]) -> Plan:
+    """The study as asked for; raises UserError for whatever one of its commands would refuse."""
+    scale: Scale = one_of(options, "scale", get_args(Scale), "laptop")
+    form = study.form(scale)
+    arms = chosen(form.arms, options.get("arms"))
+    data = options.get("data") or form.data
+    if data is None:
+        raise UserError(f"{study.name} is of {form.images}: give --data folder:PATH")
+    source = parse_source(data)
+    test, held_out = options.get("test"), source.held_out()
+    if test is None and held_out is not None:
+        test = held_out.name()
+    asked = Request(
+        scale=scale,
+        data=data,
+        test=test,
+        seeds=tuple(range(whole_number(options, "seeds", study.seeds, 1, 100))),
+        out=Path(options.get("out") or f"studies/{scale}"),
+        features=options.get("features"),
+        samples=whole_number(options, "samples", form.samples, 2),
+        processes=whole_number(options, "processes", 1, 1),
+        overrides=settings,
+    )
+    slots = whole_number(options, "jobs", 1, 1)
+    refuse_unwritable(asked.out)
+    dry = options.on("dry-run") or options.on("draw")
+    outline = _outline(source, dry, drawn=options.on("draw"))
+    cells = cells_of(arms, form, asked, outline)
+    refuse_other_runs(cells)
+    notes: tuple[str, ...] = ()
+    if not options.on("draw"):
+        _refuse_misfits(study, form, asked, cells, outline, dry)
+        notes = _notes(asked, cells, dry)
+    return Plan(study, form, asked, slots, outline, cells, notes)
+
+
+def _outline(source: AbstractSource, dry: bool, drawn: bool = False) -> Outline:
+    """Sizes and classes, without a download if `dry`.
+
+    To draw a study of the hub its images are opened: they were loaded for its runs.
+    """
+    if dry and not (drawn and isinstance(source, Hub)):
+        return source.outline()
+    return Outline.of(fetched(source).open())
+
+
+def _refuse_misfits(
+    study: Study, form: Form, asked: Request, cells: Sequence[Cell], outline: Outline, dry: bool
+) -> None:
+    """Raise UserError before anything is trained for what a command would refuse afterwards."""
+    refuse_unfit_settings(cells, outline)
+    left = open_jobs(cells)
+    for job in left:
+        if job.verb == "forget":
+            refuse_unknown(list(job.words[1:]), parse_source(asked.data))
+    if asked.features is not None and asked.features not in FEATURES:
+        raise UserError(f"no features {asked.features!r}; there are {', '.join(FEATURES)}")
+    if asked.features in _WEIGHTED and not dry and any(job.verb == "evaluate" for job in left):
+        choose_features(asked.features, torch.device("cpu"), default_cache())  # are they there?
+    if form.measurement.reads_labels and len(outline.classes) < 2:
+        raise UserError(
+            f"{study.name} probes D for classes, and {asked.data} has fewer than two: put every "
+            "image into the folder of its class"
+        )
+
+
+def _notes(asked: Request, cells: Sequence[Cell], dry: bool) -> tuple[str, ...]:
+    """What may surprise; raises UserError for real images that cannot be read."""
+    test = None if asked.test is None else parse_source(asked.test)
+    if test is None or (dry and isinstance(test, Hub)):  # it is there, or a download away
+        return ()
+    count = _outline(test, dry).survey.num_images
+    if count >= asked.samples or not any(job.verb == "evaluate" for job in open_jobs(cells)):
+        return ()
+    return (
+        f"note: {asked.samples:,} generated images are measured against the {count:,} of "
+        f"{asked.test}: --test names others, --samples {count} makes as many",
+    )
