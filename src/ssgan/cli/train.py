@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
@@ -38,7 +39,7 @@ from ssgan.training.resume import (
     refuse_other_settings,
     refuse_used_directory,
 )
-from ssgan.training.run import Collapsed, run
+from ssgan.training.run import Collapsed, RunReport, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite, UserError
 
@@ -172,25 +173,8 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     if len(dataset) < config.batch_size:
         print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
     print(f"run directory: {readable(directory)}")
-    images = config.batch_size * config.discriminator_updates
-    if config.compile:
-        print("compiling with the first step, which may take minutes; kernels are kept for later")
-    figures, done, started = "", 0, time.monotonic()
     try:
-        with ExitStack() as bars:
-            meter: Meter | None = None
-            for report in run(config, directory, dataset, held_out=held_out):
-                if meter is None:  # from the first step's end on: nobody saw it begin
-                    if config.compile:
-                        print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
-                    meter = Meter("step", config.total_steps, report.step, images)
-                    bars.enter_context(meter)
-                if report.terms is not None:
-                    figures = _figures(report.terms)
-                saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"
-                words = (figures, report.verdict.state, saved)
-                meter.advance(report.step, "  ".join(word for word in words if word))
-                done = report.step
+        done = _shown(run(config, directory, dataset, held_out=held_out), config)
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code
@@ -202,6 +186,29 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     if (newest := layout.newest_sample()) is not None:
         print(f"samples: {readable(newest)}")
     return 0
+
+
+def _shown(steps: Iterator[RunReport], config: RunConfig) -> int:
+    """Take all steps, with a bar; returns the last one's number, 0 where none was left."""
+    images = config.batch_size * config.discriminator_updates
+    if config.compile:
+        print("compiling with the first step, which may take minutes; kernels are kept for later")
+    figures, done, started = "", 0, time.monotonic()
+    with ExitStack() as bars:
+        meter: Meter | None = None
+        for report in steps:
+            if meter is None:  # from the first step's end on: nobody saw it begin
+                if config.compile:
+                    print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
+                meter = Meter("step", config.total_steps, report.step, images)
+                bars.enter_context(meter)
+            if report.terms is not None:
+                figures = _figures(report.terms)
+            saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"
+            words = (figures, report.verdict.state, saved)
+            meter.advance(report.step, "  ".join(word for word in words if word))
+            done = report.step
+    return done
 
 
 def _warn_of_turns(dataset: Dataset) -> None:
