@@ -243,6 +243,8 @@ def test_more_samples_than_real_images_are_spoken_of(tmp_path, capsys):
         (["figure3", "--data", "scenes", "--", "--width", "x"], "--width must be a number"),
         (["table1", "--data", "scenes", "--test", "folder:nowhere"], "no folder at"),
         (["table1", "--data", "scenes", "--features", "fid"], "no features 'fid'"),
+        (["table1", "--data", "scenes", "--processes", "3"], "cannot be cut into equal parts"),
+        (["figure3", "--data", "scenes", "--processes", "2"], "--processes is of ssgan train"),
         (
             ["table1", "--data", "scenes", "--", "--compile", "true", "--method.penalty", "WGANGP"],
             "compile does not go with",

@@ -15,7 +15,7 @@ from ssgan.files.lock import locked
 from ssgan.studies.crew import AbstractChild, Crew, Ended, Process, Standing
 from ssgan.studies.job import Job, Making
 from ssgan.studies.outlook import outlook
-from ssgan.studies.share import SHOWN, Share, shares, threads_each
+from ssgan.studies.share import SHOWN, Share, refuse_too_few_devices, shares, threads_each
 from ssgan.training import checkpoint
 from ssgan.types import UserError
 from tests.cli.test_main import TINY
@@ -58,7 +58,8 @@ class Stage:
 
 class Child(AbstractChild):
     def __init__(self, stage, label):
-        self.stage, self.label, self.left = stage, label, stage.looks
+        self.stage, self.label = stage, label
+        self.left = stage.looks if isinstance(stage.looks, int) else stage.looks.get(label, 1)
 
     def code(self):
         self.left -= 1
@@ -134,11 +135,21 @@ def test_accelerators_are_dealt_out(given, count, slots, dealt, monkeypatch):
 def test_a_command_begins_on_the_devices_that_the_last_one_left(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.delenv(SHOWN, raising=False)
-    stage = Stage(looks=1)
+    stage = Stage(looks={"a": 9})  # the first device is in use until the end
     run([job(name) for name in "abcd"], 2, stage)
-    assert sorted(stage.devices) == [("0",), ("0",), ("1",), ("1",)]
-    assert Share(2, ("1", "3")).environment() == {"OMP_NUM_THREADS": "2", SHOWN: "1,3"}
-    assert SHOWN not in Share(2).environment()
+    assert stage.devices == [("0",), ("1",), ("1",), ("1",)]
+    assert Share(4, ("1", "3")).environment() == {"OMP_NUM_THREADS": "4", SHOWN: "1,3"}
+    assert Share(4).environment(processes=2) == {"OMP_NUM_THREADS": "2"}
+
+
+def test_processes_need_a_device_each_where_there_are_devices(monkeypatch):
+    monkeypatch.delenv(SHOWN, raising=False)
+    for count, slots, processes in ((0, 2, 2), (1, 4, 1), (4, 2, 2)):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda count=count: count)
+        refuse_too_few_devices(slots, processes)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    with pytest.raises(UserError, match="need 4 GPUs, and there are 3"):
+        refuse_too_few_devices(2, 2)
 
 
 def test_what_needs_a_result_waits_for_it_and_what_is_free_goes_first():

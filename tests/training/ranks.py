@@ -48,7 +48,8 @@ CASES = {
     "conditional": tiny("conditional", **_BIG),
     "rotation alone": tiny("rotation-only", **_BIG),
     "four turns of everything": tiny("la-plus", augment=True, **_BIG),
-    "few labels": tiny("s3gan", **_BIG, **_DRAWN),
+    "few labels": tiny("s3gan", **_BIG),
+    "few labels, drawn": tiny("s3gan", **_BIG, **_DRAWN),
     "parts on each rank": tiny(accumulation=2, method=SSGAN(rotated_fraction=0.5), **_BIG),
     "penalty, re-used fakes": tiny(
         reuse_fakes=True, method=SSGAN(penalty=WGANGP(weight=1.0)), **_BIG

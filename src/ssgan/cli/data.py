@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ssgan.cli.arguments import Options, take_options, whole_number
-from ssgan.cli.images import fetched, prepared, remarks, turns_told
+from ssgan.cli.images import fetched, prepared, remarks, turn_report_of
 from ssgan.data.base import ImagePolicy
 from ssgan.data.dataset import Dataset
 from ssgan.data.parse import FORMS, parse_source
@@ -59,7 +59,7 @@ def summary(dataset: Dataset) -> str:
         counted = zip(dataset.classes, manifest["class_counts"], strict=True)
         listed = ", ".join(f"{name} {count:,}" for name, count in counted)
         classes = f"{dataset.num_classes} ({listed})"
-    turns = turns_told(dataset)
+    turns = turn_report_of(dataset)
     stored = Path(getattr(dataset.images, "filename", ".")).parent
     return "\n".join(
         [

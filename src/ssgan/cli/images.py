@@ -70,7 +70,7 @@ def remarks(dataset: Dataset) -> list[str]:
     return lines
 
 
-def turns_told(dataset: Dataset) -> TurnReport | None:
+def turn_report_of(dataset: Dataset) -> TurnReport | None:
     """Whether a rotation task makes sense for these images; None of very small sets."""
     if len(dataset) < FEWEST:
         return None

@@ -14,6 +14,7 @@ from subprocess import Popen, TimeoutExpired
 from torch._C._distributed_c10d import TCPStore
 
 from ssgan.cli.main import LOST
+from ssgan.ops.cores import num_cores
 from ssgan.training.signals import EXIT_CODES, PARENT, stop_requests
 
 _HOST = "127.0.0.1"
@@ -31,8 +32,7 @@ def in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
     to `restarts` times, to continue from the newest checkpoint; not after an ending that was asked
     for or would come again.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = {"OMP_NUM_THREADS": str(max(1, (cores or 1) // count))}
+    threads = {"OMP_NUM_THREADS": str(max(1, num_cores() // count))}
     # of the processes: nothing from the back end, and an end when this one is killed
     shared = {"TORCH_CPP_LOG_LEVEL": "ERROR", **threads, **os.environ, PARENT: str(os.getpid())}
     for _ in range(restarts):

@@ -18,7 +18,9 @@ from ssgan.files.errors import refuse_unwritable
 from ssgan.measure.extractor import NAMES as FEATURES
 from ssgan.measure.extractor import choose_features
 from ssgan.studies.cell import Cell, open_jobs, refuse_other_runs, refuse_unfit_settings
+from ssgan.studies.job import Training
 from ssgan.studies.request import Request, Scale
+from ssgan.studies.share import refuse_too_few_devices
 from ssgan.studies.study import Form, Study, cells_of, chosen
 from ssgan.types import UserError
 
@@ -62,6 +64,8 @@ def planned(study: Study, options: Options, settings: tuple[str, ...]) -> Plan:
         overrides=settings,
     )
     slots = whole_number(options, "jobs", 1, 1)
+    if not options.on("dry-run"):
+        refuse_too_few_devices(slots, asked.processes)
     refuse_unwritable(asked.out)
     dry = options.on("dry-run") or options.on("draw")
     outline = _outline(source, dry, drawn=options.on("draw"))
@@ -89,6 +93,8 @@ def _refuse_misfits(
 ) -> None:
     """Raise UserError before anything is trained for what a command would refuse afterwards."""
     refuse_unfit_settings(cells, outline)
+    if asked.processes > 1 and not any(isinstance(cell.training, Training) for cell in cells):
+        raise UserError(f"--processes is of ssgan train, which {study.name} does not run")
     left = open_jobs(cells)
     for job in left:
         if job.verb == "forget":

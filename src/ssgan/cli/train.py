@@ -12,10 +12,10 @@ from textwrap import fill
 from rich.console import Console
 
 from ssgan.cli.arguments import take_options, whole_number
-from ssgan.cli.chosen import chosen, default_directory, settings_file
-from ssgan.cli.images import fetched, prepared, remarks, turns_told
+from ssgan.cli.images import fetched, prepared, remarks, turn_report_of
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.progress import Meter, log_to_terminal
+from ssgan.cli.settings import chosen_settings, default_directory, settings_file
 from ssgan.config.describe import settings_text
 from ssgan.config.overlay import from_flags, overlay
 from ssgan.data.base import Outline
@@ -24,6 +24,7 @@ from ssgan.data.parse import FORMS
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
 from ssgan.files.layout import RunLayout
+from ssgan.methods.ssgan import SSGAN
 from ssgan.ops.collective import rank
 from ssgan.ops.memory import keep_freed_memory
 from ssgan.recipes.find import names
@@ -85,7 +86,7 @@ def main(argv: list[str]) -> int:
         if name is None and options.get("data") is None:
             return 0
     table = settings_file(options)
-    config, reasons, directory = chosen(name, options, table)
+    config, reasons, directory = chosen_settings(name, options, table)
     config = overlay(config, table, options.get("config") or "")
     config = overlay(config, changes, "--")
     if (choice := options.get("on-collapse")) is not None:
@@ -123,13 +124,18 @@ def _listed(recipes: list[str]) -> str:
     return "\n".join(lines)
 
 
-def train_in(config: RunConfig, directory: Path, cache: Path, timeout: int = TIMEOUT) -> int:
+def train_in(
+    config: RunConfig, directory: Path, cache: Path, timeout: int = TIMEOUT, *, advise: bool = True
+) -> int:
     """Prepare the images, train in the directory with progress shown; returns the exit code.
 
-    Under a launcher this is one process of several, of which that of rank 0 speaks.
+    Under a launcher this is one process of several, of which that of rank 0 speaks. With `advise`
+    it warns where turning makes no sense for the images.
     """
     with joined(timeout, config.device) as ranks:
-        return (_lead if rank() == 0 else _follow)(config, directory, cache, ranks)
+        if rank() > 0:
+            return _follow(config, directory, cache, ranks)
+        return _lead(config, directory, cache, ranks, advise)
 
 
 def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
@@ -151,7 +157,7 @@ def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> in
     return 0
 
 
-def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
+def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks, advise: bool) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
     layout = RunLayout(directory)
@@ -168,7 +174,7 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
     )
     for line in remarks(dataset):
         print(line)
-    if config.method.turns_images and not layout.holds_run():
+    if advise and isinstance(config.method, SSGAN) and not layout.holds_run():
         _warn_of_turns(dataset)
     if len(dataset) < config.batch_size:
         print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
@@ -213,9 +219,11 @@ def _shown(steps: Iterator[RunReport], config: RunConfig) -> int:
 
 def _warn_of_turns(dataset: Dataset) -> None:
     """Say it where turning makes no sense for the images, or teaches D little."""
-    turns = turns_told(dataset)
+    turns = turn_report_of(dataset)
     if turns is not None and turns.is_warning:
-        print(f"note: turns: {turns.sentence}; `ssgan train --method GAN` does without it")
+        print(
+            f"note: turns: {turns.sentence}; --method GAN, added to a command, is without the task"
+        )
 
 
 def _dry_run(config: RunConfig, layout: RunLayout, processes: int) -> int:

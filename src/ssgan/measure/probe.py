@@ -71,7 +71,7 @@ class ProbeSettings:
     poolings: tuple[str, ...] = ("grid", "mean")  # of `blocks.POOLINGS`
     blocks: tuple[int, ...] | None = None  # from 0; None: all
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the training labels, each in (0, 1]
-    solver: Solver = "lbfgs"  # sgd: the paper's schedule, as remembered
+    solver: Solver = "lbfgs"  # sgd: the paper's schedule, from memory and not verified
     l2: float | None = None  # from 0; None: chosen on held-out labels with lbfgs, 0 with sgd
     seed: int = 0  # of the split, of the order of labels, and of sgd's order
 

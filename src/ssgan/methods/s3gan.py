@@ -11,7 +11,7 @@ V_D and V_G are the game on P_D(x, y), upright images only. The y of a fake is t
 for; that of a real its label where given, else a guess of D's, through which no gradient goes:
 argmax_y C_D(y | x), as published, or a y drawn from C_D(y | x). While D knows little of classes its
 most likely ones are few, whatever the image; fakes are of all classes, and then the label alone
-tells D which are real. Drawn labels follow those of the labelled images on the whole.
+tells D which are real. Drawn labels are spread over all classes from the start.
 
 The published code has a layer for Q_D and one for C_D. Here they are the first four logits of D's
 second head and the others, so that a discriminator need know of nothing but a width; one spectral
@@ -57,7 +57,9 @@ class S3GAN(RotationMethod):
     rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
     labelled_fraction: float = 1.0  # share of the training images with a given label, in (0, 1]
     penalty: Penalty | None = None  # gradient penalty on D, or none
-    guess: Literal["argmax", "drawn"] = added("argmax")  # a missing label, of C_D(y | x)
+    guess: Literal["argmax", "drawn"] = added(
+        "argmax"
+    )  # where a label is missing: D's most likely class, or drawn by its probabilities
     conditional: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -115,7 +117,10 @@ class S3GAN(RotationMethod):
         return replace(real, labels=torch.where(missing, guessed, real.labels))
 
     def guessed(self, logits: Float[Tensor, "B K"], draw: Draw) -> Labels:
-        """The most likely of the K classes, or one drawn by the row's own random number."""
+        """The most likely of the K classes, or one drawn by the row's own random number.
+
+        DRAGAN's penalty begins with the same number, which is of no consequence.
+        """
         if self.guess == "argmax":
             return logits.argmax(dim=1)
         up_to = logits.softmax(dim=1).cumsum(dim=1)

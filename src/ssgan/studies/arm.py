@@ -72,12 +72,13 @@ class Arm(AbstractArm):
         """`ssgan train` with these settings."""
         root = asked.run(self.slug(asked), seed)
         words = ("train", self.recipe, "--data", asked.data, *self.flags(asked))
-        if asked.processes > 1:  # which changes no number, and so no name
+        if asked.processes > 1:  # no setting, and so not in the name
             words += ("--processes", str(asked.processes))
         return Training(
             label=f"{self.title}, seed {seed}",
             words=(*words, "--seed", str(seed), "--run", str(root)),
             log=root.with_name(f"{root.name}.log"),
+            processes=asked.processes,
             root=root,
             config=self.settings(asked, seed, outline),
         )

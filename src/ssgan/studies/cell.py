@@ -48,8 +48,11 @@ def refuse_other_runs(cells: Sequence[Cell]) -> None:
 
 
 def refuse_unfit_settings(cells: Sequence[Cell], outline: Outline) -> None:
-    """Raise UserError for settings that do not fit the images, of which this is the outline."""
+    """Raise UserError for settings that do not fit the images, of which this is the outline.
+
+    Nor the number of processes.
+    """
     for cell in {cell.arm: cell for cell in cells}.values():
         if isinstance(cell.training, Training):
-            config = cell.training.config
-            refuse_misfits(config, outline.survey.num_images, len(outline.classes))
+            config, processes = cell.training.config, cell.training.processes
+            refuse_misfits(config, outline.survey.num_images, len(outline.classes), processes)

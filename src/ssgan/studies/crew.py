@@ -46,7 +46,7 @@ class Process(AbstractChild):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **share.environment(), PARENT: str(os.getpid())},
+                env={**os.environ, **share.environment(job.processes), PARENT: str(os.getpid())},
                 start_new_session=True,  # else Ctrl-C reaches it twice: from the terminal, from us
             )
 

@@ -21,6 +21,7 @@ class Job(ABC):
     words: tuple[str, ...]  # after `ssgan`
     log: Path  # where what the command prints goes
     needs: tuple["Job", ...] = ()  # whose results it reads
+    processes: int = 1  # that it starts
 
     @property
     def verb(self) -> str:

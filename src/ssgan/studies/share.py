@@ -1,9 +1,12 @@
 """What of the machine each of several commands gets: cores, and accelerators of its own."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
+
+from ssgan.ops.cores import num_cores
+from ssgan.types import UserError
 
 SHOWN = "CUDA_VISIBLE_DEVICES"  # the accelerators that a process sees, by commas
 
@@ -13,12 +16,12 @@ class Share:
     """One command's part of the machine."""
 
     threads: int  # of the CPU
-    devices: tuple[str, ...] = field(default=())  # as CUDA numbers them; empty: whatever there is
+    devices: tuple[str, ...] = ()  # as CUDA numbers them; empty: whatever there is
 
-    def environment(self) -> dict[str, str]:
-        """The variables that keep a command to its part."""
+    def environment(self, processes: int = 1) -> dict[str, str]:
+        """The variables that keep a command of so many processes to its part."""
         shown = {SHOWN: ",".join(self.devices)} if self.devices else {}
-        return {"OMP_NUM_THREADS": str(self.threads), **shown}
+        return {"OMP_NUM_THREADS": str(max(1, self.threads // processes)), **shown}
 
 
 def shares(slots: int) -> tuple[Share, ...]:
@@ -33,15 +36,23 @@ def shares(slots: int) -> tuple[Share, ...]:
     return tuple(Share(threads, own) for own in dealt)
 
 
+def refuse_too_few_devices(slots: int, processes: int) -> None:
+    """Raise UserError where GPUs are too few for `slots` commands of so many processes each."""
+    count = len(_devices())
+    if processes > 1 and 0 < count < slots * processes:
+        raise UserError(
+            f"--jobs {slots} --processes {processes} need {slots * processes} GPUs, and there "
+            f"{'is' if count == 1 else 'are'} {count}"
+        )
+
+
 def threads_each(slots: int) -> int:
     """CPU threads of each of `slots` commands: together as many as there are cores.
 
     OMP_NUM_THREADS, where it is set to a number, is the most that each may have.
     """
-    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     most = os.environ.get("OMP_NUM_THREADS", "")
-    share = max(1, cores // slots)
+    share = max(1, num_cores() // slots)
     return min(share, int(most)) if most.isdecimal() and int(most) else share
 
 

@@ -23,7 +23,7 @@ from ssgan.training.stored import stored_config, upgraded
 from ssgan.types import UserError
 
 
-def chosen(
+def chosen_settings(
     name: str | None, options: Options, table: Mapping[str, object]
 ) -> tuple[RunConfig, list[str], Path | None]:
     """The settings before any overlay, why they were chosen, and a run's own directory."""
