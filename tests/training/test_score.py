@@ -19,6 +19,7 @@ from ssgan.training.evaluation import Evaluation
 from ssgan.training.measure import Measure
 from ssgan.training.records import Records
 from ssgan.training.run import run
+from ssgan.training.sampling import to_pixels
 from ssgan.training.score import score_name
 from ssgan.training.state import fresh_state
 from ssgan.types import UserError
@@ -70,7 +71,7 @@ def test_the_distance_is_that_of_the_same_images_by_those_features(bands, datase
     found = {one.name: one for one in evaluation.measures(state)}
     quality = evaluation.quality
     reals = dataset.batch(quality._numbers)
-    fakes = np.concatenate(list(evaluation._generated(state, [])))
+    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generated(state)])
     rows = [bands(torch.from_numpy(np.array(some)).permute(0, 3, 1, 2)) for some in (reals, fakes)]
     assert len(reals) == len(fakes) == config.evaluate.images
     measure = found["FD-EfficientNetLite0"]
