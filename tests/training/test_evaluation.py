@@ -148,6 +148,13 @@ def test_without_labels_there_is_no_probe_and_other_classes_are_no_held_out_imag
     assert not any(name == "rotation_accuracy" for name, _ in found)
 
 
+@pytest.mark.parametrize("name", ["ssgan", "conditional"])
+def test_d_is_asked_about_as_many_generated_images_as_wanted(name, dataset, tmp_path):
+    found, _ = measured(name, dataset, None, tmp_path)
+    assert tiny(name).evaluate.images > tiny(name).evaluate.shown == 8
+    assert found["logit_gap", "train"].protocol["num_fake"] == 8
+
+
 def test_images_that_are_all_the_same_have_no_quality_and_stop_nothing(dataset, tmp_path):
     same = replace(dataset, images=np.repeat(dataset.images[:1], len(dataset), axis=0))
     found, _ = measured("ssgan", same, None, tmp_path)
