@@ -57,9 +57,8 @@ class S3GAN(RotationMethod):
     rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
     labelled_fraction: float = 1.0  # share of the training images with a given label, in (0, 1]
     penalty: Penalty | None = None  # gradient penalty on D, or none
-    guess: Literal["argmax", "drawn"] = added(
-        "argmax"
-    )  # where a label is missing: D's most likely class, or drawn by its probabilities
+    # where a label is missing: D's most likely class, or one drawn by its class probabilities
+    guess: Literal["argmax", "drawn"] = added("argmax")
     conditional: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
