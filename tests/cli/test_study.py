@@ -133,7 +133,7 @@ def test_an_interrupted_study_continues_to_the_same_numbers(finished, tmp_path, 
 
 def test_other_studies_use_the_runs_that_are_there(finished, capsys):
     out, _ = finished
-    assert study("figure4", out) == 0
+    assert main(["study", "figure4", *DATA, *QUICK[2:], "--out", str(out), *SETTINGS]) == 0
     assert InProcess.begun == []
     facts = measured(out, "figure4")
     rows = RunLayout(next(out.glob("runs/*-gan_*seed1"))).metrics.read_text().splitlines()
@@ -145,6 +145,20 @@ def test_other_studies_use_the_runs_that_are_there(finished, capsys):
     assert [name.split()[0] for name in InProcess.begun] == ["sample"] * 4
     with Image.open(out / "figure5" / "figure.png") as picture:
         assert picture.width > 900
+
+
+def test_figure_4_with_features_measures_the_states_of_runs_that_are_there(finished, capsys):
+    out, _ = finished
+    assert study("figure4", out) == 0
+    assert InProcess.begun == [
+        f"evaluate {arm}, seed {seed}, step 1" for seed in (0, 1) for arm in ("GAN", "SS-GAN")
+    ]
+    at_end = measured(out, "table1")["values"]
+    for arm, seeds in measured(out, "figure4")["values"].items():
+        for seed, by_step in seeds.items():
+            assert list(by_step) == ["1", "2"]
+            assert by_step["2"] == at_end[arm][seed]
+    assert "FD-random" in capsys.readouterr().out
 
 
 def test_what_d_knows_over_training(finished, monkeypatch):

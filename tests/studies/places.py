@@ -32,7 +32,7 @@ def asked(out, **changes):
 
 
 def cells(name, request, arms=None):
-    form = find_study(name).form(request.scale)
+    form = find_study(name).form(request.scale, request.features)
     outline = parse_source(request.data).outline()
     return cells_of(chosen(form.arms, arms), form, request, outline)
 

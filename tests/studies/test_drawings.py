@@ -25,7 +25,7 @@ FIDS = {"gan": (68.2, 71.9, 64.4), "ssgan": (49.6, 52.8, 50.1)}
 
 def written(name, request, found):
     study = find_study(name)
-    return write_study(study, study.form(request.scale), request, found)
+    return write_study(study, study.form(request.scale, request.features), request, found)
 
 
 def measured(request, name):

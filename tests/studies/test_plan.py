@@ -107,6 +107,17 @@ def test_figure_4_of_the_paper_measures_every_kept_state_and_shares_the_last_wit
     assert commands("table1", request, "ssgan") == [train, evaluations[-1]]
 
 
+def test_figure_4_at_laptop_scale_measures_every_kept_state_once_features_are_named():
+    run = "out/runs/cifar10-ssgan_laptop-seed0"
+    assert len(commands("figure4", asked(Path("out"), seeds=(0,)), "ssgan")) == 1
+    request = asked(Path("out"), seeds=(0,), features="lite0")
+    _, *evaluations = commands("figure4", request, "ssgan")
+    states = [command.split()[2] for command in evaluations]
+    kept = [f"{run}/kept/step-0000{step}.ckpt" for step in ("0500", "1000", "1500", "2000", "2500")]
+    assert states == [*kept, run]
+    assert all("--features lite0" in command for command in evaluations)
+
+
 def test_figure_4b_measures_every_published_step_and_shares_its_runs_with_table_1():
     request = asked(Path("out"), scale="paper", seeds=(0,))
     train, *evaluations = commands("figure4b", request, "ssgan_sbn")

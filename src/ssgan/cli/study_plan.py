@@ -43,7 +43,7 @@ class Plan:
 def planned(study: Study, options: Options, settings: tuple[str, ...]) -> Plan:
     """The study as asked for; raises UserError for whatever one of its commands would refuse."""
     scale: Scale = one_of(options, "scale", get_args(Scale), "laptop")
-    form = study.form(scale)
+    form = study.form(scale, options.get("features"))
     arms = chosen(form.arms, options.get("arms"))
     data = options.get("data") or form.data
     if data is None:

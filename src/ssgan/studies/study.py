@@ -34,11 +34,14 @@ class Study:
     title: str
     laptop: Form | None  # None: it has no such form
     paper: Form
+    measured: Form | None = None  # at laptop scale in the place of `laptop`, for given features
     seeds: int = 3  # of training, unless --seeds says other
 
-    def form(self, scale: Scale) -> Form:
-        """What it is at that scale; UserError when it is nothing."""
+    def form(self, scale: Scale, features: str | None = None) -> Form:
+        """What it is at that scale, with --features; UserError when it is nothing."""
         found = self.laptop if scale == "laptop" else self.paper
+        if scale == "laptop" and features is not None and self.measured is not None:
+            return self.measured
         if found is None:
             raise UserError(
                 f"{self.name} is of {self.paper.images} at full width and has no laptop form: "
