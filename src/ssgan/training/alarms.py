@@ -54,6 +54,7 @@ class Alarm:
     reads: Literal["log", "evaluation"]  # it is asked after each block, or each evaluation
     rule: Rule
     times: int = 1  # how often in a row the rule must hold
+    of_game: bool = False  # it is about G's images, so not asked where G plays no game
 
 
 def no_loss(trace: Trace, ease: float) -> str | None:
@@ -290,12 +291,12 @@ ALARMS = (
     Alarm("turns trivial", "healthy", "log", turns_trivial),
     Alarm("turns forgotten", "forgetting", "log", turns_forgotten, times=3),
     Alarm("not finite", "diverged", "evaluation", not_finite),
-    Alarm("no variance", "collapsing", "evaluation", no_variance, times=3),
-    Alarm("variance falls", "collapsing", "evaluation", variance_falls, times=2),
-    Alarm("quality falls", "collapsing", "evaluation", quality_falls, times=3),
-    Alarm("no signal", "collapsing", "evaluation", no_signal),
+    Alarm("no variance", "collapsing", "evaluation", no_variance, times=3, of_game=True),
+    Alarm("variance falls", "collapsing", "evaluation", variance_falls, times=2, of_game=True),
+    Alarm("quality falls", "collapsing", "evaluation", quality_falls, times=3, of_game=True),
+    Alarm("no signal", "collapsing", "evaluation", no_signal, of_game=True),
     Alarm("logits blow up", "diverged", "evaluation", logits_blow_up),
     Alarm("norms spike", "diverged", "evaluation", norms_spike),
     Alarm("features forget", "forgetting", "evaluation", features_forget, times=3),
-    Alarm("features drift", "forgetting", "evaluation", features_drift),
+    Alarm("features drift", "forgetting", "evaluation", features_drift, of_game=True),
 )

@@ -8,6 +8,9 @@ from ssgan.training.measure import key_of
 
 BLOCK_LINES, BLOCK_STEPS = 20, 100  # a block of the log has at least so many lines and steps
 
+# All that the rotation task alone logs: no term asks G for images like real ones.
+TASK_ALONE = {f"{net}/{name}" for net in "DG" for name in ("rotation", "rotation_accuracy")}
+
 Row = Mapping[str, object]
 
 
@@ -61,6 +64,12 @@ class Trace:
         values = {key_of(row): _number(row["value"]) for row in rows}
         chance, counts = _given(rows, "chance"), _given(rows, "num_images")
         self.looks.append(Look(_step(rows[0]), values, chance, counts))
+
+    @property
+    def is_game(self) -> bool:
+        """Whether G is to make images like real ones: not where the rotation task is all."""
+        terms = self._lines[-1][1] if self._lines else self.blocks[-1].terms if self.blocks else {}
+        return not terms or not set(terms) <= TASK_ALONE
 
     def points(self, name: str) -> list[tuple[int, float]]:
         """(step, value) of every evaluation in which it was measured and finite."""

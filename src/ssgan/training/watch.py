@@ -77,7 +77,7 @@ class Watch:
     def _look(self, reads: Literal["log", "evaluation"], step: int) -> list[Event]:
         raised = []
         for alarm in ALARMS:
-            if alarm.reads != reads:
+            if alarm.reads != reads or (alarm.of_game and not self.trace.is_game):
                 continue
             active = alarm.name in self._active
             sentence = alarm.rule(self.trace, EASED if active else 1.0)
