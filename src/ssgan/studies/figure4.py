@@ -1,8 +1,8 @@
 """Figure 4: the FID over training, of four methods on CIFAR-10 (4a) and on ImageNet (4b).
 
 At laptop scale, of CIFAR-10 alone, it is the runs' own score: FD-random, which is no FID and costs
-nothing more, or what `-- --evaluate.features lite0` (or inception) has them measure in training. With
---features every kept state is measured afterwards instead, against the test images.
+nothing more, or what `-- --evaluate.features lite0` (or inception) has them measure in training.
+With --features every kept state is measured afterwards instead, against the test images.
 """
 
 from ssgan.studies.arms import IMAGENET, cifar10, imagenet, laptop
