@@ -176,7 +176,9 @@ def test_forgetting_with_and_without_rotation(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "balanced accuracy" in said
     assert "| peak of a task: with rotation less without rotation | " in said
-    measured = json.loads((tmp_path / "figure3" / "results.json").read_text())["measured"]
+    facts = json.loads((tmp_path / "figure3" / "results.json").read_text())
+    assert all({"torch", "threads"} <= run["environment"].keys() for run in facts["runs"])
+    measured = facts["measured"]
     plain, turned = (measured["values"][arm]["0"]["peak"] for arm in ("plain", "rotation"))
     assert len(plain) == len(turned) == 1  # a value a cycle
     (pairs,) = measured["comparisons"]["peak"]
