@@ -130,6 +130,19 @@ def test_held_out_images_without_their_metric_are_refused_before_any_feature(
     told = capsys.readouterr()
     assert "metric memorisation left out: statistics hold no single images" in told.out
     assert "held-out images serve" in told.err
+    assert main(command(places, "--real-n", "5", against=stored)) == 2
+    assert f"--real-n 5: {stored} holds statistics" in capsys.readouterr().err
+
+
+def test_numbers_against_other_statistics_lie_in_another_place(places, tmp_path, monkeypatch):
+    """pytorch-fid's files do not say of which images they are."""
+    monkeypatch.chdir(tmp_path)
+    for count in (300, 400):
+        rows = np.random.default_rng(count).normal(size=(count, 256))
+        stored = tmp_path / f"{count}.npz"
+        np.savez(stored, mu=rows.mean(0), sigma=np.cov(rows.T))
+        assert main(command(places, "--metrics", "fd", thing="other", against=stored)) == 0
+    assert len(list((tmp_path / "evaluation").iterdir())) == 2
 
 
 def test_statistics_are_written_and_read_with_pytorch_fids_names(places, tmp_path, capsys):
@@ -208,6 +221,8 @@ BAD = [
     (["RUN", "--against", "REAL", "--step", "8", *RANDOM], "no checkpoint of step 8; it has 3"),
     (["RUN", "--against", "REAL", "--size", "64", *RANDOM], "--size 64"),
     (["RUN", "--against", "REAL", "--write-stats", "stats", *RANDOM], "must end in .npz"),
+    (["REAL", "--write-stats", "s.npz", "--real-n", "5", *RANDOM], "--real-n is of a measurement"),
+    (["REAL", "--write-stats", "s.npz", "--held-out", "REAL"], "--held-out is of a measurement"),
     (["REAL", "--best", "--against", "REAL", *RANDOM], "choose a state of a run"),
     (["RUN", "--best", "--against", "REAL", "--features", "discriminator"], "averaged generator"),
     (["--compare"], "takes the .jsonl files"),

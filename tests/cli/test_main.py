@@ -53,7 +53,8 @@ def test_a_run_begins_with_a_warning_where_turning_makes_no_sense_for_the_images
     write_images(tmp_path / "noise", range(100), size=16)
     data = ["--data", f"folder:{tmp_path / 'noise'}", "--data.image_size", "32"]
     warning = "look much alike when turned"
-    for number, (method, said) in enumerate([("SSGAN", True), ("GAN", False)]):
+    told = {"SSGAN": True, "SSGANMS": True, "RotationOnly": True, "GAN": False}
+    for number, (method, said) in enumerate(told.items()):
         command = ["train", *data, "--run", str(tmp_path / str(number)), "--method", method, *TINY]
         for begins in (True, False):  # said at the start, not whenever the run continues
             assert main([*command, "--evaluate.every", "0"]) == 0
@@ -217,6 +218,7 @@ BAD = [
     (["train", "scenes:ssgan", "--method.alhpa", "1"], "did you mean method.alpha?"),
     (["train", "scenes:ssgan", "--batch_size", "1.5"], "batch_size must be"),
     (["train", "scenes:ssgan", "--batch_size"], "--batch_size needs a value"),
+    (["train", "scenes:ssgan", "--run", "--dry-run"], "--run needs a value"),
     (["train", "scenes:ssgan", "--method.alpha", "nan"], "method.alpha"),
     (["train", "scenes:ssgan", "--method", "GNA"], "GAN"),
     (["train", "scenes:ssgan", "--config", "absent.toml"], "absent.toml"),

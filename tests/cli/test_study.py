@@ -187,11 +187,27 @@ def test_forgetting_with_and_without_rotation(tmp_path, capsys):
     words = ["study", "figure3", *DATA[:2], "--seeds", "1", "--out", str(tmp_path)]
     assert main([*words, *short]) == 0
     assert InProcess.begun == ["forget without rotation, seed 0", "forget with rotation, seed 0"]
-    assert "balanced accuracy" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "balanced accuracy" in said
+    assert "| peak of a task: with rotation less without rotation | " in said
+    facts = json.loads((tmp_path / "figure3" / "results.json").read_text())
+    assert all({"torch", "threads"} <= run["environment"].keys() for run in facts["runs"])
+    measured = facts["measured"]
+    plain, turned = (measured["values"][arm]["0"]["peak"] for arm in ("plain", "rotation"))
+    assert len(plain) == len(turned) == 1  # a value a cycle
+    (pairs,) = measured["comparisons"]["peak"]
+    assert (pairs["arm"], pairs["less"]) == ("rotation", "plain")
+    assert pairs["mean"] == turned[0] - plain[0]
     with Image.open(tmp_path / "figure3" / "figure.png") as picture:
         assert picture.width > picture.height
     assert main([*words, *short]) == 0
     assert len(InProcess.begun) == 2
+    capsys.readouterr()
+    other = "scenes:num_images=41"
+    for images in (["--data", other, *DATA[2:]], [*DATA[:2], "--test", other]):  # done, of others
+        again = ["study", "figure3", *images, "--seeds", "1", "--out", str(tmp_path)]
+        assert main([*again, *short]) == 2
+        assert "holds a study of other images" in capsys.readouterr().err
 
 
 def test_a_failed_command_leaves_the_others_and_is_named(finished, tmp_path, capsys):

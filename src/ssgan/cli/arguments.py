@@ -35,6 +35,7 @@ def take_options(
     values: dict[str, str] = {}
     on: set[str] = set()
     rest: list[str] = []
+    options = {f"--{name}" for name in (*valued, *flags)}
     waiting = list(argv)
     while waiting:
         word = waiting.pop(0)
@@ -44,7 +45,7 @@ def take_options(
         elif word.startswith("--") and name in flags and not equals:
             on.add(name)
         elif word.startswith("--") and name in valued:
-            if not equals and not waiting:
+            if not equals and (not waiting or waiting[0] in options):
                 raise UserError(f"--{name} needs a value")
             if name in values:
                 raise UserError(f"--{name} is given twice")

@@ -97,6 +97,9 @@ def main(argv: list[str]) -> int:
     asked = _asked(options)
     if asked.against is None and asked.write_stats is None:
         raise UserError("evaluate needs --against SOURCE, FOLDER or STATS.npz")
+    for name in ("held-out", "real-n", "metrics"):
+        if asked.against is None and options.get(name) is not None:
+            raise UserError(f"--{name} is of a measurement: give --against too, or leave it out")
     keep_freed_memory()
     _measure(rest[0], asked, options)
     return 0
@@ -287,6 +290,8 @@ def _place(
     first = found.results[0]
     words: list[object] = [asdict(first.protocol), settings.metrics, asdict(settings.parameters)]
     words += [options.get("held-out"), first.subject_content]
+    if first.protocol.content is None:  # statistics of images that are not known
+        words.append(first.against)
     key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
     stem = thing.checkpoint.path.stem if isinstance(thing, Opened) else "images"
     return _root(thing, options) / f"{stem}-{features.name}-{key}" / "results.jsonl"

@@ -24,7 +24,7 @@ from ssgan.data.parse import FORMS
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
 from ssgan.files.layout import RunLayout
-from ssgan.methods.ssgan import SSGAN
+from ssgan.methods.base import Method
 from ssgan.ops.collective import rank
 from ssgan.ops.memory import keep_freed_memory
 from ssgan.recipes.find import names
@@ -174,8 +174,8 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks, advise:
     )
     for line in remarks(dataset):
         print(line)
-    if advise and isinstance(config.method, SSGAN) and not layout.holds_run():
-        _warn_of_turns(dataset)
+    if advise and config.method.turns_images and not layout.holds_run():
+        _warn_of_turns(dataset, config.method)
     if len(dataset) < config.batch_size:
         print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
     print(f"run directory: {readable(directory)}")
@@ -217,12 +217,14 @@ def _shown(steps: Iterator[RunReport], config: RunConfig) -> int:
     return done
 
 
-def _warn_of_turns(dataset: Dataset) -> None:
+def _warn_of_turns(dataset: Dataset, method: Method) -> None:
     """Say it where turning makes no sense for the images, or teaches D little."""
     turns = turn_report_of(dataset)
     if turns is not None and turns.is_warning:
+        without = "ConditionalGAN" if method.conditional else "GAN"
         print(
-            f"note: turns: {turns.sentence}; --method GAN, added to a command, is without the task"
+            f"note: turns: {turns.sentence}; --method {without}, added to a command, is without "
+            "the task"
         )
 
 

@@ -38,6 +38,10 @@ def planned(
     real_count = None
     if isinstance(real, AbstractSide):
         real_count = count_of(real, wish.real_count, usual, "--real-n")
+    elif wish.real_count is not None:
+        raise UserError(
+            f"--real-n {wish.real_count}: {real.name} holds statistics, and no single images"
+        )
     settings = Settings(
         count=count_of(thing, wish.count, usual, "--n"),
         real_count=real_count,

@@ -9,7 +9,7 @@ from ssgan.data.parse import parse_source
 from ssgan.recipes.find import made
 from ssgan.recipes.images import with_source
 from ssgan.studies.forgetting import check_classes
-from ssgan.studies.job import Job, Making, Training
+from ssgan.studies.job import Classifying, Job, Training
 from ssgan.studies.request import Request, slug
 from ssgan.training.config import RunConfig
 
@@ -94,14 +94,15 @@ class ForgettingArm(AbstractArm):
         """The verb and the weight."""
         return f"forget-rotation-{self.rotation}"
 
-    def job(self, asked: Request, seed: int, outline: Outline) -> Making:
+    def job(self, asked: Request, seed: int, outline: Outline) -> Classifying:
         """`ssgan forget`: the picture is the last file that it writes."""
         check_classes(asked.data, outline.classes)
         root = asked.run(self.slug(asked), seed)
-        own = parse_source(asked.data).held_out()  # what `ssgan forget` takes by itself
+        source = parse_source(asked.data)
+        own = source.held_out()  # what `ssgan forget` takes by itself
         usual = None if own is None else own.name()
         test = () if asked.test in (None, usual) else ("--test", str(asked.test))
-        return Making(
+        return Classifying(
             label=f"{self.title}, seed {seed}",
             words=(
                 *("forget", "--data", asked.data, "--rotation", str(self.rotation)),
@@ -110,4 +111,6 @@ class ForgettingArm(AbstractArm):
             ),
             log=root.with_name(f"{root.name}.log"),
             result=root / "forgetting.png",
+            source=source,
+            held_out=parse_source(test[1]) if test else own,
         )

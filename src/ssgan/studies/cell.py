@@ -41,10 +41,9 @@ def _open(cells: Sequence[Cell]) -> Iterator[Job]:
 
 
 def refuse_other_runs(cells: Sequence[Cell]) -> None:
-    """Raise UserError when a directory holds a run with other settings."""
+    """Raise UserError when a directory holds a run with other settings, or of other images."""
     for cell in cells:
-        if isinstance(cell.training, Training):
-            cell.training.refuse()
+        cell.training.refuse()
 
 
 def refuse_unfit_settings(cells: Sequence[Cell], outline: Outline) -> None:

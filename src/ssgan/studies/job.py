@@ -5,12 +5,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ssgan.config.dump import dump
-from ssgan.files.layout import RunLayout
+from ssgan.config.dump import dump, without_additions
+from ssgan.config.read import read_json
+from ssgan.data.base import AbstractSource
+from ssgan.files.layout import ForgettingLayout, RunLayout
 from ssgan.training import checkpoint
 from ssgan.training.config import RunConfig
 from ssgan.training.logged import log_lines
 from ssgan.training.resume import definite, modules_of, refuse_used_directory
+from ssgan.types import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,10 @@ class Job(ABC):
     def done(self) -> bool:
         """Whether the result is there, whole."""
 
+    @abstractmethod
+    def refuse(self) -> None:
+        """Raise UserError when what is there is of something else than this command's."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Making(Job):
@@ -52,6 +59,32 @@ class Making(Job):
     def done(self) -> bool:
         """Whether that file is there."""
         return self.result.is_file()
+
+    def refuse(self) -> None:
+        """Nothing: its folder is named after all that decides what is in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifying(Making):
+    """`ssgan forget`, whose directory's name says nothing of the images."""
+
+    source: AbstractSource  # to learn from
+    held_out: AbstractSource | None  # to ask about; None: a part of `source`
+
+    def refuse(self) -> None:
+        """Raise UserError when the directory holds a study of other images."""
+        file = ForgettingLayout(self.result.parent).study
+        settings = read_json(file).get("settings") if file.exists() else None
+        if not isinstance(settings, dict):
+            return
+        for name in ("source", "held_out"):
+            own = getattr(self, name)
+            same = [None] if own is None else [dump(own), without_additions(own)]
+            if settings.get(name) not in same:
+                raise UserError(
+                    f"{file.parent} holds a study of other images ({name}): give each data set a "
+                    "directory of its own (--out)"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from ssgan.config.read import read_json
 from ssgan.files.atomic import write_atomic, write_json
 from ssgan.files.environment import package_version
-from ssgan.files.layout import RunLayout
+from ssgan.files.layout import ForgettingLayout, RunLayout
 from ssgan.studies.cell import Cell, jobs_of
 from ssgan.studies.drawing import Drawn
-from ssgan.studies.job import Training
+from ssgan.studies.job import Making, Training
 from ssgan.studies.markdown import published
 from ssgan.studies.request import Request
 from ssgan.studies.study import Form, Study
@@ -91,9 +91,12 @@ def _facts(
 def _run(cell: Cell) -> dict[str, object]:
     """Where a run is, and what it ran on: commit, versions, machine, threads."""
     facts: dict[str, object] = {"arm": cell.arm.name, "seed": cell.seed}
-    if not isinstance(cell.training, Training):
-        return facts
-    layout = RunLayout(cell.training.root)
+    layout: RunLayout | ForgettingLayout
+    if isinstance(cell.training, Training):
+        layout = RunLayout(cell.training.root)
+    else:
+        assert isinstance(cell.training, Making)
+        layout = ForgettingLayout(cell.training.result.parent)
     known = read_json(layout.environment) if layout.environment.exists() else {}
     environment = {name: value for name, value in known.items() if name not in _MACHINE}
     return {**facts, "directory": str(layout.root), "environment": environment}
