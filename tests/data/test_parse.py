@@ -51,6 +51,24 @@ def test_paths_mean_the_same_from_everywhere(
         assert source.id == str(tmp_path / "photos")
 
 
+def test_a_folder_of_the_hub_form_may_have_its_signs_in_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "a@b", "a#b", "a@b#c"):
+        (tmp_path / name).mkdir()
+        whole = str(tmp_path / name)
+        for text, source in (
+            (f"hub:{name}", Hub(whole)),
+            (f"hub:./{name}#test", Hub(whole, split="test")),
+        ):
+            assert parse_source(text) == source
+            assert parse_source(source.name()) == source
+    assert parse_source("hub:a/#b") == Hub(str(tmp_path / "a"), split="b")
+    assert parse_source("hub:a@v1#test") == Hub(str(tmp_path / "a"), revision="v1", split="test")
+    assert parse_source("hub:no@b#c#d") == Hub("no", revision="b", split="c#d")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -1,10 +1,11 @@
 """Where prepared data is kept, and who may write there."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from ssgan.files.lock import taken
 
 CACHE = "SSGAN_CACHE"  # environment variable naming the cache folder
 
@@ -23,19 +24,14 @@ def taking_turns(path: Path, on_wait: Callable[[], None] | None = None) -> Itera
     """One process (and thread) at a time between here and the end of the block.
 
     `on_wait` is called once when another one is inside. The kernel gives the turn back when its
-    holder dies. Without file locks (Windows) there is no waiting.
+    holder dies. Raises UserError where there are no file locks.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if on_wait is not None:
-                    on_wait()
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not taken(descriptor, wait=False):
+            if on_wait is not None:
+                on_wait()
+            taken(descriptor, wait=True)
         yield
     finally:
         os.close(descriptor)

@@ -57,11 +57,15 @@ def _cifar10_test(rest: str) -> AbstractSource:
 
 
 def _hub(rest: str) -> AbstractSource:
+    folder, _, split = rest.rpartition("#")
+    for path, of_it in ((rest, ""), (folder, split)):  # of Parquet files: names may have # and @
+        if os.path.isdir(os.path.expanduser(path)):
+            return Hub(_absolute(path), split=of_it or "train")
     rest, _, split = rest.partition("#")
     id_, _, revision = rest.partition("@")
     if not id_:
         raise UserError("hub: needs the id of a data set, such as hub:uoft-cs/cifar10")
-    if os.path.isdir(os.path.expanduser(id_)):  # a folder of Parquet files, not a name on the hub
+    if os.path.isdir(os.path.expanduser(id_)):
         id_ = _absolute(id_)
     return Hub(id_, revision=revision or None, split=split or "train")
 

@@ -1,6 +1,9 @@
-"""One run per directory; the lock dies with its owner."""
+"""Locks on files: one run per directory, one preparation of the same data at a time.
 
-import fcntl
+The kernel frees a lock when its owner ends, however it ends, so a dead process blocks nobody. On
+network file systems locks may be advisory.
+"""
+
 import json
 import os
 import socket
@@ -15,21 +18,34 @@ from ssgan.types import UserError
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock file, or raise UserError naming the host and process that hold it.
 
-    The kernel frees it when the owner ends, however it ends, so a dead run blocks nobody. The
-    file's text is for people only. On network file systems the lock may be advisory.
+    The file's text is for people only. Also UserError where there are no file locks.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{path.parent} is in use by {_owner(descriptor)}") from None
+        if not taken(descriptor, wait=False):
+            raise UserError(f"{path.parent} is in use by {_owner(descriptor)}")
         os.ftruncate(descriptor, 0)
         owner = {"host": socket.gethostname(), "process": os.getpid()}
         os.pwrite(descriptor, json.dumps(owner).encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def taken(descriptor: int, *, wait: bool) -> bool:
+    """Lock an open file until it is closed; False when another holds it and we are not to wait.
+
+    Raises UserError where there are no file locks (Windows): two processes would write one file.
+    """
+    try:
+        import fcntl  # not on every system, and only needed here
+    except ImportError:
+        raise UserError("this system has no file locks (fcntl): use Linux, macOS or WSL") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _owner(descriptor: int) -> str:

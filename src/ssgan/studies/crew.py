@@ -18,7 +18,8 @@ from ssgan.studies.share import Share, shares
 from ssgan.training.signals import EXIT_CODES, PARENT
 
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM}
-_PASSED_ON[signal.SIGHUP] = signal.SIGTERM  # a closed terminal reaches us, no child
+if hasattr(signal, "SIGHUP"):  # a closed terminal reaches us, no child
+    _PASSED_ON[signal.SIGHUP] = signal.SIGTERM
 
 
 class AbstractChild(ABC):

@@ -54,6 +54,7 @@ class Checkpoint:
     best_score: float | None
     best_step: int
     rollbacks: int
+    looked_at: bool
     tensors: dict[str, dict[str, object]]  # state dicts by the names of TrainState
 
 
@@ -76,7 +77,7 @@ def save(
     sync_folder(layout.root)
     path = layout.checkpoint(state.step)
     tensors = {name: getattr(state, name).state_dict() for name in PARTS}
-    _write(path, state, facts, tensors, crash)
+    _write(path, state, {**facts, "looked_at": state.looked_at}, tensors, crash)
     for old in layout.checkpoint_files()[2:]:
         old.unlink(missing_ok=True)
         crash("pruned")
@@ -209,6 +210,7 @@ def unsealed(payload: bytes, path: Path, trusted_modules: Sequence[str] = ()) ->
             best_score=facts["best_score"],
             best_step=facts["best_step"],
             rollbacks=facts.get("rollbacks", 0),  # files of before have none
+            looked_at=facts.get("looked_at", True),
             tensors=content,
         )
     except UserError:
@@ -308,4 +310,4 @@ def restore(state: TrainState, checkpoint: Checkpoint) -> None:
         put_into(getattr(state, name), checkpoint, name)
     state.step = checkpoint.step
     state.best_score, state.best_step = checkpoint.best_score, checkpoint.best_step
-    state.rollbacks = checkpoint.rollbacks
+    state.rollbacks, state.looked_at = checkpoint.rollbacks, checkpoint.looked_at

@@ -46,7 +46,7 @@ class Drift:
         self.layout.evaluation.mkdir(exist_ok=True)
         write_atomic(self.layout.features(step), buffer.getvalue())
         oldest = min(map(step_of, self.layout.checkpoint_files()[:_RESUMABLE]), default=0)
-        files = self.layout.feature_files()
+        files = [file for file in self.layout.feature_files() if step_of(file) < step]
         before = [file for file in files if step_of(file) <= oldest]
         for file in before[1:-1]:
             file.unlink(missing_ok=True)

@@ -63,22 +63,27 @@ class Records:
         if self.board is not None:
             self.board.close()
 
-    def record(self, report: StepReport) -> dict[str, float] | None:
-        """Write what is due after this step; returns the terms when they were logged.
-
-        Sets state.best_score and state.best_step when the score is the lowest so far.
-        """
-        output, last = self.config.output, report.step == self.config.total_steps
-        terms, self.is_best = None, False
-        if report.step % output.log_every == 0 or last:
-            terms = {name: float(value) for name, value in report.terms.items()}
-            self._log(report.step, terms)
-        if last or _due(report.step, output.sample_every):
-            self._draw_samples(report)
-        every = self.config.evaluate.every
-        if every and (last or _due(report.step, every)):
-            self._evaluate(report)
+    def log(self, report: StepReport) -> dict[str, float] | None:
+        """Write the line of this step, where it is logged; returns its terms then."""
+        last = report.step == self.config.total_steps
+        if not last and report.step % self.config.output.log_every:
+            return None
+        terms = {name: float(value) for name, value in report.terms.items()}
+        self._log(report.step, terms)
         return terms
+
+    def look(self, state: TrainState) -> None:
+        """Draw and measure what is due after the step of this state.
+
+        Sets state.best_score and state.best_step when the score is the lowest so far. What fails
+        may leave measures, which are to be cut off before it is tried again.
+        """
+        self.is_best, last = False, state.step == self.config.total_steps
+        if last or _due(state.step, self.config.output.sample_every):
+            self._draw_samples(state)
+        every = self.config.evaluate.every
+        if every and (last or _due(state.step, every)):
+            self._evaluate(state)
 
     def _log(self, step: int, terms: dict[str, float]) -> None:
         seen = step * self.config.discriminator_updates * self.config.batch_size
@@ -88,34 +93,34 @@ class Records:
         if self.board is not None:
             self.board.scalars(step, terms)
 
-    def _draw_samples(self, report: StepReport) -> None:
+    def _draw_samples(self, state: TrainState) -> None:
         columns = self.config.output.sample_rows
         latents = self._latents("samples", columns**2)
-        images = generate(report.state.generator_ema, latents, self._labels(columns**2, columns))
-        save_png(self.layout.sample(report.step), sheet(images, columns))
+        images = generate(state.generator_ema, latents, self._labels(columns**2, columns))
+        save_png(self.layout.sample(state.step), sheet(images, columns))
         if self.board is not None:
-            self.board.image(report.step, np.asarray(sheet(images, columns).convert("RGB")))
+            self.board.image(state.step, np.asarray(sheet(images, columns).convert("RGB")))
 
-    def _evaluate(self, report: StepReport) -> None:
+    def _evaluate(self, state: TrainState) -> None:
         """Measure, write, ask the watch. The log's seconds stand still meanwhile."""
-        started, state = time.monotonic(), report.state
-        _LOG.info("step %d: evaluating", report.step)
+        started = time.monotonic()
+        _LOG.info("step %d: evaluating", state.step)
         self.evaluation = self.evaluation or Evaluation(
             self.layout, self.config, self.dataset, self.held_out
         )
         measures = self.evaluation.measures(state)
-        rows = [measure.row(report.step) for measure in measures]
+        rows = [measure.row(state.step) for measure in measures]
         for row in rows:
             jsonlines.append(self.layout.metrics, row)
         if self.board is not None:
-            self.board.scalars(report.step, _finite(rows))
-        self._choose_best(state, measures)
+            self.board.scalars(state.step, _finite(rows))
         events = self.watch.evaluation(rows)
         seconds = time.monotonic() - started
         self._started += seconds
         state_now = self.watch.verdict.state
-        _LOG.info("step %d: evaluated in %.1f s: %s", report.step, seconds, state_now)
+        _LOG.info("step %d: evaluated in %.1f s: %s", state.step, seconds, state_now)
         self._tell(events)
+        self._choose_best(state, measures)  # last: a failure before leaves the best as it was
 
     def _choose_best(self, state: TrainState, measures: Sequence[Measure]) -> None:
         name = score_name(self.config.evaluate)

@@ -72,7 +72,8 @@ def resume(
 ) -> Path | None:
     """Put the newest whole checkpoint into the fresh state; None when the run is new.
 
-    Logs are cut back to its step. Raises UserError for changed settings or changed data.
+    Logs are cut back to its step, and measures to before it when not all are there. Raises
+    UserError for changed settings or changed data.
     """
     _clear_leavings(layout)
     trusted = modules_of(dump(config))
@@ -93,8 +94,9 @@ def resume(
         checkpoint.restore(state, saved)
         _forget_other_score(saved, config, state)
         _LOG.info("continuing from step %d of %s", saved.step, layout.root)
-    for path in (layout.log, layout.metrics, layout.events):
+    for path in (layout.log, layout.events):
         jsonlines.cut_back(path, state.step)
+    jsonlines.cut_back(layout.metrics, state.step if state.looked_at else state.step - 1)
     drift.cut_back(layout, state.step)
     write_json(layout.config, dump(config))
     write_json(layout.manifest, {"content_hash": dataset.content_hash, **dataset.manifest})

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import prepare
-from ssgan.files.atomic import DiskFull
 from ssgan.files.errors import file_errors_in_words
 from ssgan.files.layout import RunLayout
 from ssgan.files.lock import locked
@@ -24,7 +23,7 @@ from ssgan.training.distributed import (
 )
 from ssgan.training.evaluation import held_out_images
 from ssgan.training.healthy import healthy_files, keep_healthy
-from ssgan.training.loop import StepReport, open_dataset, train
+from ssgan.training.loop import open_dataset, train
 from ssgan.training.misfits import check_given_labels, check_scores
 from ssgan.training.precision import resolve_device
 from ssgan.training.records import Records
@@ -116,40 +115,53 @@ class _Lead:
         """All steps from the state on, recorded, and saved where it is due."""
         layout, config, state = self.layout, self.config, self.state
         with Records(layout, config, self.dataset, self.held_out, state) as records:
+            if not state.looked_at:
+                newest = self._look_again(records)
             if agreed(None, _must_stop(config, state, records.watch.verdict)).stop:
                 raise _collapsed(layout, state.step, records.watch.verdict)
             for report in train(config, self.dataset, state):
-                terms = self._recorded(records, report)
+                terms = records.log(report)
+                self._look(records)
                 self._save_beside(best=records.is_best)
                 last = state.step == config.total_steps
                 verdict = records.watch.verdict
                 orders = agreed(self.stop.received, _must_stop(config, state, verdict))
                 if _must_save(config, state, orders):
                     check_in_step(state)
-                    newest = checkpoint.save(layout, state, self.facts, self.crash)
+                    newest = self._save(records)
                     patience.saved(state.step)
-                    if records.watch.sound:
-                        keep_healthy(layout, newest)
                 yield RunReport(state.step, terms, newest, records.score, verdict)
                 if orders.leave and not last:
                     raise Interrupted(orders.leave, state.step)
                 if orders.stop:
                     raise _collapsed(layout, state.step, verdict)
 
-    def _recorded(self, records: Records, report: StepReport) -> dict[str, float] | None:
-        """The step's terms, where they are logged; when an evaluation fails, it is saved first.
+    def _look(self, records: Records) -> None:
+        """Sheet and evaluation of the step; when one fails, the step is saved first if it is due.
 
-        Not when a line cannot be written: what was saved is not done again, and would have none.
+        The checkpoint says so, and whoever continues from it looks again.
         """
         try:
-            return records.record(report)
-        except (OSError, DiskFull):
-            raise
+            records.look(self.state)
         except Exception:
+            self.state.looked_at = False
             due = self.state.step % self.config.output.checkpoint_every == 0
             if due or self.state.step == self.config.total_steps:
                 checkpoint.save(self.layout, self.state, self.facts, self.crash)
             raise
+
+    def _look_again(self, records: Records) -> Path:
+        """What an earlier part failed to do after the step of its checkpoint, which is replaced."""
+        records.look(self.state)
+        self.state.looked_at = True
+        self._save_beside(best=records.is_best)
+        return self._save(records)
+
+    def _save(self, records: Records) -> Path:
+        newest = checkpoint.save(self.layout, self.state, self.facts, self.crash)
+        if records.watch.sound:
+            keep_healthy(self.layout, newest)
+        return newest
 
     def _save_beside(self, *, best: bool) -> None:
         """Write the best and the kept state, where this step has one.

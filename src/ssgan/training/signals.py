@@ -13,7 +13,10 @@ from types import FrameType
 PARENT = "SSGAN_PARENT"  # environment: the process with whose death this one is asked to end
 _INSTANT = 0.5  # seconds
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
-EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129, signal.SIGUSR1: 0}
+_CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGHUP": 129, "SIGUSR1": 0}
+EXIT_CODES: dict[signal.Signals, int] = {  # of the signals that this system has
+    getattr(signal, name): code for name, code in _CODES.items() if hasattr(signal, name)
+}
 
 
 def end_with_parent() -> None:
@@ -28,7 +31,7 @@ def end_with_parent() -> None:
 
 def ignored(number: signal.Signals) -> bool:
     """Whether that is a closed terminal (SIGHUP), and nohup started this process."""
-    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
+    return number.name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN
 
 
 def obey_before_a_run() -> None:
@@ -37,7 +40,7 @@ def obey_before_a_run() -> None:
     There is nothing to save, and whatever is half prepared is continued. By themselves the other
     signals end a process with theirs, but this one's would be that of a failure.
     """
-    if threading.current_thread() is threading.main_thread():
+    if hasattr(signal, "SIGUSR1") and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGUSR1, lambda number, frame: os._exit(EXIT_CODES[signal.SIGUSR1]))
 
 

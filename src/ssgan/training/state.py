@@ -28,6 +28,7 @@ class TrainState:
     best_score: float | None = None  # the lowest quality score so far, and its step
     best_step: int = 0
     rollbacks: int = 0  # times that it went back to a checkpoint after a number that is not finite
+    looked_at: bool = True  # False: what is due after this step (sheet, evaluation) has failed
 
     def noise_seed(self, seed: int) -> int:
         """The seed of what steps draw: another one after every rollback."""
