@@ -183,6 +183,7 @@ def rotation_only_laptop() -> RunConfig:
 
         ssgan train cifar10:rotation_only_laptop
 
-    Cost: 3,000 steps, batch 64, n_dis 1; D reads 128 images a step. Not run at this scale.
+    Cost: 3,000 steps, batch 64, n_dis 1; D reads 128 images a step.
+    Not run at this scale; at half its width: docs/results/cifar10-half.md.
     """
     return replace(ssgan_laptop(), method=RotationOnly())

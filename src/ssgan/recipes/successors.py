@@ -56,8 +56,8 @@ def la_laptop() -> RunConfig:
 
         ssgan train successors:la_laptop
 
-    Cost: 3,000 steps, batch 64, n_dis 1; D reads 768 images a step, SS-GAN 288. Not run at this
-    scale.
+    Cost: 3,000 steps, batch 64, n_dis 1; D reads 768 images a step, SS-GAN 288.
+    Not run at this scale; at half its width, one seed: docs/results/successors.md.
     """
     return _laptop(_LA)
 
