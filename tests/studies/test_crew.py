@@ -31,6 +31,9 @@ class Fake(Job):
     def done(self):
         return not self.empty
 
+    def refuse(self):
+        pass
+
 
 def job(label, *needs, verb="train", empty=False):
     return Fake(label=label, words=(verb, label), log=Path("log"), needs=needs, empty=empty)
