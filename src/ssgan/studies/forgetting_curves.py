@@ -25,7 +25,7 @@ class ForgettingCurves(AbstractDrawing):
         """The picture and the table that `ssgan forget --draw` makes of these directories."""
         roots = [_root(cell) for cell in cells]
         table = "\n".join(f"    {line}".rstrip() for line in forgetting_table(roots).splitlines())
-        found = by_arm((cell, figures(read_study(_root(cell)))) for cell in cells)
+        found: BySeed[Figures] = by_arm((cell, figures(read_study(_root(cell)))) for cell in cells)
         last = {name: _last_cycle(found, name) for name in FIGURES}
         seeds = max(len(of_arm) for of_arm in found.values())
         facts = {
