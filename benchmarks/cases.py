@@ -11,24 +11,24 @@ import torch
 
 from benchmarks.timing import timed
 from ssgan.data.dataset import Dataset
-from ssgan.data.scenes import Scenes
+from ssgan.data.scenes.source import Scenes
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
 from ssgan.models.layers import use_plain_form
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
-from ssgan.training.config import DataConfig, RunConfig
+from ssgan.runs.config import DataConfig, RunConfig
+from ssgan.runs.precision import Precision, resolve_device
+from ssgan.runs.state import fresh_state
 from ssgan.training.feed import Feed
-from ssgan.training.loop import resolved
-from ssgan.training.misfits import check_recompute
+from ssgan.training.loop import resolve_config
 from ssgan.training.networks import Networks
-from ssgan.training.precision import Precision, resolve_device
-from ssgan.training.state import fresh_state
 from ssgan.training.step import train_step
+from ssgan.training.validation import check_recompute
 
 _Pair = tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig]
 _NOISE_IMAGES = 512  # in the data set that steps are fed from
-_RESNET5 = "ssgan.models.resnet5"
+_RESNET5 = "ssgan.models.resnet"
 PRECISIONS = ("auto", "float32", "bfloat16")
 WORDS = ("fused", "plain", "fresh", "reused", "recompute", *PRECISIONS)
 
@@ -93,7 +93,7 @@ def variant(case: Case, name: str) -> Case:
 def config_of(case: Case) -> RunConfig:
     """SS-GAN with the case's networks, on the machine's device."""
     generator, discriminator = networks()[case.network]
-    return resolved(
+    return resolve_config(
         RunConfig(
             method=SSGAN(),
             data=DataConfig(source=Scenes(), image_size=case.pixels),

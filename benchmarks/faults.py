@@ -20,8 +20,8 @@ from PIL import Image
 import ssgan.cli.train  # here, so that forked commands find it imported
 from ssgan.cli.main import main
 from ssgan.files.atomic import TEMPORARY
-from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint
+from ssgan.files.run_directory import RunDirectory
+from ssgan.runs import checkpoint
 from tests.training.harness import fork, wait, wait_for
 
 PATIENCE = 600  # seconds, after which a command that has not ended is ended
@@ -39,7 +39,12 @@ class SoakedRun:
     start_seconds = step_seconds = 1.0  # measured on the undisturbed run
 
     def __init__(self, root: Path, images: Path, settings: list[str], steps: int, forked: bool):
-        self.layout, self.images, self.steps, self.forked = RunLayout(root), images, steps, forked
+        self.layout, self.images, self.steps, self.forked = (
+            RunDirectory(root),
+            images,
+            steps,
+            forked,
+        )
         self.command = ["train", "--data", f"folder:{images}", "--run", str(root)]
         self.command += ["--cache", f"{root}-cache", "--total_steps", str(steps), *settings]
         self.child: int | None = None
@@ -108,7 +113,7 @@ class SoakedRun:
         found = []
         for path in self.layout.checkpoint_files():
             with suppress(checkpoint.Damaged):
-                checkpoint.verified(path)
+                checkpoint.read_verified(path)
                 found.append(path)
         return found
 

@@ -26,14 +26,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.output import begin, finish, parser_of, table
 from benchmarks.processes import Worker
 from benchmarks.timing import alternate, timed
-from ssgan.data.base import ImagePolicy
-from ssgan.data.parse import parse_source
+from ssgan.data.base import Preprocessing
 from ssgan.data.prepare import choose_size, prepare
-from ssgan.metrics import inception
-from ssgan.metrics.folded import RawConvolution
+from ssgan.data.sources import parse_source
+from ssgan.metrics.folded_convolution import RawConvolution
 from ssgan.metrics.frechet import frechet_distance
-from ssgan.metrics.inception_network import LAYERS, InceptionNetwork
-from ssgan.metrics.resize import ResizeRule, resized
+from ssgan.metrics.inception import features as inception
+from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
+from ssgan.metrics.resize import ResizeRule, resize
 from ssgan.metrics.weights import file_of_package, read_state
 from ssgan.types import ImageShape
 
@@ -87,14 +87,14 @@ def two_sets(source: str | None, count: int) -> tuple[Tensor, Tensor]:
         return both[0], both[1]
     opened = parse_source(source)
     shape = ImageShape(3, choose_size(opened.open().survey()))
-    dataset = prepare(opened, ImagePolicy(shape=shape))
+    dataset = prepare(opened, Preprocessing(shape=shape))
     images = torch.from_numpy(dataset.images[:count].copy()).permute(0, 3, 1, 2)
     soft = F.avg_pool2d(F.pad(images.float(), (1,) * 4, mode="replicate"), 3, 1)
     return images, soft.round().byte()
 
 
 def in_extractor_form(pixels: Tensor) -> Tensor:
-    return (resized(pixels, 299, ResizeRule.TF1_BILINEAR) - 128) / 128
+    return (resize(pixels, 299, ResizeRule.TF1_BILINEAR) - 128) / 128
 
 
 class Extractor:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ssgan.training.config import RunConfig
+from ssgan.runs.config import RunConfig
 from tests.training import harness
 from tests.training.harness import Tally
 from tests.training.tiny import METHODS, evaluating, images, tiny, with_output

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.cases import Case, config_of, noise
 from benchmarks.output import begin, finish, parser_of, table
 from benchmarks.processes import fresh, resident_bytes
-from ssgan.training.config import OutputConfig
+from ssgan.runs.config import OutputConfig
 from ssgan.training.run import run
 
 LEAK = 2048  # bytes a step that the control keeps

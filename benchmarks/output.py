@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from ssgan.files.environment import environment
-from ssgan.training.precision import Precision, resolve_device, resolve_precision
+from ssgan.files.environment import describe_environment
+from ssgan.runs.precision import Precision, resolve_device, resolve_precision
 
 _BUSY = 0.5  # load average above which times are not to be trusted
 
@@ -30,7 +30,7 @@ def begin(options: argparse.Namespace) -> dict[str, object]:
         torch.set_num_threads(options.threads)
     device = str(resolve_device("auto"))
     wanted: Precision = getattr(options, "precision", None) or "auto"
-    facts = environment(device, resolve_precision(wanted, torch.device(device)))
+    facts = describe_environment(device, resolve_precision(wanted, torch.device(device)))
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > _BUSY:
         print(f"note: the machine is busy (load {load:.1f}): times are too long", file=sys.stderr)

@@ -25,7 +25,7 @@ from benchmarks.cases import Case, config_of, noise
 from benchmarks.output import begin, finish, parser_of, table
 from benchmarks.processes import fresh
 from benchmarks.timing import Times, alternate, timed, times_of
-from ssgan.files.layout import RunLayout
+from ssgan.files.run_directory import RunDirectory
 from ssgan.training.loop import train
 from ssgan.training.run import run
 
@@ -97,7 +97,7 @@ def _train_command(options: argparse.Namespace, directory: Path, root: Path) -> 
 
 
 def _to_the_first_line(words: list[str], directory: Path) -> tuple[float, float]:
-    log, said = RunLayout(directory).log, directory.with_suffix(".stderr")
+    log, said = RunDirectory(directory).log, directory.with_suffix(".stderr")
     started = time.perf_counter()
     with said.open("w") as errors:
         process = subprocess.Popen(

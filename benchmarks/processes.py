@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim import Adam
 
-from ssgan.ops.memory import keep_freed_memory
+from ssgan.ops.cpu import keep_freed_memory
 
 _STATUS = Path("/proc/self/status")
 _held: Any = None  # in a worker's process: what it was made to hold

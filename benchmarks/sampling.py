@@ -19,11 +19,11 @@ from benchmarks.cases import Case, Stepper, config_of
 from benchmarks.output import begin, finish, parser_of, table
 from benchmarks.processes import fresh, memory_row, set_baseline
 from benchmarks.timing import timed, times_of
+from ssgan.metrics.efficientnet_lite0 import EfficientNetLite0Features
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures
-from ssgan.metrics.inception import InceptionFeatures
-from ssgan.metrics.lite0 import Lite0Features
-from ssgan.training.precision import resolve_device
-from ssgan.training.sampling import generate, latents_of
+from ssgan.metrics.inception.features import InceptionFeatures
+from ssgan.runs.precision import resolve_device
+from ssgan.runs.sampling import generate, sample_latents
 from ssgan.types import UserError
 
 GENERATORS = ("resnet-laptop", "resnet")
@@ -35,7 +35,7 @@ def sampled(case: Case, images: int, repeats: int) -> dict[str, Any]:
     config = config_of(case)
     set_baseline()
     generator = Stepper(case).state.generator_ema
-    latents = latents_of(config.generator, 0, "benchmark", images)
+    latents = sample_latents(config.generator, 0, "benchmark", images)
     return _row(case.network, "made", images, lambda: generate(generator, latents, None), repeats)
 
 
@@ -55,7 +55,7 @@ def extractor(name: str, file: Path | None = None) -> AbstractFeatures:
     if name == "random":
         return RandomFeatures(device)
     if name == "lite0":
-        return Lite0Features.from_package(device=device)
+        return EfficientNetLite0Features.from_package(device=device)
     if file is not None:
         return InceptionFeatures.from_file(file, device=device)
     return InceptionFeatures.from_package(device=device)

@@ -30,10 +30,10 @@ from PIL import Image
 
 from benchmarks.faults import FAULTS, PLANTS, SoakedRun
 from ssgan.data.prepare import prepare
-from ssgan.files.environment import environment
-from ssgan.files.layout import step_of
-from ssgan.training import checkpoint, kinds
-from ssgan.training.resume import config_of_run
+from ssgan.files.environment import describe_environment
+from ssgan.files.run_directory import parse_step
+from ssgan.runs import checkpoint, config_io
+from ssgan.training.resume import read_run_config
 from tests.training.harness import check_whole, wait_for
 from tests.training.tiny import digest_of, images, rows_of, stop_after
 
@@ -78,21 +78,22 @@ class Soak:
 def outcome(run: SoakedRun) -> dict[str, Any]:
     """Everything that a finished run leaves and a fault may not change, by what it is called."""
     layout = run.layout
-    config = config_of_run(layout)
+    config = read_run_config(layout)
     assert config is not None
     check_whole(config, layout.root)
-    saved, passed_over = checkpoint.newest(layout)
+    saved, passed_over = checkpoint.load_newest(layout)
     assert saved is not None, "no checkpoint is whole"
     assert saved.step == run.steps, f"the newest checkpoint is of step {saved.step}"
     assert not passed_over, passed_over
     read = {
-        path: checkpoint.read(path) for path in (layout.best_checkpoint(), *layout.kept_files())
+        path: checkpoint.load_checkpoint(path)
+        for path in (layout.best_checkpoint(), *layout.snapshot_files())
     }
     logs = {path.name: path for path in (layout.log, layout.metrics, layout.events)}
     return {
         "state": digest_of(saved),
         "best": digest_of(read.pop(layout.best_checkpoint())),
-        "kept": {step_of(path): digest_of(kept) for path, kept in read.items()},
+        "kept": {parse_step(path): digest_of(kept) for path, kept in read.items()},
         "samples": {path.name: _sha256(path) for path in layout.samples.iterdir()},
         **{name: rows_of(path) if path.exists() else [] for name, path in logs.items()},
     }
@@ -134,9 +135,9 @@ class Ground:
 
     def _warm_up(self, reference: SoakedRun) -> None:
         """Take the first steps here, so that forked commands find everything imported."""
-        config = config_of_run(reference.layout)
+        config = read_run_config(reference.layout)
         assert config is not None
-        dataset = prepare(config.data.source, config.data.policy, self.folder / "cache")
+        dataset = prepare(config.data.source, config.data.preprocessing, self.folder / "cache")
         stop_after(config, self.folder / "warm", dataset, 10)
 
 
@@ -210,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jobs ignore it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     seconds = float("inf") if options.minutes is None else options.minutes * 60
-    facts, begun = environment("cpu", "float32"), time.monotonic()
+    facts, begun = describe_environment("cpu", "float32"), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     ground = Ground(folder, options.steps, options.fork)
     found = soak(ground, options.seed, options.faults, seconds, options.plant)
@@ -229,7 +230,7 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if found.differences or few else 0
 
 
-assert kinds.MODULES  # imported so that any stored kind of setting can be read
+assert config_io.REGISTRY  # imported so that any stored kind of setting can be read
 
 if __name__ == "__main__":
     sys.exit(main())

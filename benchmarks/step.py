@@ -26,7 +26,7 @@ from benchmarks.output import begin, finish, parser_of, percent, table
 from benchmarks.processes import Worker, fresh, memory_row, set_baseline
 from benchmarks.timing import alternate, times_of
 from benchmarks.whereabouts import KINDS, shares
-from ssgan.training.precision import dtype_of
+from ssgan.runs.precision import run_dtype
 
 BATCHES = (16, 32, 64, 128, 256)
 SIZES = (32, 48, 64, 128)
@@ -41,7 +41,7 @@ def measured_whole(case: Case, repeats: int, matrix: int) -> dict[str, Any]:
     """The same, with its ceilings and where its time goes."""
     stepper, row = _bare_row(case, repeats)
     bfloat16 = stepper.config.precision == "bfloat16"
-    dtype = torch.bfloat16 if bfloat16 else dtype_of(stepper.config.precision)
+    dtype = torch.bfloat16 if bfloat16 else run_dtype(stepper.config.precision)
     ceiling = ceiling_row(stepper.take, dtype, stepper.device, repeats, matrix)
     seconds = row["seconds_minimum"]
     return {

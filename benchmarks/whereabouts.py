@@ -19,7 +19,7 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from benchmarks.cases import Stepper
-from ssgan.ops.spectral import SpectralLayer
+from ssgan.ops.spectral_norm import SpectralLayer
 from ssgan.training import step as step_module
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # for processes started from here: no notes

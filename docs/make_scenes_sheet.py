@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ssgan.data.base import ImagePolicy
-from ssgan.data.scenes import Scenes
+from ssgan.data.base import Preprocessing
+from ssgan.data.scenes.source import Scenes
 from ssgan.types import ImageShape
 
 COLUMNS = 12
@@ -15,8 +15,8 @@ COLUMNS = 12
 def sheet(size: int, seed: int = 0) -> Image.Image:
     """Ten rows of COLUMNS pictures of `size` pixels, two white pixels apart."""
     collection = Scenes(num_images=10 * COLUMNS, seed=seed).open()
-    policy = ImagePolicy(shape=ImageShape(channels=3, size=size))
-    pictures = np.stack(list(collection.read(range(len(collection)), policy)))
+    preprocessing = Preprocessing(shape=ImageShape(channels=3, size=size))
+    pictures = np.stack(list(collection.read(range(len(collection)), preprocessing)))
     order = np.argsort(collection.labels(), kind="stable")
     framed = np.pad(pictures[order], ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
     rows = framed.reshape(10, COLUMNS, size + 2, size + 2, 3).swapaxes(1, 2)

@@ -13,8 +13,8 @@ from ssgan.methods.ssgan import SSGAN
 from ssgan.methods.ssgan_annealed import AnnealedSSGAN
 from ssgan.methods.ssgan_la import SSGANLA, LabelAugmentation, SSGANLAPlus
 from ssgan.methods.ssgan_ms import SSGANMS
-from ssgan.ops.freeze import frozen
-from ssgan.types import Batch, Draw, UserError
+from ssgan.ops.modes import frozen
+from ssgan.types import Batch, GeneratorInput, UserError
 from tests.reference import losses as plain
 from tests.reference.networks import small_pair
 
@@ -31,7 +31,7 @@ def example(num_classes=0):
     latents = torch.randn(BATCH, 3, dtype=torch.float64)
     mixing = torch.rand(BATCH, dtype=torch.float64)
     noise = torch.rand(BATCH, 3 * 4 * 4, dtype=torch.float64)
-    draw = Draw(latents, fake_labels, index, BATCH, mixing, lambda size: noise[:, :size])
+    draw = GeneratorInput(latents, fake_labels, index, BATCH, mixing, lambda size: noise[:, :size])
     return Batch(images, labels, index, BATCH), draw
 
 
@@ -71,7 +71,7 @@ def turned_count(method):
 def pair_for(method):
     """Networks for a method, and its number of classes."""
     classes = 3 if method.conditional else 0
-    return *small_pair(num_classes=classes, width=method.head_width(classes) or 4), classes
+    return *small_pair(num_classes=classes, width=method.auxiliary_width_for(classes) or 4), classes
 
 
 CLASS_LOSSES = {
@@ -118,7 +118,7 @@ def test_discriminator_loss_is_the_formula(method):
             kind = type(method.penalty).__name__
             P = plain.penalty(kind, D, real.images, fakes, real.labels, draw)
             formula = formula + 7.0 * P
-    if method.turns_images:
+    if method.predicts_rotation:
         formula = formula + task_on_both(method, D, real, fakes)
     assert_same(ours, formula, D)
 
@@ -133,7 +133,7 @@ def test_generator_loss_is_the_formula(method):
     formula = torch.zeros((), dtype=torch.float64)
     if hasattr(method, "adversarial"):
         formula = plain.adversarial_g(type(method.adversarial).__name__, D, fakes, draw.labels)
-    if method.turns_images:
+    if method.predicts_rotation:
         formula = formula + task_on_fakes(method, D, fakes, draw.labels)
     assert_same(ours, formula, G)
 
@@ -205,7 +205,7 @@ def test_parts_of_a_batch_have_their_mean_equal_to_the_whole(method):
     for part in range(2):
         rows = slice(part, BATCH, 2)
         batch = Batch(real.images[rows], None, real.index[rows], BATCH)
-        some = Draw(
+        some = GeneratorInput(
             draw.latents[rows], None, draw.index[rows], BATCH, draw.mixing[rows], draw.noise
         )
         totals.append(method.discriminator_loss(G, D, batch, some).total)
@@ -222,7 +222,7 @@ def test_logits_of_the_four_turns_are_those_the_accuracy_is_of(method):
     for image in G(draw.latents, None)[BATCH - turned_count(method) :]:
         for turn in range(4):
             logits = plain.one(D, plain.turned_by_index(image, turn), None)[1]
-            right += int(method.turn_logits(logits[None])[0].argmax()) == turn
+            right += int(method.rotation_logits(logits[None])[0].argmax()) == turn
     assert told == right / (4 * turned_count(method))
 
 
@@ -230,13 +230,13 @@ def test_turn_logits_of_each_method():
     """As they are; the first four of five; of each pair the sum of both probabilities."""
     torch.manual_seed(0)
     four, five, eight = (torch.randn(6, n, dtype=torch.float64) for n in (4, 5, 8))
-    assert torch.equal(SSGAN().turn_logits(four), four)
-    assert torch.equal(SSGANMS().turn_logits(five), five[:, :4])
+    assert torch.equal(SSGAN().rotation_logits(four), four)
+    assert torch.equal(SSGANMS().rotation_logits(five), five[:, :4])
     pairs = eight.softmax(1)[:, 0::2] + eight.softmax(1)[:, 1::2]
     for method in (SSGANLA(), SSGANLAPlus()):
-        torch.testing.assert_close(method.turn_logits(eight).softmax(1), pairs)
+        torch.testing.assert_close(method.rotation_logits(eight).softmax(1), pairs)
     with pytest.raises(ValueError, match="GAN does not teach D to tell turns"):
-        GAN().turn_logits(four[:, :0])
+        GAN().rotation_logits(four[:, :0])
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.25, 1.0])

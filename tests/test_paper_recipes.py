@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from ssgan.cli.main import main
-from ssgan.data.own_copy import OwnCopy
-from ssgan.recipes.find import find, names
-from ssgan.types import Batch, Draw, Scores
+from ssgan.data.user_provided import UserProvided
+from ssgan.recipes.find import find_recipe, list_recipes
+from ssgan.types import Batch, GeneratorInput, Scores
 from tests.cli.test_main import TINY
 from tests.models.checks import parameter_count
 
@@ -45,7 +45,7 @@ TABLE_4_BEST = {"gan": "0.083", "conditional": "0.337", "rotation_only": "0.202"
 METHODS = {"gan": "GAN", "conditional": "ConditionalGAN", "ssgan": "SSGAN", "ssgan_sbn": "SSGAN",
            "rotation_only": "RotationOnly"}  # fmt: skip
 NORMS = {"conditional": "ConditionalBatchNorm", "ssgan_sbn": "SelfModulatedBatchNorm"}
-AT_128 = [name for name in names() if name.split(":")[0] in TABLE_1]
+AT_128 = [name for name in list_recipes() if name.split(":")[0] in TABLE_1]
 
 # n_dis, decay, published
 MIMICRY = {
@@ -68,7 +68,7 @@ LARGE = {
     ),
 }
 
-CELLS = [name for name in names() if name.split(":")[0] in GRIDS]
+CELLS = [name for name in list_recipes() if name.split(":")[0] in GRIDS]
 NEW = [*CELLS, *AT_128, *MIMICRY, *LARGE]
 
 
@@ -84,11 +84,14 @@ def rows_of_table_2():
             yield f"{name}_ssgan", told, "SSGAN", ssgan
 
 
-COSTED = [*NEW, *(n for n in names() if n.split(":")[0] in ("scenes", "cifar10", "successors"))]
+COSTED = [
+    *NEW,
+    *(n for n in list_recipes() if n.split(":")[0] in ("scenes", "cifar10", "successors")),
+]
 
 
 def words(name):
-    return " ".join(find(name).__doc__.split())
+    return " ".join(find_recipe(name).__doc__.split())
 
 
 def assert_main_setting(config):
@@ -99,8 +102,8 @@ def assert_main_setting(config):
     assert config.generator_optimizer.learning_rate == 2e-4
     if hasattr(method, "adversarial"):
         assert type(method.adversarial).__name__ == "Hinge"
-    if method.turns_images:
-        assert method.num_turned(64) == 16
+    if method.predicts_rotation:
+        assert method.num_rotated(64) == 16
         assert (method.alpha, method.beta) == (0.2, 1.0)
     assert not config.generator.spectral
     assert not config.augment
@@ -113,7 +116,7 @@ def test_table_2_is_there_and_nothing_else():
 
 @pytest.mark.parametrize(("name", "told", "method", "fid"), list(rows_of_table_2()))
 def test_a_row_of_table_2(name, told, method, fid):
-    config = find(name)()
+    config = find_recipe(name)()
     weight, *betas, updates = told
     assert_main_setting(config)
     assert type(config.method).__name__ == method
@@ -123,7 +126,7 @@ def test_a_row_of_table_2(name, told, method, fid):
     assert (penalty.weight if penalty else 0) == weight
     assert config.discriminator.spectral == (weight == 0)
     assert config.total_steps == 100_000
-    base = find(f"{GRIDS[name.split(':')[0]]}:ssgan")()
+    base = find_recipe(f"{GRIDS[name.split(':')[0]]}:ssgan")()
     assert (config.data, config.generator) == (base.data, base.generator)
     assert config.discriminator == replace(base.discriminator, spectral=weight == 0)
     norm = f"penalty of weight {weight:g}" if weight else "spectral norm"
@@ -134,12 +137,15 @@ def test_a_row_of_table_2(name, told, method, fid):
 
 @pytest.mark.parametrize("method", ["gan", "ssgan"])
 def test_the_paper_s_main_cell_is_a_row_of_table_2(method):
-    assert find(f"robustness:sn_b0_n2_{method}")() == find(f"cifar10:{method}")()
+    assert find_recipe(f"robustness:sn_b0_n2_{method}")() == find_recipe(f"cifar10:{method}")()
 
 
 @pytest.mark.parametrize("method", ["gan", "ssgan"])
 def test_a_row_of_table_2_is_the_beginning_of_the_main_run_on_imagenet(method):
-    row, run = find(f"robustness_imagenet:sn_b0_n2_{method}")(), find(f"imagenet128:{method}")()
+    row, run = (
+        find_recipe(f"robustness_imagenet:sn_b0_n2_{method}")(),
+        find_recipe(f"imagenet128:{method}")(),
+    )
     told = {name: getattr(run, name) for name in ("total_steps", "output", "evaluate")}
     assert replace(row, **told) == run
     assert run.output.keep_every == row.total_steps
@@ -161,7 +167,7 @@ def test_what_is_published_of_the_runs_on_cifar10(function):
 @pytest.mark.parametrize("name", AT_128)
 def test_the_runs_at_128_pixels(name):
     file, function = name.split(":")
-    config = find(name)()
+    config = find_recipe(name)()
     assert_main_setting(config)
     adam = config.discriminator_optimizer
     assert (adam.beta1, adam.beta2, config.discriminator_updates) == (0.0, 0.9, 2)
@@ -190,7 +196,7 @@ def test_each_data_set_has_the_rows_of_table_1_and_rotation_alone():
 @pytest.mark.parametrize("name", MIMICRY)
 def test_mimicry_s_settings(name):
     updates, decay, fid = MIMICRY[name]
-    config = find(name)()
+    config = find_recipe(name)()
     assert_main_setting(config)
     adam = config.discriminator_optimizer
     assert (adam.beta1, adam.beta2, config.discriminator_updates) == (0.0, 0.9, updates)
@@ -206,18 +212,18 @@ def test_mimicry_s_settings(name):
 
 
 def test_the_large_gan_is_the_large_ssgan_without_the_rotation_terms():
-    gan, ssgan = (find(f"imagenet_large:{method}_2048")() for method in ("gan", "ssgan"))
+    gan, ssgan = (find_recipe(f"imagenet_large:{method}_2048")() for method in ("gan", "ssgan"))
     assert gan == replace(ssgan, method=gan.method)
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_the_large_runs(name):
     batch, method, published = LARGE[name]
-    config = find(name)()
+    config = find_recipe(name)()
     assert (config.batch_size, config.total_steps) == (batch, 350_000)
     assert type(config.method).__name__ == method
-    if config.method.turns_images:
-        turned = 4 * config.method.num_turned(batch)  # in all four turns
+    if config.method.predicts_rotation:
+        turned = 4 * config.method.num_rotated(batch)  # in all four turns
         assert turned % (4 * 128) == 0  # whole images on each of 128 cores
     assert f"Published: {published}" in words(name)
     G, D = config.generator_optimizer, config.discriminator_optimizer
@@ -248,7 +254,7 @@ def test_the_large_runs(name):
 )
 def test_networks_have_the_published_numbers_of_weights(name, G, D):
     """Built where nothing is allocated; spectral norm and the start's distribution add none."""
-    config = find(name)()
+    config = find_recipe(name)()
     num_classes = 1000 if config.method.conditional else 0
     other = {"spectral": False}
     if name.startswith("imagenet_large"):
@@ -266,7 +272,7 @@ def test_networks_have_the_published_numbers_of_weights(name, G, D):
 def images_read(config):
     """How many images a step gives D: the losses are asked, with a D that counts."""
     read, size, num_classes = [], config.batch_size, 10
-    width = config.method.head_width(num_classes)
+    width = config.method.auxiliary_width_for(num_classes)
 
     def D(images, labels):
         read.append(len(images))
@@ -279,7 +285,7 @@ def images_read(config):
     index = torch.arange(size)
     labels = index % num_classes if config.method.conditional else None
     real = Batch(torch.zeros(size, 3, 2, 2), labels, index, size)
-    draw = Draw(torch.zeros(size, 3), labels, index, size, torch.zeros(size), torch.zeros)
+    draw = GeneratorInput(torch.zeros(size, 3), labels, index, size, torch.zeros(size), torch.zeros)
     for _ in range(config.discriminator_updates):
         config.method.discriminator_loss(G, D, real, draw)
     config.method.generator_loss(G, D, draw)
@@ -288,7 +294,7 @@ def images_read(config):
 
 @pytest.mark.parametrize("name", COSTED)
 def test_the_cost_that_is_told_is_the_settings(name):
-    config = find(name)()
+    config = find_recipe(name)()
     told = re.search(
         r"Cost: ([\d,]+) steps, batch (\d+), n_dis (\d); D reads ([\d,]+) images a step\b",
         words(name),
@@ -302,13 +308,13 @@ def test_the_cost_that_is_told_is_the_settings(name):
 
 @pytest.mark.parametrize("name", [name for name in COSTED if name.startswith("successors:")])
 def test_a_successor_s_cost_stands_beside_that_of_ss_gan(name):
-    ssgan = find("cifar10:ssgan_laptop" if name.endswith("_laptop") else "cifar10:ssgan")()
+    ssgan = find_recipe("cifar10:ssgan_laptop" if name.endswith("_laptop") else "cifar10:ssgan")()
     annealed = "annealed" in name
     assert (f", SS-GAN {images_read(ssgan)}." in words(name)) != annealed
-    assert (images_read(find(name)()) == images_read(ssgan)) == annealed
+    assert (images_read(find_recipe(name)()) == images_read(ssgan)) == annealed
 
 
-OWN = [name for name in names() if isinstance(find(name)().data.source, OwnCopy)]
+OWN = [name for name in list_recipes() if isinstance(find_recipe(name)().data.source, UserProvided)]
 
 
 def test_imagenet_lsun_celeba_and_stl_are_the_user_s_own():
@@ -322,7 +328,7 @@ def test_without_its_images_one_line_says_what_to_give(name, ending, tmp_path, m
     monkeypatch.chdir(tmp_path)
     assert main(["train", name, *ending]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert find(name)().data.source.what in line
+    assert find_recipe(name)().data.source.what in line
     assert "--data folder:PATH" in line
     assert list(tmp_path.iterdir()) == []
     assert f"ssgan train {name} --data folder:PATH" in words(name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ssgan.recipes.find import find
+from ssgan.recipes.find import find_recipe
 from tests.test_recipes import noise, small
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def test_the_python_code_runs(monkeypatch, capsys):
 )
 def test_every_recipe_it_names_is_there(line):
     if not line.startswith("folder:") and "--" not in line:
-        find(line)
+        find_recipe(line)
 
 
 def test_both_commands_are_one_line_each():

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ssgan.config.dump import dump, load
-from ssgan.data.base import AbstractCollection, AbstractSource, Survey
+from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats
 from ssgan.data.dataset import Dataset
 from ssgan.methods.s3gan import S3GAN
-from ssgan.recipes.find import find, names
-from ssgan.recipes.images import fitted
+from ssgan.recipes.auto import fit_recipe
+from ssgan.recipes.find import find_recipe, list_recipes
 from ssgan.training.loop import train
 from ssgan.types import UserError
 
@@ -33,9 +33,9 @@ def noise(config, count=8):
     return Dataset(images, np.arange(count) % 10, classes, "noise", {})
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list_recipes())
 def test_a_recipe_is_stored_read_back_and_takes_a_step(name):
-    config = find(name)()
+    config = find_recipe(name)()
     assert load(dump(config)) == config
     config = small(config)
     (report,) = train(config, noise(config))
@@ -45,29 +45,29 @@ def test_a_recipe_is_stored_read_back_and_takes_a_step(name):
 
 def terms(config):
     return [name for name in ("adversarial",) if hasattr(config.method, name)] + (
-        ["rotation", "rotation_accuracy"] if config.method.turns_images else []
+        ["rotation", "rotation_accuracy"] if config.method.predicts_rotation else []
     )
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list_recipes())
 def test_a_recipe_says_its_command(name):
     words = "ssgan demo" if name == "scenes:demo" else f"ssgan train {name}"
-    assert words in find(name).__doc__
+    assert words in find_recipe(name).__doc__
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list_recipes())
 def test_every_recipe_keeps_its_best_state(name):
     """Its last step is scored, and one before."""
-    config = find(name)()
+    config = find_recipe(name)()
     assert 0 < config.evaluate.every <= config.total_steps / 2
 
 
 def test_the_paper_s_settings():
     """Section 2.2 of the facts: hinge, Adam 2e-4 (0, 0.9), two updates of D, 16 of 64 turned."""
-    config = find("cifar10:ssgan")()
+    config = find_recipe("cifar10:ssgan")()
     assert type(config.method.adversarial).__name__ == "Hinge"
     assert (config.method.alpha, config.method.beta) == (0.2, 1.0)
-    assert config.method.num_turned(config.batch_size) == 16
+    assert config.method.num_rotated(config.batch_size) == 16
     for adam in (config.generator_optimizer, config.discriminator_optimizer):
         assert (adam.learning_rate, adam.beta1, adam.beta2) == (2e-4, 0.0, 0.9)
     assert (config.discriminator_updates, config.batch_size, config.total_steps) == (2, 64, 100_000)
@@ -76,7 +76,7 @@ def test_the_paper_s_settings():
 
 
 def test_the_baseline_differs_in_the_method_alone():
-    ssgan, gan = find("cifar10:ssgan_quarter")(), find("cifar10:gan_quarter")()
+    ssgan, gan = find_recipe("cifar10:ssgan_quarter")(), find_recipe("cifar10:gan_quarter")()
     differing = [f.name for f in fields(ssgan) if getattr(ssgan, f.name) != getattr(gan, f.name)]
     assert differing == ["method"]
 
@@ -94,7 +94,7 @@ def test_the_baseline_differs_in_the_method_alone():
 )
 def test_a_wrong_recipe_is_named_with_what_would_be_right(name, words):
     with pytest.raises(UserError) as error:
-        find(name)
+        find_recipe(name)
     assert words in str(error.value)
 
 
@@ -102,7 +102,7 @@ class Pretend(AbstractSource, AbstractCollection):
     """A source of images that are only headers."""
 
     def __init__(self, *found):
-        self.found = Survey(*found)
+        self.found = HeaderStats(*found)
 
     def open(self):
         return self
@@ -116,7 +116,7 @@ class Pretend(AbstractSource, AbstractCollection):
     def fingerprint(self):
         return "0"
 
-    def read(self, numbers, policy):
+    def read(self, numbers, preprocessing):
         yield from ()
 
     def survey(self):
@@ -136,7 +136,7 @@ class Pretend(AbstractSource, AbstractCollection):
 def test_settings_fit_the_images_and_every_choice_has_a_reason(
     survey, size, channels, batch, augment
 ):
-    config, reasons = fitted(Pretend(*survey))
+    config, reasons = fit_recipe(Pretend(*survey))
     chosen = (config.data.image_size, config.data.channels, config.batch_size, config.augment)
     assert chosen == (size, channels, batch, augment)
     assert len(reasons) == 6

@@ -10,10 +10,9 @@ from PIL import Image
 
 from ssgan.data.folder import Folder
 from ssgan.data.prepare import prepare
-from ssgan.measure.blocks import grid_side
-from ssgan.recipes.find import find, names
-from ssgan.recipes.page import Told, page, told
-from tests.data.pictures import policy
+from ssgan.evaluation.probe.maps import grid_side
+from ssgan.recipes.find import find_recipe, list_recipes
+from ssgan.recipes.page import RecipeDocs, page, parse_docstring
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -25,7 +24,7 @@ def test_the_page_is_what_the_recipes_say():
 
 def test_every_recipe_has_a_row_of_five_cells():
     rows = [line for line in page().splitlines() if line.startswith("| `ssgan ")]
-    assert len(rows) == len(names())
+    assert len(rows) == len(list_recipes())
     assert {row.count("|") for row in rows} == {6}
 
 
@@ -60,14 +59,14 @@ def smaller():
 
 
 def test_a_docstring_is_read_part_by_part():
-    assert told(example) == Told(
+    assert parse_docstring(example) == RecipeDocs(
         "SS-GAN somewhere, at some size",
         "ssgan train mine:example --data folder:PATH",
         "FID 1.5 +- 0.2 (Table 9)",
         "10 steps; D reads 3.5 images",
         "Not run at this scale",
     )
-    assert told(reported) == Told(
+    assert parse_docstring(reported) == RecipeDocs(
         "Mine",
         "ssgan train mine:reported",
         "none",
@@ -77,7 +76,7 @@ def test_a_docstring_is_read_part_by_part():
 
 
 def test_a_page_of_a_smaller_run_does_not_stand_as_if_this_one_was_run():
-    assert told(smaller) == Told(
+    assert parse_docstring(smaller) == RecipeDocs(
         "Mine",
         "ssgan train mine:smaller",
         "",
@@ -86,16 +85,18 @@ def test_a_page_of_a_smaller_run_does_not_stand_as_if_this_one_was_run():
     )
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list_recipes())
 def test_a_bare_link_is_of_a_recipe_that_was_run_as_it_is(name):
-    words = " ".join(find(name).__doc__.split())
-    assert told(find(name)).run.startswith("[") == ("Run at this scale: docs/" in words)
+    words = " ".join(find_recipe(name).__doc__.split())
+    assert parse_docstring(find_recipe(name)).run.startswith("[") == (
+        "Run at this scale: docs/" in words
+    )
     assert ("docs/results" in words) <= ("at this scale" in words)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list_recipes())
 def test_a_recipe_names_its_results_or_says_that_it_was_not_run(name):
-    run = told(find(name)).run
+    run = parse_docstring(find_recipe(name)).run
     if (page_of_results := re.search(r"\((.*)\)", run)) is not None:
         assert (DOCS / page_of_results.group(1)).exists()
     else:
@@ -132,14 +133,14 @@ def test_pictures_cut_for_lsun_are_the_centre_and_are_not_touched_again(tmp_path
     exec(code_of("## LSUN"), {})
     for number, part in enumerate(("train", "held-out")):
         folder = Folder(str(tmp_path / "cut" / part))
-        images = prepare(folder, policy(128), tmp_path / "cache").images
+        images = prepare(folder, preprocessing(128), tmp_path / "cache").images
         assert len(images) == 2 + number
         original = np.asarray(Image.open(tmp_path / "lsun" / part / "00001.png"))
         np.testing.assert_array_equal(images[1], original[86 : 86 + 128, 64 : 64 + 128])
 
 
 def test_the_disk_that_a_probe_of_imagenet_takes():
-    config = find("imagenet128:ssgan_sbn")()
+    config = find_recipe("imagenet128:ssgan_sbn")()
     maps = [(64, 64), (128, 32), (256, 16), (256, 8), (512, 4), (512, 2)]  # channels, side
     D = config.discriminator.build(config.data.shape, 4, 0).eval()
     with torch.no_grad():
@@ -157,6 +158,6 @@ def test_the_disk_that_a_probe_of_imagenet_takes():
 def test_every_recipe_and_page_that_the_data_page_names_is_there():
     text = (DOCS / "data.md").read_text(encoding="utf-8")
     for name in re.findall(r"ssgan train (\S+:\S+) ", text):
-        find(name)
+        find_recipe(name)
     for linked in re.findall(r"\]\(([^)]+)\)", text):
         assert (DOCS / linked).exists()

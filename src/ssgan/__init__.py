@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ssgan.methods.gan import ConditionalGAN as ConditionalGAN
     from ssgan.methods.rotation_only import RotationOnly as RotationOnly
     from ssgan.methods.ssgan import SSGAN as SSGAN
-    from ssgan.training.config import RunConfig as RunConfig
+    from ssgan.runs.config import RunConfig as RunConfig
     from ssgan.training.loop import StepReport as StepReport
     from ssgan.training.loop import train as train
     from ssgan.training.run import run as run
@@ -32,7 +32,7 @@ _HOME = {
     "ConditionalGAN": "ssgan.methods.gan",
     "RotationOnly": "ssgan.methods.rotation_only",
     "SSGAN": "ssgan.methods.ssgan",
-    "RunConfig": "ssgan.training.config",
+    "RunConfig": "ssgan.runs.config",
     "StepReport": "ssgan.training.loop",
     "train": "ssgan.training.loop",
     "run": "ssgan.training.run",

@@ -53,7 +53,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Draw:
+class GeneratorInput:
     """What a generator is asked for: a Batch with `latents` in place of `images`."""
 
     latents: Latents

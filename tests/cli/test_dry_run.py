@@ -4,7 +4,7 @@ import pytest
 
 from ssgan.cli.main import main
 from ssgan.data import cifar10
-from ssgan.data.base import Survey
+from ssgan.data.base import HeaderStats
 from tests.cli.test_main import TINY
 
 SNDCGAN = ["--generator", "SNDCGANGenerator", "--discriminator", "SNDCGANDiscriminator"]
@@ -90,6 +90,6 @@ def test_without_the_archive_the_outline_is_the_published_one(tmp_path, monkeypa
     monkeypatch.setenv("SSGAN_CACHE", str(tmp_path))
     for split, count in (("train", 50_000), ("test", 10_000)):
         outline = cifar10.Cifar10(split=split).outline()
-        assert outline.survey == Survey(count, 32, grey=False)
+        assert outline.survey == HeaderStats(count, 32, grey=False)
         assert len(outline.classes) == 10
         assert outline.download

@@ -8,13 +8,12 @@ import torch
 from PIL import Image
 
 from ssgan.cli.main import main
-from ssgan.files.layout import RunLayout
-from ssgan.measure import gather
-from ssgan.measure.results import read_results
+from ssgan.evaluation.results import read_results
+from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.frechet import frechet_distance
-from ssgan.metrics.statistics import read_statistics
-from tests.measure.saved import lively_state, save_run, write_folder
+from ssgan.metrics.protocol import read_statistics
+from tests.evaluation.saved import lively_state, save_run, write_folder
 from tests.metrics.pictures import pictures
 from tests.training.tiny import tiny
 
@@ -265,7 +264,7 @@ def test_a_result_line_is_plain_json(places, tmp_path, capsys):
 
 
 def test_what_is_measured_of_a_run_s_file_lies_in_the_run(places, capsys):
-    file = RunLayout(places / "run").checkpoint(3)
+    file = RunDirectory(places / "run").checkpoint(3)
     out = places / "run" / "evaluation"
     before = set(out.glob("*"))
     words = command(places, "--n", "10", "--metrics", "fd", thing=file.relative_to(places))

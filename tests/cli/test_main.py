@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ssgan.cli.main import main
-from ssgan.files.layout import RunLayout
+from ssgan.files.run_directory import RunDirectory
 from ssgan.types import NonFinite
 from tests.data.pictures import write_images
 
@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
 
 
 def test_a_run_directory_holds_what_is_documented(trained):
-    layout = RunLayout(trained[0])
+    layout = RunDirectory(trained[0])
     for path in (layout.config, layout.environment, layout.manifest, layout.best_checkpoint()):
         assert path.exists(), path
     assert [p.name for p in layout.checkpoint_files()] == [
@@ -68,7 +68,7 @@ def test_the_same_command_again_finds_nothing_to_do(trained, capsys):
 
 def test_more_steps_continue_the_run_and_its_directory_is_enough(trained, capsys):
     assert main(["train", str(trained[0]), "--total_steps", "3"]) == 0
-    rows = RunLayout(trained[0]).log.read_text().splitlines()
+    rows = RunDirectory(trained[0]).log.read_text().splitlines()
     assert [json.loads(row)["step"] for row in rows] == [1, 2, 3]
 
 
@@ -76,7 +76,7 @@ def test_fewer_steps_than_done_are_refused_and_the_run_still_says_its_own(traine
     assert main(["train", str(trained[0]), "--total_steps", "1"]) == 2
     assert "beyond total_steps 1" in capsys.readouterr().err
     assert main(["train", str(trained[0])]) == 0
-    assert str(RunLayout(trained[0]).newest_sample()) in capsys.readouterr().out
+    assert str(RunDirectory(trained[0]).newest_sample()) in capsys.readouterr().out
 
 
 def test_a_run_is_not_continued_in_another_directory(trained, tmp_path, capsys):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ssgan.cli.main import main
-from ssgan.files.errors import refuse_unwritable
-from ssgan.files.layout import RunLayout
+from ssgan.files.errors import require_writable
+from ssgan.files.run_directory import RunDirectory
 from ssgan.types import UserError
 from tests.cli.test_main import TINY
 
@@ -116,10 +116,10 @@ def test_a_dry_run_refuses_the_same_places(words, expected, here, capsys):
 
 
 def test_a_folder_without_the_right_to_write_is_named(tmp_path, monkeypatch):
-    refuse_unwritable(tmp_path / "new" / "run")
+    require_writable(tmp_path / "new" / "run")
     monkeypatch.setattr(os, "access", lambda place, _: place != tmp_path)
     with pytest.raises(UserError, match="new/run cannot be written: Permission denied"):
-        refuse_unwritable(tmp_path / "new" / "run")
+        require_writable(tmp_path / "new" / "run")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_run_whose_settings_file_has_gone_is_still_a_run(here, capsys):
 
 
 def test_files_of_one_s_own_in_a_run_are_left_alone(here, capsys):
-    layout = RunLayout(here / "run")
+    layout = RunDirectory(here / "run")
     (here / "run" / "healthy").mkdir()
     mine = [layout.sample(2).with_name("step-best.png"), layout.healthy / "step-mine.ckpt"]
     for path in mine:
@@ -164,8 +164,8 @@ def test_settings_that_are_no_run_s_are_refused(here, capsys):
 
 
 def test_a_kept_state_among_the_checkpoints_is_no_state_to_continue_from(here, capsys):
-    layout = RunLayout(here / "run")
-    shutil.copy(layout.kept_checkpoint(2), layout.checkpoint(2))
+    layout = RunDirectory(here / "run")
+    shutil.copy(layout.snapshot(2), layout.checkpoint(2))
     assert main(["train", "run", "--total_steps", "3"]) == 2
     assert "step-00000002.ckpt holds no generator: it is a state to probe" in one_line(capsys)
 

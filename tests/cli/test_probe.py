@@ -9,9 +9,9 @@ from PIL import Image
 
 from ssgan.cli.main import main
 from ssgan.data.cifar10 import Cifar10
-from ssgan.files.layout import RunLayout
+from ssgan.files.run_directory import RunDirectory
 from tests.data.pictures import write_images
-from tests.measure.probed import finished_run, patches
+from tests.evaluation.probed import finished_run, patches
 
 QUICK = ["--pooling", "grid2", "--fractions", "1"]
 
@@ -70,7 +70,7 @@ def test_the_same_command_again_computes_nothing(root, photos, capsys, monkeypat
     words = ["probe", str(root), "--data", f"folder:{photos}", *QUICK]
     assert main(words) == 0
     before, printed = (root / "probe" / "probe.jsonl").read_bytes(), capsys.readouterr().out
-    monkeypatch.setattr("ssgan.measure.probe.StateProbe.fit", None)
+    monkeypatch.setattr("ssgan.evaluation.probe.probe.StateProbe.fit", None)
     assert main(words) == 0
     assert (root / "probe" / "probe.jsonl").read_bytes() == before
     assert capsys.readouterr().out == printed
@@ -106,14 +106,16 @@ def test_an_interrupted_probe_says_how_to_continue_and_does(root, photos, capsys
             raise KeyboardInterrupt
         return nearest_classes(*arguments)
 
-    from ssgan.measure.probe import nearest_classes
+    from ssgan.evaluation.probe.probe import nearest_classes
 
     with monkeypatch.context() as patch:
-        patch.setattr("ssgan.measure.probe.nearest_classes", interrupted)
+        patch.setattr("ssgan.evaluation.probe.probe.classify_by_neighbours", interrupted)
         assert main(words) == 130
     assert "run the same command again to continue" in capsys.readouterr().err
     assert [row["block"] for row in rows_of(root / "probe")] == [0, 1]
-    monkeypatch.setattr("ssgan.measure.blocks.Subject.features", None)  # nothing is read again
+    monkeypatch.setattr(
+        "ssgan.evaluation.probe.maps.ProbedDiscriminator.features", None
+    )  # nothing is read again
     assert main(words) == 0
     assert [row["block"] for row in rows_of(root / "probe")] == [0, 1, 2, 3]
 
@@ -159,7 +161,7 @@ def test_given_test_images_are_used_and_cifar10_brings_its_own(root, tmp_path, c
 
 
 def test_a_checkpoint_file_and_the_paper_s_schedule(root, photos):
-    file = RunLayout(root).kept_checkpoint(1)
+    file = RunDirectory(root).snapshot(1)
     words = ["--data", f"folder:{photos}", "--blocks", "3", "--solver", "sgd", *QUICK]
     assert main(["probe", str(file), *words]) == 0
     (row,) = rows_of(root / "probe")
@@ -167,7 +169,7 @@ def test_a_checkpoint_file_and_the_paper_s_schedule(root, photos):
 
 
 def test_two_probes_into_one_folder_do_not_mix(root, photos, capsys):
-    from ssgan.files.lock import locked
+    from ssgan.files.locks import locked
 
     (root / "probe").mkdir()
     with locked(root / "probe" / ".lock"):
@@ -236,7 +238,7 @@ def test_bad_runs_are_one_line(root, runs, photos, tmp_path, capsys):
 
 def test_kept_files_of_two_runs_are_two_states_and_lie_in_the_first_run(runs, photos, capsys):
     """They were called after their files, hence alike, and refused as given twice."""
-    files = [str(RunLayout(root).kept_checkpoint(1)) for root in runs]
+    files = [str(RunDirectory(root).snapshot(1)) for root in runs]
     words = ["--data", f"folder:{photos}", "--blocks", "3", *QUICK]
     assert main(["probe", *files, *words]) == 0
     printed = capsys.readouterr().out

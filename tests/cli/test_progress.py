@@ -5,8 +5,8 @@ import pytest
 from ssgan.cli import progress
 from ssgan.cli.train import train_in
 from ssgan.data.prepare import default_cache
+from ssgan.training.monitor import Verdict
 from ssgan.training.run import RunReport
-from ssgan.training.watch import Verdict
 from tests.training.tiny import tiny
 
 SECONDS = 3.0  # a step, of 8 images: 2.7 images/s

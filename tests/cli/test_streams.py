@@ -9,7 +9,7 @@ import pytest
 
 from ssgan.cli import progress
 from ssgan.cli.main import main
-from ssgan.files.layout import RunLayout
+from ssgan.files.run_directory import RunDirectory
 from tests.cli.test_main import TINY
 
 READING = ["--version", "--help", "show --help", "train --help", "study"]
@@ -50,7 +50,7 @@ def test_a_run_goes_on_to_its_end_when_nobody_can_read_its_lines(
     put(monkeypatch, gone, gone if lost == "gone" else full)
     words = training(tmp_path / "run")
     assert main([*words, "--output.checkpoint_every", "100"]) == 0
-    assert RunLayout(tmp_path / "run").checkpoint(2).exists()
+    assert RunDirectory(tmp_path / "run").checkpoint(2).exists()
 
 
 def test_a_refusal_keeps_its_code_when_nobody_can_read_it(monkeypatch, gone, full):

@@ -11,11 +11,11 @@ from PIL import Image
 
 from ssgan.cli.main import main
 from ssgan.data.huggingface import Hub
-from ssgan.data.scenes import Scenes
-from ssgan.files.layout import RunLayout
-from ssgan.studies.crew import AbstractChild
-from ssgan.studies.every import STUDIES
-from ssgan.studies.measurement import Probe
+from ssgan.data.scenes.source import Scenes
+from ssgan.files.run_directory import RunDirectory
+from ssgan.studies.catalogue import STUDIES
+from ssgan.studies.measurements import Probe
+from ssgan.studies.scheduler import AbstractChild
 
 DATA = ["--data", "scenes:num_images=40", "--test", "scenes:num_images=40,seed=1"]
 SETTINGS = [
@@ -55,7 +55,7 @@ def in_process(monkeypatch):
     monkeypatch.setattr("ssgan.cli.study.Process", InProcess)
     monkeypatch.setattr(InProcess, "begun", [])
     monkeypatch.setattr(InProcess, "stop_at", None)
-    monkeypatch.setattr("ssgan.studies.crew.time.sleep", lambda _: None)
+    monkeypatch.setattr("ssgan.studies.scheduler.time.sleep", lambda _: None)
 
 
 def study(name, out, *words, settings=SETTINGS):
@@ -87,11 +87,11 @@ def out(finished, tmp_path, monkeypatch):
 def test_a_study_trains_measures_and_draws(finished):
     out, begun = finished
     assert begun == [
-        f"{verb} {arm}, seed {seed}"
-        for seed in (0, 1) for arm in ("GAN", "SS-GAN") for verb in ("train", "evaluate")
+        f"{verb} {variant}, seed {seed}"
+        for seed in (0, 1) for variant in ("GAN", "SS-GAN") for verb in ("train", "evaluate")
     ]  # fmt: skip
     values = measured(out, "table1")["values"]
-    assert {arm: list(seeds) for arm, seeds in values.items()} == {
+    assert {variant: list(seeds) for variant, seeds in values.items()} == {
         "gan": ["0", "1"], "ssgan": ["0", "1"],
     }  # fmt: skip
     facts = json.loads((out / "table1" / "results.json").read_text())
@@ -136,7 +136,7 @@ def test_other_studies_use_the_runs_that_are_there(finished, capsys):
     assert main(["study", "figure4", *DATA, *QUICK[2:], "--out", str(out), *SETTINGS]) == 0
     assert InProcess.begun == []
     facts = measured(out, "figure4")
-    rows = RunLayout(next(out.glob("runs/*-gan_*seed1"))).metrics.read_text().splitlines()
+    rows = RunDirectory(next(out.glob("runs/*-gan_*seed1"))).metrics.read_text().splitlines()
     scores = [row for row in map(json.loads, rows) if row["name"] == "FD-random"]
     assert facts["values"]["gan"]["1"] == {str(row["step"]): row["value"] for row in scores}
     printed = capsys.readouterr().out
@@ -151,13 +151,15 @@ def test_figure_4_with_features_measures_the_states_of_runs_that_are_there(finis
     out, _ = finished
     assert study("figure4", out) == 0
     assert InProcess.begun == [
-        f"evaluate {arm}, seed {seed}, step 1" for seed in (0, 1) for arm in ("GAN", "SS-GAN")
+        f"evaluate {variant}, seed {seed}, step 1"
+        for seed in (0, 1)
+        for variant in ("GAN", "SS-GAN")
     ]
     at_end = measured(out, "table1")["values"]
-    for arm, seeds in measured(out, "figure4")["values"].items():
+    for variant, seeds in measured(out, "figure4")["values"].items():
         for seed, by_step in seeds.items():
             assert list(by_step) == ["1", "2"]
-            assert by_step["2"] == at_end[arm][seed]
+            assert by_step["2"] == at_end[variant][seed]
     assert "FD-random" in capsys.readouterr().out
 
 
@@ -193,7 +195,7 @@ def test_forgetting_with_and_without_rotation(tmp_path, capsys):
     facts = json.loads((tmp_path / "figure3" / "results.json").read_text())
     assert all({"torch", "threads"} <= run["environment"].keys() for run in facts["runs"])
     measured = facts["measured"]
-    plain, turned = (measured["values"][arm]["0"]["peak"] for arm in ("plain", "rotation"))
+    plain, turned = (measured["values"][variant]["0"]["peak"] for variant in ("plain", "rotation"))
     assert len(plain) == len(turned) == 1  # a value a cycle
     (pairs,) = measured["comparisons"]["peak"]
     assert (pairs["arm"], pairs["less"]) == ("rotation", "plain")
@@ -300,7 +302,7 @@ def test_features_without_their_weights_are_refused_before_anything_is_trained(
     tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setenv("SSGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("ssgan.metrics.installed.file_of_package", lambda *_: None)
+    monkeypatch.setattr("ssgan.metrics.installed_weights.file_of_package", lambda *_: None)
     words = ["table1", *DATA, "--features", "inception", "--out", str(tmp_path / "out")]
     assert main(["study", *words]) == 2
     assert "no Inception weights; get them by" in capsys.readouterr().err
@@ -338,7 +340,7 @@ def test_a_study_of_the_hub_can_be_drawn_again(tmp_path, monkeypatch, capsys):
 
 
 def test_two_studies_in_one_place_do_not_mix(finished, capsys):
-    from ssgan.files.lock import locked
+    from ssgan.files.locks import locked
 
     with locked(finished[0] / ".lock"):
         assert study("table1", finished[0]) == 2

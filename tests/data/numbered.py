@@ -10,11 +10,11 @@ import numpy as np
 from ssgan.data.base import (
     AbstractCollection,
     AbstractSource,
-    ImagePolicy,
+    DecodedWithWarning,
+    HeaderStats,
     Pixels,
+    Preprocessing,
     Rejected,
-    Remarked,
-    Survey,
 )
 
 
@@ -37,7 +37,9 @@ class Numbers(AbstractSource, AbstractCollection):
     def fingerprint(self) -> str:
         return f"{self.count:x}"
 
-    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels | Remarked | Rejected]:
+    def read(
+        self, numbers: range, preprocessing: Preprocessing
+    ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
         for number in numbers:
             if self.log:
                 with open(self.log, "a") as file:
@@ -46,12 +48,12 @@ class Numbers(AbstractSource, AbstractCollection):
             if number % 7 == 0:
                 yield Rejected(f"item {number}", "a multiple of seven")
             elif number % 5 == 0:
-                yield Remarked(pixels, "divisible by five")
+                yield DecodedWithWarning(pixels, "divisible by five")
             else:
                 yield pixels
 
-    def survey(self) -> Survey:
-        return Survey(self.count, 4, False)
+    def survey(self) -> HeaderStats:
+        return HeaderStats(self.count, 4, False)
 
     def labels(self) -> Sequence[int]:
         return [number % 3 for number in range(self.count)]

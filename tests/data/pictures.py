@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ssgan.data.base import ImagePolicy
+from ssgan.data.base import Preprocessing
 from ssgan.types import ImageShape
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 
-def policy(size: int = 32, channels: int = 3, background: Any = (255, 255, 255)) -> ImagePolicy:
-    return ImagePolicy(shape=ImageShape(channels, size), background=background)
+def preprocessing(
+    size: int = 32, channels: int = 3, background: Any = (255, 255, 255)
+) -> Preprocessing:
+    return Preprocessing(shape=ImageShape(channels, size), background=background)
 
 
 def encode(image: Image.Image, kind: str, **settings: Any) -> bytes:

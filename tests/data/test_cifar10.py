@@ -9,11 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from ssgan.data import cifar10
-from ssgan.data.base import Survey
+from ssgan.data.base import HeaderStats
 from ssgan.data.cifar10 import CLASSES, FOLDER, Cifar10
 from ssgan.data.prepare import prepare
 from ssgan.types import UserError
-from tests.data.pictures import policy
 
 TRAIN = [f"data_batch_{k}.bin" for k in range(1, 6)]
 
@@ -47,7 +46,7 @@ def usual(folder: Path) -> list[tuple[tarfile.TarInfo, bytes]]:
 
 
 def test_planes_become_pixels_and_the_first_byte_the_label(folder: Path, tmp_path: Path) -> None:
-    dataset = prepare(Cifar10(str(folder)), policy(), tmp_path / "cache")
+    dataset = prepare(Cifar10(str(folder)), preprocessing(), tmp_path / "cache")
     whole = np.concatenate([records(k, 20 + k) for k in range(5)])
     assert dataset.labels is not None
     assert len(dataset) == 110
@@ -64,13 +63,15 @@ def test_planes_become_pixels_and_the_first_byte_the_label(folder: Path, tmp_pat
 def test_folder_parent_and_archive_hold_the_same_images(folder: Path, tmp_path: Path) -> None:
     archive = pack(tmp_path / "cifar-10-binary.tar.gz", usual(folder))
     places = (folder, folder.parent, archive)
-    hashes = {prepare(Cifar10(str(p)), policy(), tmp_path / "c").content_hash for p in places}
+    hashes = {
+        prepare(Cifar10(str(p)), preprocessing(), tmp_path / "c").content_hash for p in places
+    }
     assert len(hashes) == 1
 
 
 def test_the_test_split_is_another_set_with_another_name(folder: Path, tmp_path: Path) -> None:
     test = Cifar10(str(folder), "test")
-    assert len(prepare(test, policy(), tmp_path / "cache")) == 25
+    assert len(prepare(test, preprocessing(), tmp_path / "cache")) == 25
     assert test.name() == f"cifar10-test:{folder}"
     assert test.open().fingerprint() != Cifar10(str(folder)).open().fingerprint()
     # a TypeError where signatures are checked, before our own words
@@ -80,9 +81,9 @@ def test_the_test_split_is_another_set_with_another_name(folder: Path, tmp_path:
 
 def test_another_size_or_grey_is_resized(folder: Path, tmp_path: Path) -> None:
     collection = Cifar10(str(folder)).open()
-    assert collection.survey() == Survey(110, 32, False)
-    (small,) = collection.read(range(1), policy(16))
-    (grey,) = collection.read(range(1), policy(32, 1))
+    assert collection.survey() == HeaderStats(110, 32, False)
+    (small,) = collection.read(range(1), preprocessing(16))
+    (grey,) = collection.read(range(1), preprocessing(32, 1))
     assert small.shape == (16, 16, 3)
     colour = records(0)[0, 1:].reshape(3, 1024).T.reshape(32, 32, 3)
     assert np.abs(grey[..., 0] - colour @ [0.299, 0.587, 0.114]).max() <= 1

@@ -12,11 +12,11 @@ from ssgan.data.base import Crop, Rejected
 from ssgan.data.cifar10 import Cifar10
 from ssgan.data.crops import Crops, crop_of
 from ssgan.data.folder import Folder
-from ssgan.data.images import ORIENTATION_TAG, decode
-from ssgan.data.parse import parse_source
 from ssgan.data.prepare import prepare
+from ssgan.data.preprocessing import ORIENTATION_TAG, decode
+from ssgan.data.sources import parse_source
 from ssgan.types import UserError
-from tests.data.pictures import encode, noise, policy, smooth
+from tests.data.pictures import encode, noise, smooth
 from tests.training.tiny import tiny
 
 CROP = Crop(0.3, 0.2, 0.9)
@@ -33,7 +33,7 @@ UPRIGHT = {  # what a viewer does to the stored rows and columns
 
 
 def cut(data: bytes, crop: Crop | None, size: int = 32) -> np.ndarray:
-    wanted = policy(size)
+    wanted = preprocessing(size)
     found = decode("picture", data, type(wanted)(shape=wanted.shape, crop=crop))
     assert isinstance(found, np.ndarray)
     return found
@@ -109,14 +109,14 @@ def folder(tmp_path: Path) -> Path:
 def test_every_picture_is_there_as_often_as_asked_for(folder: Path, tmp_path: Path) -> None:
     source = parse_source(f"crops:3:folder:{folder}")
     assert source == Crops(Folder(str(folder)), 3)
-    dataset = prepare(source, policy(), tmp_path / "cache")
+    dataset = prepare(source, preprocessing(), tmp_path / "cache")
     assert dataset.images.shape == (9, 32, 32, 3)
     assert dataset.labels.tolist() == 3 * [0, 0, 1]
     assert len({image.tobytes() for image in dataset.images}) == 9
     assert [name for name, _ in dataset.manifest["rejected"]] == 3 * ["b/broken.png"]
-    fewer = prepare(Crops(Folder(str(folder)), 2), policy(), tmp_path / "cache")
+    fewer = prepare(Crops(Folder(str(folder)), 2), preprocessing(), tmp_path / "cache")
     assert np.array_equal(fewer.images, dataset.images[:6])
-    again = prepare(source, policy(), tmp_path / "other", workers=3)
+    again = prepare(source, preprocessing(), tmp_path / "other", workers=3)
     assert again.content_hash == dataset.content_hash
 
 
@@ -130,8 +130,8 @@ def test_what_it_says_of_itself_counts_crops(folder: Path) -> None:
     assert 32 < outline.survey.short_side < 45
     assert outline.classes == ("a", "b")
     assert collection.item(5) == "a/1.png, crop 2"
-    assert "3 crops of each picture" in "\n".join(collection.notices())
-    broken = list(collection.read(range(3, 4), policy()))
+    assert "3 crops of each picture" in "\n".join(collection.warnings())
+    broken = list(collection.read(range(3, 4), preprocessing()))
     assert isinstance(broken[0], Rejected)
 
 

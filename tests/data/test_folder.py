@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ssgan.data.base import Rejected, Survey
+from ssgan.data.base import HeaderStats, Rejected
 from ssgan.data.folder import Folder
 from ssgan.data.scan import readable
 from ssgan.types import UserError
-from tests.data.pictures import encode, noise, policy, write_images
+from tests.data.pictures import encode, noise, write_images
 
 
 def names(path: Path) -> list[str]:
@@ -22,12 +22,12 @@ def names(path: Path) -> list[str]:
 
 def rejects(path: Path) -> dict[str, str]:
     collection = Folder(str(path)).open()
-    results = collection.read(range(len(collection)), policy())
+    results = collection.read(range(len(collection)), preprocessing())
     return {result.name: result.reason for result in results if isinstance(result, Rejected)}
 
 
-def notices(path: Path) -> str:
-    return "\n".join(Folder(str(path)).open().notices())
+def warnings(path: Path) -> str:
+    return "\n".join(Folder(str(path)).open().warnings())
 
 
 def without_rights(work: Callable[[], None]) -> str:
@@ -186,7 +186,7 @@ def test_a_pipe_with_an_image_name_is_rejected_and_not_waited_for(tmp_path: Path
     collection = Folder(str(tmp_path)).open()
     (tmp_path / "000.png").unlink()
     os.mkfifo(tmp_path / "000.png")
-    first = next(iter(collection.read(range(1), policy())))
+    first = next(iter(collection.read(range(1), preprocessing())))
     assert first == Rejected("000.png", "no longer a regular file")
 
 
@@ -194,7 +194,7 @@ def test_a_file_that_vanished_is_rejected(tmp_path: Path) -> None:
     write_images(tmp_path, range(2))
     collection = Folder(str(tmp_path)).open()
     (tmp_path / "001.png").unlink()
-    results = list(collection.read(range(2), policy()))
+    results = list(collection.read(range(2), preprocessing()))
     assert results[1] == Rejected("001.png", "vanished since the folder was listed")
 
 
@@ -226,7 +226,7 @@ def test_first_level_folders_are_the_classes(tmp_path: Path) -> None:
     collection = Folder(str(tmp_path)).open()
     assert collection.classes() == ("a", "b", "c")
     assert collection.labels() == [0, 0, 1, 1, 2, 2]
-    assert collection.notices() == ()
+    assert collection.warnings() == ()
 
 
 def test_images_without_folders_have_no_labels_and_need_no_notice(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_images_without_folders_have_no_labels_and_need_no_notice(tmp_path: Path
     collection = Folder(str(tmp_path)).open()
     assert collection.labels() is None
     assert collection.classes() == ()
-    assert collection.notices() == ()
+    assert collection.warnings() == ()
 
 
 def test_a_file_beside_the_class_folders_takes_the_labels_away_and_is_named(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_file_beside_the_class_folders_takes_the_labels_away_and_is_named(tmp_
         write_images(tmp_path / name, range(2))
     write_images(tmp_path, range(9, 10))
     assert Folder(str(tmp_path)).open().labels() is None
-    assert "1 image beside the 2 folders (the first: 009.png), so there are no labels" in notices(
+    assert "1 image beside the 2 folders (the first: 009.png), so there are no labels" in warnings(
         tmp_path
     )
 
@@ -256,13 +256,13 @@ def test_a_broken_link_beside_the_class_folders_does_not_take_the_labels(tmp_pat
 
 def test_one_class_is_said_to_be_one(tmp_path: Path) -> None:
     write_images(tmp_path / "all", range(3))
-    assert "all images are in one folder, all, so there is one class" in notices(tmp_path)
+    assert "all images are in one folder, all, so there is one class" in warnings(tmp_path)
 
 
 def test_classes_one_level_too_deep_are_pointed_at(tmp_path: Path) -> None:
     for name in ("cats", "dogs"):
         write_images(tmp_path / "train" / name, range(2))
-    text = notices(tmp_path)
+    text = warnings(tmp_path)
     assert f"for the 2 folders in it as classes give folder:{tmp_path}/train" in text
     assert Folder(f"{tmp_path}/train").open().classes() == ("cats", "dogs")
 
@@ -270,14 +270,14 @@ def test_classes_one_level_too_deep_are_pointed_at(tmp_path: Path) -> None:
 def test_splits_taken_for_classes_are_pointed_at(tmp_path: Path) -> None:
     for name in ("train", "test"):
         write_images(tmp_path / name / "cats", range(1))
-    assert "sound like splits" in notices(tmp_path)
+    assert "sound like splits" in warnings(tmp_path)
 
 
 def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_images(tmp_path / name, range(1))
     (tmp_path / "emu").mkdir()
-    assert "no image in 1 folder (the first: emu), so no class of that name" in notices(tmp_path)
+    assert "no image in 1 folder (the first: emu), so no class of that name" in warnings(tmp_path)
     assert Folder(str(tmp_path)).open().classes() == ("a", "b")
 
 
@@ -285,7 +285,7 @@ def test_images_of_kinds_that_are_not_read_are_counted(tmp_path: Path) -> None:
     write_images(tmp_path, range(1))
     for name in ("a.heic", "b.HEIC", "c.npz", "readme.md"):
         (tmp_path / name).touch()
-    assert "passed over: 2 .heic, 1 .npz" in notices(tmp_path)
+    assert "passed over: 2 .heic, 1 .npz" in warnings(tmp_path)
 
 
 # survey
@@ -295,10 +295,10 @@ def test_a_survey_gives_the_median_short_side_and_whether_all_is_grey(tmp_path: 
     for k, (width, height) in enumerate([(100, 50), (40, 90), (60, 61), (200, 300), (10, 10)]):
         noise(k, width, height).save(tmp_path / f"{k}.png")
     (tmp_path / "broken.png").write_bytes(b"no")
-    assert Folder(str(tmp_path)).open().survey() == Survey(6, 50, False)
+    assert Folder(str(tmp_path)).open().survey() == HeaderStats(6, 50, False)
     for path in tmp_path.glob("?.png"):
         path.write_bytes(encode(noise(0, 5, 5).convert("L"), "PNG"))
-    assert Folder(str(tmp_path)).open().survey() == Survey(6, 5, True)
+    assert Folder(str(tmp_path)).open().survey() == HeaderStats(6, 5, True)
 
 
 def test_a_survey_of_broken_files_names_the_first(tmp_path: Path) -> None:

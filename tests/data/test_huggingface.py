@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ssgan.data.base import Survey
+from ssgan.data.base import HeaderStats
 from ssgan.data.huggingface import Hub
 from ssgan.data.prepare import prepare
 from ssgan.types import UserError
-from tests.data.pictures import encode, noise, policy
+from tests.data.pictures import encode, noise
 
 
 class Image:
@@ -77,7 +77,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
 def test_images_and_labels_come_from_the_columns_of_their_kind(
     table: Table, tmp_path: Path
 ) -> None:
-    dataset = prepare(Hub("a/b", revision="v1", split="test"), policy(), tmp_path)
+    dataset = prepare(Hub("a/b", revision="v1", split="test"), preprocessing(), tmp_path)
     assert CALLS == [{"id": "a/b", "revision": "v1", "split": "test"}]
     assert dataset.classes == ("even", "odd")
     assert dataset.labels is not None
@@ -88,7 +88,7 @@ def test_images_and_labels_come_from_the_columns_of_their_kind(
 
 
 def test_a_source_without_a_revision_is_told_to_pin_one(table: Table) -> None:
-    assert "pin one" in Hub("a/b").open().notices()[0]
+    assert "pin one" in Hub("a/b").open().warnings()[0]
 
 
 def test_rows_without_an_image_and_broken_ones_are_rejected_by_number(
@@ -99,7 +99,7 @@ def test_rows_without_an_image_and_broken_ones_are_rejected_by_number(
     table.rows[2]["img"] = {"bytes": b"broken", "path": None}
     table.rows[3]["img"] = {"bytes": None, "path": str(tmp_path / "there.png")}
     table.rows[4]["img"] = {"bytes": None, "path": str(tmp_path / "gone.png")}
-    dataset = prepare(Hub("a/b"), policy(), tmp_path / "cache")
+    dataset = prepare(Hub("a/b"), preprocessing(), tmp_path / "cache")
     assert [name for name, _ in dataset.manifest["rejected"]] == ["row 1", "row 2", "row 4"]
     assert (dataset.images[1] == np.asarray(noise(9))).all()
 
@@ -109,7 +109,7 @@ def test_without_a_label_column_there_are_no_labels(table: Table) -> None:
     collection = Hub("a/b").open()
     assert collection.labels() is None
     assert collection.classes() == ()
-    assert collection.survey() == Survey(6, 32, False)
+    assert collection.survey() == HeaderStats(6, 32, False)
 
 
 def test_a_missing_label_is_an_error_that_names_the_row(table: Table) -> None:

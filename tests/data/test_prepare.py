@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssgan.data.base import Survey
+from ssgan.data.base import HeaderStats
 from ssgan.data.cache import default_cache
 from ssgan.data.folder import Folder
 from ssgan.data.prepare import choose_size, prepare
 from ssgan.types import UserError
 from tests.data.numbered import KEPT, Numbers, tree
-from tests.data.pictures import encode, noise, policy, smooth, write_images
+from tests.data.pictures import encode, noise, smooth, write_images
 
 # what is stored
 
@@ -22,7 +22,7 @@ from tests.data.pictures import encode, noise, policy, smooth, write_images
 def test_usable_items_stand_in_order_with_their_labels_and_the_rest_has_reasons(
     tmp_path: Path,
 ) -> None:
-    dataset = prepare(Numbers(), policy(4), tmp_path)
+    dataset = prepare(Numbers(), preprocessing(4), tmp_path)
     assert dataset.images[:, 0, 0, 0].tolist() == [number % 256 for number in KEPT]
     assert dataset.labels is not None
     assert dataset.labels.tolist() == [number % 3 for number in KEPT]
@@ -41,14 +41,14 @@ def test_usable_items_stand_in_order_with_their_labels_and_the_rest_has_reasons(
 
 
 def test_the_content_hash_is_over_pixels_then_labels(tmp_path: Path) -> None:
-    dataset = prepare(Numbers(), policy(4), tmp_path)
+    dataset = prepare(Numbers(), preprocessing(4), tmp_path)
     pixels = b"".join(bytes([number % 256]) * 48 for number in KEPT)
     labels = b"".join((number % 3).to_bytes(8, "little") for number in KEPT)
     assert dataset.content_hash == hashlib.sha256(pixels + labels).hexdigest()
 
 
 def test_a_batch_is_a_writable_copy_in_the_order_asked_for(tmp_path: Path) -> None:
-    dataset = prepare(Numbers(), policy(4), tmp_path)
+    dataset = prepare(Numbers(), preprocessing(4), tmp_path)
     batch = dataset.batch(np.array([5, 0, 5], np.int64))
     assert type(batch) is np.ndarray
     assert batch.shape == (3, 4, 4, 3)
@@ -71,14 +71,14 @@ def test_a_folder_with_good_and_bad_files_is_used_and_every_bad_one_named(tmp_pa
             bad[f"cut{share}.{kind}"] = data[: int(len(data) * share)]
     for name, data in bad.items():
         (folder / name).write_bytes(data)
-    dataset = prepare(Folder(str(folder)), policy(), tmp_path / "cache")
+    dataset = prepare(Folder(str(folder)), preprocessing(), tmp_path / "cache")
     assert len(dataset) == 40
     assert (dataset.images[7] == np.asarray(noise(7))).all()
     assert {name for name, _ in dataset.manifest["rejected"]} == set(bad)
     assert all(reason for _, reason in dataset.manifest["rejected"])
     for _ in range(2):  # newly prepared (for the other size), then found
         with pytest.raises(UserError, match=r"12 of 52 items cannot be used.*the first: cut0\.5"):
-            prepare(Folder(str(folder)), policy(16), tmp_path / "cache", strict=True)
+            prepare(Folder(str(folder)), preprocessing(16), tmp_path / "cache", strict=True)
 
 
 def test_nothing_usable_is_an_error_with_the_first_reason(tmp_path: Path) -> None:
@@ -87,9 +87,9 @@ def test_nothing_usable_is_an_error_with_the_first_reason(tmp_path: Path) -> Non
     (folder / "a.png").write_bytes(b"no")
     (folder / "b.png").write_bytes(b"")
     with pytest.raises(UserError, match=r"none of the 2 items.*the first: a\.png: not an image"):
-        prepare(Folder(str(folder)), policy(), tmp_path / "cache")
+        prepare(Folder(str(folder)), preprocessing(), tmp_path / "cache")
     noise(1).save(folder / "b.png")
-    assert len(prepare(Folder(str(folder)), policy(), tmp_path / "cache")) == 1
+    assert len(prepare(Folder(str(folder)), preprocessing(), tmp_path / "cache")) == 1
 
 
 def test_duplicates_are_counted_and_those_in_two_classes_listed(tmp_path: Path) -> None:
@@ -97,7 +97,9 @@ def test_duplicates_are_counted_and_those_in_two_classes_listed(tmp_path: Path) 
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         noise(0).save(tmp_path / "photos" / name)
     write_images(tmp_path / "photos" / "dogs", range(1, 4))
-    manifest = prepare(Folder(str(tmp_path / "photos")), policy(), tmp_path / "cache").manifest
+    manifest = prepare(
+        Folder(str(tmp_path / "photos")), preprocessing(), tmp_path / "cache"
+    ).manifest
     assert manifest["duplicates"] == 2
     assert any(
         "1 picture is in more than one class: cats/a.png, cats/b.png, dogs/c.png" in n
@@ -111,12 +113,12 @@ def test_nearly_empty_classes_and_classes_of_broken_files_are_named(tmp_path: Pa
     write_images(tmp_path / "photos" / "few", range(200, 202))
     (tmp_path / "photos" / "none").mkdir()
     (tmp_path / "photos" / "none" / "x.png").write_bytes(b"broken")
-    notices = prepare(Folder(str(tmp_path / "photos")), policy(), tmp_path / "cache").manifest[
-        "notices"
-    ]
-    assert "class few has 2 usable images, where 30 is usual" in notices
-    assert "class none has 0 usable images, where 30 is usual" in notices
-    assert not any("class a" in notice for notice in notices)
+    warnings = prepare(
+        Folder(str(tmp_path / "photos")), preprocessing(), tmp_path / "cache"
+    ).manifest["notices"]
+    assert "class few has 2 usable images, where 30 is usual" in warnings
+    assert "class none has 0 usable images, where 30 is usual" in warnings
+    assert not any("class a" in notice for notice in warnings)
 
 
 # the same from everywhere
@@ -133,9 +135,11 @@ def test_the_bytes_do_not_depend_on_workers_on_creation_order_or_on_the_current_
             smooth(k, 40 + k, 50).save(folder / str(k % 2) / f"{k}.jpg")
         for workers in (1, 2, 5):
             cache = tmp_path / f"cache{turn}{workers}"
-            hashes.add(prepare(Folder(str(folder)), policy(), cache, workers=workers).content_hash)
+            hashes.add(
+                prepare(Folder(str(folder)), preprocessing(), cache, workers=workers).content_hash
+            )
         monkeypatch.chdir(folder)
-        hashes.add(prepare(Folder("."), policy(), tmp_path / "other").content_hash)
+        hashes.add(prepare(Folder("."), preprocessing(), tmp_path / "other").content_hash)
     assert len(hashes) == 1
     assert len(tree(tmp_path / "cache01")) == 3
 
@@ -145,7 +149,7 @@ def test_other_content_or_another_policy_is_prepared_anew(tmp_path: Path) -> Non
     write_images(folder, range(5))
 
     def hash_now(**settings: int) -> str:
-        return prepare(Folder(str(folder)), policy(**settings), cache).content_hash
+        return prepare(Folder(str(folder)), preprocessing(**settings), cache).content_hash
 
     first = hash_now()
     seen = {first, hash_now(size=16), hash_now(channels=1)}
@@ -157,7 +161,7 @@ def test_other_content_or_another_policy_is_prepared_anew(tmp_path: Path) -> Non
     (folder / "000.png").unlink()
     seen.add(hash_now())
     assert len(seen) == 6
-    assert prepare(Folder(str(folder)), policy(background=(0, 0, 0)), cache).manifest[
+    assert prepare(Folder(str(folder)), preprocessing(background=(0, 0, 0)), cache).manifest[
         "background"
     ] == [0, 0, 0]
 
@@ -165,10 +169,10 @@ def test_other_content_or_another_policy_is_prepared_anew(tmp_path: Path) -> Non
 def test_what_is_prepared_is_found_and_not_read_again(tmp_path: Path) -> None:
     log = tmp_path / "log"
     source = Numbers(log=str(log))
-    first = prepare(source, policy(4), tmp_path / "cache")
+    first = prepare(source, preprocessing(4), tmp_path / "cache")
     assert sorted(map(int, log.read_text().split())) == list(range(300))
     log.unlink()
-    again = prepare(source, policy(4), tmp_path / "cache")
+    again = prepare(source, preprocessing(4), tmp_path / "cache")
     assert not log.exists()
     assert again.content_hash == first.content_hash
 
@@ -178,7 +182,7 @@ def test_what_is_prepared_is_found_and_not_read_again(tmp_path: Path) -> None:
 )
 def test_a_damaged_prepared_folder_is_made_again(tmp_path: Path, damage: str) -> None:
     cache = tmp_path / "cache"
-    first = prepare(Numbers(), policy(4), cache)
+    first = prepare(Numbers(), preprocessing(4), cache)
     (folder,) = cache.glob("numbers-*")
     whole = tree(cache)
     images, manifest = folder / "images.npy", folder / "manifest.json"
@@ -205,7 +209,7 @@ def test_a_damaged_prepared_folder_is_made_again(tmp_path: Path, damage: str) ->
         value = json.loads(manifest.read_text())
         value["file_bytes"]["../../outside"] = 5
         manifest.write_text(json.dumps(value))
-    assert prepare(Numbers(), policy(4), cache).content_hash == first.content_hash
+    assert prepare(Numbers(), preprocessing(4), cache).content_hash == first.content_hash
     assert tree(cache) == whole
 
 
@@ -216,7 +220,7 @@ def test_a_damaged_prepared_folder_is_made_again(tmp_path: Path, damage: str) ->
     ("short_side", "size"), [(1, 32), (32, 32), (47, 32), (48, 48), (100, 64), (5000, 128)]
 )
 def test_the_size_is_the_largest_that_half_of_the_images_fill(short_side: int, size: int) -> None:
-    assert choose_size(Survey(1, short_side, False)) == size
+    assert choose_size(HeaderStats(1, short_side, False)) == size
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,4 +236,4 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
 
 def test_a_source_that_breaks_its_word_is_an_error_and_not_wrong_pixels(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"item 1 is uint8 \(4, 4, 3\)"):
-        prepare(Numbers(), policy(5), tmp_path, workers=1)
+        prepare(Numbers(), preprocessing(5), tmp_path, workers=1)

@@ -9,12 +9,11 @@ import pytest
 
 from ssgan.data import prepare as module
 from ssgan.data.base import AbstractSource
-from ssgan.data.cache import taking_turns
+from ssgan.data.cache import locked_folder
 from ssgan.data.prepare import prepare
 from ssgan.files import atomic
 from ssgan.files.atomic import DiskFull
 from tests.data.numbered import KEPT, Numbers, tree
-from tests.data.pictures import policy
 
 
 def run_killed(source: AbstractSource, cache: Path, at: str) -> int:
@@ -34,7 +33,7 @@ def run_killed(source: AbstractSource, cache: Path, at: str) -> int:
                     os._exit(9)
 
             atomic.os.replace = replace
-            prepare(source, policy(4), cache, workers=1)
+            prepare(source, preprocessing(4), cache, workers=1)
         except BaseException:
             code = 3
         finally:
@@ -46,12 +45,12 @@ def run_killed(source: AbstractSource, cache: Path, at: str) -> int:
 def test_a_killed_preparation_goes_on_with_the_pieces_it_has(tmp_path: Path, at: str) -> None:
     log = tmp_path / "log"
     source = Numbers(log=str(log))
-    reference = prepare(Numbers(), policy(4), tmp_path / "reference")
+    reference = prepare(Numbers(), preprocessing(4), tmp_path / "reference")
     assert run_killed(source, tmp_path / "cache", at) == 9
     before = log.read_text().split()
     pieces = 38  # of 8 items
     assert len(before) == min(300, 8 * (int(at) if at.isdecimal() else pieces))
-    dataset = prepare(source, policy(4), tmp_path / "cache")
+    dataset = prepare(source, preprocessing(4), tmp_path / "cache")
     assert sorted(map(int, log.read_text().split())) == list(range(300))  # none twice
     assert dataset.content_hash == reference.content_hash
     assert tree(tmp_path / "cache") == tree(tmp_path / "reference")
@@ -71,8 +70,8 @@ def test_a_damaged_piece_is_made_again(tmp_path: Path) -> None:
     os.truncate(pieces[3], 0)
     pieces[4].write_bytes(pieces[5].read_bytes()[::-1])
     (partial / ".writing-dead.tmp").touch()
-    dataset = prepare(source, policy(4), tmp_path / "cache")
-    reference = prepare(Numbers(), policy(4), tmp_path / "reference")
+    dataset = prepare(source, preprocessing(4), tmp_path / "cache")
+    reference = prepare(Numbers(), preprocessing(4), tmp_path / "reference")
     assert dataset.content_hash == reference.content_hash
     assert len(log.read_text().split()) == 300 + 4 * 8
     assert tree(tmp_path / "cache") == tree(tmp_path / "reference")
@@ -87,7 +86,9 @@ def test_of_two_at_once_one_works_and_the_other_waits_for_it(tmp_path: Path) -> 
         if child == 0:
             code = 1
             with contextlib.suppress(BaseException):
-                dataset = prepare(source, policy(4), tmp_path / "cache", on_wait=waited.touch)
+                dataset = prepare(
+                    source, preprocessing(4), tmp_path / "cache", on_wait=waited.touch
+                )
                 code = 0 if len(dataset) == len(KEPT) else 2
             os._exit(code)
         children.append(child)
@@ -101,13 +102,13 @@ def test_waiting_is_said_and_ends_when_the_holder_dies(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        with taking_turns(tmp_path / "lock"):
+        with locked_folder(tmp_path / "lock"):
             os.write(writer, b"x")
             time.sleep(0.2)
             os._exit(9)  # without leaving the block
     os.read(reader, 1)
     said: list[str] = []
-    with taking_turns(tmp_path / "lock", lambda: said.append("waiting")):
+    with locked_folder(tmp_path / "lock", lambda: said.append("waiting")):
         assert said == ["waiting"]
     os.waitpid(child, 0)
     os.close(reader)
@@ -120,7 +121,7 @@ def test_a_disk_without_room_is_said_before_anything_is_decoded(
     log = tmp_path / "log"
     monkeypatch.setattr(module, "free_bytes", lambda folder: 30_000)
     with pytest.raises(DiskFull, match=r"disk full: .*numbers.* bytes, but only 30,000"):
-        prepare(Numbers(log=str(log)), policy(4), tmp_path / "cache")
+        prepare(Numbers(log=str(log)), preprocessing(4), tmp_path / "cache")
     assert not log.exists()
 
 
@@ -139,9 +140,12 @@ def test_a_disk_that_fills_up_ends_the_preparation_and_it_goes_on_later(
     with monkeypatch.context() as patch:
         patch.setattr(atomic.os, "write", write)
         with pytest.raises(DiskFull):
-            prepare(Numbers(), policy(4), tmp_path / "cache", workers=2)
-    reference = prepare(Numbers(), policy(4), tmp_path / "reference")
-    assert prepare(Numbers(), policy(4), tmp_path / "cache").content_hash == reference.content_hash
+            prepare(Numbers(), preprocessing(4), tmp_path / "cache", workers=2)
+    reference = prepare(Numbers(), preprocessing(4), tmp_path / "reference")
+    assert (
+        prepare(Numbers(), preprocessing(4), tmp_path / "cache").content_hash
+        == reference.content_hash
+    )
     assert tree(tmp_path / "cache") == tree(tmp_path / "reference")
 
 
@@ -153,12 +157,12 @@ def test_an_interrupt_stops_all_workers_soon(tmp_path: Path) -> None:
 
     big = Numbers(count=60_000, log=str(log))
     with pytest.raises(KeyboardInterrupt):
-        prepare(big, policy(4), tmp_path / "cache", interrupt, workers=2)
+        prepare(big, preprocessing(4), tmp_path / "cache", interrupt, workers=2)
     assert len(log.read_text().split()) < 50_000
 
 
 def test_progress_ends_at_all_items(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    prepare(Numbers(), policy(4), tmp_path, lambda done, total: seen.append((done, total)))
+    prepare(Numbers(), preprocessing(4), tmp_path, lambda done, total: seen.append((done, total)))
     assert seen[-1] == (300, 300)
     assert seen == sorted(seen)

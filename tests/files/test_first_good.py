@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ssgan.data.base import ImagePolicy
+from ssgan.data.base import Preprocessing
 from ssgan.data.prepare import prepare
-from ssgan.data.scenes import Scenes
+from ssgan.data.scenes.source import Scenes
 from ssgan.files import first_good
 from ssgan.files.first_good import FIRST_GOOD, numbers, outdated
 from ssgan.types import ImageShape
@@ -50,10 +50,10 @@ def test_what_is_installed_is_good():
 def test_an_older_version_is_told_once_where_images_are_decoded(monkeypatch, tmp_path, caplog):
     versions = {"torch": "2.13.0", "pillow": "12.2.9"}
     monkeypatch.setattr(first_good, "package_version", lambda name: versions.get(name, "unknown"))
-    policy = ImagePolicy(shape=ImageShape(3, 8))
+    preprocessing = Preprocessing(shape=ImageShape(3, 8))
     with caplog.at_level(logging.WARNING, "ssgan"):
         for _ in range(2):
-            prepare(Scenes(num_images=2), policy, tmp_path)
+            prepare(Scenes(num_images=2), preprocessing, tmp_path)
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.startswith("pillow 12.2.9 has a known fault (an image can be made to write")
     assert said.endswith("; 12.3.0 and later have not: update it")

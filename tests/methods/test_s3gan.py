@@ -8,8 +8,8 @@ import torch
 from ssgan import losses
 from ssgan.methods.penalty import DRAGAN, WGANGP
 from ssgan.methods.s3gan import S3GAN
-from ssgan.ops.freeze import frozen
-from ssgan.types import Batch, Draw, UserError
+from ssgan.ops.modes import frozen
+from ssgan.types import Batch, GeneratorInput, UserError
 from tests.reference import losses as plain
 from tests.reference.networks import small_pair
 from tests.test_equations import BATCH, GAMES, TURNED, assert_same, gradients
@@ -31,7 +31,7 @@ def example(labels="few"):
     drawn = torch.tensor([1, 0, 0, 2, 1, 2, 1, 0])
     real = Batch(images, torch.tensor(LABELS[labels]), index, BATCH)
     noise = torch.rand(BATCH, 3 * 4 * 4, dtype=torch.float64)
-    return real, Draw(latents, drawn, index, BATCH, mixing, lambda size: noise[:, :size])
+    return real, GeneratorInput(latents, drawn, index, BATCH, mixing, lambda size: noise[:, :size])
 
 
 def pair():
@@ -52,7 +52,7 @@ def cases():
 def d_formula(m, G, D, real, draw):
     """L_D image by image; the class term is over as many labels as a batch has on average."""
     chances = draw.noise(1) if m.guess == "drawn" else None
-    known = plain.completed(D, real.images, real.labels, chances)
+    known = plain.complete_labels(D, real.images, real.labels, chances)
     with torch.no_grad():
         fakes = G(draw.latents, draw.labels)
     game = type(m.adversarial).__name__
@@ -72,7 +72,9 @@ def test_discriminator_loss_is_the_formula(m, labels):
     G, D = pair()
     real, draw = example(labels)
     if labels == "few":  # guesses differ, and some is another class than 0
-        assert len(set(plain.completed(D, real.images, torch.full((BATCH,), -1)).tolist())) > 1
+        assert (
+            len(set(plain.complete_labels(D, real.images, torch.full((BATCH,), -1)).tolist())) > 1
+        )
     with frozen(G):
         ours = m.discriminator_loss(G, D, real, draw)
     assert_same(ours.total, d_formula(m, G, D, real, draw), D)
@@ -138,16 +140,16 @@ def test_drawn_guesses_are_as_frequent_as_D_finds_the_classes_likely():
     logits = torch.tensor([[0.0, 2.0, -1.0]], dtype=torch.float64).expand(1000, 3)
     chances = (torch.arange(1000) + 0.5)[:, None] / 1000
     draw = replace(draw, noise=lambda size: chances[:, :size])
-    counted = method(guess="drawn").guessed(logits, draw).bincount(minlength=3) / 1000
+    counted = method(guess="drawn").pseudo_labels(logits, draw).bincount(minlength=3) / 1000
     torch.testing.assert_close(counted.double(), logits[0].softmax(0), rtol=0, atol=1e-3)
-    assert method().guessed(logits, draw).unique().tolist() == [1]
+    assert method().pseudo_labels(logits, draw).unique().tolist() == [1]
 
 
 def test_every_copy_carries_the_label_of_its_own_image():
     """Also turned: a real's where it is given, its guess where not; a fake's as it was drawn."""
     G, D = pair()
     real, draw = example()
-    known = plain.completed(D, real.images, real.labels)
+    known = plain.complete_labels(D, real.images, real.labels)
     with torch.no_grad():
         fakes = G(draw.latents, draw.labels)
     sources = [(real.images, known), (fakes, draw.labels)]
@@ -180,7 +182,7 @@ def test_parts_of_a_batch_have_their_mean_equal_to_the_whole():
     for part in range(2):
         rows = slice(part, BATCH, 2)
         batch = Batch(real.images[rows], real.labels[rows], real.index[rows], BATCH)
-        some = Draw(
+        some = GeneratorInput(
             draw.latents[rows],
             draw.labels[rows],
             draw.index[rows],

@@ -6,13 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from ssgan.metrics import linear_probe
-from ssgan.metrics.linear_probe import (
-    choose_penalty,
-    fit_lbfgs,
-    fit_sgd,
-    standardise,
-)
-from ssgan.ops.keyed import Key, permutation
+from ssgan.metrics.linear_probe import choose_penalty, fit_lbfgs, fit_sgd, standardise
+from ssgan.ops.rng import Key, permutation
 
 K = 3
 

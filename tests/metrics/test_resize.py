@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ssgan.metrics.resize import ResizeRule, resized, to_uint8
+from ssgan.metrics.resize import ResizeRule, resize, to_uint8
 from ssgan.types import UserError
 from tests.metrics.pictures import pictures
 
@@ -48,7 +48,7 @@ def test_the_2015_rule_is_tensorflow_1s_loop(before, after):
             above = image[top, left] + (image[top, right] - image[top, left]) * dz
             below = image[low, left] + (image[low, right] - image[low, left]) * dz
             expected[i, j] = above + (below - above) * dy
-    found = resized(x.byte()[None, None], after, ResizeRule.TF1_BILINEAR)[0, 0]
+    found = resize(x.byte()[None, None], after, ResizeRule.TF1_BILINEAR)[0, 0]
     np.testing.assert_allclose(found.numpy(), expected, atol=2e-4)
 
 
@@ -56,13 +56,13 @@ def test_the_2015_rule_is_tensorflow_1s_loop(before, after):
 def test_the_clean_rule_is_pillows_bicubic_on_floats(before, after):
     x = torch.randint(256, (before, before), generator=torch.Generator().manual_seed(0)).byte()
     pillow = Image.fromarray(x.numpy().astype(np.float32)).resize((after, after), Image.BICUBIC)
-    found = resized(x[None, None], after, ResizeRule.CLEAN_BICUBIC)[0, 0]
+    found = resize(x[None, None], after, ResizeRule.CLEAN_BICUBIC)[0, 0]
     np.testing.assert_allclose(found.numpy(), np.clip(np.array(pillow), 0, 255), atol=1e-2)
 
 
 def test_only_the_clean_rule_smooths_when_it_shrinks():
     stripes = (torch.arange(64) % 2 * 255).byte().expand(1, 1, 64, 64)
-    spread = {rule: float(resized(stripes, 19, rule).std()) for rule in ResizeRule}
+    spread = {rule: float(resize(stripes, 19, rule).std()) for rule in ResizeRule}
     assert spread[ResizeRule.CLEAN_BICUBIC] < 10
     assert spread[ResizeRule.TF1_BILINEAR] > 50
     assert spread[ResizeRule.HALF_PIXEL_BILINEAR] > 50
@@ -70,7 +70,7 @@ def test_only_the_clean_rule_smooths_when_it_shrinks():
 
 def test_the_three_rules_differ_and_the_right_size_is_left_alone():
     x = pictures(1, seed=0)
-    results = [resized(x, 40, rule) for rule in ResizeRule]
+    results = [resize(x, 40, rule) for rule in ResizeRule]
     for i in range(3):
         assert (results[i] - results[i - 1]).abs().max() > 1
-        assert torch.equal(resized(x, 32, list(ResizeRule)[i]), x.float())
+        assert torch.equal(resize(x, 32, list(ResizeRule)[i]), x.float())

@@ -5,9 +5,14 @@ from typing import NamedTuple
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
 from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
 from ssgan.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
-from ssgan.models.resnet5 import ResNet5Discriminator, ResNet5Generator
-from ssgan.models.resnet_stl import ResNetSTLDiscriminator, ResNetSTLGenerator
+from ssgan.models.resnet import (
+    ResNet5Discriminator,
+    ResNet5Generator,
+    ResNetDiscriminator,
+    ResNetGenerator,
+    ResNetSTLDiscriminator,
+    ResNetSTLGenerator,
+)
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from ssgan.models.attention import Attention
 from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
 from ssgan.models.norms import BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
-from ssgan.ops.spectral import SpectralLayer
+from ssgan.ops.spectral_norm import SpectralLayer
 from ssgan.types import ImageShape, UserError
 from tests.models.checks import (
     assert_all_close,

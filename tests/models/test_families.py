@@ -8,14 +8,14 @@ import torch
 
 from ssgan.config.dump import dump, load
 from ssgan.data.dataset import Dataset
-from ssgan.data.scenes import Scenes
+from ssgan.data.scenes.source import Scenes
 from ssgan.methods.gan import ConditionalGAN
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.layers import use_plain_form
 from ssgan.models.norms import BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
-from ssgan.ops.spectral import advance_spectral_norm
-from ssgan.training import kinds
-from ssgan.training.config import DataConfig, RunConfig
+from ssgan.ops.spectral_norm import advance_spectral_norm
+from ssgan.runs import config_io
+from ssgan.runs.config import DataConfig, RunConfig
 from ssgan.training.loop import train
 from ssgan.types import ImageShape, UserError
 from tests.models.checks import assert_all_close, livened, outputs_and_gradients
@@ -81,7 +81,7 @@ def test_a_step_of_training_moves_every_weight(name, method):
         device="cpu",
     )
     assert load(dump(config)) == config
-    assert kinds.MODULES  # imported so that any stored kind of setting can be read
+    assert config_io.REGISTRY  # imported so that any stored kind of setting can be read
     pixels = np.random.default_rng(0).integers(0, 256, (8, size, size, 3), dtype=np.uint8)
     dataset = Dataset(pixels, np.arange(8) % 3, CLASSES, "noise", {})
     before = None

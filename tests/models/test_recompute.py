@@ -9,7 +9,7 @@ from ssgan.models.attention import Attention
 from ssgan.models.blocks import BlockForm, DownBlock, UpBlock
 from ssgan.models.layers import Resample
 from ssgan.models.norms import BatchNorm, ConditionalBatchNorm
-from ssgan.ops.recompute import recomputables
+from ssgan.ops.activation_checkpointing import checkpointed_modules
 from ssgan.types import ImageShape
 from tests.models.checks import livened, outputs_and_gradients
 from tests.models.families import FAMILIES
@@ -18,7 +18,7 @@ RESIDUAL = [name for name in FAMILIES if hasattr(FAMILIES[name].generator, "fuse
 
 
 def recomputing(network, on=True):
-    for module in recomputables(network):
+    for module in checkpointed_modules(network):
         module.recompute = on
     return network
 

@@ -9,10 +9,15 @@ from torch.nn import functional as F
 from ssgan.models.blocks import BlockForm, DownBlock
 from ssgan.models.layers import Resample
 from ssgan.models.norms import BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
-from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
-from ssgan.models.resnet5 import ResNet5Discriminator, ResNet5Generator
-from ssgan.models.resnet_stl import ResNetSTLDiscriminator, ResNetSTLGenerator
-from ssgan.ops.spectral import SpectralLayer
+from ssgan.models.resnet import (
+    ResNet5Discriminator,
+    ResNet5Generator,
+    ResNetDiscriminator,
+    ResNetGenerator,
+    ResNetSTLDiscriminator,
+    ResNetSTLGenerator,
+)
+from ssgan.ops.spectral_norm import SpectralLayer
 from ssgan.types import ImageShape
 from tests.models.checks import (
     assert_all_close,

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from ssgan.models.norms import BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
-from ssgan.ops.spectral import SpectralLayer
+from ssgan.ops.spectral_norm import SpectralLayer
 from ssgan.types import ImageShape, UserError
 from tests.models.checks import assert_all_close, livened, parameter_count
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from ssgan.ops.augment import augmented, coloured, cut_out, translated
-from ssgan.ops.keyed import Key
+from ssgan.ops.augment import augment, cutout, jitter_color, translate
+from ssgan.ops.rng import Key
 
 
 def column(*values):
@@ -14,8 +14,8 @@ def column(*values):
 def test_no_move_is_the_identity_and_a_move_leaves_black():
     images = torch.rand(2, 3, 16, 16)
     middle = torch.tensor([0.5, 0.5])
-    torch.testing.assert_close(translated(images, middle, middle), images)
-    moved = translated(images, torch.tensor([0.99, 0.5]), middle)  # rows come from 2 below
+    torch.testing.assert_close(translate(images, middle, middle), images)
+    moved = translate(images, torch.tensor([0.99, 0.5]), middle)  # rows come from 2 below
     torch.testing.assert_close(moved[0, :, :14], images[0, :, 2:])
     assert torch.equal(moved[0, :, 14:], torch.full((3, 2, 16), -1.0))
     torch.testing.assert_close(moved[1], images[1])
@@ -24,16 +24,16 @@ def test_no_move_is_the_identity_and_a_move_leaves_black():
 def test_colour_in_the_middle_of_its_ranges_is_the_identity():
     images = torch.rand(2, 3, 8, 8)
     half = column(0.5, 0.5)
-    torch.testing.assert_close(coloured(images, half, half, half), images)
-    grey = coloured(images, half, column(0.0, 0.0), half)
+    torch.testing.assert_close(jitter_color(images, half, half, half), images)
+    grey = jitter_color(images, half, column(0.0, 0.0), half)
     torch.testing.assert_close(grey[:, 0], grey[:, 1])
-    bright = coloured(images, column(1.0, 0.5), half, half)
+    bright = jitter_color(images, column(1.0, 0.5), half, half)
     torch.testing.assert_close(bright[0], images[0] + 0.5)
 
 
 @pytest.mark.parametrize("size", [16, 32, 48, 64, 128])
 def test_the_cut_is_half_the_side(size):
-    cut = cut_out(torch.ones(1, 3, size, size), column(0.5), column(0.5))
+    cut = cutout(torch.ones(1, 3, size, size), column(0.5), column(0.5))
     dark = (cut[0, 0] == 0).nonzero()
     assert len(dark) == (size // 2) ** 2
     assert dark.amin(dim=0).tolist() == [size // 4] * 2
@@ -43,7 +43,7 @@ def test_the_cut_is_half_the_side(size):
 def test_the_middle_of_the_cut_is_anywhere_from_edge_to_edge():
     """17 places for 16 pixels, each from as many chances; at the edges half of it is outside."""
     chances = (torch.arange(170) + 0.5) / 170
-    cut = cut_out(torch.ones(170, 1, 16, 16), chances[:, None, None, None], column(0.5))
+    cut = cutout(torch.ones(170, 1, 16, 16), chances[:, None, None, None], column(0.5))
     rows = [frozenset((image == 0).any(dim=1).nonzero().flatten().tolist()) for image in cut[:, 0]]
     places = [
         frozenset(r for r in range(middle - 4, middle + 4) if 0 <= r < 16) for middle in range(17)
@@ -54,9 +54,9 @@ def test_the_middle_of_the_cut_is_anywhere_from_edge_to_edge():
 def test_the_same_key_gives_the_same_images_and_gradients_pass():
     images = torch.rand(4, 3, 16, 16, requires_grad=True)
     rows = torch.arange(4)
-    first = augmented(images, Key(0, "augment", 1), rows)
-    assert torch.equal(first, augmented(images, Key(0, "augment", 1), rows))
-    assert not torch.equal(first, augmented(images, Key(0, "augment", 2), rows))
+    first = augment(images, Key(0, "augment", 1), rows)
+    assert torch.equal(first, augment(images, Key(0, "augment", 1), rows))
+    assert not torch.equal(first, augment(images, Key(0, "augment", 2), rows))
     first.square().sum().backward()
     assert images.grad is not None
     assert (images.grad != 0).float().mean() > 0.4
@@ -64,5 +64,5 @@ def test_the_same_key_gives_the_same_images_and_gradients_pass():
 
 def test_a_row_is_changed_by_its_number_alone():
     images, rows = torch.rand(6, 3, 16, 16), torch.arange(6)
-    whole = augmented(images, Key(0, "augment"), rows)
-    torch.testing.assert_close(augmented(images[1::2], Key(0, "augment"), rows[1::2]), whole[1::2])
+    whole = augment(images, Key(0, "augment"), rows)
+    torch.testing.assert_close(augment(images[1::2], Key(0, "augment"), rows[1::2]), whole[1::2])

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from torch.nn import functional as F
 
 from ssgan.models.layers import Conv2d
-from ssgan.ops.narrow import conv3x3_narrow, narrow
+from ssgan.ops.convolution import conv3x3_few_outputs, suits_few_outputs
 from tests.ops.test_convolution import arguments, shapes, value_gradients_and_second
 
 
@@ -13,7 +13,7 @@ from tests.ops.test_convolution import arguments, shapes, value_gradients_and_se
 @settings(max_examples=30, deadline=None, database=None)
 def test_it_is_the_convolution_with_both_derivatives(shape):
     x, w, b = arguments(shape)
-    ours = value_gradients_and_second(conv3x3_narrow, x, w, b)
+    ours = value_gradients_and_second(conv3x3_few_outputs, x, w, b)
     theirs = value_gradients_and_second(lambda x, w, b: F.conv2d(x, w, b, padding=1), x, w, b)
     for our, their in zip(ours, theirs, strict=True):
         scale = max(1.0, their.abs().max().item())
@@ -28,7 +28,7 @@ def test_in_bfloat16_its_error_is_not_twice_that_of_the_plain_sum():
     errors = [
         (form(x, w).float() - exact).norm()
         for form in (
-            lambda x, w: conv3x3_narrow(x, w, None),
+            lambda x, w: conv3x3_few_outputs(x, w, None),
             lambda x, w: F.conv2d(x, w, padding=1),
         )
     ]
@@ -37,17 +37,17 @@ def test_in_bfloat16_its_error_is_not_twice_that_of_the_plain_sum():
 
 def test_it_is_for_few_outputs_of_many_channels():
     x, w = torch.zeros(1, 128, 4, 4), torch.zeros(3, 128, 3, 3)
-    assert narrow(x, w)
-    assert not narrow(x, w.expand(4, 3, 128, 3, 3).flatten(0, 1))
-    assert not narrow(x[:, :64], w[:, :64])
-    assert not narrow(x, w[:, :, :1, :1])
+    assert suits_few_outputs(x, w)
+    assert not suits_few_outputs(x, w.expand(4, 3, 128, 3, 3).flatten(0, 1))
+    assert not suits_few_outputs(x[:, :64], w[:, :64])
+    assert not suits_few_outputs(x, w[:, :, :1, :1])
 
 
 def test_a_layer_takes_it_and_its_plain_form_does_not(monkeypatch):
     taken = []
     monkeypatch.setattr(
-        "ssgan.models.layers.conv3x3_narrow",
-        lambda *given: taken.append(1) or conv3x3_narrow(*given),
+        "ssgan.models.layers.conv3x3_few_outputs",
+        lambda *given: taken.append(1) or conv3x3_few_outputs(*given),
     )
     torch.manual_seed(0)
     layer = Conv2d(128, 3)

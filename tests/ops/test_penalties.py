@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ssgan.ops.penalties import dragan, spread
+from ssgan.ops.penalties import dragan, std_over_ranks
 from ssgan.types import Scores
 
 
@@ -38,5 +38,5 @@ def test_the_slope_is_that_of_the_logit_in_zero_to_one_also_where_the_point_was_
 
 def test_the_spread_is_that_of_a_population_over_all_axes_and_has_no_gradient():
     numbers = torch.tensor([[1.0, 2.0], [3.0, 6.0]], requires_grad=True)
-    assert abs(spread(numbers).item() - 3.5**0.5) < 1e-6
-    assert not spread(numbers).requires_grad
+    assert abs(std_over_ranks(numbers).item() - 3.5**0.5) < 1e-6
+    assert not std_over_ranks(numbers).requires_grad

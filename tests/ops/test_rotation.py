@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from ssgan.ops.rotation import NUM_TURNS, other_turns, turns_of
+from ssgan.ops.rotation import NUM_ROTATIONS, rotated_copies, rotation_labels
 from tests.reference.losses import turned_by_index
 
 
 def test_every_copy_is_the_image_turned_counter_clockwise():
     images = torch.rand(3, 2, 5, 5)
-    turned = other_turns(images).unflatten(0, (NUM_TURNS - 1, 3))
-    for turn in range(1, NUM_TURNS):
+    turned = rotated_copies(images).unflatten(0, (NUM_ROTATIONS - 1, 3))
+    for turn in range(1, NUM_ROTATIONS):
         for image in range(3):
             assert torch.equal(turned[turn - 1, image], turned_by_index(images[image], turn))
 
@@ -18,23 +18,23 @@ def test_every_copy_is_the_image_turned_counter_clockwise():
 def test_what_was_on_the_right_is_on_top_after_a_quarter():
     image = torch.zeros(1, 1, 3, 3)
     image[0, 0, :, 2] = 1
-    assert torch.equal(other_turns(image)[0, 0, 0], torch.ones(3))
+    assert torch.equal(rotated_copies(image)[0, 0, 0], torch.ones(3))
 
 
 def test_a_turn_is_not_a_mirror_image():
     """The centre of mass goes round; a transposition would swap rows and columns instead."""
     image = torch.zeros(1, 1, 4, 4)
     image[0, 0, 0, 1] = 1  # top, left of the middle
-    quarter, half, three = other_turns(image)[:, 0]
+    quarter, half, three = rotated_copies(image)[:, 0]
     assert quarter[2, 0] == 1
     assert half[3, 2] == 1
     assert three[1, 3] == 1
 
 
 def test_classes_follow_the_copies():
-    assert turns_of(2, torch.device("cpu")).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert rotation_labels(2, torch.device("cpu")).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_images_that_are_not_square_cannot_be_stacked_with_their_turns():
     with pytest.raises(Exception, match=r"(size|annotation|[Tt]ype)"):
-        other_turns(torch.zeros(1, 3, 4, 5))
+        rotated_copies(torch.zeros(1, 3, 4, 5))

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ssgan.models.layers import Conv2d
 from ssgan.ops import winograd
-from ssgan.ops.winograd import conv3x3_winograd, worthwhile
+from ssgan.ops.winograd import conv3x3_winograd, suits_winograd
 from tests.ops.test_convolution import arguments, value_gradients_and_second
 
 shapes = st.fixed_dictionaries(
@@ -58,15 +58,15 @@ WIDE = (torch.zeros(1, 128, 8, 8), torch.zeros(128, 128, 3, 3))
 
 def test_it_is_for_wide_float32_layers_of_whole_tiles():
     images, weight = WIDE
-    assert worthwhile(images, weight)
-    assert not worthwhile(images.double(), weight.double())
-    assert not worthwhile(images.bfloat16(), weight.bfloat16())
-    assert not worthwhile(images[:, :, :7], weight)
-    assert not worthwhile(images, weight[:, :, :1, :1])
-    assert not worthwhile(images[:, :127], weight[:, :127])
-    assert not worthwhile(images, weight[:127])
+    assert suits_winograd(images, weight)
+    assert not suits_winograd(images.double(), weight.double())
+    assert not suits_winograd(images.bfloat16(), weight.bfloat16())
+    assert not suits_winograd(images[:, :, :7], weight)
+    assert not suits_winograd(images, weight[:, :, :1, :1])
+    assert not suits_winograd(images[:, :127], weight[:, :127])
+    assert not suits_winograd(images, weight[:127])
     with torch.autocast("cpu", torch.bfloat16):
-        assert not worthwhile(images, weight)
+        assert not suits_winograd(images, weight)
 
 
 def test_a_layer_takes_it_and_its_plain_form_does_not(monkeypatch):

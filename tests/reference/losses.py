@@ -178,7 +178,7 @@ def first_four_turns(logits, right):
     return cross_entropy(logits[:4], right)
 
 
-def completed(D, images, labels, chances=None):
+def complete_labels(D, images, labels, chances=None):
     """S3GAN: the labels given, for -1 the class with the highest logit after the turns' four.
 
     With chances in [0, 1), one an image: the class in whose part of [0, 1) that lies.

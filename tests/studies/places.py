@@ -3,12 +3,12 @@
 import json
 from dataclasses import replace
 
-from ssgan.data.parse import parse_source
-from ssgan.measure.results import Result, write_results
-from ssgan.metrics.statistics import Protocol
-from ssgan.studies.every import find_study
-from ssgan.studies.request import Request
-from ssgan.studies.study import cells_of, chosen
+from ssgan.data.sources import parse_source
+from ssgan.evaluation.results import Result, write_results
+from ssgan.metrics.protocol import Protocol
+from ssgan.studies.catalogue import find_study
+from ssgan.studies.options import StudyOptions
+from ssgan.studies.study import build_trials, select_variants
 
 DATA = "scenes:num_images=40"
 PROTOCOL = Protocol(
@@ -24,34 +24,34 @@ PROTOCOL = Protocol(
 
 
 def asked(out, **changes):
-    request = Request(
+    request = StudyOptions(
         scale="laptop", data=DATA, test="scenes:seed=1", seeds=(0, 1), out=out, features=None,
         samples=10_000,
     )  # fmt: skip
     return replace(request, **changes)
 
 
-def cells(name, request, arms=None):
+def trials(name, request, variants=None):
     form = find_study(name).form(request.scale, request.features)
     outline = parse_source(request.data).outline()
-    return cells_of(chosen(form.arms, arms), form, request, outline)
+    return build_trials(select_variants(form.variants, variants), form, request, outline)
 
 
-def write_distance(cell, value, job=-1, **changes):
+def write_distance(trial, value, job=-1, **changes):
     """As `ssgan evaluate` leaves it; `changes` are fields of its protocol."""
-    step = cell.training.config.total_steps
+    step = trial.training.config.total_steps
     number = changes.pop("name", "FID")
     subject = f"a run, step {changes.pop('step', step)}"
     result = Result(
         name=number, subject=subject, subject_content="s", against="cifar10-test",
         values=(value,), protocol=replace(PROTOCOL, **changes),
     )  # fmt: skip
-    write_results(cell.measuring[job].result, [result])
+    write_results(trial.measuring[job].result, [result])
 
 
-def write_probe(cell, top1, **changes):
+def write_probe(trial, top1, **changes):
     """As `ssgan probe` leaves it: top1 is a dict of (step, block)."""
-    job = cell.measuring[-1]
+    job = trial.measuring[-1]
     folder = job.result.parent
     folder.mkdir(parents=True)
     images = {"source": "cifar10", "content_hash": "h" * 64, "images": 50}

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from ssgan.data.dataset import Dataset
-from ssgan.data.scenes import Scenes
-from ssgan.measure.labelled import Split, split
+from ssgan.data.scenes.source import Scenes
+from ssgan.evaluation.splits import Split, split
 from ssgan.models.resnet import ResNetDiscriminator
-from ssgan.studies.forgetting import Forgetting
-from tests.measure.probed import patches
+from ssgan.studies.forgetting.settings import ForgettingSettings
+from tests.evaluation.probed import patches
 
-TINY = Forgetting(
+TINY = ForgettingSettings(
     source=Scenes(num_images=40),  # a name alone: the images are given
     network=ResNetDiscriminator(width=1 / 32),
     batch_size=8,
@@ -22,7 +22,7 @@ TINY = Forgetting(
 )
 
 
-def tiny(**changes: object) -> Forgetting:
+def tiny(**changes: object) -> ForgettingSettings:
     """Three iterations a class."""
     return replace(TINY, **changes)
 

@@ -9,16 +9,16 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from ssgan.data.parse import parse_source
-from ssgan.files.layout import RunLayout
-from ssgan.report.band_plot import band
+from ssgan.data.sources import parse_source
+from ssgan.files.run_directory import RunDirectory
+from ssgan.plots.bands import std_band
+from ssgan.studies.catalogue import find_study
 from ssgan.studies.disk import disk
-from ssgan.studies.every import find_study
-from ssgan.studies.markdown import difference
-from ssgan.studies.spread import Paired
-from ssgan.studies.writing import write_study
+from ssgan.studies.markdown import format_difference
+from ssgan.studies.output import write_study
+from ssgan.studies.statistics import PairedDifference
 from ssgan.types import UserError
-from tests.studies.places import DATA, asked, cells, write_distance, write_probe
+from tests.studies.places import DATA, asked, write_distance, write_probe
 
 FIDS = {"gan": (68.2, 71.9, 64.4), "ssgan": (49.6, 52.8, 50.1)}
 
@@ -40,9 +40,9 @@ def lines_of(text):
 @pytest.fixture
 def table1(tmp_path):
     request = asked(tmp_path, seeds=(0, 1, 2))
-    found = cells("table1", request, "gan,ssgan")
-    for cell in found:
-        write_distance(cell, FIDS[cell.arm.name][cell.seed])
+    found = trials("table1", request, "gan,ssgan")
+    for trial in found:
+        write_distance(trial, FIDS[trial.variant.name][trial.seed])
     return request, found
 
 
@@ -56,8 +56,8 @@ def test_mean_deviation_and_best_over_seeds_and_the_paired_comparison(table1):
         ]  # fmt: skip
     test = stats.ttest_rel(FIDS["ssgan"], FIDS["gan"])
     low, high = test.confidence_interval(0.95)
-    difference = np.subtract(FIDS["ssgan"], FIDS["gan"]).mean()
-    expected = f"{difference:.2f} [{low:.2f}, {high:.2f}], p {test.pvalue:.2g}"
+    format_difference = np.subtract(FIDS["ssgan"], FIDS["gan"]).mean()
+    expected = f"{format_difference:.2f} [{low:.2f}, {high:.2f}], p {test.pvalue:.2g}"
     assert lines["SS-GAN less GAN"] == [expected, "3"]
     (comparison,) = measured(request, "table1")["comparisons"]
     assert comparison["p"] == pytest.approx(test.pvalue)
@@ -96,7 +96,7 @@ def test_what_is_missing_is_named_and_the_rest_is_drawn(table1):
 
 def test_nothing_measured_is_said(tmp_path):
     request = asked(tmp_path)
-    assert "Nothing is measured yet." in written("table1", request, cells("table1", request)).text
+    assert "Nothing is measured yet." in written("table1", request, trials("table1", request)).text
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_numbers_of_two_protocols_are_refused(table1, change, expected):
 
 def test_one_seed_gets_no_interval_and_says_so(tmp_path):
     request = asked(tmp_path, seeds=(0,))
-    found = cells("table1", request, "gan,ssgan")
-    for cell in found:
-        write_distance(cell, FIDS[cell.arm.name][0])
+    found = trials("table1", request, "gan,ssgan")
+    for trial in found:
+        write_distance(trial, FIDS[trial.variant.name][0])
     text = written("table1", request, found).text
     assert "One training seed: there is no spread and no interval" in text
     assert lines_of(text)["SS-GAN less GAN"] == ["-18.60 (one pair: no interval)", "1"]
@@ -129,9 +129,9 @@ def test_one_seed_gets_no_interval_and_says_so(tmp_path):
 
 def test_alphas_are_held_to_the_papers_own(tmp_path):
     request = asked(tmp_path)
-    found = cells("alpha", request)
-    for cell, value in zip(found, (50.0, 48.0, 47.0, 52.0, 49.0, 50.0), strict=True):
-        write_distance(cell, value)
+    found = trials("alpha", request)
+    for trial, value in zip(found, (50.0, 48.0, 47.0, 52.0, 49.0, 50.0), strict=True):
+        write_distance(trial, value)
     ours, theirs = written("alpha", request, found).text.split("## Published")
     assert lines_of(ours)["alpha 1 less alpha 0.2"][0].startswith("-2.50 [")
     assert lines_of(ours)["alpha 0.5"][1] == "48.00"
@@ -142,9 +142,9 @@ def test_alphas_are_held_to_the_papers_own(tmp_path):
 
 def test_table_1_of_another_data_set_has_its_own_published_numbers(tmp_path):
     request = asked(tmp_path, scale="paper", samples=3000)
-    found = cells("table1-celeba-hq", request)
-    for number, cell in enumerate(found):
-        write_distance(cell, 30.0 + number, num_fake=3000, num_real=3000)
+    found = trials("table1-celeba-hq", request)
+    for number, trial in enumerate(found):
+        write_distance(trial, 30.0 + number, num_fake=3000, num_real=3000)
     ours, theirs = written("table1-celeba-hq", request, found).text.split("## Published")
     assert lines_of(ours)["SS-GAN"][:2] == ["32.50 +- 2.12", "31.00"]
     assert "SS-GAN (sBN) less GAN" in lines_of(ours)
@@ -154,9 +154,9 @@ def test_table_1_of_another_data_set_has_its_own_published_numbers(tmp_path):
 @pytest.fixture
 def large(tmp_path):
     request = asked(tmp_path, scale="paper", seeds=(0,), samples=50_000)
-    found = cells("large-batch", request)
-    for cell, value in zip(found, (24.0, 90.0, 34.0), strict=True):
-        write_distance(cell, value, num_real=50_000, num_fake=50_000)
+    found = trials("large-batch", request)
+    for trial, value in zip(found, (24.0, 90.0, 34.0), strict=True):
+        write_distance(trial, value, num_real=50_000, num_fake=50_000)
     return request, found
 
 
@@ -172,10 +172,10 @@ def test_the_large_runs_are_held_to_ssgan_s_and_memory_is_said(large):
 @pytest.mark.parametrize("name", ["table2", "table2-imagenet"])
 def test_rows_of_table_2_are_compared_within_themselves(name, tmp_path):
     request = asked(tmp_path, scale="paper")
-    arms = "gp1_b0_n1_gan,gp1_b0_n1_ssgan,sn_b0_n2_gan,sn_b0_n2_ssgan"
-    found = cells(name, request, arms)
-    for number, cell in enumerate(found):
-        write_distance(cell, 20.0 + number)
+    variants = "gp1_b0_n1_gan,gp1_b0_n1_ssgan,sn_b0_n2_gan,sn_b0_n2_ssgan"
+    found = trials(name, request, variants)
+    for number, trial in enumerate(found):
+        write_distance(trial, 20.0 + number)
     written(name, request, found)
     pairs = [(row["arm"], row["less"]) for row in measured(request, name)["comparisons"]]
     assert pairs == [("gp1_b0_n1_ssgan", "gp1_b0_n1_gan"), ("sn_b0_n2_ssgan", "sn_b0_n2_gan")]
@@ -188,11 +188,11 @@ TOP1 = {
 
 
 def probed(name, request, steps):
-    found = cells(name, request, "gan,ssgan")
-    for cell in found:
-        top1 = TOP1[cell.arm.name, cell.seed]
+    found = trials(name, request, "gan,ssgan")
+    for trial in found:
+        top1 = TOP1[trial.variant.name, trial.seed]
         rows = {(s, b + 2): top1[b] - 0.01 * k for k, s in enumerate(steps) for b in range(2)}
-        write_probe(cell, rows)
+        write_probe(trial, rows)
     return found
 
 
@@ -212,26 +212,26 @@ def test_probes_block_by_block_with_the_best_block_s_mean(tmp_path):
 
 def test_the_best_block_is_that_of_the_best_mean_and_not_of_the_best_run(tmp_path):
     request = asked(tmp_path)
-    found = cells("table3", request, "gan")
-    for cell, steady, wild in zip(found, (0.50, 0.51), (0.60, 0.30), strict=True):
-        write_probe(cell, {(3000, 0): steady, (3000, 1): wild})
+    found = trials("table3", request, "gan")
+    for trial, steady, wild in zip(found, (0.50, 0.51), (0.60, 0.30), strict=True):
+        write_probe(trial, {(3000, 0): steady, (3000, 1): wild})
     text = written("table3", request, found).text.split("## Published")[0]
     assert lines_of(text)["best"] == lines_of(text)["block 0"] == ["0.505 +- 0.007"]
 
 
 def test_curves_have_the_steps_that_all_runs_of_an_arm_have(tmp_path):
     request = asked(tmp_path)
-    for cell, steps in zip(
-        cells("figure2", request, "gan"), ([0, 500, 3000], [0, 3000]), strict=True
+    for trial, steps in zip(
+        trials("figure2", request, "gan"), ([0, 500, 3000], [0, 3000]), strict=True
     ):
-        write_probe(cell, dict.fromkeys([(step, 3) for step in steps], 0.5))
-    text = written("figure2", request, cells("figure2", request, "gan")).text
+        write_probe(trial, dict.fromkeys([(step, 3) for step in steps], 0.5))
+    text = written("figure2", request, trials("figure2", request, "gan")).text
     rows = lines_of(text.split("## Published")[0])
     assert [name for name in rows if name[0].isdigit()] == ["0", "3,000"]
 
 
 def test_a_band_is_a_standard_deviation_of_the_runs_each_way():
-    low, high = band(np.array([[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]]))
+    low, high = std_band(np.array([[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]]))
     assert high - low == pytest.approx([2 * statistics.stdev([1, 2, 6]), 0.0])
     assert (low + high) / 2 == pytest.approx([3.0, 5.0])
 
@@ -278,23 +278,23 @@ def test_curves_over_training_are_a_figure_and_a_table(tmp_path):
 def test_fids_over_training_are_those_of_the_kept_states(tmp_path):
     flags = ("--total_steps", "25000")
     request = asked(tmp_path, scale="paper", seeds=(0,), overrides=flags)
-    (cell,) = cells("figure4", request, "ssgan")
+    (trial,) = trials("figure4", request, "ssgan")
     for job, (step, value) in enumerate({10_000: 40.0, 20_000: 30.0, 25_000: 25.0}.items()):
-        write_distance(cell, value, job, step=step)
-    written("figure4", request, [cell])
+        write_distance(trial, value, job, step=step)
+    written("figure4", request, [trial])
     values = {"10000": 40.0, "20000": 30.0, "25000": 25.0}
     assert measured(request, "figure4")["values"] == {"ssgan": {"0": values}}
-    write_distance(cell, 1.0, 0, step=10_000, num_fake=10)
+    write_distance(trial, 1.0, 0, step=10_000, num_fake=10)
     with pytest.raises(UserError, match="two protocols"):
-        written("figure4", request, [cell])
+        written("figure4", request, [trial])
 
 
 def test_a_figure_is_drawn_beside_published_curves_with_gaps(tmp_path):
     request = asked(tmp_path, scale="paper", seeds=(0,))
-    found = cells("figure4b", request, "gan,ssgan")
-    for cell in found:
+    found = trials("figure4b", request, "gan,ssgan")
+    for trial in found:
         for job in range(10):
-            write_distance(cell, 90.0 - job, job, step=100_000 * (job + 1))
+            write_distance(trial, 90.0 - job, job, step=100_000 * (job + 1))
     text = written("figure4b", request, found).text
     ours, theirs = map(lines_of, text.split("## Published (ImageNet at full width"))
     assert ours["600,000"] == ["85.00", "85.00"]
@@ -305,30 +305,30 @@ def test_a_figure_is_drawn_beside_published_curves_with_gaps(tmp_path):
 
 
 def test_the_score_over_training_is_the_one_that_the_settings_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("ssgan.studies.job.Training.done", lambda self: True)
+    monkeypatch.setattr("ssgan.studies.jobs.TrainingJob.done", lambda self: True)
     for features, name in (("random", "FD-random"), ("lite0", "FD-EfficientNetLite0")):
         request = asked(tmp_path, seeds=(0,), overrides=("--evaluate.features", features))
-        (cell,) = cells("figure4", request, "ssgan")
-        metrics = RunLayout(cell.training.root).metrics
+        (trial,) = trials("figure4", request, "ssgan")
+        metrics = RunDirectory(trial.training.root).metrics
         metrics.parent.mkdir(parents=True, exist_ok=True)
         scores = {"FD-random": 0.5, "FD-EfficientNetLite0": 50.0}
         facts = {"step": 500, "split": "train", "num_real": 20, "num_fake": 20}
         rows = [{**facts, "name": of, "value": v, "features": of} for of, v in scores.items()]
         metrics.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-        text = written("figure4", request, [cell]).text
+        text = written("figure4", request, [trial]).text
         assert measured(request, "figure4")["values"] == {"ssgan": {"0": {"500": scores[name]}}}
         assert f"{name} (no FID)" in text
     request = asked(tmp_path, seeds=(0,), overrides=("--evaluate.features", "inception"))
     with pytest.raises(UserError, match="no run has a score FID"):
-        written("figure4", request, cells("figure4", request, "ssgan"))
+        written("figure4", request, trials("figure4", request, "ssgan"))
 
 
 def test_runs_of_an_arm_without_a_common_step_are_refused_by_name(tmp_path, monkeypatch):
     """As of a run that another command has trained with evaluate.every 0."""
-    monkeypatch.setattr("ssgan.studies.job.Training.done", lambda self: True)
+    monkeypatch.setattr("ssgan.studies.jobs.TrainingJob.done", lambda self: True)
     request = asked(tmp_path, seeds=(0, 1))
-    found = cells("figure4", request, "ssgan")
-    metrics = RunLayout(found[1].training.root).metrics
+    found = trials("figure4", request, "ssgan")
+    metrics = RunDirectory(found[1].training.root).metrics
     metrics.parent.mkdir(parents=True)
     facts = {"split": "train", "num_real": 20, "num_fake": 20, "features": "random"}
     metrics.write_text(json.dumps({"step": 500, "name": "FD-random", "value": 0.5, **facts}))
@@ -339,21 +339,21 @@ def test_runs_of_an_arm_without_a_common_step_are_refused_by_name(tmp_path, monk
 
 def test_the_disk_counts_every_run_and_the_images_once(tmp_path):
     outline = parse_source(DATA).outline()
-    one = disk(cells("table1", asked(tmp_path, seeds=(0,)), "gan"), outline)
-    three = disk(cells("table1", asked(tmp_path, seeds=(0, 1, 2)), "gan"), outline)
+    one = disk(trials("table1", asked(tmp_path, seeds=(0,)), "gan"), outline)
+    three = disk(trials("table1", asked(tmp_path, seeds=(0, 1, 2)), "gan"), outline)
     assert three.runs == 3 * one.runs > 0
     assert three.images == one.images == 40 * 32 * 32 * 3
 
 
 def test_a_p_that_is_rounding_alone_is_told_as_a_bound():
-    spread = Paired((0, 1, 2), 1.0, 0.9, 1.1, 0.0)
-    assert difference(spread, 1.0).endswith("p < 1e-12")
-    assert difference(spread._replace(p=2e-12), 1.0).endswith("p 2e-12")
+    spread = PairedDifference((0, 1, 2), 1.0, 0.9, 1.1, 0.0)
+    assert format_difference(spread, 1.0).endswith("p < 1e-12")
+    assert format_difference(spread._replace(p=2e-12), 1.0).endswith("p 2e-12")
 
 
 def test_table_5_stands_below_table_4_apart_from_what_is_measured(tmp_path):
     request = asked(tmp_path, scale="paper", test=None, seeds=(0,))
-    found = cells("table4", request, "ssgan_sbn")
+    found = trials("table4", request, "ssgan_sbn")
     write_probe(found[0], {(1_000_000, block): 0.25 for block in range(6)})
     ours, table4, table5 = written("table4", request, found).text.split("## Published")
     assert lines_of(ours)["best"] == ["0.250"]

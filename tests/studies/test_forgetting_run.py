@@ -9,16 +9,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ssgan.files.layout import ForgettingLayout
+from ssgan.evaluation.splits import split
+from ssgan.files.run_directory import ForgettingDirectory
 from ssgan.losses import Hinge
-from ssgan.measure.labelled import split
-from ssgan.studies.forgetting import Forgetting
-from ssgan.studies.forgetting_run import forget, matched
-from ssgan.studies.forgetting_step import fresh_learner
-from ssgan.training.checkpoint import no_crash, unpacked, verified
+from ssgan.runs.checkpoint import no_crash, read_verified, unpack
+from ssgan.studies.forgetting.run import forget, resolve_auto_precision
+from ssgan.studies.forgetting.settings import ForgettingSettings
+from ssgan.studies.forgetting.step import build_learner
 from ssgan.training.signals import Interrupted
 from ssgan.types import UserError
-from tests.measure.probed import patches
+from tests.evaluation.probed import patches
 from tests.studies.tasks import corners, tiny
 from tests.training.harness import fork, wait
 
@@ -53,8 +53,8 @@ def run_to(root, parts, last=STEPS, settings=SETTINGS, crash=no_crash):
 
 def outcome(root):
     """The log's bytes, and every tensor of the state."""
-    layout = ForgettingLayout(root)
-    content = unpacked(verified(layout.state))
+    layout = ForgettingDirectory(root)
+    content = unpack(read_verified(layout.state))
     step = json.loads(content["facts"])["step"]
     adam = [t for s in content["optimizer"]["state"].values() for t in s.values()]
     return layout.log.read_bytes(), step, [*content["network"].values(), *adam]
@@ -104,7 +104,7 @@ def test_killed_within_a_save_and_continued_the_log_and_the_state_are_equal(
 
     root = tmp_path / "study"
     assert wait(fork(lambda: run_to(root, parts, crash=crash))) == 9
-    assert ForgettingLayout(root).log.stat().st_size > 0
+    assert ForgettingDirectory(root).log.stat().st_size > 0
     assert run_to(root, parts) == STEPS
     assert_same(outcome(root), whole)
     assert not list(root.glob("*.tmp"))
@@ -136,7 +136,7 @@ def test_a_finished_study_does_nothing(parts, tmp_path):
 
 def test_a_damaged_state_is_set_aside_and_the_study_starts_over(whole, parts, tmp_path, caplog):
     run_to(tmp_path, parts, 6)
-    state = ForgettingLayout(tmp_path).state
+    state = ForgettingDirectory(tmp_path).state
     data = bytearray(state.read_bytes())
     data[len(data) // 2] ^= 1
     state.write_bytes(data)
@@ -207,18 +207,27 @@ def test_a_directory_in_use_is_refused(parts, tmp_path):
 def test_automatic_precision_is_what_the_directory_has(parts, tmp_path):
     exact = replace(SETTINGS, precision="float64")
     run_to(tmp_path, parts, 0, exact)
-    layout = ForgettingLayout(tmp_path)
-    assert matched(layout, replace(SETTINGS, precision="auto")).precision == "float64"
-    fresh = matched(ForgettingLayout(tmp_path / "new"), replace(SETTINGS, precision="auto"))
+    layout = ForgettingDirectory(tmp_path)
+    assert (
+        resolve_auto_precision(layout, replace(SETTINGS, precision="auto")).precision == "float64"
+    )
+    fresh = resolve_auto_precision(
+        ForgettingDirectory(tmp_path / "new"), replace(SETTINGS, precision="auto")
+    )
     assert fresh.precision in ("float32", "bfloat16")
 
 
 def test_bfloat16_is_for_the_network_s_inside_alone(parts, tmp_path):
     settings = replace(SETTINGS, precision="bfloat16", iterations_per_task=1, cycles=1)
     assert run_to(tmp_path, parts, settings=settings) == 3
-    learner = fresh_learner(settings, torch.device("cpu"))
+    learner = build_learner(settings, torch.device("cpu"))
     assert {weight.dtype for weight in learner.network.parameters()} == {torch.float32}
 
 
 def test_the_default_settings_are_stored_and_read_back(tmp_path):
-    assert matched(ForgettingLayout(tmp_path), Forgetting(source=SETTINGS.source)).asked == 1000
+    assert (
+        resolve_auto_precision(
+            ForgettingDirectory(tmp_path), ForgettingSettings(source=SETTINGS.source)
+        ).asked
+        == 1000
+    )

@@ -10,17 +10,16 @@ from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 from torch.nn import functional as F
 
+from ssgan.evaluation.splits import split
 from ssgan.losses import NonSaturating
-from ssgan.measure.labelled import split
 from ssgan.models.resnet import ResNetDiscriminator
-from ssgan.ops.keyed import Key
-from ssgan.ops.spectral import advance_spectral_norm
-from ssgan.studies import forgetting_step
-from ssgan.studies.forgetting_step import (
+from ssgan.ops.rng import Key
+from ssgan.ops.spectral_norm import advance_spectral_norm
+from ssgan.studies.forgetting.step import (
     Learner,
     TaskImages,
+    build_learner,
     classifier_loss,
-    fresh_learner,
     learn,
     measure,
     scorer,
@@ -116,7 +115,7 @@ def test_accuracy_is_sklearn_s_balanced_accuracy_of_the_held_out_images(asked):
         expected = balanced_accuracy_score(data.labels[rows] == label, said)
         found = measure(asking_brightness(), images, task)
         assert found.accuracy == pytest.approx(expected, abs=1e-12)
-        assert found.class_told == pytest.approx(said[: len(own)].mean())
+        assert found.class_recall == pytest.approx(said[: len(own)].mean())
         logits = torch.from_numpy(rows / 127.5 - 0.2)
         truth = torch.from_numpy((data.labels[rows] == label).astype(float))
         each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
@@ -142,7 +141,7 @@ def test_turns_told_are_counted_over_all_four_turns_of_every_image(monkeypatch):
 
 def test_measuring_changes_nothing():
     parts, settings = corners(), tiny()
-    learner, images = fresh_learner(settings, CPU), TaskImages(settings, parts, CPU)
+    learner, images = build_learner(settings, CPU), TaskImages(settings, parts, CPU)
     learn(learner, images)
     before = copy.deepcopy(learner.network.state_dict())
     measure(learner, images, settings.task(1, 3))
@@ -152,17 +151,17 @@ def test_measuring_changes_nothing():
 
 
 def test_both_arms_start_from_the_same_weights():
-    one, other = (fresh_learner(tiny(rotation=r), CPU).network.state_dict() for r in (0.0, 1.0))
+    one, other = (build_learner(tiny(rotation=r), CPU).network.state_dict() for r in (0.0, 1.0))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    third = fresh_learner(tiny(seed=1), CPU).network.state_dict()
+    third = build_learner(tiny(seed=1), CPU).network.state_dict()
     assert not torch.equal(one["blocks.0.conv1.weight"], third["blocks.0.conv1.weight"])
 
 
 def test_without_rotation_the_study_is_a_plain_loop_and_the_second_head_never_moves():
     settings, parts = tiny(rotation=0.0, **EXACT), corners()
-    learner, images = fresh_learner(settings, CPU), TaskImages(settings, parts, CPU)
+    learner, images = build_learner(settings, CPU), TaskImages(settings, parts, CPU)
     torch.manual_seed(Key(0, "weights").words[0])
-    plain = settings.network.build(settings.policy.shape, 4, 0).double()
+    plain = settings.network.build(settings.preprocessing.shape, 4, 0).double()
     optimizer = torch.optim.Adam(plain.parameters(), lr=2e-4, betas=(0.5, 0.999))
     start, first = (
         layer.weight.detach().clone() for layer in (plain.heads.auxiliary, plain.blocks[0].conv1)
@@ -185,7 +184,7 @@ def test_without_rotation_the_study_is_a_plain_loop_and_the_second_head_never_mo
 
 def test_the_rotation_loss_is_that_of_the_last_quarter_image_by_image():
     settings, parts = tiny(rotation=0.7, **EXACT), corners()
-    network = fresh_learner(settings, CPU).network
+    network = build_learner(settings, CPU).network
     images = TaskImages(settings, parts, CPU).batch(4)
     loss = classifier_loss(settings, scorer(settings, network), images)
     logits = [network(image[None]).real for image in images.images]
@@ -206,7 +205,7 @@ def test_the_rotation_loss_is_that_of_the_last_quarter_image_by_image():
 
 def test_with_rotation_the_second_head_learns():
     settings = tiny()
-    learner, images = fresh_learner(settings, CPU), TaskImages(settings, corners(), CPU)
+    learner, images = build_learner(settings, CPU), TaskImages(settings, corners(), CPU)
     start = learner.network.heads.auxiliary.weight.detach().clone()
     terms = learn(learner, images)
     assert terms.keys() == {"classifier/class", "classifier/rotation"}
@@ -215,7 +214,7 @@ def test_with_rotation_the_second_head_learns():
 
 def test_an_update_that_is_no_number_changes_nothing():
     settings = tiny(loss=Broken())
-    learner, images = fresh_learner(settings, CPU), TaskImages(settings, corners(), CPU)
+    learner, images = build_learner(settings, CPU), TaskImages(settings, corners(), CPU)
     before = copy.deepcopy(learner.network.state_dict())
     with pytest.raises(NonFinite, match="classifier/class"):
         learn(learner, images)
@@ -229,7 +228,7 @@ def test_a_task_that_can_be_learnt_is_learnt():
     network = ResNetDiscriminator(width=1 / 16, spectral=False, pooling="sum")
     settings = tiny(iterations_per_task=60, batch_size=16, rotation=0.0, network=network)
     parts = corners()
-    learner, images = fresh_learner(settings, CPU), TaskImages(settings, parts, CPU)
+    learner, images = build_learner(settings, CPU), TaskImages(settings, parts, CPU)
     for _ in range(60):
         learn(learner, images)
     assert measure(learner, images, settings.task(59, 3)).accuracy > 0.8

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from ssgan.data.parse import parse_source
-from ssgan.recipes.find import find
-from ssgan.studies.arm import Arm
-from ssgan.studies.cell import jobs_of, open_jobs
-from ssgan.studies.every import STUDIES, find_study
-from ssgan.studies.request import slug
-from ssgan.studies.study import chosen
+from ssgan.data.sources import parse_source
+from ssgan.recipes.find import find_recipe
+from ssgan.studies.catalogue import STUDIES, find_study
+from ssgan.studies.options import slug
+from ssgan.studies.study import select_variants
 from ssgan.studies.table2 import grid
+from ssgan.studies.trial import list_jobs, list_open_jobs
+from ssgan.studies.variants import Variant
 from ssgan.types import UserError
-from tests.studies.places import DATA, asked, cells, write_distance, write_probe
+from tests.studies.places import DATA, asked, write_distance, write_probe
 
 ROWS = [
     *("gp1_b0_n1", "gp1_b0_n2", "gp1_b5_n1"),
@@ -23,8 +23,8 @@ ROWS = [
 ]
 
 
-def commands(name, request, arms=None):
-    return [job.command for job in jobs_of(cells(name, request, arms))]
+def commands(name, request, variants=None):
+    return [job.command for job in list_jobs(trials(name, request, variants))]
 
 
 def test_the_commands_of_table_1():
@@ -46,24 +46,28 @@ def test_the_commands_of_table_1():
 
 @pytest.mark.parametrize("recipes", ["robustness", "robustness_imagenet"])
 def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss(recipes):
-    arms = grid(recipes)
-    assert [arm.name for arm in arms] == [f"{row}_{m}" for row in ROWS for m in ("gan", "ssgan")]
-    titles = {arm.name: arm.title for arm in arms}
+    variants = grid(recipes)
+    assert [variant.name for variant in variants] == [
+        f"{row}_{m}" for row in ROWS for m in ("gan", "ssgan")
+    ]
+    titles = {variant.name: variant.title for variant in variants}
     assert titles["gp1_b0_n1_gan"] == "GP 1, betas 0, 0.9, n_dis 1, GAN"
     assert titles["sn_b0_n2_ssgan"] == "SN, betas 0, 0.9, n_dis 2, SS-GAN"
-    assert len({arm.group for arm in arms}) == 9
-    for arm in arms:  # a row of CIFAR-10 has its runs from other studies
-        assert find(arm.recipe)() == find(f"{recipes}:{arm.name}")()
-    others = [arm.recipe for arm in arms if not arm.recipe.startswith(f"{recipes}:")]
+    assert len({variant.group for variant in variants}) == 9
+    for variant in variants:  # a row of CIFAR-10 has its runs from other studies
+        assert find_recipe(variant.recipe)() == find_recipe(f"{recipes}:{variant.name}")()
+    others = [
+        variant.recipe for variant in variants if not variant.recipe.startswith(f"{recipes}:")
+    ]
     assert others == (["cifar10:gan", "cifar10:ssgan"] if recipes == "robustness" else [])
 
 
 @pytest.mark.parametrize(("number", "method"), [(0, "gan"), (1, "ssgan")])
 def test_table_2_on_a_laptop_is_the_row_whose_setting_its_recipes_have(number, method):
-    arm = find_study("table2").laptop.arms[number]
+    variant = find_study("table2").laptop.variants[number]
     row = next(a for a in grid("robustness") if a.name == f"sn_b0_n1_{method}")
-    assert arm.title == row.title
-    config, of_row = find(arm.recipe)(), find(row.recipe)()
+    assert variant.title == row.title
+    config, of_row = find_recipe(variant.recipe)(), find_recipe(row.recipe)()
     assert config.method == of_row.method
     assert config.discriminator.spectral == of_row.discriminator.spectral
     for name in ("generator_optimizer", "discriminator_optimizer", "discriminator_updates"):
@@ -144,9 +148,9 @@ def test_large_batches_with_and_without_the_rotation_loss():
 )
 def test_the_alphas_are_one_recipe_and_the_paper_s_own_alpha_is_table_1_s_run(scale, recipe):
     request = asked(Path("out"), scale=scale, seeds=(0,))
-    arms = find_study("alpha").form(scale).arms
-    trainings = [arm.job(request, 0, parse_source(DATA).outline()) for arm in arms]
-    assert [arm.recipe for arm in arms] == [recipe] * 3
+    variants = find_study("alpha").form(scale).variants
+    trainings = [variant.job(request, 0, parse_source(DATA).outline()) for variant in variants]
+    assert [variant.recipe for variant in variants] == [recipe] * 3
     assert [job.config.method.alpha for job in trainings] == [0.2, 0.5, 1.0]
     assert [job.config.method.beta for job in trainings] == [1.0] * 3
     assert commands("alpha", request)[:2] == commands("table1", request, "ssgan")
@@ -170,23 +174,27 @@ def test_figure_3_runs_the_forgetting_study():
 def test_every_study_has_arms_of_different_names_and_titles(name):
     study = find_study(name)
     for form in filter(None, (study.laptop, study.paper)):
-        assert all(find(arm.recipe)() for arm in form.arms if isinstance(arm, Arm))
-        assert len({arm.name for arm in form.arms}) == len(form.arms) > 1
-        assert len({arm.title for arm in form.arms}) == len(form.arms)
+        assert all(
+            find_recipe(variant.recipe)()
+            for variant in form.variants
+            if isinstance(variant, Variant)
+        )
+        assert len({variant.name for variant in form.variants}) == len(form.variants) > 1
+        assert len({variant.title for variant in form.variants}) == len(form.variants)
 
 
 @pytest.mark.parametrize("name", [n for n, study in STUDIES.items() if study.laptop])
 def test_every_study_of_laptop_scale_can_be_planned(name, tmp_path):
-    found = cells(name, asked(tmp_path))
-    assert open_jobs(found) == jobs_of(found)
-    assert len({job.log for job in jobs_of(found)}) == len(jobs_of(found))
+    found = trials(name, asked(tmp_path))
+    assert list_open_jobs(found) == list_jobs(found)
+    assert len({job.log for job in list_jobs(found)}) == len(list_jobs(found))
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_of_paper_scale_can_be_planned(name, tmp_path):
-    found = cells(name, asked(tmp_path, scale="paper"))
-    assert open_jobs(found) == jobs_of(found)
-    assert len({job.log for job in jobs_of(found)}) == len(jobs_of(found))
+    found = trials(name, asked(tmp_path, scale="paper"))
+    assert list_open_jobs(found) == list_jobs(found)
+    assert len({job.log for job in list_jobs(found)}) == len(list_jobs(found))
 
 
 @pytest.mark.parametrize(
@@ -209,27 +217,27 @@ def test_table_1_at_128_pixels(name, recipes, methods, samples):
 
 def test_studies_share_their_runs(tmp_path):
     runs = [
-        {cell.training.command for cell in cells(name, asked(tmp_path), "gan,ssgan")}
+        {trial.training.command for trial in trials(name, asked(tmp_path), "gan,ssgan")}
         for name in ("table1", "table2", "table3", "figure2", "figure4", "figure5", "figure6")
     ]
     assert all(own == runs[0] for own in runs)
 
 
 def test_a_result_that_is_there_is_not_asked_for_again(tmp_path):
-    found = cells("table1", asked(tmp_path), "gan,ssgan")
+    found = trials("table1", asked(tmp_path), "gan,ssgan")
     write_distance(found[0], 20.0)
-    assert open_jobs(found) == jobs_of(found)[2:]
-    probes = cells("table3", asked(tmp_path), "gan,ssgan")
+    assert list_open_jobs(found) == list_jobs(found)[2:]
+    probes = trials("table3", asked(tmp_path), "gan,ssgan")
     write_probe(probes[3], {(3000, 0): 0.5})
-    assert open_jobs(probes) == jobs_of(probes)[:-2]
+    assert list_open_jobs(probes) == list_jobs(probes)[:-2]
 
 
 def test_measurements_of_other_images_or_features_have_another_name(tmp_path):
     def results(**changes):
         return {
             job.result
-            for cell in cells("table1", asked(tmp_path, **changes), "gan")
-            for job in cell.measuring
+            for trial in trials("table1", asked(tmp_path, **changes), "gan")
+            for job in trial.measuring
         }
 
     plain = results()
@@ -261,19 +269,19 @@ def test_long_or_odd_settings_become_a_digest_that_tells_them_apart():
 
 
 def test_arms_are_chosen_by_name_in_the_study_s_order():
-    arms = find_study("table3").laptop.arms
-    assert [arm.name for arm in chosen(arms, "ssgan,gan")] == ["gan", "ssgan"]
+    variants = find_study("table3").laptop.variants
+    assert [variant.name for variant in select_variants(variants, "ssgan,gan")] == ["gan", "ssgan"]
     with pytest.raises(UserError, match="no arm 'ssgam'; did you mean ssgan"):
-        chosen(arms, "ssgam")
+        select_variants(variants, "ssgam")
     with pytest.raises(UserError, match="needs names: gan, conditional"):
-        chosen(arms, ",")
+        select_variants(variants, ",")
 
 
 def test_settings_that_are_none_are_refused_before_anything_is_run(tmp_path):
     with pytest.raises(UserError, match="did you mean total_steps"):
-        cells("table1", asked(tmp_path, overrides=("--total_step", "5")))
+        trials("table1", asked(tmp_path, overrides=("--total_step", "5")))
     with pytest.raises(UserError, match="'5' is no setting"):
-        cells("table1", asked(tmp_path, overrides=("5",)))
+        trials("table1", asked(tmp_path, overrides=("5",)))
 
 
 @pytest.mark.parametrize(
@@ -286,14 +294,14 @@ def test_settings_that_are_none_are_refused_before_anything_is_run(tmp_path):
 def test_arms_that_a_setting_makes_one_run_are_refused(name, flags, message, tmp_path):
     request = asked(tmp_path, overrides=flags)
     with pytest.raises(UserError, match=message):
-        cells(name, request)
-    first = find_study(name).laptop.arms[0].name
-    assert len(cells(name, request, first)) == 2  # seeds
+        trials(name, request)
+    first = find_study(name).laptop.variants[0].name
+    assert len(trials(name, request, first)) == 2  # seeds
 
 
 def test_a_distance_needs_test_images(tmp_path):
     with pytest.raises(UserError, match="give --test SOURCE"):
-        cells("table1", asked(tmp_path, test=None))
+        trials("table1", asked(tmp_path, test=None))
 
 
 def test_a_flag_that_is_given_replaces_the_arms_own():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ssgan.studies.every import STUDIES, find_study
-from ssgan.studies.markdown import published
+from ssgan.studies.catalogue import STUDIES, find_study
+from ssgan.studies.markdown import format_published
 
 # name of the study, which of its published tables, the cells below the heading
 TABLES = {
@@ -82,12 +82,12 @@ CURVES = {
 
 def rows_of(text):
     lines = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| ")]
-    heading, *rows = [[cell.strip() for cell in line] for line in lines]
+    heading, *rows = [[trial.strip() for trial in line] for line in lines]
     return heading, rows
 
 
 def said_by(name, number=0):
-    return published(find_study(name).paper.drawing.published[number])
+    return format_published(find_study(name).paper.drawing.published[number])
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -131,8 +131,8 @@ def test_that_the_curves_ss_gan_may_be_the_self_modulated_one_is_said(name):
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_that_the_paper_s_samples_are_of_another_model_is_said(scale):
     (words,) = find_study("figure5").form(scale).drawing.published
-    assert "of the paper's large model of ImageNet at 128 pixels" in published(words)
-    assert "|" not in published(words)
+    assert "of the paper's large model of ImageNet at 128 pixels" in format_published(words)
+    assert "|" not in format_published(words)
 
 
 def test_what_is_inferred_about_table_2_is_said():
@@ -142,4 +142,4 @@ def test_what_is_inferred_about_table_2_is_said():
 @pytest.mark.parametrize("name", [name for name in STUDIES if name.startswith("table1")])
 def test_the_columns_of_table_1_are_its_arms(name):
     heading, _ = rows_of(said_by(name))
-    assert heading[1:] == [arm.label for arm in find_study(name).paper.arms]
+    assert heading[1:] == [variant.label for variant in find_study(name).paper.variants]

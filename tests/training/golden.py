@@ -18,11 +18,11 @@ from torch.utils._pytree import keystr, tree_leaves_with_path
 
 from ssgan.data.dataset import Dataset
 from ssgan.files.environment import package_version
-from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint
+from ssgan.files.run_directory import RunDirectory
+from ssgan.runs import checkpoint
+from ssgan.runs.state import fresh_state
 from ssgan.training.loop import train
 from ssgan.training.run import run
-from ssgan.training.state import fresh_state
 from tests.training.tiny import images, rows_of, stop_after, tiny
 
 FOLDER = Path(__file__).parent / "earlier"
@@ -37,7 +37,7 @@ def losses() -> dict[str, list[float]]:
 
     Not from the start: torch draws the first weights in float32, not the same on every processor.
     """
-    saved = checkpoint.read(SAVED)
+    saved = checkpoint.load_checkpoint(SAVED)
     config = replace(saved.config, precision="float64", total_steps=saved.step + STEPS)
     state = fresh_state(config, len(saved.classes), torch.device("cpu"))
     checkpoint.restore(state, saved)
@@ -67,11 +67,11 @@ def digest(saved: checkpoint.Checkpoint) -> str:
 
 def continued(root: Path) -> list[dict[str, object]]:
     """The log of a run from the kept file to its end, as its owner would continue it."""
-    layout = RunLayout(root)
+    layout = RunDirectory(root)
     layout.checkpoints.mkdir(parents=True)
     layout.lock.touch()
     shutil.copy(SAVED, layout.checkpoints)
-    saved = checkpoint.read(SAVED)
+    saved = checkpoint.load_checkpoint(SAVED)
     for _ in run(saved.config, root, data_of(saved)):
         pass
     return rows_of(layout.log)
@@ -92,11 +92,11 @@ def write_checkpoint() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "first"
         stop_after(tiny(), root, images(), 3)
-        shutil.copy(RunLayout(root).checkpoint(3), SAVED)
+        shutil.copy(RunDirectory(root).checkpoint(3), SAVED)
         facts = {
             "ssgan": package_version("ssgan"),
             **computed_on(),
-            "digest": digest(checkpoint.read(SAVED)),
+            "digest": digest(checkpoint.load_checkpoint(SAVED)),
             "continued": continued(Path(folder) / "second"),
         }
     FACTS.write_text(json.dumps(facts, indent=1) + "\n")

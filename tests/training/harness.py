@@ -17,9 +17,9 @@ import torch
 
 from ssgan.data.dataset import Dataset
 from ssgan.files.atomic import TEMPORARY
-from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint
-from ssgan.training.config import RunConfig
+from ssgan.files.run_directory import RunDirectory
+from ssgan.runs import checkpoint
+from ssgan.runs.config import RunConfig
 from ssgan.training.loop import train
 from ssgan.training.run import RunReport, run
 from ssgan.training.signals import Interrupted
@@ -106,7 +106,7 @@ def warm_up(config: RunConfig, dataset: Dataset) -> None:
 def check_whole(config: RunConfig, root: Path) -> None:
     """Nothing is left of killed saves, and the log has each step once."""
     assert not list(root.rglob(TEMPORARY.format("*"))), f"{root} has stray files"
-    steps = [row["step"] for row in rows_of(RunLayout(root).log)]
+    steps = [row["step"] for row in rows_of(RunDirectory(root).log)]
     assert steps == list(range(1, config.total_steps + 1)), f"{root} has logged {steps}"
 
 
@@ -138,12 +138,12 @@ def killed_after(lines: int, pause: float, config: RunConfig, root: Path, datase
             time.sleep(60)
 
     child = fork(lambda: train_in(config, root, dataset, watch=await_death))
-    wait_for(child, RunLayout(root).log, lines)
+    wait_for(child, RunDirectory(root).log, lines)
     time.sleep(pause)
     os.kill(child, signal.SIGKILL)
     code = wait(child)
     assert code == -signal.SIGKILL, f"a run ended with {code} by itself"
-    return not RunLayout(root).checkpoint(config.total_steps).exists()
+    return not RunDirectory(root).checkpoint(config.total_steps).exists()
 
 
 def wait_for(child: int, path: Path, lines: int) -> None:
@@ -209,8 +209,8 @@ def kills_at_points(
 
 def check_newest(root: Path, passed: list[str]) -> None:
     """Once a save's file has its name, there is a whole checkpoint whatever happens."""
-    found, passed_over = checkpoint.newest(RunLayout(root))
+    found, passed_over = checkpoint.load_newest(RunDirectory(root))
     assert not passed_over, passed_over
-    files = len(RunLayout(root).checkpoint_files())
+    files = len(RunDirectory(root).checkpoint_files())
     assert (found is not None) == (files > 0)
     assert files > 0 or "folder-synced" not in passed

@@ -26,16 +26,17 @@ from ssgan.models.norms import BatchStatistics, SelfModulatedBatchNorm
 from ssgan.models.resnet import ResNetGenerator
 from ssgan.ops.batch_norm import batch_norm_over_ranks
 from ssgan.ops.collective import num_ranks, rank
-from ssgan.ops.keyed import Key, normal
-from ssgan.training import checkpoint, step
+from ssgan.ops.rng import Key, normal
+from ssgan.runs import checkpoint
+from ssgan.runs.config import RunConfig
+from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training import run as runs
-from ssgan.training.config import RunConfig
-from ssgan.training.distributed import check_in_step, joined
+from ssgan.training import step
+from ssgan.training.distributed import check_in_step, join_ranks
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
 from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
-from ssgan.training.state import TrainState, fresh_state
 from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
 from tests.training.tiny import images, tiny
 
@@ -340,7 +341,7 @@ def main() -> int:
     torch.set_num_threads(1)
     case, folder = sys.argv[1:]
     try:
-        with joined(4 if "frozen" in case else 300):
+        with join_ranks(4 if "frozen" in case else 300):
             ALL[case](Path(folder))
     except UserError as error:
         print(error)

@@ -12,14 +12,14 @@ import pytest
 
 from ssgan.cli import show
 from ssgan.cli import train as command
-from ssgan.files.layout import RunLayout, step_of
+from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.methods.gan import GAN
 from ssgan.methods.ssgan import SSGAN
-from ssgan.training import checkpoint
-from ssgan.training.config import AdamConfig
-from ssgan.training.healthy import healthy_files, keep_healthy
+from ssgan.runs import checkpoint
+from ssgan.runs.checkpoint import healthy_files, keep_healthy
+from ssgan.runs.config import AdamConfig
+from ssgan.training.monitor import monitor_directory
 from ssgan.training.run import Collapsed, run
-from ssgan.training.watch import watch_files
 from tests.training.tiny import evaluating
 from tests.training.toy import ToyGenerator, small_scenes, toy
 
@@ -37,7 +37,7 @@ def scenes():
 @pytest.fixture(scope="module")
 def collapsed(scenes, tmp_path_factory):
     """The layout of the run that collapses, at its end, and the verdict of each step."""
-    layout = RunLayout(tmp_path_factory.mktemp("collapsed") / "run")
+    layout = RunDirectory(tmp_path_factory.mktemp("collapsed") / "run")
     reports = run(COLLAPSING, layout.root, scenes[0], held_out=scenes[1])
     return layout, {report.step: report.verdict.state for report in reports}
 
@@ -49,13 +49,13 @@ def events_of(layout):
 def test_a_healthy_run_and_one_that_collapses_are_told_apart(collapsed, scenes, tmp_path):
     layout, states = collapsed
     assert states[STEPS] == "collapsing"
-    healthy = RunLayout(tmp_path)
+    healthy = RunDirectory(tmp_path)
     reports = run(toy(SSGAN(), STEPS), tmp_path, scenes[0], held_out=scenes[1])
     verdicts = [report.verdict for report in reports]
     assert verdicts[-1].state == "healthy"
     assert {v.state for v in verdicts} == {"too early to tell", "healthy"}
     assert [event.get("alarm") for event in events_of(healthy)] == [None]
-    assert [step_of(path) for path in healthy_files(healthy)] == [STEPS]
+    assert [parse_step(path) for path in healthy_files(healthy)] == [STEPS]
     raised = [event["alarm"] for event in events_of(layout) if "alarm" in event]
     assert "variance falls" in raised
     assert len(raised) == len(set(raised))
@@ -64,13 +64,13 @@ def test_a_healthy_run_and_one_that_collapses_are_told_apart(collapsed, scenes, 
 def test_the_last_healthy_checkpoint_is_from_before_the_fall(collapsed):
     layout, states = collapsed
     (kept,) = healthy_files(layout)
-    assert checkpoint.read(kept, OURS).step == step_of(kept)
+    assert checkpoint.load_checkpoint(kept, OURS).step == parse_step(kept)
     rows = [json.loads(line) for line in layout.metrics.read_text().splitlines()]
     diversity = {row["step"]: row["value"] for row in rows if row["name"] == "diversity"}
-    after = [value for step, value in diversity.items() if step > step_of(kept)]
+    after = [value for step, value in diversity.items() if step > parse_step(kept)]
     assert len(after) >= 4
-    assert diversity[step_of(kept)] > 0.3 > 0.1 > max(after)
-    assert states[step_of(kept)] == "healthy"
+    assert diversity[parse_step(kept)] > 0.3 > 0.1 > max(after)
+    assert states[parse_step(kept)] == "healthy"
 
 
 def test_it_is_shown_from_the_files(collapsed):
@@ -88,12 +88,12 @@ def test_asked_to_stop_it_saves_and_stops_and_does_not_go_on_by_itself(collapsed
         for _ in run(stopping, tmp_path, scenes[0], held_out=scenes[1]):
             pass
     assert end.value.exit_code == 75
-    (event,) = [e for e in events_of(RunLayout(tmp_path)) if e["verdict"] == "collapsing"]
-    found, _ = checkpoint.newest(RunLayout(tmp_path), OURS)
+    (event,) = [e for e in events_of(RunDirectory(tmp_path)) if e["verdict"] == "collapsing"]
+    found, _ = checkpoint.load_newest(RunDirectory(tmp_path), OURS)
     assert found.step == event["step"] < STEPS
     with pytest.raises(Collapsed):
         next(run(stopping, tmp_path, scenes[0], held_out=scenes[1]))
-    assert checkpoint.newest(RunLayout(tmp_path), OURS)[0].step == event["step"]
+    assert checkpoint.load_newest(RunDirectory(tmp_path), OURS)[0].step == event["step"]
     for _ in run(COLLAPSING, tmp_path, scenes[0], held_out=scenes[1]):
         pass
     whole = collapsed[0]
@@ -106,14 +106,14 @@ def test_a_generator_that_makes_one_image_is_seen(scenes, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "ssgan"):
         for _ in run(config, tmp_path, scenes[0]):
             pass
-    raised = [event["alarm"] for event in events_of(RunLayout(tmp_path))]
+    raised = [event["alarm"] for event in events_of(RunDirectory(tmp_path))]
     assert raised == ["no variance"]
     assert caplog.text.count("collapsing: generated images are nearly all the same: 0%") == 1
-    assert not healthy_files(RunLayout(tmp_path))
+    assert not healthy_files(RunDirectory(tmp_path))
 
 
 def test_one_healthy_checkpoint_is_kept_with_links_and_without(tmp_path, monkeypatch):
-    layout = RunLayout(tmp_path)
+    layout = RunDirectory(tmp_path)
     layout.checkpoints.mkdir()
     for step in (1, 2, 2, 3):
         layout.checkpoint(step).write_bytes(b"%d" % step)
@@ -153,4 +153,4 @@ def test_the_command_ends_with_75(collapsed, monkeypatch, capsys):
 
 def test_the_watch_says_the_same_afterwards(collapsed):
     layout, states = collapsed
-    assert watch_files(layout).verdict.state == states[STEPS]
+    assert monitor_directory(layout).verdict.state == states[STEPS]

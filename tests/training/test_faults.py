@@ -17,14 +17,14 @@ import torch
 from torch.utils._pytree import tree_map_only
 
 from ssgan.files.atomic import TEMPORARY, DiskFull
-from ssgan.files.layout import RunLayout
+from ssgan.files.run_directory import RunDirectory
 from ssgan.methods.ssgan import SSGAN
-from ssgan.training import checkpoint
+from ssgan.runs import checkpoint
+from ssgan.runs.state import fresh_state
 from ssgan.training.feed import Feed
-from ssgan.training.guard import nothing_if_refused
 from ssgan.training.loop import train
+from ssgan.training.nonfinite import restore_buffers_on_error
 from ssgan.training.run import run
-from ssgan.training.state import fresh_state
 from ssgan.types import Loss, NonFinite, UserError
 from tests.training.harness import check_whole, fork, train_in, wait, warm_up
 from tests.training.tiny import (
@@ -59,7 +59,7 @@ def finished(dataset, tmp_path_factory):
 
 
 def newest_step(root):
-    return checkpoint.newest(RunLayout(root))[0].step
+    return checkpoint.load_newest(RunDirectory(root))[0].step
 
 
 @forking
@@ -67,7 +67,7 @@ def test_a_full_disk_ends_the_run_in_words_and_the_last_save_stands(dataset, fin
     """For real: no file may grow beyond 100 kB, and a checkpoint is larger."""
     root, words = tmp_path / "run", tmp_path / "words"
     stop_after(CONFIG, root, dataset, 2)
-    size = RunLayout(root).checkpoint(2).stat().st_size
+    size = RunDirectory(root).checkpoint(2).stat().st_size
 
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -79,7 +79,7 @@ def test_a_full_disk_ends_the_run_in_words_and_the_last_save_stands(dataset, fin
 
     assert wait(fork(limited)) == 74
     said = words.read_text()
-    assert said.startswith(f"disk full: {RunLayout(root).checkpoint(3)} needs {size:,} bytes")
+    assert said.startswith(f"disk full: {RunDirectory(root).checkpoint(3)} needs {size:,} bytes")
     assert said.endswith("that are free")
     assert not list(root.rglob(TEMPORARY.format("*")))
     assert newest_step(root) == 2
@@ -204,13 +204,13 @@ class Injector:
         self.state, self.step, self.network = state, step, network
         self.patch, self.before = monkeypatch, None
         self.bad = float("nan")
-        self.patch.setattr("ssgan.training.step.nothing_if_refused", self.watched)
+        self.patch.setattr("ssgan.training.step.restore_buffers_on_error", self.watched)
 
     @contextmanager
     def watched(self, *networks):
         """Keeps the state from before every update."""
         self.before = snapshot(self.state)
-        with nothing_if_refused(*networks):
+        with restore_buffers_on_error(*networks):
             yield
 
     def due(self, step, network):
@@ -323,7 +323,7 @@ def test_with_the_guard_off_the_bad_number_does_arrive(dataset, monkeypatch):
     state = fresh_state(CONFIG, dataset.num_classes, CPU)
     injector = Injector(state, monkeypatch, 2, "D")
     injector.gradient()
-    monkeypatch.setattr("ssgan.training.step.checked", lambda _, terms, name: terms)
+    monkeypatch.setattr("ssgan.training.step.check_finite", lambda _, terms, name: terms)
     for _ in train(replace(CONFIG, total_steps=3), dataset, state):
         pass
     assert any(weight.isnan().any() for weight in state.discriminator.parameters())
@@ -337,7 +337,7 @@ def test_no_checkpoint_has_a_bad_number_and_the_run_can_be_continued(
         with pytest.raises(NonFinite, match="G/adversarial"):
             to_the_end(CONFIG, tmp_path, dataset)
     assert [row["step"] for row in rows_of(tmp_path / "log.jsonl")] == [1, 2]
-    found, passed_over = checkpoint.newest(RunLayout(tmp_path))
+    found, passed_over = checkpoint.load_newest(RunDirectory(tmp_path))
     assert (found.step, passed_over) == (2, [])
     state = fresh_state(CONFIG, dataset.num_classes, CPU)
     checkpoint.restore(state, found)
@@ -354,7 +354,7 @@ def test_looking_at_a_run_does_not_change_it(name, dataset, tmp_path):
     tensors = []
     for config, root in ((seen, tmp_path / "seen"), (unseen, tmp_path / "unseen")):
         to_the_end(config, root, dataset)
-        tensors.append(checkpoint.newest(RunLayout(root))[0].tensors)
+        tensors.append(checkpoint.load_newest(RunDirectory(root))[0].tensors)
     torch.testing.assert_close(*tensors, rtol=0, atol=0)
     rows = rows_of(tmp_path / "seen" / "metrics.jsonl")
     assert [row["step"] for row in rows if row["name"] == "FD-random"] == [1, 2, 3, 4]
@@ -368,12 +368,12 @@ def open_files():
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted in /proc")
 def test_saves_starts_and_stops_leave_no_file_open(dataset, tmp_path):
     state = fresh_state(CONFIG, dataset.num_classes, CPU)
-    facts = checkpoint.facts_of(CONFIG, dataset.content_hash, dataset.classes)
-    layout = RunLayout(tmp_path)
+    facts = checkpoint.checkpoint_facts(CONFIG, dataset.content_hash, dataset.classes)
+    layout = RunDirectory(tmp_path)
     before = open_files()
     for step in range(20):
         state.step = step
-        checkpoint.read(checkpoint.save(layout, state, facts))
+        checkpoint.load_checkpoint(checkpoint.save(layout, state, facts))
     assert open_files() == before
     for step in range(1, 4):
         stop_after(CONFIG, tmp_path / "run", dataset, step)

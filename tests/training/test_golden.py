@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ssgan.training import checkpoint
+from ssgan.runs import checkpoint
 from tests.training.golden import (
     FACTS,
     LOSSES,
@@ -28,7 +28,7 @@ def test_the_losses_are_those_of_before():
 
 
 def test_a_checkpoint_of_before_is_read_to_the_bit():
-    assert digest(checkpoint.read(SAVED)) == json.loads(FACTS.read_text())["digest"]
+    assert digest(checkpoint.load_checkpoint(SAVED)) == json.loads(FACTS.read_text())["digest"]
 
 
 def test_a_checkpoint_of_before_is_continued_to_the_same_losses(tmp_path):

@@ -7,14 +7,14 @@ import struct
 import pytest
 import torch
 
-from ssgan.files.archive import Sealed
-from ssgan.files.layout import FORMAT_VERSION, RunLayout
-from ssgan.training import checkpoint
-from ssgan.training.checkpoint import Damaged
-from ssgan.training.opening import open_state
-from ssgan.training.sampling import averaged_generator
+from ssgan.files.run_directory import FORMAT_VERSION, RunDirectory
+from ssgan.files.sealed_file import SealedFile
+from ssgan.runs import checkpoint
+from ssgan.runs.checkpoint import Damaged
+from ssgan.runs.opening import find_state
+from ssgan.runs.sampling import load_generator
 from ssgan.types import UserError
-from tests.training.test_checkpoint import NEWER, OLDER, packed, sealed, zipped
+from tests.runs.test_checkpoint import NEWER, OLDER, packed, sealed, zipped
 from tests.training.tiny import images, stop_after, tiny, to_the_end
 
 FACTS = {"facts": json.dumps({"format": FORMAT_VERSION})}
@@ -31,7 +31,7 @@ def layout(dataset, tmp_path):
     """A run with its two checkpoints."""
     stop_after(tiny(), tmp_path, dataset, OLDER)
     stop_after(tiny(), tmp_path, dataset, NEWER)
-    return RunLayout(tmp_path)
+    return RunDirectory(tmp_path)
 
 
 def sizes_said(payload, size):
@@ -63,9 +63,9 @@ def test_a_hostile_file_is_refused_before_it_is_read(name, tmp_path, monkeypatch
     payload, words = HOSTILE[name]
     path = tmp_path / "a.ckpt"
     sealed(path, payload())
-    monkeypatch.setattr(Sealed, "readall", None)
+    monkeypatch.setattr(SealedFile, "readall", None)
     with pytest.raises(UserError, match=rf"a.ckpt is damaged or not a checkpoint.*{words}[^\n]*$"):
-        open_state(path)
+        find_state(path)
 
 
 @pytest.mark.parametrize("name", ["compressed", "larger than the file", "deep"])
@@ -86,9 +86,9 @@ def test_a_huge_file_costs_nothing(trailer, tmp_path, monkeypatch):
         file.truncate(1000 * GIB)
         file.seek(0, os.SEEK_END)
         file.write(trailer)
-    monkeypatch.setattr(Sealed, "readall", None)
+    monkeypatch.setattr(SealedFile, "readall", None)
     with pytest.raises(UserError, match=r"huge.ckpt is .* not a checkpoint of ssgan"):
-        open_state(path)
+        find_state(path)
 
 
 def test_a_whole_file_beyond_this_machine_is_told_and_left_alone(layout, monkeypatch):
@@ -96,18 +96,18 @@ def test_a_whole_file_beyond_this_machine_is_told_and_left_alone(layout, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(os, "sysconf", lambda name: 10)
         with pytest.raises(UserError, match=r"of memory: it cannot be read here"):
-            checkpoint.newest(layout)
-    assert checkpoint.newest(layout)[0].step == NEWER
+            checkpoint.load_newest(layout)
+    assert checkpoint.load_newest(layout)[0].step == NEWER
 
 
 def test_tensors_that_are_not_those_of_its_settings_are_told_in_a_line(layout):
-    found = checkpoint.read(layout.checkpoint(NEWER))
+    found = checkpoint.load_checkpoint(layout.checkpoint(NEWER))
     weights = found.tensors["generator_ema"]
     name = next(iter(weights))
     for wrong in (weights | {name: torch.zeros(1).expand(2**60)}, [], None):
         found.tensors["generator_ema"] = wrong
         with pytest.raises(UserError, match=r"does not fit generator_ema: [^\n]*$"):
-            averaged_generator(found, torch.device("cpu"))
+            load_generator(found, torch.device("cpu"))
 
 
 def test_a_checkpoint_of_the_largest_networks_is_far_below_the_bounds(tmp_path):
@@ -116,6 +116,6 @@ def test_a_checkpoint_of_the_largest_networks_is_far_below_the_bounds(tmp_path):
     parts = {part: dict(tensors) for part in checkpoint.PARTS}
     facts = {"classes": [f"class {n} with a long name" for n in range(1000)]}
     checkpoint.write_sealed(tmp_path / "a.ckpt", facts, parts)
-    assert checkpoint.unpacked(checkpoint.verified(tmp_path / "a.ckpt")).keys() > set(parts)
+    assert checkpoint.unpack(checkpoint.read_verified(tmp_path / "a.ckpt")).keys() > set(parts)
     with pytest.raises(Damaged, match="no file"):
-        checkpoint.verified(tmp_path)
+        checkpoint.read_verified(tmp_path)

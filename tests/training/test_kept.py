@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from ssgan.files.layout import RunLayout, step_of
-from ssgan.training import checkpoint
-from ssgan.training.config import OutputConfig
+from ssgan.files.run_directory import RunDirectory, parse_step
+from ssgan.runs import checkpoint
+from ssgan.runs.config import OutputConfig
+from ssgan.runs.opening import find_state
+from ssgan.runs.sampling import load_generator
+from ssgan.training.cost import estimate_cost
 from ssgan.training.loop import train
-from ssgan.training.opening import open_state
-from ssgan.training.plan import plan
-from ssgan.training.sampling import averaged_generator
 from ssgan.types import UserError
 from tests.training import harness
 from tests.training.test_plan import OUTLINE
@@ -32,30 +32,30 @@ def root(dataset, tmp_path_factory):
 
 
 def kept(root):
-    return [step_of(path) for path in RunLayout(root).kept_files()]
+    return [parse_step(path) for path in RunDirectory(root).snapshot_files()]
 
 
 def test_kept_states_are_not_pruned_and_checkpoints_are_still_two(root):
     assert kept(root) == [6, 4, 2]
-    assert [step_of(path) for path in RunLayout(root).checkpoint_files()] == [6, 5]
+    assert [parse_step(path) for path in RunDirectory(root).checkpoint_files()] == [6, 5]
 
 
 def test_a_kept_state_is_d_and_the_averaged_g_of_that_step(dataset, root):
     for report in train(CONFIG, dataset):
         if report.step % 2:
             continue
-        saved = open_state(RunLayout(root).kept_checkpoint(report.step)).checkpoint
+        saved = find_state(RunDirectory(root).snapshot(report.step)).checkpoint
         assert saved.step == report.step
         assert set(saved.tensors) == {"discriminator", "generator_ema"}
         for name, table in saved.tensors.items():
             for key, value in getattr(report.state, name).state_dict().items():
                 assert torch.equal(table[key], value), f"{name} {key}"
-        averaged_generator(saved, torch.device("cpu"))
+        load_generator(saved, torch.device("cpu"))
 
 
 def test_keeping_changes_nothing_that_is_learnt(dataset, root, tmp_path):
     plain = to_the_end(writing(CONFIG, keep_every=0), tmp_path / "plain", dataset)
-    assert checkpoint.newest(RunLayout(root))[0].step == STEPS
+    assert checkpoint.load_newest(RunDirectory(root))[0].step == STEPS
     assert plain == to_the_end(CONFIG, root, dataset)
     assert kept(tmp_path / "plain") == []
 
@@ -65,8 +65,8 @@ def test_a_run_that_was_stopped_and_continued_has_all_of_them(dataset, root, tmp
     to_the_end(CONFIG, tmp_path / "run", dataset)
     assert kept(tmp_path / "run") == [6, 4, 2]
     for step in (2, 4, 6):
-        ours, theirs = (RunLayout(r).kept_checkpoint(step) for r in (tmp_path / "run", root))
-        a, b = checkpoint.read(ours).tensors, checkpoint.read(theirs).tensors
+        ours, theirs = (RunDirectory(r).snapshot(step) for r in (tmp_path / "run", root))
+        a, b = checkpoint.load_checkpoint(ours).tensors, checkpoint.load_checkpoint(theirs).tensors
         assert all(torch.equal(a[n][k], b[n][k]) for n in a for k in a[n])
 
 
@@ -74,9 +74,9 @@ def test_they_are_no_points_to_resume_from(dataset, tmp_path):
     """A run that has lost its checkpoints starts over, and does not take a kept state for one."""
     config = writing(tiny(total_steps=2), checkpoint_every=1, keep_every=1)
     expected = to_the_end(config, tmp_path, dataset)
-    for path in RunLayout(tmp_path).checkpoint_files():
+    for path in RunDirectory(tmp_path).checkpoint_files():
         path.unlink()
-    assert checkpoint.newest(RunLayout(tmp_path)) == (None, [])
+    assert checkpoint.load_newest(RunDirectory(tmp_path)) == (None, [])
     assert to_the_end(config, tmp_path, dataset) == expected
 
 
@@ -92,12 +92,15 @@ def test_killed_between_two_files_every_one_is_there_in_the_end(dataset, tmp_pat
     assert tally.landed == tally.equal == len(chosen)
     for number in chosen:
         assert kept(tmp_path / f"point-{number}") == [2]
-        checkpoint.read(RunLayout(tmp_path / f"point-{number}").kept_checkpoint(2))
+        checkpoint.load_checkpoint(RunDirectory(tmp_path / f"point-{number}").snapshot(2))
 
 
 def test_a_plan_counts_them():
     config = writing(tiny(total_steps=100), keep_every=30)
-    few, none = plan(config, OUTLINE), plan(writing(config, keep_every=0), OUTLINE)
+    few, none = (
+        estimate_cost(config, OUTLINE),
+        estimate_cost(writing(config, keep_every=0), OUTLINE),
+    )
     networks = few.discriminator_weights + few.generator_weights
     assert none.disk.kept == 0
     assert few.disk.kept >= 3 * 4 * networks

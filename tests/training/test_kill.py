@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from ssgan.cli.main import main
-from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint
+from ssgan.files.run_directory import RunDirectory
+from ssgan.runs import checkpoint
 from ssgan.types import UserError
 from tests.training import harness
 from tests.training.harness import Tally, fork, train_in, wait, wait_for
@@ -44,7 +44,7 @@ def finished(dataset, tmp_path_factory):
 
 
 def newest_step(root):
-    found, passed_over = checkpoint.newest(RunLayout(root))
+    found, passed_over = checkpoint.load_newest(RunDirectory(root))
     assert passed_over == []
     return found.step
 
@@ -139,7 +139,7 @@ def test_a_save_is_forced_to_disk_before_it_gets_its_name_and_old_ones_go_last(
 
 def test_what_a_checkpoint_has_logged_is_forced_to_disk_before_it(dataset, tmp_path, monkeypatch):
     """Else a loss of power leaves a checkpoint ahead of its log, and lines for ever lost."""
-    layout, replace, fsync = RunLayout(tmp_path), os.replace, os.fsync
+    layout, replace, fsync = RunDirectory(tmp_path), os.replace, os.fsync
     safe = {}  # bytes of each file that are on the disk
 
     def synced(descriptor):

@@ -10,14 +10,18 @@ import torch
 from ssgan.cli import sample
 from ssgan.cli.main import main
 from ssgan.config.dump import dump, load
-from ssgan.measure.sides import RunSide
+from ssgan.evaluation.image_sets import GeneratedImages
 from ssgan.models.resnet import ResNetGenerator
-from ssgan.ops.keyed import Key, philox
-from ssgan.training import evaluation, records
+from ssgan.ops.rng import Key, philox
+from ssgan.runs.opening import find_state
+from ssgan.runs.sampling import (
+    interpolate,
+    load_generator,
+    refresh_batch_statistics,
+    sample_latents,
+)
 from ssgan.training.feed import Feed
-from ssgan.training.opening import open_state
 from ssgan.training.run import run
-from ssgan.training.sampling import averaged_generator, between, latents_of, refresh
 from tests.cli.test_main import TINY
 from tests.training.tiny import evaluating, images, tiny
 
@@ -93,18 +97,18 @@ def seen_by(generator):
 @pytest.mark.parametrize("name", ["normal", "uniform"])
 def test_whatever_makes_images_of_a_stored_run_draws_its_own(name, runs, monkeypatch, tmp_path):
     """Evaluation, new batch statistics, `ssgan sample`: what reaches G has that range."""
-    saved = open_state(runs[name]).checkpoint
-    side = RunSide("run", saved, CPU)
+    saved = find_state(runs[name]).checkpoint
+    side = GeneratedImages("run", saved, CPU)
     seen = {"evaluate": seen_by(side._generator)}
     side.images(0, torch.arange(64))
 
-    generator = averaged_generator(saved, CPU)
+    generator = load_generator(saved, CPU)
     seen["refresh"] = seen_by(generator)
-    refresh(generator, saved, 64)
+    refresh_batch_statistics(generator, saved, 64)
 
-    made = averaged_generator(saved, CPU)
+    made = load_generator(saved, CPU)
     seen["sample"] = seen_by(made)
-    monkeypatch.setattr(sample, "averaged_generator", lambda *_: made)
+    monkeypatch.setattr(sample, "load_generator", lambda *_: made)
     assert main(["sample", str(runs[name]), "--n", "9", "--out", str(tmp_path)]) == 0
     for place, given in seen.items():
         numbers = torch.cat(given)
@@ -116,11 +120,11 @@ def test_scores_and_sheets_of_a_run_are_of_its_own(monkeypatch, tmp_path):
     drawn = {}
 
     def noted(spec, seed, purpose, count):
-        drawn[purpose] = latents_of(spec, seed, purpose, count)
+        drawn[purpose] = sample_latents(spec, seed, purpose, count)
         return drawn[purpose]
 
     for module in (evaluation, records):
-        monkeypatch.setattr(module, "latents_of", noted)
+        monkeypatch.setattr(module, "sample_latents", noted)
     config = evaluating(tiny(generator=UNIFORM, total_steps=1), every=1)
     for _ in run(config, tmp_path, images()):
         pass
@@ -132,10 +136,10 @@ def test_scores_and_sheets_of_a_run_are_of_its_own(monkeypatch, tmp_path):
 
 def test_a_walk_is_straight_between_uniform_latents_and_round_between_normal_ones():
     latents = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    straight = between(UNIFORM, latents, 4)
+    straight = interpolate(UNIFORM, latents, 4)
     expected = [[1 - t / 4, t / 4] for t in range(4)]
     torch.testing.assert_close(straight, torch.tensor(expected))
-    round_ = between(NORMAL, latents, 4)
+    round_ = interpolate(NORMAL, latents, 4)
     angles = np.arange(4) / 4 * np.pi / 2
     expected = np.stack([np.cos(angles), np.sin(angles)], 1)
     np.testing.assert_allclose(round_.numpy(), expected, atol=1e-6)
@@ -144,5 +148,5 @@ def test_a_walk_is_straight_between_uniform_latents_and_round_between_normal_one
 def test_a_walk_between_latents_of_one_number_is_straight():
     """There is no circle between them: its points were not numbers, or far away."""
     one = replace(NORMAL, latent_size=1)
-    walk = between(one, torch.tensor([[0.5], [0.2], [-1.0]]), 2)
+    walk = interpolate(one, torch.tensor([[0.5], [0.2], [-1.0]]), 2)
     torch.testing.assert_close(walk, torch.tensor([[0.5], [0.35], [0.2], [-0.4]]))

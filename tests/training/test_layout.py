@@ -6,9 +6,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from ssgan.runs.state import fresh_state
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
-from ssgan.training.state import fresh_state
 from ssgan.training.step import train_step
 from tests.training.tiny import images, tiny
 

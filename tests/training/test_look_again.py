@@ -5,11 +5,12 @@ import os
 
 import pytest
 
-from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint, records
-from ssgan.training.measure import Measure
+from ssgan.files.run_directory import RunDirectory
+from ssgan.runs import checkpoint
+from ssgan.training import logger
+from ssgan.training.history import EvaluationRow
+from ssgan.training.monitor import Monitor
 from ssgan.training.run import run
-from ssgan.training.watch import Watch
 from ssgan.types import UserError
 from tests.training.tiny import (
     digest_of,
@@ -28,8 +29,8 @@ CONFIG = evaluating(
 )
 PLACES = {
     "sheet": (records, "generate"),
-    "measures": (records.Evaluation, "measures"),
-    "lines are written": (Watch, "evaluation"),
+    "measures": (logger.Evaluation, "measures"),
+    "lines are written": (Monitor, "evaluation"),
 }
 
 
@@ -41,15 +42,18 @@ def dataset():
 @pytest.fixture(autouse=True, scope="module")
 def told():
     """Which step is the best, and that all are healthy: so few steps would not tell."""
-    measures = records.Evaluation.measures
+    measures = logger.Evaluation.measures
 
     def scored(self, state):
-        return [*measures(self, state), Measure("score", float(abs(state.step - BEST)), "train")]
+        return [
+            *measures(self, state),
+            EvaluationRow("score", float(abs(state.step - BEST)), "train"),
+        ]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records.Evaluation, "measures", scored)
-        patch.setattr(records, "score_name", lambda _: "score")
-        patch.setattr(Watch, "sound", True)
+        patch.setattr(logger.Evaluation, "measures", scored)
+        patch.setattr(records, "metric_name", lambda _: "score")
+        patch.setattr(Monitor, "is_sound", True)
         yield
 
 
@@ -57,20 +61,25 @@ def told():
 def undisturbed(dataset, tmp_path_factory):
     root = tmp_path_factory.mktemp("undisturbed") / "run"
     to_the_end(CONFIG, root, dataset)
-    assert checkpoint.read(RunLayout(root).best_checkpoint()).step == BEST
+    assert checkpoint.load_checkpoint(RunDirectory(root).best_checkpoint()).step == BEST
     return left_by(root)
 
 
 def left_by(root):
     """All that a run leaves behind of its steps."""
-    layout = RunLayout(root)
-    states = [layout.best_checkpoint(), *layout.kept_files(), *layout.checkpoint_files()]
+    layout = RunDirectory(root)
+    states = [layout.best_checkpoint(), *layout.snapshot_files(), *layout.checkpoint_files()]
     logs = (layout.log, layout.metrics, layout.events)
     return {
         **{path.name: rows_of(path) for path in logs if path.exists()},
-        **{str(path.relative_to(root)): digest_of(checkpoint.read(path)) for path in states},
+        **{
+            str(path.relative_to(root)): digest_of(checkpoint.load_checkpoint(path))
+            for path in states
+        },
         **{path.name: path.read_bytes() for path in layout.samples.iterdir()},
-        "looked at": [checkpoint.read(path).looked_at for path in layout.checkpoint_files()],
+        "looked at": [
+            checkpoint.load_checkpoint(path).evaluated for path in layout.checkpoint_files()
+        ],
         "healthy": sorted(path.name for path in layout.healthy.glob("*")),
     }
 
@@ -78,7 +87,7 @@ def left_by(root):
 def fail_at(step, where, error, monkeypatch, dataset, root):
     """Run until that fails in that step, which is saved nevertheless."""
     owner, name = PLACES[where]
-    whole, look = getattr(owner, name), records.Records.look
+    whole, look = getattr(owner, name), logger.RunLogger.look
     now = [0]
 
     def noted(self, state):
@@ -91,11 +100,11 @@ def fail_at(step, where, error, monkeypatch, dataset, root):
         return whole(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(records.Records, "look", noted)
+        patch.setattr(logger.RunLogger, "look", noted)
         patch.setattr(owner, name, fails)
         with pytest.raises(type(error)):
             to_the_end(CONFIG, root, dataset)
-    assert checkpoint.newest(RunLayout(root))[0].step == step
+    assert checkpoint.load_newest(RunDirectory(root))[0].step == step
 
 
 @pytest.mark.parametrize("step", [BEST, LAST])
@@ -130,7 +139,7 @@ def test_images_that_cannot_be_read_cost_no_step(undisturbed, dataset, tmp_path,
     error = OSError(errno.EIO, os.strerror(errno.EIO))
     with pytest.raises(UserError, match="Input/output error"):
         fail_at(BEST, "measures", error, monkeypatch, dataset, tmp_path)
-    assert checkpoint.newest(RunLayout(tmp_path))[0].step == BEST
+    assert checkpoint.load_newest(RunDirectory(tmp_path))[0].step == BEST
     to_the_end(CONFIG, tmp_path, dataset)
     assert left_by(tmp_path) == undisturbed
 

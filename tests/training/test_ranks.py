@@ -14,13 +14,14 @@ import torch
 
 from ssgan.cli import processes
 from ssgan.cli.main import LOST, main
-from ssgan.files.layout import RunLayout
-from ssgan.training import checkpoint, distributed, feed
-from ssgan.training.distributed import joined
+from ssgan.files.run_directory import RunDirectory
+from ssgan.runs import checkpoint
+from ssgan.runs.state import fresh_state
+from ssgan.training import distributed, feed
+from ssgan.training.distributed import join_ranks
 from ssgan.training.feed import Feed, our_parts
-from ssgan.training.misfits import check_ranks
 from ssgan.training.run import run
-from ssgan.training.state import fresh_state
+from ssgan.training.validation import check_ranks
 from ssgan.types import PeerLost, UserError
 from tests.training import ranks
 from tests.training.ranks import CASES, LAST, MUTANTS, final, together
@@ -91,13 +92,13 @@ def test_every_place_of_a_batch_is_some_ranks_once(ranks_, accumulation, monkeyp
 def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
     """Three steps by two ranks, then three by one, are six by one; one file, written by rank 0."""
     assert [code for code, _ in together("half", tmp_path, 2)] == [0, 0]
-    layout = RunLayout(tmp_path / "run")
+    layout = RunDirectory(tmp_path / "run")
     rows = [json.loads(line) for line in layout.log.read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3]
     assert json.loads(layout.environment.read_text())["processes"] == 2
     ranks.whole(tmp_path)
     state = fresh_state(CASES["ssgan"], images().num_classes, torch.device("cpu"))
-    saved, _ = checkpoint.newest(layout)
+    saved, _ = checkpoint.load_newest(layout)
     checkpoint.restore(state, saved)
     ours = torch.cat([t.double().flatten() for t in checkpoint.state_tensors(state)])
     torch.testing.assert_close(ours, final(CASES["ssgan"]), rtol=0, atol=CLOSE)
@@ -116,7 +117,7 @@ def test_a_bad_number_on_one_rank_takes_all_back_and_on_as_one_process(tmp_path)
     ranks.rolled_back(tmp_path / "alone")
     states = []
     for root in (tmp_path, tmp_path / "alone"):
-        saved, _ = checkpoint.newest(RunLayout(root / "run"))
+        saved, _ = checkpoint.load_newest(RunDirectory(root / "run"))
         assert (saved.step, saved.rollbacks) == (LAST, 1)
         state = fresh_state(CASES["ssgan"], images().num_classes, torch.device("cpu"))
         checkpoint.restore(state, saved)
@@ -143,7 +144,7 @@ def test_a_rank_that_does_not_answer_is_told_after_the_time_out(case, words, tmp
     ((code, printed),) = together(case, tmp_path, 2, awaited=[waiting])
     assert code == LOST
     assert f"{words} or does not answer (after step 3: " in printed
-    saved, _ = checkpoint.newest(RunLayout(tmp_path / "run"))
+    saved, _ = checkpoint.load_newest(RunDirectory(tmp_path / "run"))
     assert saved.step == 3
 
 
@@ -162,7 +163,7 @@ def test_a_signal_to_one_rank_saves_and_ends_all_after_the_same_step(tmp_path):
     found = together("signalled", tmp_path, 2)
     assert [code for code, _ in found] == [143, 143]
     assert all("stopped by SIGTERM after step 3; the state is saved" in said for _, said in found)
-    saved, _ = checkpoint.newest(RunLayout(tmp_path / "run"))
+    saved, _ = checkpoint.load_newest(RunDirectory(tmp_path / "run"))
     assert saved.step == 3
 
 
@@ -177,10 +178,12 @@ def test_a_state_with_settings_of_somebody_else_s_classes_is_shared(tmp_path, mo
     config = tiny(method=Mine(), total_steps=1)
     (report,) = run(config, tmp_path / "run", images())
     first, second = (fresh_state(config, 10, torch.device("cpu")) for _ in range(2))
-    checkpoint.restore(first, checkpoint.read(report.checkpoint, (Mine.__module__,)))
+    checkpoint.restore(first, checkpoint.load_checkpoint(report.checkpoint, (Mine.__module__,)))
     monkeypatch.setattr(distributed, "num_ranks", lambda: 2)
     monkeypatch.setattr(distributed, "rank", lambda: 1)
-    monkeypatch.setattr(distributed, "from_first", lambda _: checkpoint.verified(report.checkpoint))
+    monkeypatch.setattr(
+        distributed, "broadcast_from_first", lambda _: checkpoint.read_verified(report.checkpoint)
+    )
     distributed.share_state(second, config)
     assert checkpoint.digest(first) == checkpoint.digest(second)
 
@@ -200,9 +203,9 @@ def test_processes_need_devices_of_their_own_unless_they_compute_on_the_cpu(monk
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1", "WORLD_SIZE": "2", "RANK": "1"}
     for name, value in shared.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match="process 1 of this machine has no device"), joined():
+    with pytest.raises(UserError, match="process 1 of this machine has no device"), join_ranks():
         pass
-    with pytest.raises(PeerLost, match="timed out"), joined(1, "cpu"):
+    with pytest.raises(PeerLost, match="timed out"), join_ranks(1, "cpu"):
         pass
 
 
@@ -273,7 +276,7 @@ def test_the_command_survives_a_killed_rank_to_the_same_bits(tmp_path):
     reference = launch(tmp_path / "whole")
     _, said = reference.communicate(timeout=400)
     assert reference.returncode == 0, said
-    layout = RunLayout(tmp_path / "run")
+    layout = RunDirectory(tmp_path / "run")
 
     killed = launch(layout.root, "--restarts", "1")
     while lines(layout.log) < 7:
@@ -284,8 +287,8 @@ def test_the_command_survives_a_killed_rank_to_the_same_bits(tmp_path):
     assert killed.returncode == 0, said
     assert "continuing from step 5" in said
     assert "Traceback" not in said
-    whole, _ = checkpoint.newest(RunLayout(tmp_path / "whole"))
-    found, _ = checkpoint.newest(layout)
+    whole, _ = checkpoint.load_newest(RunDirectory(tmp_path / "whole"))
+    found, _ = checkpoint.load_newest(layout)
     assert whole.step == found.step == 15
     for name, tensors in whole.tensors.items():
         torch.testing.assert_close(found.tensors[name], tensors, rtol=0, atol=0)
@@ -294,7 +297,7 @@ def test_the_command_survives_a_killed_rank_to_the_same_bits(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="finds the ranks by /proc")
 def test_a_frozen_process_is_named_by_the_command_with_the_step_and_ended(tmp_path):
     """Even rank 0, for the command keeps the list of who is there."""
-    layout = RunLayout(tmp_path / "run")
+    layout = RunDirectory(tmp_path / "run")
     command = launch(layout.root, "--timeout", "15", steps=100000)
     while lines(layout.log) < 3:
         assert command.poll() is None, command.stderr.read()

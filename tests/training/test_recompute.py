@@ -11,13 +11,13 @@ from ssgan.models import layers
 from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
 from ssgan.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
-from ssgan.ops import recompute
-from ssgan.ops.recompute import recomputables
+from ssgan.ops import activation_checkpointing
+from ssgan.ops.activation_checkpointing import checkpointed_modules
+from ssgan.runs.state import fresh_state
 from ssgan.training.loop import train
-from ssgan.training.misfits import refuse_misfits
 from ssgan.training.networks import Networks
 from ssgan.training.resume import refuse_changes
-from ssgan.training.state import fresh_state
+from ssgan.training.validation import validate_run
 from ssgan.types import UserError
 from tests.training.tiny import images, stop_after, tiny, to_the_end
 
@@ -62,8 +62,8 @@ def fast_forms(request, monkeypatch):
     if request.param:
         three = lambda weight: weight.shape[-1] == 3  # noqa: E731
         in_float64 = lambda x, w: three(w) and w.shape[0] > 3 and x.dtype is torch.float64  # noqa: E731
-        monkeypatch.setattr(layers, "worthwhile", in_float64)
-        monkeypatch.setattr(layers, "narrow", lambda x, w: three(w))
+        monkeypatch.setattr(layers, "suits_winograd", in_float64)
+        monkeypatch.setattr(layers, "suits_few_outputs", lambda x, w: three(w))
 
 
 @pytest.mark.usefixtures("fast_forms")
@@ -72,8 +72,10 @@ def test_losses_weights_and_statistics_are_those_without_to_the_bit(case, monkey
     config = tiny(**{"total_steps": 2, "precision": "float64", **CASES[case]})
     expected_losses, expected = run_of(config)
     repeated = []
-    said = recompute.is_repeated
-    monkeypatch.setattr("ssgan.models.norms.is_repeated", lambda: repeated.append(said()) or said())
+    said = activation_checkpointing.is_recomputing
+    monkeypatch.setattr(
+        "ssgan.models.norms.is_recomputing", lambda: repeated.append(said()) or said()
+    )
     losses, found = run_of(replace(config, recompute=True))
     assert losses == expected_losses
     assert True in repeated
@@ -85,12 +87,12 @@ def test_losses_weights_and_statistics_are_those_without_to_the_bit(case, monkey
 
 def test_the_networks_recompute_and_the_average_does_not():
     state = fresh_state(tiny(), 0, torch.device("cpu"))
-    blocks = [*recomputables(state.generator, state.discriminator)]
+    blocks = [*checkpointed_modules(state.generator, state.discriminator)]
     assert len(blocks) == 3 + 4
     for wanted in (True, False):  # a state may be handed from one run to another
         Networks(tiny(recompute=wanted), state, torch.device("cpu"))
         assert {block.recompute for block in blocks} == {wanted}
-        assert not any(block.recompute for block in recomputables(state.generator_ema))
+        assert not any(block.recompute for block in checkpointed_modules(state.generator_ema))
 
 
 @pytest.mark.parametrize(("first", "then"), [(False, True), (True, False)])
@@ -107,12 +109,12 @@ def test_it_is_refused_where_it_would_do_nothing():
         config = tiny(recompute=True, **networks)
         names = " and ".join(type(spec).__name__ for spec in networks.values())
         with pytest.raises(UserError, match=f"{names} have neither"):
-            refuse_misfits(config, 20, 0)
+            validate_run(config, 20, 0)
         with pytest.raises(UserError, match="recompute acts on residual blocks"):
             next(train(config, images()))
-    refuse_misfits(tiny(recompute=True, generator=SNDCGAN["generator"]), 20, 0)
+    validate_run(tiny(recompute=True, generator=SNDCGAN["generator"]), 20, 0)
 
 
 def test_it_is_refused_together_with_compile():
     with pytest.raises(UserError, match="compile does not go with recompute"):
-        refuse_misfits(tiny(recompute=True, compile=True), 20, 0)
+        validate_run(tiny(recompute=True, compile=True), 20, 0)

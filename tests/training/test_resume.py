@@ -11,15 +11,15 @@ import pytest
 from ssgan.config.dump import difference, dump, load
 from ssgan.data.dataset import Dataset
 from ssgan.files import environment as environments
-from ssgan.files.layout import RunLayout
+from ssgan.files.run_directory import RunDirectory
 from ssgan.methods.base import Method
 from ssgan.methods.gan import GAN
 from ssgan.methods.ssgan import SSGAN
+from ssgan.runs.config import AdamConfig
 from ssgan.training import resume
-from ssgan.training.config import AdamConfig
-from ssgan.training.resume import config_of_run, refuse_changes
+from ssgan.training.resume import read_run_config, refuse_changes
 from ssgan.training.run import run
-from ssgan.types import Batch, Discriminator, Draw, Generator, Loss, UserError
+from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Loss, UserError
 from tests.training.tiny import (
     METHODS,
     STEPS,
@@ -83,8 +83,8 @@ def test_stopped_at_any_step_and_continued_the_bits_are_the_same(
     assert log == rows_of(whole / "log.jsonl")
     if config.evaluate.every:
         assert rows_of(root / "metrics.jsonl") == rows_of(whole / "metrics.jsonl")
-    sheet = RunLayout(root).sample(STEPS)
-    assert sheet.read_bytes() == RunLayout(whole).sample(STEPS).read_bytes()
+    sheet = RunDirectory(root).sample(STEPS)
+    assert sheet.read_bytes() == RunDirectory(whole).sample(STEPS).read_bytes()
 
 
 def test_the_same_command_gives_the_same_bits_and_another_seed_others(
@@ -94,7 +94,7 @@ def test_the_same_command_gives_the_same_bits_and_another_seed_others(
     again, other = tmp_path / "again", tmp_path / "other"
     assert to_the_end(config, again, dataset) == digest
     assert to_the_end(replace(config, seed=1), other, dataset) != digest
-    sheets = [RunLayout(root).sample(STEPS).read_bytes() for root in (whole, again, other)]
+    sheets = [RunDirectory(root).sample(STEPS).read_bytes() for root in (whole, again, other)]
     assert sheets[0] == sheets[1] != sheets[2]
 
 
@@ -192,7 +192,7 @@ def test_auto_means_what_the_run_has_whatever_this_machine_is_fast_at(
     stop_after(config, tmp_path / "run", dataset, 4)
     (tmp_path / "run" / "config.json").unlink()  # then the checkpoint's own settings tell
     assert to_the_end(config, tmp_path / "run", dataset) == whole
-    stored = config_of_run(RunLayout(tmp_path / "run"))
+    stored = read_run_config(RunDirectory(tmp_path / "run"))
     assert stored.precision == first
     with pytest.raises(UserError, match=f"precision: {first} before, {other} now"):
         to_the_end(tiny(precision=other), tmp_path / "run", dataset)
@@ -228,11 +228,13 @@ class Mine(Method):
     weight: float = 2.0  # of the game
     auxiliary_width: ClassVar[int] = 0
 
-    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+    def discriminator_loss(
+        self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
+    ) -> Loss:
         loss = GAN().discriminator_loss(G, D, real, draw)
         return Loss(self.weight * loss.total, loss.terms)
 
-    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+    def generator_loss(self, G: Generator, D: Discriminator, draw: GeneratorInput) -> Loss:
         loss = GAN().generator_loss(G, D, draw)
         return Loss(self.weight * loss.total, loss.terms)
 
@@ -247,12 +249,12 @@ def test_a_run_of_somebody_else_s_method_continues(dataset, tmp_path):
 @pytest.mark.parametrize("key", ["threads", "torch", "device"])
 def test_a_changed_environment_is_told(key, dataset, tmp_path, monkeypatch, caplog):
     stop_after(tiny(), tmp_path, dataset, 1)
-    now = environments.environment
+    now = environments.describe_environment
 
     with caplog.at_level(logging.WARNING, "ssgan"):
         stop_after(tiny(), tmp_path, dataset, 2)
         assert "bits may differ" not in caplog.text
-        monkeypatch.setattr(resume, "environment", lambda *a: {**now(*a), key: "another"})
+        monkeypatch.setattr(resume, "describe_environment", lambda *a: {**now(*a), key: "another"})
         stop_after(tiny(), tmp_path, dataset, 3)
     assert f"bits may differ from the first part: {key} changed" in caplog.text
 
@@ -288,7 +290,7 @@ def test_a_run_from_before_a_setting_has_its_default_and_lacks_no_other():
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff", b'{"torch": [1], "threads": {}}'])
 def test_a_broken_environment_stops_nothing_and_is_written_anew(content, dataset, tmp_path, caplog):
     """What can be read of it and differs is told as any change."""
-    layout = RunLayout(tmp_path)
+    layout = RunDirectory(tmp_path)
     stop_after(tiny(), tmp_path, dataset, 3)
     whole = json.loads(layout.environment.read_bytes())
     layout.environment.write_bytes(content)

@@ -42,8 +42,8 @@ def test_a_run_with_every_fast_form_has_the_losses_of_one_with_none(changes, mon
         note = lambda *given, n=name, f=function: taken.add(n) or f(*given)  # noqa: E731
         monkeypatch.setattr(layers, name, note)
     three = lambda weight: weight.shape[-1] == 3  # noqa: E731
-    monkeypatch.setattr(layers, "worthwhile", lambda x, w: three(w) and w.shape[0] > 3)
-    monkeypatch.setattr(layers, "narrow", lambda x, w: three(w))
+    monkeypatch.setattr(layers, "suits_winograd", lambda x, w: three(w) and w.shape[0] > 3)
+    monkeypatch.setattr(layers, "suits_few_outputs", lambda x, w: three(w))
     found = losses(config)
     assert taken == set(USED)
     for ours, theirs in zip(found, expected, strict=True):
@@ -57,5 +57,5 @@ def test_the_plain_form_takes_no_fast_one(monkeypatch):
     for name in (*USED, "conv3x3_down", "conv3x3_up_zero", "conv3x3_up_nearest"):
         monkeypatch.setattr(layers, name, never)
     monkeypatch.setattr(layers, "_FUSED", {})
-    monkeypatch.setattr(layers, "worthwhile", lambda *_: True)
+    monkeypatch.setattr(layers, "suits_winograd", lambda *_: True)
     assert losses(plain(tiny(total_steps=1)))

@@ -8,11 +8,11 @@ import torch
 
 from ssgan.cli.main import main
 from ssgan.config.dump import dump, load
-from ssgan.ops.spectral import spectral_layers
-from ssgan.training.config import AdamConfig
+from ssgan.ops.spectral_norm import spectral_layers
+from ssgan.runs.config import AdamConfig
+from ssgan.runs.opening import find_state
+from ssgan.runs.state import fresh_state
 from ssgan.training.loop import train
-from ssgan.training.opening import open_state
-from ssgan.training.state import fresh_state
 from ssgan.types import UserError
 from tests.cli.test_main import TINY
 from tests.training.tiny import images, tiny
@@ -103,7 +103,7 @@ def test_both_reach_a_run(tmp_path):
     found = {}
     for name, more in given.items():
         assert main([*words, *more, "--run", str(tmp_path / name)]) == 0
-        tensors = open_state(tmp_path / name).checkpoint.tensors
+        tensors = find_state(tmp_path / name).checkpoint.tensors
         now, average = (tensors[one]["last.weight"] for one in ("generator", "generator_ema"))
         found[name] = (torch.equal(now, average), tensors["discriminator"])
     assert [same for same, _ in found.values()] == [False, True, False]

@@ -14,15 +14,15 @@ from ssgan.methods.ssgan_annealed import AnnealedSSGAN
 from ssgan.models.biggan import BigGANGenerator
 from ssgan.models.norms import BatchNorm
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
-from ssgan.ops.keyed import Key
-from ssgan.ops.spectral import advance_spectral_norm
-from ssgan.training.config import AdamConfig
+from ssgan.ops.rng import Key
+from ssgan.ops.spectral_norm import advance_spectral_norm
+from ssgan.runs.config import AdamConfig
+from ssgan.runs.state import fresh_state
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
-from ssgan.training.misfits import refuse_misfits
 from ssgan.training.networks import Networks
 from ssgan.training.schedule import ema_halflife
-from ssgan.training.state import fresh_state
+from ssgan.training.validation import validate_run
 from ssgan.types import UserError
 from tests.training.tiny import METHODS, SUCCESSORS, images, tiny
 
@@ -130,7 +130,7 @@ def test_power_iterations_advance_once_an_update(name):
     still = AdamConfig(learning_rate=1e-30)
     config = replace(config, discriminator_optimizer=still)
     state, twin = (fresh_state(config, images().num_classes, CPU) for _ in range(2))
-    from ssgan.ops.spectral import advance_spectral_norm
+    from ssgan.ops.spectral_norm import advance_spectral_norm
 
     for _ in train(config, images(), state):
         pass
@@ -397,4 +397,4 @@ def test_a_compiled_run_calls_what_torch_compile_returns(monkeypatch):
 def test_a_penalty_is_refused_in_compiled_form():
     config = tiny(method=SSGAN(penalty=WGANGP()), compile=True)
     with pytest.raises(UserError, match="second derivatives"):
-        refuse_misfits(config, 20, 0)
+        validate_run(config, 20, 0)

@@ -11,13 +11,13 @@ from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.models.base import AbstractGeneratorConfig
 from ssgan.models.norms import AbstractNorm, ConditionalBatchNorm
 from ssgan.models.resnet import ResNetGenerator
-from ssgan.report.curves import draw_curves
+from ssgan.plots.curves import draw_curves
 from ssgan.training.loop import train
 from ssgan.types import (
     Batch,
     Discriminator,
-    Draw,
     Generator,
+    GeneratorInput,
     ImageShape,
     Loss,
     NonFinite,
@@ -33,10 +33,12 @@ class Silent(Method):
 
     factor: float = 1.0  # of both losses
 
-    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+    def discriminator_loss(
+        self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
+    ) -> Loss:
         return Loss(self.factor * GAN().discriminator_loss(G, D, real, draw).total, {})
 
-    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+    def generator_loss(self, G: Generator, D: Discriminator, draw: GeneratorInput) -> Loss:
         return Loss(self.factor * GAN().generator_loss(G, D, draw).total, {})
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch.utils._pytree import tree_flatten
 
-from ssgan.data.base import ImagePolicy
+from ssgan.data.base import Preprocessing
 from ssgan.data.dataset import Dataset
-from ssgan.data.scenes import Scenes
-from ssgan.files.layout import RunLayout
+from ssgan.data.scenes.source import Scenes
+from ssgan.files.run_directory import RunDirectory
 from ssgan.losses import NonSaturating
 from ssgan.methods.class_losses import MultiHinge
 from ssgan.methods.gan import GAN, ConditionalGAN
@@ -24,8 +24,8 @@ from ssgan.methods.ssgan_la import SSGANLA, SSGANLAPlus
 from ssgan.methods.ssgan_ms import SSGANMS
 from ssgan.models.norms import ConditionalBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
-from ssgan.training import checkpoint
-from ssgan.training.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
+from ssgan.runs import checkpoint
+from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 from ssgan.training.run import run
 from ssgan.types import ImageShape
 
@@ -49,8 +49,8 @@ def images(seed: int = 0) -> Dataset:
     """Scenes with their labels, drawn on the spot."""
     source = Scenes(num_images=IMAGES, seed=seed)
     collection = source.open()
-    policy = ImagePolicy(shape=ImageShape(3, SIZE))
-    pixels = np.stack(list(collection.read(range(IMAGES), policy)))
+    preprocessing = Preprocessing(shape=ImageShape(3, SIZE))
+    pixels = np.stack(list(collection.read(range(IMAGES), preprocessing)))
     labels = np.array(collection.labels(), np.int64)
     content = collection.fingerprint()
     return Dataset(pixels, labels, collection.classes(), content, {"num_images": IMAGES})
@@ -118,7 +118,7 @@ def digest_on_disk(
     config: RunConfig, root: Path, dataset: Dataset, trusted: tuple[str, ...] = ()
 ) -> str:
     """The digest of the newest whole checkpoint, which must be of the last step of this run."""
-    saved, _ = checkpoint.newest(RunLayout(root), trusted)
+    saved, _ = checkpoint.load_newest(RunDirectory(root), trusted)
     assert saved is not None, f"{root} has no whole checkpoint"
     assert saved.step == config.total_steps, f"{root} ended at step {saved.step}"
     assert saved.config.method == config.method

@@ -7,20 +7,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ssgan.data.base import ImagePolicy
+from ssgan.data.base import Preprocessing
 from ssgan.data.dataset import Dataset
-from ssgan.data.scenes import Scenes
+from ssgan.data.scenes.source import Scenes
 from ssgan.methods.base import Method
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
 from ssgan.models.heads import Heads
 from ssgan.models.layers import Conv2d, ConvTranspose2d, Linear
-from ssgan.training.config import (
-    AdamConfig,
-    DataConfig,
-    EvaluateConfig,
-    OutputConfig,
-    RunConfig,
-)
+from ssgan.runs.config import AdamConfig, DataConfig, EvaluateConfig, OutputConfig, RunConfig
 from ssgan.types import ImageShape, Scores
 
 SIZE, CHANNELS = 16, 16
@@ -105,6 +99,6 @@ def toy(method: Method, steps: int, **changes: object) -> RunConfig:
 def small_scenes(count: int, seed: int = 0) -> Dataset:
     """Scenes at 16 x 16, drawn on the spot."""
     collection = Scenes(num_images=count, seed=seed).open()
-    pixels = np.stack(list(collection.read(range(count), ImagePolicy(shape=ImageShape(3, SIZE)))))
+    pixels = np.stack(list(collection.read(range(count), Preprocessing(shape=ImageShape(3, SIZE)))))
     labels = np.array(collection.labels(), np.int64)
     return Dataset(pixels, labels, collection.classes(), collection.fingerprint(), {})

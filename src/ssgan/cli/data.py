@@ -4,10 +4,10 @@ from pathlib import Path
 
 from ssgan.cli.arguments import Options, take_options, whole_number
 from ssgan.cli.images import fetched, prepared, remarks, turn_report_of
-from ssgan.data.base import ImagePolicy
+from ssgan.data.base import Preprocessing
 from ssgan.data.dataset import Dataset
-from ssgan.data.parse import FORMS, parse_source
 from ssgan.data.prepare import choose_size
+from ssgan.data.sources import FORMS, parse_source
 from ssgan.types import ImageShape, UserError
 
 USAGE = f"""usage: ssgan data prepare SOURCE [--size N] [--channels 1|3] [--background R,G,B]
@@ -43,10 +43,10 @@ def main(argv: list[str]) -> int:
     source = fetched(parse_source(rest[1]))
     survey = source.open().survey()
     shape = ImageShape(channels or (1 if survey.grey else 3), size or choose_size(survey))
-    policy = ImagePolicy(shape=shape, background=background)
+    preprocessing = Preprocessing(shape=shape, background=background)
     cache = options.get("cache")
     folder = None if cache is None else Path(cache)
-    print(summary(prepared(source, policy, folder, workers, options.on("strict"))))
+    print(summary(prepared(source, preprocessing, folder, workers, options.on("strict"))))
     return 0
 
 

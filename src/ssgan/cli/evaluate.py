@@ -11,35 +11,39 @@ import torch
 from ssgan.cli.arguments import Options, take_options, whole_number
 from ssgan.cli.images import bar, fetched, prepared
 from ssgan.cli.trust import trusted_modules
-from ssgan.data.base import AbstractSource, ImagePolicy
+from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache
 from ssgan.data.scan import readable
-from ssgan.files.errors import file_errors_in_words, refuse_unwritable
-from ssgan.files.layout import run_of
-from ssgan.measure.extractor import NAMES, choose_features, download
-from ssgan.measure.gather import Gatherer, side_protocol
-from ssgan.measure.given import Given, common_policy, given
-from ssgan.measure.neighbours import save_neighbours
-from ssgan.measure.numbers import METRICS, Parameters
-from ssgan.measure.own_features import OwnFeatures
-from ssgan.measure.plan import USUAL_COUNT, Wish, count_of, planned
-from ssgan.measure.quality import (
+from ssgan.evaluation.evaluate import (
     Evaluation,
-    Reference,
-    Settings,
+    EvaluationSettings,
+    StoredStatistics,
     check_held_out,
     evaluate,
 )
-from ssgan.measure.results import read_results, write_results
-from ssgan.measure.sides import AbstractSide, ImageSide, RunSide
-from ssgan.measure.table import card, comparison
+from ssgan.evaluation.feature_networks import (
+    NAMES,
+    DiscriminatorFeatures,
+    choose_features,
+    download,
+)
+from ssgan.evaluation.features import FeatureExtraction, set_protocol
+from ssgan.evaluation.format import card, comparison
+from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages
+from ssgan.evaluation.inputs import EvaluationInput, common_preprocessing, parse_input
+from ssgan.evaluation.metrics import METRICS, Parameters
+from ssgan.evaluation.nearest_images import save_nearest_images
+from ssgan.evaluation.plan import USUAL_COUNT, EvaluationRequest, plan_evaluation, resolve_count
+from ssgan.evaluation.results import read_results, write_results
+from ssgan.files.errors import require_writable, translate_file_errors
+from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures
+from ssgan.metrics.protocol import Statistics, write_statistics
 from ssgan.metrics.resize import ResizeRule
-from ssgan.metrics.statistics import Statistics, write_statistics
-from ssgan.ops.memory import keep_freed_memory
-from ssgan.training.opening import Opened
-from ssgan.training.precision import resolve_device
+from ssgan.ops.cpu import keep_freed_memory
+from ssgan.runs.opening import FoundState
+from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
 
 USAGE = f"""usage: ssgan evaluate THING --against OTHER [--features NAME] [--n 10000] [--seeds 3]
@@ -112,7 +116,7 @@ class _Asked:
     against: str | None
     held_out: str | None
     write_stats: Path | None
-    wish: Wish
+    wish: EvaluationRequest
     size: int | None
     step: int | None
     refresh: int  # samples; 0: none
@@ -143,7 +147,7 @@ def _asked(options: Options) -> _Asked:
         against=options.get("against"),
         held_out=options.get("held-out"),
         write_stats=None if stats is None else Path(stats),
-        wish=Wish(
+        wish=EvaluationRequest(
             count=optional("n", 1),
             real_count=optional("real-n", 1),
             seeds=whole_number(options, "seeds", 3, 1, 1000),
@@ -161,54 +165,64 @@ def _asked(options: Options) -> _Asked:
 
 
 def _measure(text: str, asked: _Asked, options: Options) -> None:
-    thing = given(text, best=options.on("best"), step=asked.step, trusted_modules=asked.trusted)
+    thing = parse_input(
+        text, best=options.on("best"), step=asked.step, trusted_modules=asked.trusted
+    )
     if isinstance(thing, Statistics):
         raise UserError(f"{text} holds statistics; give images or a run, and these by --against")
-    other = None if asked.against is None else given(asked.against, trusted_modules=asked.trusted)
-    held = None if asked.held_out is None else given(asked.held_out, trusted_modules=asked.trusted)
-    if isinstance(other, Opened) or isinstance(held, Opened | Statistics):
+    other = (
+        None if asked.against is None else parse_input(asked.against, trusted_modules=asked.trusted)
+    )
+    held = (
+        None
+        if asked.held_out is None
+        else parse_input(asked.held_out, trusted_modules=asked.trusted)
+    )
+    if isinstance(other, FoundState) or isinstance(held, FoundState | Statistics):
         raise UserError("--against and --held-out take images, a run is what is measured")
     if asked.write_stats is not None:
-        refuse_unwritable(asked.write_stats.parent)
+        require_writable(asked.write_stats.parent)
     if other is not None:
-        refuse_unwritable(_root(thing, options))
+        require_writable(_root(thing, options))
     device = resolve_device(options.get("device") or "auto")
     features = _features(thing, options, asked, device)
-    fixed = features.shape if isinstance(features, OwnFeatures) else None
-    images = [side for side in (thing, other, held) if isinstance(side, Opened | AbstractSource)]
-    policy, remarks = common_policy(images, fixed, asked.size)
+    fixed = features.shape if isinstance(features, DiscriminatorFeatures) else None
+    images = [
+        side for side in (thing, other, held) if isinstance(side, FoundState | AbstractSource)
+    ]
+    preprocessing, remarks = common_preprocessing(images, fixed, asked.size)
     _say(remarks)
-    gatherer = Gatherer(
+    gatherer = FeatureExtraction(
         features=features,
         cache=asked.cache,
         device=device.type,
         batch=asked.batch,
         on_wait=lambda: _say(["waiting: another process makes the same features"]),
     )
-    side = _side(text, thing, policy, asked, device)
-    real = _real(asked.against, other, policy, asked.cache)
+    side = _side(text, thing, preprocessing, asked, device)
+    real = _real(asked.against, other, preprocessing, asked.cache)
     if asked.write_stats is not None:
         _write_stats(asked.write_stats, side if real is None else real, asked, gatherer)
     if real is None:
         return
-    settings, remarks = planned(side, real, features, asked.wish)
+    settings, remarks = plan_evaluation(side, real, features, asked.wish)
     _say(remarks)
     if held is not None:
         check_held_out(settings.metrics)
-    held_out = None if held is None else ImageSide(*_prepared(held, policy, asked.cache))
+    held_out = None if held is None else RealImages(*_prepared(held, preprocessing, asked.cache))
     found = evaluate(side, real, gatherer, settings, held_out=held_out, bar=bar)
     print(card(found.results))
     _write(_place(thing, features, settings, found, options), found)
 
 
 def _features(
-    thing: Opened | AbstractSource, options: Options, asked: _Asked, device: torch.device
+    thing: FoundState | AbstractSource, options: Options, asked: _Asked, device: torch.device
 ) -> AbstractFeatures:
     name, weights = options.get("features"), options.get("weights")
-    owner = thing.checkpoint if isinstance(thing, Opened) else None
+    owner = thing.checkpoint if isinstance(thing, FoundState) else None
     if name == "discriminator" and weights is not None:
-        opened = given(weights, trusted_modules=asked.trusted)
-        if not isinstance(opened, Opened):
+        opened = parse_input(weights, trusted_modules=asked.trusted)
+        if not isinstance(opened, FoundState):
             raise UserError(f"--weights {weights}: a discriminator is in a run or a checkpoint")
         owner, weights = opened.checkpoint, None
     if options.on("download"):
@@ -230,57 +244,61 @@ def _features(
 
 def _side(
     text: str,
-    thing: Opened | AbstractSource,
-    policy: ImagePolicy,
+    thing: FoundState | AbstractSource,
+    preprocessing: Preprocessing,
     asked: _Asked,
     device: torch.device,
-) -> AbstractSide:
+) -> ImageSet:
     if isinstance(thing, AbstractSource):
         if asked.refresh:
             raise UserError(f"--refresh is of a run's G, and {text} is none")
-        return ImageSide(*_prepared(thing, policy, asked.cache))
+        return RealImages(*_prepared(thing, preprocessing, asked.cache))
     _say([f"passed over: {sentence}" for sentence in thing.passed_over])
     best = ", best" if thing.checkpoint.path.parent.name == "best" else ""
     name = f"{readable(text)}{best}, step {thing.checkpoint.step}"
     with bar("batch statistics", "samples") as progress:
-        return RunSide(name, thing.checkpoint, device, asked.refresh, progress)
+        return GeneratedImages(name, thing.checkpoint, device, asked.refresh, progress)
 
 
 def _real(
-    text: str | None, other: Given | None, policy: ImagePolicy, cache: Path
-) -> AbstractSide | Reference | None:
+    text: str | None, other: EvaluationInput | None, preprocessing: Preprocessing, cache: Path
+) -> ImageSet | StoredStatistics | None:
     if isinstance(other, Statistics):
-        return Reference(str(text), other)
+        return StoredStatistics(str(text), other)
     return (
-        ImageSide(*_prepared(other, policy, cache)) if isinstance(other, AbstractSource) else None
+        RealImages(*_prepared(other, preprocessing, cache))
+        if isinstance(other, AbstractSource)
+        else None
     )
 
 
-def _prepared(source: Given, policy: ImagePolicy, cache: Path) -> tuple[Dataset, str]:
+def _prepared(
+    source: EvaluationInput, preprocessing: Preprocessing, cache: Path
+) -> tuple[Dataset, str]:
     assert isinstance(source, AbstractSource)
-    return prepared(fetched(source), policy, cache), getattr(source, "split", "all")
+    return prepared(fetched(source), preprocessing, cache), getattr(source, "split", "all")
 
 
 def _write_stats(
-    path: Path, side: AbstractSide | Reference, asked: _Asked, gatherer: Gatherer
+    path: Path, side: ImageSet | StoredStatistics, asked: _Asked, gatherer: FeatureExtraction
 ) -> None:
-    if isinstance(side, Reference):
+    if isinstance(side, StoredStatistics):
         raise UserError(f"--write-stats {path}: {side.name} holds statistics already")
     option, wished = "--n", asked.wish.count
     if asked.against is not None:
         option, wished = "--real-n", asked.wish.real_count
-    count = count_of(side, wished, asked.wish.count or USUAL_COUNT, option)
+    count = resolve_count(side, wished, asked.wish.count or USUAL_COUNT, option)
     with bar("images", "images") as progress:
         found = gatherer.gather(side, count, keep=False, remember=True, progress=progress)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_statistics(path, found.moments, side_protocol(gatherer.features, side, count))
+    write_statistics(path, found.moments, set_protocol(gatherer.features, side, count))
     print(f"statistics of {count:,} images of {side.name}: {readable(path)}")
 
 
 def _place(
-    thing: Opened | AbstractSource,
+    thing: FoundState | AbstractSource,
     features: AbstractFeatures,
-    settings: Settings,
+    settings: EvaluationSettings,
     found: Evaluation,
     options: Options,
 ) -> Path:
@@ -293,28 +311,28 @@ def _place(
     if first.protocol.content is None:  # statistics of images that are not known
         words.append(first.against)
     key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
-    stem = thing.checkpoint.path.stem if isinstance(thing, Opened) else "images"
+    stem = thing.checkpoint.path.stem if isinstance(thing, FoundState) else "images"
     return _root(thing, options) / f"{stem}-{features.name}-{key}" / "results.jsonl"
 
 
-def _root(thing: Opened | AbstractSource, options: Options) -> Path:
+def _root(thing: FoundState | AbstractSource, options: Options) -> Path:
     """The folder that all results go into."""
     if (out := options.get("out")) is not None:
         return Path(out).parent if out.endswith(".jsonl") else Path(out)
-    if not isinstance(thing, Opened):
+    if not isinstance(thing, FoundState):
         return Path("evaluation")
     file = thing.checkpoint.path
-    return (run_of(file) or file.parent) / "evaluation"
+    return (find_run_of(file) or file.parent) / "evaluation"
 
 
 def _write(path: Path, found: Evaluation) -> None:
-    with file_errors_in_words(path):
+    with translate_file_errors(path):
         write_results(path, found.results)
         print(f"written to {readable(path)}")
         if found.neighbours is not None:
             stem = "neighbours" if path.name == "results.jsonl" else f"{path.stem}-neighbours"
             picture = path.with_name(f"{stem}.png")
-            save_neighbours(picture, found.neighbours)
+            save_nearest_images(picture, found.neighbours)
             print(f"samples, each beside its nearest real images: {readable(picture)}")
 
 

@@ -6,13 +6,19 @@ from ssgan.cli.arguments import take_options
 from ssgan.cli.images import bar, fetched
 from ssgan.cli.probe import labelled_images
 from ssgan.cli.trust import trusted_modules
-from ssgan.data.parse import FORMS, parse_source
-from ssgan.files.errors import file_errors_in_words
-from ssgan.files.lock import locked
-from ssgan.measure.blocks import POOLINGS, Layer, check_pooling, open_subject, states_of
-from ssgan.measure.exports import check_target, export, item_names, partial_of
-from ssgan.ops.memory import keep_freed_memory
-from ssgan.training.precision import resolve_device
+from ssgan.data.sources import FORMS, parse_source
+from ssgan.evaluation.probe.export import check_target, export_features, item_names, partial_folder
+from ssgan.evaluation.probe.maps import (
+    POOLINGS,
+    Layer,
+    check_pooling,
+    list_states,
+    open_discriminator,
+)
+from ssgan.files.errors import translate_file_errors
+from ssgan.files.locks import locked
+from ssgan.ops.cpu import keep_freed_memory
+from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
 
 USAGE = f"""usage: ssgan features RUN --data SOURCE --out FILE.npy|FILE.npz|FILE.parquet
@@ -55,16 +61,16 @@ def main(argv: list[str]) -> int:
     if (step := options.get("step")) is not None and not step.isdecimal():
         raise UserError(f"--step must be the number of a state, not {step!r}")
     trusted = trusted_modules(options)
-    subject = open_subject(states_of(Path(rest[0]), step, trusted)[0], device, trusted)
+    subject = open_discriminator(list_states(Path(rest[0]), step, trusted)[0], device, trusted)
     blocks = _blocks(block, len(subject.maps))
     layers = [Layer(number, pooling) for number in blocks]
     source = fetched(parse_source(given))
     dataset = labelled_images(subject, source, options.get("cache"))
-    names, partial = item_names(source, dataset), partial_of(target)
-    with file_errors_in_words(target):
+    names, partial = item_names(source, dataset), partial_folder(target)
+    with translate_file_errors(target):
         partial.mkdir(parents=True, exist_ok=True)
         with locked(partial / ".lock"), bar("images through D") as progress:
-            export(subject, dataset, names, layers, target, progress)
+            export_features(subject, dataset, names, layers, target, progress)
     print(f"{len(dataset):,} images, step {subject.step} of {subject.run}: {target}")
     return 0
 

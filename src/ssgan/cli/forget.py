@@ -13,17 +13,17 @@ from ssgan.cli.images import fetched, prepared, remarks
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.data.base import AbstractSource
 from ssgan.data.dataset import Dataset
-from ssgan.data.parse import FORMS, parse_source
 from ssgan.data.prepare import default_cache
-from ssgan.files.layout import ForgettingLayout
-from ssgan.measure.labelled import split
+from ssgan.data.sources import FORMS, parse_source
+from ssgan.evaluation.splits import split
+from ssgan.files.run_directory import ForgettingDirectory
 from ssgan.models.resnet import PLANS, ResNetDiscriminator
-from ssgan.ops.memory import keep_freed_memory
-from ssgan.report.forgetting_plot import draw_forgetting
-from ssgan.report.forgetting_table import forgetting_table
-from ssgan.studies.forgetting import Forgetting, check_classes
-from ssgan.studies.forgetting_run import Row, forget, matched
-from ssgan.training.precision import Precision
+from ssgan.ops.cpu import keep_freed_memory
+from ssgan.plots.forgetting import draw_forgetting
+from ssgan.plots.forgetting_tables import forgetting_table
+from ssgan.runs.precision import Precision
+from ssgan.studies.forgetting.run import Row, forget, resolve_auto_precision
+from ssgan.studies.forgetting.settings import ForgettingSettings, check_classes
 from ssgan.training.signals import Interrupted
 from ssgan.types import UserError
 
@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
     for one in (source, held_out) if held_out is not None else (source,):
         check_classes(one.name(), fetched(one).open().classes())
     settings = replace(settings, channels=1 if source.open().survey().grey else 3)
-    settings = matched(ForgettingLayout(Path(out)), settings, device)
+    settings = resolve_auto_precision(ForgettingDirectory(Path(out)), settings, device)
     return _forget(settings, Path(out), device, Path(options.get("cache") or default_cache()))
 
 
@@ -99,9 +99,9 @@ def _taken(argv: list[str]) -> tuple[Options, list[str]]:
 
 def settings_of(
     options: Options, source: AbstractSource, held_out: AbstractSource | None
-) -> Forgetting:
+) -> ForgettingSettings:
     """The settings among the options; UserError for what is none."""
-    usual = Forgetting(source=source)
+    usual = ForgettingSettings(source=source)
     size = whole_number(options, "size", usual.image_size, 1)
     if size not in PLANS:
         raise UserError(f"--size must be one of {', '.join(map(str, PLANS))}, not {size}")
@@ -113,7 +113,7 @@ def settings_of(
     network = usual.network
     if width is not None:
         network = ResNetDiscriminator(width=decimal_number("width", width))
-    return Forgetting(
+    return ForgettingSettings(
         source=source,
         held_out=held_out,
         image_size=size,
@@ -131,7 +131,7 @@ def settings_of(
     )
 
 
-def _forget(settings: Forgetting, directory: Path, device: str, cache: Path) -> int:
+def _forget(settings: ForgettingSettings, directory: Path, device: str, cache: Path) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
     data = _images(settings.source, settings, cache)
@@ -151,7 +151,7 @@ def _forget(settings: Forgetting, directory: Path, device: str, cache: Path) -> 
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code
-    layout = ForgettingLayout(directory)
+    layout = ForgettingDirectory(directory)
     draw_forgetting([directory], layout.picture)
     print("done" if done >= 0 else f"nothing to do: {directory} has run to its end")
     print(forgetting_table([directory]), end="")
@@ -159,8 +159,8 @@ def _forget(settings: Forgetting, directory: Path, device: str, cache: Path) -> 
     return 0
 
 
-def _images(source: AbstractSource, settings: Forgetting, cache: Path) -> Dataset:
-    dataset = prepared(fetched(source), settings.policy, cache)
+def _images(source: AbstractSource, settings: ForgettingSettings, cache: Path) -> Dataset:
+    dataset = prepared(fetched(source), settings.preprocessing, cache)
     for line in remarks(dataset):
         print(line)
     return dataset

@@ -9,17 +9,17 @@ import numpy as np
 import torch
 
 from ssgan.cli.progress import Meter
-from ssgan.data.base import AbstractSource, ImagePolicy
+from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import Progress, prepare
-from ssgan.metrics.turnability import FEWEST, MOST, TurnReport, turn_report
+from ssgan.metrics.rotation_check import FEWEST, MOST, RotationReport, check_rotations
 
 _LISTED = 20  # rejects named in a summary
 
 
 def prepared(
     source: AbstractSource,
-    policy: ImagePolicy,
+    preprocessing: Preprocessing,
     cache: Path | None,
     workers: int | None = None,
     strict: bool = False,
@@ -28,7 +28,7 @@ def prepared(
     with bar("preparing images") as progress:
         return prepare(
             source,
-            policy,
+            preprocessing,
             cache,
             progress,
             workers,
@@ -70,9 +70,9 @@ def remarks(dataset: Dataset) -> list[str]:
     return lines
 
 
-def turn_report_of(dataset: Dataset) -> TurnReport | None:
+def turn_report_of(dataset: Dataset) -> RotationReport | None:
     """Whether a rotation task makes sense for these images; None of very small sets."""
     if len(dataset) < FEWEST:
         return None
     numbers = np.linspace(0, len(dataset) - 1, min(MOST, len(dataset))).astype(np.int64)
-    return turn_report(torch.from_numpy(dataset.batch(numbers)).permute(0, 3, 1, 2))
+    return check_rotations(torch.from_numpy(dataset.batch(numbers)).permute(0, 3, 1, 2))

@@ -74,11 +74,11 @@ def _run(verb: str, argv: list[str]) -> int:
     if verb in _RUNS:
         obey_before_a_run()  # before PyTorch is imported, which takes seconds
     from ssgan.files.atomic import DiskFull
-    from ssgan.files.errors import file_errors_in_words
+    from ssgan.files.errors import translate_file_errors
     from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
 
     try:
-        with file_errors_in_words(Path.cwd()):
+        with translate_file_errors(Path.cwd()):
             code: int = importlib.import_module(f"ssgan.cli.{verb}").main(argv)
     except UserError as error:
         return _complain(str(error), BAD_INPUT)

@@ -11,19 +11,25 @@ from ssgan.cli.trust import trusted_modules
 from ssgan.data.base import AbstractSource
 from ssgan.data.cifar10 import Cifar10
 from ssgan.data.dataset import Dataset
-from ssgan.data.parse import FORMS, parse_source
 from ssgan.data.prepare import default_cache
+from ssgan.data.sources import FORMS, parse_source
+from ssgan.evaluation.probe.maps import (
+    POOLINGS,
+    ProbedDiscriminator,
+    ProbedState,
+    list_states,
+    open_discriminator,
+)
+from ssgan.evaluation.probe.probe import ProbeSettings, Solver, StateProbe
+from ssgan.evaluation.probe.tables import tables
+from ssgan.evaluation.splits import Split, num_labels_at, split
 from ssgan.files.atomic import write_atomic
-from ssgan.files.errors import file_errors_in_words
-from ssgan.files.layout import run_name, run_of
-from ssgan.files.lock import locked
-from ssgan.measure.blocks import POOLINGS, State, Subject, open_subject, states_of
-from ssgan.measure.labelled import Split, labels_at, split
-from ssgan.measure.probe import ProbeSettings, Solver, StateProbe
-from ssgan.ops.memory import keep_freed_memory
-from ssgan.report.probe_plot import draw_probe
-from ssgan.report.probe_table import tables
-from ssgan.training.precision import resolve_device
+from ssgan.files.errors import translate_file_errors
+from ssgan.files.locks import locked
+from ssgan.files.run_directory import find_run_of, run_name
+from ssgan.ops.cpu import keep_freed_memory
+from ssgan.plots.probe import draw_probe
+from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
 
 USAGE = f"""usage: ssgan probe RUN [RUN ...] --data SOURCE [--test SOURCE] [--out DIR]
@@ -70,18 +76,18 @@ def main(argv: list[str]) -> int:
     device = resolve_device(options.get("device") or "auto")
     keep_freed_memory()
     trusted, steps = trusted_modules(options), options.get("steps")
-    states = [state for word in rest for state in states_of(Path(word), steps, trusted)]
+    states = [state for word in rest for state in list_states(Path(word), steps, trusted)]
     _refuse_twice(states)
-    first = open_subject(states[0], device, trusted)
+    first = open_discriminator(states[0], device, trusted)
     parts = _split(first, options, settings.seed)
-    home = run_of(states[0].file) or states[0].file.parent
+    home = find_run_of(states[0].file) or states[0].file.parent
     out = Path(options.get("out") or home / "probe")
     rows: list[dict[str, Any]] = []
-    with file_errors_in_words(out):
+    with translate_file_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         with locked(out / ".lock"):
             for number, state in enumerate(states, start=1):
-                subject = first if number == 1 else open_subject(state, device, trusted)
+                subject = first if number == 1 else open_discriminator(state, device, trusted)
                 _refuse_other_shape(first, subject)
                 rows += _rows(
                     subject, parts, settings, out, f"{subject.run}, {number} of {len(states)}"
@@ -119,17 +125,19 @@ def blocks_of(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
-def labelled_images(subject: Subject, source: AbstractSource, cache: str | None) -> Dataset:
+def labelled_images(
+    subject: ProbedDiscriminator, source: AbstractSource, cache: str | None
+) -> Dataset:
     """The images of a source in the size and channels that D reads."""
     folder = Path(cache or default_cache())
-    policy = replace(subject.config.data, source=source).policy
-    dataset = prepared(fetched(source), policy, folder)
+    preprocessing = replace(subject.config.data, source=source).preprocessing
+    dataset = prepared(fetched(source), preprocessing, folder)
     for line in remarks(dataset):
         print(line)
     return dataset
 
 
-def _refuse_twice(states: list[State]) -> None:
+def _refuse_twice(states: list[ProbedState]) -> None:
     names = [(run_name(state.file), state.step) for state in states]
     for name, step in names:
         if names.count((name, step)) > 1:
@@ -138,8 +146,8 @@ def _refuse_twice(states: list[State]) -> None:
             )
 
 
-def _refuse_other_shape(first: Subject, other: Subject) -> None:
-    ours, theirs = first.config.data.policy, other.config.data.policy
+def _refuse_other_shape(first: ProbedDiscriminator, other: ProbedDiscriminator) -> None:
+    ours, theirs = first.config.data.preprocessing, other.config.data.preprocessing
     if ours != theirs:
         raise UserError(
             f"{other.run} reads images of {theirs.shape.size} pixels and {theirs.shape.channels} "
@@ -148,7 +156,7 @@ def _refuse_other_shape(first: Subject, other: Subject) -> None:
         )
 
 
-def _split(subject: Subject, options: Options, seed: int) -> Split:
+def _split(subject: ProbedDiscriminator, options: Options, seed: int) -> Split:
     """The images to train on and those to test on."""
     given, asked = options.get("data"), options.get("test")
     if given is None:
@@ -167,18 +175,18 @@ def _split(subject: Subject, options: Options, seed: int) -> Split:
 
 
 def _rows(
-    subject: Subject, parts: Split, settings: ProbeSettings, out: Path, which: str
+    subject: ProbedDiscriminator, parts: Split, settings: ProbeSettings, out: Path, which: str
 ) -> list[dict[str, Any]]:
     """All rows of one state, found now or before."""
     job = StateProbe(subject, parts, settings, out)
     for fraction in settings.fractions:
-        if labels_at(parts.train, fraction, len(parts.classes)) is None:
+        if num_labels_at(parts.train, fraction, len(parts.classes)) is None:
             print(f"note: {100 * fraction:g} % of the labels are too few, and left out")
     if job.todo:
         with bar(f"{which}: images through D") as progress:
             job.read(progress)
-        total = sum(cell.labels for cell in job.todo)
+        total = sum(trial.labels for trial in job.todo)
         with Meter(f"{which}: fitting", total, 0, unit="labels") as meter:
-            for cell, row in job.fit(lambda doing: meter.advance(meter.done, doing)):
-                meter.advance(meter.done + cell.labels, f"top-1 {row['top1']:.3f}")
+            for trial, row in job.fit(lambda doing: meter.advance(meter.done, doing)):
+                meter.advance(meter.done + trial.labels, f"top-1 {row['top1']:.3f}")
     return job.rows

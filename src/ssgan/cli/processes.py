@@ -14,7 +14,7 @@ from subprocess import Popen, TimeoutExpired
 from torch._C._distributed_c10d import TCPStore
 
 from ssgan.cli.main import LOST
-from ssgan.ops.cores import num_cores
+from ssgan.ops.cpu import num_cores
 from ssgan.training.signals import EXIT_CODES, PARENT, stop_requests
 
 _HOST = "127.0.0.1"

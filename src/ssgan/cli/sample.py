@@ -13,18 +13,18 @@ from ssgan.cli.images import bar
 from ssgan.cli.progress import Meter
 from ssgan.cli.trust import trusted_modules
 from ssgan.data.scan import readable
-from ssgan.files.layout import run_of
-from ssgan.files.picture import save_gif, save_png, sheet
-from ssgan.training.checkpoint import Checkpoint
-from ssgan.training.opening import open_state
-from ssgan.training.precision import resolve_device
-from ssgan.training.sampling import (
-    averaged_generator,
-    between,
+from ssgan.files.image_grid import image_grid, save_gif, save_png
+from ssgan.files.run_directory import find_run_of
+from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.opening import find_state
+from ssgan.runs.precision import resolve_device
+from ssgan.runs.sampling import (
     generate,
     generate_batches,
-    latents_of,
-    refresh,
+    interpolate,
+    load_generator,
+    refresh_batch_statistics,
+    sample_latents,
 )
 from ssgan.types import UserError
 
@@ -61,27 +61,27 @@ def main(argv: list[str]) -> int:
     seed = whole_number(options, "seed", 0, 0)
     steps = whole_number(options, "steps", 8, 2, _MOST_STEPS)
     refreshing = whole_number(options, "refresh", 0, 1)
-    saved, passed_over = open_state(
+    saved, passed_over = find_state(
         Path(rest[0]), best=options.on("best"), trusted_modules=trusted_modules(options)
     )
     for sentence in passed_over:
         print(f"passed over: {sentence}")
-    root = run_of(saved.path) or saved.path.parent
+    root = find_run_of(saved.path) or saved.path.parent
     out = Path(options.get("out") or root / f"generated-seed-{seed}")
-    generator = averaged_generator(saved, resolve_device(options.get("device") or "auto"))
+    generator = load_generator(saved, resolve_device(options.get("device") or "auto"))
     labels = _labels(saved, options, count)
     if refreshing:
         with bar("batch statistics", "samples") as progress:
-            refresh(generator, saved, refreshing, progress)
-    latents = latents_of(saved.config.generator, seed, "sample", count)
+            refresh_batch_statistics(generator, saved, refreshing, progress)
+    latents = sample_latents(saved.config.generator, seed, "sample", count)
     images = _write_images(generator, latents, labels, out)
     columns = max(1, round(min(count, _MOST_ON_SHEET) ** 0.5))
-    save_png(out / "sheet.png", sheet(images, columns))
+    save_png(out / "sheet.png", image_grid(images, columns))
     where = f"{readable(out)}, together in {readable(out / 'sheet.png')}"
     print(f"{count} images of step {saved.step} in {where}")
     stops = latents[: _STOPS + 1]
     if len(stops) > 1:
-        path = between(saved.config.generator, stops, steps)
+        path = interpolate(saved.config.generator, stops, steps)
         _write_interpolation(generator, path, labels, steps, out, options.on("gif"))
     return 0
 
@@ -123,7 +123,7 @@ def _write_interpolation(
     """A row a pair of samples, from the one to the other; the label is the first one's."""
     repeated = None if labels is None else labels.repeat_interleave(steps)[: len(path)]
     frames = generate(generator, path, repeated)
-    save_png(out / "interpolation.png", sheet(frames, steps))
+    save_png(out / "interpolation.png", image_grid(frames, steps))
     print(f"from sample to sample: {readable(out / 'interpolation.png')}")
     if gif:
         save_gif(out / "interpolation.gif", frames)

@@ -12,14 +12,14 @@ from ssgan.cli.images import fetched
 from ssgan.cli.trust import trusted_modules
 from ssgan.config.dump import without_additions
 from ssgan.config.overlay import read_json, read_toml
-from ssgan.data.base import AbstractSource, Outline
-from ssgan.data.parse import parse_source
-from ssgan.files.layout import RunLayout
-from ssgan.recipes.find import made
-from ssgan.recipes.images import fitted, with_source
-from ssgan.training.config import RunConfig
-from ssgan.training.resume import config_of_run, harmless
-from ssgan.training.stored import stored_config, upgraded
+from ssgan.data.base import AbstractSource, DatasetInfo
+from ssgan.data.sources import parse_source
+from ssgan.files.run_directory import RunDirectory
+from ssgan.recipes.auto import fit_recipe, with_source
+from ssgan.recipes.find import build_recipe
+from ssgan.runs.config import RunConfig
+from ssgan.runs.config_io import load_config, upgrade_table
+from ssgan.training.resume import may_change, read_run_config
 from ssgan.types import UserError
 
 
@@ -38,13 +38,13 @@ def chosen_settings(
         )
     if name is None:
         if whole:
-            return stored_config(table, trusted, f"{options.get('config')}"), [], None
+            return load_config(table, trusted, f"{options.get('config')}"), [], None
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
-        config, reasons = fitted(source, _outline(source, options))
+        config, reasons = fit_recipe(source, _outline(source, options))
         return config, reasons, None
-    layout = RunLayout(Path(name))
-    stored = config_of_run(layout, trusted) if layout.root.is_dir() else None
+    layout = RunDirectory(Path(name))
+    stored = read_run_config(layout, trusted) if layout.root.is_dir() else None
     if stored is None and layout.root.exists():
         raise UserError(_no_run(layout.root))
     other = options.get("run")
@@ -53,7 +53,7 @@ def chosen_settings(
             f"{name} is a run and continues in its own directory, not in --run {other}: type "
             f"`ssgan train {name}`, or start from a recipe"
         )
-    config = made(name) if stored is None else stored
+    config = build_recipe(name) if stored is None else stored
     if source is not None:
         config = with_source(config, source, _outline(source, options))
     return config, [], None if stored is None else layout.root
@@ -67,7 +67,7 @@ def settings_file(options: Options) -> Mapping[str, object]:
     if Path(file).suffix != ".json":
         return read_toml(file)
     table = read_json(file)
-    return upgraded(table) if "kind" in table else table
+    return upgrade_table(table) if "kind" in table else table
 
 
 def _no_run(path: Path) -> str:
@@ -83,18 +83,18 @@ def _no_run(path: Path) -> str:
     )
 
 
-def _outline(source: AbstractSource, options: Options) -> Outline:
+def _outline(source: AbstractSource, options: Options) -> DatasetInfo:
     """What settings are fitted to; downloaded first, but not for help or a dry run."""
     if options.on("help") or options.on("dry-run"):
         return source.outline()
-    return Outline.of(fetched(source).open())
+    return DatasetInfo.of(fetched(source).open())
 
 
 def default_directory(name: str | None, config: RunConfig) -> str:
     """runs/NAME-HASH: the same command finds the same directory again."""
     output, evaluate = type(config.output)(), type(config.evaluate)()
     spared = replace(config, output=output, evaluate=evaluate, device="auto", recompute=False)
-    if harmless("total_steps", config):
+    if may_change("total_steps", config):
         spared = replace(spared, total_steps=1)
     digest = hashlib.sha256(
         json.dumps(without_additions(spared), sort_keys=True).encode()

@@ -8,15 +8,15 @@ from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
 from ssgan.config.overlay import read_json
 from ssgan.data.scan import readable
-from ssgan.files.layout import RunLayout
-from ssgan.report.curves import draw_curves
-from ssgan.training import checkpoint
-from ssgan.training.config import RunConfig
-from ssgan.training.healthy import healthy_files
-from ssgan.training.logged import log_lines, metric_lines
-from ssgan.training.resume import config_of_run
-from ssgan.training.score import score_name
-from ssgan.training.watch import watch_files
+from ssgan.files.run_directory import RunDirectory
+from ssgan.plots.curves import draw_curves
+from ssgan.runs import checkpoint
+from ssgan.runs.checkpoint import healthy_files
+from ssgan.runs.config import RunConfig
+from ssgan.training.history import read_log, read_metrics
+from ssgan.training.monitor import monitor_directory
+from ssgan.training.resume import read_run_config
+from ssgan.training.selection_metric import metric_name
 from ssgan.types import UserError
 
 USAGE = """usage: ssgan show RUN [--curves FILE.png] [--settings] [--trust MODULE]
@@ -35,9 +35,9 @@ def main(argv: list[str]) -> int:
         return 0
     if len(rest) != 1 or rest[0].startswith("-"):
         raise UserError(f"show takes one run directory, not {' '.join(rest) or 'nothing'}")
-    layout = RunLayout(Path(rest[0]))
+    layout = RunDirectory(Path(rest[0]))
     trusted = trusted_modules(options)
-    config = config_of_run(layout, trusted)
+    config = read_run_config(layout, trusted)
     if config is None:
         words = f"it has neither {layout.config.name} nor a whole checkpoint"
         raise UserError(f"{rest[0]} is not a run directory: {words}")
@@ -51,7 +51,9 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _facts(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> list[tuple[str, str]]:
+def _facts(
+    layout: RunDirectory, config: RunConfig, trusted: tuple[str, ...]
+) -> list[tuple[str, str]]:
     data, shape = config.data, config.data.shape
     facts = [
         ("method", f"{type(config.method).__name__}"),
@@ -60,7 +62,7 @@ def _facts(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> li
     ]
     if layout.manifest.exists():
         facts.append(("data", _data(layout.manifest)))
-    rows = log_lines(layout)
+    rows = read_log(layout)
     step = rows[-1]["step"] if rows else 0
     facts.append(("step", f"{step:,} of {config.total_steps:,}"))
     if rows:
@@ -90,21 +92,23 @@ def _last_line(row: dict[str, object]) -> list[tuple[str, str]]:
     return [("time", speed), ("terms", "  ".join(terms))]
 
 
-def _health(layout: RunLayout) -> list[tuple[str, str]]:
+def _health(layout: RunDirectory) -> list[tuple[str, str]]:
     """The verdict of the watch, a line for each piece of evidence."""
-    verdict = watch_files(layout).verdict
+    verdict = monitor_directory(layout).verdict
     words = f"{verdict.state} since step {verdict.since:,}" if verdict.since else verdict.state
     facts = [("health", words)] + [("", sentence) for sentence in verdict.evidence]
     return facts + [("healthy", readable(path)) for path in healthy_files(layout)[:1]]
 
 
-def _files(layout: RunLayout, config: RunConfig, trusted: tuple[str, ...]) -> list[tuple[str, str]]:
+def _files(
+    layout: RunDirectory, config: RunConfig, trusted: tuple[str, ...]
+) -> list[tuple[str, str]]:
     facts = []
-    saved, passed_over = checkpoint.newest(layout, trusted)
+    saved, passed_over = checkpoint.load_newest(layout, trusted)
     facts += [("damaged", sentence) for sentence in passed_over]
     facts.append(("checkpoint", "none yet" if saved is None else f"{readable(saved.path)}, whole"))
-    rows = metric_lines(layout)
-    name = score_name(config.evaluate)
+    rows = read_metrics(layout)
+    name = metric_name(config.evaluate)
     scores = [r for r in rows if r.get("name") == name and isinstance(r.get("value"), float)]
     if scores:
         best = min(scores, key=lambda row: float(str(row["value"])))

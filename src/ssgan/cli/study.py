@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from ssgan.cli.arguments import take_options
 from ssgan.cli.study_plan import Plan, planned
 from ssgan.cli.study_teller import Teller
-from ssgan.files.lock import locked
-from ssgan.recipes.find import made
-from ssgan.studies.arm import Arm
-from ssgan.studies.cell import jobs_of, open_jobs
-from ssgan.studies.crew import Crew, Process, Standing
+from ssgan.files.locks import locked
+from ssgan.recipes.find import build_recipe
+from ssgan.studies.catalogue import STUDIES, find_study
 from ssgan.studies.disk import disk
-from ssgan.studies.every import STUDIES, find_study
-from ssgan.studies.share import threads_each
+from ssgan.studies.output import write_study
+from ssgan.studies.resources import threads_each
+from ssgan.studies.scheduler import Process, Scheduler, Status
 from ssgan.studies.study import Study
-from ssgan.studies.writing import write_study
+from ssgan.studies.trial import list_jobs, list_open_jobs
+from ssgan.studies.variants import Variant
 from ssgan.types import UserError
 
 USAGE = """usage: ssgan study                       all studies, and how many runs each takes
@@ -90,10 +90,10 @@ def _listed(study: Study) -> list[str]:
     lines = [f"{study.name:{_WIDEST}} {study.title}"]
     for scale, form in (("laptop", study.laptop), ("paper", study.paper)):
         if form is not None:
-            recipes = {arm.recipe for arm in form.arms if isinstance(arm, Arm)}
-            steps = sorted({made(recipe).total_steps for recipe in recipes})
+            recipes = {variant.recipe for variant in form.variants if isinstance(variant, Variant)}
+            steps = sorted({build_recipe(recipe).total_steps for recipe in recipes})
             each = f" of {' or '.join(f'{count:,}' for count in steps)} steps" if steps else ""
-            runs = len(form.arms) * study.seeds
+            runs = len(form.variants) * study.seeds
             lines.append(f"{'':{_WIDEST}}   {scale:6} {runs} runs{each}, {form.images}")
     return lines
 
@@ -105,20 +105,23 @@ def _arm_lines(names: Sequence[str]) -> list[str]:
         for scale, form in (("laptop", study.laptop), ("paper", study.paper)):
             if form is not None:
                 lines.append(f"arms of {study.name}, {scale}:")
-                lines += [f"  {arm.name:18} {arm.title} ({arm.what()})" for arm in form.arms]
+                lines += [
+                    f"  {variant.name:18} {variant.title} ({variant.what()})"
+                    for variant in form.variants
+                ]
     return lines
 
 
 def _print_plan(plan: Plan) -> None:
     """Every command, those with nothing to do marked; their number, and the disk."""
-    every, left = jobs_of(plan.cells), open_jobs(plan.cells)
+    every, left = list_jobs(plan.trials), list_open_jobs(plan.trials)
     for job in every:
         print(job.command if job in left else f"# done: {job.command}")
     counts = Counter(job.verb for job in left)
     words = ", ".join(f"{count} x {verb}" for verb, count in counts.items()) or "nothing"
     for note in plan.notes:
         print(note)
-    size = disk(plan.cells, plan.outline)
+    size = disk(plan.trials, plan.outline)
     room = (
         f"about {size.runs / 1e6:,.0f} MB for all runs, {size.images / 1e6:,.0f} MB of images; "
         "caches of features come on top"
@@ -131,19 +134,19 @@ def _print_plan(plan: Plan) -> None:
 
 def _run(plan: Plan) -> int:
     """Run what is missing, draw after every command; returns the exit code."""
-    write_study(plan.study, plan.form, plan.asked, plan.cells)  # two protocols are refused early
+    write_study(plan.study, plan.form, plan.asked, plan.trials)  # two protocols are refused early
     for note in plan.notes:
         print(note)
-    left = open_jobs(plan.cells)
-    before, threads = len(jobs_of(plan.cells)) - len(left), threads_each(plan.slots)
+    left = list_open_jobs(plan.trials)
+    before, threads = len(list_jobs(plan.trials)) - len(left), threads_each(plan.slots)
     print(
         f"{plan.study.title}\n{len(left)} commands, {before} with nothing to do; {plan.slots} at a "
         f"time, {threads} threads each; in {plan.asked.out}",
         flush=True,
     )
     teller = Teller(left, plan)
-    standing = Standing((), (), (), None)
-    for standing in Crew(left, plan.slots, Process).run():
+    standing = Status((), (), (), None)
+    for standing in Scheduler(left, plan.slots, Process).run():
         teller.tell(standing)
     if standing.stopped_by is not None:
         print(
@@ -159,7 +162,7 @@ def _run(plan: Plan) -> int:
 
 
 def _draw(plan: Plan) -> None:
-    written = write_study(plan.study, plan.form, plan.asked, plan.cells)
+    written = write_study(plan.study, plan.form, plan.asked, plan.trials)
     print(f"\n{written.text}")
     for path in written.files:
         print(f"written to {path}")

@@ -10,18 +10,18 @@ import torch
 from ssgan.cli.arguments import Options, one_of, whole_number
 from ssgan.cli.forget import refuse_unknown
 from ssgan.cli.images import fetched
-from ssgan.data.base import AbstractSource, Outline
+from ssgan.data.base import AbstractSource, DatasetInfo
 from ssgan.data.huggingface import Hub
-from ssgan.data.parse import parse_source
 from ssgan.data.prepare import default_cache
-from ssgan.files.errors import refuse_unwritable
-from ssgan.measure.extractor import NAMES as FEATURES
-from ssgan.measure.extractor import choose_features
-from ssgan.studies.cell import Cell, open_jobs, refuse_other_runs, refuse_unfit_settings
-from ssgan.studies.job import Training
-from ssgan.studies.request import Request, Scale
-from ssgan.studies.share import refuse_too_few_devices
-from ssgan.studies.study import Form, Study, cells_of, chosen
+from ssgan.data.sources import parse_source
+from ssgan.evaluation.feature_networks import NAMES as FEATURES
+from ssgan.evaluation.feature_networks import choose_features
+from ssgan.files.errors import require_writable
+from ssgan.studies.jobs import TrainingJob
+from ssgan.studies.options import Scale, StudyOptions
+from ssgan.studies.resources import refuse_too_few_devices
+from ssgan.studies.study import Study, StudyScale, build_trials, select_variants
+from ssgan.studies.trial import Trial, list_open_jobs, refuse_other_runs, refuse_unfit_settings
 from ssgan.types import UserError
 
 _WEIGHTED = ("inception", "lite0")  # features that need a file of weights
@@ -32,11 +32,11 @@ class Plan:
     """A study, and what was asked of it."""
 
     study: Study
-    form: Form
-    asked: Request
+    form: StudyScale
+    asked: StudyOptions
     slots: int
-    outline: Outline
-    cells: list[Cell]
+    outline: DatasetInfo
+    trials: list[Trial]
     notes: tuple[str, ...]  # said before anything is run
 
 
@@ -44,7 +44,7 @@ def planned(study: Study, options: Options, settings: tuple[str, ...]) -> Plan:
     """The study as asked for; raises UserError for whatever one of its commands would refuse."""
     scale: Scale = one_of(options, "scale", get_args(Scale), "laptop")
     form = study.form(scale, options.get("features"))
-    arms = chosen(form.arms, options.get("arms"))
+    variants = select_variants(form.variants, options.get("arms"))
     data = options.get("data") or form.data
     if data is None:
         raise UserError(f"{study.name} is of {form.images}: give --data folder:PATH")
@@ -52,7 +52,7 @@ def planned(study: Study, options: Options, settings: tuple[str, ...]) -> Plan:
     test, held_out = options.get("test"), source.held_out()
     if test is None and held_out is not None:
         test = held_out.name()
-    asked = Request(
+    asked = StudyOptions(
         scale=scale,
         data=data,
         test=test,
@@ -66,36 +66,41 @@ def planned(study: Study, options: Options, settings: tuple[str, ...]) -> Plan:
     slots = whole_number(options, "jobs", 1, 1)
     if not options.on("dry-run"):
         refuse_too_few_devices(slots, asked.processes)
-    refuse_unwritable(asked.out)
+    require_writable(asked.out)
     dry = options.on("dry-run") or options.on("draw")
     outline = _outline(source, dry, drawn=options.on("draw"))
-    cells = cells_of(arms, form, asked, outline)
-    refuse_other_runs(cells)
+    trials = build_trials(variants, form, asked, outline)
+    refuse_other_runs(trials)
     notes: tuple[str, ...] = ()
     if not options.on("draw"):
-        _refuse_misfits(study, form, asked, cells, outline, dry)
-        notes = _notes(asked, cells, dry)
-    return Plan(study, form, asked, slots, outline, cells, notes)
+        _refuse_misfits(study, form, asked, trials, outline, dry)
+        notes = _notes(asked, trials, dry)
+    return Plan(study, form, asked, slots, outline, trials, notes)
 
 
-def _outline(source: AbstractSource, dry: bool, drawn: bool = False) -> Outline:
+def _outline(source: AbstractSource, dry: bool, drawn: bool = False) -> DatasetInfo:
     """Sizes and classes, without a download if `dry`.
 
     To draw a study of the hub its images are opened: they were loaded for its runs.
     """
     if dry and not (drawn and isinstance(source, Hub)):
         return source.outline()
-    return Outline.of(fetched(source).open())
+    return DatasetInfo.of(fetched(source).open())
 
 
 def _refuse_misfits(
-    study: Study, form: Form, asked: Request, cells: Sequence[Cell], outline: Outline, dry: bool
+    study: Study,
+    form: StudyScale,
+    asked: StudyOptions,
+    trials: Sequence[Trial],
+    outline: DatasetInfo,
+    dry: bool,
 ) -> None:
     """Raise UserError before anything is trained for what a command would refuse afterwards."""
-    refuse_unfit_settings(cells, outline)
-    if asked.processes > 1 and not any(isinstance(cell.training, Training) for cell in cells):
+    refuse_unfit_settings(trials, outline)
+    if asked.processes > 1 and not any(isinstance(trial.training, TrainingJob) for trial in trials):
         raise UserError(f"--processes is of ssgan train, which {study.name} does not run")
-    left = open_jobs(cells)
+    left = list_open_jobs(trials)
     for job in left:
         if job.verb == "forget":
             refuse_unknown(list(job.words[1:]), parse_source(asked.data))
@@ -110,13 +115,13 @@ def _refuse_misfits(
         )
 
 
-def _notes(asked: Request, cells: Sequence[Cell], dry: bool) -> tuple[str, ...]:
+def _notes(asked: StudyOptions, trials: Sequence[Trial], dry: bool) -> tuple[str, ...]:
     """What may surprise; raises UserError for real images that cannot be read."""
     test = None if asked.test is None else parse_source(asked.test)
     if test is None or (dry and isinstance(test, Hub)):  # it is there, or a download away
         return ()
     count = _outline(test, dry).survey.num_images
-    if count >= asked.samples or not any(job.verb == "evaluate" for job in open_jobs(cells)):
+    if count >= asked.samples or not any(job.verb == "evaluate" for job in list_open_jobs(trials)):
         return ()
     return (
         f"note: {asked.samples:,} generated images are measured against the {count:,} of "

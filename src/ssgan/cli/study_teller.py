@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from ssgan.cli.progress import duration
 from ssgan.cli.study_plan import Plan
-from ssgan.studies.crew import Ended, Standing
-from ssgan.studies.job import Job
-from ssgan.studies.outlook import doing, outlook
-from ssgan.studies.writing import write_study
+from ssgan.studies.eta import describe_activity, estimate_eta
+from ssgan.studies.jobs import Job
+from ssgan.studies.output import write_study
+from ssgan.studies.scheduler import Finished, Status
 from ssgan.types import UserError
 
 _MINUTE = 60.0  # seconds between lines, when nothing changes
@@ -24,7 +24,7 @@ class Teller:
         self._ended = 0
         self._last = time.monotonic()
 
-    def tell(self, standing: Standing) -> None:
+    def tell(self, standing: Status) -> None:
         """Print what is new."""
         new = standing.ended[self._ended :]
         for ended in new:
@@ -41,11 +41,11 @@ class Teller:
     def _draw(self) -> None:
         """Draw what is there; what hinders it is said, and does not stop what runs."""
         try:
-            write_study(self._plan.study, self._plan.form, self._plan.asked, self._plan.cells)
+            write_study(self._plan.study, self._plan.form, self._plan.asked, self._plan.trials)
         except UserError as error:
             print(f"not drawn: {error}", flush=True)
 
-    def _say_end(self, ended: Ended, stopped: bool) -> None:
+    def _say_end(self, ended: Finished, stopped: bool) -> None:
         job = ended.job
         if ended.code == 0:
             print(f"done in {duration(ended.seconds)}: {job.name}", flush=True)
@@ -56,9 +56,9 @@ class Teller:
             for line in job.log.read_text(errors="replace").splitlines()[-_TAIL:]:
                 print(f"    {line}", flush=True)
 
-    def _say_standing(self, standing: Standing) -> None:
-        found = outlook(standing, self._jobs, self._plan.slots)
+    def _say_standing(self, standing: Status) -> None:
+        found = estimate_eta(standing, self._jobs, self._plan.slots)
         done = sum(ended.code == 0 for ended in standing.ended)
-        now = ", ".join(doing(job) for job in standing.running)
+        now = ", ".join(describe_activity(job) for job in standing.running)
         left = found.text(duration(found.seconds or 0.0))
         print(f"[{done}/{len(self._jobs)}] {now}; {left}", flush=True)

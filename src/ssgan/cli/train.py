@@ -18,30 +18,30 @@ from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.cli.settings import chosen_settings, default_directory, settings_file
 from ssgan.config.describe import settings_text
 from ssgan.config.overlay import from_flags, overlay
-from ssgan.data.base import Outline
+from ssgan.data.base import DatasetInfo
 from ssgan.data.dataset import Dataset
-from ssgan.data.parse import FORMS
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
-from ssgan.files.layout import RunLayout
+from ssgan.data.sources import FORMS
+from ssgan.files.run_directory import RunDirectory
 from ssgan.methods.base import Method
 from ssgan.ops.collective import rank
-from ssgan.ops.memory import keep_freed_memory
-from ssgan.recipes.find import names
-from ssgan.training import kinds
-from ssgan.training.config import RunConfig
-from ssgan.training.distributed import TIMEOUT, Ranks, joined, launched
-from ssgan.training.evaluation import held_out_images
-from ssgan.training.misfits import refuse_misfits
-from ssgan.training.plan import plan
+from ssgan.ops.cpu import keep_freed_memory
+from ssgan.recipes.find import list_recipes
+from ssgan.runs import config_io
+from ssgan.runs.config import RunConfig
+from ssgan.training.cost import estimate_cost
+from ssgan.training.distributed import TIMEOUT, Ranks, is_launched, join_ranks
+from ssgan.training.evaluator import prepare_held_out
 from ssgan.training.resume import (
-    definite,
     refuse_other_directory,
     refuse_other_settings,
     refuse_used_directory,
+    resolve_auto,
 )
 from ssgan.training.run import Collapsed, RunReport, run
 from ssgan.training.signals import Interrupted
+from ssgan.training.validation import validate_run
 from ssgan.types import NonFinite, UserError
 
 USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE]
@@ -82,7 +82,7 @@ def main(argv: list[str]) -> int:
         raise UserError(f"train takes one recipe or run, not {' '.join(positional)}")
     name = positional[0] if positional else None
     if options.on("help"):
-        print(USAGE.format(forms=FORMS, recipes=_listed(names())), end="")
+        print(USAGE.format(forms=FORMS, recipes=_listed(list_recipes())), end="")
         if name is None and options.get("data") is None:
             return 0
     table = settings_file(options)
@@ -103,12 +103,12 @@ def main(argv: list[str]) -> int:
     if restarts and processes == 1:
         raise UserError("--restarts is of --processes, which is not given or 1")
     if options.on("dry-run"):
-        return _dry_run(config, RunLayout(directory), processes)
-    if processes > 1 and not launched():
+        return _dry_run(config, RunDirectory(directory), processes)
+    if processes > 1 and not is_launched():
         from ssgan.cli.processes import in_processes
 
-        outline = Outline.of(fetched(config.data.source).open())
-        _refuse(config, RunLayout(directory), outline, processes)
+        outline = DatasetInfo.of(fetched(config.data.source).open())
+        _refuse(config, RunDirectory(directory), outline, processes)
         return in_processes(["train", *argv], processes, restarts)
     return train_in(config, directory, Path(options.get("cache") or default_cache()), timeout)
 
@@ -132,7 +132,7 @@ def train_in(
     Under a launcher this is one process of several, of which that of rank 0 speaks. With `advise`
     it warns where turning makes no sense for the images.
     """
-    with joined(timeout, config.device) as ranks:
+    with join_ranks(timeout, config.device) as ranks:
         if rank() > 0:
             return _follow(config, directory, cache, ranks)
         return _lead(config, directory, cache, ranks, advise)
@@ -145,7 +145,7 @@ def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> in
 
     def work() -> Dataset:
         config.data.source.fetch(lambda done, total: None)
-        return prepare(config.data.source, config.data.policy, cache)
+        return prepare(config.data.source, config.data.preprocessing, cache)
 
     try:
         for _ in run(config, directory, ranks.first_then_others(work)):
@@ -160,21 +160,23 @@ def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> in
 def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks, advise: bool) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
-    layout = RunLayout(directory)
-    config = definite(layout, config)
+    layout = RunDirectory(directory)
+    config = resolve_auto(layout, config)
     refuse_other_directory(layout)
     refuse_other_settings(layout, config)
     collection = fetched(config.data.source).open()
-    refuse_misfits(config, len(collection), len(collection.classes()))
+    validate_run(config, len(collection), len(collection.classes()))
     dataset, held_out = ranks.first_then_others(
         lambda: (
-            prepared(config.data.source, config.data.policy, cache),
-            held_out_images(config, lambda source, policy: prepared(source, policy, cache)),
+            prepared(config.data.source, config.data.preprocessing, cache),
+            prepare_held_out(
+                config, lambda source, preprocessing: prepared(source, preprocessing, cache)
+            ),
         )
     )
     for line in remarks(dataset):
         print(line)
-    if advise and config.method.turns_images and not layout.holds_run():
+    if advise and config.method.predicts_rotation and not layout.holds_run():
         _warn_of_turns(dataset, config.method)
     if len(dataset) < config.batch_size:
         print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
@@ -228,18 +230,20 @@ def _warn_of_turns(dataset: Dataset, method: Method) -> None:
         )
 
 
-def _dry_run(config: RunConfig, layout: RunLayout, processes: int) -> int:
+def _dry_run(config: RunConfig, layout: RunDirectory, processes: int) -> int:
     """Refuse what a run there would refuse, in the same words; else print what it would cost."""
     outline = config.data.source.outline()
     config = _refuse(config, layout, outline, processes)
-    print(plan(config, outline).text())
+    print(estimate_cost(config, outline).text())
     return 0
 
 
-def _refuse(config: RunConfig, layout: RunLayout, outline: Outline, processes: int) -> RunConfig:
+def _refuse(
+    config: RunConfig, layout: RunDirectory, outline: DatasetInfo, processes: int
+) -> RunConfig:
     """Raise UserError for whatever a run there would refuse; returns its definite settings."""
-    config = definite(layout, config)
-    refuse_misfits(config, outline.survey.num_images, len(outline.classes), processes)
+    config = resolve_auto(layout, config)
+    validate_run(config, outline.survey.num_images, len(outline.classes), processes)
     refuse_other_directory(layout)
     refuse_used_directory(layout, config)
     return config
@@ -255,4 +259,4 @@ def _figures(terms: dict[str, float]) -> str:
     return "  ".join(f"{label} {terms[key]:.2f}" for label, key in shown.items() if key in terms)
 
 
-assert kinds.MODULES  # imported, so that --method GAN and the like find every kind of setting
+assert config_io.REGISTRY  # imported, so that --method GAN and the like find every kind of setting

@@ -1,7 +1,7 @@
 """`--trust MODULE`: settings of classes outside ssgan may be read, as their module is named."""
 
 from ssgan.cli.arguments import Options
-from ssgan.recipes.find import import_own
+from ssgan.recipes.find import import_user_module
 
 
 def trusted_modules(options: Options) -> tuple[str, ...]:
@@ -11,5 +11,5 @@ def trusted_modules(options: Options) -> tuple[str, ...]:
     """
     names = tuple(name for name in (options.get("trust") or "").split(",") if name)
     for name in names:
-        import_own(name, f"--trust {name}")
+        import_user_module(name, f"--trust {name}")
     return names

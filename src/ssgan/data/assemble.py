@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.data.base import AbstractCollection, ImagePolicy, Rejected
+from ssgan.data.base import AbstractCollection, Preprocessing, Rejected
 from ssgan.data.chunks import read_chunk
+from ssgan.data.class_folders import few_images_warnings
 from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
-from ssgan.data.layout import few_images_notices
 from ssgan.files.atomic import ReplacingFile, replacing, write_json
 from ssgan.types import UserError
 
@@ -26,7 +26,7 @@ class _Tally:
         self.digest = sha256()
         self.kept: list[int] = []
         self.rejected: list[Rejected] = []
-        self.remarks: Counter[str] = Counter()
+        self.warnings: Counter[str] = Counter()
         self.first: dict[bytes, int] = {}  # by the pixels' digest: place in the result
         self.same: dict[int, list[int]] = {}  # by the first place: the later ones
 
@@ -36,7 +36,7 @@ def assemble(
     *,
     source: str,
     collection: AbstractCollection,
-    policy: ImagePolicy,
+    preprocessing: Preprocessing,
     chunks: Sequence[tuple[Path, range]],
     kept: int,
     identity: Mapping[str, Any],
@@ -46,7 +46,7 @@ def assemble(
     `kept` is how many usable images the chunks hold together.
     """
     tally = _Tally()
-    _write_images(folder / IMAGES, policy, chunks, kept, tally)
+    _write_images(folder / IMAGES, preprocessing, chunks, kept, tally)
     _refuse_nothing(source, collection, tally)
     labels = _labels(collection, tally.kept)
     if labels is not None:
@@ -54,7 +54,7 @@ def assemble(
         _write_labels(folder / LABELS, labels)
     classes = collection.classes() if labels is not None else ()
     counts = [] if labels is None else np.bincount(labels, minlength=len(classes)).tolist()
-    channels, size = policy.shape
+    channels, size = preprocessing.shape
     manifest = {
         "format_version": FORMAT_VERSION,
         **identity,
@@ -62,7 +62,7 @@ def assemble(
         "fingerprint": collection.fingerprint(),
         "size": size,
         "channels": channels,
-        "background": list(policy.background),
+        "background": list(preprocessing.background),
         "num_items": len(collection),
         "num_images": len(tally.kept),
         "classes": list(classes),
@@ -71,10 +71,10 @@ def assemble(
         "file_bytes": _file_bytes(folder),
         "duplicates": len(tally.kept) - len(tally.first),
         "notices": [
-            *collection.notices(),
-            *_remark_notices(tally.remarks),
-            *few_images_notices(classes, counts),
-            *_duplicate_notices(collection, tally, labels),
+            *collection.warnings(),
+            *_decoding_warnings(tally.warnings),
+            *few_images_warnings(classes, counts),
+            *_duplicate_warnings(collection, tally, labels),
         ],
         "rejected": [[name, why] for name, why in tally.rejected],
     }
@@ -103,17 +103,17 @@ def _refuse_nothing(source: str, collection: AbstractCollection, tally: "_Tally"
 
 def _write_images(
     path: Path,
-    policy: ImagePolicy,
+    preprocessing: Preprocessing,
     chunks: Sequence[tuple[Path, range]],
     kept: int,
     tally: _Tally,
 ) -> None:
     """The pixels of all chunks as one .npy; written, not mapped, so a full disk is an error."""
-    channels, size = policy.shape
+    channels, size = preprocessing.shape
     with replacing(path, kept * size * size * channels) as file:
         _write_array_header(file, (kept, size, size, channels), "|u1")
         for chunk_path, numbers in chunks:
-            chunk = read_chunk(chunk_path, numbers, policy)
+            chunk = read_chunk(chunk_path, numbers, preprocessing)
             if chunk is None or len(tally.kept) + len(chunk.kept) > kept:
                 raise UserError(f"{chunk_path} changed while it was in use; prepare again")
             for place, image in enumerate(chunk.pixels, start=len(tally.kept)):
@@ -123,7 +123,7 @@ def _write_images(
             tally.digest.update(chunk.pixels.data)
             tally.kept += chunk.kept
             tally.rejected += chunk.rejected
-            tally.remarks.update(chunk.remarks)
+            tally.warnings.update(chunk.warnings)
             file.write(chunk.pixels.tobytes())
 
 
@@ -139,14 +139,14 @@ def _labels(collection: AbstractCollection, kept: Sequence[int]) -> NDArray[np.i
     return np.asarray(labels, np.int64)[np.asarray(kept, np.int64)]
 
 
-def _remark_notices(remarks: Counter[str]) -> list[str]:
+def _decoding_warnings(warnings: Counter[str]) -> list[str]:
     return [
-        f"{count:,} {'image is' if count == 1 else 'images are'} {remark}"
-        for remark, count in sorted(remarks.items())
+        f"{count:,} {'image is' if count == 1 else 'images are'} {warning}"
+        for warning, count in sorted(warnings.items())
     ]
 
 
-def _duplicate_notices(
+def _duplicate_warnings(
     collection: AbstractCollection, tally: _Tally, labels: NDArray[np.int64] | None
 ) -> list[str]:
     """How many images repeat an earlier one, and which pictures are in two classes."""
@@ -156,9 +156,9 @@ def _duplicate_notices(
     first = " and ".join(collection.item(tally.kept[place]) for place in groups[0][:2])
     extra = sum(len(places) - 1 for places in groups)
     noun = "image has" if extra == 1 else "images have"
-    notices = [f"{extra:,} {noun} the same pixels as an earlier one (such as {first})"]
+    warnings = [f"{extra:,} {noun} the same pixels as an earlier one (such as {first})"]
     if labels is None:
-        return notices
+        return warnings
     torn = [places for places in groups if len({int(labels[place]) for place in places}) > 1]
     if torn:
         listed = "; ".join(
@@ -166,5 +166,5 @@ def _duplicate_notices(
             for places in torn[:_LISTED]
         )
         noun = "picture is" if len(torn) == 1 else "pictures are"
-        notices.append(f"{len(torn):,} {noun} in more than one class: {listed}")
-    return notices
+        warnings.append(f"{len(torn):,} {noun} in more than one class: {listed}")
+    return warnings

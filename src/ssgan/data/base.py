@@ -20,11 +20,11 @@ class Rejected(NamedTuple):
     reason: str
 
 
-class Remarked(NamedTuple):
+class DecodedWithWarning(NamedTuple):
     """A usable image with something the user should know, said once for all such images."""
 
     pixels: Pixels
-    remark: str  # ends the sentence "3 images are ...", such as "animated: ..."
+    warning: str  # ends the sentence "3 images are ...", such as "animated: ..."
 
 
 class Crop(NamedTuple):
@@ -40,7 +40,7 @@ class Crop(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImagePolicy:
+class Preprocessing:
     """How a picture of any size and mode becomes a square of `shape`.
 
     Upright by its orientation tag, laid over `background` where transparent, cut to the largest
@@ -52,7 +52,7 @@ class ImagePolicy:
     crop: Crop | None = None  # None: the largest centred square
 
 
-class Survey(NamedTuple):
+class HeaderStats(NamedTuple):
     """What a quick look at a collection's headers tells: enough to choose sizes."""
 
     num_images: int
@@ -66,17 +66,17 @@ class Survey(NamedTuple):
         return self.num_images // self.views
 
 
-class Outline(NamedTuple):
+class DatasetInfo(NamedTuple):
     """What can be said of a source before anything is downloaded or decoded."""
 
-    survey: Survey
+    survey: HeaderStats
     classes: tuple[str, ...]  # empty when there are no labels
     download: str = ""  # what would be downloaded first, in words; empty: nothing
 
     @staticmethod
-    def of(collection: "AbstractCollection") -> "Outline":
+    def of(collection: "AbstractCollection") -> "DatasetInfo":
         """What an opened source says of itself."""
-        return Outline(collection.survey(), collection.classes())
+        return DatasetInfo(collection.survey(), collection.classes())
 
 
 class AbstractCollection(ABC):
@@ -91,7 +91,9 @@ class AbstractCollection(ABC):
         """A hex digest that changes whenever the content may have changed; cheap to compute."""
 
     @abstractmethod
-    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels | Remarked | Rejected]:
+    def read(
+        self, numbers: range, preprocessing: Preprocessing
+    ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
         """One result a number, in order; pixels are uint8 [S, S, C].
 
         Called from several threads on disjoint ranges. What cannot be used is a Rejected, never
@@ -103,7 +105,7 @@ class AbstractCollection(ABC):
         return f"item {number}"
 
     @abstractmethod
-    def survey(self) -> Survey:
+    def survey(self) -> HeaderStats:
         """Sizes and modes, from headers."""
 
     def labels(self) -> Sequence[int] | None:
@@ -114,7 +116,7 @@ class AbstractCollection(ABC):
         """The names of the classes, by number; empty when there are no labels."""
         return ()
 
-    def notices(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """Sentences the user should read once, on the layout of the source for example."""
         return ()
 
@@ -134,11 +136,11 @@ class AbstractSource(ABC):
         `open` does it too, silently. Does nothing when everything is there.
         """
 
-    def outline(self) -> Outline:
+    def outline(self) -> DatasetInfo:
         """Sizes and classes, without a download; raises UserError when they are not known so."""
-        return Outline.of(self.open())
+        return DatasetInfo.of(self.open())
 
-    def oddities(self) -> tuple[str, ...]:
+    def layout_warnings(self) -> tuple[str, ...]:
         """What is odd about the layout, in sentences, where no download is needed to see it."""
         return ()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ssgan.files.lock import taken
+from ssgan.files.locks import try_lock
 
 CACHE = "SSGAN_CACHE"  # environment variable naming the cache folder
 
@@ -20,7 +20,7 @@ def default_cache() -> Path:
 
 
 @contextmanager
-def taking_turns(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+def locked_folder(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """One process (and thread) at a time between here and the end of the block.
 
     `on_wait` is called once when another one is inside. The kernel gives the turn back when its
@@ -28,10 +28,10 @@ def taking_turns(path: Path, on_wait: Callable[[], None] | None = None) -> Itera
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if not taken(descriptor, wait=False):
+        if not try_lock(descriptor, wait=False):
             if on_wait is not None:
                 on_wait()
-            taken(descriptor, wait=True)
+            try_lock(descriptor, wait=True)
         yield
     finally:
         os.close(descriptor)

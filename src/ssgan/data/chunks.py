@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.data.base import AbstractCollection, ImagePolicy, Rejected, Remarked
+from ssgan.data.base import AbstractCollection, DecodedWithWarning, Preprocessing, Rejected
 from ssgan.files.atomic import write_atomic
 
 _HEAD = struct.Struct("<Q")  # length of the JSON that follows
@@ -24,20 +24,22 @@ class Chunk:
     pixels: NDArray[np.uint8]  # the usable ones, [N, S, S, C]
     kept: list[int] = field(default_factory=list)  # their item numbers, ascending
     rejected: list[Rejected] = field(default_factory=list)
-    remarks: dict[str, int] = field(default_factory=dict)  # how many images have each remark
+    warnings: dict[str, int] = field(default_factory=dict)  # how many images have each remark
 
 
-def make_chunk(collection: AbstractCollection, numbers: range, policy: ImagePolicy) -> Chunk:
+def make_chunk(
+    collection: AbstractCollection, numbers: range, preprocessing: Preprocessing
+) -> Chunk:
     """Decode the items of a range; a result of the wrong shape is a ValueError."""
-    channels, size = policy.shape
+    channels, size = preprocessing.shape
     pixels = np.empty((len(numbers), size, size, channels), np.uint8)
     chunk = Chunk(pixels)
-    for number, result in zip(numbers, collection.read(numbers, policy), strict=True):
+    for number, result in zip(numbers, collection.read(numbers, preprocessing), strict=True):
         if isinstance(result, Rejected):
             chunk.rejected.append(result)
             continue
-        if isinstance(result, Remarked):
-            chunk.remarks[result.remark] = chunk.remarks.get(result.remark, 0) + 1
+        if isinstance(result, DecodedWithWarning):
+            chunk.warnings[result.warning] = chunk.warnings.get(result.warning, 0) + 1
             result = result.pixels
         if result.shape != pixels.shape[1:] or result.dtype != np.uint8:
             raise ValueError(f"item {number} is {result.dtype} {result.shape}")
@@ -49,16 +51,16 @@ def make_chunk(collection: AbstractCollection, numbers: range, policy: ImagePoli
 
 def write_chunk(path: Path, chunk: Chunk) -> None:
     """sha256 of the rest, length of the JSON, JSON, pixels; raises DiskFull."""
-    facts = {"kept": chunk.kept, "rejected": chunk.rejected, "remarks": chunk.remarks}
+    facts = {"kept": chunk.kept, "rejected": chunk.rejected, "remarks": chunk.warnings}
     text = json.dumps(facts).encode("ascii")
     body = _HEAD.pack(len(text)) + text + chunk.pixels.tobytes()
     # Not forced to the disk: whoever reads it verifies it.
     write_atomic(path, hashlib.sha256(body).digest() + body, durable=False)
 
 
-def read_chunk(path: Path, numbers: range, policy: ImagePolicy) -> Chunk | None:
+def read_chunk(path: Path, numbers: range, preprocessing: Preprocessing) -> Chunk | None:
     """The chunk stored at `path`, or None when it is missing, damaged or of other items."""
-    channels, size = policy.shape
+    channels, size = preprocessing.shape
     try:
         data = path.read_bytes()
         if hashlib.sha256(memoryview(data)[_SUM_BYTES:]).digest() != data[:_SUM_BYTES]:

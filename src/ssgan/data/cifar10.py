@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from ssgan.data.base import (
     AbstractCollection,
     AbstractSource,
-    ImagePolicy,
-    Outline,
+    DatasetInfo,
+    HeaderStats,
     Pixels,
-    Survey,
+    Preprocessing,
 )
 from ssgan.data.cache import default_cache
-from ssgan.data.images import from_array
+from ssgan.data.preprocessing import from_array
 from ssgan.data.scan import readable
 from ssgan.files.download import fetch, file_sha256
 from ssgan.types import UserError
@@ -90,14 +90,14 @@ class Cifar10(AbstractSource):
         if self.path is None:
             fetch(URL, _downloaded(), sha256=SHA256, max_bytes=ARCHIVE_BYTES, progress=progress)
 
-    def outline(self) -> Outline:
+    def outline(self) -> DatasetInfo:
         """As published, as long as the archive is not there."""
         archive = _downloaded()
         if self.path is not None or (archive.is_file() and file_sha256(archive) == SHA256):
             return super().outline()
         num_images = 10_000 * len(_FILES[self.split])
-        published = Survey(num_images=num_images, short_side=SIZE, grey=False)
-        return Outline(published, CLASSES, f"{ARCHIVE_BYTES / 1e6:.0f} MB from {URL}")
+        published = HeaderStats(num_images=num_images, short_side=SIZE, grey=False)
+        return DatasetInfo(published, CLASSES, f"{ARCHIVE_BYTES / 1e6:.0f} MB from {URL}")
 
 
 class Cifar10Collection(AbstractCollection):
@@ -121,17 +121,17 @@ class Cifar10Collection(AbstractCollection):
         """Over the split and the names, sizes and times of change of the files."""
         return hashlib.sha256(self._state.encode()).hexdigest()
 
-    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels]:
+    def read(self, numbers: range, preprocessing: Preprocessing) -> Iterator[Pixels]:
         """The published pixels when the policy asks for 32 x 32 in colour, else resized."""
         for number in numbers:
             part = int(np.searchsorted(self._starts, number, side="right")) - 1
             record = self._parts[part][number - self._starts[part]]
             planes = record[1:].reshape(3, SIZE, SIZE)
-            yield from_array(np.ascontiguousarray(planes.transpose(1, 2, 0)), policy)
+            yield from_array(np.ascontiguousarray(planes.transpose(1, 2, 0)), preprocessing)
 
-    def survey(self) -> Survey:
+    def survey(self) -> HeaderStats:
         """Known beforehand."""
-        return Survey(num_images=len(self), short_side=SIZE, grey=False)
+        return HeaderStats(num_images=len(self), short_side=SIZE, grey=False)
 
     def labels(self) -> Sequence[int]:
         """The published labels."""

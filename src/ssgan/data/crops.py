@@ -12,12 +12,12 @@ from ssgan.data.base import (
     AbstractCollection,
     AbstractSource,
     Crop,
-    ImagePolicy,
-    Outline,
+    DatasetInfo,
+    DecodedWithWarning,
+    HeaderStats,
     Pixels,
+    Preprocessing,
     Rejected,
-    Remarked,
-    Survey,
 )
 from ssgan.data.folder import Folder
 from ssgan.data.huggingface import Hub
@@ -54,14 +54,14 @@ class Crops(AbstractSource):
         """What the source needs."""
         self.source.fetch(progress)
 
-    def outline(self) -> Outline:
+    def outline(self) -> DatasetInfo:
         """The source's, with so many times its images."""
         outline = self.source.outline()
         return outline._replace(survey=_times(outline.survey, self.count))
 
-    def oddities(self) -> tuple[str, ...]:
+    def layout_warnings(self) -> tuple[str, ...]:
         """The source's."""
-        return self.source.oddities()
+        return self.source.layout_warnings()
 
     def held_out(self) -> AbstractSource | None:
         """The source's, which are not cropped."""
@@ -85,11 +85,13 @@ class CropsCollection(AbstractCollection):
         """The source's; how many crops is in the name."""
         return self._inner.fingerprint()
 
-    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels | Remarked | Rejected]:
+    def read(
+        self, numbers: range, preprocessing: Preprocessing
+    ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
         """Decode these crops, [S, S, C] each."""
         for number in numbers:
             turn, picture = divmod(number, len(self._inner))
-            cut = replace(policy, crop=crop_of(picture, turn))
+            cut = replace(preprocessing, crop=crop_of(picture, turn))
             yield from self._inner.read(range(picture, picture + 1), cut)
 
     def item(self, number: int) -> str:
@@ -97,7 +99,7 @@ class CropsCollection(AbstractCollection):
         turn, picture = divmod(number, len(self._inner))
         return f"{self._inner.item(picture)}, crop {turn + 1}"
 
-    def survey(self) -> Survey:
+    def survey(self) -> HeaderStats:
         """The source's, with so many times its images."""
         return _times(self._inner.survey(), self._count)
 
@@ -110,10 +112,10 @@ class CropsCollection(AbstractCollection):
         """The source's."""
         return self._inner.classes()
 
-    def notices(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """The source's, and how many crops there are of each picture."""
         crops = "one crop" if self._count == 1 else f"{self._count} crops"
-        return (*self._inner.notices(), f"{crops} of each picture: counts are of crops")
+        return (*self._inner.warnings(), f"{crops} of each picture: counts are of crops")
 
 
 def crop_of(picture: int, number: int) -> Crop:
@@ -123,7 +125,7 @@ def crop_of(picture: int, number: int) -> Crop:
     return Crop(*(part / 2**48 for part in parts))
 
 
-def _times(survey: Survey, count: int) -> Survey:
+def _times(survey: HeaderStats, count: int) -> HeaderStats:
     """`short_side` is that of a crop of middling size."""
     side = max(1, round(survey.short_side * (1 + math.sqrt(0.5)) / 2))
     return survey._replace(

@@ -11,16 +11,16 @@ from pathlib import Path
 from ssgan.data.base import (
     AbstractCollection,
     AbstractSource,
-    ImagePolicy,
+    DecodedWithWarning,
+    HeaderStats,
     Pixels,
+    Preprocessing,
     Rejected,
-    Remarked,
-    Survey,
 )
-from ssgan.data.images import MAX_FILE_BYTES, decode, reason
-from ssgan.data.layout import classes_of, layout_notices
+from ssgan.data.class_folders import assign_classes, layout_warnings
+from ssgan.data.header_stats import read_header_stats
+from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, reason
 from ssgan.data.scan import ENDINGS, Found, readable, scan
-from ssgan.data.survey import survey_headers
 from ssgan.types import UserError
 
 
@@ -51,9 +51,9 @@ class Folder(AbstractSource):
             raise UserError(f"{self.name()}: {_why_nothing(found, others)}")
         return FolderCollection(self, found, others)
 
-    def oddities(self) -> tuple[str, ...]:
+    def layout_warnings(self) -> tuple[str, ...]:
         """The notices of the folder as it is now; UserError as in `open`."""
-        return self.open().notices()
+        return self.open().warnings()
 
     def name(self) -> str:
         """`folder:PATH`, the path as given."""
@@ -65,7 +65,7 @@ class FolderCollection(AbstractCollection):
 
     def __init__(self, spec: Folder, found: Sequence[Found], others: Counter[str]) -> None:
         self._spec, self._found, self._others = spec, found, others
-        self._classes, self._labels = classes_of(found)
+        self._classes, self._labels = assign_classes(found)
 
     def __len__(self) -> int:
         return len(self._found)
@@ -78,7 +78,9 @@ class FolderCollection(AbstractCollection):
             digest.update(f"{item.size} {item.modified} {item.changed} {item.reject}\0".encode())
         return digest.hexdigest()
 
-    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels | Remarked | Rejected]:
+    def read(
+        self, numbers: range, preprocessing: Preprocessing
+    ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
         """Decode these files, [S, S, C] each."""
         for number in numbers:
             item = self._found[number]
@@ -87,15 +89,15 @@ class FolderCollection(AbstractCollection):
             except Exception as error:
                 yield Rejected(readable(item.name), _why_unread(error))
             else:
-                yield decode(readable(item.name), data, policy)
+                yield decode(readable(item.name), data, preprocessing)
 
     def item(self, number: int) -> str:
         """The path within the folder, with unprintable bytes escaped."""
         return readable(self._found[number].name)
 
-    def survey(self) -> Survey:
+    def survey(self) -> HeaderStats:
         """From the headers of up to 256 evenly spread files."""
-        return survey_headers(
+        return read_header_stats(
             self._spec.name(), len(self), lambda k: self._bytes(self._found[k]), self.item
         )
 
@@ -107,9 +109,9 @@ class FolderCollection(AbstractCollection):
         """The names of the first-level folders that hold images, sorted by their bytes."""
         return self._classes
 
-    def notices(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """What is odd about the layout, and what other files there are."""
-        return layout_notices(self._spec.path, self._found, self._classes, self._others)
+        return layout_warnings(self._spec.path, self._found, self._classes, self._others)
 
     def _bytes(self, item: Found) -> bytes:
         if item.reject:

@@ -11,16 +11,16 @@ from typing import Any
 from ssgan.data.base import (
     AbstractCollection,
     AbstractSource,
-    ImagePolicy,
-    Outline,
+    DatasetInfo,
+    DecodedWithWarning,
+    HeaderStats,
     Pixels,
+    Preprocessing,
     Rejected,
-    Remarked,
-    Survey,
 )
-from ssgan.data.images import decode
+from ssgan.data.header_stats import read_header_stats
+from ssgan.data.preprocessing import decode
 from ssgan.data.scan import readable
-from ssgan.data.survey import survey_headers
 from ssgan.types import UserError
 
 
@@ -52,7 +52,7 @@ class Hub(AbstractSource):
         split = "" if self.split == "train" else f"#{self.split}"
         return f"hub:{readable(self.id)}{revision}{split}"
 
-    def outline(self) -> Outline:
+    def outline(self) -> DatasetInfo:
         """Of a local folder only: nothing is known of the hub's data sets beforehand."""
         if os.path.isdir(self.id):
             return super().outline()
@@ -100,7 +100,9 @@ class HubCollection(AbstractCollection):
         state = [getattr(self._table, "_fingerprint", ""), self._spec, self._image, self._label]
         return hashlib.sha256(f"{state} {len(self)}".encode()).hexdigest()
 
-    def read(self, numbers: range, policy: ImagePolicy) -> Iterator[Pixels | Remarked | Rejected]:
+    def read(
+        self, numbers: range, preprocessing: Preprocessing
+    ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
         """Decode these rows."""
         for number in numbers:
             try:
@@ -108,15 +110,15 @@ class HubCollection(AbstractCollection):
             except Exception as error:
                 yield Rejected(self.item(number), f"cannot be read: {_line(error)}")
             else:
-                yield decode(self.item(number), data, policy)
+                yield decode(self.item(number), data, preprocessing)
 
     def item(self, number: int) -> str:
         """Rows have no names."""
         return f"row {number}"
 
-    def survey(self) -> Survey:
+    def survey(self) -> HeaderStats:
         """From the headers of up to 256 evenly spread rows."""
-        return survey_headers(self._spec.name(), len(self), self._bytes, self.item)
+        return read_header_stats(self._spec.name(), len(self), self._bytes, self.item)
 
     def labels(self) -> Sequence[int] | None:
         """The class column; -1, where a row has no label, is a UserError."""
@@ -134,7 +136,7 @@ class HubCollection(AbstractCollection):
         """The names in the class column's feature."""
         return () if self._label is None else tuple(self._table.features[self._label].names)
 
-    def notices(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """A reminder when what is loaded may change."""
         if self._spec.revision is not None:
             return ()

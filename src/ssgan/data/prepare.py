@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssgan.data.assemble import assemble
-from ssgan.data.base import AbstractCollection, AbstractSource, ImagePolicy, Survey
-from ssgan.data.cache import default_cache, taking_turns
+from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing
+from ssgan.data.cache import default_cache, locked_folder
 from ssgan.data.chunks import make_chunk, read_chunk, write_chunk
 from ssgan.data.dataset import Dataset, load_prepared
-from ssgan.data.images import quiet_pillow
+from ssgan.data.preprocessing import quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays
 from ssgan.files.first_good import outdated
 from ssgan.types import UserError
@@ -43,7 +43,7 @@ Progress = Callable[[int, int], None]  # (items done, items in total)
 
 def prepare(
     source: AbstractSource,
-    policy: ImagePolicy,
+    preprocessing: Preprocessing,
     cache: Path | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
@@ -60,13 +60,13 @@ def prepare(
     """
     collection = source.open()
     cache = default_cache() if cache is None else cache
-    job = _Job.plan(source, collection, policy, cache)
+    job = _Job.plan(source, collection, preprocessing, cache)
     dataset = _existing(job.folder)
     if dataset is None:
         for sentence in outdated():
             _LOG.warning("%s", sentence)
         (cache / ".locks").mkdir(parents=True, exist_ok=True)
-        with taking_turns(cache / ".locks" / job.folder.name, on_wait):
+        with locked_folder(cache / ".locks" / job.folder.name, on_wait):
             dataset = _existing(job.folder) or _make(job, progress, workers)
     rejected = dataset.manifest["rejected"]
     if strict and rejected:
@@ -77,7 +77,7 @@ def prepare(
     return dataset
 
 
-def choose_size(survey: Survey) -> int:
+def choose_size(survey: HeaderStats) -> int:
     """The largest of SIZES that does not enlarge more than half of the images; at least 32."""
     return max((size for size in SIZES if size <= survey.short_side), default=SIZES[0])
 
@@ -88,7 +88,7 @@ class _Job:
 
     source: AbstractSource
     collection: AbstractCollection
-    policy: ImagePolicy
+    preprocessing: Preprocessing
     folder: Path
     key: str
     chunks: list[range] = field(default_factory=list)
@@ -98,10 +98,10 @@ class _Job:
         cls,
         source: AbstractSource,
         collection: AbstractCollection,
-        policy: ImagePolicy,
+        preprocessing: Preprocessing,
         cache: Path,
     ) -> "_Job":
-        (channels, size), background = policy.shape, list(policy.background)
+        (channels, size), background = preprocessing.shape, list(preprocessing.background)
         identity = [source.name(), channels, size, background, collection.fingerprint()]
         text = json.dumps([PREPARATION_VERSION, *identity])
         key = hashlib.sha256(text.encode("ascii")).hexdigest()
@@ -111,7 +111,7 @@ class _Job:
         items = min(_CHUNK_ITEMS, max(8, len(collection) // 64))
         numbers = range(len(collection))
         chunks = [numbers[first : first + items] for first in range(0, len(collection), items)]
-        return cls(source, collection, policy, cache / f"{slug}-{key[:16]}", key, chunks)
+        return cls(source, collection, preprocessing, cache / f"{slug}-{key[:16]}", key, chunks)
 
     @property
     def partial(self) -> Path:
@@ -142,7 +142,7 @@ def _make(job: _Job, progress: Progress | None, workers: int | None) -> Dataset:
         ready,
         source=job.source.name(),
         collection=job.collection,
-        policy=job.policy,
+        preprocessing=job.preprocessing,
         chunks=list(zip(paths, job.chunks, strict=True)),
         kept=kept,
         identity={"key": job.key, "preparation_version": PREPARATION_VERSION},
@@ -156,7 +156,7 @@ def _make(job: _Job, progress: Progress | None, workers: int | None) -> Dataset:
 
 def _check_disk(job: _Job) -> None:
     """Refuse what cannot fit: the pieces and the result stand side by side for a moment."""
-    channels, size = job.policy.shape
+    channels, size = job.preprocessing.shape
     there = sum(path.stat().st_size for path in job.partial.glob("chunk-*"))
     needed = 2 * len(job.collection) * (size * size * channels + 64) - there
     free = free_bytes(job.folder.parent)
@@ -173,9 +173,9 @@ def _decode_all(job: _Job, progress: Progress | None, workers: int) -> int:
             return 0, 0
         numbers, path = job.chunks[index], job.chunk_path(index)
         try:
-            chunk = read_chunk(path, numbers, job.policy)
+            chunk = read_chunk(path, numbers, job.preprocessing)
             if chunk is None:
-                chunk = make_chunk(job.collection, numbers, job.policy)
+                chunk = make_chunk(job.collection, numbers, job.preprocessing)
                 write_chunk(path, chunk)
         except BaseException:
             stop.set()

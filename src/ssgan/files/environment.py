@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 
-def environment(device: str, precision: str) -> dict[str, object]:
+def describe_environment(device: str, precision: str) -> dict[str, object]:
     """Facts that decide bits (versions, processor, threads) and the command, as JSON values."""
     return {
         "ssgan": package_version("ssgan"),

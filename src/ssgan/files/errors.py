@@ -12,7 +12,7 @@ from ssgan.types import UserError
 
 
 @contextmanager
-def file_errors_in_words(place: Path) -> Iterator[None]:
+def translate_file_errors(place: Path) -> Iterator[None]:
     """Within, an OSError becomes DiskFull, or a UserError naming the file and the reason.
 
     `place` is named when the error names no file.
@@ -30,7 +30,7 @@ def file_errors_in_words(place: Path) -> Iterator[None]:
         raise UserError(f"{path} cannot be written or read: {reason}") from error
 
 
-def refuse_unwritable(folder: Path) -> None:
+def require_writable(folder: Path) -> None:
     """Raise UserError when nothing can be put into a folder, which need not exist yet.
 
     Nothing is written: a disk that is full, or is not what its rights say, is seen later.

@@ -8,8 +8,8 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.ops.rotation import NUM_TURNS
-from ssgan.types import Batch, Discriminator, Draw, Generator, Loss, UserError
+from ssgan.ops.rotation import NUM_ROTATIONS
+from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Loss, UserError
 
 
 def check_weights(**weights: float) -> None:
@@ -32,14 +32,16 @@ class Method(ABC):
 
     auxiliary_width: ClassVar[int] = 0  # logits in D's second head, whatever the classes
     conditional: ClassVar[bool] = False  # whether labels reach G and D
-    turns_images: ClassVar[bool] = False  # whether D must tell turns (of square images)
+    predicts_rotation: ClassVar[bool] = False  # whether D must tell turns (of square images)
 
     @abstractmethod
-    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+    def discriminator_loss(
+        self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
+    ) -> Loss:
         """L_D on one part of an update's batch. G's weights are frozen."""
 
     @abstractmethod
-    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+    def generator_loss(self, G: Generator, D: Discriminator, draw: GeneratorInput) -> Loss:
         """L_G on one part of an update's batch. D's weights are frozen."""
 
     def at(self, progress: float) -> "Method":
@@ -55,7 +57,7 @@ class Method(ABC):
         """Whether it changes as the run goes on, so that total_steps decides what is learnt."""
         return type(self).at is not Method.at
 
-    def head_width(self, num_classes: int) -> int:
+    def auxiliary_width_for(self, num_classes: int) -> int:
         """Logits in D's second head; `num_classes` is 0 when no labels are used."""
         return self.auxiliary_width
 
@@ -63,15 +65,15 @@ class Method(ABC):
         """How many training images' labels it is given, if it is conditional."""
         return num_images
 
-    def turn_logits(self, auxiliary: Float[Tensor, "B K"]) -> Float[Tensor, "B 4"]:
+    def rotation_logits(self, auxiliary: Float[Tensor, "B K"]) -> Float[Tensor, "B 4"]:
         """Logits of the four turns, from those of D's second head: its first four.
 
         Raises ValueError when D does not tell turns.
         """
-        if not self.turns_images:
+        if not self.predicts_rotation:
             raise ValueError(f"{type(self).__name__} does not teach D to tell turns")
-        return auxiliary[:, :NUM_TURNS]
+        return auxiliary[:, :NUM_ROTATIONS]
 
-    def num_turned(self, batch_size: int) -> int:
+    def num_rotated(self, batch_size: int) -> int:
         """How many images of a global batch are also seen turned."""
         return 0

@@ -3,26 +3,26 @@
 import torch
 from torch import Tensor
 
-from ssgan.ops.rotation import other_turns
-from ssgan.types import Batch, Discriminator, Draw, Generator, Scores
+from ssgan.ops.rotation import rotated_copies
+from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Scores
 
 
-def generate(G: Generator, draw: Draw) -> Batch:
+def generate(G: Generator, draw: GeneratorInput) -> Batch:
     """What G makes of a draw, with the draw's labels and places."""
     return Batch(G(draw.latents, draw.labels), draw.labels, draw.index, draw.global_size)
 
 
-def chosen(batch: Batch, rows: slice) -> Batch:
+def select(batch: Batch, rows: slice) -> Batch:
     """Those rows as they are, with their labels and places."""
     labels = None if batch.labels is None else batch.labels[rows]
     return Batch(batch.images[rows], labels, batch.index[rows], batch.global_size)
 
 
-def turned(batch: Batch, rows: slice) -> Batch:
+def rotate(batch: Batch, rows: slice) -> Batch:
     """Those rows at 90, then 180, then 270 degrees, each copy with its own label and place."""
     labels = None if batch.labels is None else batch.labels[rows].repeat(3)
     return Batch(
-        other_turns(batch.images[rows]), labels, batch.index[rows].repeat(3), batch.global_size
+        rotated_copies(batch.images[rows]), labels, batch.index[rows].repeat(3), batch.global_size
     )
 
 

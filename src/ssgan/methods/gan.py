@@ -13,8 +13,8 @@ from typing import ClassVar
 from ssgan.losses import AdversarialLoss, Hinge
 from ssgan.methods.base import Method
 from ssgan.methods.forward import generate, score
-from ssgan.methods.penalty import Penalty, penalised
-from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
+from ssgan.methods.penalty import Penalty, add_penalty
+from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,14 +24,16 @@ class GAN(Method):
     adversarial: AdversarialLoss = Hinge()
     penalty: Penalty | None = None  # gradient penalty on D, or none
 
-    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+    def discriminator_loss(
+        self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
+    ) -> Loss:
         """V_D, and the penalty when there is one."""
         fake = generate(G, draw)
         on_real, on_fake = score(D, real, fake)
         V = self.adversarial.discriminator(on_real.real, on_fake.real)
-        return penalised(self.penalty, D, real, fake, draw, Loss(V, {"adversarial": V}))
+        return add_penalty(self.penalty, D, real, fake, draw, Loss(V, {"adversarial": V}))
 
-    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+    def generator_loss(self, G: Generator, D: Discriminator, draw: GeneratorInput) -> Loss:
         """V_G."""
         (on_fake,) = score(D, generate(G, draw))
         V = self.adversarial.generator(on_fake.real)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ssgan.methods.base import check_weights
 from ssgan.ops.penalties import dragan, wgan_gp
-from ssgan.types import Batch, Discriminator, Draw, Loss, Scalar
+from ssgan.types import Batch, Discriminator, GeneratorInput, Loss, Scalar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Penalty(ABC):
         check_weights(weight=self.weight)
 
     @abstractmethod
-    def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: Draw) -> Scalar:
+    def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: GeneratorInput) -> Scalar:
         """The penalty before its weight."""
 
 
@@ -26,7 +26,7 @@ class Penalty(ABC):
 class WGANGP(Penalty):
     """The slope must be 1 between reals and fakes (Gulrajani et al. 2017)."""
 
-    def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: Draw) -> Scalar:
+    def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: GeneratorInput) -> Scalar:
         """E (slope - 1)^2 at one random point between each real and a fake."""
         return wgan_gp(D, real.images, fake.images, real.labels, draw.mixing)
 
@@ -39,14 +39,19 @@ class DRAGAN(Penalty):
     over a part, as batch norm's; processes share theirs.
     """
 
-    def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: Draw) -> Scalar:
+    def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: GeneratorInput) -> Scalar:
         """E (slope - 1)^2 at one random point near each real."""
         noise = draw.noise(real.images[0].numel()).view_as(real.images)
         return dragan(D, real.images, real.labels, noise)
 
 
-def penalised(
-    penalty: Penalty | None, D: Discriminator, real: Batch, fake: Batch, draw: Draw, loss: Loss
+def add_penalty(
+    penalty: Penalty | None,
+    D: Discriminator,
+    real: Batch,
+    fake: Batch,
+    draw: GeneratorInput,
+    loss: Loss,
 ) -> Loss:
     """L_D with the penalty added and named; the loss as it is when there is none."""
     if penalty is None:

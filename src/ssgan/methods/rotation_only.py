@@ -9,9 +9,9 @@ SS-GAN with V left out (Chen et al. 2019, "Rot-only"); D's step needs no fakes.
 from dataclasses import dataclass
 
 from ssgan.methods.base import check_weights
-from ssgan.methods.forward import chosen, generate, score, turned
+from ssgan.methods.forward import generate, rotate, score, select
 from ssgan.methods.rotation import RotationMethod, rotation_loss
-from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
+from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +26,18 @@ class RotationOnly(RotationMethod):
         super().__post_init__()
         check_weights(alpha=self.alpha, beta=self.beta)
 
-    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+    def discriminator_loss(
+        self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
+    ) -> Loss:
         """The task on reals."""
         return self._loss(D, real, self.beta)
 
-    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+    def generator_loss(self, G: Generator, D: Discriminator, draw: GeneratorInput) -> Loss:
         """The task on fakes, for G to make it easy."""
         return self._loss(D, generate(G, draw), self.alpha)
 
     def _loss(self, D: Discriminator, batch: Batch, weight: float) -> Loss:
         rows = batch.last(self.rotated_fraction)
-        on_upright, on_turned = score(D, chosen(batch, rows), turned(batch, rows))
-        Q, accuracy = rotation_loss(on_upright.auxiliary, on_turned.auxiliary)
+        on_upright, on_rotated = score(D, select(batch, rows), rotate(batch, rows))
+        Q, accuracy = rotation_loss(on_upright.auxiliary, on_rotated.auxiliary)
         return Loss(weight * Q, {"rotation": Q, "rotation_accuracy": accuracy})

@@ -30,16 +30,16 @@ from torch import Tensor
 from ssgan.config.fields import added
 from ssgan.losses import AdversarialLoss, Hinge
 from ssgan.methods.base import check_shares, check_weights
-from ssgan.methods.forward import generate, score, turned
-from ssgan.methods.penalty import Penalty, penalised
+from ssgan.methods.forward import generate, rotate, score
+from ssgan.methods.penalty import Penalty, add_penalty
 from ssgan.methods.rotation import RotationMethod, rotation_loss
-from ssgan.ops.rotation import NUM_TURNS
+from ssgan.ops.rotation import NUM_ROTATIONS
 from ssgan.types import (
     UNLABELLED,
     Batch,
     Discriminator,
-    Draw,
     Generator,
+    GeneratorInput,
     Labels,
     Loss,
     Scalar,
@@ -66,40 +66,42 @@ class S3GAN(RotationMethod):
         check_weights(alpha=self.alpha, beta=self.beta, class_weight=self.class_weight)
         check_shares(labelled_fraction=self.labelled_fraction)
 
-    def head_width(self, num_classes: int) -> int:
+    def auxiliary_width_for(self, num_classes: int) -> int:
         """Four turns, then the classes."""
-        return NUM_TURNS + num_classes
+        return NUM_ROTATIONS + num_classes
 
     def num_labelled(self, num_images: int) -> int:
         """That share of them, to the nearest image."""
         return round(self.labelled_fraction * num_images)
 
-    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+    def discriminator_loss(
+        self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
+    ) -> Loss:
         """L_D; with labels missing D reads the reals once more, without a graph."""
         fake = generate(G, draw)
-        known = self.completed(D, real, draw)
+        known = self.complete_labels(D, real, draw)
         rows = real.last(self.rotated_fraction)
-        on_real, on_turned, on_fake = score(D, known, turned(known, rows), fake)
+        on_real, on_rotated, on_fake = score(D, known, rotate(known, rows), fake)
         V = self.adversarial.discriminator(on_real.real, on_fake.real)
-        r_logits, r_turned = map(self.turn_logits, (on_real.auxiliary, on_turned.auxiliary))
-        Q, accuracy = rotation_loss(r_logits[rows], r_turned)
+        r_logits, r_rotated = map(self.rotation_logits, (on_real.auxiliary, on_rotated.auxiliary))
+        Q, accuracy = rotation_loss(r_logits[rows], r_rotated)
         C = self.class_loss(on_real.auxiliary, real.labels)
         terms = {"adversarial": V, "rotation": Q, "rotation_accuracy": accuracy, "class": C}
         loss = Loss(V + self.beta * Q + self.class_weight * C, terms)
-        return penalised(self.penalty, D, known, fake, draw, loss)
+        return add_penalty(self.penalty, D, known, fake, draw, loss)
 
-    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+    def generator_loss(self, G: Generator, D: Discriminator, draw: GeneratorInput) -> Loss:
         """L_G: that of SS-GAN, each fake and its turned copies with the label it was drawn for."""
         fake = generate(G, draw)
         rows = fake.last(self.rotated_fraction)
-        on_fake, on_turned = score(D, fake, turned(fake, rows))
+        on_fake, on_rotated = score(D, fake, rotate(fake, rows))
         V = self.adversarial.generator(on_fake.real)
-        r_logits, r_turned = map(self.turn_logits, (on_fake.auxiliary, on_turned.auxiliary))
-        Q, accuracy = rotation_loss(r_logits[rows], r_turned)
+        r_logits, r_rotated = map(self.rotation_logits, (on_fake.auxiliary, on_rotated.auxiliary))
+        Q, accuracy = rotation_loss(r_logits[rows], r_rotated)
         terms = {"adversarial": V, "rotation": Q, "rotation_accuracy": accuracy}
         return Loss(V + self.alpha * Q, terms)
 
-    def completed(self, D: Discriminator, real: Batch, draw: Draw) -> Batch:
+    def complete_labels(self, D: Discriminator, real: Batch, draw: GeneratorInput) -> Batch:
         """The reals, every missing label replaced by D's guess.
 
         D predicts them in a forward pass of its own, because its real head needs labels: at batch
@@ -111,11 +113,11 @@ class S3GAN(RotationMethod):
         assert real.labels is not None
         with torch.no_grad():
             (seen,) = score(D, replace(real, labels=real.labels.clamp(min=0)))
-        guessed = self.guessed(seen.auxiliary[:, NUM_TURNS:], draw)
+        pseudo_labels = self.pseudo_labels(seen.auxiliary[:, NUM_ROTATIONS:], draw)
         missing = real.labels == UNLABELLED
-        return replace(real, labels=torch.where(missing, guessed, real.labels))
+        return replace(real, labels=torch.where(missing, pseudo_labels, real.labels))
 
-    def guessed(self, logits: Float[Tensor, "B K"], draw: Draw) -> Labels:
+    def pseudo_labels(self, logits: Float[Tensor, "B K"], draw: GeneratorInput) -> Labels:
         """The most likely of the K classes, or one drawn by the row's own random number.
 
         DRAGAN's penalty begins with the same number, which is of no consequence.
@@ -128,6 +130,6 @@ class S3GAN(RotationMethod):
     def class_loss(self, auxiliary: Float[Tensor, "B K"], labels: Labels | None) -> Scalar:
         """- E log C_D(y | x) over labelled reals; 0 for a batch without any."""
         assert labels is not None
-        logits, expected = auxiliary[:, NUM_TURNS:], self.labelled_fraction * len(auxiliary)
+        logits, expected = auxiliary[:, NUM_ROTATIONS:], self.labelled_fraction * len(auxiliary)
         total = F.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="sum")
         return total / expected

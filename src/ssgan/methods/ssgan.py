@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from ssgan.losses import AdversarialLoss, Hinge
 from ssgan.methods.base import check_weights
-from ssgan.methods.forward import generate, score, turned
-from ssgan.methods.penalty import Penalty, penalised
+from ssgan.methods.forward import generate, rotate, score
+from ssgan.methods.penalty import Penalty, add_penalty
 from ssgan.methods.rotation import RotationMethod, rotation_loss
-from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
+from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,22 +34,24 @@ class SSGAN(RotationMethod):
         super().__post_init__()
         check_weights(alpha=self.alpha, beta=self.beta)
 
-    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+    def discriminator_loss(
+        self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
+    ) -> Loss:
         """L_D: the fakes are made without a graph, for G is frozen."""
         fake = generate(G, draw)
         rows = real.last(self.rotated_fraction)
-        on_real, on_turned, on_fake = score(D, real, turned(real, rows), fake)
+        on_real, on_rotated, on_fake = score(D, real, rotate(real, rows), fake)
         V = self.adversarial.discriminator(on_real.real, on_fake.real)
-        Q, accuracy = rotation_loss(on_real.auxiliary[rows], on_turned.auxiliary)
+        Q, accuracy = rotation_loss(on_real.auxiliary[rows], on_rotated.auxiliary)
         terms = {"adversarial": V, "rotation": Q, "rotation_accuracy": accuracy}
-        return penalised(self.penalty, D, real, fake, draw, Loss(V + self.beta * Q, terms))
+        return add_penalty(self.penalty, D, real, fake, draw, Loss(V + self.beta * Q, terms))
 
-    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+    def generator_loss(self, G: Generator, D: Discriminator, draw: GeneratorInput) -> Loss:
         """L_G: the gradient passes through the frozen D, and through the turns, into G."""
         fake = generate(G, draw)
         rows = fake.last(self.rotated_fraction)
-        on_fake, on_turned = score(D, fake, turned(fake, rows))
+        on_fake, on_rotated = score(D, fake, rotate(fake, rows))
         V = self.adversarial.generator(on_fake.real)
-        Q, accuracy = rotation_loss(on_fake.auxiliary[rows], on_turned.auxiliary)
+        Q, accuracy = rotation_loss(on_fake.auxiliary[rows], on_rotated.auxiliary)
         terms = {"adversarial": V, "rotation": Q, "rotation_accuracy": accuracy}
         return Loss(V + self.alpha * Q, terms)

@@ -24,11 +24,11 @@ from torch import Tensor
 from ssgan.losses import AdversarialLoss, Hinge
 from ssgan.methods.base import check_weights
 from ssgan.methods.class_losses import ClassLoss, Softmax
-from ssgan.methods.forward import chosen, generate, score, turned
-from ssgan.methods.penalty import Penalty, penalised
-from ssgan.methods.rotation import RotationMethod, in_all_turns, share_told
-from ssgan.ops.rotation import NUM_TURNS
-from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
+from ssgan.methods.forward import generate, rotate, score, select
+from ssgan.methods.penalty import Penalty, add_penalty
+from ssgan.methods.rotation import RotationMethod, all_rotations, rotation_accuracy
+from ssgan.ops.rotation import NUM_ROTATIONS
+from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +36,11 @@ class LabelAugmentation(RotationMethod, ABC):
     """The eight classes, and A_D and A_G on their logits."""
 
     class_loss: ClassLoss = Softmax()  # or MultiHinge, the form of the published SSGAN-LA
-    auxiliary_width: ClassVar[int] = 2 * NUM_TURNS
+    auxiliary_width: ClassVar[int] = 2 * NUM_ROTATIONS
 
-    def turn_logits(self, auxiliary: Float[Tensor, "B 8"]) -> Float[Tensor, "B 4"]:
+    def rotation_logits(self, auxiliary: Float[Tensor, "B 8"]) -> Float[Tensor, "B 4"]:
         """Of each turn, real and fake together as softmax adds them: their logsumexp."""
-        return torch.logsumexp(auxiliary.reshape(-1, NUM_TURNS, 2), dim=2)
+        return torch.logsumexp(auxiliary.reshape(-1, NUM_ROTATIONS, 2), dim=2)
 
     def on_both(
         self, real: Float[Tensor, "L 8"], fake: Float[Tensor, "L 8"], r: Int[Tensor, " L"]
@@ -48,7 +48,7 @@ class LabelAugmentation(RotationMethod, ABC):
         """A_D, from the logits of reals and of fakes in the turns r."""
         as_real = self.class_loss.discriminator(real, 2 * r)
         as_fake = self.class_loss.discriminator(fake, 2 * r + 1)
-        accuracy = share_told(self.turn_logits(real), r)
+        accuracy = rotation_accuracy(self.rotation_logits(real), r)
         terms = {"rotation": as_real, "rotation_fake": as_fake, "rotation_accuracy": accuracy}
         return Loss(as_real + as_fake, terms)
 
@@ -56,7 +56,7 @@ class LabelAugmentation(RotationMethod, ABC):
         """A_G, from the logits of fakes in the turns r."""
         as_real = self.class_loss.generator(fake, 2 * r)
         as_fake = self.class_loss.generator(fake, 2 * r + 1)
-        accuracy = share_told(self.turn_logits(fake), r)
+        accuracy = rotation_accuracy(self.rotation_logits(fake), r)
         terms = {"rotation": as_real, "rotation_fake": as_fake, "rotation_accuracy": accuracy}
         return Loss(as_real - as_fake, terms)
 
@@ -67,23 +67,25 @@ class SSGANLA(LabelAugmentation):
 
     rotated_fraction: float = 1.0  # share of the global batch that is used at all, in (0, 1]
 
-    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+    def discriminator_loss(
+        self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
+    ) -> Loss:
         """A_D; only images that are seen in all four turns go through D."""
         fake = generate(G, draw)
         rows = real.last(self.rotated_fraction)
-        on_real, on_turned, on_fake, on_turned_fake = score(
-            D, chosen(real, rows), turned(real, rows), chosen(fake, rows), turned(fake, rows)
+        on_real, on_rotated, on_fake, on_rotated_fake = score(
+            D, select(real, rows), rotate(real, rows), select(fake, rows), rotate(fake, rows)
         )
-        of_real, r = in_all_turns(on_real.auxiliary, on_turned.auxiliary)
-        of_fake, _ = in_all_turns(on_fake.auxiliary, on_turned_fake.auxiliary)
+        of_real, r = all_rotations(on_real.auxiliary, on_rotated.auxiliary)
+        of_fake, _ = all_rotations(on_fake.auxiliary, on_rotated_fake.auxiliary)
         return self.on_both(of_real, of_fake, r)
 
-    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+    def generator_loss(self, G: Generator, D: Discriminator, draw: GeneratorInput) -> Loss:
         """A_G."""
         fake = generate(G, draw)
         rows = fake.last(self.rotated_fraction)
-        on_fake, on_turned = score(D, chosen(fake, rows), turned(fake, rows))
-        return self.on_fakes(*in_all_turns(on_fake.auxiliary, on_turned.auxiliary))
+        on_fake, on_rotated = score(D, select(fake, rows), rotate(fake, rows))
+        return self.on_fakes(*all_rotations(on_fake.auxiliary, on_rotated.auxiliary))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,25 +102,27 @@ class SSGANLAPlus(LabelAugmentation):
         super().__post_init__()
         check_weights(alpha=self.alpha, beta=self.beta)
 
-    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+    def discriminator_loss(
+        self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
+    ) -> Loss:
         """V_D on upright images, and A_D."""
         fake = generate(G, draw)
         rows = real.last(self.rotated_fraction)
-        on_real, on_turned, on_fake, on_turned_fake = score(
-            D, real, turned(real, rows), fake, turned(fake, rows)
+        on_real, on_rotated, on_fake, on_rotated_fake = score(
+            D, real, rotate(real, rows), fake, rotate(fake, rows)
         )
         V = self.adversarial.discriminator(on_real.real, on_fake.real)
-        of_real, r = in_all_turns(on_real.auxiliary[rows], on_turned.auxiliary)
-        of_fake, _ = in_all_turns(on_fake.auxiliary[rows], on_turned_fake.auxiliary)
+        of_real, r = all_rotations(on_real.auxiliary[rows], on_rotated.auxiliary)
+        of_fake, _ = all_rotations(on_fake.auxiliary[rows], on_rotated_fake.auxiliary)
         A = self.on_both(of_real, of_fake, r)
         loss = Loss(V + self.beta * A.total, {"adversarial": V, **A.terms})
-        return penalised(self.penalty, D, real, fake, draw, loss)
+        return add_penalty(self.penalty, D, real, fake, draw, loss)
 
-    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+    def generator_loss(self, G: Generator, D: Discriminator, draw: GeneratorInput) -> Loss:
         """V_G on upright images, and A_G."""
         fake = generate(G, draw)
         rows = fake.last(self.rotated_fraction)
-        on_fake, on_turned = score(D, fake, turned(fake, rows))
+        on_fake, on_rotated = score(D, fake, rotate(fake, rows))
         V = self.adversarial.generator(on_fake.real)
-        A = self.on_fakes(*in_all_turns(on_fake.auxiliary[rows], on_turned.auxiliary))
+        A = self.on_fakes(*all_rotations(on_fake.auxiliary[rows], on_rotated.auxiliary))
         return Loss(V + self.alpha * A.total, {"adversarial": V, **A.terms})

@@ -18,13 +18,13 @@ import torch.nn.functional as F
 
 from ssgan.losses import AdversarialLoss, Hinge
 from ssgan.methods.base import check_weights
-from ssgan.methods.forward import generate, score, turned
-from ssgan.methods.penalty import Penalty, penalised
-from ssgan.methods.rotation import RotationMethod, in_all_turns, share_told
-from ssgan.ops.rotation import NUM_TURNS
-from ssgan.types import Batch, Discriminator, Draw, Generator, Loss
+from ssgan.methods.forward import generate, rotate, score
+from ssgan.methods.penalty import Penalty, add_penalty
+from ssgan.methods.rotation import RotationMethod, all_rotations, rotation_accuracy
+from ssgan.ops.rotation import NUM_ROTATIONS
+from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Loss
 
-FAKE = NUM_TURNS  # the fifth class
+FAKE = NUM_ROTATIONS  # the fifth class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,46 +36,48 @@ class SSGANMS(RotationMethod):
     beta: float = 1.0  # weight of the class terms in L_D (on reals and fakes), at least 0
     rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
     penalty: Penalty | None = None  # gradient penalty on D, or none
-    auxiliary_width: ClassVar[int] = NUM_TURNS + 1
+    auxiliary_width: ClassVar[int] = NUM_ROTATIONS + 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_weights(alpha=self.alpha, beta=self.beta)
 
-    def discriminator_loss(self, G: Generator, D: Discriminator, real: Batch, draw: Draw) -> Loss:
+    def discriminator_loss(
+        self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
+    ) -> Loss:
         """L_D: reals are filed under their turn, fakes in any turn under "fake"."""
         fake = generate(G, draw)
         rows = real.last(self.rotated_fraction)
-        on_real, on_turned_real, on_fake, on_turned_fake = score(
-            D, real, turned(real, rows), fake, turned(fake, rows)
+        on_real, on_rotated_real, on_fake, on_rotated_fake = score(
+            D, real, rotate(real, rows), fake, rotate(fake, rows)
         )
         V = self.adversarial.discriminator(on_real.real, on_fake.real)
-        logits, r = in_all_turns(on_real.auxiliary[rows], on_turned_real.auxiliary)
-        of_fake, _ = in_all_turns(on_fake.auxiliary[rows], on_turned_fake.auxiliary)
+        logits, r = all_rotations(on_real.auxiliary[rows], on_rotated_real.auxiliary)
+        of_fake, _ = all_rotations(on_fake.auxiliary[rows], on_rotated_fake.auxiliary)
         Q_turn = F.cross_entropy(logits, r)
         Q_fake = F.cross_entropy(of_fake, torch.full_like(r, FAKE))
         terms = {
             "adversarial": V,
             "rotation": Q_turn,
             "rotation_fake": Q_fake,
-            "rotation_accuracy": share_told(self.turn_logits(logits), r),
+            "rotation_accuracy": rotation_accuracy(self.rotation_logits(logits), r),
         }
         loss = Loss(V + self.beta * (Q_turn + Q_fake), terms)
-        return penalised(self.penalty, D, real, fake, draw, loss)
+        return add_penalty(self.penalty, D, real, fake, draw, loss)
 
-    def generator_loss(self, G: Generator, D: Discriminator, draw: Draw) -> Loss:
+    def generator_loss(self, G: Generator, D: Discriminator, draw: GeneratorInput) -> Loss:
         """L_G: towards the right turn and away from "fake"."""
         fake = generate(G, draw)
         rows = fake.last(self.rotated_fraction)
-        on_fake, on_turned = score(D, fake, turned(fake, rows))
+        on_fake, on_rotated = score(D, fake, rotate(fake, rows))
         V = self.adversarial.generator(on_fake.real)
-        logits, r = in_all_turns(on_fake.auxiliary[rows], on_turned.auxiliary)
+        logits, r = all_rotations(on_fake.auxiliary[rows], on_rotated.auxiliary)
         Q_turn = F.cross_entropy(logits, r)
         Q_fake = F.cross_entropy(logits, torch.full_like(r, FAKE))
         terms = {
             "adversarial": V,
             "rotation": Q_turn,
             "rotation_fake": Q_fake,
-            "rotation_accuracy": share_told(self.turn_logits(logits), r),
+            "rotation_accuracy": rotation_accuracy(self.rotation_logits(logits), r),
         }
         return Loss(V + self.alpha * (Q_turn - Q_fake), terms)

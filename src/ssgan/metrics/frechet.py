@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ssgan.metrics.feature_rows import check_rows, require_finite, require_same_size
 from ssgan.metrics.moments import Moments
-from ssgan.metrics.rows import checked_rows, require_finite, require_same_size
 from ssgan.types import UserError
 
 
@@ -27,7 +27,7 @@ def frechet_distance(real: Float[Tensor, "N F"], fake: Float[Tensor, "M F"]) -> 
     Raises UserError for fewer than 2 rows, NaN, infinity, or rows of different length.
     """
     require_same_size(real, fake)
-    real, fake = checked_rows(real, "real"), checked_rows(fake, "fake").to(real.device)
+    real, fake = check_rows(real, "real"), check_rows(fake, "fake").to(real.device)
     if min(len(real), len(fake)) > real.shape[1]:
         return frechet_from_moments(Moments.of(real), Moments.of(fake))
     a, b = _factor(real), _factor(fake)

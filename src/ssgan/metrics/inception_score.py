@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.rows import require_finite
+from ssgan.metrics.feature_rows import require_finite
 from ssgan.types import UserError
 
 

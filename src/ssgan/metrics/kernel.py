@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.rows import checked_rows, require_same_size
+from ssgan.metrics.feature_rows import check_rows, require_same_size
 from ssgan.types import UserError
 
 _CELLS = 2**22  # kernel values held at once (32 MB)
@@ -54,7 +54,7 @@ def kernel_distance(
             f"ask for subset_size <= {smaller}, or take more images"
         )
     require_same_size(real, fake)
-    real, fake = checked_rows(real, "real"), checked_rows(fake, "fake").to(real.device)
+    real, fake = check_rows(real, "real"), check_rows(fake, "fake").to(real.device)
     generator = torch.Generator().manual_seed(seed)
 
     def some(rows: Float[Tensor, "L F"]) -> Float[Tensor, "K F"]:
@@ -74,7 +74,7 @@ def squared_mmd(real: Float[Tensor, "N F"], fake: Float[Tensor, "M F"]) -> float
     At least 2 rows each; memory is bounded whatever N and M. Raises UserError as the others do.
     """
     require_same_size(real, fake)
-    real, fake = checked_rows(real, "real"), checked_rows(fake, "fake").to(real.device)
+    real, fake = check_rows(real, "real"), check_rows(fake, "fake").to(real.device)
     return _squared_mmd(real, fake)
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssgan.ops.keyed import Key, permutation
+from ssgan.ops.rng import Key, permutation
 
 TOLERANCE = 1e-4  # largest entry of the gradient at which L-BFGS stops
 MAX_ITERATIONS = 4000

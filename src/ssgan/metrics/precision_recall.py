@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ssgan.metrics.distances import distance_blocks, neighbour_radii
-from ssgan.metrics.rows import checked_rows, require_same_size
+from ssgan.metrics.feature_rows import check_rows, require_same_size
 
 
 class PrecisionRecall(NamedTuple):
@@ -34,7 +34,7 @@ def precision_recall(
     Raises UserError when a set has no more than k images, or a value is NaN or infinite.
     """
     require_same_size(real, fake)
-    real, fake = checked_rows(real, "real"), checked_rows(fake, "fake").to(real.device)
+    real, fake = check_rows(real, "real"), check_rows(fake, "fake").to(real.device)
     real_radii, fake_radii = neighbour_radii(real, k), neighbour_radii(fake, k)
     balls_around_fake = torch.zeros(len(fake), dtype=torch.int64, device=real.device)
     recalled, covered = 0, 0

@@ -9,6 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ssgan.metrics.distances import distance_blocks
+from ssgan.metrics.feature_rows import check_rows
+
 RIDGE = 0.1  # weight of |W|^2 for each row the probe is fitted on; features are standardised
 NEIGHBOURS = 5
 
@@ -72,3 +75,13 @@ def _centred_gram(rows: Float[Tensor, "N F"]) -> Float[Tensor, "N N"]:
 
 def _plus(matrix: Float[Tensor, "K K"], ridge: float) -> Float[Tensor, "K K"]:
     return matrix + ridge * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+
+
+def mean_distance(features: Float[Tensor, "N F"]) -> float:
+    """The mean Euclidean distance over all pairs of different rows; 0 when all are the same.
+
+    Raises UserError for fewer than 2 rows, NaN or infinity.
+    """
+    rows = check_rows(features, "given")
+    total = torch.stack([block.sum() for _, block in distance_blocks(rows, rows)]).sum()
+    return float(total) / (len(rows) * (len(rows) - 1))

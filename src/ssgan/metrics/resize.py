@@ -42,7 +42,7 @@ def to_uint8(images: Images) -> UInt8[Tensor, "B C S S"]:
     return ((images.detach().float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def resized(
+def resize(
     pixels: UInt8[Tensor, "B C S S"], side: int, rule: ResizeRule
 ) -> Float[Tensor, "B C side side"]:
     """The pixels as float32 in [0, 255] (not rounded), `side` x `side`."""

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.models.layers import ChannelMap
-from ssgan.ops.recompute import Recomputable
+from ssgan.ops.activation_checkpointing import CheckpointedModule
 
 
-class Attention(Recomputable):
+class Attention(CheckpointedModule):
     """Every place adds what it reads at others; a no-op at the start.
 
     Zhang et al., "Self-Attention Generative Adversarial Networks", ICML 2019, as in

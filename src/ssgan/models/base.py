@@ -1,6 +1,7 @@
 """What a network family offers: a frozen spec that builds a network for a shape."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,8 +9,8 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from ssgan.config.fields import added
-from ssgan.ops.keyed import Key, normal, uniform
-from ssgan.types import ImageShape, Latents
+from ssgan.ops.rng import Key, normal, uniform
+from ssgan.types import ImageShape, Latents, UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +52,26 @@ class AbstractDiscriminatorConfig(ABC):
         With `num_classes` > 0 the real head adds the projection of the label's embedding.
         Raises UserError when the family cannot read images of this shape.
         """
+
+
+def check_shape(family: str, shape: ImageShape, sizes: Iterable[int]) -> None:
+    """Raises UserError, naming what would do, unless the family has networks for the shape."""
+    if shape.channels not in (1, 3):
+        raise UserError(
+            f"{family} networks are for images of 1 or 3 channels, not {shape.channels}"
+        )
+    sizes = sorted(sizes)
+    if shape.size not in sizes:
+        known = ", ".join(str(size) for size in sizes)
+        raise UserError(f"{family} networks are for sizes {known}, not {shape.size}")
+
+
+def check_width(width: float) -> None:
+    """Raises UserError unless the width is a usable multiplier of channels."""
+    if not 0 < width < float("inf"):
+        raise UserError(f"width must be above 0, not {width}")
+
+
+def scale_channels(channels: int, width: float) -> int:
+    """The channels times the width, rounded, and at least 1."""
+    return max(1, round(channels * width))

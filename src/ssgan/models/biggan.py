@@ -24,23 +24,25 @@ from torch.nn import functional as F
 
 from ssgan.config.check import check_count
 from ssgan.models.attention import Attention
+from ssgan.models.base import check_shape, scale_channels
 from ssgan.models.blocks import BlockForm, UpBlock
-from ssgan.models.initial import Initial, restart_spectral_norm, start_orthogonal
-from ssgan.models.layers import Conv2d, Embedding, Linear, Resample
-from ssgan.models.norms import (
-    AbstractNorm,
-    BatchNorm,
-    ConditionalBatchNorm,
-    SelfModulatedBatchNorm,
+from ssgan.models.layers import (
+    Conv2d,
+    Embedding,
+    Initial,
+    Linear,
+    Resample,
+    initialize_orthogonal,
+    restart_spectral_norm,
 )
+from ssgan.models.norms import AbstractNorm, BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
 from ssgan.models.residual import (
     AbstractResidualDiscriminator,
     AbstractResidualGenerator,
     Discriminator,
     DiscriminatorPlan,
-    squares,
+    to_maps,
 )
-from ssgan.models.shapes import check_shape, scaled
 from ssgan.types import Images, ImageShape, Labels, Latents, UserError
 
 CHANNELS = 96
@@ -101,7 +103,7 @@ class BigGANGenerator(AbstractResidualGenerator):
             )
         generator = Generator(self, shape, num_classes)
         if self.initial == "orthogonal":
-            start_orthogonal(generator)
+            initialize_orthogonal(generator)
         return generator
 
 
@@ -139,7 +141,7 @@ class BigGANDiscriminator(AbstractResidualDiscriminator):
         plan = DiscriminatorPlan(channels, halving, attention)
         network = Discriminator(self, plan, shape.channels, auxiliary_width, num_classes)
         if self.initial == "orthogonal":
-            start_orthogonal(network)
+            initialize_orthogonal(network)
         projection = network.heads.projection
         if projection is not None:
             nn.init.xavier_normal_(projection.weight)
@@ -153,7 +155,7 @@ class Generator(nn.Module):
     def __init__(self, config: BigGANGenerator, shape: ImageShape, num_classes: int) -> None:
         super().__init__()
         multipliers = GENERATOR_MULTIPLIERS[shape.size]
-        channels = [scaled(CHANNELS * m, config.width) for m in multipliers]
+        channels = [scale_channels(CHANNELS * m, config.width) for m in multipliers]
         self.chunks = len(channels) if config.chunked else 1
         code_size = config.latent_size // self.chunks
         self.embedding: Embedding | None = None
@@ -177,7 +179,7 @@ class Generator(nn.Module):
     def forward(self, latents: Latents, labels: Labels | None = None) -> Images:
         """Images in [-1, 1]; labels are read with conditional norms alone."""
         start, codes = self._codes(latents, labels)
-        hidden = squares(self.first(start), START)
+        hidden = to_maps(self.first(start), START)
         for number, (block, code) in enumerate(zip(self.blocks, codes, strict=True)):
             hidden = block(hidden, code, labels)
             if number == self.attended:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.models.layers import Conv2d, Resample
-from ssgan.ops.recompute import Recomputable
+from ssgan.ops.activation_checkpointing import CheckpointedModule
 from ssgan.types import Labels
 
 
@@ -35,7 +35,7 @@ class BlockForm(NamedTuple):
     unchanged: Literal["convolution", "identity", "none"] = "convolution"
 
 
-class UpBlock(Recomputable):
+class UpBlock(CheckpointedModule):
     """A block of G: twice the size, or the same; `norm(channels)` builds its two norms."""
 
     def __init__(
@@ -65,7 +65,7 @@ class UpBlock(Recomputable):
         return total
 
 
-class DownBlock(Recomputable):
+class DownBlock(CheckpointedModule):
     """A block of D: half the size, or the same."""
 
     def __init__(self, in_channels: int, out_channels: int, halves: bool, form: BlockForm) -> None:

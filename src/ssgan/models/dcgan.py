@@ -20,13 +20,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.models.base import (
+    AbstractDiscriminatorConfig,
+    AbstractGeneratorConfig,
+    check_shape,
+    check_width,
+    scale_channels,
+)
 from ssgan.models.heads import Heads
 from ssgan.models.layers import WEIGHT_DEVIATION, Linear
 from ssgan.models.norms import AbstractNorm, BatchNorm
-from ssgan.models.residual import squares
-from ssgan.models.shapes import check_shape, check_width, scaled
-from ssgan.ops.spectral import SpectralLayer
+from ssgan.models.residual import to_maps
+from ssgan.ops.spectral_norm import SpectralLayer
 from ssgan.types import Images, ImageShape, Labels, Latents, Scores
 
 SIZES = (32, 48, 64, 128)
@@ -78,7 +83,7 @@ class Generator(nn.Module):
 
     def __init__(self, config: DCGANGenerator, shape: ImageShape, num_classes: int) -> None:
         super().__init__()
-        channels = [scaled(count, config.width) for count in GENERATOR_CHANNELS]
+        channels = [scale_channels(count, config.width) for count in GENERATOR_CHANNELS]
         self.start = shape.size // 16
         self.first = Linear(config.latent_size, channels[0] * self.start**2)
         self.norms = nn.ModuleList(
@@ -90,7 +95,7 @@ class Generator(nn.Module):
 
     def forward(self, latents: Latents, labels: Labels | None = None) -> Images:
         """Images in [-1, 1]; labels are read by a conditional norm alone."""
-        hidden = squares(self.first(latents), self.start)
+        hidden = to_maps(self.first(latents), self.start)
         for norm, conv in zip(self.norms, self.convs, strict=True):
             hidden = conv(F.relu(norm(hidden, latents, labels), inplace=True))
         return torch.tanh(hidden)
@@ -107,7 +112,7 @@ class Discriminator(nn.Module):
         num_classes: int,
     ) -> None:
         super().__init__()
-        channels = [scaled(count, config.width) for count in DISCRIMINATOR_CHANNELS]
+        channels = [scale_channels(count, config.width) for count in DISCRIMINATOR_CHANNELS]
         self.convs = nn.ModuleList(
             HalvingConv(*io, spectral=config.spectral)
             for io in pairwise([shape.channels, *channels])

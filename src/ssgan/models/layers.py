@@ -5,6 +5,7 @@ the names `weight` and `bias`.
 """
 
 from enum import Enum
+from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
@@ -14,14 +15,15 @@ from torch.nn import functional as F
 from ssgan.ops.convolution import (
     conv2d,
     conv3x3_down,
+    conv3x3_few_outputs,
     conv3x3_up_nearest,
     conv3x3_up_zero,
     doubled_bilinear,
     insert_zeros,
+    suits_few_outputs,
 )
-from ssgan.ops.narrow import conv3x3_narrow, narrow
-from ssgan.ops.spectral import SpectralLayer
-from ssgan.ops.winograd import conv3x3_winograd, worthwhile
+from ssgan.ops.spectral_norm import SpectralLayer
+from ssgan.ops.winograd import conv3x3_winograd, suits_winograd
 
 WEIGHT_DEVIATION = 0.02
 
@@ -78,10 +80,10 @@ class Conv2d(SpectralLayer):
             return _FUSED[self.resample](images, weight, bias)
         if self.resample is Resample.UP_BILINEAR:  # its kernel has no box to be taken elsewhere
             images = doubled_bilinear(images)
-        if self.stride == 1 and worthwhile(images, weight):
+        if self.stride == 1 and suits_winograd(images, weight):
             return conv3x3_winograd(images, weight, bias)
-        if self.stride == 1 and narrow(images, weight):
-            return conv3x3_narrow(images, weight, bias)
+        if self.stride == 1 and suits_few_outputs(images, weight):
+            return conv3x3_few_outputs(images, weight, bias)
         return conv2d(images, weight, bias, self.stride, self.padding)
 
     def extra_repr(self) -> str:
@@ -191,3 +193,23 @@ def use_plain_form(network: nn.Module, plain: bool = True) -> None:
 
 def _weight(*shape: int) -> nn.Parameter:
     return nn.Parameter(nn.init.normal_(torch.empty(shape), std=WEIGHT_DEVIATION))
+
+
+Initial: TypeAlias = Literal["orthogonal", "normal"]
+
+
+def initialize_orthogonal(network: nn.Module) -> None:
+    """Draw every weight again, with orthonormal rows or columns; biases and norms stay.
+
+    Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    networks", ICLR 2014. A kernel is the matrix [outputs, all others].
+    """
+    for layer in network.modules():
+        if isinstance(layer, SpectralLayer):
+            nn.init.orthogonal_(layer.weight)
+            restart_spectral_norm(layer)
+
+
+def restart_spectral_norm(layer: SpectralLayer) -> None:
+    """Fit the spectral vectors to a weight that was drawn again, if the layer is normed."""
+    layer.start_spectral_norm(layer.spectral_u is not None)

@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from ssgan.config.check import check_count
 from ssgan.models.layers import ChannelMap, Embedding, Linear
+from ssgan.ops.activation_checkpointing import is_recomputing
 from ssgan.ops.batch_norm import batch_norm_over_ranks
-from ssgan.ops.recompute import is_repeated
 from ssgan.types import Labels, Latents, UserError
 
 MOMENTUM = 0.1
@@ -158,7 +158,7 @@ class BatchStatistics(nn.Module):
     ) -> Float[Tensor, "B C ..."]:
         """The normalised inputs, times the gain, plus the shift."""
         mean, variance = self.running_mean, self.running_var
-        if is_repeated():  # in backward: they have moved already, so that copies do
+        if is_recomputing():  # in backward: they have moved already, so that copies do
             mean, variance = mean.clone(), variance.clone()
         if self.training and self.across_ranks:
             return batch_norm_over_ranks(inputs, mean, variance, gain, shift, MOMENTUM, EPSILON)
@@ -214,7 +214,7 @@ class SelfModulatedModule(nn.Module):
     ) -> Float[Tensor, "B C ..."]:
         """The normalised inputs, modulated by the latents; labels are not read."""
         code = latents if self.hidden is None else F.relu(self.hidden(latents))
-        return modulated(self.statistics(inputs), self.gain(code), self.shift(code))
+        return modulate(self.statistics(inputs), self.gain(code), self.shift(code))
 
 
 class ConditionalModule(nn.Module):
@@ -234,7 +234,7 @@ class ConditionalModule(nn.Module):
         if labels is None:
             raise ValueError("a generator with conditional batch norm was called without labels")
         gain = self.gain(labels) + self.offset
-        return modulated(self.statistics(inputs), gain, self.shift(labels))
+        return modulate(self.statistics(inputs), gain, self.shift(labels))
 
 
 class CodeModule(nn.Module):
@@ -255,10 +255,10 @@ class CodeModule(nn.Module):
     ) -> Float[Tensor, "B C ..."]:
         """The normalised inputs, modulated by the code in the latents' place."""
         gain = self.gain(latents) + self.offset
-        return modulated(self.statistics(inputs), gain, self.shift(latents))
+        return modulate(self.statistics(inputs), gain, self.shift(latents))
 
 
-def modulated(
+def modulate(
     inputs: Float[Tensor, "B C ..."], gain: Float[Tensor, "B C"], shift: Float[Tensor, "B C"]
 ) -> Float[Tensor, "B C ..."]:
     """inputs * gain + shift, with a gain and a shift for each sample and channel."""

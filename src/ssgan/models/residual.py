@@ -15,12 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.models.attention import Attention
-from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.models.base import (
+    AbstractDiscriminatorConfig,
+    AbstractGeneratorConfig,
+    check_width,
+    scale_channels,
+)
 from ssgan.models.blocks import BlockForm, DownBlock, UpBlock
 from ssgan.models.heads import Heads
 from ssgan.models.layers import Conv2d, Linear, Resample
 from ssgan.models.norms import AbstractNorm, BatchNorm
-from ssgan.models.shapes import check_width, scaled
 from ssgan.types import Images, Labels, Latents, Scores
 
 
@@ -103,7 +107,7 @@ class Generator(nn.Module):
         def norm(count: int) -> nn.Module:
             return config.norm.build(count, config.latent_size, num_classes, config.spectral)
 
-        channels = [scaled(count, config.width) for count in plan.channels]
+        channels = [scale_channels(count, config.width) for count in plan.channels]
         ends_spectral = config.spectral and not plan.plain_ends
         self.start = plan.start
         flat = channels[0] * plan.start**2
@@ -117,7 +121,7 @@ class Generator(nn.Module):
 
     def forward(self, latents: Latents, labels: Labels | None = None) -> Images:
         """Images in [-1, 1]; labels are read by a conditional norm alone."""
-        hidden = squares(self.first(latents), self.start)
+        hidden = to_maps(self.first(latents), self.start)
         for block in self.blocks:
             hidden = block(hidden, latents, labels)
         hidden = F.relu(self.norm(hidden, latents, labels), inplace=True)
@@ -136,7 +140,9 @@ class Discriminator(nn.Module):
         num_classes: int,
     ) -> None:
         super().__init__()
-        channels = [image_channels] + [scaled(count, config.width) for count in plan.channels]
+        channels = [image_channels] + [
+            scale_channels(count, config.width) for count in plan.channels
+        ]
         self.blocks = nn.ModuleList(
             DownBlock(before, after, number < plan.halving, config.form)
             for number, (before, after) in enumerate(pairwise(channels))
@@ -168,6 +174,6 @@ class Discriminator(nn.Module):
         return outputs
 
 
-def squares(rows: Float[Tensor, "B _"], side: int) -> Float[Tensor, "B C {side} {side}"]:
+def to_maps(rows: Float[Tensor, "B _"], side: int) -> Float[Tensor, "B C {side} {side}"]:
     """Flat rows as maps, channels last, without a copy."""
     return rows.reshape(len(rows), side, side, -1).permute(0, 3, 1, 2)

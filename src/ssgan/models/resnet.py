@@ -13,6 +13,7 @@ until the map is 8x8 (48 pixels: 12x12).
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ssgan.models.base import check_shape
 from ssgan.models.residual import (
     AbstractResidualDiscriminator,
     AbstractResidualGenerator,
@@ -21,7 +22,6 @@ from ssgan.models.residual import (
     Generator,
     GeneratorPlan,
 )
-from ssgan.models.shapes import check_shape
 from ssgan.types import ImageShape
 
 GENERATOR_CHANNELS = 256
@@ -62,4 +62,61 @@ class ResNetDiscriminator(AbstractResidualDiscriminator):
         check_shape("resnet", shape, PLANS)
         downs = PLANS[shape.size].downs
         plan = DiscriminatorPlan((DISCRIMINATOR_CHANNELS,) * (downs + FLAT_BLOCKS), downs)
+        return Discriminator(self, plan, shape.channels, auxiliary_width, num_classes)
+
+
+GENERATOR_PLANS = {
+    size: GeneratorPlan(4, (512, 512, 256, 256, 128, 64), doubling=doubling, plain_ends=True)
+    for size, doubling in ((32, 3), (64, 4), (128, 5))
+}
+DISCRIMINATOR_PLANS = {
+    size: DiscriminatorPlan((64, 128, 256, 256, 512, 512), halving=halving)
+    for size, halving in ((32, 5), (64, 6), (128, 6))  # to 1x1, 1x1, 2x2
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet5Generator(AbstractResidualGenerator):
+    """The generator: linear to 4x4x512, five blocks down to 64 channels."""
+
+    def build(self, shape: ImageShape, num_classes: int) -> Generator:
+        """A fresh generator; raises UserError for a size that is not 32, 64 or 128."""
+        check_shape("resnet5", shape, GENERATOR_PLANS)
+        return Generator(self, GENERATOR_PLANS[shape.size], shape.channels, num_classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet5Discriminator(AbstractResidualDiscriminator):
+    """The discriminator: six blocks up to 512 channels; 512 features."""
+
+    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> Discriminator:
+        """A fresh discriminator; raises UserError for a size that is not 32, 64 or 128."""
+        check_shape("resnet5", shape, DISCRIMINATOR_PLANS)
+        plan = DISCRIMINATOR_PLANS[shape.size]
+        return Discriminator(self, plan, shape.channels, auxiliary_width, num_classes)
+
+
+SIZES = (48,)
+GENERATOR_PLAN = GeneratorPlan(6, (512, 256, 128, 64), doubling=3, plain_ends=True)
+DISCRIMINATOR_PLAN = DiscriminatorPlan((64, 128, 256, 512, 1024), halving=4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetSTLGenerator(AbstractResidualGenerator):
+    """The generator: linear to 6x6x512, three blocks down to 64 channels."""
+
+    def build(self, shape: ImageShape, num_classes: int) -> Generator:
+        """A fresh generator; raises UserError for a size that is not 48."""
+        check_shape("resnet_stl", shape, SIZES)
+        return Generator(self, GENERATOR_PLAN, shape.channels, num_classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetSTLDiscriminator(AbstractResidualDiscriminator):
+    """The discriminator: five blocks up to 1024 channels; 1024 features."""
+
+    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> Discriminator:
+        """A fresh discriminator; raises UserError for a size that is not 48."""
+        check_shape("resnet_stl", shape, SIZES)
+        plan = DISCRIMINATOR_PLAN
         return Discriminator(self, plan, shape.channels, auxiliary_width, num_classes)

@@ -20,11 +20,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.models.base import (
+    AbstractDiscriminatorConfig,
+    AbstractGeneratorConfig,
+    check_shape,
+    check_width,
+    scale_channels,
+)
 from ssgan.models.heads import Heads
 from ssgan.models.layers import Conv2d, ConvTranspose2d, Linear
 from ssgan.models.norms import AbstractNorm, BatchNorm
-from ssgan.models.shapes import check_shape, check_width, scaled
 from ssgan.types import Images, ImageShape, Labels, Latents, Scores
 
 SIZES = (32, 48, 64, 128)
@@ -75,7 +80,7 @@ class Generator(nn.Module):
 
     def __init__(self, config: SNDCGANGenerator, shape: ImageShape, num_classes: int) -> None:
         super().__init__()
-        channels = [scaled(count, config.width) for count in GENERATOR_CHANNELS]
+        channels = [scale_channels(count, config.width) for count in GENERATOR_CHANNELS]
         latent_size, self.start = config.latent_size, shape.size // 8
         flat = channels[0] * self.start**2
         self.first = Linear(latent_size, flat)
@@ -110,7 +115,7 @@ class Discriminator(nn.Module):
         inputs = shape.channels
         self.convs = nn.ModuleList()
         for count, size in DISCRIMINATOR_LAYERS:
-            outputs, stride = scaled(count, config.width), 2 if size == 4 else 1
+            outputs, stride = scale_channels(count, config.width), 2 if size == 4 else 1
             self.convs.append(
                 Conv2d(inputs, outputs, size, stride=stride, spectral=config.spectral)
             )

@@ -10,24 +10,26 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ssgan.ops.keyed import Key, uniform
+from ssgan.ops.rng import Key, uniform
 
 _Images = Float[Tensor, "B C S S"]
 
 
-def augmented(images: _Images, key: Key, rows: Int[Tensor, " B"]) -> _Images:
+def augment(images: _Images, key: Key, rows: Int[Tensor, " B"]) -> _Images:
     """Each image with its own colour, translation (up to 1/8) and cutout (half the side).
 
     `rows` numbers the images: those of one number are changed alike, whatever they are beside.
     """
     chance = uniform(key, rows, 7).to(images.device, images.dtype)
     chance = chance[:, :, None, None, None]
-    images = coloured(images, chance[:, 0], chance[:, 1], chance[:, 2])
-    images = translated(images, chance[:, 3, 0, 0, 0], chance[:, 4, 0, 0, 0])
-    return cut_out(images, chance[:, 5], chance[:, 6])
+    images = jitter_color(images, chance[:, 0], chance[:, 1], chance[:, 2])
+    images = translate(images, chance[:, 3, 0, 0, 0], chance[:, 4, 0, 0, 0])
+    return cutout(images, chance[:, 5], chance[:, 6])
 
 
-def coloured(images: _Images, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> _Images:
+def jitter_color(
+    images: _Images, brightness: Tensor, saturation: Tensor, contrast: Tensor
+) -> _Images:
     """Brightness moved by up to 0.5, saturation scaled by 0 ... 2, contrast by 0.5 ... 1.5.
 
     Each is given as a number in [0, 1) an image, [B, 1, 1, 1], which spans that range evenly.
@@ -39,7 +41,7 @@ def coloured(images: _Images, brightness: Tensor, saturation: Tensor, contrast: 
     return middle + (images - middle) * (contrast + 0.5)
 
 
-def translated(images: _Images, down: Float[Tensor, " B"], across: Float[Tensor, " B"]) -> _Images:
+def translate(images: _Images, down: Float[Tensor, " B"], across: Float[Tensor, " B"]) -> _Images:
     """Moved by whole pixels, up to an eighth of the side each way; black where nothing was.
 
     Both ways are given as a number in [0, 1) an image; 0 moves furthest down, or to the right.
@@ -55,7 +57,7 @@ def translated(images: _Images, down: Float[Tensor, " B"], across: Float[Tensor,
     return padded[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2) - 1
 
 
-def cut_out(images: _Images, down: Tensor, across: Tensor) -> _Images:
+def cutout(images: _Images, down: Tensor, across: Tensor) -> _Images:
     """A square of half the side set to mid grey (0); up to half of it may be beyond each edge.
 
     Its middle is at one of the size + 1 lines between pixels and at the edges, each equally

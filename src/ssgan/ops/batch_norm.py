@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from ssgan.ops.collective import gathered, num_ranks, summed
+from ssgan.ops.collective import gather_from_ranks, num_ranks, sum_over_ranks
 
 
 def batch_norm_over_ranks(
@@ -42,7 +42,7 @@ def _statistics(inputs: Tensor) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"
     """Mean and biased variance of each channel over all ranks, at least in float32."""
     wide = inputs if inputs.dtype == torch.float64 else inputs.float()
     variance, mean = torch.var_mean(wide, _all_but_channels(inputs), correction=0)
-    means, variances = gathered(torch.stack([mean, variance])).unbind(1)
+    means, variances = gather_from_ranks(torch.stack([mean, variance])).unbind(1)
     mean = means.mean(0)
     return mean, variances.mean(0) + (means - mean).square().mean(0)
 
@@ -87,7 +87,7 @@ class _Normalised(torch.autograd.Function):
         )
         # what passes through mean and variance: to every rank's inputs from every rank's outputs
         count = inputs.numel() // inputs.shape[1] * num_ranks()
-        all_gain, all_shift = summed(torch.stack([to_gain, to_shift])) / count
+        all_gain, all_shift = sum_over_ranks(torch.stack([to_gain, to_shift])) / count
         direct = gain * scale
         through = direct * scale * all_gain
         constant = direct * all_shift - through * mean

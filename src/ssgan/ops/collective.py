@@ -25,42 +25,42 @@ def rank() -> int:
     return dist.get_rank() if num_ranks() > 1 else 0
 
 
-def gathered(ours: Tensor) -> Tensor:
+def gather_from_ranks(ours: Tensor) -> Tensor:
     """Those of all ranks, in a new first axis in the order of ranks; without gradients."""
     if num_ranks() == 1:
         return ours[None]
     found = [torch.empty_like(ours) for _ in range(num_ranks())]
-    with in_words():
+    with translate_errors():
         dist.all_gather(found, ours.contiguous())
     return torch.stack(found)
 
 
-def summed(ours: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+def sum_over_ranks(ours: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """The sum over ranks, the same to the bit on each; without gradients."""
-    return _reduced(ours, dist.ReduceOp.SUM)
+    return _reduce(ours, dist.ReduceOp.SUM)
 
 
-def largest(ours: Tensor) -> Tensor:
+def max_over_ranks(ours: Tensor) -> Tensor:
     """The largest over ranks, element by element."""
-    return _reduced(ours, dist.ReduceOp.MAX)
+    return _reduce(ours, dist.ReduceOp.MAX)
 
 
-def _reduced(ours: Tensor, how: "dist.ReduceOp.RedOpType") -> Tensor:
+def _reduce(ours: Tensor, how: "dist.ReduceOp.RedOpType") -> Tensor:
     if num_ranks() == 1:
         return ours
     found = ours.clone(memory_format=torch.contiguous_format)
-    with in_words():
+    with translate_errors():
         dist.all_reduce(found, how)
     return found
 
 
-def from_first(content: bytes | None) -> bytes:
+def broadcast_from_first(content: bytes | None) -> bytes:
     """What rank 0 has; the others give None."""
     if num_ranks() == 1:
         assert content is not None
         return content
     size = torch.tensor([len(content) if content is not None else 0])
-    with in_words():
+    with translate_errors():
         dist.broadcast(size, 0)
         given = bytearray(content) if content else bytearray(int(size))
         if given:
@@ -70,7 +70,7 @@ def from_first(content: bytes | None) -> bytes:
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """What a back end raises when a rank has gone or does not answer, as PeerLost."""
     try:
         yield

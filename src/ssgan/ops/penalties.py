@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.ops.collective import num_ranks, summed
+from ssgan.ops.collective import num_ranks, sum_over_ranks
 from ssgan.types import Discriminator, Scalar
 
 
@@ -40,15 +40,15 @@ def dragan(
     SS-GAN authors' form). std is one number, over all axes; over ranks it is that of all their
     images. The point is cut to [-1, 1] before the gradient is taken, which so knows no cut.
     """
-    near = real + spread(real) * (noise.to(real.dtype) - 0.5)
+    near = real + std_over_ranks(real) * (noise.to(real.dtype) - 0.5)
     return _unit_slope(D, near.clamp(-1, 1), labels)
 
 
-def spread(ours: Float[Tensor, "..."]) -> Scalar:
+def std_over_ranks(ours: Float[Tensor, "..."]) -> Scalar:
     """The standard deviation (of a population) of the numbers of all ranks; without gradients."""
     ours = ours.detach()
-    mean = summed(ours.mean()) / num_ranks()
-    return (summed((ours - mean).square().mean()) / num_ranks()).sqrt()
+    mean = sum_over_ranks(ours.mean()) / num_ranks()
+    return (sum_over_ranks((ours - mean).square().mean()) / num_ranks()).sqrt()
 
 
 def _unit_slope(

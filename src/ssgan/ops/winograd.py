@@ -48,7 +48,7 @@ _CHANNELS = 128  # below it the transforms cost more than the products save
 _PIXELS = 4096  # of all images taken at a time
 
 
-def worthwhile(images: Float[Tensor, "B I H W"], weight: Float[Tensor, "O I R Q"]) -> bool:
+def suits_winograd(images: Float[Tensor, "B I H W"], weight: Float[Tensor, "O I R Q"]) -> bool:
     """Whether this is the fastest way: wide float32 layers on a CPU, sides of whole tiles.
 
     Not in bfloat16, whose products are faster than the transforms, and whose error is not small.

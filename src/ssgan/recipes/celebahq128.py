@@ -6,11 +6,11 @@ FIDs are Table 1's, the best of three seeds, of 3,000 generated images against t
 
 from dataclasses import replace
 
-from ssgan.data.own_copy import OwnCopy
+from ssgan.data.user_provided import UserProvided
 from ssgan.recipes import lsun_bedroom128
-from ssgan.training.config import DataConfig, RunConfig
+from ssgan.runs.config import DataConfig, RunConfig
 
-DATA = DataConfig(source=OwnCopy("27,000 of CelebA-HQ's 30,000 images"), image_size=128)
+DATA = DataConfig(source=UserProvided("27,000 of CelebA-HQ's 30,000 images"), image_size=128)
 
 
 def ssgan() -> RunConfig:

@@ -15,7 +15,7 @@ from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.norms import ConditionalBatchNorm, SelfModulatedBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
-from ssgan.training.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
+from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 
 _LAPTOP_GENERATOR = ResNetGenerator(width=0.25, upsampling="nearest", shortcut="1x1")
 

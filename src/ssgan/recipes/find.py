@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ssgan import recipes
-from ssgan.training.config import RunConfig
+from ssgan.runs.config import RunConfig
 from ssgan.types import UserError
 
 MODULES = (
@@ -26,7 +26,7 @@ MODULES = (
 )
 
 
-def names() -> list[str]:
+def list_recipes() -> list[str]:
     """The shipped recipes, as `file:function`."""
     found = []
     for module in MODULES:
@@ -37,37 +37,37 @@ def names() -> list[str]:
     return found
 
 
-def find(name: str) -> Callable[[], RunConfig]:
+def find_recipe(name: str) -> Callable[[], RunConfig]:
     """The function `file:function` of the shipped recipes, or `module:function` of your own.
 
     Raises UserError with the nearest name. A module of your own is imported, hence run.
     """
     module_name, colon, function_name = name.partition(":")
-    if name in names():
+    if name in list_recipes():
         function: Callable[[], RunConfig] = getattr(
             importlib.import_module(f"ssgan.recipes.{module_name}"), function_name
         )
         return function
-    shipped = list(dict.fromkeys(known.split(":")[0] for known in names()))
+    shipped = list(dict.fromkeys(known.split(":")[0] for known in list_recipes()))
     if not colon or module_name in shipped:
-        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
+        near = difflib.get_close_matches(name, list_recipes(), n=1, cutoff=0.4)
         there = f"there are {':, '.join(shipped)}: (ssgan train --help lists all)"
         hint = f"did you mean {near[0]}?" if near else there
         raise UserError(f"no recipe {name!r}; {hint}")
-    own = import_own(module_name, f"recipe {name!r}")
+    own = import_user_module(module_name, f"recipe {name!r}")
     theirs: Callable[[], RunConfig] | None = getattr(own, function_name, None)
     if not callable(theirs):
         raise UserError(f"recipe {name!r}: {module_name} has no function {function_name!r}")
     return theirs
 
 
-def made(name: str) -> RunConfig:
+def build_recipe(name: str) -> RunConfig:
     """The settings that a recipe returns, by its name as for `find`.
 
     Raises UserError for a function of your own that needs arguments, fails or returns something
     else.
     """
-    recipe = find(name)
+    recipe = find_recipe(name)
     try:
         config: object = recipe()
     except UserError:
@@ -91,7 +91,7 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"
 
 
-def import_own(module_name: str, what_for: str) -> ModuleType:
+def import_user_module(module_name: str, what_for: str) -> ModuleType:
     """A module of your own, from the current directory or installed: importing runs its code.
 
     Raises UserError, which starts with `what_for`, when there is no such module, it is no Python or

@@ -14,15 +14,17 @@ without it an image is cut to its centred square, and D sees less variety than i
 
 from dataclasses import replace
 
-from ssgan.data.own_copy import OwnCopy
+from ssgan.data.user_provided import UserProvided
 from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.norms import ConditionalBatchNorm, SelfModulatedBatchNorm
-from ssgan.models.resnet5 import ResNet5Discriminator, ResNet5Generator
-from ssgan.training.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
+from ssgan.models.resnet import ResNet5Discriminator, ResNet5Generator
+from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 
-DATA = DataConfig(source=OwnCopy("ImageNet's training images, one folder a class"), image_size=128)
+DATA = DataConfig(
+    source=UserProvided("ImageNet's training images, one folder a class"), image_size=128
+)
 
 
 def ssgan() -> RunConfig:

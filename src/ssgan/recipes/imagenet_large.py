@@ -26,7 +26,7 @@ from ssgan.methods.gan import GAN
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
 from ssgan.recipes import imagenet128
-from ssgan.training.config import AdamConfig, EvaluateConfig, OutputConfig, RunConfig
+from ssgan.runs.config import AdamConfig, EvaluateConfig, OutputConfig, RunConfig
 
 
 def ssgan_2048() -> RunConfig:

@@ -8,12 +8,12 @@ pixels out of a picture and does not resize it (docs/data.md says how to do eith
 
 from dataclasses import replace
 
-from ssgan.data.own_copy import OwnCopy
+from ssgan.data.user_provided import UserProvided
 from ssgan.recipes import imagenet128
-from ssgan.training.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
+from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 
 DATA = DataConfig(
-    source=OwnCopy("LSUN-Bedroom's training images but the 30,000 held out"), image_size=128
+    source=UserProvided("LSUN-Bedroom's training images but the 30,000 held out"), image_size=128
 )
 
 

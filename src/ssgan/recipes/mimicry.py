@@ -18,7 +18,7 @@ from dataclasses import replace
 from ssgan.methods.gan import GAN
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.recipes import cifar10
-from ssgan.training.config import RunConfig
+from ssgan.runs.config import RunConfig
 
 
 def ssgan() -> RunConfig:

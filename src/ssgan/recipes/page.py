@@ -6,8 +6,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
 
-from ssgan.recipes.find import MODULES, find, names
-from ssgan.training.config import RunConfig
+from ssgan.recipes.find import MODULES, find_recipe, list_recipes
+from ssgan.runs.config import RunConfig
 
 _OPENING = """# Recipes
 
@@ -26,7 +26,7 @@ you must get yourself: [data.md](data.md) says how.
 """
 
 
-class Told(NamedTuple):
+class RecipeDocs(NamedTuple):
     """What a recipe's docstring says; empty where it is silent."""
 
     what: str
@@ -41,13 +41,13 @@ def page() -> str:
     return "\n".join([_OPENING, *(_section(module) for module in MODULES)])
 
 
-def told(recipe: Callable[[], RunConfig]) -> Told:
+def parse_docstring(recipe: Callable[[], RunConfig]) -> RecipeDocs:
     """The parts of the docstring, each on one line without its last full stop."""
     text = inspect.getdoc(recipe) or ""
     what, _, rest = text.partition("\n\n")
     command = re.search(r"^ *(ssgan (?:train|demo).*)$", text, flags=re.MULTILINE)
     rest = " ".join(rest.split())
-    return Told(
+    return RecipeDocs(
         " ".join(what.split()).removesuffix("."),
         command.group(1) if command else "",
         _part(r"Published: (.*?)(?:\.)?(?= Cost: | Not run |$)", rest),
@@ -56,7 +56,7 @@ def told(recipe: Callable[[], RunConfig]) -> Told:
     )
 
 
-def made_of(config: RunConfig) -> str:
+def describe_components(config: RunConfig) -> str:
     """What a run consists of, as docstrings say it."""
     return (
         f"{config.total_steps:,} steps, batch {config.batch_size}, "
@@ -85,14 +85,14 @@ def _section(module: ModuleType) -> str:
         "| command | what | published | cost | run |",
         "|---|---|---|---|---|",
     ]
-    rows = [_row(name) for name in names() if name.startswith(f"{file}:")]
+    rows = [_row(name) for name in list_recipes() if name.startswith(f"{file}:")]
     return "\n".join([*heading, *rows, ""])
 
 
 def _row(name: str) -> str:
-    recipe = find(name)
-    what, command, published, cost, run = told(recipe)
-    made = made_of(recipe())
+    recipe = find_recipe(name)
+    what, command, published, cost, run = parse_docstring(recipe)
+    made = describe_components(recipe())
     if not cost.startswith(made):
         cost = f"{made}; {cost}" if cost else made
     cells = [f"`{command}`", what, published or "-", cost, run or "no results kept"]

@@ -16,7 +16,7 @@ from ssgan.methods.penalty import WGANGP
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.resnet import ResNetDiscriminator
 from ssgan.recipes import cifar10
-from ssgan.training.config import AdamConfig, RunConfig
+from ssgan.runs.config import AdamConfig, RunConfig
 
 _B0 = AdamConfig(beta1=0.0, beta2=0.9)
 _B5 = AdamConfig(beta1=0.5, beta2=0.999)

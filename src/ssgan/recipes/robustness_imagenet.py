@@ -10,10 +10,9 @@ The two of `sn_b0_n2` are the first tenth of `imagenet128:gan` and `imagenet128:
 
 from dataclasses import replace
 
-from ssgan.models.resnet import ResNetDiscriminator
-from ssgan.models.resnet5 import ResNet5Discriminator, ResNet5Generator
+from ssgan.models.resnet import ResNet5Discriminator, ResNet5Generator, ResNetDiscriminator
 from ssgan.recipes import imagenet128, robustness
-from ssgan.training.config import RunConfig
+from ssgan.runs.config import RunConfig
 
 
 def _here(cell: RunConfig) -> RunConfig:

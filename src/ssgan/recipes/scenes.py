@@ -5,19 +5,13 @@ What has been run on these images, by other recipes: docs/results/scenes.md.
 
 from dataclasses import replace
 
-from ssgan.data.scenes import Scenes
+from ssgan.data.scenes.source import Scenes
 from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.norms import AbstractNorm, BatchNorm, ConditionalBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
-from ssgan.training.config import (
-    AdamConfig,
-    DataConfig,
-    EvaluateConfig,
-    OutputConfig,
-    RunConfig,
-)
+from ssgan.runs.config import AdamConfig, DataConfig, EvaluateConfig, OutputConfig, RunConfig
 
 
 def ssgan() -> RunConfig:

@@ -8,13 +8,13 @@ against 50,000 training images; +- is the spread of three measurements of one mo
 
 from dataclasses import replace
 
-from ssgan.data.own_copy import OwnCopy
+from ssgan.data.user_provided import UserProvided
 from ssgan.methods.gan import GAN
-from ssgan.models.resnet_stl import ResNetSTLDiscriminator, ResNetSTLGenerator
+from ssgan.models.resnet import ResNetSTLDiscriminator, ResNetSTLGenerator
 from ssgan.recipes import mimicry
-from ssgan.training.config import DataConfig, RunConfig
+from ssgan.runs.config import DataConfig, RunConfig
 
-DATA = DataConfig(source=OwnCopy("STL-10's unlabelled images"), image_size=48)
+DATA = DataConfig(source=UserProvided("STL-10's unlabelled images"), image_size=48)
 
 
 def ssgan() -> RunConfig:

@@ -14,7 +14,7 @@ from ssgan.methods.ssgan_annealed import AnnealedSSGAN
 from ssgan.methods.ssgan_la import SSGANLA, SSGANLAPlus
 from ssgan.methods.ssgan_ms import SSGANMS
 from ssgan.recipes import cifar10
-from ssgan.training.config import RunConfig
+from ssgan.runs.config import RunConfig
 
 _LA = SSGANLA(class_loss=MultiHinge())
 _S3GAN = S3GAN(labelled_fraction=0.1)

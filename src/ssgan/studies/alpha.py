@@ -6,17 +6,16 @@ other study: its runs are theirs.
 
 from dataclasses import replace
 
-from ssgan.studies.arm import AbstractArm
-from ssgan.studies.arms import cifar10, laptop
 from ssgan.studies.distance_table import DistanceTable
-from ssgan.studies.measurement import Distance
+from ssgan.studies.measurements import Distance
 from ssgan.studies.published import ALPHA
-from ssgan.studies.study import Form, Study
+from ssgan.studies.study import Study, StudyScale
+from ssgan.studies.variants import AbstractVariant, cifar10, laptop
 
 _OWN, _OTHERS = "0.2", ("0.5", "1")  # the recipes' alpha, which the others are held to
 
 
-def _arms(ssgan: AbstractArm) -> tuple[AbstractArm, ...]:
+def _arms(ssgan: AbstractVariant) -> tuple[AbstractVariant, ...]:
     return (
         replace(ssgan, name=f"alpha_{_OWN}", label=f"alpha {_OWN}"),
         *(
@@ -36,6 +35,6 @@ _DRAWING = DistanceTable((ALPHA,))
 STUDY = Study(
     name="alpha",
     title="Frechet distance of SS-GAN with three alphas (weights of the rotation loss in G)",
-    laptop=Form(arms=_arms(*laptop("ssgan")), measurement=Distance(), drawing=_DRAWING),
-    paper=Form(arms=_arms(*cifar10("ssgan")), measurement=Distance(), drawing=_DRAWING),
+    laptop=StudyScale(variants=_arms(*laptop("ssgan")), measurement=Distance(), drawing=_DRAWING),
+    paper=StudyScale(variants=_arms(*cifar10("ssgan")), measurement=Distance(), drawing=_DRAWING),
 )

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import torch
 
-from ssgan.data.base import Outline
-from ssgan.studies.cell import Cell
-from ssgan.studies.job import Training
-from ssgan.training.disk import run_disk
-from ssgan.training.state import fresh_state
+from ssgan.data.base import DatasetInfo
+from ssgan.runs.state import fresh_state
+from ssgan.studies.jobs import TrainingJob
+from ssgan.studies.trial import Trial
+from ssgan.training.cost import estimate_disk
 
 
 class Disk(NamedTuple):
@@ -19,17 +19,17 @@ class Disk(NamedTuple):
     images: int  # the prepared images, once
 
 
-def disk(cells: Sequence[Cell], outline: Outline) -> Disk:
+def disk(trials: Sequence[Trial], outline: DatasetInfo) -> Disk:
     """What all runs of these cells take, and the images. Networks are built, nothing is written."""
     runs, images = 0, 0
     sizes: dict[str, int] = {}
-    for cell in cells:
-        if isinstance(cell.training, Training):
-            config = cell.training.config
-            if cell.arm.title not in sizes:
+    for trial in trials:
+        if isinstance(trial.training, TrainingJob):
+            config = trial.training.config
+            if trial.variant.title not in sizes:
                 state = fresh_state(config, len(outline.classes), torch.device("cpu"))
-                sizes[cell.arm.title] = run_disk(config, state).done
-            runs += sizes[cell.arm.title]
+                sizes[trial.variant.title] = estimate_disk(config, state).done
+            runs += sizes[trial.variant.title]
             side, channels = config.data.image_size, config.data.channels
             images = max(images, outline.survey.num_images * side * side * channels)
     return Disk(runs, images)

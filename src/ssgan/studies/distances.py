@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 
-from ssgan.measure.results import Result, read_results
-from ssgan.measure.table import alike, protocol_lines
-from ssgan.studies.cell import Cell
-from ssgan.studies.job import Making, Training
+from ssgan.evaluation.format import protocol_lines, require_same_protocol
+from ssgan.evaluation.results import Result, read_results
+from ssgan.studies.jobs import FileJob, TrainingJob
+from ssgan.studies.trial import Trial
 from ssgan.types import UserError
 
 
-def distance(job: Making) -> Result:
+def distance(job: FileJob) -> Result:
     """The number that `ssgan evaluate` wrote."""
     return read_results(job.result)[0]
 
 
-def last_distance(cell: Cell) -> Result:
+def last_distance(trial: Trial) -> Result:
     """The number of the last step; UserError when an older state was measured in its place."""
-    assert isinstance(cell.training, Training)
-    job, step = cell.measuring[-1], cell.training.config.total_steps
+    assert isinstance(trial.training, TrainingJob)
+    job, step = trial.measuring[-1], trial.training.config.total_steps
     result = distance(job)
     if not result.subject.endswith(f"step {step}"):
         raise UserError(
@@ -32,14 +32,14 @@ def refuse_unlike(results: Sequence[Result]) -> None:
     remedy = "; move the results of one of them away, and run the same command again"
     names = sorted({result.name for result in results})
     try:
-        alike(results)
+        require_same_protocol(results)
         if len(names) > 1:
             raise UserError(f"{' and '.join(names)} are different numbers")
     except UserError as error:
         raise UserError(f"these results are of two protocols: {error}{remedy}") from None
 
 
-def described(results: Sequence[Result]) -> list[str]:
+def describe_protocol(results: Sequence[Result]) -> list[str]:
     """The protocol, in lines."""
     protocol = results[0].protocol
     seeds = ", ".join(map(str, protocol.seeds))

@@ -4,11 +4,11 @@ The published curve is called SS-GAN and ends at Table 4's number of SS-GAN (sBN
 the two it is cannot be told. Here it is SS-GAN.
 """
 
-from ssgan.studies.arms import IMAGENET, imagenet, laptop
-from ssgan.studies.curves_by_step import ProbeCurves
-from ssgan.studies.measurement import Probe
+from ssgan.studies.curves import ProbeCurves
+from ssgan.studies.measurements import Probe
 from ssgan.studies.published import FIGURE2
-from ssgan.studies.study import Form, Study
+from ssgan.studies.study import Study, StudyScale
+from ssgan.studies.variants import IMAGENET, imagenet, laptop
 
 LAPTOP_PROBE = Probe(
     "all",
@@ -20,9 +20,9 @@ _DRAWING = ProbeCurves((FIGURE2,), lower_is_better=False)
 STUDY = Study(
     name="figure2",
     title="Figure 2: probe of D's last block over training, two methods",
-    laptop=Form(arms=laptop("gan", "ssgan"), measurement=LAPTOP_PROBE, drawing=_DRAWING),
-    paper=Form(
-        arms=imagenet("gan", "ssgan"),
+    laptop=StudyScale(variants=laptop("gan", "ssgan"), measurement=LAPTOP_PROBE, drawing=_DRAWING),
+    paper=StudyScale(
+        variants=imagenet("gan", "ssgan"),
         measurement=IMAGENET_PROBE,
         drawing=_DRAWING,
         data=None,

@@ -5,11 +5,11 @@ nothing more, or what `-- --evaluate.features lite0` (or inception) has them mea
 With --features every kept state is measured afterwards instead, against the test images.
 """
 
-from ssgan.studies.arms import IMAGENET, cifar10, imagenet, laptop
-from ssgan.studies.curves_by_step import DistanceCurves, ScoreCurves
-from ssgan.studies.measurement import Distance, Nothing
+from ssgan.studies.curves import DistanceCurves, ScoreCurves
+from ssgan.studies.measurements import Distance, Nothing
 from ssgan.studies.published import FIGURE4, FIGURE4B
-from ssgan.studies.study import Form, Study
+from ssgan.studies.study import Study, StudyScale
+from ssgan.studies.variants import IMAGENET, cifar10, imagenet, laptop
 
 _METHODS = ("gan", "conditional", "ssgan", "ssgan_sbn")
 _MEASURED = Distance("all")
@@ -18,20 +18,20 @@ _DRAWING = DistanceCurves((FIGURE4,), lower_is_better=True)
 STUDY = Study(
     name="figure4",
     title="Figure 4: FID over training, four methods",
-    laptop=Form(
-        arms=laptop(*_METHODS),
+    laptop=StudyScale(
+        variants=laptop(*_METHODS),
         measurement=Nothing(),
         drawing=ScoreCurves((FIGURE4,), lower_is_better=True),
     ),
-    paper=Form(arms=cifar10(*_METHODS), measurement=_MEASURED, drawing=_DRAWING),
-    measured=Form(arms=laptop(*_METHODS), measurement=_MEASURED, drawing=_DRAWING),
+    paper=StudyScale(variants=cifar10(*_METHODS), measurement=_MEASURED, drawing=_DRAWING),
+    measured=StudyScale(variants=laptop(*_METHODS), measurement=_MEASURED, drawing=_DRAWING),
 )
 ON_IMAGENET = Study(
     name="figure4b",
     title="Figure 4b: FID over training, four methods",
     laptop=None,
-    paper=Form(
-        arms=imagenet(*_METHODS),
+    paper=StudyScale(
+        variants=imagenet(*_METHODS),
         measurement=_MEASURED,
         drawing=DistanceCurves((FIGURE4B,), lower_is_better=True),
         data=None,

@@ -3,30 +3,29 @@
 At batch 2048 also without the rotation loss: what is published of that is from memory.
 """
 
-from ssgan.studies.arm import Arm
-from ssgan.studies.arms import IMAGENET
 from ssgan.studies.distance_table import DistanceTable
-from ssgan.studies.measurement import REFRESH, Distance
+from ssgan.studies.measurements import REFRESH, Distance
 from ssgan.studies.published import LARGE
-from ssgan.studies.study import Form, Study
+from ssgan.studies.study import Study, StudyScale
+from ssgan.studies.variants import IMAGENET, Variant
 
 STUDY = Study(
     name="large-batch",
     title="Large batches: FID of SS-GAN at batch 2048 and 1024, of the GAN at 2048",
     laptop=None,
-    paper=Form(
-        arms=(
-            Arm(
+    paper=StudyScale(
+        variants=(
+            Variant(
                 name="batch_2048",
                 label="SS-GAN, batch 2048",
                 recipe="imagenet_large:ssgan_2048",
             ),
-            Arm(
+            Variant(
                 name="gan_2048",
                 label="GAN, batch 2048",
                 recipe="imagenet_large:gan_2048",
             ),
-            Arm(
+            Variant(
                 name="batch_1024",
                 label="SS-GAN, batch 1024",
                 recipe="imagenet_large:ssgan_1024",

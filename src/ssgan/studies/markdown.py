@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ssgan.studies.published import NoNumbers, Published, Table
-from ssgan.studies.spread import LEVEL, Paired, Spread
+from ssgan.studies.statistics import LEVEL, PairedDifference, SeedStatistics
 
 SMALLEST_P = 1e-12  # below it p is rounding: 1 less a number near 1
 
@@ -14,24 +14,25 @@ def markdown(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([heading, "|" + "---|" * len(lines[0]), *rows])
 
 
-def shown(value: float, like: float) -> str:
+def format_number(value: float, like: float) -> str:
     """A value in as many digits as tell something of numbers as large as `like`."""
     size = abs(like)
     return f"{value:.{5 if size < 0.01 else 4 if size < 0.1 else 3 if size < 10 else 2}f}"
 
 
-def with_std(found: Spread) -> str:
+def format_with_std(found: SeedStatistics) -> str:
     """Mean and standard deviation."""
-    mean = shown(found.mean, found.mean)
-    return mean if found.std is None else f"{mean} +- {shown(found.std, found.mean)}"
+    mean = format_number(found.mean, found.mean)
+    return mean if found.std is None else f"{mean} +- {format_number(found.std, found.mean)}"
 
 
-def difference(found: Paired, like: float) -> str:
+def format_difference(found: PairedDifference, like: float) -> str:
     """The mean difference, its interval and p, in as many digits as `like`."""
-    text = f"{'+' if found.mean > 0 else ''}{shown(found.mean, like)}"
+    text = f"{'+' if found.mean > 0 else ''}{format_number(found.mean, like)}"
     if found.low is None or found.high is None:
         return f"{text} (one pair: no interval)"
-    return f"{text} [{shown(found.low, like)}, {shown(found.high, like)}], {_p_value(found.p)}"
+    interval = f"[{format_number(found.low, like)}, {format_number(found.high, like)}]"
+    return f"{text} {interval}, {_p_value(found.p)}"
 
 
 def _p_value(p: float | None) -> str:
@@ -55,7 +56,7 @@ def legend(seeds: int) -> str:
     )
 
 
-def published(table: Published) -> str:
+def format_published(table: Published) -> str:
     """The paper's numbers, under a title of their own."""
     heading = f"## {table.title}\n\n{table.place}\n\n"
     if isinstance(table, NoNumbers):

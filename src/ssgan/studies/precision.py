@@ -1,16 +1,16 @@
 """Does bfloat16 cost quality? SS-GAN in float32 and in bfloat16, seed by seed."""
 
-from ssgan.studies.arm import AbstractArm, Arm
 from ssgan.studies.distance_table import DistanceTable
-from ssgan.studies.measurement import Distance
-from ssgan.studies.study import Form, Study
+from ssgan.studies.measurements import Distance
+from ssgan.studies.study import Study, StudyScale
+from ssgan.studies.variants import AbstractVariant, Variant
 
 _PRECISIONS = ("float32", "bfloat16")  # the first is what the other is held to
 
 
-def _arms(recipe: str) -> tuple[AbstractArm, ...]:
+def _arms(recipe: str) -> tuple[AbstractVariant, ...]:
     return tuple(
-        Arm(name=name, label=name, recipe=recipe, overrides=("--precision", name))
+        Variant(name=name, label=name, recipe=recipe, overrides=("--precision", name))
         for name in _PRECISIONS
     )
 
@@ -18,11 +18,11 @@ def _arms(recipe: str) -> tuple[AbstractArm, ...]:
 STUDY = Study(
     name="precision",
     title="Frechet distance of SS-GAN in float32 and bfloat16",
-    laptop=Form(
-        arms=_arms("cifar10:ssgan_laptop"), measurement=Distance(), drawing=DistanceTable(())
+    laptop=StudyScale(
+        variants=_arms("cifar10:ssgan_laptop"), measurement=Distance(), drawing=DistanceTable(())
     ),
-    paper=Form(
-        arms=_arms("cifar10:ssgan"),
+    paper=StudyScale(
+        variants=_arms("cifar10:ssgan"),
         measurement=Distance(),
         drawing=DistanceTable(()),
     ),

@@ -3,25 +3,25 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ssgan.report.probe_table import Row, distinct
-from ssgan.studies.arm import AbstractArm
-from ssgan.studies.cell import Cell
-from ssgan.studies.comparing import comparisons
-from ssgan.studies.drawing import AbstractDrawing, BySeed, Drawn, by_arm
-from ssgan.studies.markdown import difference, legend, markdown, with_std
+from ssgan.evaluation.probe.tables import Row, distinct
+from ssgan.studies.comparison import compare_variants
+from ssgan.studies.markdown import format_difference, format_with_std, legend, markdown
 from ssgan.studies.probe_rows import one_protocol, probe_rows, protocol_text
-from ssgan.studies.spread import paired, spread
+from ssgan.studies.rendering import AbstractRenderer, BySeed, Rendered, group_by_variant
+from ssgan.studies.statistics import compare_paired, compute_spread
+from ssgan.studies.trial import Trial
+from ssgan.studies.variants import AbstractVariant
 
 Values = BySeed[float]
 
 
 @dataclass(frozen=True)
-class ProbeByBlock(AbstractDrawing):
+class ProbeByBlock(AbstractRenderer):
     """The tables of linear probes."""
 
-    def draw(self, cells: Sequence[Cell]) -> Drawn:
+    def draw(self, trials: Sequence[Trial]) -> Rendered:
         """For every pooling, a row a block, and every arm beside the first."""
-        found = by_arm((cell, probe_rows(cell.measuring[-1])) for cell in cells)
+        found = group_by_variant((trial, probe_rows(trial.measuring[-1])) for trial in trials)
         rows = [row for seeds in found.values() for own in seeds.values() for row in own]
         protocol = one_protocol(rows)
         parts, values = [], {}
@@ -35,37 +35,41 @@ class ProbeByBlock(AbstractDrawing):
             parts += [_differences(blocks)] if len(found) > 1 else []
             values[pooling] = {
                 str(block): {
-                    "values": {arm.name: seeds for arm, seeds in of_block.items()},
-                    "comparisons": comparisons(of_block),
+                    "values": {variant.name: seeds for variant, seeds in of_block.items()},
+                    "comparisons": compare_variants(of_block),
                 }
                 for block, of_block in blocks.items()
             }
         parts.append(legend(max(len(seeds) for seeds in found.values())))
         facts = {"number": "top-1", "protocol": protocol, "values": values}
-        return Drawn("\n\n".join(parts), facts)
+        return Rendered("\n\n".join(parts), facts)
 
 
 def _top1(found: BySeed[list[Row]], pooling: str, block: int) -> Values:
     return {
-        arm: {
+        variant: {
             seed: row["top1"]
             for seed, rows in seeds.items()
             for row in rows
             if row["pooling"] == pooling and row["block"] == block
         }
-        for arm, seeds in found.items()
+        for variant, seeds in found.items()
     }
 
 
 def _means(blocks: dict[int, Values]) -> str:
     """The mean of every block, and the best block's: chosen on the test images, as in the paper."""
-    arms = list(next(iter(blocks.values())))
+    variants = list(next(iter(blocks.values())))
     spreads = {
-        arm: [spread(values[arm], lower_is_better=False) for values in blocks.values()]
-        for arm in arms
+        variant: [
+            compute_spread(values[variant], lower_is_better=False) for values in blocks.values()
+        ]
+        for variant in variants
     }
-    best = [with_std(max(spreads[arm], key=lambda found: found.mean)) for arm in arms]
-    lines = _lines(blocks, arms, lambda arm, row: with_std(spreads[arm][row]))
+    best = [
+        format_with_std(max(spreads[variant], key=lambda found: found.mean)) for variant in variants
+    ]
+    lines = _lines(blocks, variants, lambda variant, row: format_with_std(spreads[variant][row]))
     return markdown([*lines, ["best", *best]])
 
 
@@ -74,18 +78,25 @@ def _differences(blocks: dict[int, Values]) -> str:
     first, *others = next(iter(blocks.values()))
     values = list(blocks.values())
 
-    def cell(arm: AbstractArm, row: int) -> str:
-        found = paired(values[row][arm], values[row][first])
-        return "-" if found is None else difference(found, next(iter(values[row][first].values())))
+    def trial(variant: AbstractVariant, row: int) -> str:
+        found = compare_paired(values[row][variant], values[row][first])
+        return (
+            "-"
+            if found is None
+            else format_difference(found, next(iter(values[row][first].values())))
+        )
 
-    (_, *titles), *lines = _lines(blocks, others, cell)
+    (_, *titles), *lines = _lines(blocks, others, trial)
     return markdown([[f"less {first.label}, at the same seed", *titles], *lines])
 
 
 def _lines(
-    blocks: dict[int, Values], arms: Sequence[AbstractArm], cell: Callable[[AbstractArm, int], str]
+    blocks: dict[int, Values],
+    variants: Sequence[AbstractVariant],
+    trial: Callable[[AbstractVariant, int], str],
 ) -> list[list[str]]:
-    heading = ["", *(arm.title for arm in arms)]
+    heading = ["", *(variant.title for variant in variants)]
     return [heading] + [
-        [f"block {block}", *(cell(arm, row) for arm in arms)] for row, block in enumerate(blocks)
+        [f"block {block}", *(trial(variant, row) for variant in variants)]
+        for row, block in enumerate(blocks)
     ]

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
-from ssgan.measure.probe import ROWS, stored_rows
-from ssgan.report.probe_table import Row
-from ssgan.studies.job import Making
+from ssgan.evaluation.probe.probe import ROWS, stored_rows
+from ssgan.evaluation.probe.tables import Row
+from ssgan.studies.jobs import FileJob
 from ssgan.types import UserError
 
 # What must agree before rows of two runs stand in one table.
 PROTOCOL = ("protocol", "train", "test", "split", "labels", "seed", "solver", "l2_given")
 
 
-def probe_rows(job: Making) -> list[Row]:
+def probe_rows(job: FileJob) -> list[Row]:
     """All rows with the most labels of one run's probe."""
     rows: list[Row] = [*stored_rows(job.result.parent / ROWS)]
     if not rows:

@@ -4,23 +4,23 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ssgan.data.base import Outline
-from ssgan.studies.arm import AbstractArm
-from ssgan.studies.cell import Cell
-from ssgan.studies.drawing import AbstractDrawing
-from ssgan.studies.job import Making, Training
-from ssgan.studies.measurement import AbstractMeasurement
-from ssgan.studies.request import Request, Scale
+from ssgan.data.base import DatasetInfo
+from ssgan.studies.jobs import FileJob, TrainingJob
+from ssgan.studies.measurements import AbstractMeasurement
+from ssgan.studies.options import Scale, StudyOptions
+from ssgan.studies.rendering import AbstractRenderer
+from ssgan.studies.trial import Trial
+from ssgan.studies.variants import AbstractVariant
 from ssgan.types import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Form:
+class StudyScale:
     """A study at one scale."""
 
-    arms: tuple[AbstractArm, ...]
+    variants: tuple[AbstractVariant, ...]
     measurement: AbstractMeasurement
-    drawing: AbstractDrawing
+    drawing: AbstractRenderer
     data: str | None = "cifar10"  # the usual source; None: it must be given
     images: str = "CIFAR-10"  # the data set that it is of
     samples: int = 10_000  # images made for a Frechet distance, unless --samples says other
@@ -32,12 +32,14 @@ class Study:
 
     name: str
     title: str
-    laptop: Form | None  # None: it has no such form
-    paper: Form
-    measured: Form | None = None  # at laptop scale in the place of `laptop`, for given features
+    laptop: StudyScale | None  # None: it has no such form
+    paper: StudyScale
+    measured: StudyScale | None = (
+        None  # at laptop scale in the place of `laptop`, for given features
+    )
     seeds: int = 3  # of training, unless --seeds says other
 
-    def form(self, scale: Scale, features: str | None = None) -> Form:
+    def form(self, scale: Scale, features: str | None = None) -> StudyScale:
         """What it is at that scale, with --features; UserError when it is nothing."""
         found = self.laptop if scale == "laptop" else self.paper
         if scale == "laptop" and features is not None and self.measured is not None:
@@ -50,43 +52,49 @@ class Study:
         return found
 
 
-def cells_of(
-    arms: Sequence[AbstractArm], form: Form, asked: Request, outline: Outline
-) -> list[Cell]:
+def build_trials(
+    variants: Sequence[AbstractVariant], form: StudyScale, asked: StudyOptions, outline: DatasetInfo
+) -> list[Trial]:
     """Every arm at every seed, seed by seed, so that arms can be compared early.
 
     `outline` is that of the images. Raises UserError for settings that do not fit.
     """
-    _refuse_equal_arms(arms, asked)
-    cells = []
+    _refuse_equal_arms(variants, asked)
+    trials = []
     for seed in asked.seeds:
-        for arm in arms:
-            training = arm.job(asked, seed, outline)
-            measuring: tuple[Making, ...] = ()
-            if isinstance(training, Training):
-                folder = asked.measured(arm.slug(asked), seed)
+        for variant in variants:
+            training = variant.job(asked, seed, outline)
+            measuring: tuple[FileJob, ...] = ()
+            if isinstance(training, TrainingJob):
+                folder = asked.measured(variant.slug(asked), seed)
                 measuring = form.measurement.jobs(training, asked, folder)
-            cells.append(Cell(arm, seed, training, measuring))
-    return cells
+            trials.append(Trial(variant, seed, training, measuring))
+    return trials
 
 
-def _refuse_equal_arms(arms: Sequence[AbstractArm], asked: Request) -> None:
+def _refuse_equal_arms(variants: Sequence[AbstractVariant], asked: StudyOptions) -> None:
     """Raise UserError when the settings for every run replace what tells two arms apart."""
     titles: dict[str, str] = {}
-    for arm in arms:
-        first = titles.setdefault(arm.slug(asked), arm.title)
-        if first != arm.title:
+    for variant in variants:
+        first = titles.setdefault(variant.slug(asked), variant.title)
+        if first != variant.title:
             raise UserError(
-                f"with {' '.join(asked.overrides)} {first!r} and {arm.title!r} are one run: leave "
+                f"with {' '.join(asked.overrides)} {first!r} and {variant.title!r} are one run: "
+                "leave "
                 "it out, or choose one of them with --arms"
             )
 
 
-def chosen(arms: Sequence[AbstractArm], names: str | None) -> list[AbstractArm]:
+def select_variants(
+    variants: Sequence[AbstractVariant], names: str | None
+) -> list[AbstractVariant]:
     """The arms that were named, with commas, in the study's order; None is all of them."""
     if names is None:
-        return list(arms)
-    known, wanted = [arm.name for arm in arms], [name for name in names.split(",") if name]
+        return list(variants)
+    known, wanted = (
+        [variant.name for variant in variants],
+        [name for name in names.split(",") if name],
+    )
     for name in wanted:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -94,4 +102,4 @@ def chosen(arms: Sequence[AbstractArm], names: str | None) -> list[AbstractArm]:
             raise UserError(f"--arms: no arm {name!r}; {hint}")
     if not wanted:
         raise UserError(f"--arms needs names: {', '.join(known)}")
-    return [arm for arm in arms if arm.name in wanted]
+    return [variant for variant in variants if variant.name in wanted]

@@ -1,11 +1,10 @@
 """SS-GAN's successors on its own bench, each beside SS-GAN."""
 
-from ssgan.studies.arm import AbstractArm, Arm
-from ssgan.studies.arms import cifar10, laptop
 from ssgan.studies.distance_table import DistanceTable
-from ssgan.studies.measurement import Distance
+from ssgan.studies.measurements import Distance
 from ssgan.studies.published import SUCCESSORS
-from ssgan.studies.study import Form, Study
+from ssgan.studies.study import Study, StudyScale
+from ssgan.studies.variants import AbstractVariant, Variant, cifar10, laptop
 
 _LABELS = {
     "annealed": "SS-GAN, alpha to 0",
@@ -18,9 +17,9 @@ _BASELINES = ("ssgan", "gan", "conditional")  # the first is what all others are
 _DRAWING = DistanceTable((SUCCESSORS,))
 
 
-def _arms(suffix: str) -> tuple[AbstractArm, ...]:
+def _arms(suffix: str) -> tuple[AbstractVariant, ...]:
     return tuple(
-        Arm(name=name, label=label, recipe=f"successors:{name}{suffix}")
+        Variant(name=name, label=label, recipe=f"successors:{name}{suffix}")
         for name, label in _LABELS.items()
     )
 
@@ -28,11 +27,11 @@ def _arms(suffix: str) -> tuple[AbstractArm, ...]:
 STUDY = Study(
     name="successors",
     title="Frechet distance of SS-GAN's successors",
-    laptop=Form(
-        arms=(*laptop(*_BASELINES), *_arms("_laptop")), measurement=Distance(), drawing=_DRAWING
+    laptop=StudyScale(
+        variants=(*laptop(*_BASELINES), *_arms("_laptop")), measurement=Distance(), drawing=_DRAWING
     ),
-    paper=Form(
-        arms=(*cifar10(*_BASELINES), *_arms("")),
+    paper=StudyScale(
+        variants=(*cifar10(*_BASELINES), *_arms("")),
         measurement=Distance(),
         drawing=_DRAWING,
     ),

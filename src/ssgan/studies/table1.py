@@ -4,17 +4,11 @@ LSUN-Bedroom and CelebA-HQ have no labels, hence no conditional GAN. Numbers of 
 paper's at second hand (docs/data.md).
 """
 
-from ssgan.studies.arms import CELEBA_HQ, IMAGENET, LSUN, at_128, cifar10, laptop
 from ssgan.studies.distance_table import DistanceTable
-from ssgan.studies.measurement import Distance
-from ssgan.studies.published import (
-    TABLE1,
-    TABLE1_CELEBA_HQ,
-    TABLE1_IMAGENET,
-    TABLE1_LSUN,
-    Table,
-)
-from ssgan.studies.study import Form, Study
+from ssgan.studies.measurements import Distance
+from ssgan.studies.published import TABLE1, TABLE1_CELEBA_HQ, TABLE1_IMAGENET, TABLE1_LSUN, Table
+from ssgan.studies.study import Study, StudyScale
+from ssgan.studies.variants import CELEBA_HQ, IMAGENET, LSUN, at_128, cifar10, laptop
 
 _METHODS = ("gan", "conditional", "ssgan", "ssgan_sbn")
 _WITHOUT_LABELS = ("gan", "ssgan", "ssgan_sbn")
@@ -23,8 +17,8 @@ _DRAWING = DistanceTable((TABLE1,))
 STUDY = Study(
     name="table1",
     title="Table 1: best FID over seeds, four methods",
-    laptop=Form(arms=laptop(*_METHODS), measurement=Distance(), drawing=_DRAWING),
-    paper=Form(arms=cifar10(*_METHODS), measurement=Distance(), drawing=_DRAWING),
+    laptop=StudyScale(variants=laptop(*_METHODS), measurement=Distance(), drawing=_DRAWING),
+    paper=StudyScale(variants=cifar10(*_METHODS), measurement=Distance(), drawing=_DRAWING),
 )
 
 
@@ -35,8 +29,8 @@ def _at_128(
         name=f"table1-{name}",
         title="Table 1: best FID over seeds, 128 pixels",
         laptop=None,
-        paper=Form(
-            arms=at_128(images, *methods),
+        paper=StudyScale(
+            variants=at_128(images, *methods),
             measurement=Distance(),
             drawing=DistanceTable((paper,)),
             data=None,

@@ -5,12 +5,11 @@ How long the runs on ImageNet were is not known: their 100,000 steps are inferre
 
 from dataclasses import replace
 
-from ssgan.studies.arm import AbstractArm, Arm
-from ssgan.studies.arms import IMAGENET, LABELS, cifar10, laptop
 from ssgan.studies.distance_table import DistanceTable
-from ssgan.studies.measurement import Distance
+from ssgan.studies.measurements import Distance
 from ssgan.studies.published import TABLE2, TABLE2_IMAGENET
-from ssgan.studies.study import Form, Study
+from ssgan.studies.study import Study, StudyScale
+from ssgan.studies.variants import IMAGENET, LABELS, AbstractVariant, Variant, cifar10, laptop
 
 _ROWS = {
     "gp1_b0_n1": "GP 1, betas 0, 0.9, n_dis 1",
@@ -27,21 +26,21 @@ _METHODS = ("gan", "ssgan")
 _SHARED = ("robustness", "sn_b0_n2")  # the setting of the other tables of CIFAR-10: their runs
 
 
-def grid(recipes: str) -> tuple[AbstractArm, ...]:
+def grid(recipes: str) -> tuple[AbstractVariant, ...]:
     """Both methods in every row of the table, by the recipes of that file."""
     return tuple(_arm(recipes, row, method) for row in _ROWS for method in _METHODS)
 
 
-def _arm(recipes: str, row: str, method: str) -> AbstractArm:
+def _arm(recipes: str, row: str, method: str) -> AbstractVariant:
     name, group = f"{row}_{method}", _ROWS[row]
     if (recipes, row) == _SHARED:
         return replace(cifar10(method)[0], name=name, group=group)
-    return Arm(name=name, label=LABELS[method], group=group, recipe=f"{recipes}:{name}")
+    return Variant(name=name, label=LABELS[method], group=group, recipe=f"{recipes}:{name}")
 
 
-def _laptop(row: str) -> tuple[AbstractArm, ...]:
+def _laptop(row: str) -> tuple[AbstractVariant, ...]:
     """Both methods in the row whose setting the laptop's recipes have."""
-    return tuple(replace(arm, group=_ROWS[row]) for arm in laptop(*_METHODS))
+    return tuple(replace(variant, group=_ROWS[row]) for variant in laptop(*_METHODS))
 
 
 _DRAWING = DistanceTable((TABLE2,))
@@ -49,15 +48,15 @@ _DRAWING = DistanceTable((TABLE2,))
 STUDY = Study(
     name="table2",
     title="Table 2: FID under nine settings, mean and deviation over seeds",
-    laptop=Form(arms=_laptop("sn_b0_n1"), measurement=Distance(), drawing=_DRAWING),
-    paper=Form(arms=grid("robustness"), measurement=Distance(), drawing=_DRAWING),
+    laptop=StudyScale(variants=_laptop("sn_b0_n1"), measurement=Distance(), drawing=_DRAWING),
+    paper=StudyScale(variants=grid("robustness"), measurement=Distance(), drawing=_DRAWING),
 )
 ON_IMAGENET = Study(
     name="table2-imagenet",
     title="Table 2: FID under nine settings, mean and deviation over seeds",
     laptop=None,
-    paper=Form(
-        arms=grid("robustness_imagenet"),
+    paper=StudyScale(
+        variants=grid("robustness_imagenet"),
         measurement=Distance(),
         drawing=DistanceTable((TABLE2_IMAGENET,)),
         data=None,

@@ -28,11 +28,19 @@ from torch.optim import Optimizer
 
 from ssgan.config.dump import dump
 from ssgan.data.dataset import Dataset
-from ssgan.ops.collective import from_first, gathered, in_words, largest, num_ranks, rank, summed
-from ssgan.training import checkpoint
-from ssgan.training.config import RunConfig
-from ssgan.training.resume import modules_of
-from ssgan.training.state import TrainState
+from ssgan.ops.collective import (
+    broadcast_from_first,
+    gather_from_ranks,
+    max_over_ranks,
+    num_ranks,
+    rank,
+    sum_over_ranks,
+    translate_errors,
+)
+from ssgan.runs import checkpoint
+from ssgan.runs.config import RunConfig
+from ssgan.runs.state import TrainState
+from ssgan.training.resume import list_modules
 from ssgan.types import PeerLost, RanksDiffer, UserError
 
 TIMEOUT = 1800  # seconds that a rank waits for the others: longer than an evaluation takes
@@ -43,7 +51,7 @@ _GRACE = 1.0  # seconds in which all who wait in vain say so
 T = TypeVar("T")
 
 
-def launched() -> bool:
+def is_launched() -> bool:
     """Whether a launcher started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
@@ -60,7 +68,7 @@ class Ranks:
             return work()
         ours = f"done {rank() - _local_rank()}"
         if _local_rank() > 0:
-            with in_words():
+            with translate_errors():
                 self.store.wait([ours], _LONGEST_PREPARATION)
             return work()
         result = work()
@@ -69,13 +77,13 @@ class Ranks:
 
 
 @contextmanager
-def joined(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
+def join_ranks(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
     """Within, this process is the rank that its launcher says; without one it is alone.
 
     Unless `device` is "cpu" each takes an accelerator of its machine, if there are any. Raises
     PeerLost when another rank has gone, or has not answered for `timeout` seconds.
     """
-    if not launched():
+    if not is_launched():
         yield Ranks(None)
         return
     if missing := [name for name in _NAMES if name not in os.environ]:
@@ -89,7 +97,7 @@ def joined(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
             )
         torch.accelerator.set_device_index(_local_rank())
     wait = timedelta(seconds=timeout)
-    with in_words():
+    with translate_errors():
         store, number, count = next(rendezvous("env://", timeout=wait))
     # a launcher may keep its store when it starts all anew: what was said before does not count
     store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
@@ -99,7 +107,7 @@ def joined(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
     try:
         yield Ranks(store)
     except PeerLost as lost:
-        raise PeerLost(_who_has_gone(store, number, count, str(lost))) from None
+        raise PeerLost(_find_lost_rank(store, number, count, str(lost))) from None
     finally:
         gc.collect()  # before the group goes: whatever still holds a part of it
         dist.destroy_process_group()
@@ -117,7 +125,7 @@ def _local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", os.environ.get("RANK", "0")))
 
 
-def _who_has_gone(store: Store, number: int, count: int, why: str) -> str:
+def _find_lost_rank(store: Store, number: int, count: int, why: str) -> str:
     """Those who do not wait in vain as we do, for they are dead, stopped or stuck elsewhere."""
     silent: list[str] = []
 
@@ -134,14 +142,14 @@ def _who_has_gone(store: Store, number: int, count: int, why: str) -> str:
     return f"rank {number}: {who} has gone or does not answer ({why})"
 
 
-def averaged(optimizer: Optimizer, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def average_gradients(optimizer: Optimizer, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Replace gradients by their mean over ranks, in one flat sum; returns the terms' means."""
     if num_ranks() == 1:
         return dict(terms)
     weights = [p for group in optimizer.param_groups for p in group["params"]]
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     values = torch.stack(list(terms.values())).to(gradients[0].dtype)
-    mean = summed(torch.cat([*(g.flatten() for g in gradients), values])) / num_ranks()
+    mean = sum_over_ranks(torch.cat([*(g.flatten() for g in gradients), values])) / num_ranks()
     *parts, values = torch.split(mean, [*(g.numel() for g in gradients), len(values)])
     for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))
@@ -149,7 +157,7 @@ def averaged(optimizer: Optimizer, terms: Mapping[str, Tensor]) -> dict[str, Ten
 
 
 @contextmanager
-def step_told(state: TrainState) -> Iterator[None]:
+def report_step_on_loss(state: TrainState) -> Iterator[None]:
     """A PeerLost from within says how many steps this process had done."""
     try:
         yield
@@ -158,44 +166,44 @@ def step_told(state: TrainState) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Orders:
+class StopDecision:
     """What all ranks do after a step."""
 
     leave: signal.Signals | None  # the signal that one of them was sent
     stop: bool  # rank 0 ends the run
 
 
-def agreed(asked: signal.Signals | None, stop: bool) -> Orders:
+def sync_stop(asked: signal.Signals | None, stop: bool) -> StopDecision:
     """The same on every rank, whoever was asked; also where the others wait for rank 0.
 
     Asked once a step: a signal that comes after this waits for the next.
     """
     if num_ranks() == 1:
-        return Orders(asked, stop)
-    numbers = largest(torch.tensor([asked.value if asked is not None else 0, int(stop)]))
+        return StopDecision(asked, stop)
+    numbers = max_over_ranks(torch.tensor([asked.value if asked is not None else 0, int(stop)]))
     number, stopped = map(int, numbers)
-    return Orders(signal.Signals(number) if number else None, bool(stopped))
+    return StopDecision(signal.Signals(number) if number else None, bool(stopped))
 
 
 def share_state(state: TrainState, config: RunConfig, newest: Path | None = None) -> None:
     """Give all ranks the state that rank 0 has restored from its newest checkpoint, if any."""
     if num_ranks() == 1:
         return
-    payload = from_first(_payload(newest) if rank() == 0 else None)
+    payload = broadcast_from_first(_payload(newest) if rank() == 0 else None)
     if payload and rank() > 0:
-        trusted = modules_of(dump(config))
+        trusted = list_modules(dump(config))
         checkpoint.restore(
-            state, checkpoint.unsealed(payload, Path("rank 0's checkpoint"), trusted)
+            state, checkpoint.parse_checkpoint(payload, Path("rank 0's checkpoint"), trusted)
         )
 
 
 def _payload(newest: Path | None) -> bytes:
-    return b"" if newest is None else checkpoint.verified(newest)
+    return b"" if newest is None else checkpoint.read_verified(newest)
 
 
 def share_precision(config: RunConfig) -> RunConfig:
     """With rank 0's precision, which is definite: "auto" may mean another on another machine."""
-    word = from_first(config.precision.encode() if rank() == 0 else None).decode()
+    word = broadcast_from_first(config.precision.encode() if rank() == 0 else None).decode()
     return replace(config, precision=word)  # type: ignore[arg-type]
 
 
@@ -203,7 +211,7 @@ def check_alike(config: RunConfig, dataset: Dataset) -> None:
     """Raise UserError when ranks were given other settings or other images."""
     shown = {"settings": repr(config), "images": dataset.content_hash}
     for what, text in shown.items():
-        digests = gathered(_digest(text.encode())[None])
+        digests = gather_from_ranks(_digest(text.encode())[None])
         for number, theirs in enumerate(digests):
             if not torch.equal(theirs, digests[0]):
                 raise UserError(f"rank {number} has other {what} than rank 0: give all the same")
@@ -215,7 +223,7 @@ def check_in_step(state: TrainState) -> None:
         return
     names, tensors = zip(*checkpoint.named_tensors(state), strict=True)
     ours = torch.stack([_digest(t.detach().cpu().numpy().tobytes()) for t in tensors])
-    for number, theirs in enumerate(every := gathered(ours)):
+    for number, theirs in enumerate(every := gather_from_ranks(ours)):
         for name, here, there in zip(names, every[0], theirs, strict=True):
             if not torch.equal(here, there):
                 raise RanksDiffer(

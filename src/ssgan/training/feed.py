@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ssgan.data.dataset import Dataset
 from ssgan.ops.collective import num_ranks, rank
-from ssgan.ops.keyed import Key, integers, permutation, uniform
-from ssgan.training.config import RunConfig
-from ssgan.training.given_labels import given_labels
-from ssgan.training.precision import dtype_of
-from ssgan.types import Batch, Draw
+from ssgan.ops.rng import Key, integers, permutation, uniform
+from ssgan.runs.config import RunConfig
+from ssgan.runs.precision import run_dtype
+from ssgan.training.label_subset import select_labels
+from ssgan.types import Batch, GeneratorInput
 
 
 def our_parts(config: RunConfig) -> range:
@@ -42,16 +42,16 @@ class Feed:
     ) -> None:
         self.config, self.dataset, self.device = config, dataset, device
         self.seed = config.seed if seed is None else seed
-        self.dtype = dtype_of(config.precision)
-        self.labels = given_labels(config, dataset)
+        self.dtype = run_dtype(config.precision)
+        self.labels = select_labels(config, dataset)
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
-    def discriminator(self, step: int, update: int) -> Iterator[tuple[Batch, Draw]]:
+    def discriminator(self, step: int, update: int) -> Iterator[tuple[Batch, GeneratorInput]]:
         """Reals and a draw, one pair a part, for D's update of that number within the step."""
         for index in self._parts(update):
             yield self._real(step, index), self._draw("D", step, index)
 
-    def generator(self, step: int) -> Iterator[Draw]:
+    def generator(self, step: int) -> Iterator[GeneratorInput]:
         """A draw a part, for G's update: of its own, or that of D's last update."""
         reused = self.config.reuse_fakes
         update = self.config.discriminator_updates - 1 if reused else 0
@@ -63,7 +63,7 @@ class Feed:
         for part in our_parts(self.config):
             yield torch.arange(update * size + part, (update + 1) * size, parts)
 
-    def _draw(self, update_of: str, step: int, index: Tensor) -> Draw:
+    def _draw(self, update_of: str, step: int, index: Tensor) -> GeneratorInput:
         def key(purpose: str) -> Key:
             return Key(self.seed, f"{purpose} for {update_of}", step)
 
@@ -76,7 +76,7 @@ class Feed:
         def noise(size: int) -> Tensor:
             return uniform(key("noise"), index, size).to(self.device)
 
-        return Draw(
+        return GeneratorInput(
             latents.to(self.device, self.dtype),
             labels,
             index,

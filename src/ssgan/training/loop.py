@@ -8,9 +8,13 @@ from torch import Tensor
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.ops.collective import num_ranks
-from ssgan.training.config import DataConfig, RunConfig
+from ssgan.runs.config import DataConfig, RunConfig
+from ssgan.runs.precision import resolve_device, resolve_precision
+from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training.feed import Feed
-from ssgan.training.misfits import (
+from ssgan.training.networks import Networks
+from ssgan.training.step import train_step
+from ssgan.training.validation import (
     check_compile,
     check_given_labels,
     check_labels,
@@ -18,10 +22,6 @@ from ssgan.training.misfits import (
     check_ranks,
     check_recompute,
 )
-from ssgan.training.networks import Networks
-from ssgan.training.precision import resolve_device, resolve_precision
-from ssgan.training.state import TrainState, fresh_state
-from ssgan.training.step import train_step
 from ssgan.types import NonFinite
 
 
@@ -42,7 +42,7 @@ def train(
     Without a dataset the config's source is prepared, or found prepared, in the default cache.
     Raises UserError for settings that do not fit the data, NonFinite before bad numbers are used.
     """
-    config = resolved(config)
+    config = resolve_config(config)
     dataset = open_dataset(config.data) if dataset is None else dataset
     check_labels(config, dataset.num_classes)
     check_parts(config, dataset.num_classes)
@@ -64,10 +64,10 @@ def train(
 
 def open_dataset(data: DataConfig) -> Dataset:
     """The prepared images of a config, made now if need be."""
-    return prepare(data.source, data.policy, default_cache())
+    return prepare(data.source, data.preprocessing, default_cache())
 
 
-def resolved(config: RunConfig) -> RunConfig:
+def resolve_config(config: RunConfig) -> RunConfig:
     """The config with its precision made definite for this machine."""
     device = resolve_device(config.device)
     return replace(config, precision=resolve_precision(config.precision, device))

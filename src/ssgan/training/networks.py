@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from ssgan.models.norms import BatchStatistics
-from ssgan.ops.augment import augmented
+from ssgan.ops.activation_checkpointing import checkpointed_modules
+from ssgan.ops.augment import augment
 from ssgan.ops.collective import num_ranks
-from ssgan.ops.freeze import thawed
-from ssgan.ops.keyed import Key
-from ssgan.ops.recompute import recomputables
-from ssgan.training.config import RunConfig
+from ssgan.ops.modes import unfrozen
+from ssgan.ops.rng import Key
+from ssgan.runs.config import RunConfig
+from ssgan.runs.state import TrainState
 from ssgan.training.feed import our_parts
-from ssgan.training.state import TrainState
 from ssgan.types import Discriminator, Generator, Scores
 
 
@@ -24,7 +24,7 @@ class Networks:
         self.config, self.state, self.device = config, state, device
         self._generator: nn.Module = state.generator
         self._discriminator: nn.Module = state.discriminator
-        for module in recomputables(state.generator, state.discriminator):
+        for module in checkpointed_modules(state.generator, state.discriminator):
             module.recompute = config.recompute
         for norm in state.generator.modules():
             if isinstance(norm, BatchStatistics):
@@ -56,7 +56,7 @@ class Networks:
 
         def discriminate(images: Tensor, labels: Tensor | None) -> Scores:
             rows = part + torch.arange(len(images)) * self.config.accumulation * num_ranks()
-            seen = images if key is None else augmented(images, key, rows)
+            seen = images if key is None else augment(images, key, rows)
             with self._autocast():
                 scores = self._discriminator(
                     seen.contiguous(memory_format=torch.channels_last), labels
@@ -73,7 +73,7 @@ class Networks:
 
     def _generate_and_keep(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """Fakes for D, whose graph waits for G's update, although G is frozen now."""
-        with thawed(self.state.generator):
+        with unfrozen(self.state.generator):
             self._fakes = self.generate(latents, labels)
         return self._fakes.detach()
 

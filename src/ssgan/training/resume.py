@@ -9,32 +9,26 @@ from pathlib import Path
 from ssgan.config.dump import difference, dump
 from ssgan.config.read import read_json
 from ssgan.data.dataset import Dataset
-from ssgan.files import jsonlines
-from ssgan.files.atomic import (
-    FULL,
-    TEMPORARY,
-    DiskFull,
-    free_bytes,
-    remove_strays,
-    write_json,
-)
-from ssgan.files.environment import BITS_DEPEND_ON, environment
-from ssgan.files.errors import refuse_unwritable
-from ssgan.files.layout import ForgettingLayout, RunLayout
+from ssgan.files import jsonl
+from ssgan.files.atomic import FULL, TEMPORARY, DiskFull, free_bytes, remove_strays, write_json
+from ssgan.files.environment import BITS_DEPEND_ON, describe_environment
+from ssgan.files.errors import require_writable
+from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
 from ssgan.ops.collective import num_ranks
-from ssgan.training import checkpoint, drift
-from ssgan.training.config import RunConfig
-from ssgan.training.precision import resolve_device, resolve_precision
-from ssgan.training.score import same_score
-from ssgan.training.state import TrainState
-from ssgan.training.stored import stored_config
+from ssgan.runs import checkpoint
+from ssgan.runs.config import RunConfig
+from ssgan.runs.config_io import load_config
+from ssgan.runs.precision import resolve_device, resolve_precision
+from ssgan.runs.state import TrainState
+from ssgan.training import feature_drift
+from ssgan.training.selection_metric import same_metric
 from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")
 NOT_LEARNT = ("output", "evaluate", "device", "recompute")  # settings that change no step
 
 
-def open_directory(layout: RunLayout) -> None:
+def open_directory(layout: RunDirectory) -> None:
     """Make the directory, or accept it as a run's; raises UserError when it cannot be one.
 
     DiskFull when there is no room for even that.
@@ -53,22 +47,22 @@ def open_directory(layout: RunLayout) -> None:
         raise UserError(f"{root} cannot be written: {error.strerror}") from None
 
 
-def refuse_other_directory(layout: RunLayout) -> None:
+def refuse_other_directory(layout: RunDirectory) -> None:
     """Raise UserError when no run can be started or continued in a directory; reads only."""
     root = layout.root
     try:
         if root.exists() and not root.is_dir():
             raise UserError(f"{root} is a file; a run needs a directory")
-        started = layout.lock.exists() and not ForgettingLayout(root).study.exists()
+        started = layout.lock.exists() and not ForgettingDirectory(root).study.exists()
         if root.is_dir() and not (layout.holds_run() or started) and any(root.iterdir()):
             raise UserError(f"{root} holds other files and no run; give an empty or new directory")
     except OSError as error:
         raise UserError(f"{root} cannot be written: {error.strerror}") from None
-    refuse_unwritable(root)
+    require_writable(root)
 
 
 def resume(
-    layout: RunLayout, config: RunConfig, dataset: Dataset, state: TrainState
+    layout: RunDirectory, config: RunConfig, dataset: Dataset, state: TrainState
 ) -> Path | None:
     """Put the newest whole checkpoint into the fresh state; None when the run is new.
 
@@ -76,9 +70,9 @@ def resume(
     UserError for changed settings or changed data.
     """
     _clear_leavings(layout)
-    trusted = modules_of(dump(config))
+    trusted = list_modules(dump(config))
     refuse_other_settings(layout, config)
-    saved, passed_over = checkpoint.newest(layout, trusted)
+    saved, passed_over = checkpoint.load_newest(layout, trusted)
     for sentence in passed_over:
         _LOG.warning("passed over: %s", sentence)
     if saved is None and layout.checkpoint_files():
@@ -95,28 +89,28 @@ def resume(
         _forget_other_score(saved, config, state)
         _LOG.info("continuing from step %d of %s", saved.step, layout.root)
     for path in (layout.log, layout.events):
-        jsonlines.cut_back(path, state.step)
-    jsonlines.cut_back(layout.metrics, state.step if state.looked_at else state.step - 1)
-    drift.cut_back(layout, state.step)
+        jsonl.cut_back(path, state.step)
+    jsonl.cut_back(layout.metrics, state.step if state.evaluated else state.step - 1)
+    feature_drift.cut_back(layout, state.step)
     write_json(layout.config, dump(config))
     write_json(layout.manifest, {"content_hash": dataset.content_hash, **dataset.manifest})
     _write_environment(layout, config)
     return None if saved is None else saved.path
 
 
-def config_of_run(layout: RunLayout, trusted_modules: Sequence[str] = ()) -> RunConfig | None:
+def read_run_config(layout: RunDirectory, trusted_modules: Sequence[str] = ()) -> RunConfig | None:
     """The settings of the run in a directory; None when there is none yet.
 
     From its newest checkpoint when config.json has gone. Raises UserError for settings of classes
     that are neither of ssgan nor of the trusted modules.
     """
     if layout.config.exists():
-        return stored_config(read_json(layout.config), trusted_modules, str(layout.config))
-    saved, _ = checkpoint.newest(layout, trusted_modules)
+        return load_config(read_json(layout.config), trusted_modules, str(layout.config))
+    saved, _ = checkpoint.load_newest(layout, trusted_modules)
     return None if saved is None else saved.config
 
 
-def definite(layout: RunLayout, config: RunConfig) -> RunConfig:
+def resolve_auto(layout: RunDirectory, config: RunConfig) -> RunConfig:
     """The config with precision "auto" made definite: what the run has, once there is one.
 
     So the precision of its first part stays, whatever device it is continued on.
@@ -124,47 +118,47 @@ def definite(layout: RunLayout, config: RunConfig) -> RunConfig:
     device = resolve_device(config.device)
     if config.precision != "auto":
         return config
-    stored = config_of_run(layout, modules_of(dump(config)))
+    stored = read_run_config(layout, list_modules(dump(config)))
     precision = resolve_precision("auto", device) if stored is None else stored.precision
     return replace(config, precision=precision)
 
 
-def modules_of(table: object) -> list[str]:
+def list_modules(table: object) -> list[str]:
     """The modules of all settings classes in a dumped config: what is running is trusted."""
     if isinstance(table, list):
-        return [module for item in table for module in modules_of(item)]
+        return [module for item in table for module in list_modules(item)]
     if not isinstance(table, dict):
         return []
-    inner = [module for value in table.values() for module in modules_of(value)]
+    inner = [module for value in table.values() for module in list_modules(value)]
     return [table["kind"].partition(":")[0], *inner] if "kind" in table else inner
 
 
-def harmless(path: str, config: RunConfig) -> bool:
+def may_change(path: str, config: RunConfig) -> bool:
     """Whether a setting may change between two parts of one run without changing its steps."""
     if path == "total_steps":
         return config.learning_rate_decay == "none" and not config.method.changes
     return path.split(".")[0] in NOT_LEARNT
 
 
-def refuse_used_directory(layout: RunLayout, config: RunConfig) -> None:
+def refuse_used_directory(layout: RunDirectory, config: RunConfig) -> None:
     """Raise UserError when a run there could not be continued with these settings; reads only."""
     refuse_other_settings(layout, config)
-    saved, _ = checkpoint.newest(layout, modules_of(dump(config)))
+    saved, _ = checkpoint.load_newest(layout, list_modules(dump(config)))
     if saved is not None:
         refuse_changes(layout.root, saved.config, config)
         _refuse_fewer_steps(layout.root, saved, config)
 
 
-def refuse_other_settings(layout: RunLayout, config: RunConfig) -> None:
+def refuse_other_settings(layout: RunDirectory, config: RunConfig) -> None:
     """Raise UserError when the directory holds a run that these settings would change."""
-    stored = config_of_run(layout, modules_of(dump(config)))
+    stored = read_run_config(layout, list_modules(dump(config)))
     if stored is not None:
         refuse_changes(layout.root, stored, config)
 
 
 def refuse_changes(root: Path, stored: RunConfig, config: RunConfig) -> None:
     """Raise UserError naming every setting that differs and would change what is learnt."""
-    changed = [str(d) for d in difference(stored, config) if not harmless(d.path, config)]
+    changed = [str(d) for d in difference(stored, config) if not may_change(d.path, config)]
     if changed:
         raise UserError(f"{root} holds a run with other settings: {'; '.join(changed)}")
 
@@ -187,13 +181,13 @@ def _refuse_other_data(root: Path, saved: checkpoint.Checkpoint, dataset: Datase
 
 def _forget_other_score(saved: checkpoint.Checkpoint, config: RunConfig, state: TrainState) -> None:
     """The best is chosen anew when scores from here on are another distance, or of other images."""
-    if state.best_score is None or same_score(saved.config.evaluate, config.evaluate):
+    if state.best_score is None or same_metric(saved.config.evaluate, config.evaluate):
         return
     state.best_score, state.best_step = None, 0
     _LOG.warning("the best state is chosen anew: evaluate.images or evaluate.features changed")
 
 
-def _clear_leavings(layout: RunLayout) -> None:
+def _clear_leavings(layout: RunDirectory) -> None:
     """Temporary files of a save that was killed; we hold the lock, so nobody writes them."""
     folders = (
         layout.root,
@@ -208,8 +202,8 @@ def _clear_leavings(layout: RunLayout) -> None:
         remove_strays(folder)
 
 
-def _write_environment(layout: RunLayout, config: RunConfig) -> None:
-    now = environment(str(resolve_device(config.device)), config.precision)
+def _write_environment(layout: RunDirectory, config: RunConfig) -> None:
+    now = describe_environment(str(resolve_device(config.device)), config.precision)
     now["processes"] = num_ranks()
     if layout.environment.exists():
         before = _recorded_environment(layout)
@@ -220,7 +214,7 @@ def _write_environment(layout: RunLayout, config: RunConfig) -> None:
     write_json(layout.environment, {**now, "process": os.getpid()})
 
 
-def _recorded_environment(layout: RunLayout) -> dict[str, object]:
+def _recorded_environment(layout: RunDirectory) -> dict[str, object]:
     """That of the run's last part; empty, with a warning, when somebody has broken the file."""
     try:
         return read_json(layout.environment)

@@ -6,32 +6,32 @@ from pathlib import Path
 
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import prepare
-from ssgan.files.errors import file_errors_in_words
-from ssgan.files.layout import RunLayout
-from ssgan.files.lock import locked
+from ssgan.files.errors import translate_file_errors
+from ssgan.files.locks import locked
+from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
-from ssgan.training import checkpoint
-from ssgan.training.config import RunConfig
+from ssgan.runs import checkpoint
+from ssgan.runs.checkpoint import healthy_files, keep_healthy
+from ssgan.runs.config import RunConfig
+from ssgan.runs.precision import resolve_device
+from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training.distributed import (
-    Orders,
-    agreed,
+    StopDecision,
     check_alike,
     check_in_step,
+    report_step_on_loss,
     share_precision,
     share_state,
-    step_told,
+    sync_stop,
 )
-from ssgan.training.evaluation import held_out_images
-from ssgan.training.healthy import healthy_files, keep_healthy
+from ssgan.training.evaluator import prepare_held_out
+from ssgan.training.logger import RunLogger
 from ssgan.training.loop import open_dataset, train
-from ssgan.training.misfits import check_given_labels, check_scores
-from ssgan.training.precision import resolve_device
-from ssgan.training.records import Records
-from ssgan.training.resume import definite, open_directory, resume
-from ssgan.training.rollback import Patience, roll_back
+from ssgan.training.monitor import Verdict
+from ssgan.training.nonfinite import RetryBudget, roll_back
+from ssgan.training.resume import open_directory, resolve_auto, resume
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
-from ssgan.training.state import TrainState, fresh_state
-from ssgan.training.watch import Verdict
+from ssgan.training.validation import check_given_labels, check_scores
 from ssgan.types import NonFinite
 
 
@@ -69,21 +69,21 @@ def run(
     numbers that came back after every rollback; DiskFull when nothing more can be written. In all
     of these the newest checkpoint is whole.
     """
-    layout = RunLayout(directory)
-    config = share_precision(definite(layout, config))
+    layout = RunDirectory(directory)
+    config = share_precision(resolve_auto(layout, config))
     if dataset is None:
-        dataset, held_out = open_dataset(config.data), held_out_images(config, prepare)
+        dataset, held_out = open_dataset(config.data), prepare_held_out(config, prepare)
     _refuse_misfits(config, dataset)
     state = fresh_state(config, dataset.num_classes, resolve_device(config.device))
     if rank() > 0:
-        yield from _follow(config, dataset, state)
+        yield from _run_worker(config, dataset, state)
         return
     open_directory(layout)
-    told = step_told(state)
-    with file_errors_in_words(directory), locked(layout.lock), told, stop_requests() as stop:
+    told = report_step_on_loss(state)
+    with translate_file_errors(directory), locked(layout.lock), told, stop_requests() as stop:
         newest = resume(layout, config, dataset, state)
-        lead = _Lead(layout, config, dataset, held_out, state, crash, stop)
-        patience = Patience(state.step)
+        lead = _MainRank(layout, config, dataset, held_out, state, crash, stop)
+        patience = RetryBudget(state.step)
         while True:
             share_state(state, config, newest)
             try:
@@ -94,12 +94,12 @@ def run(
                 newest = roll_back(layout, config, dataset, state, lead.facts, refusal)
 
 
-class _Lead:
+class _MainRank:
     """What rank 0 does, which alone writes."""
 
     def __init__(
         self,
-        layout: RunLayout,
+        layout: RunDirectory,
         config: RunConfig,
         dataset: Dataset,
         held_out: Dataset | None,
@@ -109,15 +109,15 @@ class _Lead:
     ) -> None:
         self.layout, self.config, self.dataset, self.held_out = layout, config, dataset, held_out
         self.state, self.crash, self.stop = state, crash, stop
-        self.facts = checkpoint.facts_of(config, dataset.content_hash, dataset.classes)
+        self.facts = checkpoint.checkpoint_facts(config, dataset.content_hash, dataset.classes)
 
-    def steps(self, newest: Path | None, patience: Patience) -> Iterator[RunReport]:
+    def steps(self, newest: Path | None, patience: RetryBudget) -> Iterator[RunReport]:
         """All steps from the state on, recorded, and saved where it is due."""
         layout, config, state = self.layout, self.config, self.state
-        with Records(layout, config, self.dataset, self.held_out, state) as records:
-            if not state.looked_at:
-                newest = self._look_again(records)
-            if agreed(None, _must_stop(config, state, records.watch.verdict)).stop:
+        with RunLogger(layout, config, self.dataset, self.held_out, state) as records:
+            if not state.evaluated:
+                newest = self._retry_evaluation(records)
+            if sync_stop(None, _must_stop(config, state, records.watch.verdict)).stop:
                 raise _collapsed(layout, state.step, records.watch.verdict)
             for report in train(config, self.dataset, state):
                 terms = records.log(report)
@@ -125,7 +125,7 @@ class _Lead:
                 self._save_beside(best=records.is_best)
                 last = state.step == config.total_steps
                 verdict = records.watch.verdict
-                orders = agreed(self.stop.received, _must_stop(config, state, verdict))
+                orders = sync_stop(self.stop.received, _must_stop(config, state, verdict))
                 if _must_save(config, state, orders):
                     check_in_step(state)
                     newest = self._save(records)
@@ -136,7 +136,7 @@ class _Lead:
                 if orders.stop:
                     raise _collapsed(layout, state.step, verdict)
 
-    def _look(self, records: Records) -> None:
+    def _look(self, records: RunLogger) -> None:
         """Sheet and evaluation of the step; when one fails, the step is saved first if it is due.
 
         The checkpoint says so, and whoever continues from it looks again.
@@ -144,22 +144,22 @@ class _Lead:
         try:
             records.look(self.state)
         except Exception:
-            self.state.looked_at = False
+            self.state.evaluated = False
             due = self.state.step % self.config.output.checkpoint_every == 0
             if due or self.state.step == self.config.total_steps:
                 checkpoint.save(self.layout, self.state, self.facts, self.crash)
             raise
 
-    def _look_again(self, records: Records) -> Path:
+    def _retry_evaluation(self, records: RunLogger) -> Path:
         """What an earlier part failed to do after the step of its checkpoint, which is replaced."""
         records.look(self.state)
-        self.state.looked_at = True
+        self.state.evaluated = True
         self._save_beside(best=records.is_best)
         return self._save(records)
 
-    def _save(self, records: Records) -> Path:
+    def _save(self, records: RunLogger) -> Path:
         newest = checkpoint.save(self.layout, self.state, self.facts, self.crash)
-        if records.watch.sound:
+        if records.watch.is_sound:
             keep_healthy(self.layout, newest)
         return newest
 
@@ -172,7 +172,7 @@ class _Lead:
             checkpoint.save_best(self.layout, self.state, self.facts, self.crash)
         every = self.config.output.keep_every
         if every and self.state.step % every == 0:
-            checkpoint.save_kept(self.layout, self.state, self.facts, self.crash)
+            checkpoint.save_snapshot(self.layout, self.state, self.facts, self.crash)
 
 
 def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
@@ -181,11 +181,11 @@ def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
     check_alike(config, dataset)
 
 
-def _follow(config: RunConfig, dataset: Dataset, state: TrainState) -> Iterator[RunReport]:
+def _run_worker(config: RunConfig, dataset: Dataset, state: TrainState) -> Iterator[RunReport]:
     """What the other ranks do: every step, nothing written, and the end when rank 0 says so."""
-    with step_told(state), stop_requests() as stop:
+    with report_step_on_loss(state), stop_requests() as stop:
         share_state(state, config)
-        patience = Patience(state.step)
+        patience = RetryBudget(state.step)
         while True:
             try:
                 yield from _steps_of_others(config, dataset, state, stop, patience)
@@ -200,13 +200,13 @@ def _steps_of_others(
     dataset: Dataset,
     state: TrainState,
     stop: StopRequest,
-    patience: Patience,
+    patience: RetryBudget,
 ) -> Iterator[RunReport]:
     verdict = Verdict("too early to tell", 0, ())
-    if agreed(None, False).stop:
+    if sync_stop(None, False).stop:
         raise Collapsed(f"stopped at step {state.step} by rank 0")
     for report in train(config, dataset, state):
-        orders = agreed(stop.received, False)
+        orders = sync_stop(stop.received, False)
         if _must_save(config, state, orders):
             check_in_step(state)
             patience.saved(state.step)
@@ -217,7 +217,7 @@ def _steps_of_others(
             raise Collapsed(f"stopped at step {state.step} by rank 0")
 
 
-def _must_save(config: RunConfig, state: TrainState, orders: Orders) -> bool:
+def _must_save(config: RunConfig, state: TrainState, orders: StopDecision) -> bool:
     due = state.step % config.output.checkpoint_every == 0
     return due or state.step == config.total_steps or orders.leave is not None or orders.stop
 
@@ -228,7 +228,7 @@ def _must_stop(config: RunConfig, state: TrainState, verdict: Verdict) -> bool:
     return asked and state.step < config.total_steps
 
 
-def _collapsed(layout: RunLayout, step: int, verdict: Verdict) -> Collapsed:
+def _collapsed(layout: RunDirectory, step: int, verdict: Verdict) -> Collapsed:
     kept = healthy_files(layout)
     return Collapsed(
         f"stopped at step {step}, for the run is {verdict.state} since step {verdict.since}: "

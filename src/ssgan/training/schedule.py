@@ -1,7 +1,7 @@
 """What changes with the step: learning rates, and the ramp of the average."""
 
-from ssgan.training.config import RunConfig
-from ssgan.training.state import TrainState
+from ssgan.runs.config import RunConfig
+from ssgan.runs.state import TrainState
 
 _RAMP = 0.05  # the half-life is at most this share of the steps done: early weights fade fast
 

@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ssgan.ops.averaging import average_into
-from ssgan.ops.freeze import frozen
-from ssgan.ops.spectral import advance_spectral_norm
-from ssgan.training.config import RunConfig
-from ssgan.training.distributed import averaged
+from ssgan.ops.ema import update_ema
+from ssgan.ops.modes import frozen
+from ssgan.ops.spectral_norm import advance_spectral_norm
+from ssgan.runs.config import RunConfig
+from ssgan.runs.state import TrainState
+from ssgan.training.distributed import average_gradients
 from ssgan.training.feed import Feed
-from ssgan.training.guard import checked, nothing_if_refused
 from ssgan.training.networks import Networks
+from ssgan.training.nonfinite import check_finite, restore_buffers_on_error
 from ssgan.training.schedule import ema_halflife, set_learning_rates
-from ssgan.training.state import TrainState
 from ssgan.types import Loss
 
 
@@ -27,19 +27,19 @@ def train_step(
     both = (state.generator, state.discriminator)
     set_learning_rates(state, config)
     for update in range(config.discriminator_updates):
-        with frozen(state.generator), nothing_if_refused(*both):
+        with frozen(state.generator), restore_buffers_on_error(*both):
             advance_spectral_norm(*both, iterations=config.power_iterations)
             parts = zip(networks.at(step, update), feed.discriminator(step, update), strict=True)
             losses = (method.discriminator_loss(G, D, real, draw) for (G, D), (real, draw) in parts)
             d_terms = descend(state.discriminator_optimizer, losses, config.accumulation, "D")
-    with frozen(state.discriminator), nothing_if_refused(*both):
+    with frozen(state.discriminator), restore_buffers_on_error(*both):
         moved = both[1:] if config.reuse_fakes else both  # re-used fakes are there already
         advance_spectral_norm(*moved, iterations=config.power_iterations)
         views = networks.at(step, config.discriminator_updates)
         drawn = zip(views, feed.generator(step), strict=True)
         losses = (method.generator_loss(G, D, draw) for (G, D), draw in drawn)
         g_terms = descend(state.generator_optimizer, losses, config.accumulation, "G")
-    average_into(state.generator_ema, state.generator, ema_halflife(state, config))
+    update_ema(state.generator_ema, state.generator, ema_halflife(state, config))
     state.step += 1
     return d_terms | g_terms
 
@@ -55,6 +55,6 @@ def descend(
         for term, value in loss.terms.items():
             share = value.detach() / parts
             terms[f"{name}/{term}"] = terms.get(f"{name}/{term}", torch.zeros_like(share)) + share
-    terms = checked(optimizer, averaged(optimizer, terms), name)
+    terms = check_finite(optimizer, average_gradients(optimizer, terms), name)
     optimizer.step()
     return terms

@@ -1,0 +1,110 @@
+"""What the folders around the images say: classes, and mistakes worth a sentence."""
+
+import os
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssgan.data.scan import Found, readable
+
+_SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval"}
+_UNREAD = {  # images, or files of images, that are not read
+    *(".avif", ".heic", ".heif", ".jp2", ".jxl", ".svg", ".psd", ".eps", ".tga", ".dng"),
+    *(".npy", ".npz", ".zip", ".tar", ".gz", ".mp4", ".h5", ".parquet", ".tfrecord"),
+}
+
+
+def assign_classes(found: Sequence[Found]) -> tuple[tuple[str, ...], list[int] | None]:
+    """The classes by number and the class of every item, if each usable one is in a folder.
+
+    A rejected item outside of all class folders gets -1.
+    """
+    usable = [item for item in found if not item.reject]
+    if any(_first(item) is None for item in usable):
+        return (), None
+    names = sorted({_first(item) or b"" for item in usable})
+    number = {name: k for k, name in enumerate(names)}
+    labels = [number.get(_first(item) or b"", -1) for item in found]
+    return tuple(readable(name) for name in names), labels
+
+
+def layout_warnings(
+    path: str, found: Sequence[Found], classes: tuple[str, ...], others: Counter[str]
+) -> tuple[str, ...]:
+    """One sentence for each thing about the layout that may be a mistake."""
+    usable = [item for item in found if not item.reject]
+    loose = [item for item in usable if _first(item) is None]
+    folders = Counter(_first(item) for item in usable if _first(item) is not None)
+    warnings = []
+    if loose and folders:
+        warnings.append(
+            f"{_many(len(loose), 'image')} beside the {_many(len(folders), 'folder')} (the first: "
+            f"{readable(loose[0].name)}), so there are no labels: for classes, put every image "
+            "into the folder of its class"
+        )
+    elif len(classes) == 1:
+        warnings.append(_one_class(path, usable, classes[0]))
+    elif classes and {name.lower() for name in classes} <= _SPLITS:
+        warnings.append(
+            f"the classes are called {', '.join(classes)}, which sound like splits: all are used "
+            f"together; for one of them give folder:{readable(path)}/{classes[0]}"
+        )
+    empty = _empty_folders(path, set(folders)) if folders else []
+    if empty:
+        warnings.append(
+            f"no image in {_many(len(empty), 'folder')} (the first: {empty[0]}), "
+            "so no class of that name"
+        )
+    unread = {ending: count for ending, count in others.items() if ending in _UNREAD}
+    if unread:
+        listed = ", ".join(f"{count} {ending}" for ending, count in sorted(unread.items()))
+        warnings.append(f"files of kinds that are not read are passed over: {listed}")
+    return tuple(warnings)
+
+
+def few_images_warnings(classes: tuple[str, ...], counts: Sequence[int]) -> tuple[str, ...]:
+    """Classes without a usable image, or with less than a tenth of the usual number."""
+    usual = statistics.median(counts) if len(counts) > 1 else 0
+    return tuple(
+        f"class {name} has {_many(count, 'usable image')}, where {usual:g} is usual"
+        for name, count in zip(classes, counts, strict=True)
+        if count == 0 or count < usual / 10
+    )
+
+
+def _one_class(path: str, usable: Sequence[Found], name: str) -> str:
+    """Either there is one class, or its folders are one level too deep."""
+    within = {item.name.split(b"/")[1] for item in usable if item.name.count(b"/") > 1}
+    deep = all(item.name.count(b"/") > 1 for item in usable)
+    if deep and len(within) > 1:
+        return (
+            f"all images are one level deeper, below {name}, so there is one class; for the "
+            f"{len(within)} folders in it as classes give folder:{readable(path)}/{name}"
+        )
+    return (
+        f"all images are in one folder, {name}, so there is one class; methods that use labels "
+        "need two or more"
+    )
+
+
+def _empty_folders(path: str, used: set[bytes | None]) -> list[str]:
+    root = Path(path)
+    names = sorted(os.fsencode(entry.name) for entry in root.iterdir() if entry.is_dir())
+    names = [n for n in names if not n.startswith(b".") and n != b"__MACOSX"]
+    seen = {os.stat(root / os.fsdecode(n)).st_ino for n in used if n is not None}
+    return [
+        readable(n)
+        for n in names
+        if n not in used and os.stat(root / os.fsdecode(n)).st_ino not in seen
+    ]
+
+
+def _first(item: Found) -> bytes | None:
+    """The first-level folder of an item, or None for one beside the folders."""
+    folder, slash, _ = item.name.partition(b"/")
+    return folder if slash else None
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,246 @@
+"""One picture of any size and mode, decoded safely into a square of the policy's shape.
+
+Foreign bytes enter here and nowhere else: the formats are a short list, the header is judged
+before anything is decoded, and whatever goes wrong is one `Rejected` with a reason.
+"""
+
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from ssgan.data.base import Crop, DecodedWithWarning, Pixels, Preprocessing, Rejected
+
+MAX_PIXELS = 100_000_000  # a picture whose header promises more is not decoded
+MAX_FILE_BYTES = 512 * 2**20  # nor is a larger file read
+Image.init()  # load the readers now, not in the first of many threads
+FORMATS = tuple(  # no others: some run outside programs (EPS), all are rarely looked at
+    name
+    for name in ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")
+    if name in Image.OPEN
+)
+ORIENTATION_TAG = 274
+
+ANIMATED = "animated or of several pages: the first frame is used"
+BAD_ORIENTATION = "with a malformed orientation tag: taken as they stand"
+
+_T = Image.Transpose
+_UPRIGHT = {
+    2: _T.FLIP_LEFT_RIGHT,
+    3: _T.ROTATE_180,
+    4: _T.FLIP_TOP_BOTTOM,
+    5: _T.TRANSPOSE,
+    6: _T.ROTATE_270,
+    7: _T.TRANSVERSE,
+    8: _T.ROTATE_90,
+}
+_SIXTEEN_BITS = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
+_GREY = {"1", "L", "LA", "La"} | _SIXTEEN_BITS
+_COLOUR = {"P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
+
+
+class UnusableError(Exception):
+    """A picture that cannot be used; the text is the reason."""
+
+
+def decode(
+    name: str, data: bytes, preprocessing: Preprocessing
+) -> Pixels | DecodedWithWarning | Rejected:
+    """The picture in `data` as uint8 [S, S, C], or why not; never raises for any bytes.
+
+    `name` is only for the Rejected. Colour profiles are not applied. Pillow may warn: see
+    `quiet_pillow`.
+    """
+    try:
+        with _open(data) as image:
+            return _decode(image, preprocessing)
+    except Exception as error:
+        return Rejected(name, reason(error))
+
+
+def header(data: bytes) -> tuple[int, int, bool]:
+    """Width, height and whether grey, from the header; raises as `decode` would reject."""
+    with _open(data) as image:
+        return (*image.size, image.mode in _GREY)
+
+
+def from_array(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
+    """Decoded pixels [H, W, 3] by the same policy; the same array when it fits already."""
+    size, channels = preprocessing.shape.size, preprocessing.shape.channels
+    if pixels.shape == (size, size, channels):
+        return pixels
+    return _to_square(Image.fromarray(pixels), preprocessing)
+
+
+def reason(error: Exception) -> str:
+    """One printable line for the reader of a manifest."""
+    if isinstance(error, UnidentifiedImageError):
+        return f"not an image of a known format ({', '.join(FORMATS)}), or a damaged header"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {MAX_PIXELS:,} pixels"
+    if isinstance(error, MemoryError):
+        return "needs more memory than there is"
+    if isinstance(error, UnusableError):
+        return str(error)
+    text = "".join(c if c.isprintable() else " " for c in str(error))[:200]
+    return f"damaged: {text or type(error).__name__}"
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings on damaged metadata within the block.
+
+    Filters belong to the whole process: enter it once, around all threads, not in each.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def _open(data: bytes) -> Image.Image:
+    """The picture with its header read and judged, nothing decoded."""
+    if not data:
+        raise UnusableError("empty file")
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise UnusableError(f"{width} x {height} is more than {MAX_PIXELS:,} pixels")
+    if width < 1 or height < 1:
+        raise UnusableError(f"{width} x {height} has no pixels")
+    if image.mode not in _GREY | _COLOUR:
+        raise UnusableError(f"mode {image.mode} has no agreed range of values")
+    return image
+
+
+def _decode(image: Image.Image, preprocessing: Preprocessing) -> Pixels | DecodedWithWarning:
+    size, full = preprocessing.shape.size, image.size
+    if image.format in ("JPEG", "MPO"):  # decode at 1/2, 1/4 or 1/8, never below twice the size
+        image.draft(None, (2 * size, 2 * size))
+    image.load()
+    turn, warning = _orientation(image)
+    if image.size != full and image.format in ("JPEG", "MPO"):
+        pixels = _from_reduced(image, full, turn, preprocessing)
+    else:
+        square = _upright_square(image, turn, preprocessing.crop)
+        pixels = _to_square(_eight_bits(square, image, preprocessing), preprocessing)
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        warning = ANIMATED
+    return DecodedWithWarning(pixels, warning) if warning else pixels
+
+
+def _from_reduced(
+    image: Image.Image,
+    full: tuple[int, int],
+    turn: Image.Transpose | None,
+    preprocessing: Preprocessing,
+) -> Pixels:
+    """From a JPEG decoded at 1/2, 1/4 or 1/8 of its `full` size."""
+    scale = next(s for s in (2, 4, 8) if image.size == tuple(-(-side // s) for side in full))
+    # By the full size: the last row and column may stand for less than a whole pixel.
+    left, top, right, bottom = (edge / scale for edge in _box(full, turn, preprocessing.crop))
+    picture = image.convert("L" if preprocessing.shape.channels == 1 else "RGB")
+    side = (preprocessing.shape.size, preprocessing.shape.size)
+    box = (left, top, right, bottom)
+    picture = picture.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    return _to_square(picture if turn is None else picture.transpose(turn), preprocessing)
+
+
+def _orientation(image: Image.Image) -> tuple[Image.Transpose | None, str]:
+    """What makes the loaded picture upright, and a remark when the tag makes no sense."""
+    try:
+        tag = image.getexif().get(ORIENTATION_TAG, 1)
+        return (None, "") if tag == 1 else (_UPRIGHT[tag], "")
+    except Exception:
+        return None, BAD_ORIENTATION
+
+
+def _box(
+    size: tuple[int, int], turn: Image.Transpose | None, crop: Crop | None
+) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what is used of a picture still to be turned."""
+    return _centre_box(size, turn) if crop is None else _crop_box(size, crop)
+
+
+def _crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
+    """The same for a crop, whose place is that in the stored order."""
+    (width, height), most = size, min(size)
+    least = min(most, math.ceil(math.sqrt(width * height / 2)))
+    side = least + int(crop.side * (most - least + 1))
+    left, top = int(crop.left * (width - side + 1)), int(crop.top * (height - side + 1))
+    return left, top, left + side, top + side
+
+
+def _centre_box(size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the centred square, for a picture still to be turned."""
+    width, height = size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    # Of an odd margin the smaller half is upright left or top, whatever the stored order.
+    if turn in (_T.FLIP_LEFT_RIGHT, _T.ROTATE_180, _T.TRANSVERSE, _T.ROTATE_90):
+        left = width - side - left
+    if turn in (_T.FLIP_TOP_BOTTOM, _T.ROTATE_180, _T.TRANSVERSE, _T.ROTATE_270):
+        top = height - side - top
+    return left, top, left + side, top + side
+
+
+def _upright_square(
+    image: Image.Image, turn: Image.Transpose | None, crop: Crop | None = None
+) -> Image.Image:
+    """The square of the upright picture that is used, still in the picture's own mode."""
+    if crop is not None or image.size[0] != image.size[1]:
+        image = image.crop(_box(image.size, turn, crop))
+    return image if turn is None else image.transpose(turn)
+
+
+def _eight_bits(
+    square: Image.Image, opened: Image.Image, preprocessing: Preprocessing
+) -> Image.Image:
+    """The picture as L or RGB with 8 bits a channel, laid over the background."""
+    mode, key = square.mode, opened.info.get("transparency")
+    if mode in _SIXTEEN_BITS:
+        values = np.asarray(square).astype(np.int64)
+        square = Image.fromarray(_from_sixteen_bits(values))
+        if not isinstance(key, int):
+            return square
+        alpha = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
+        return _over_background(square.convert("RGB"), alpha, preprocessing)
+    if mode in ("La", "RGBa"):
+        square = square.convert({"La": "LA", "RGBa": "RGBA"}[mode])
+    if key is not None and "transparency" not in square.info:
+        square.info["transparency"] = key
+    if square.has_transparency_data:
+        whole = square.convert("RGBA")
+        return _over_background(whole.convert("RGB"), whole.getchannel("A"), preprocessing)
+    return square.convert("L" if mode in ("1", "L") else "RGB")
+
+
+def _from_sixteen_bits(values: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> Pixels:
+    """0 ... 65535 to 0 ... 255, rounded."""
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise UnusableError(f"32-bit values from {low} to {high}; 0 to 65535 can be used")
+    return ((values * 255 + 32767) // 65535).astype(np.uint8)
+
+
+def _over_background(
+    picture: Image.Image, alpha: Image.Image, preprocessing: Preprocessing
+) -> Image.Image:
+    ground = Image.new("RGB", picture.size, preprocessing.background)
+    ground.paste(picture, mask=alpha)
+    return ground
+
+
+def _to_square(picture: Image.Image, preprocessing: Preprocessing) -> Pixels:
+    """An L or RGB picture, cut to its centre and resized, as uint8 [S, S, C]."""
+    size, channels = preprocessing.shape.size, preprocessing.shape.channels
+    picture = picture.convert("L" if channels == 1 else "RGB")
+    picture = _upright_square(picture, None)
+    if picture.size != (size, size):
+        shrinks = picture.size[0] > size
+        filter_ = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
+        picture = picture.resize((size, size), filter_, reducing_gap=3.0 if shrinks else None)
+    return np.array(picture, np.uint8).reshape(size, size, channels)

@@ -1,0 +1,1 @@
+"""`scenes`: procedural labelled images that need no download."""

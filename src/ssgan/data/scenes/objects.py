@@ -1,0 +1,269 @@
+"""The ten kinds of object in `scenes`: solids and the paint on them, drawn by keyed numbers."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ssgan.data.scenes.random import Colour, Dice, Mask
+from ssgan.data.scenes.shapes import (
+    Block,
+    Ellipsoid,
+    Field,
+    Frustum,
+    Number,
+    Plane,
+    Solid,
+    Vector,
+    box,
+    gable,
+    pyramid,
+)
+
+
+class Part(NamedTuple):
+    """A solid with its paint: later coats cover earlier ones."""
+
+    solid: Solid
+    colour: Colour
+    coats: Sequence[tuple[Callable[[Vector], Mask], Colour]] = ()
+    gloss: float = 0.1  # strength of the highlight, 0 to 1
+
+
+TOYS = "d8433b e8853a f0bd3e 5fae57 2f9c95 3f7fc4 6a5fb5 d0679d 28415e e9e1d0"
+LIGHT = "f4efe4 fbe3a8 cfe6ee f6d5cf dfe9c9"
+BRICK = "d9a86c e3c48d b9805a c9b79a a8633f"
+WOOD = "c9955c a87242 dcb27a 8f5f3b"
+LEAVES = "4f8f3a 6fa83f 2f7048 d9902f c4512f eeb0bd 8fae3b"
+CAPS = "c93a2f d8632b 9a5a3a c98a3c a13f6b"
+WALLS = "f3ead8 e7c9a0 c9dbe0 e8b4a0 f0dc98 b9c9a8"
+ROOFS = "a8432f 6e3b33 44566b 8a5a3c 3f6d5a"
+SNOW = "f2f6fb"
+CREAM = "f6edd8"
+COAL = "2b2a30"
+
+
+def _ball(dice: Dice) -> list[Part]:
+    r = dice.between(0.85, 1.1)
+    base, accent = dice.colour(TOYS), dice.colour(LIGHT)
+    axis = Vector(dice.between(-1.0, 1.0), dice.between(0.4, 1.0), dice.between(-0.6, 0.6)).unit()
+    stripes, width = dice.between(0.7, 1.5), dice.between(0.3, 0.5) * ~dice.chance(0.3)
+
+    def striped(p: Vector) -> Mask:
+        return _fraction((axis.dot(p.plus(Vector(0.0, r, 0.0), -1.0)) / r) * stripes + 0.2) < width
+
+    solid = Ellipsoid(Vector(0.0, r, 0.0), Vector(r, r, r))
+    return [Part(solid, base, [(striped, accent)], gloss=0.5)]
+
+
+def _box(dice: Dice) -> list[Part]:
+    half, depth, height = dice.between(0.75, 1.0), dice.between(0.75, 1.0), dice.between(1.3, 2.0)
+    wood = dice.chance(0.5)
+    base: Field = np.where(wood, dice.colour(WOOD), dice.colour(TOYS))
+    accent = np.where(wood, base * 0.62, dice.colour(LIGHT))
+    border = np.where(wood, 0.78, dice.between(-0.4, -0.25))
+
+    def frame(p: Vector) -> Mask:
+        a, b, c = np.abs(p.x) / half, np.abs(p.y / height * 2.0 - 1.0), np.abs(p.z) / depth
+        wide = (a > border).astype(np.int8) + (b > border) + (c > border) >= 2
+        ribbon = (a < 0.16) | (c < 0.16)
+        return np.where(wood, wide, ribbon)
+
+    solid = box(Vector(-half, 0.0, -depth), Vector(half, height, depth))
+    return [Part(solid, base, [(frame, accent)])]
+
+
+def _cone(dice: Dice) -> list[Part]:
+    r, height = dice.between(0.75, 0.95), dice.between(2.0, 2.6)
+    base, accent, plate = dice.colour(TOYS), dice.colour(LIGHT), dice.between(1.1, 1.25)
+    bands, width = dice.between(1.2, 2.2), dice.between(0.25, 0.5) * ~dice.chance(0.2)
+
+    def banded(p: Vector) -> Mask:
+        return _fraction(p.y / height * bands + 0.3) < width
+
+    foot = box(Vector(-plate * r, 0.0, -plate * r), Vector(plate * r, 0.14, plate * r))
+    body = Frustum(0.0, 0.0, 0.14, height, r, 0.06)
+    return [Part(foot, base * 0.7), Part(body, base, [(banded, accent)], gloss=0.3)]
+
+
+def _gate(dice: Dice) -> list[Part]:
+    half, height, r = dice.between(0.85, 1.1), dice.between(1.7, 2.1), dice.between(0.14, 0.22)
+    base, dark = dice.colour("d1432e c9562f 8a5a3c 3f7fc4 4d8a6a e3ded2 7c6f9c"), dice.colour(ROOFS)
+    reach, lower = half * dice.between(1.3, 1.45), height * dice.between(0.68, 0.76)
+
+    def feet(p: Vector) -> Mask:
+        return np.asarray(p.y < 0.25)
+
+    posts = [Frustum(s * half, 0.0, 0.0, height, r * 1.1, r * 0.9) for s in (-1.0, 1.0)]
+    tie = box(Vector(-half * 1.18, lower, -0.1), Vector(half * 1.18, lower + 0.2, 0.1))
+    beam = box(Vector(-reach, height, -0.22), Vector(reach, height + 0.2, 0.22))
+    roof = box(Vector(-reach * 1.06, height + 0.2, -0.3), Vector(reach * 1.06, height + 0.34, 0.3))
+    painted = [Part(post, base, [(feet, dark)]) for post in posts]
+    return [*painted, Part(tie, base), Part(beam, base), Part(roof, dark)]
+
+
+def _pyramid(dice: Dice) -> list[Part]:
+    half, height = dice.between(1.1, 1.4), dice.between(1.6, 2.2)
+    base, courses = dice.colour(BRICK), dice.between(5.0, 9.0)
+    golden, tip = dice.colour("f3c64a f4efe4 d9a86c"), height * dice.between(0.72, 0.9)
+
+    def joints(p: Vector) -> Mask:
+        return _fraction(p.y / height * courses) < 0.22
+
+    def capped(p: Vector) -> Mask:
+        return np.asarray(p.y > tip)
+
+    coats = [(joints, base * 0.6), (capped, golden)]
+    return [Part(pyramid(half, height), base, coats, gloss=0.05)]
+
+
+def _tree(dice: Dice) -> list[Part]:
+    trunk, r = dice.between(0.8, 1.2), dice.between(0.6, 0.75)
+    leaves, bark = dice.colour(LEAVES), dice.colour("7a5236 5d4030 8f7a66")
+    lean = dice.between(-0.15, 0.15)
+
+    def dappled(p: Vector) -> Mask:
+        return _spotted(p, 0.36, 0.4)
+
+    def clump(x: Number, y: Number, z: Number, size: Number) -> Part:
+        radii = Vector(r * size, r * size * 0.88, r * size)
+        solid = Ellipsoid(Vector(x, trunk + y, z), radii)
+        return Part(solid, leaves, [(dappled, leaves * 0.6)], gloss=0.03)
+
+    low = [
+        clump(sign * r * 0.62, dice.between(0.1, 0.35), -sign * r * 0.3, dice.between(0.75, 1.0))
+        for sign in (-1.0, 1.0)
+    ]
+    stem = Frustum(0.0, 0.0, 0.0, trunk + 0.3, dice.between(0.16, 0.24), 0.12)
+    top = clump(lean, dice.between(0.65, 0.85), 0.0, dice.between(0.85, 1.05))
+    return [Part(stem, bark), *low, top, clump(0.0, 0.15, r * 0.5, 0.9)]
+
+
+def _house(dice: Dice) -> list[Part]:
+    half, depth, eaves = dice.between(0.85, 1.1), dice.between(0.8, 1.1), dice.between(0.95, 1.3)
+    ridge = eaves + dice.between(0.75, 1.1)
+    wall, roof, door = dice.colour(WALLS), dice.colour(ROOFS), dice.colour(TOYS)
+    glass, at = dice.colour("35506b 4a6a80 f5d27a"), half * dice.between(-0.45, 0.1)
+    low, high = eaves * 0.42, eaves * 0.8
+
+    def doorway(p: Vector) -> Mask:
+        return (p.z < 0.01 - depth) & (np.abs(p.x - at) < 0.2) & (p.y < eaves * 0.72)
+
+    def windows(p: Vector) -> Mask:
+        front = (p.z < 0.01 - depth) & (np.abs(p.x - at - half * 0.72) < 0.18)
+        side = (np.abs(p.x) > half - 0.01) & (np.abs(np.abs(p.z) - depth * 0.45) < 0.17)
+        return (front | side) & (p.y > low) & (p.y < high)
+
+    walls = box(Vector(-half, 0.0, -depth), Vector(half, eaves, depth))
+    gable_wall = gable(half, depth, eaves, ridge)
+    cover = gable(half * 1.16, depth * 0.97, eaves - 0.06, ridge + 0.1)
+    x = half * 0.5
+    chimney = box(Vector(x - 0.13, eaves, 0.1), Vector(x + 0.13, ridge + 0.22, 0.36))
+    return [
+        Part(walls, wall, [(doorway, door), (windows, glass)]),
+        Part(gable_wall, wall),
+        Part(cover, roof, [(lambda p: _fraction(p.y * 5.0) < 0.2, roof * 0.75)]),
+        Part(chimney, roof * 0.8),
+    ]
+
+
+def _mushroom(dice: Dice) -> list[Part]:
+    height, reach, dome = dice.between(1.2, 1.5), dice.between(0.95, 1.2), dice.between(0.55, 0.8)
+    cap, cream = dice.colour(CAPS), dice.colour(f"{CREAM} f2e2bf efe6e0")
+    r, spots = dice.between(0.26, 0.4), dice.between(0.3, 0.38) * ~dice.chance(0.15)
+
+    def pale(p: Vector) -> Mask:
+        return _spotted(p, 0.52, spots) | (p.y < height - dome * 0.3)
+
+    stem = Frustum(0.0, 0.0, 0.0, height, r * 1.3, r)
+    foot = Ellipsoid(Vector(0.0, 0.12, 0.0), Vector(r * 1.6, 0.26, r * 1.6))
+    hood = Ellipsoid(Vector(0.0, height, 0.0), Vector(reach, dome, reach))
+    return [Part(stem, cream), Part(foot, cream), Part(hood, cap, [(pale, cream)], gloss=0.35)]
+
+
+def _snowman(dice: Dice) -> list[Part]:
+    a, b, c = dice.between(0.6, 0.72), dice.between(0.44, 0.5), dice.between(0.31, 0.37)
+    snow, coal, hat = dice.colour(SNOW), dice.colour(COAL), dice.colour(f"{COAL} {TOYS}")
+    waist, head = a * 1.8 + b * 0.75, a * 1.8 + b * 1.5 + c * 0.75
+    brim = head + c * 0.72
+
+    def dots(p: Vector) -> Mask:
+        spaced = np.abs(_fraction(p.y / 0.26) - 0.5) * 0.26
+        return (p.z < 0.0) & (p.x * p.x + spaced * spaced < 0.005) & (p.y < waist + b * 0.7)
+
+    def eyes(p: Vector) -> Mask:
+        x, y = np.abs(p.x) - c * 0.4, p.y - head - c * 0.22
+        return (p.z < 0.0) & (x * x + y * y < 0.0042)
+
+    nose = Ellipsoid(Vector(0.0, head - 0.02, -c * 1.15), Vector(0.075, 0.075, 0.3))
+    crown = Frustum(0.0, 0.0, brim, brim + dice.between(0.3, 0.5), c * 0.72, c * 0.66)
+    return [
+        Part(Ellipsoid(Vector(0.0, a * 0.9, 0.0), Vector(a, a, a)), snow),
+        Part(Ellipsoid(Vector(0.0, waist, 0.0), Vector(b, b, b)), snow, [(dots, coal)]),
+        Part(Ellipsoid(Vector(0.0, head, 0.0), Vector(c, c, c)), snow, [(eyes, coal)]),
+        Part(nose, dice.colour("f08a30")),
+        Part(Frustum(0.0, 0.0, brim, brim + 0.07, c * 1.15, c * 1.15), hat),
+        Part(crown, hat, [(lambda p: np.asarray(p.y < brim + 0.16), dice.colour(TOYS))]),
+    ]
+
+
+def _rocket(dice: Dice) -> list[Part]:
+    r, shoulder = dice.between(0.36, 0.46), dice.between(1.6, 1.9)
+    tip = shoulder + dice.between(0.7, 1.0)
+    body, accent = dice.colour("eef0f2 f4efe4 c9d3da f0dc98"), dice.colour(TOYS)
+    glass, fin = dice.colour("35506b 5aa9c9"), dice.between(0.9, 1.05)
+    base = 0.32
+
+    def porthole(p: Vector) -> Mask:
+        y = p.y - shoulder + 0.3
+        return (p.z < 0.0) & (p.x * p.x + y * y < 0.035)
+
+    def ring(p: Vector) -> Mask:
+        return np.abs(p.y - base - 0.5) < 0.09
+
+    def wing(side: float, along_x: bool) -> Block:
+        def turned(out: float, up: float, across: float) -> Vector:
+            return Vector(out * side, up, across) if along_x else Vector(across, up, out * side)
+
+        flat = [Plane(turned(0.0, 0.0, s), 0.06) for s in (1.0, -1.0)]
+        inner, outer = Plane(turned(-1.0, 0.0, 0.0), -0.1), Plane(turned(1.0, 0.0, 0.0), fin)
+        slant, under = Plane(turned(1.1, 1.0, 0.0), 1.6), Plane(turned(-0.5, -1.0, 0.0), -0.45)
+        return Block([*flat, inner, outer, slant, under])
+
+    wings = [Part(wing(s, x), accent) for s in (1.0, -1.0) for x in (True, False)]
+    return [
+        Part(Frustum(0.0, 0.0, 0.1, base, r * 0.8, r * 0.5), dice.colour(COAL)),
+        Part(
+            Frustum(0.0, 0.0, base, shoulder, r, r), body, [(ring, accent), (porthole, glass)], 0.4
+        ),
+        Part(Frustum(0.0, 0.0, shoulder, tip, r, 0.03), accent, gloss=0.4),
+        *wings,
+    ]
+
+
+def _fraction(x: Field) -> Field:
+    return x - np.floor(x)
+
+
+def _spotted(p: Vector, cell: float, radius: Number) -> Mask:
+    """Balls of `radius` cells at the corners of a lattice whose layers are shifted by half."""
+    layer = np.floor(p.y / cell + 0.5)
+    shift = 0.5 * (layer - 2.0 * np.floor(layer * 0.5))
+    x = _fraction(p.x / cell + shift + 0.5) - 0.5
+    z = _fraction(p.z / cell + shift + 0.5) - 0.5
+    y = p.y / cell - layer
+    return x * x + y * y + z * z < radius * radius
+
+
+KINDS: dict[str, Callable[[Dice], list[Part]]] = {
+    "ball": _ball,
+    "box": _box,
+    "cone": _cone,
+    "gate": _gate,
+    "pyramid": _pyramid,
+    "tree": _tree,
+    "house": _house,
+    "mushroom": _mushroom,
+    "snowman": _snowman,
+    "rocket": _rocket,
+}

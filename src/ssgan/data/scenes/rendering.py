@@ -1,0 +1,258 @@
+"""From the numbers of N scenes of one kind to their pixels: camera, weather, ground, shading."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssgan.data.scenes.objects import KINDS, Part
+from ssgan.data.scenes.random import Colour, Dice, colours
+from ssgan.data.scenes.shapes import MISS, Field, Number, Rays, Vector
+
+SUPERSAMPLING = 2  # rays along each side of a pixel
+DRAWS = 80  # uniform numbers a picture may use
+LENS = 0.42  # half the picture's width at distance 1
+
+# zenith, horizon, sunlight, cloud
+SKIES = colours(
+    "3f86d6 c3e0f2 fff2d8 ffffff "  # clear
+    "5fa8dc e8f1ee fff0cc ffffff "  # bright haze
+    "4a5f9e f6b26b ffbe7a f7cdb8 "  # sunset
+    "5d5a94 eba79a ffbf9f d9a3b0 "  # dusk
+    "8fa3b3 dbe1e3 eef0f0 f1f3f3 "  # overcast
+    "2f9fb8 d6efe0 fff4d4 ffffff "  # turquoise
+    "7fa0c8 fbe0b8 ffe0a8 fff3e4"  # morning
+).reshape(-1, 4, 3)
+# sine of the sun's height from, to; strength of sun and of sky light; cloud cover
+WEATHER = np.array(
+    [
+        (0.45, 0.80, 1.15, 0.46, 0.45),
+        (0.40, 0.75, 1.05, 0.50, 0.30),
+        (0.16, 0.40, 1.20, 0.50, 0.55),
+        (0.18, 0.40, 1.00, 0.55, 0.50),
+        (0.50, 0.85, 0.30, 0.75, 0.85),
+        (0.40, 0.75, 1.15, 0.46, 0.35),
+        (0.22, 0.50, 1.20, 0.48, 0.40),
+    ],
+    np.float32,
+)
+# light and dark patches of grass, meadow, sand, snow, earth, stone, and three tilings
+GROUNDS = colours(
+    "8fb84f 5f9340 a9c05a 7da04a e9cf96 d3b377 f3f6fa d5e0ec b98d63 94694a b4b3ab 8f8f8a "
+    "e8e0d0 8a6f5c d9dde0 6f8496 e9c9a8 b5654a"
+).reshape(-1, 2, 3)
+FIRST_TILING = 6
+LINE = np.zeros(1, np.float32)  # for noise that varies one way only
+
+
+class Light(NamedTuple):
+    """The weather of N scenes."""
+
+    sun: Vector  # towards the sun, length 1
+    sky: Colour  # [4, 3, N, 1, 1]: zenith, horizon, sunlight, cloud
+    strength: Field  # of the sun
+    ambient: Field  # strength of the light from the whole sky
+    cover: Field  # share of cloud, 0 to 1
+
+
+@np.errstate(over="ignore")
+def render(kind: str, uniform: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """Upright colour pictures of one kind of object, [N, size, size, 3], 0 to 255.
+
+    `uniform` is [N, DRAWS] in [0, 1): row n alone decides picture n.
+    """
+    dice = Dice(uniform)
+    side = size * SUPERSAMPLING
+    rays, yaw = _camera(dice, side)
+    light = _weather(dice, yaw)
+    parts = KINDS[kind](dice)
+    sky = _sky(dice, rays, light)
+    linear = _shade(dice, rays, light, parts, sky)
+    blocks = np.minimum(linear, 1.0).reshape(3, len(uniform), size, SUPERSAMPLING, size, -1)
+    mean = sum(blocks[..., i, :, j] for i in range(SUPERSAMPLING) for j in range(SUPERSAMPLING))
+    display = np.sqrt(np.asarray(mean) / SUPERSAMPLING**2)
+    return np.moveaxis((display * 255.0 + 0.5).astype(np.uint8), 0, -1)
+
+
+def _camera(dice: Dice, side: int) -> tuple[Rays, Field]:
+    """Rays of an upright pinhole camera with vertical shift, and its yaw in radians."""
+    yaw, height, back = dice.between(-0.75, 0.75), dice.between(1.05, 2.1), dice.between(4.2, 5.6)
+    across, centre = dice.between(-0.45, 0.45), dice.between(-0.12, 0.04)
+    sine, cosine = np.sin(yaw), np.cos(yaw)
+    place = (np.arange(side, dtype=np.float32) + 0.5) * (2.0 / side) - 1.0
+    right = (LENS * place)[None, None, :]
+    tilt = LENS * centre + (height - 1.05) / back  # the object's middle lands at `centre`
+    up = (LENS * -place)[None, :, None] - tilt
+    direction = Vector(sine + cosine * right, up, cosine - sine * right)
+    origin = Vector(across * cosine - back * sine, height, -back * cosine - across * sine)
+    return Rays(origin, direction), yaw
+
+
+def _weather(dice: Dice, yaw: Field) -> Light:
+    mood = dice.roll()
+    pick = (mood * len(SKIES)).astype(np.int64)
+    sky = np.moveaxis(SKIES[pick], 0, -1)[..., None, None]
+    low, high, strength, ambient, cover = WEATHER[pick].T[..., None, None]
+    up = dice.between(low, high)
+    azimuth = dice.between(0.1, 2.6)
+    azimuth = np.where(dice.chance(0.5), azimuth, -azimuth) + yaw
+    flat = np.sqrt(1.0 - up * up)
+    sun = Vector(flat * np.sin(azimuth), up, flat * np.cos(azimuth))
+    cover = cover + dice.between(-0.25, 0.2)
+    return Light(sun, sky * dice.between(0.92, 1.05), strength, ambient, cover)
+
+
+def _sky(dice: Dice, rays: Rays, light: Light) -> Colour:
+    """The colours behind everything, [3, N, H, W]: gradient, sun, clouds, distant hills."""
+    d = rays.direction
+    zenith, horizon, sunlight, cloud = light.sky
+    inverse = 1.0 / np.sqrt(d.dot(d))
+    rise = np.maximum(d.y * inverse, 0.0)
+    colour = _mix(horizon, zenith, np.minimum(rise * 2.6, 1.0))
+    facing = np.maximum(d.dot(light.sun) * inverse, 0.0)
+    glow = facing
+    for _ in range(4):
+        glow = glow * glow
+    colour = colour + sunlight * (0.4 * light.strength * glow)
+    disc = _ramp(facing, 0.9955, 0.9970) * np.minimum(light.strength * 2.0 - 0.5, 1.0)
+    colour = _mix(colour, sunlight * 1.3, np.maximum(disc, 0.0))
+    far = 1.0 / (np.maximum(d.y, 0.0) + 0.09)
+    x, z = d.x * far + dice.between(0.0, 50.0), d.z * far + dice.between(0.0, 50.0)
+    vapour = 0.65 * _noise(x * 1.3, z * 1.3) + 0.35 * _noise(x * 3.1, z * 3.1)
+    amount = _ramp(vapour, 0.95 - light.cover * 0.8, 1.2 - light.cover * 0.7)
+    colour = _mix(colour, cloud, amount * _ramp(rise, 0.0, 0.1) * 0.95)
+    angle = d.x / np.where(d.z > 0.1, d.z, 0.1) + dice.between(0.0, 50.0)
+    ridge = dice.between(0.0, 0.22) * _noise(angle * 3.0, LINE)
+    ridge = ridge + 0.02 * _noise(angle * 14.0, LINE)
+    green = dice.colour("5f7f63 6f8a94 8a7f6a 7d8fb0")
+    hill = _mix(green * (0.35 + 0.5 * light.ambient), horizon, dice.between(0.3, 0.7))
+    return _mix(colour, hill, _ramp(ridge - d.y, -0.002, 0.002))
+
+
+def _ground(dice: Dice, where: Vector, distance: Field) -> Colour:
+    """What the ground's own colour is at points of it, [3, N, H, W]."""
+    table = dice.roll()
+    row = (table * len(GROUNDS)).astype(np.int64)
+    light, dark = np.moveaxis(GROUNDS[row], 0, -1)[..., None, None]
+    tiled = (row >= FIRST_TILING)[:, None, None]
+    turn, scale = dice.between(-0.7, 0.7), dice.between(0.7, 1.3)
+    sine, cosine = np.sin(turn) * scale, np.cos(turn) * scale
+    x, z = where.x * cosine + where.z * sine + 200.0, where.z * cosine - where.x * sine + 200.0
+    clear = 1.0 / (1.0 + distance * distance * 0.004)
+    fine = _noise(x * 7.0, z * 7.0) - 0.5
+    patches = 0.5 + (_noise(x * 1.1, z * 1.1) - 0.5 + fine * clear) * 0.9
+    half = np.floor(x) + np.floor(z)
+    checks = half - 2.0 * np.floor(half * 0.5)
+    checks = 0.5 + (checks - 0.5) * np.minimum(clear * 1.5, 1.0) + fine * 0.1 * clear
+    return _mix(dark, light, np.clip(np.where(tiled, checks, patches), 0.0, 1.0))
+
+
+def _shade(dice: Dice, rays: Rays, light: Light, parts: list[Part], sky: Colour) -> Colour:
+    """The light that reaches the camera, [3, N, H, W]."""
+    nearest, which = _nearest(rays, parts)
+    fall = np.minimum(rays.direction.y, -0.01)
+    floor = -rays.origin.y / fall
+    solid = nearest < floor * (1.0 - 1e-4)
+    open_sky = ~solid & (rays.direction.y >= -0.01)
+    distance = np.minimum(np.where(solid, nearest, floor), 200.0)
+    point = rays.at(distance)
+    colour = np.array(_ground(dice, point, distance))
+    normal, gloss = _paint(colour, point, np.where(solid, which, -1), parts)
+    lit = normal.dot(light.sun)
+    bright = np.maximum(lit, 0.0) * _lit_share(point.plus(normal, 0.01), light, parts)
+    _, horizon, sunlight, _ = light.sky
+    mirror = light.sun.plus(rays.direction.unit(), -1.0).unit()
+    shine = np.maximum(normal.dot(mirror), 0.0)
+    for _ in range(5):
+        shine = shine * shine
+    radius = (point.x * point.x + point.z * point.z) * 0.8
+    contact = 1.0 - 0.6 / (1.0 + radius * radius)
+    open_side = 0.55 + 0.45 * np.minimum(np.maximum(point.y, 0.0) * 1.4, 1.0)
+    open_share = np.where(solid, open_side * (0.8 + 0.2 * normal.y), contact)
+    around = _mix(light.sky[0], horizon, 0.6) * 0.55 + 0.45
+    seen = colour * (around * (light.ambient * open_share) + sunlight * (light.strength * bright))
+    seen = seen + sunlight * (gloss * shine * light.strength * (bright > 0.0))
+    haze = np.where(solid, 0.0, distance * distance / (distance * distance + 900.0))
+    return np.where(open_sky, sky, _mix(seen, horizon, haze))
+
+
+def _nearest(rays: Rays, parts: list[Part]) -> tuple[Field, NDArray[np.int8]]:
+    """Distance to the first part met, and its number."""
+    best = parts[0].solid.distance(rays)
+    which = np.zeros(best.shape, np.int8)
+    for number, part in enumerate(parts[1:], start=1):
+        t = part.solid.distance(rays)
+        which[t < best] = number
+        best = np.minimum(best, t)
+    return best, which
+
+
+def _paint(
+    colour: Colour, point: Vector, which: NDArray[np.int8], parts: list[Part]
+) -> tuple[Vector, Field]:
+    """Put the parts' colours into `colour`; return unit normals and gloss."""
+    normal = Vector(*(np.full(which.shape, c, np.float32) for c in (0.0, 1.0, 0.0)))
+    gloss = np.zeros(which.shape, np.float32)
+    for number, part in enumerate(parts):
+        window = _window(which == number)
+        here = which[window] == number
+        place = Vector(*(np.asarray(a)[window] for a in point))
+        np.copyto(gloss[window], np.float32(part.gloss), where=here)
+        for whole, own in zip(normal, part.solid.normal(place).unit(), strict=True):
+            np.copyto(np.asarray(whole)[window], own, where=here)
+        np.copyto(colour[:, *window], part.colour, where=here)
+        for coated, coat in part.coats:
+            np.copyto(colour[:, *window], coat, where=here & coated(place))
+    return normal, gloss
+
+
+def _window(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """The smallest rectangle, the same for all pictures, outside which a mask is False."""
+    spans = [np.flatnonzero(mask.any(axis=axes)) for axes in ((0, 2), (0, 1))]
+    rows, columns = (slice(s[0], s[-1] + 1) if len(s) else slice(0, 0) for s in spans)
+    return slice(None), rows, columns
+
+
+def _lit_share(point: Vector, light: Light, parts: list[Part]) -> Field:
+    """1 where the sun is seen, 0 in shadow; neighbouring rays look at different spots of the sun,
+    so that a pixel's mean has a soft edge."""
+    height, width = np.asarray(point.x).shape[1:]
+    spread = 0.035
+    across = np.where(np.arange(width) % 2 == 0, spread, -spread).astype(np.float32)
+    along = np.where(np.arange(height) % 2 == 0, spread, -spread).astype(np.float32)
+    sun = light.sun
+    to_sun = Vector(sun.x + across[None, None, :], sun.y, sun.z + along[None, :, None])
+    rays = Rays(point, to_sun)
+    seen: NDArray[np.bool_] = np.ones(np.asarray(point.x).shape, np.bool_)
+    for part in parts:
+        seen &= part.solid.distance(rays) >= MISS
+    return seen.astype(np.float32)
+
+
+def _mix(first: Number, second: Number, share: Number) -> Field:
+    """`first` where share is 0, `second` where it is 1."""
+    return np.asarray(first + (second - first) * share)
+
+
+def _ramp(x: Field, low: Number, high: Number) -> Field:
+    """0 below low, 1 above high, smooth between."""
+    t = np.clip((x - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
+
+
+def _noise(x: Field, z: Field) -> Field:
+    """Smooth noise in [0, 1] with a grid of 1."""
+    column, row = np.floor(x), np.floor(z)
+    u, v = x - column, z - row
+    u, v = u * u * (3.0 - 2.0 * u), v * v * (3.0 - 2.0 * v)
+    i, j = (np.asarray(a).astype(np.int32).view(np.uint32) for a in (column, row))
+    near = _mix(_hash(i, j), _hash(i + np.uint32(1), j), u)
+    j = j + np.uint32(1)
+    return _mix(near, _mix(_hash(i, j), _hash(i + np.uint32(1), j), u), v)
+
+
+def _hash(i: NDArray[np.uint32], j: NDArray[np.uint32]) -> Field:
+    """A number in [0, 1) a grid point."""
+    h = i * np.uint32(374761393) + j * np.uint32(668265263)
+    h = (h ^ (h >> np.uint32(13))) * np.uint32(1274126177)
+    return ((h ^ (h >> np.uint32(16))) & np.uint32(0xFFFF)).astype(np.float32) * (1.0 / 65536.0)

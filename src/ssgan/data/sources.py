@@ -1,0 +1,112 @@
+"""The command line's form of a source, such as `folder:photos`, as a value."""
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Callable
+
+from ssgan.data.base import AbstractSource
+from ssgan.data.cifar10 import Cifar10
+from ssgan.data.crops import Crops
+from ssgan.data.folder import Folder
+from ssgan.data.huggingface import Hub
+from ssgan.types import UserError
+
+FORMS = (
+    "folder:PATH, cifar10[:PATH], cifar10-test[:PATH], hub:ID[@REVISION][#SPLIT], scenes, "
+    "crops:K:SOURCE"
+)
+
+
+def parse_source(text: str) -> AbstractSource:
+    """The source that `text` names; the path of an existing folder alone is that folder.
+
+    Paths are made absolute, `~` is the home folder: the value means the same from everywhere.
+    Raises UserError for an unknown form, naming the nearest.
+    """
+    kind, colon, rest = text.partition(":")
+    read = _KINDS.get(kind)
+    if read is not None and (colon or kind not in ("folder", "hub", "crops")):
+        return read(rest)
+    if os.path.isdir(os.path.expanduser(text)):
+        return Folder(_absolute(text))
+    if read is not None:
+        raise UserError(f"{kind} needs a value: {kind}:{_VALUES[kind]}")
+    near = difflib.get_close_matches(kind.lower(), _KINDS, n=1)
+    if near and os.sep not in kind:
+        hint = f"did you mean {near[0]}{colon}{rest}?"
+    elif os.path.isfile(text):
+        hint = f"it is a file; give the folder that holds the images. Sources are {FORMS}"
+    else:
+        hint = f"there is no such folder. Sources are {FORMS}"
+    raise UserError(f"no source {text!r}: {hint}")
+
+
+def _folder(rest: str) -> AbstractSource:
+    if not rest:
+        raise UserError("folder: needs a path, such as folder:photos")
+    return Folder(_absolute(rest))
+
+
+def _cifar10(rest: str) -> AbstractSource:
+    return Cifar10(_absolute(rest) if rest else None)
+
+
+def _cifar10_test(rest: str) -> AbstractSource:
+    return Cifar10(_absolute(rest) if rest else None, split="test")
+
+
+def _hub(rest: str) -> AbstractSource:
+    folder, _, split = rest.rpartition("#")
+    for path, of_it in ((rest, ""), (folder, split)):  # of Parquet files: names may have # and @
+        if os.path.isdir(os.path.expanduser(path)):
+            return Hub(_absolute(path), split=of_it or "train")
+    rest, _, split = rest.partition("#")
+    id_, _, revision = rest.partition("@")
+    if not id_:
+        raise UserError("hub: needs the id of a data set, such as hub:uoft-cs/cifar10")
+    if os.path.isdir(os.path.expanduser(id_)):
+        id_ = _absolute(id_)
+    return Hub(id_, revision=revision or None, split=split or "train")
+
+
+def _crops(rest: str) -> AbstractSource:
+    count, colon, source = rest.partition(":")
+    if not (count.isascii() and count.isdigit()) or not colon:
+        raise UserError(f"crops: needs a number and a source, as crops:8:folder:PATH, not {rest!r}")
+    return Crops(parse_source(source), int(count[:20]))
+
+
+def _scenes(rest: str) -> AbstractSource:
+    from ssgan.data.scenes.source import Scenes
+
+    names = [field.name for field in dataclasses.fields(Scenes)]
+    settings: dict[str, int] = {}
+    for part in rest.split(",") if rest else []:
+        name, _, value = part.partition("=")
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+            raise UserError(f"scenes: no setting {name!r}; {hint}")
+        if name in settings:
+            raise UserError(f"scenes: {name} is given twice")
+        try:
+            settings[name] = int(value)
+        except ValueError:
+            raise UserError(f"scenes: {name} must be a whole number, not {value!r}") from None
+    return Scenes(**settings)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
+
+
+_VALUES = {"folder": "PATH", "hub": "ID", "crops": "K:SOURCE"}
+_KINDS: dict[str, Callable[[str], AbstractSource]] = {
+    "folder": _folder,
+    "cifar10": _cifar10,
+    "cifar10-test": _cifar10_test,
+    "hub": _hub,
+    "scenes": _scenes,
+    "crops": _crops,
+}

@@ -1,0 +1,1 @@
+"""Linear probing of the discriminator: features by block, classifiers, exports."""

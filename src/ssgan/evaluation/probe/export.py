@@ -1,0 +1,194 @@
+"""Features of D as files for anyone's classifier: .npy, .npz or Parquet.
+
+Rows stand in the order of the prepared data set. The work under way is in `<file>.partial/`; the
+file appears whole.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssgan.data.base import AbstractSource
+from ssgan.data.dataset import Dataset
+from ssgan.evaluation.probe import feature_store
+from ssgan.evaluation.probe.feature_store import Progress
+from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator
+from ssgan.files.atomic import replacing, sync_folder, write_json
+from ssgan.types import UserError
+
+ENDINGS = (".npy", ".npz", ".parquet")
+_GROUP_ROWS = 1024  # rows of a Parquet row group
+
+
+def check_target(target: Path, layers: int) -> None:
+    """Raise UserError unless that many layers can be written to a file of that name."""
+    if target.suffix not in ENDINGS:
+        raise UserError(f"--out {target}: its ending must be {', '.join(ENDINGS)}")
+    if target.is_dir():
+        raise UserError(f"--out {target} is a folder; give the name of a file")
+    if target.suffix == ".npy" and layers > 1:
+        raise UserError(f"--out {target}: .npy holds one block; give .npz or .parquet, or --block")
+    if target.suffix == ".parquet":
+        _pyarrow()
+
+
+def partial_folder(target: Path) -> Path:
+    """The folder of the work under way for a file."""
+    return target.with_name(target.name + ".partial")
+
+
+def export_features(
+    subject: ProbedDiscriminator,
+    dataset: Dataset,
+    names: list[str],
+    layers: list[Layer],
+    target: Path,
+    progress: Progress | None = None,
+) -> None:
+    """Write the features of every image, its label and its name; what was begun is continued.
+
+    .npy: float32 [N, F], with `<stem>.labels.npy` (int64) and `<stem>.json` (protocol, names)
+    beside. .npz: `block_0`, ..., `labels`, `names`, `classes`, `protocol`. Parquet: columns
+    `name`, `label`, `class` and `block_0`, ... (lists of F float32), protocol in the metadata.
+    Raises what `shelf.fill` raises.
+    """
+    folder = partial_folder(target)
+    feature_store.fill_store(subject, dataset, np.arange(len(dataset)), layers, folder, progress)
+    facts = protocol(subject, dataset, layers)
+    if target.suffix == ".npy":
+        if dataset.labels is not None:
+            _write_array(target.with_suffix(".labels.npy"), dataset.labels)
+        write_json(target.with_suffix(".json"), {**facts, "names": names})
+        os.replace(feature_store.feature_path(folder, layers[0]), target)
+    else:
+        ready = folder / "ready"
+        write = _write_npz if target.suffix == ".npz" else _write_parquet
+        write(ready, dataset, names, layers, folder, facts)
+        with ready.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(ready, target)
+    sync_folder(target.parent)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def protocol(subject: ProbedDiscriminator, dataset: Dataset, layers: list[Layer]) -> dict[str, Any]:
+    """What the features are of, as JSON values."""
+    shape = subject.config.data.shape
+    return {
+        "run": subject.run,
+        "method": subject.method,
+        "step": subject.step,
+        "discriminator_sha256": subject.sha256,
+        "maps": f"{type(subject.config.discriminator).__name__}.block_outputs",
+        "source": dataset.manifest.get("source"),
+        "content_hash": dataset.content_hash,
+        "image_size": shape.size,
+        "channels": shape.channels,
+        "images": len(dataset),
+        "classes": list(dataset.classes),
+        "layers": [
+            {
+                "block": layer.block,
+                "pooling": layer.pooling,
+                "map": [subject.maps[layer.block][0], *[subject.maps[layer.block][1]] * 2],
+                "features": feature_store.feature_width(subject, layer),
+            }
+            for layer in layers
+        ],
+        "standardised": False,
+    }
+
+
+def item_names(source: AbstractSource, dataset: Dataset) -> list[str]:
+    """What the source calls every image that could be used, in their order."""
+    collection = source.open()
+    rejected = {name for name, _ in dataset.manifest["rejected"]}
+    names = [collection.item(number) for number in range(len(collection))]
+    kept = [name for name in names if name not in rejected]
+    return kept if len(kept) == len(dataset) else [f"row {k}" for k in range(len(dataset))]
+
+
+def _classes_of(dataset: Dataset) -> list[str | None]:
+    if dataset.labels is None:
+        return [None] * len(dataset)
+    return [dataset.classes[label] for label in dataset.labels]
+
+
+def _write_array(path: Path, array: NDArray[Any]) -> None:
+    with replacing(path) as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def _write_npz(
+    ready: Path,
+    dataset: Dataset,
+    names: list[str],
+    layers: list[Layer],
+    folder: Path,
+    facts: dict[str, Any],
+) -> None:
+    with zipfile.ZipFile(ready, "w", zipfile.ZIP_STORED) as archive:
+        for layer in layers:
+            archive.write(feature_store.feature_path(folder, layer), f"block_{layer.block}.npy")
+        arrays = {"names": np.array(names), "protocol": np.array(json.dumps(facts))}
+        if dataset.labels is not None:
+            arrays |= {"labels": dataset.labels, "classes": np.array(dataset.classes)}
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def _write_parquet(
+    ready: Path,
+    dataset: Dataset,
+    names: list[str],
+    layers: list[Layer],
+    folder: Path,
+    facts: dict[str, Any],
+) -> None:
+    arrow = _pyarrow()
+    parquet = importlib.import_module("pyarrow.parquet")
+    blocks = [
+        (f"block_{layer.block}", feature_store.load_features(folder, layer)) for layer in layers
+    ]
+    fields = [("name", arrow.string()), ("label", arrow.int64()), ("class", arrow.string())]
+    fields += [(name, arrow.list_(arrow.float32(), rows.shape[1])) for name, rows in blocks]
+    schema = arrow.schema(fields, metadata={"ssgan": json.dumps(facts)})
+    labels: list[int | None] = [None] * len(dataset)
+    if dataset.labels is not None:
+        labels = dataset.labels.tolist()
+    classes = _classes_of(dataset)
+    with contextlib.closing(parquet.ParquetWriter(str(ready), schema)) as writer:
+        for group in _groups(len(dataset)):
+            columns = [
+                arrow.array(names[group], arrow.string()),
+                arrow.array(labels[group], arrow.int64()),
+                arrow.array(classes[group], arrow.string()),
+            ]
+            for _, rows in blocks:
+                flat = arrow.array(np.ascontiguousarray(rows[group]).reshape(-1))
+                columns.append(arrow.FixedSizeListArray.from_arrays(flat, rows.shape[1]))
+            writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
+
+
+def _groups(count: int) -> Iterator[slice]:
+    for start in range(0, count, _GROUP_ROWS):
+        yield slice(start, start + _GROUP_ROWS)
+
+
+def _pyarrow() -> Any:
+    try:
+        return importlib.import_module("pyarrow")
+    except ImportError:
+        raise UserError(
+            "Parquet files need pyarrow: pip install 'ssgan[parquet]', or give --out FILE.npz"
+        ) from None

@@ -1,0 +1,148 @@
+"""Features on disk: one .npy a layer, filled batch by batch, continued after a kill.
+
+    <folder>/block-3-mean.npy    float32 [N, F], its rows written from the first on
+    <folder>/progress.json       what they are features of, and how many rows are whole
+
+Rows are written, not mapped, so a full disk is an error and not a crash.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ssgan.data.dataset import Dataset
+from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, grid_side
+from ssgan.files.atomic import DiskFull, free_bytes, write_json
+from ssgan.types import UserError
+
+BATCH = 64  # images read by D at once
+_SAVED_BATCHES = 16  # batches between two notes of how far it is
+
+Progress = Callable[[int, int], None]  # (images done, images in total)
+
+
+def feature_width(subject: ProbedDiscriminator, layer: Layer) -> int:
+    """How many features a layer has."""
+    channels, side = subject.maps[layer.block]
+    return channels * grid_side(layer.pooling, channels, side) ** 2
+
+
+def feature_path(folder: Path, layer: Layer) -> Path:
+    """Where the features of a layer are."""
+    return folder / f"block-{layer.block}-{layer.pooling}.npy"
+
+
+def fill_store(
+    subject: ProbedDiscriminator,
+    dataset: Dataset,
+    rows: NDArray[np.int64],
+    layers: list[Layer],
+    folder: Path,
+    progress: Progress | None = None,
+) -> None:
+    """Write the features of these images, or what is missing of them, into the folder.
+
+    What was begun with further layers is finished with them: some of them may be used by now.
+    Raises UserError when D gives NaN or infinity, DiskFull when the rows cannot fit.
+    """
+    marker, facts = folder / "progress.json", _facts(subject, dataset, rows)
+    begun = _read_marker(marker, facts, layers)
+    if begun is not None:
+        layers, done = begun
+    else:
+        done, needed = 0, sum(len(rows) * feature_width(subject, layer) * 4 for layer in layers)
+        if needed > free_bytes(folder):
+            raise DiskFull(folder, needed, free_bytes(folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.unlink(missing_ok=True)
+        for layer in layers:
+            _create_file(feature_path(folder, layer), (len(rows), feature_width(subject, layer)))
+    with ExitStack() as stack:
+        files = [stack.enter_context(feature_path(folder, layer).open("r+b")) for layer in layers]
+        for file in files:
+            _seek_row(file, done)
+        for start in range(done, len(rows), BATCH):
+            numbers = rows[start : start + BATCH]
+            _append(subject, dataset, numbers, layers, files)
+            done = start + len(numbers)
+            if done == len(rows) or done % (BATCH * _SAVED_BATCHES) == 0:
+                for file in files:
+                    file.flush()
+                    os.fsync(file.fileno())
+                write_json(marker, {**facts, "layers": layers, "done": done})
+            if progress is not None:
+                progress(done, len(rows))
+
+
+def load_features(folder: Path, layer: Layer) -> NDArray[np.float32]:
+    """The filled features of a layer, mapped read-only."""
+    features: NDArray[np.float32] = np.load(
+        feature_path(folder, layer), mmap_mode="r", allow_pickle=False
+    )
+    return features
+
+
+def _append(
+    subject: ProbedDiscriminator,
+    dataset: Dataset,
+    numbers: NDArray[np.int64],
+    layers: list[Layer],
+    files: Sequence[IO[bytes]],
+) -> None:
+    """The rows of one batch, to every file."""
+    found = subject.features(dataset.batch(numbers), layers)
+    for layer, features, file in zip(layers, found, files, strict=True):
+        bad = ~features.isfinite().all(dim=1)
+        if bad.any():
+            number = int(numbers[int(bad.nonzero()[0, 0])])
+            raise UserError(
+                f"block {layer.block} of D ({subject.run}, step {subject.step}) gives NaN or "
+                f"infinity for image {number} of {dataset.manifest.get('source')}: nothing can "
+                "be learnt from it; probe an earlier step"
+            )
+        file.write(features.to(torch.float32).contiguous().numpy().tobytes())
+
+
+def _facts(
+    subject: ProbedDiscriminator, dataset: Dataset, rows: NDArray[np.int64]
+) -> dict[str, object]:
+    return {
+        "discriminator": subject.sha256,
+        "content_hash": dataset.content_hash,
+        "rows": hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest(),
+        "device": str(next(subject.discriminator.parameters()).device),
+    }
+
+
+def _read_marker(
+    marker: Path, facts: dict[str, object], layers: list[Layer]
+) -> tuple[list[Layer], int] | None:
+    """The layers that were begun, these among them, and how many rows are whole."""
+    try:
+        stored = json.loads(marker.read_bytes())
+        done, found = stored.pop("done"), [Layer(*layer) for layer in stored.pop("layers")]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return (found, done) if stored == facts and set(layers) <= set(found) else None
+
+
+def _create_file(path: Path, shape: tuple[int, int]) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+
+
+def _seek_row(file: IO[bytes], row: int) -> None:
+    """Stand after that many rows; whatever follows is written over."""
+    np.lib.format.read_magic(file)
+    shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    file.seek(row * math.prod(shape[1:]) * kind.itemsize, os.SEEK_CUR)

@@ -1,0 +1,276 @@
+"""What D knows: classifiers on its frozen features, block by block.
+
+Chen et al., CVPR 2019, Tables 3 and 4 and Figures 2 and 6. One row for every (state, layer, share
+of the labels): a logistic regression and a nearest-neighbour classifier, fitted to the training
+images and evaluated on the test images. Rows are appended to a file as they are found, and those
+that are in it are not computed again.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssgan.evaluation.probe import feature_store
+from ssgan.evaluation.probe.feature_store import Progress
+from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, check_pooling
+from ssgan.evaluation.splits import HELD_OUT, Split, num_labels_at
+from ssgan.files import jsonl
+from ssgan.files.jsonl import PAIR, SHARE, TEXT, TEXTS, WHOLE, Kind
+from ssgan.metrics.intervals import Proportion
+from ssgan.metrics.knn import NEIGHBOURS, classify_by_neighbours
+from ssgan.metrics.linear_probe import (
+    PENALTIES,
+    SGD_RATE,
+    TOLERANCE,
+    Fit,
+    choose_penalty,
+    fit_lbfgs,
+    fit_sgd,
+    standardise,
+)
+from ssgan.types import UserError
+
+PROTOCOL_VERSION = 1  # raise it when any number of a row may change
+ROWS = "probe.jsonl"
+_IMAGES = Kind(
+    "an object with source, content_hash and images",
+    lambda value: (
+        isinstance(value, dict)
+        and all(isinstance(value.get(name), str) for name in ("source", "content_hash"))
+        and WHOLE.fits(value.get("images"))
+    ),
+)
+_NEEDS = {  # of a line, for tables and plots
+    **dict.fromkeys(("run", "method", "pooling", "solver", "split", "standardised", "knn"), TEXT),
+    **dict.fromkeys(("step", "block", "labels", "features", "seed"), WHOLE),
+    **dict.fromkeys(("fraction", "chance", "top1", "knn_top1"), SHARE),
+    **dict.fromkeys(("train", "test"), _IMAGES),
+    "classes": TEXTS,
+    "interval": PAIR,
+}
+_EXACT_NUMBERS = 2**22  # up to so many features in all, products are float64: few rows, less noise
+Solver = Literal["lbfgs", "sgd"]
+# Beyond, all weights are 0. SGD multiplies them by 1 - rate l2 in each update: from 2 / rate on
+# they only grow.
+_MOST_L2: dict[Solver, float] = {"lbfgs": 1e6, "sgd": 2 / SGD_RATE - 1}
+Row = dict[str, object]
+Watch = Callable[[str], None]  # called with what is being done, in a few words
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings:
+    """How features are made of maps, and what is fitted to them."""
+
+    poolings: tuple[str, ...] = ("grid", "mean")  # of `blocks.POOLINGS`
+    blocks: tuple[int, ...] | None = None  # from 0; None: all
+    fractions: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the training labels, each in (0, 1]
+    solver: Solver = "lbfgs"  # sgd: the paper's schedule, from memory and not verified
+    l2: float | None = None  # from 0; None: chosen on held-out labels with lbfgs, 0 with sgd
+    seed: int = 0  # of the split, of the order of labels, and of sgd's order
+
+    def __post_init__(self) -> None:
+        for pooling in self.poolings:
+            check_pooling(pooling)
+        for fraction in self.fractions:
+            if not 0 < fraction <= 1:
+                raise UserError(f"a fraction of labels must be in (0, 1], not {fraction}")
+        most = _MOST_L2[self.solver]
+        if self.l2 is not None and not 0 <= self.l2 <= most:
+            raise UserError(f"l2 must be 0 to {most:g} with solver {self.solver}, not {self.l2}")
+
+
+def stored_rows(path: Path) -> list[Row]:
+    """The rows of a probe.jsonl; UserError for a line that no probe has written."""
+    return list(jsonl.read(path, _NEEDS))
+
+
+class Cell(NamedTuple):
+    """One row to be found."""
+
+    layer: Layer
+    fraction: float
+    labels: int  # that fraction of the training labels
+
+
+class StateProbe:
+    """All rows of one D: those in the file, and the finding of the others.
+
+    `read` first, then take every row of `fit`; then `rows` has all of them.
+    """
+
+    def __init__(
+        self, subject: ProbedDiscriminator, split: Split, settings: ProbeSettings, out: Path
+    ) -> None:
+        self.subject, self.split, self.settings = subject, split, settings
+        self.file = out / ROWS
+        self._folder = out / f"features-{subject.sha256[:16]}"
+        blocks = range(len(subject.maps)) if settings.blocks is None else settings.blocks
+        for block in blocks:
+            if block >= len(subject.maps):
+                most = len(subject.maps) - 1
+                raise UserError(f"no block {block}: D of {subject.run} has blocks 0 to {most}")
+        layers = [Layer(block, pooling) for pooling in settings.poolings for block in blocks]
+        self.cells = [
+            Cell(layer, fraction, count)
+            for layer in layers
+            for fraction in sorted(set(settings.fractions))  # the quick ones first
+            if (count := num_labels_at(split.train, fraction, len(split.classes))) is not None
+        ]
+        if not self.cells:
+            raise UserError(
+                f"{len(split.train.rows)} training images are too few: no fraction of them holds "
+                f"{2 * len(split.classes)} labels, two a class"
+            )
+        stored = self._stored()
+        self.todo = [cell for cell in self.cells if self._among(stored, cell) is None]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows that are in the file by now, in the order of the cells."""
+        stored = self._stored()
+        found = [self._among(stored, cell) for cell in self.cells]
+        return [row for row in found if row is not None]
+
+    def read(self, progress: Progress | None = None) -> None:
+        """Put the features of all layers that have rows to be found on the disk."""
+        layers = self._layers()
+        train, test = self.split.train, self.split.test
+        total = len(train.rows) + len(test.rows)
+        for name, part, before in (("train", train, 0), ("test", test, len(train.rows))):
+
+            def so_far(done: int, _: int, before: int = before) -> None:
+                if progress is not None:
+                    progress(before + done, total)
+
+            folder = self._folder / name
+            feature_store.fill_store(self.subject, part.dataset, part.rows, layers, folder, so_far)
+
+    def fit(self, watch: Watch = lambda doing: None) -> Iterator[tuple[Cell, Row]]:
+        """Find the rows that are not in the file, one by one; each is there when it is given."""
+        train_labels = torch.from_numpy(self.split.train.labels)
+        test_labels = torch.from_numpy(self.split.test.labels)
+        jsonl.cut_back(self.file, sys.maxsize)  # a torn line would swallow the next one
+        for layer in self._layers():
+            train, test = self._tensor("train", layer), self._tensor("test", layer)
+            standardise(train, test)
+            for cell in [cell for cell in self.todo if cell.layer == layer]:
+                kept = slice(cell.labels)
+                found = self._found(cell, train[kept], train_labels[kept], test, test_labels, watch)
+                row = {**self._identity(cell), **self._circumstances(cell), **found}
+                jsonl.append(self.file, row)
+                yield cell, row
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _layers(self) -> list[Layer]:
+        return list(dict.fromkeys(cell.layer for cell in self.todo))
+
+    def _tensor(self, part: str, layer: Layer) -> Tensor:
+        return torch.from_numpy(np.array(feature_store.load_features(self._folder / part, layer)))
+
+    def _stored(self) -> list[Row]:
+        return stored_rows(self.file)
+
+    def _among(self, stored: list[Row], cell: Cell) -> Row | None:
+        """The stored row of exactly this question, if there is one."""
+        identity = self._identity(cell).items()
+        matching = (row for row in stored if all(row.get(k) == v for k, v in identity))
+        return next(matching, None)
+
+    def _identity(self, cell: Cell) -> Row:
+        """All that decides a row's numbers, but for the machine."""
+        settings = self.settings
+        return {
+            "protocol": PROTOCOL_VERSION,
+            "step": self.subject.step,
+            "discriminator_sha256": self.subject.sha256,
+            "block": cell.layer.block,
+            "pooling": cell.layer.pooling,
+            "fraction": cell.fraction,
+            "labels": cell.labels,
+            "train": self.split.train.facts(),
+            "test": self.split.test.facts(),
+            "split": self.split.how,
+            "seed": settings.seed,
+            "solver": settings.solver,
+            "l2_given": settings.l2,
+        }
+
+    def _circumstances(self, cell: Cell) -> Row:
+        """What a reader of the row wants to know beside."""
+        subject = self.subject
+        channels, side = subject.maps[cell.layer.block]
+        return {
+            "run": subject.run,
+            "method": subject.method,
+            "maps": f"{type(subject.config.discriminator).__name__}.block_outputs",
+            "map": [channels, side, side],
+            "features": feature_store.feature_width(subject, cell.layer),
+            "standardised": "by mean and deviation of all training images",
+            "classes": list(self.split.classes),
+            "chance": self.split.chance,
+            "trained_on_same_images": subject.data_hash == self.split.train.dataset.content_hash,
+        }
+
+    def _found(
+        self,
+        cell: Cell,
+        train: Tensor,
+        train_labels: Tensor,
+        test: Tensor,
+        test_labels: Tensor,
+        watch: Watch,
+    ) -> Row:
+        """The numbers of a row."""
+        count = len(self.split.classes)
+        what = f"block {cell.layer.block} {cell.layer.pooling}, {cell.labels:,} labels"
+        watch(what)
+        fit, how = self._fitted(train, train_labels, what, watch)
+        right = Proportion(fit.right(test, test_labels), len(test))
+        near = classify_by_neighbours(train, train_labels, test, count)
+        near_right = Proportion(int((near == test_labels).sum()), len(test))
+        return {
+            **how,
+            "loss": fit.loss,
+            "slope": fit.slope,
+            "passes": fit.passes,
+            "train_top1": fit.right(train, train_labels) / len(train),
+            "right": right.right,
+            "top1": right.share,
+            "interval": list(right.interval),
+            "knn": f"{NEIGHBOURS} nearest by cosine of standardised features, one vote each",
+            "knn_right": near_right.right,
+            "knn_top1": near_right.share,
+            "knn_interval": list(near_right.interval),
+        }
+
+    def _fitted(self, features: Tensor, labels: Tensor, what: str, watch: Watch) -> tuple[Fit, Row]:
+        """The classifier, and how it was found."""
+        settings, count = self.settings, len(self.split.classes)
+        if features.numel() <= _EXACT_NUMBERS:
+            features = features.double()
+
+        def passes(number: int) -> None:
+            if number % 10 == 0:
+                watch(f"{what}, pass {number}")
+
+        if settings.solver == "sgd":
+            l2 = settings.l2 or 0.0
+            return fit_sgd(features, labels, count, l2, settings.seed, passes), {"l2": l2}
+        how: Row = {"tolerance": TOLERANCE, "products": str(features.dtype)[6:]}
+        if settings.l2 is None:
+            held_out = max(1, len(labels) // HELD_OUT)
+            tried = choose_penalty(features, labels, count, held_out, PENALTIES, passes)
+            l2, start = tried[0].l2, tried[0].fit
+            shown = [{"l2": one.l2, "top1": one.top1, "loss": one.loss} for one in tried]
+            how |= {"held_out": held_out, "tried": shown}
+        else:
+            l2, start = settings.l2, None
+        fit = fit_lbfgs(features, labels, count, l2, start, passes)
+        return fit, {**how, "l2": l2, "converged": fit.slope <= TOLERANCE}

@@ -1,0 +1,102 @@
+"""A number with everything it depends on, and files of such numbers, one JSON object a line."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ssgan.config.check import checked_fields
+from ssgan.files.atomic import write_atomic
+from ssgan.files.environment import package_version
+from ssgan.metrics.protocol import Protocol, same_protocol
+from ssgan.types import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One measured number of one subject."""
+
+    name: str  # "FID", "KID", "precision"
+    subject: str  # what was measured
+    subject_content: str  # identity of the run's weights, or content hash of the images
+    against: str  # the real side
+    values: tuple[float, ...]  # one for each seed of the samples
+    within: float | None = None  # mean spread over subsets or splits of one set; None: no such
+    low: float | None = None  # 95 % interval of an extrapolated number; None: not extrapolated
+    high: float | None = None
+    parameters: dict[str, int | bool] = field(default_factory=dict)  # of the number: k, subsets
+    protocol: Protocol
+    version: str = field(default_factory=lambda: package_version("ssgan"))  # of ssgan
+
+    @property
+    def value(self) -> float:
+        """The mean over the seeds."""
+        return statistics.fmean(self.values)
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over the seeds (over n - 1); None for a single one."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+
+def require_comparable(a: Result, b: Result) -> None:
+    """Raise UserError, naming both values of all that differs, unless a and b may be compared.
+
+    Numbers of other names still need the same protocol to stand in one table; those of the same
+    name also the same parameters.
+    """
+    try:
+        same_protocol(a.protocol, b.protocol)
+        if a.name == b.name and a.parameters != b.parameters:
+            names = sorted({**a.parameters, **b.parameters})
+            unlike = [
+                f"{name} {a.parameters.get(name)} against {b.parameters.get(name)}"
+                for name in names
+                if a.parameters.get(name) != b.parameters.get(name)
+            ]
+            raise UserError(f"these numbers do not compare: {'; '.join(unlike)}")
+    except UserError as error:
+        here, there = f"{a.name} of {a.subject}", f"{b.name} of {b.subject}"
+        raise UserError(f"{here} and {there}: {error}") from None
+
+
+def write_results(path: Path, results: Sequence[Result]) -> None:
+    """Replace the file by these results, a JSON object a line; ValueError for NaN."""
+    rows = [{"value": r.value, "spread": r.spread, **asdict(r)} for r in results]
+    text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, text.encode())
+
+
+def read_results(path: Path) -> list[Result]:
+    """The results in a file; UserError when it is missing or a line is none."""
+    if not path.is_file():
+        raise UserError(f"no results at {path}; give a .jsonl file that ssgan evaluate wrote")
+    results = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            results.append(_result(json.loads(line)))
+        except (ValueError, TypeError, KeyError, UserError) as error:
+            told = isinstance(error, UserError)
+            reason = str(error) if told else f"{type(error).__name__}: {error}"
+            raise UserError(
+                f"{path}, line {number}, is no result of ssgan evaluate ({reason})"
+            ) from None
+    if not results:
+        raise UserError(f"{path} is empty")
+    return results
+
+
+def _result(row: Any) -> Result:
+    if not isinstance(row, dict):
+        raise ValueError(f"it is {type(row).__name__}")
+    protocol = row["protocol"]
+    if not isinstance(protocol, dict):
+        raise ValueError(f"protocol is {type(protocol).__name__}")
+    given = {f.name: row[f.name] for f in fields(Result) if f.name in row and f.name != "protocol"}
+    values = checked_fields(Result, given)
+    if not values["values"]:
+        raise ValueError("values is empty")
+    return Result(**values, protocol=Protocol(**checked_fields(Protocol, protocol)))

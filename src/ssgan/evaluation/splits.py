@@ -1,0 +1,136 @@
+"""Labelled images for a probe: which ones it is trained on, and which ones it is tested on."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssgan.data.dataset import Dataset
+from ssgan.ops.rng import Key, permutation
+from ssgan.types import UserError
+
+HELD_OUT = 5  # one image in this many is for testing, and of the training ones for choosing
+
+
+class Part(NamedTuple):
+    """Some images of a data set, in an order of which every piece has its share of each class."""
+
+    dataset: Dataset
+    rows: NDArray[np.int64]  # their numbers in the data set
+    labels: NDArray[np.int64]  # class numbers, as in Split.classes
+
+    def facts(self) -> dict[str, object]:
+        """What is to be known of them, as JSON values."""
+        return {
+            "source": self.dataset.manifest.get("source"),
+            "content_hash": self.dataset.content_hash,
+            "images": len(self.rows),
+        }
+
+    def first(self, count: int | None, option: str) -> "Part":
+        """The first `count` images, None for all; `option` asked for them."""
+        if count is not None and count > len(self.rows):
+            raise UserError(f"{option} {count}: there are only {len(self.rows):,} such images")
+        return Part(self.dataset, self.rows[:count], self.labels[:count])
+
+
+class Split(NamedTuple):
+    """Training and test images, and how they were told apart."""
+
+    train: Part
+    test: Part
+    classes: tuple[str, ...]
+    how: str
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of always saying the commonest class of the test images."""
+        return float(np.bincount(self.test.labels).max() / len(self.test.labels))
+
+
+def split(
+    data: Dataset,
+    test: Dataset | None,
+    seed: int,
+    train_count: int | None = None,
+    test_count: int | None = None,
+    *,
+    purpose: str = "a probe",
+) -> Split:
+    """All of `data` to train on, and `test` to test on; without it a fifth of `data` is held out.
+
+    The counts take the first so many in a stratified order keyed by the seed. Raises UserError,
+    naming the purpose, for no labels, one class, too few images, or test classes that are not
+    among those of `data`.
+    """
+    labels = _labels(data, purpose)
+    order = stratified_order(labels, Key(seed, "probe split"))
+    if test is None:
+        held_out = len(order) // HELD_OUT
+        asked, learnt, testing = order[:held_out], order[held_out:], data
+        test_labels, how = labels[asked], f"a stratified fifth of the source, seed {seed}, is test"
+    else:
+        test_labels = _matched(data, test, purpose)
+        asked = stratified_order(test_labels, Key(seed, "probe test"))
+        learnt, testing, test_labels = order, test, test_labels[asked]
+        how = "train and test sources given"
+    for part, count in (("to train on", len(learnt)), ("to test on", len(asked))):
+        if count < 2 * data.num_classes:
+            raise UserError(
+                f"{_name(data)}: {count} labelled images {part} are too few for "
+                f"{data.num_classes} classes; {purpose} needs at least {2 * data.num_classes}"
+            )
+    train_part = Part(data, learnt, labels[learnt]).first(train_count, "--train-n")
+    test_part = Part(testing, asked, test_labels).first(test_count, "--test-n")
+    return Split(train_part, test_part, data.classes, how)
+
+
+def stratified_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
+    """Every row number once, so that each stretch of the order has its share of every class.
+
+    In a stretch of n of N rows a class of m has n m / N of its own, give or take 2. Shorter
+    stretches from the start are the beginnings of longer ones.
+    """
+    shuffled = permutation(key, len(labels)).numpy()
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        own = shuffled[labels[shuffled] == label]
+        place[own] = (np.arange(len(own)) + 0.5) / len(own)
+    return np.asarray(shuffled[np.argsort(place[shuffled], kind="stable")])
+
+
+def num_labels_at(train: Part, fraction: float, num_classes: int) -> int | None:
+    """How many of the training labels that fraction is; None when that is too few to train on."""
+    count = math.floor(fraction * len(train.labels) + 0.5)
+    return count if count >= 2 * num_classes else None
+
+
+def _labels(data: Dataset, purpose: str) -> NDArray[np.int64]:
+    if data.labels is None:
+        raise UserError(
+            f"{_name(data)} has no labels: {purpose} needs them; put every image into the "
+            "folder of its class"
+        )
+    if len(np.unique(data.labels)) < 2:
+        raise UserError(f"{_name(data)} has images of one class: {purpose} needs two or more")
+    return data.labels
+
+
+def _matched(data: Dataset, test: Dataset, purpose: str) -> NDArray[np.int64]:
+    """The test labels as class numbers of `data`; classes are matched by their names."""
+    labels = test.labels
+    if labels is None:
+        raise UserError(f"{_name(test)} has no labels: {purpose} needs them to count what is right")
+    unknown = [name for name in test.classes if name not in data.classes]
+    if unknown:
+        raise UserError(
+            f"{_name(test)} has class {unknown[0]!r}, which {_name(data)} has not; its classes "
+            f"are {', '.join(data.classes)}"
+        )
+    numbers = np.array([data.classes.index(name) for name in test.classes], np.int64)
+    return np.asarray(numbers[labels])
+
+
+def _name(data: Dataset) -> str:
+    return str(data.manifest.get("source", "the data"))

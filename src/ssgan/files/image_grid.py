@@ -1,0 +1,53 @@
+"""Images side by side, as PNG."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ssgan.files.atomic import write_atomic
+
+_SHEET_PIXELS = 768  # small images are enlarged by a whole factor until the sheet is this wide
+
+
+def image_grid(images: NDArray[np.uint8], columns: int, gap: int = 1) -> Image.Image:
+    """uint8 [N, S, S, C] laid out row by row, `columns` a row; C is 1 or 3."""
+    count, size, _, channels = images.shape
+    rows = -(-count // columns)
+    page = np.full(
+        (rows * (size + gap) + gap, columns * (size + gap) + gap, channels), 255, dtype=np.uint8
+    )
+    for number, image in enumerate(images):
+        row, column = divmod(number, columns)
+        y, x = row * (size + gap) + gap, column * (size + gap) + gap
+        page[y : y + size, x : x + size] = image
+    zoom = max(1, _SHEET_PIXELS // page.shape[1])
+    page = page.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    return Image.fromarray(page[..., 0] if channels == 1 else page)
+
+
+def save_png(path: Path, image: Image.Image) -> None:
+    """Write a picture whole or not at all; its folder is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encoded = io.BytesIO()
+    image.save(encoded, format="PNG")
+    write_atomic(path, encoded.getvalue())
+
+
+def save_gif(path: Path, frames: NDArray[np.uint8], milliseconds: int = 80) -> None:
+    """Frames uint8 [N, S, S, C] as an endless animation, enlarged to at least 128 pixels."""
+    zoom = max(1, 128 // frames.shape[1])
+    large = frames.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    pictures = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f) for f in large]
+    encoded = io.BytesIO()
+    pictures[0].save(
+        encoded,
+        format="GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=milliseconds,
+        loop=0,
+    )
+    write_atomic(path, encoded.getvalue())

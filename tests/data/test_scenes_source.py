@@ -1,0 +1,140 @@
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ssgan.data.base import Preprocessing
+from ssgan.data.scenes.source import Scenes
+from ssgan.types import ImageShape, UserError
+
+
+def drawn(numbers: range, *, seed: int = 0, size: int = 32, channels: int = 3) -> NDArray[np.uint8]:
+    preprocessing = Preprocessing(shape=ImageShape(channels=channels, size=size))
+    return np.stack(list(Scenes(seed=seed).open().read(numbers, preprocessing)))
+
+
+@cache
+def thousand() -> NDArray[np.uint8]:
+    return drawn(range(1000))
+
+
+def small(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The means over squares of 4 x 4 pixels, [N, 8, 8, 3], about 0."""
+    means: NDArray[np.float64] = images.reshape(-1, 8, 4, 8, 4, 3).mean(axis=(2, 4))
+    return means / 255.0 - 0.5
+
+
+def accuracy_of_ridge(
+    x: NDArray[np.float64], y: NDArray[np.int64], held_out: NDArray[np.bool_]
+) -> float:
+    """Least squares on one-hot targets with a small penalty: the share right among `held_out`."""
+    x = np.hstack([x.reshape(len(x), -1), np.ones((len(x), 1))])
+    known = x[~held_out]
+    targets = np.eye(y.max() + 1)[y[~held_out]]
+    weights = np.linalg.solve(known.T @ known + 0.3 * np.eye(x.shape[1]), known.T @ targets)
+    return float(((x[held_out] @ weights).argmax(axis=1) == y[held_out]).mean())
+
+
+@pytest.mark.parametrize("size", [8, 17, 32, 64, 128])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_size_and_number_of_channels_is_drawn(size: int, channels: int) -> None:
+    images = drawn(range(10), size=size, channels=channels)
+    assert images.shape == (10, size, size, channels)
+    assert images.dtype == np.uint8
+    assert images.std(axis=(1, 2)).min() > 8.0, "a picture is nearly empty"
+
+
+@pytest.mark.parametrize("size", [24, 64])
+def test_a_picture_does_not_depend_on_what_is_drawn_with_it(size: int) -> None:
+    """Same bytes whether read alone, in odd chunks, with a stride or all at once."""
+    whole = drawn(range(61), size=size)
+    alone = [drawn(range(k, k + 1), size=size) for k in range(12)]
+    assert np.array_equal(np.concatenate(alone), whole[:12])
+    parts = [range(7), range(7, 30), range(30, 61)]
+    assert np.array_equal(np.concatenate([drawn(part, size=size) for part in parts]), whole)
+    assert np.array_equal(drawn(range(3, 61, 9), size=size), whole[3::9])
+
+
+def test_a_shorter_set_is_the_beginning_of_a_longer_one() -> None:
+    preprocessing = Preprocessing(shape=ImageShape(channels=3, size=32))
+    short = Scenes(num_images=25).open()
+    assert np.array_equal(np.stack(list(short.read(range(25), preprocessing))), thousand()[:25])
+    assert short.labels() == Scenes().open().labels()[:25]
+
+
+def test_no_two_pictures_are_equal_and_another_seed_draws_others() -> None:
+    pictures = {image.tobytes() for image in thousand()}
+    pictures |= {image.tobytes() for image in drawn(range(100), seed=1)}
+    assert len(pictures) == 1100
+
+
+def test_every_ten_pictures_hold_each_class_once_in_an_order_that_changes() -> None:
+    labels = np.array(Scenes(num_images=1005).open().labels())
+    tens = labels[:1000].reshape(100, 10)
+    assert (np.sort(tens, axis=1) == np.arange(10)).all()
+    assert len({tuple(row) for row in tens}) > 90
+    assert len(labels) == 1005
+    assert labels.tolist() != list(Scenes(num_images=1005, seed=1).open().labels())
+
+
+def test_a_linear_classifier_tells_the_four_turns() -> None:
+    """Each picture in all four turns; those of the last 300 pictures are held out."""
+    turned = np.concatenate([np.rot90(small(thousand()), r, axes=(1, 2)) for r in range(4)])
+    turns, picture = np.divmod(np.arange(4000), 1000)
+    assert accuracy_of_ridge(turned, turns, picture >= 700) > 0.95
+
+
+def test_up_is_up() -> None:
+    """The sky above differs from the ground below, and mostly is the bluer of the two."""
+    images = thousand().astype(np.float64)
+    top, bottom = images[:, :4].mean(axis=(1, 2)), images[:, -4:].mean(axis=(1, 2))
+    assert (np.abs(top - bottom).max(axis=1) > 10).mean() > 0.9
+    blueness = (top - bottom)[:, 2] - (top - bottom)[:, 0]
+    assert (blueness > 0).mean() > 0.75
+
+
+def test_classes_can_be_told_apart_from_few_pixels() -> None:
+    """A linear look at 8 x 8 pixels is far above the 10 % of guessing."""
+    labels = np.array(Scenes(num_images=1000).open().labels())
+    assert accuracy_of_ridge(small(thousand()), labels, np.arange(1000) >= 700) > 0.35
+
+
+def test_grey_is_the_brightness_of_the_colours() -> None:
+    expected = drawn(range(20)) @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(drawn(range(20), channels=1)[..., 0] - expected).max() <= 0.501
+
+
+def test_a_larger_picture_shows_the_same_scene() -> None:
+    large = drawn(range(20), size=64).reshape(20, 32, 2, 32, 2, 3).mean(axis=(2, 4))
+    assert np.abs(large - drawn(range(20))).mean() < 4.0
+    assert np.abs(large - drawn(range(20, 40))).mean() > 15.0
+
+
+def test_name_survey_and_classes() -> None:
+    assert Scenes().name() == "scenes"
+    assert Scenes(num_images=500, seed=3).name() == "scenes:num_images=500,seed=3"
+    collection = Scenes(num_images=7).open()
+    assert len(collection) == len(collection.labels()) == collection.survey().num_images == 7
+    assert len(set(collection.classes())) == 10
+    assert not collection.survey().grey
+
+
+def test_the_fingerprint_changes_with_every_setting() -> None:
+    spec = Scenes()
+    others = [replace(spec, num_images=19_999), replace(spec, seed=1), Scenes()]
+    same = [other.open().fingerprint() == spec.open().fingerprint() for other in others]
+    assert same == [False, False, True]
+
+
+@pytest.mark.parametrize("settings", [{"num_images": 0}, {"seed": -1}, {"seed": 2**64}])
+def test_settings_out_of_range_are_refused(settings: dict[str, int]) -> None:
+    with pytest.raises(UserError, match=next(iter(settings))):
+        Scenes(**settings)
+
+
+@pytest.mark.parametrize("shape", [ImageShape(channels=4, size=32), ImageShape(channels=3, size=0)])
+def test_shapes_that_cannot_be_drawn_are_refused(shape: ImageShape) -> None:
+    with pytest.raises(UserError, match="not"):
+        next(Scenes().open().read(range(1), Preprocessing(shape=shape)))

@@ -1,0 +1,99 @@
+"""The command line's form of a source becomes a value, or an error that helps."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ssgan.data.cifar10 import Cifar10
+from ssgan.data.folder import Folder
+from ssgan.data.huggingface import Hub
+from ssgan.data.scenes.source import Scenes
+from ssgan.data.sources import parse_source
+from ssgan.types import UserError
+
+
+def test_every_form_is_read(tmp_path: Path) -> None:
+    forms = {
+        f"folder:{tmp_path}": Folder(str(tmp_path)),
+        str(tmp_path): Folder(str(tmp_path)),
+        "cifar10": Cifar10(),
+        "cifar10:/a/b": Cifar10("/a/b"),
+        "cifar10-test": Cifar10(split="test"),
+        "cifar10-test:/a/b": Cifar10("/a/b", "test"),
+        "hub:owner/name": Hub("owner/name"),
+        "hub:owner/name@v1.2": Hub("owner/name", revision="v1.2"),
+        "hub:owner/name@v1#test": Hub("owner/name", revision="v1", split="test"),
+        "scenes": Scenes(),
+        "scenes:num_images=500,seed=3": Scenes(num_images=500, seed=3),
+    }
+    for text, source in forms.items():
+        assert parse_source(text) == source
+        if ":" in text or text in ("cifar10", "scenes"):
+            assert source.name() == text
+
+
+def test_paths_mean_the_same_from_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = Folder(str(tmp_path / "photos"))
+    for text in ("photos", "./photos", "folder:photos", "folder:~/photos", "~/photos", "photos/"):
+        assert parse_source(text) == expected
+    (tmp_path / "a:b").mkdir()
+    assert parse_source("a:b") == Folder(str(tmp_path / "a:b"))
+    assert parse_source("cifar10:photos") == Cifar10(str(tmp_path / "photos"))
+    for text in ("hub:photos", "hub:./photos#test", "hub:~/photos"):
+        source = parse_source(text)
+        assert isinstance(source, Hub)
+        assert source.id == str(tmp_path / "photos")
+
+
+def test_a_folder_of_the_hub_form_may_have_its_signs_in_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "a@b", "a#b", "a@b#c"):
+        (tmp_path / name).mkdir()
+        whole = str(tmp_path / name)
+        for text, source in (
+            (f"hub:{name}", Hub(whole)),
+            (f"hub:./{name}#test", Hub(whole, split="test")),
+        ):
+            assert parse_source(text) == source
+            assert parse_source(source.name()) == source
+    assert parse_source("hub:a/#b") == Hub(str(tmp_path / "a"), split="b")
+    assert parse_source("hub:a@v1#test") == Hub(str(tmp_path / "a"), revision="v1", split="test")
+    assert parse_source("hub:no@b#c#d") == Hub("no", revision="b", split="c#d")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("foldr:/a", "did you mean folder:/a?"),
+        ("cifar", "did you mean cifar10?"),
+        ("Scenes:seed=1", "did you mean scenes:seed=1?"),
+        ("scenes:sed=1", "no setting 'sed'; did you mean seed?"),
+        ("scenes:seed", "seed must be a whole number, not ''"),
+        ("scenes:seed=1,seed=2", "given twice"),
+        ("scenes:seed=1.5", "whole number, not '1.5'"),
+        ("folder:", "needs a path"),
+        ("folder", "folder needs a value: folder:PATH"),
+        ("hub:", "needs the id"),
+        ("/no/such/place", "there is no such folder. Sources are folder:PATH"),
+        ("", "there is no such folder"),
+    ],
+)
+def test_anything_else_is_an_error_with_the_nearest_form(text: str, words: str) -> None:
+    with pytest.raises(UserError) as it:
+        parse_source(text)
+    assert words in str(it.value)
+    assert "\n" not in str(it.value)
+
+
+def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    with pytest.raises(UserError, match="it is a file; give the folder"):
+        parse_source(os.fspath(tmp_path / "a.png"))

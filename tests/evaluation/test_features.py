@@ -1,0 +1,154 @@
+import pytest
+import torch
+
+from ssgan.evaluation.features import FeatureExtraction
+from ssgan.evaluation.image_sets import RealImages
+from ssgan.metrics.features import RandomFeatures
+from ssgan.metrics.moments import Moments
+from ssgan.types import UserError
+from tests.evaluation.saved import real_images
+
+SIDE = RealImages(real_images(30))
+
+
+class Counting(RandomFeatures):
+    """Random features that count the images they read, and may stop at one."""
+
+    def __init__(self, stop_at=None, name=None):
+        super().__init__()
+        self.seen, self.stop_at = 0, stop_at
+
+    def __call__(self, images):
+        if self.stop_at is not None and self.seen + len(images) > self.stop_at:
+            raise KeyboardInterrupt
+        self.seen += len(images)
+        return super().__call__(images)
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch):
+    monkeypatch.setattr(gather, "CHUNK_ROWS", 8)
+
+
+def gathered(cache, features=None, count=30, **options):
+    features = features or Counting()
+    return FeatureExtraction(features=features, cache=cache, batch=5).gather(SIDE, count, **options)
+
+
+def test_rows_and_moments_are_those_of_all_images_at_once(tmp_path):
+    found = gathered(tmp_path)
+    at_once = RandomFeatures()(SIDE.images(0, torch.arange(30)))
+    torch.testing.assert_close(found.rows, at_once, rtol=1e-5, atol=1e-6)
+    moments = Moments.of(found.rows)
+    torch.testing.assert_close(found.moments.mean, moments.mean, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(found.moments.covariance, moments.covariance, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("remember", [False, True])
+def test_what_is_found_equals_what_was_made_bit_for_bit(tmp_path, remember):
+    first, again = Counting(), Counting()
+    made = gathered(tmp_path, first, remember=remember)
+    found = gathered(tmp_path, again, remember=remember)
+    assert (first.seen, again.seen) == (30, 0)
+    assert torch.equal(made.rows, found.rows)
+    for a, b in ((made, found), (made, gathered(tmp_path / "other", remember=remember))):
+        assert torch.equal(a.moments.mean, b.moments.mean)
+        assert torch.equal(a.moments.scatter, b.moments.scatter)
+
+
+def test_stored_moments_need_no_rows(tmp_path):
+    whole = gathered(tmp_path, remember=True)
+    for path in tmp_path.rglob("*.f32"):
+        path.unlink()
+    again = Counting()
+    found = gathered(tmp_path, again, keep=False, remember=True)
+    assert again.seen == 0
+    assert torch.equal(found.moments.scatter, whole.moments.scatter)
+
+
+def test_more_images_use_the_whole_pieces_that_are_there(tmp_path):
+    gathered(tmp_path, count=16)
+    more = Counting()
+    gathered(tmp_path, more, count=30)
+    assert more.seen == 14
+
+
+def test_an_interrupted_gathering_continues(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        gathered(tmp_path, Counting(stop_at=20))
+    again = Counting()
+    found = gathered(tmp_path, again)
+    assert again.seen == 30 - 16  # two pieces of 8 were whole
+    assert torch.equal(found.rows, gathered(tmp_path / "other").rows)
+
+
+DAMAGE = {
+    "cut": lambda data: data[:-1],
+    "empty": lambda data: b"",
+    "flipped": lambda data: data[:100] + bytes([data[100] ^ 1]) + data[101:],
+    "longer": lambda data: data + b"\0",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_piece_is_made_again(tmp_path, damage):
+    whole = gathered(tmp_path, remember=True)
+    for path in tmp_path.rglob("*.npz"):
+        path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    torn = sorted(tmp_path.rglob("*.f32"))[1]
+    torn.write_bytes(DAMAGE[damage](torn.read_bytes()))
+    again = Counting()
+    found = gathered(tmp_path, again, remember=True)
+    assert again.seen == 8
+    assert torch.equal(found.rows, whole.rows)
+    assert torch.equal(found.moments.scatter, whole.moments.scatter)
+
+
+def test_pieces_of_other_places_do_not_pass_for_these(tmp_path):
+    gathered(tmp_path)
+    one, two = sorted(tmp_path.rglob("*.f32"))[:2]
+    two.write_bytes(one.read_bytes())
+    again = Counting()
+    gathered(tmp_path, again)
+    assert again.seen == 8
+
+
+@pytest.mark.parametrize("what", ["content", "features", "device"])
+def test_other_images_features_or_devices_have_other_rows(tmp_path, what, monkeypatch):
+    gathered(tmp_path)
+    features, side, device = Counting(), SIDE, "cpu"
+    if what == "content":
+        side = RealImages(real_images(30, seed=2))
+    elif what == "features":
+        monkeypatch.setattr(features, "_identity", "cd" * 32)
+    else:
+        device = "other"
+    FeatureExtraction(features=features, cache=tmp_path, device=device).gather(side, 30)
+    assert features.seen == 30
+
+
+def test_features_that_are_not_finite_are_refused_and_not_stored(tmp_path):
+    class Broken(RandomFeatures):
+        def __call__(self, images):
+            rows = super().__call__(images)
+            rows[3] = float("nan")
+            return rows
+
+    with pytest.raises(UserError, match=r"1 of 8 pictures 1 images are NaN or infinite.*row 3"):
+        FeatureExtraction(features=Broken(), cache=tmp_path).gather(SIDE, 30)
+    assert not list(tmp_path.rglob("*.f32"))
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"file.* cannot be written"):
+        gathered(tmp_path / "file" / "cache")
+
+
+def test_progress_counts_what_is_made_here(tmp_path):
+    told = []
+    gathered(tmp_path, count=8)
+    gathered(tmp_path, count=16, progress=lambda done, total: told.append((done, total)))
+    assert told == [(8, 16), (13, 16), (16, 16)]
+    gathered(tmp_path, count=16, progress=lambda done, total: told.clear())
+    assert told == [(8, 16), (13, 16), (16, 16)]

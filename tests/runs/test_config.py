@@ -1,0 +1,61 @@
+"""Settings of a real run: any value is one or is refused in a line, and counts have bounds."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ssgan import recipes
+from ssgan.config.check import MOST
+from ssgan.config.fields import walk
+from ssgan.config.overlay import overlay
+from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
+from ssgan.runs.config import RunConfig
+from ssgan.types import UserError
+from tests.config.test_overlay import JSON, nested
+
+RUN = recipes.scenes.ssgan()
+BIG = replace(RUN, generator=BigGANGenerator(), discriminator=BigGANDiscriminator())
+PATHS = [found.path for found in walk(RUN)]
+COUNTS = [
+    (config, found.path)
+    for config in (RUN, BIG)
+    for found in walk(config)
+    if type(found.value) is int and found.name != "seed"
+]
+EDGES = st.sampled_from([MOST, MOST + 1, 2**63 - 1, 2**63, 10**30, 10**5000, -(10**30), 1e308])
+CLASSES = st.sampled_from(["GAN", "ConditionalGAN", "Folder", "BigGANGenerator", "WGANGP", "none"])
+
+
+@given(path=st.sampled_from(PATHS), value=JSON | EDGES | CLASSES)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_value_anywhere_gives_a_run_or_a_user_error(path, value):
+    complaint = ""
+    try:
+        assert isinstance(overlay(RUN, nested(path, value), "fuzz"), RunConfig)
+    except UserError as error:
+        complaint = str(error)
+    assert "\n" not in complaint
+
+
+@pytest.mark.parametrize("value", [MOST + 1, 10**30])
+@pytest.mark.parametrize(("config", "path"), COUNTS)
+def test_every_count_is_refused_beyond_what_can_be_with_its_bound(config, path, value):
+    with pytest.raises(UserError) as caught:
+        overlay(config, nested(path, value), "mine.toml")
+    said = str(caught.value)
+    bound = "1 or 3" if path == "data.channels" else "at most "
+    bound = "a whole number below 2^64" if value >= 2**64 else bound
+    assert said.startswith(f"{path} must be {bound}")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("path", "largest"),
+    [("output.sample_rows", 100), ("discriminator_updates", 1000), ("evaluate.images", MOST)],
+)
+def test_the_bound_itself_is_allowed(path, largest):
+    assert overlay(RUN, nested(path, largest), "") != RUN
+    with pytest.raises(UserError, match=f"{path} must be at most {largest:,}, not {largest + 1}"):
+        overlay(RUN, nested(path, largest + 1), "")

@@ -1,0 +1,48 @@
+"""Whether a command's result is there, and how far a run is."""
+
+from pathlib import Path
+
+import pytest
+
+from ssgan.files.run_directory import RunDirectory
+from ssgan.studies.eta import describe_activity
+from ssgan.studies.jobs import FileJob, TrainingJob
+from ssgan.types import UserError
+from tests.training.tiny import images, stop_after, tiny, to_the_end
+
+
+def training(root, config):
+    return TrainingJob(
+        label="GAN, seed 0", words=("train",), log=Path("log"), root=root, config=config
+    )
+
+
+def test_a_run_is_done_at_its_last_step_and_not_before(tmp_path):
+    config, root = tiny("gan"), tmp_path / "run"
+    job = training(root, config)
+    assert not job.done()
+    assert job.pace() == (0, 0.0)
+    stop_after(config, root, images(), 3)
+    assert not job.done()
+    assert job.pace()[0] == 3
+    assert describe_activity(job) == "train GAN, seed 0: step 3/6"
+    to_the_end(config, root, images())
+    assert job.done()
+    newest = RunDirectory(root).checkpoint(6)
+    newest.write_bytes(newest.read_bytes()[:-1])  # damaged: it is trained on from step 3
+    assert not job.done()
+
+
+def test_a_run_with_other_settings_is_refused(tmp_path):
+    to_the_end(tiny("gan", total_steps=1), tmp_path / "run", images())
+    with pytest.raises(UserError, match="holds a run with other settings: seed: 0 before, 5 now"):
+        training(tmp_path / "run", tiny("gan", total_steps=1, seed=5)).refuse()
+
+
+def test_a_command_is_typed_as_it_is_run(tmp_path):
+    words = ("sample", "a run", "--n", "3")
+    job = FileJob(label="x", words=words, log=Path("log"), result=tmp_path / "sheet.png")
+    assert job.command == "ssgan sample 'a run' --n 3"
+    assert not job.done()
+    job.result.touch()
+    assert job.done()
