@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from ssgan.config.dump import dump, load
+from ssgan.config.serialize import dump, load
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats
 from ssgan.data.dataset import Dataset
 from ssgan.methods.s3gan import S3GAN

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
+from ssgan.config.serialize import Aliases
 from ssgan.types import UserError
 
 
@@ -133,3 +134,20 @@ class Run:
 
 def example() -> Run:
     return Run(method=Turned(), source=Folder(path=Path("a/b")), methods=(Plain(), Turned()))
+
+
+ALIASES = Aliases(
+    kinds={
+        "tests.config.example:Rotated": "tests.config.example:Turned",
+        "tests.former": "tests",
+        "tests.former.images": "tests.config.example",
+        "tests.former.images:Random": "tests.config.example:Noise",
+    },
+    fields={
+        "tests.config.example:Run": {"batch": "batch_size", "images": "batch_size", "crop": "fit"},
+        "tests.config.example:Method": {"weight": "beta"},
+        "tests.config.example:Turned": {"share": "fraction"},
+        "tests.config.example:Network": {"channels": "width", "normalisation": "norm"},
+    },
+    values={"tests.config.example:Run": {"fit": {"cut": "crop", "border": "pad"}}},
+)

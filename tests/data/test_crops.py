@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ssgan.config.dump import dump
-from ssgan.config.overlay import overlay
+from ssgan.config.merge import merge
+from ssgan.config.serialize import dump
 from ssgan.data.base import Crop, Rejected
 from ssgan.data.cifar10 import Cifar10
 from ssgan.data.crops import Crops, crop_of
@@ -138,8 +138,8 @@ def test_what_it_says_of_itself_counts_crops(folder: Path) -> None:
 def test_a_run_remembers_its_crops(folder: Path) -> None:
     config = tiny()
     source = Crops(Folder(str(folder)), 3)
-    config = overlay(config, {"data": {"source": source}}, "--")
-    assert overlay(tiny(), dump(config), "config.json").data.source == source
+    config = merge(config, {"data": {"source": source}}, "--")
+    assert merge(tiny(), dump(config), "config.json").data.source == source
 
 
 @pytest.mark.parametrize(

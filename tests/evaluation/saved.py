@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ssgan.config.dump import dump
+from ssgan.config.serialize import dump
 from ssgan.data.dataset import Dataset
 from ssgan.files.atomic import write_json
 from ssgan.files.run_directory import RunDirectory

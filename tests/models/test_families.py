@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssgan.config.dump import dump, load
+from ssgan.config.serialize import dump, load
 from ssgan.data.dataset import Dataset
 from ssgan.data.scenes.source import Scenes
 from ssgan.methods.gan import ConditionalGAN

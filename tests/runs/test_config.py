@@ -7,13 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssgan import recipes
-from ssgan.config.check import MOST
-from ssgan.config.fields import walk
-from ssgan.config.overlay import overlay
+from ssgan.config.merge import merge
+from ssgan.config.schema import MAX_COUNT, walk
 from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
 from ssgan.runs.config import RunConfig
 from ssgan.types import UserError
-from tests.config.test_overlay import JSON, nested
+from tests.config.test_merge import JSON, nested
 
 RUN = recipes.scenes.ssgan()
 BIG = replace(RUN, generator=BigGANGenerator(), discriminator=BigGANDiscriminator())
@@ -24,7 +23,9 @@ COUNTS = [
     for found in walk(config)
     if type(found.value) is int and found.name != "seed"
 ]
-EDGES = st.sampled_from([MOST, MOST + 1, 2**63 - 1, 2**63, 10**30, 10**5000, -(10**30), 1e308])
+EDGES = st.sampled_from(
+    [MAX_COUNT, MAX_COUNT + 1, 2**63 - 1, 2**63, 10**30, 10**5000, -(10**30), 1e308]
+)
 CLASSES = st.sampled_from(["GAN", "ConditionalGAN", "Folder", "BigGANGenerator", "WGANGP", "none"])
 
 
@@ -33,17 +34,17 @@ CLASSES = st.sampled_from(["GAN", "ConditionalGAN", "Folder", "BigGANGenerator",
 def test_any_value_anywhere_gives_a_run_or_a_user_error(path, value):
     complaint = ""
     try:
-        assert isinstance(overlay(RUN, nested(path, value), "fuzz"), RunConfig)
+        assert isinstance(merge(RUN, nested(path, value), "fuzz"), RunConfig)
     except UserError as error:
         complaint = str(error)
     assert "\n" not in complaint
 
 
-@pytest.mark.parametrize("value", [MOST + 1, 10**30])
+@pytest.mark.parametrize("value", [MAX_COUNT + 1, 10**30])
 @pytest.mark.parametrize(("config", "path"), COUNTS)
 def test_every_count_is_refused_beyond_what_can_be_with_its_bound(config, path, value):
     with pytest.raises(UserError) as caught:
-        overlay(config, nested(path, value), "mine.toml")
+        merge(config, nested(path, value), "mine.toml")
     said = str(caught.value)
     bound = "1 or 3" if path == "data.channels" else "at most "
     bound = "a whole number below 2^64" if value >= 2**64 else bound
@@ -53,9 +54,9 @@ def test_every_count_is_refused_beyond_what_can_be_with_its_bound(config, path, 
 
 @pytest.mark.parametrize(
     ("path", "largest"),
-    [("output.sample_rows", 100), ("discriminator_updates", 1000), ("evaluate.images", MOST)],
+    [("output.sample_rows", 100), ("discriminator_updates", 1000), ("evaluate.images", MAX_COUNT)],
 )
 def test_the_bound_itself_is_allowed(path, largest):
-    assert overlay(RUN, nested(path, largest), "") != RUN
+    assert merge(RUN, nested(path, largest), "") != RUN
     with pytest.raises(UserError, match=f"{path} must be at most {largest:,}, not {largest + 1}"):
-        overlay(RUN, nested(path, largest + 1), "")
+        merge(RUN, nested(path, largest + 1), "")

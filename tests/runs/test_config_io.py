@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import ssgan
-from ssgan.config.fields import concrete_classes, field_hints, spec_types
+from ssgan.config.schema import concrete_classes, field_hints, form_of
 from ssgan.runs.config import RunConfig
 
 
@@ -30,5 +30,5 @@ def every_kind(owner: type) -> set[type]:
         if one not in found:
             found.add(one)
             for hint in field_hints(one).values():
-                waiting += concrete_classes(spec_types(hint))
+                waiting += concrete_classes(form_of(hint).specs)
     return found

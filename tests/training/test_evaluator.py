@@ -365,7 +365,7 @@ def test_numbers_that_are_none_are_stored_as_null(dataset, tmp_path, monkeypatch
 
 
 def test_settings_of_before_evaluations_had_their_own_part_are_read(tmp_path):
-    from ssgan.config.dump import dump
+    from ssgan.config.serialize import dump
 
     table = dump(tiny())
     del table["evaluate"]

@@ -9,7 +9,7 @@ import torch
 
 from ssgan.cli import sample
 from ssgan.cli.main import main
-from ssgan.config.dump import dump, load
+from ssgan.config.serialize import dump, load
 from ssgan.evaluation.image_sets import GeneratedImages
 from ssgan.models.resnet import ResNetGenerator
 from ssgan.ops.rng import Key, philox

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from ssgan.config.dump import difference, dump, load
+from ssgan.config.serialize import difference, dump, load
 from ssgan.data.dataset import Dataset
 from ssgan.files import environment as environments
 from ssgan.files.run_directory import RunDirectory

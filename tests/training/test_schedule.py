@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ssgan.cli.main import main
-from ssgan.config.dump import dump, load
+from ssgan.config.serialize import dump, load
 from ssgan.ops.spectral_norm import spectral_layers
 from ssgan.runs.config import AdamConfig
 from ssgan.runs.opening import find_state

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ssgan.config.check import shown
+from ssgan.config.schema import quote
 from ssgan.types import UserError
 
 Word = TypeVar("Word", bound=str)
@@ -65,9 +65,9 @@ def whole_number(
     digits = text.removeprefix("-")
     if not digits.isdecimal() or len(digits) > _DIGITS or int(text) < smallest:
         wanted = f"a whole number, {smallest} or more"
-        raise UserError(f"--{name} must be {wanted}, not {shown(text)}")
+        raise UserError(f"--{name} must be {wanted}, not {quote(text)}")
     if int(text) > largest:
-        raise UserError(f"--{name} must be at most {largest:,}, not {shown(int(text))}")
+        raise UserError(f"--{name} must be at most {largest:,}, not {quote(int(text))}")
     return int(text)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from ssgan.cli.arguments import Options
 from ssgan.cli.images import fetched
 from ssgan.cli.trust import trusted_modules
-from ssgan.config.dump import without_additions
-from ssgan.config.overlay import read_json, read_toml
+from ssgan.config.merge import read_json, read_toml
+from ssgan.config.serialize import without_additions
 from ssgan.data.base import AbstractSource, DatasetInfo
 from ssgan.data.sources import parse_source
 from ssgan.files.run_directory import RunDirectory

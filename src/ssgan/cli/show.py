@@ -5,8 +5,8 @@ from pathlib import Path
 from ssgan.cli.arguments import take_options
 from ssgan.cli.progress import duration
 from ssgan.cli.trust import trusted_modules
-from ssgan.config.describe import settings_text
-from ssgan.config.overlay import read_json
+from ssgan.config.help import format_settings
+from ssgan.config.merge import read_json
 from ssgan.data.scan import readable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.plots.curves import draw_curves
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     for label, text in _facts(layout, config, trusted):
         print(f"{label:12} {text}")
     if options.on("settings"):
-        print("\n" + settings_text(config))
+        print("\n" + format_settings(config))
     if (target := options.get("curves")) is not None:
         draw_curves(layout.root, Path(target))
         print(f"curves       {readable(target)}")

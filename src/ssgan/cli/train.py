@@ -16,8 +16,8 @@ from ssgan.cli.images import fetched, prepared, remarks, turn_report_of
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.cli.settings import chosen_settings, default_directory, settings_file
-from ssgan.config.describe import settings_text
-from ssgan.config.overlay import from_flags, overlay
+from ssgan.config.help import format_settings
+from ssgan.config.merge import from_flags, merge
 from ssgan.data.base import DatasetInfo
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache, prepare
@@ -87,12 +87,12 @@ def main(argv: list[str]) -> int:
             return 0
     table = settings_file(options)
     config, reasons, directory = chosen_settings(name, options, table)
-    config = overlay(config, table, options.get("config") or "")
-    config = overlay(config, changes, "--")
+    config = merge(config, table, options.get("config") or "")
+    config = merge(config, changes, "--")
     if (choice := options.get("on-collapse")) is not None:
-        config = overlay(config, {"evaluate": {"on_collapse": choice}}, "--")
+        config = merge(config, {"evaluate": {"on_collapse": choice}}, "--")
     if options.on("help"):
-        print("\n" + settings_text(config))
+        print("\n" + format_settings(config))
         return 0
     for reason in reasons:
         print(reason)

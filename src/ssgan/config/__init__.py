@@ -1,1 +1,1 @@
-"""Frozen dataclasses: laid over, written down, read back, described."""
+"""Settings as frozen dataclasses: declared, stored, merged and described."""

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.config.dump import without_additions
+from ssgan.config.serialize import without_additions
 from ssgan.files.download import fetch
 from ssgan.files.run_directory import run_name
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures, digest

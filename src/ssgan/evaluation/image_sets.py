@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
-from ssgan.config.dump import without_additions
+from ssgan.config.serialize import without_additions
 from ssgan.data.dataset import Dataset
 from ssgan.metrics.features import digest
 from ssgan.metrics.protocol import AS_TRAINED

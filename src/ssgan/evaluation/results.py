@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ssgan.config.check import checked_fields
+from ssgan.config.schema import check_fields
 from ssgan.files.atomic import write_atomic
 from ssgan.files.environment import package_version
 from ssgan.metrics.protocol import Protocol, same_protocol
@@ -96,7 +96,7 @@ def _result(row: Any) -> Result:
     if not isinstance(protocol, dict):
         raise ValueError(f"protocol is {type(protocol).__name__}")
     given = {f.name: row[f.name] for f in fields(Result) if f.name in row and f.name != "protocol"}
-    values = checked_fields(Result, given)
+    values = check_fields(Result, given)
     if not values["values"]:
         raise ValueError("values is empty")
-    return Result(**values, protocol=Protocol(**checked_fields(Protocol, protocol)))
+    return Result(**values, protocol=Protocol(**check_fields(Protocol, protocol)))

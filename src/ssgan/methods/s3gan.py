@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.config.fields import added
+from ssgan.config.serialize import added
 from ssgan.losses import AdversarialLoss, Hinge
 from ssgan.methods.base import check_shares, check_weights
 from ssgan.methods.forward import generate, rotate, score

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ssgan.config.check import checked_fields
+from ssgan.config.schema import check_fields
 from ssgan.files.atomic import write_atomic
 from ssgan.metrics.moments import Moments
 from ssgan.types import UserError
@@ -150,7 +150,7 @@ def _protocol(path: Path, arrays: dict[str, NDArray[Any]]) -> Protocol:
         values = json.loads(str(arrays["protocol"]))
         if not isinstance(values, dict):
             raise TypeError(f"it is a {type(values).__name__}")
-        return Protocol(**checked_fields(Protocol, values))
+        return Protocol(**check_fields(Protocol, values))
     except (ValueError, TypeError, UserError) as error:
         raise UserError(f"{path}: its protocol cannot be read: {error}") from error
 

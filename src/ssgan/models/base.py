@@ -8,7 +8,7 @@ from typing import Literal
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from ssgan.config.fields import added
+from ssgan.config.serialize import added
 from ssgan.ops.rng import Key, normal, uniform
 from ssgan.types import ImageShape, Latents, UserError
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan.config.check import check_count
+from ssgan.config.schema import check_count
 from ssgan.models.attention import Attention
 from ssgan.models.base import check_shape, scale_channels
 from ssgan.models.blocks import BlockForm, UpBlock

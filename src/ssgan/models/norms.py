@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan.config.check import check_count
+from ssgan.config.schema import check_count
 from ssgan.models.layers import ChannelMap, Embedding, Linear
 from ssgan.ops.activation_checkpointing import is_recomputing
 from ssgan.ops.batch_norm import batch_norm_over_ranks

@@ -18,8 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ssgan.config.flat import flat
-from ssgan.config.read import read_json
+from ssgan.config.merge import read_json
+from ssgan.config.serialize import flatten
 from ssgan.evaluation.probe.tables import align_columns, distinct
 from ssgan.files.jsonl import FLAG, NUMBER, SHARE, TEXTS, WHOLE, read
 from ssgan.files.run_directory import ForgettingDirectory
@@ -90,7 +90,7 @@ def _study_of(layout: ForgettingDirectory) -> ForgettingRun:
     """The settings and the rows; UserError, naming the file, for what no command has written."""
     facts = read_json(layout.study)
     table, classes = facts.get("settings"), facts.get("classes")
-    settings = flat(table) if isinstance(table, dict) else {}
+    settings = flatten(table) if isinstance(table, dict) else {}
     counts = [settings.get(name) for name in ("seed", "cycles", "iterations_per_task")]
     whole = all(map(WHOLE.fits, counts)) and all(counts[1:])
     if not (whole and NUMBER.fits(settings.get("rotation")) and TEXTS.fits(classes) and classes):

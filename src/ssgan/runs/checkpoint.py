@@ -21,7 +21,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils._pytree import keystr, tree_leaves_with_path
 
-from ssgan.config.dump import dump
+from ssgan.config.serialize import dump
 from ssgan.files import jsonl
 from ssgan.files.atomic import TEMPORARY, sync_folder, write_atomic
 from ssgan.files.run_directory import FORMAT_VERSION, RunDirectory, list_step_files, parse_step

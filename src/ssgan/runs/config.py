@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ssgan.config.check import check_count
-from ssgan.config.fields import added
+from ssgan.config.schema import check_count
+from ssgan.config.serialize import added
 from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.methods.base import Method
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig

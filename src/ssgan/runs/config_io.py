@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 
 from ssgan import losses
-from ssgan.config.dump import dump, load
+from ssgan.config.serialize import dump, load
 from ssgan.data import cifar10, crops, folder, huggingface, user_provided
 from ssgan.data.scenes import source as scenes
 from ssgan.methods import (

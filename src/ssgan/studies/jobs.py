@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ssgan.config.dump import dump, without_additions
-from ssgan.config.read import read_json
+from ssgan.config.merge import read_json
+from ssgan.config.serialize import dump, without_additions
 from ssgan.data.base import AbstractSource
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
 from ssgan.runs import checkpoint

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ssgan.config.flat import flat
-from ssgan.config.read import from_flags
+from ssgan.config.merge import from_flags
+from ssgan.config.serialize import flatten
 from ssgan.training.resume import NOT_LEARNT
 from ssgan.types import UserError
 
@@ -55,7 +55,7 @@ def slug(recipe: str, overrides: Sequence[str]) -> str:
         raise UserError(f"{rest[0]!r} is no setting; after -- give settings such as --batch_size 8")
     learnt = {name: value for name, value in changes.items() if name not in NOT_LEARNT}
     stem = re.sub(r"[^\w.-]", "-", recipe)
-    words = [f"{path}={value}" for path, value in sorted(flat(learnt).items())]
+    words = [f"{path}={value}" for path, value in sorted(flatten(learnt).items())]
     text = "-".join(words)
     if not words:
         return stem

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-from ssgan.config.read import read_json
+from ssgan.config.merge import read_json
 from ssgan.files.atomic import write_atomic, write_json
 from ssgan.files.environment import package_version
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from ssgan.config.overlay import from_flags, overlay
+from ssgan.config.merge import from_flags, merge
 from ssgan.data.base import DatasetInfo
 from ssgan.data.sources import parse_source
 from ssgan.recipes.auto import with_source
@@ -66,7 +66,7 @@ class Variant(AbstractVariant):
         """What `ssgan train` makes of the command."""
         changes, _ = from_flags((*self.flags(asked), "--seed", str(seed)))
         config = with_source(build_recipe(self.recipe), parse_source(asked.data), outline)
-        return overlay(config, changes, "--")
+        return merge(config, changes, "--")
 
     def job(self, asked: StudyOptions, seed: int, outline: DatasetInfo) -> TrainingJob:
         """`ssgan train` with these settings."""

@@ -26,7 +26,7 @@ from torch._C._distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 from torch.optim import Optimizer
 
-from ssgan.config.dump import dump
+from ssgan.config.serialize import dump
 from ssgan.data.dataset import Dataset
 from ssgan.ops.collective import (
     broadcast_from_first,

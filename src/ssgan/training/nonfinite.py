@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ssgan.config.dump import dump
+from ssgan.config.serialize import dump
 from ssgan.data.dataset import Dataset
 from ssgan.files import jsonl
 from ssgan.files.run_directory import RunDirectory

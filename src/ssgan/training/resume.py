@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ssgan.config.dump import difference, dump
-from ssgan.config.read import read_json
+from ssgan.config.merge import read_json
+from ssgan.config.serialize import difference, dump
 from ssgan.data.dataset import Dataset
 from ssgan.files import jsonl
 from ssgan.files.atomic import FULL, TEMPORARY, DiskFull, free_bytes, remove_strays, write_json

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.config.check import check_count
+from ssgan.config.schema import check_count
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Pixels, Preprocessing
 from ssgan.data.scenes.objects import KINDS
 from ssgan.data.scenes.rendering import DRAWS, SUPERSAMPLING, render

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ssgan.config.dump import difference, dump
-from ssgan.config.read import read_json
+from ssgan.config.merge import read_json
+from ssgan.config.serialize import difference, dump
 from ssgan.evaluation.splits import Split
 from ssgan.files import jsonl
 from ssgan.files.atomic import remove_strays, write_json

@@ -26,7 +26,7 @@ The figure leaves the rest open. Chosen here, each a field unless it says otherw
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ssgan.config.check import check_count
+from ssgan.config.schema import check_count
 from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.evaluation.splits import Split
 from ssgan.losses import AdversarialLoss, NonSaturating

@@ -1,6 +1,8 @@
 from dataclasses import dataclass, make_dataclass, replace
 
-from ssgan.config.describe import describe, settings_text
+import pytest
+
+from ssgan.config.help import describe, format_settings
 from tests.config.example import Network, example
 
 BY_PATH = {setting.path: setting for setting in describe(example())}
@@ -78,12 +80,31 @@ def test_the_text_has_columns_and_is_no_wider_than_a_hundred():
         long: Long = Long()
         network: Network = Network()
 
-    text = settings_text(Both())
+    text = format_settings(Both())
     assert max(len(line) for line in text.splitlines()) <= 100
     assert text == "\n".join(line.rstrip() for line in text.splitlines())
-    starts = {line.index("(") for line in settings_text(example()).splitlines() if "(int)" in line}
+    starts = {
+        line.index("(") for line in format_settings(example()).splitlines() if "(int)" in line
+    }
     assert len(starts) >= 1
-    lines = settings_text(replace(example(), label="two\nlines")).splitlines()
+    lines = format_settings(replace(example(), label="two\nlines")).splitlines()
     assert any(line.split() == ["label", "two", "lines", "(str)"] for line in lines)
     column = next(line for line in lines if line.startswith("batch_size")).index("64")
     assert next(line for line in lines if line.startswith("fit ")).index("crop") == column
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
+def test_the_text_is_as_wide_as_the_terminal_and_says_the_same(width):
+    config = replace(example(), label="y" * 80)
+    lines = format_settings(config, width).splitlines()
+    assert max(len(line) for line in lines) <= width
+    assert all(line == line.rstrip() for line in lines)
+    words = " ".join(lines).split()
+    assert sorted(words) == sorted(format_settings(config, 1000).split())
+
+
+def test_a_narrow_text_has_the_comment_below_the_path():
+    lines = format_settings(example(), 50).splitlines()
+    at = lines.index("method.alpha  0.2")
+    assert lines[at + 1] == "    weight of the first term, which is continued"
+    assert lines[at + 2] == "    here (float)"

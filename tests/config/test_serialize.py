@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssgan.config.dump import difference, dump, load, without_additions
-from ssgan.config.fields import added, walk
+from ssgan.config.schema import walk
+from ssgan.config.serialize import added, difference, dump, flatten, load, without_additions
 from ssgan.types import UserError
 from tests.config.example import (
     BatchNorm,
@@ -74,7 +74,7 @@ def test_a_name_made_of_settings_stays_when_some_are_added_and_left_as_they_are(
     """At any depth; a later setting that is changed does count, and a file holds them all."""
     old = replace(example(), network=Network(norm=Grown()))
     changed = replace(example(), network=Network(norm=Grown(later=3)))
-    kind = {"kind": "tests.config.test_dump:Grown", "momentum": 0.9, "old": 1}
+    kind = {"kind": "tests.config.test_serialize:Grown", "momentum": 0.9, "old": 1}
     assert without_additions(old)["network"]["norm"] == kind
     assert without_additions(changed)["network"]["norm"] == kind | {"later": 3}
     assert dump(old)["network"]["norm"] == kind | {"later": 2}
@@ -108,8 +108,8 @@ def test_every_table_names_its_class():
         "tests.config.example:Shape",  # a NamedTuple
         "tests.config.example:BatchNorm",  # a fine class in the wrong place
         "tests.config.absent:Thing",
-        "ssgan.config.describe:Setting",
-        "tests.config.test_dump:Plain",  # lives elsewhere
+        "ssgan.config.help:Setting",
+        "tests.config.test_serialize:Plain",  # lives elsewhere
         "ssgan.types:UserError",
         "ssgan.types:Batch",
         "tests.config.example:",
@@ -140,7 +140,7 @@ def test_a_second_name_and_an_abstract_class_are_no_kinds(name):
 
 
 def test_only_trusted_packages_are_looked_into():
-    for trusted in ((), ("ssgan",), ("tests.config.test_dump",), ("test",)):
+    for trusted in ((), ("ssgan",), ("tests.config.test_serialize",), ("test",)):
         with pytest.raises(UserError, match="is in none of: ssgan"):
             load(table(), trusted)
     assert load(table(), ("tests.config.example",)) == example()
@@ -214,3 +214,8 @@ def test_differences_are_named_by_path():
     assert difference(old, example()) == []
     assert difference(replace(old, batch_size=1), replace(old, batch_size=True)) != []
     assert [entry.path for entry in difference(old, replace(old, methods=()))] == ["methods"]
+
+
+def test_a_flat_table_has_the_full_name_of_every_value():
+    nested = {"a": {"b": {"c": 1}, "d": [{"e": 2}]}, "f": None, "g": {}}
+    assert flatten(nested) == {"a.b.c": 1, "a.d": [{"e": 2}], "f": None}
