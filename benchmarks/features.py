@@ -23,8 +23,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.output import begin, finish, parser_of, table
 from benchmarks.processes import Worker
+from benchmarks.report import begin, finish, parser_of, table
 from benchmarks.timing import alternate, timed
 from ssgan.data.base import Preprocessing
 from ssgan.data.prepare import choose_size, prepare

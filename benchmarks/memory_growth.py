@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.cases import Case, config_of, noise
-from benchmarks.output import begin, finish, parser_of, table
+from benchmarks.configs import Case, config_of, noise
 from benchmarks.processes import fresh, resident_bytes
+from benchmarks.report import begin, finish, parser_of, table
 from ssgan.runs.config import OutputConfig
 from ssgan.training.run import run
 

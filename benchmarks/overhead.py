@@ -21,9 +21,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.cases import Case, config_of, noise
-from benchmarks.output import begin, finish, parser_of, table
+from benchmarks.configs import Case, config_of, noise
 from benchmarks.processes import fresh
+from benchmarks.report import begin, finish, parser_of, table
 from benchmarks.timing import Times, alternate, timed, times_of
 from ssgan.files.run_directory import RunDirectory
 from ssgan.training.loop import train

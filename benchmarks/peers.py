@@ -17,10 +17,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.cases import Case, Stepper, variant
+from benchmarks.configs import Case, Stepper, variant
 from benchmarks.mimicry import MimicryStepper, how_to_make, is_there
-from benchmarks.output import begin, finish, parser_of, table
 from benchmarks.processes import Worker
+from benchmarks.report import begin, finish, parser_of, table
 from benchmarks.timing import alternate
 
 THEIRS = "mimicry float32"

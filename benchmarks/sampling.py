@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from benchmarks.cases import Case, Stepper, config_of
-from benchmarks.output import begin, finish, parser_of, table
+from benchmarks.configs import Case, Stepper, config_of
 from benchmarks.processes import fresh, memory_row, set_baseline
+from benchmarks.report import begin, finish, parser_of, table
 from benchmarks.timing import timed, times_of
 from ssgan.metrics.efficientnet_lite0 import EfficientNetLite0Features
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures

@@ -6,7 +6,7 @@
 
 Each case has a process of its own. GFLOP are torch's count: two for a multiply and an add.
 "share" is the step's GFLOP/s over the ceiling, "convolutions" the time that the step's
-convolutions take alone over the step's; see ceiling.py.
+convolutions take alone over the step's; see roofline.py.
 """
 
 import argparse
@@ -20,12 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.cases import PRECISIONS, WORDS, Case, Stepper, networks, reset_peak, variant
-from benchmarks.ceiling import ceiling_row
-from benchmarks.output import begin, finish, parser_of, percent, table
+from benchmarks.configs import PRECISIONS, WORDS, Case, Stepper, networks, reset_peak, variant
 from benchmarks.processes import Worker, fresh, memory_row, set_baseline
+from benchmarks.profile_ops import KINDS, shares
+from benchmarks.report import begin, finish, parser_of, percent, table
+from benchmarks.roofline import ceiling_row
 from benchmarks.timing import alternate, times_of
-from benchmarks.whereabouts import KINDS, shares
 from ssgan.runs.precision import run_dtype
 
 BATCHES = (16, 32, 64, 128, 256)

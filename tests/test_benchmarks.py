@@ -20,9 +20,9 @@ from benchmarks import (
     sampling,
     step,
 )
-from benchmarks.cases import Case, Stepper, config_of, networks, variant
+from benchmarks.configs import Case, Stepper, config_of, networks, variant
+from benchmarks.profile_ops import KINDS, OTHER, kind_of
 from benchmarks.timing import Times, alternate
-from benchmarks.whereabouts import KINDS, OTHER, kind_of
 from ssgan.cli.main import main as ssgan_command
 from ssgan.types import UserError
 

@@ -18,7 +18,7 @@ import torch
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from benchmarks.cases import Stepper
+from benchmarks.configs import Stepper
 from ssgan.ops.spectral_norm import SpectralLayer
 from ssgan.training import step as step_module
 
