@@ -10,13 +10,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import (
-    ceiling,
     memory_growth,
     mimicry,
-    output,
     overhead,
     peers,
     processes,
+    roofline,
     sampling,
     step,
 )
@@ -120,8 +119,8 @@ def test_the_recorded_convolutions_are_all_of_the_step_s(plain):
     """Their floating-point operations add up to those that torch counts in the whole step."""
     case = Case(network="resnet", batch=4, width=1 / 32, precision="float32", plain=plain)
     stepper = Stepper(case)
-    calls = ceiling.convolutions_of(stepper.take)
-    layers = ceiling.layer_rows(calls, stepper.device, repeats=1)
+    calls = roofline.convolutions_of(stepper.take)
+    layers = roofline.layer_rows(calls, stepper.device, repeats=1)
     with FlopCounterMode(display=False) as counter:
         stepper.take()
     aten, counted = torch.ops.aten, counter.get_flop_counts()["Global"]
@@ -135,7 +134,7 @@ def test_a_call_alone_computes_what_its_name_says():
     settings = ((2, 2), (1, 1), (1, 1), False, (0, 0), 1)
     shapes = ((3, 5, 4, 4), (3, 2, 8, 8), (5, 2, 4, 4))
     outputs = {
-        kind: ceiling.Call(kind, shapes[from_:], torch.float32, 5, settings).action(
+        kind: roofline.Call(kind, shapes[from_:], torch.float32, 5, settings).action(
             torch.device("cpu")
         )()
         for kind, from_ in (("forward", 1), ("input gradient", 0), ("weight gradient", 0))
