@@ -1,7 +1,5 @@
 """What is measured: a network, a batch, a number of updates of D; and the machine that steps."""
 
-import importlib
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +13,12 @@ from ssgan.data.scenes.source import Scenes
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
 from ssgan.models.layers import use_plain_form
-from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
+from ssgan.models.resnet import (
+    ResNet5Discriminator,
+    ResNet5Generator,
+    ResNetDiscriminator,
+    ResNetGenerator,
+)
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.runs.config import DataConfig, RunConfig
 from ssgan.runs.precision import Precision, resolve_device
@@ -28,7 +31,6 @@ from ssgan.training.validation import check_recompute
 
 _Pair = tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig]
 _NOISE_IMAGES = 512  # in the data set that steps are fed from
-_RESNET5 = "ssgan.models.resnet"
 PRECISIONS = ("auto", "float32", "bfloat16")
 WORDS = ("fused", "plain", "fresh", "reused", "recompute", *PRECISIONS)
 
@@ -58,14 +60,13 @@ class Case:
 
 
 def networks() -> dict[str, _Pair]:
-    """Every pair of specs by its name: those that this version of ssgan has."""
+    """Every pair of network settings, by name."""
     known: dict[str, _Pair] = {
         "resnet": (ResNetGenerator(), ResNetDiscriminator()),
         "resnet-laptop": (ResNetGenerator(width=0.25), ResNetDiscriminator(width=0.5)),
         "sndcgan": (SNDCGANGenerator(), SNDCGANDiscriminator()),
     }
-    if importlib.util.find_spec(_RESNET5) is not None:
-        known["resnet5"] = _pair_of(_RESNET5)
+    known["resnet5"] = (ResNet5Generator(), ResNet5Discriminator())
     like = ResNetGenerator(upsampling="nearest", shortcut="1x1")
     known["resnet-nearest"] = (like, ResNetDiscriminator(shortcut="1x1", pooling="sum"))
     return known
@@ -155,18 +156,6 @@ def reset_peak(device: torch.device) -> None:
     """Count an accelerator's peak memory from now on."""
     if device.type != "cpu":
         torch.accelerator.reset_peak_memory_stats(device)
-
-
-def _pair_of(module: str) -> _Pair:
-    """The generator's and the discriminator's spec of a module of one family."""
-    specs = [
-        kind
-        for kind in vars(importlib.import_module(module)).values()
-        if isinstance(kind, type) and kind.__module__ == module
-    ]
-    (generator,) = [kind for kind in specs if issubclass(kind, AbstractGeneratorConfig)]
-    (discriminator,) = [kind for kind in specs if issubclass(kind, AbstractDiscriminatorConfig)]
-    return generator(), discriminator()
 
 
 def _scaled(spec: object, width: float) -> object:

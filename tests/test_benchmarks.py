@@ -15,6 +15,7 @@ from benchmarks import (
     overhead,
     peers,
     processes,
+    report,
     roofline,
     sampling,
     step,
@@ -312,4 +313,4 @@ def test_the_slope_is_that_of_the_nearest_line():
 
 def test_a_table_aligns_its_columns():
     rows = [{"name": "a", "seconds": 1.23456}, {"name": "long", "seconds": 12345.6}]
-    assert output.table(rows) == "name  seconds\na       1.235\nlong    12346"
+    assert report.table(rows) == "name  seconds\na       1.235\nlong    12346"
