@@ -96,7 +96,7 @@ def written(main, tmp_path, *words):
     return numbers
 
 
-def test_a_case_tells_seconds_rates_memory_ceilings_and_whereabouts(here, tmp_path, capsys):
+def test_a_case_tells_seconds_rates_memory_ceilings_and_a_profile(here, tmp_path, capsys):
     words = ("--networks", "sndcgan", "--updates", "2", "--batch", "4", "--matrix", "16")
     (row,) = written(step.main, tmp_path, *words, "--layers", "2")["cases"]
     assert row["discriminator_images"] == 2 * (4 + 3 + 4) + (4 + 3)  # one of four is turned
