@@ -84,7 +84,7 @@ def named_parts() -> Iterator[None]:
         (step_module, "advance_spectral_norm", "spectral norm"),
         (SpectralLayer, "effective_weight", "spectral norm"),
         (step_module, "update_ema", "optimizer"),
-        (step_module, "checked", "optimizer"),
+        (step_module, "check_finite", "optimizer"),
         (step_module.Feed, "discriminator", "data"),
         (step_module.Feed, "generator", "data"),
     )
