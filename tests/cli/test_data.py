@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from ssgan.cli import progress
-from ssgan.cli.data import main
-from ssgan.types import UserError
+from ssgan.cli.main import main
 from tests.data.pictures import noise, write_images
 
 
@@ -25,7 +24,7 @@ def test_the_summary_says_what_is_there_what_is_not_and_where(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache = tmp_path / "cache"
-    assert main(["prepare", str(folder), "--cache", str(cache), "--size", "16"]) == 0
+    assert main(["data", "prepare", str(folder), "--cache", str(cache), "--size", "16"]) == 0
     out = capsys.readouterr().out
     assert f"folder:{folder}: 6 images of 16 x 16 pixels, colour\n" in out
     assert "2 (cats 3, dogs 3)\n" in out
@@ -43,28 +42,33 @@ def test_the_summary_says_how_well_turns_are_told(
 ) -> None:
     """Of noise, not at all; of very few images nothing is said."""
     write_images(tmp_path / "noise", range(100), size=16)
-    arguments = ["prepare", str(tmp_path / "noise"), "--cache", str(tmp_path / "cache")]
+    arguments = ["data", "prepare", str(tmp_path / "noise"), "--cache", str(tmp_path / "cache")]
     main([*arguments, "--size", "16"])
-    assert re.search(r"\nturns: +\d\d% recognised .* alike when turned", capsys.readouterr().out)
+    assert re.search(
+        r"\nrotations: +\d\d% recognised .* alike when turned", capsys.readouterr().out
+    )
     (tmp_path / "noise" / "000.png").unlink()
     main([*arguments, "--size", "16"])
-    assert "turns:" not in capsys.readouterr().out
+    assert "rotations:" not in capsys.readouterr().out
 
 
 def test_size_and_channels_come_from_the_images(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["prepare", str(folder), "--cache", str(tmp_path / "cache")])
+    main(["data", "prepare", str(folder), "--cache", str(tmp_path / "cache")])
     assert "6 images of 64 x 64 pixels, colour" in capsys.readouterr().out
     for path in folder.rglob("0*.png"):
         noise(int(path.stem), 40, 40).convert("L").save(path)
-    main(["prepare", str(folder), "--cache", str(tmp_path / "cache")])
+    main(["data", "prepare", str(folder), "--cache", str(tmp_path / "cache")])
     assert "6 images of 32 x 32 pixels, grey" in capsys.readouterr().out
 
 
-def test_strict_is_an_error_for_the_caller(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="25 of 31 items cannot be used"):
-        main(["prepare", str(folder), "--cache", str(tmp_path / "cache"), "--strict"])
+def test_strict_is_an_error_for_the_caller(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = ["--cache", str(tmp_path / "cache")]
+    assert main(["data", "prepare", str(folder), *cache, "--strict"]) == 2
+    assert "25 of 31 items cannot be used" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -76,10 +80,10 @@ def test_strict_is_an_error_for_the_caller(folder: Path, tmp_path: Path) -> None
     ],
 )
 def test_wrong_options_end_with_code_2_before_anything_is_read(
-    options: list[str],
+    options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UserError, match=options[0]):
-        main(["prepare", "folder:/no/such", *options])
+    assert main(["data", "prepare", "folder:/no/such", *options]) == 2
+    assert options[0] in capsys.readouterr().err
 
 
 def test_without_a_terminal_progress_is_plain_lines_every_few_seconds(

@@ -10,6 +10,8 @@ from PIL import Image
 
 from ssgan.cli import forget as verb
 from ssgan.cli.main import main
+from ssgan.cli.measure_options import Forget
+from ssgan.cli.parser import fields_of
 from tests.cli.test_main import TINY as TINY_RUN
 from tests.data.pictures import write_images
 
@@ -132,7 +134,10 @@ def folders(tmp_path_factory):
         ([*TINY, "--out", "{out}", "--size", "33"], "--size must be one of 32, 48, 64, 128"),
         ([*TINY, "--out", "{out}", "--precision", "half"], "--precision must be one of auto"),
         ([*TINY, "--out", "{out}", "--device", "abacus"], "device 'abacus'"),
-        ([*TINY, "--out", "{out}", "--rotations", "1"], "no option --rotations"),
+        (
+            [*TINY, "--out", "{out}", "--rotations", "1"],
+            "forget has no --rotations; did you mean --rotation?",
+        ),
         ([*TINY, "--out", "{out}", "more"], "takes no 'more'"),
         (["--draw"], "no study given"),
         (["--draw", "{out}"], "holds no forgetting study"),
@@ -151,7 +156,7 @@ def test_what_cannot_be_done_is_one_line_and_nothing_is_written(
 def test_help_names_every_option(capsys):
     assert main(["forget", "--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(f"--{name}" in printed for name in verb._VALUED)
+    assert all(field.name in printed for field in fields_of(Forget))
 
 
 def test_a_folder_of_grey_classes_is_split(tmp_path, capsys):

@@ -52,7 +52,7 @@ def test_a_run_directory_holds_what_is_documented(trained):
 def test_a_run_begins_with_a_warning_where_turning_makes_no_sense_for_the_images(tmp_path, capsys):
     write_images(tmp_path / "noise", range(100), size=16)
     data = ["--data", f"folder:{tmp_path / 'noise'}", "--data.image_size", "32"]
-    warning = "look much alike when turned"
+    warning = "rotation prediction may not suit these images"
     told = {"SSGAN": True, "SSGANMS": True, "RotationOnly": True, "GAN": False}
     for number, (method, said) in enumerate(told.items()):
         command = ["train", *data, "--run", str(tmp_path / str(number)), "--method", method, *TINY]
@@ -227,7 +227,7 @@ BAD = [
     (["train", "scenes:gan", "--generator.norm", "ConditionalBatchNorm"], "needs labels"),
     (["train", "scenes:ssgan", "--device", "abacus"], "abacus"),
     (["train", "--data", "folder:/no/such/place"], "/no/such/place"),
-    (["train", "a", "b"], "one recipe or run"),
+    (["train", "a", "b"], "train takes one RECIPE|RUN, not a b"),
     (["train", "scenes:ssgan", "--method.alpha", "-1"], "method.alpha must be a finite number"),
     (["train", "scenes:rotation_only", "--method.beta", "-1"], "method.beta must be a finite"),
     (["train", "scenes:gan", *PENALTY, "-1"], "method.penalty.weight must be a finite number"),
@@ -247,11 +247,12 @@ BAD = [
     (["evaluate", "run", "--against", "a", "--seeds", "1001"], "--seeds must be at most 1,000"),
     (["forget", "--data", "scenes", "--out", "x", "--cycles", "1001"], "cycles must be at most 1,"),
     (["study", "table1", "--seeds", "101"], "--seeds must be at most 100, not 101"),
-    (["sample"], "takes one run directory"),
+    (["sample"], "sample needs RUN: a run directory or a checkpoint file"),
     (["show", "/no/such/run"], "/no/such/run"),
     (["demo", "fast"], "fast"),
     (["data", "prepare", "folder:/no/such/place"], "/no/such/place"),
-    (["data", "prepare"], "prepare SOURCE"),
+    (["data", "prepare"], "data needs SOURCE"),
+    (["data", "scenes"], "data takes prepare SOURCE, not scenes"),
     (["data", "prepare", "scenes", "--channels", "2"], "must be 1 or 3"),
     (
         ["data", "prepare", f"scenes:num_images={BEYOND}"],
@@ -381,7 +382,7 @@ def test_a_bad_number_s_advice_is_for_a_new_run_alone(monkeypatch, capsys):
         raise NonFinite("step 3: not a finite number: D/rotation; the update was refused")
 
     monkeypatch.setattr("ssgan.cli.train.main", fails)
-    assert main(["train"]) == 70
+    assert main(["train", "scenes:gan"]) == 70
     assert capsys.readouterr().err == (
         "ssgan: step 3: not a finite number: D/rotation; the update was refused; the newest "
         "checkpoint is whole; in a new run, a lower learning rate may help\n"

@@ -205,18 +205,21 @@ def bad(tmp_path, photos):
         (["--data", "{photos}", "--train-n", "1000"], "--train-n 1000: there are only 72"),
         (["--data", "{photos}", "--fractions", "0.01"], "72 training images are too few"),
         (["--data", "{photos}", "--fractions", "2"], "must be in (0, 1], not 2.0"),
-        (["--data", "{photos}", "--fractions", "x"], "--fractions must be a number, not 'x'"),
+        (["--data", "{photos}", "--fractions", "x"], "--fractions must be numbers, not 'x'"),
         (["--data", "{photos}", "--pooling", "max"], "no pooling 'max'; there are mean"),
         (["--data", "{photos}", "--blocks", "7"], "no block 7: D of run has blocks 0 to 3"),
-        (["--data", "{photos}", "--blocks", "x"], "--blocks must be numbers from 0"),
+        (
+            ["--data", "{photos}", "--blocks", "x"],
+            "--blocks must be whole numbers, 0 or more, not 'x'",
+        ),
         (["--data", "{photos}", "--solver", "adam"], "--solver must be lbfgs or sgd"),
         (["--data", "{photos}", "--l2", "-1"], "l2 must be 0 to 1e+06 with solver lbfgs, not -1"),
         (["--data", "{photos}", "--l2", "1e300"], "l2 must be 0 to 1e+06 with solver lbfgs, not"),
         (["--data", "{photos}", "--l2", "nan"], "l2 must be 0 to 1e+06 with solver lbfgs, not nan"),
         (["--data", "{photos}", "--l2", "20", "--solver", "sgd"], "l2 must be 0 to 19 with solver"),
         (["--data", "{photos}", "--steps", "9"], "no state of step '9'; there are 0, 1, 2"),
-        ([], "probe needs --data SOURCE with labels"),
-        (["--data", "{photos}", "--color", "red"], "probe takes run directories"),
+        ([], "probe needs --data SOURCE: labelled images"),
+        (["--data", "{photos}", "--color", "red"], "probe has no --color"),
     ],
 )
 def test_bad_input_to_a_probe_is_one_line(root, bad, words, expected, capsys):
@@ -231,7 +234,7 @@ def test_bad_runs_are_one_line(root, runs, photos, tmp_path, capsys):
     assert main(["probe", str(tmp_path / "absent"), *data]) == 2
     assert "absent is not there" in one_line(capsys)
     assert main(["probe", *data]) == 2
-    assert "takes run directories, not nothing" in one_line(capsys)
+    assert "probe needs RUN" in one_line(capsys)
     assert main(["probe", str(root), str(root), *data]) == 2
     assert "is given twice" in one_line(capsys)
 
@@ -280,7 +283,7 @@ def test_features_of_images_without_labels(root, bad, tmp_path):
         (["--data", "{photos}", "--out", "{tmp}/f.npy", "--block", "9"], "must be last, all, or 0"),
         (["--data", "{photos}", "--out", "{tmp}/f.npy", "--step", "x"], "--step must be"),
         (["--data", "{photos}", "--out", "{tmp}/f.npy", "--pooling", "max"], "no pooling 'max'"),
-        (["more", "--data", "{photos}", "--out", "{tmp}/f.npy"], "takes one run directory"),
+        (["more", "--data", "{photos}", "--out", "{tmp}/f.npy"], "features takes one RUN"),
     ],
 )
 def test_bad_input_to_features_is_one_line(root, bad, tmp_path, words, expected, capsys):

@@ -1,12 +1,19 @@
 """The rate and the time left that a long command shows are those of the work it has done."""
 
+import io
+import subprocess
+import sys
+import time
+
 import pytest
+from rich.console import Console
 
 from ssgan.cli import progress
 from ssgan.cli.train import train_in
 from ssgan.data.prepare import default_cache
 from ssgan.training.monitor import Verdict
 from ssgan.training.run import RunReport
+from tests.cli.test_main import TINY
 from tests.training.tiny import tiny
 
 SECONDS = 3.0  # a step, of 8 images: 2.7 images/s
@@ -42,3 +49,52 @@ def test_a_run_of_one_step_shows_no_rate(capsys):
     with progress.Meter("step", 1, 1) as meter:
         meter.advance(1, "D 0.50")
     assert capsys.readouterr().err == "step 1/1  D 0.50\n"
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_step_total_time_left_and_speed_are_kept_at_any_width(width, monkeypatch):
+    """The longest that a run shows; figures are cut, and stand in a line of their own."""
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    screen = io.StringIO()
+    console = Console(file=screen, width=width, force_terminal=True, color_system=None)
+    meter = progress.Meter("step", 1_000_000, 0, 64)
+    now = 36_000.0
+    meter.console, figures = console, "D 1.38  G 0.72  rotation accuracy, real 0.31  fake 0.28  "
+    with meter:
+        meter.advance(123_456, f"{figures}adversarial_only  saved step-00123000")
+        screen.truncate(0)
+        console.print(meter._lines())
+    first, second = screen.getvalue().replace("\0", "").splitlines()[:2]
+    for word in ("step ", "123456/1000000", "219.5 images/s", "left 71:00:02"):
+        assert word in first, word
+    assert "D 1.38  G 0.72" in second
+    assert len(second) <= width
+    assert len(first) <= width
+
+
+def test_a_long_name_is_cut_before_the_count(monkeypatch):
+    screen = io.StringIO()
+    console = Console(file=screen, width=60, color_system=None)
+    name = "a run with a long name, 1 of 2: images through D"
+    console.print(progress.bar_line(60, name, 12345, 50000, "1,234.5 images/s  left 1:02:03"))
+    (line,) = screen.getvalue().splitlines()
+    assert "12345/50000 1,234.5 images/s  left 1:02:03" in line
+    assert line.startswith("a run with")
+
+
+def test_what_is_printed_into_a_file_is_there_when_the_process_is_killed(tmp_path):
+    """As in `ssgan train ... > log`, ended by SIGKILL as soon as a step is done."""
+    words = ["train", "scenes:gan", "--data", "scenes:num_images=40", "--run", "run", *TINY[:4]]
+    words += ["--batch_size", "8", "--total_steps", "100000", "--output.log_every", "1"]
+    command = [sys.executable, "-m", "ssgan", *words]
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=subprocess.DEVNULL)
+        try:
+            while not (tmp_path / "run" / "log.jsonl").exists():
+                assert process.poll() is None
+                time.sleep(0.05)
+        finally:
+            process.kill()
+            process.wait()
+    assert "run directory: run\n" in (tmp_path / "log").read_text()

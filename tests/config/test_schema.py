@@ -2,7 +2,8 @@
 
 import pytest
 
-from ssgan.config.schema import did_you_mean, edit_distance, form_of, nearest
+from ssgan.config.nearest import did_you_mean, edit_distance, nearest
+from ssgan.config.schema import form_of
 from tests.config.example import Method, Norm, Shape
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from ssgan.cli import show
 from ssgan.cli import train as command
+from ssgan.cli.main import main
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.methods.gan import GAN
 from ssgan.methods.ssgan import SSGAN
@@ -133,8 +134,8 @@ def test_the_choice_is_a_flag_and_changes_no_directory(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, "train_in", note)
     words = ["scenes:ssgan", "--evaluate.every", "5"]
-    command.main([*words, "--on-collapse", "stop"])
-    command.main(["scenes:ssgan"])
+    main(["train", *words, "--on-collapse", "stop"])
+    main(["train", "scenes:ssgan"])
     assert set(given) == {"stop", "warn"}
     assert given["stop"] == given["warn"]
 

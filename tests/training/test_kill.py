@@ -222,8 +222,10 @@ def test_a_signal_before_the_first_step_ends_with_its_code(verb, number, code, m
         os.kill(os.getpid(), number)
         time.sleep(60)
 
-    monkeypatch.setattr(f"ssgan.cli.{verb}.main", preparing)
-    assert wait(fork(lambda: main([verb]))) == code
+    work = {"train": "train.main", "demo": "train.demo", "forget": "forget.main"}[verb]
+    monkeypatch.setattr(f"ssgan.cli.{work}", preparing)
+    words = {"train": ["scenes:gan"], "forget": ["--data", "scenes", "--out", "out"]}
+    assert wait(fork(lambda: main([verb, *words.get(verb, [])]))) == code
 
 
 ASKED_WHILE_IMPORTING = """
@@ -236,7 +238,7 @@ class Asking:
             os.kill(os.getpid(), {number})
 
 sys.meta_path.insert(0, Asking)
-sys.exit(main(["train", "--help"]))
+sys.exit(main(["train", "scenes:gan", "--dry-run"]))
 """
 
 

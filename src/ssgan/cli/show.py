@@ -1,10 +1,10 @@
-"""`ssgan show RUN`: how a run is doing, from its files alone."""
+"""`ssgan show RUN`: prints how a run is doing, from its files alone."""
 
 from pathlib import Path
 
-from ssgan.cli.arguments import take_options
+from ssgan.cli.config_args import import_trusted
+from ssgan.cli.options import Show
 from ssgan.cli.progress import duration
-from ssgan.cli.trust import trusted_modules
 from ssgan.config.help import format_settings
 from ssgan.config.merge import read_json
 from ssgan.data.scan import readable
@@ -19,35 +19,22 @@ from ssgan.training.resume import read_run_config
 from ssgan.training.selection_metric import metric_name
 from ssgan.types import UserError
 
-USAGE = """usage: ssgan show RUN [--curves FILE.png] [--settings] [--trust MODULE]
 
-  --curves    draw losses and rotation accuracies to a PNG or SVG file
-  --settings  list every setting of the run
-  --trust     modules of your own, by commas, whose classes the run uses; they are imported
-"""
-
-
-def main(argv: list[str]) -> int:
+def main(given: Show) -> int:
     """Print what is known of a run; returns the exit code."""
-    options, rest = take_options(argv, ("curves", "trust"), ("settings", "help"))
-    if options.on("help"):
-        print(USAGE, end="")
-        return 0
-    if len(rest) != 1 or rest[0].startswith("-"):
-        raise UserError(f"show takes one run directory, not {' '.join(rest) or 'nothing'}")
-    layout = RunDirectory(Path(rest[0]))
-    trusted = trusted_modules(options)
+    layout = RunDirectory(given.run)
+    trusted = import_trusted(given.trust)
     config = read_run_config(layout, trusted)
     if config is None:
         words = f"it has neither {layout.config.name} nor a whole checkpoint"
-        raise UserError(f"{rest[0]} is not a run directory: {words}")
+        raise UserError(f"{given.run} is not a run directory: {words}")
     for label, text in _facts(layout, config, trusted):
         print(f"{label:12} {text}")
-    if options.on("settings"):
+    if given.settings:
         print("\n" + format_settings(config))
-    if (target := options.get("curves")) is not None:
-        draw_curves(layout.root, Path(target))
-        print(f"curves       {readable(target)}")
+    if given.curves is not None:
+        draw_curves(layout.root, given.curves)
+        print(f"curves       {readable(given.curves)}")
     return 0
 
 
@@ -78,7 +65,7 @@ def _data(path: Path) -> str:
     if not (isinstance(count, int) and isinstance(content, str)):
         raise UserError(
             f"{path} is not what a run wrote, with num_images and content_hash: remove it; the run "
-            "writes it anew when it continues"
+            "writes it again when it continues"
         )
     return f"{count:,} images, {content[:12]}"
 
@@ -93,7 +80,7 @@ def _last_line(row: dict[str, object]) -> list[tuple[str, str]]:
 
 
 def _health(layout: RunDirectory) -> list[tuple[str, str]]:
-    """The verdict of the watch, a line for each piece of evidence."""
+    """The verdict of the monitor, a line for each piece of evidence."""
     verdict = monitor_directory(layout).verdict
     words = f"{verdict.state} since step {verdict.since:,}" if verdict.since else verdict.state
     facts = [("health", words)] + [("", sentence) for sentence in verdict.evidence]

@@ -1,4 +1,4 @@
-"""What is written for people: a line that cannot be written is lost, and ends nothing."""
+"""Output for people: written line by line; a line that cannot be written ends nothing."""
 
 import errno
 import io
@@ -14,7 +14,7 @@ Stream = TextIO | io.TextIOWrapper
 
 
 class Lines(io.FileIO):
-    """Writes to an open file as long as that goes; after the first error, nowhere."""
+    """Writes to an open file until the first error, and nowhere after it."""
 
     error: OSError | None = None  # the first
 
@@ -36,7 +36,7 @@ class Lines(io.FileIO):
 def losable() -> Iterator[Lines | None]:
     """Within, writing to stdout and stderr raises nothing; yields the lines of stdout.
 
-    None where stdout is no open file. What its encoding cannot say is escaped.
+    It yields None where stdout is no open file. Characters outside its encoding are escaped.
     """
     before = sys.stdout, sys.stderr
     lines = _lines(sys.stdout), _lines(sys.stderr)
@@ -71,6 +71,6 @@ def _over(lines: Lines | None, stream: Stream) -> Stream:
     if lines is None or not isinstance(stream, io.TextIOWrapper):
         return stream
     errors = "backslashreplace" if stream.errors == "strict" else stream.errors
-    at_once = stream.line_buffering or stream.write_through
     buffer = io.BufferedWriter(lines)
-    return io.TextIOWrapper(buffer, stream.encoding, errors, line_buffering=at_once)
+    # line by line in a file and a pipe, too: what is printed survives a process that is killed
+    return io.TextIOWrapper(buffer, stream.encoding, errors, line_buffering=True)

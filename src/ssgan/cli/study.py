@@ -1,88 +1,174 @@
-"""`ssgan study NAME`: a table or figure of the paper, from training to drawing."""
+"""`ssgan study NAME`: makes a table or figure of the paper, from training to drawing."""
 
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from ssgan.cli.arguments import take_options
-from ssgan.cli.study_plan import Plan, planned
-from ssgan.cli.study_teller import Teller
+import torch
+
+from ssgan.cli import options
+from ssgan.cli.forget import forgetting_settings
+from ssgan.cli.measure_options import Forget
+from ssgan.cli.parser import parse
+from ssgan.cli.preparation import fetch_source
+from ssgan.cli.study_progress import StudyProgress
+from ssgan.data.base import AbstractSource, DatasetInfo
+from ssgan.data.huggingface import Hub
+from ssgan.data.prepare import default_cache
+from ssgan.data.sources import parse_source
+from ssgan.evaluation.feature_networks import NAMES as FEATURES
+from ssgan.evaluation.feature_networks import choose_features
+from ssgan.files.errors import require_writable
 from ssgan.files.locks import locked
 from ssgan.recipes.find import build_recipe
 from ssgan.studies.catalogue import STUDIES, find_study
 from ssgan.studies.disk import disk
-from ssgan.studies.output import write_study
-from ssgan.studies.resources import threads_each
+from ssgan.studies.jobs import TrainingJob
+from ssgan.studies.options import StudyOptions
+from ssgan.studies.output import StudyOutput, write_study
+from ssgan.studies.resources import refuse_too_few_devices, threads_each
 from ssgan.studies.scheduler import Process, Scheduler, Status
-from ssgan.studies.study import Study
-from ssgan.studies.trial import list_jobs, list_open_jobs
+from ssgan.studies.study import Study, StudyScale, build_trials, select_variants
+from ssgan.studies.trial import (
+    Trial,
+    list_jobs,
+    list_open_jobs,
+    refuse_other_runs,
+    refuse_unfit_settings,
+)
 from ssgan.studies.variants import Variant
 from ssgan.types import UserError
 
-USAGE = """usage: ssgan study                       all studies, and how many runs each takes
-       ssgan study NAME [--scale laptop|paper] [--data SOURCE] [--test SOURCE] [--seeds 3]
-                   [--arms NAME,NAME] [--jobs 1] [--processes 1] [--out DIR]
-                   [--features NAME] [--samples N]
-                   [--dry-run | --draw] [-- --any.setting VALUE ...]
-
-  NAME       {names}
-  --scale    laptop: small networks, 3,000 steps; paper: its settings
-  --data     the images; by default cifar10, where the study is of CIFAR-10
-  --test     real images to measure against; by default the source's own, such as cifar10-test
-  --seeds    how many training seeds: 0, 1, ...
-  --arms     some of the arms only; those of NAME: ssgan study NAME --help
-  --jobs     commands at a time; each gets its share of the cores, and of the GPUs
-  --processes  of every training run, each with a device of its own (ssgan train --help)
-  --out      where runs, measurements and drawings go: studies/SCALE
-  --features of `ssgan evaluate`; by default its own choice
-  --samples  images made for a Frechet distance
-  --dry-run  print the commands, their number and the disk they take; run nothing
-  --draw     draw again from what is there; run nothing
-  --         settings for every run, as `ssgan train` takes them
-
-A study runs commands of ssgan, which can be run by hand as well. Run it again to continue.
-"""
-_VALUED = (
-    *("scale", "data", "test", "seeds", "arms", "jobs", "processes", "out", "features", "samples"),
-)
 _WIDEST = max(map(len, STUDIES))  # characters of a study's name
+_WEIGHTED = ("inception", "lite0")  # features that need a file of weights
 
 
-def main(argv: list[str]) -> int:
+@dataclass(frozen=True)
+class Plan:
+    """A study with its options, checked before anything is trained."""
+
+    study: Study
+    form: StudyScale
+    request: StudyOptions
+    slots: int
+    outline: DatasetInfo
+    trials: list[Trial]
+    notes: tuple[str, ...]  # printed before anything is run
+
+
+def make_plan(study: Study, given: options.Study) -> Plan:
+    """The plan of a study; raises UserError for whatever one of its commands would refuse."""
+    form = study.form(given.scale, given.features)
+    variants = select_variants(form.variants, given.variants)
+    data = given.data or form.data
+    if data is None:
+        raise UserError(f"{study.name} needs {form.images}: give --data folder:PATH")
+    source = parse_source(data)
+    test, held_out = given.test, source.held_out()
+    if test is None and held_out is not None:
+        test = held_out.name()
+    request = StudyOptions(
+        scale=given.scale,
+        data=data,
+        test=test,
+        seeds=tuple(range(given.seeds or study.seeds)),
+        out=given.out or Path(f"studies/{given.scale}"),
+        features=given.features,
+        samples=given.samples or form.samples,
+        processes=given.processes,
+        overrides=given.settings,
+    )
+    if not given.dry_run:
+        refuse_too_few_devices(given.jobs, request.processes)
+    require_writable(request.out)
+    dry = given.dry_run or given.draw
+    outline = _outline(source, dry, drawn=given.draw)
+    trials = build_trials(variants, form, request, outline)
+    refuse_other_runs(trials)
+    notes: tuple[str, ...] = ()
+    if not given.draw:
+        _refuse_misfits(study, form, request, trials, outline, dry)
+        notes = _notes(request, trials, dry)
+    return Plan(study, form, request, given.jobs, outline, trials, notes)
+
+
+def _outline(source: AbstractSource, dry: bool, drawn: bool = False) -> DatasetInfo:
+    """Sizes and classes, without a download if `dry`.
+
+    To draw a study of hub images they are opened: its runs downloaded them.
+    """
+    if dry and not (drawn and isinstance(source, Hub)):
+        return source.outline()
+    return DatasetInfo.of(fetch_source(source).open())
+
+
+def _refuse_misfits(
+    study: Study,
+    form: StudyScale,
+    request: StudyOptions,
+    trials: Sequence[Trial],
+    outline: DatasetInfo,
+    dry: bool,
+) -> None:
+    """Raise UserError before any training for what a command would refuse after it."""
+    refuse_unfit_settings(trials, outline)
+    if request.processes > 1 and not any(
+        isinstance(trial.training, TrainingJob) for trial in trials
+    ):
+        raise UserError(f"--processes requires runs of ssgan train; {study.name} does not")
+    left = list_open_jobs(trials)
+    for job in left:
+        if job.verb == "forget":
+            words = parse("forget", Forget, job.words[1:])
+            forgetting_settings(words, parse_source(request.data), None)
+    if request.features is not None and request.features not in FEATURES:
+        raise UserError(f"no features {request.features!r}; there are {', '.join(FEATURES)}")
+    if request.features in _WEIGHTED and not dry and any(job.verb == "evaluate" for job in left):
+        choose_features(request.features, torch.device("cpu"), default_cache())  # are they there?
+    if form.measurement.reads_labels and len(outline.classes) < 2:
+        raise UserError(
+            f"{study.name} probes D for classes, and {request.data} has fewer than two: put every "
+            "image into the folder of its class"
+        )
+
+
+def _notes(request: StudyOptions, trials: Sequence[Trial], dry: bool) -> tuple[str, ...]:
+    """Notes on what may surprise; raises UserError for real images that cannot be read."""
+    test = None if request.test is None else parse_source(request.test)
+    if test is None or (dry and isinstance(test, Hub)):  # it is there, or a download away
+        return ()
+    count = _outline(test, dry).survey.num_images
+    if count >= request.samples or not any(
+        job.verb == "evaluate" for job in list_open_jobs(trials)
+    ):
+        return ()
+    return (
+        f"note: {request.samples:,} generated images are compared with the {count:,} images of "
+        f"{request.test}; --test names others, --samples {count} generates as many",
+    )
+
+
+def main(given: options.Study) -> int:
     """Run a study, or what it lacks, and draw it; returns the exit code."""
-    own, settings = _split(argv)
-    options, rest = take_options(own, _VALUED, ("dry-run", "draw", "help"))
-    if len(rest) > 1 or any(word.startswith("-") for word in rest):
-        raise UserError(f"study takes one name, not {' '.join(rest)}; see ssgan study --help")
-    if options.on("help"):
-        names = textwrap.fill(", ".join(STUDIES), 86, break_on_hyphens=False)
-        print(USAGE.format(names=textwrap.indent(names, " " * 13).strip()), end="")
-        print("".join(f"\n{line}" for line in _arm_lines(rest)), end="\n" if rest else "")
-        return 0
-    if not rest:
-        if argv:
-            raise UserError(f"study needs a name: {', '.join(STUDIES)}")
+    if given.name is None:
         print("\n".join(line for study in STUDIES.values() for line in _listed(study)))
         return 0
-    plan = planned(find_study(rest[0]), options, settings)
-    if options.on("dry-run"):
+    study = find_study(given.name)
+    if given.help:
+        print("\n".join(_variant_lines(study)))
+        return 0
+    plan = make_plan(study, given)
+    if given.dry_run:
         _print_plan(plan)
         return 0
-    if options.on("draw"):
+    if given.draw:
         _draw(plan)
         return 0
-    plan.asked.out.mkdir(parents=True, exist_ok=True)
-    with locked(plan.asked.out / ".lock"):
+    plan.request.out.mkdir(parents=True, exist_ok=True)
+    with locked(plan.request.out / ".lock"):
         return _run(plan)
-
-
-def _split(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    """The study's own words, and the settings after a lone --."""
-    if "--" not in argv:
-        return argv, ()
-    place = argv.index("--")
-    return argv[:place], tuple(argv[place + 1 :])
 
 
 def _listed(study: Study) -> list[str]:
@@ -98,22 +184,21 @@ def _listed(study: Study) -> list[str]:
     return lines
 
 
-def _arm_lines(names: Sequence[str]) -> list[str]:
-    """The arms of a study at each scale."""
+def _variant_lines(study: Study) -> list[str]:
+    """The variants of a study at each scale."""
     lines = []
-    for study in map(find_study, names):
-        for scale, form in (("laptop", study.laptop), ("paper", study.paper)):
-            if form is not None:
-                lines.append(f"arms of {study.name}, {scale}:")
-                lines += [
-                    f"  {variant.name:18} {variant.title} ({variant.what()})"
-                    for variant in form.variants
-                ]
+    for scale, form in (("laptop", study.laptop), ("paper", study.paper)):
+        if form is not None:
+            lines.append(f"variants of {study.name}, {scale}:")
+            lines += [
+                f"  {variant.name:18} {variant.title} ({variant.what()})"
+                for variant in form.variants
+            ]
     return lines
 
 
 def _print_plan(plan: Plan) -> None:
-    """Every command, those with nothing to do marked; their number, and the disk."""
+    """Print every command, with those that are done marked; their number, and the disk."""
     every, left = list_jobs(plan.trials), list_open_jobs(plan.trials)
     for job in every:
         print(job.command if job in left else f"# done: {job.command}")
@@ -134,20 +219,19 @@ def _print_plan(plan: Plan) -> None:
 
 def _run(plan: Plan) -> int:
     """Run what is missing, draw after every command; returns the exit code."""
-    write_study(plan.study, plan.form, plan.asked, plan.trials)  # two protocols are refused early
+    _write(plan)  # two protocols are refused early
     for note in plan.notes:
         print(note)
     left = list_open_jobs(plan.trials)
     before, threads = len(list_jobs(plan.trials)) - len(left), threads_each(plan.slots)
     print(
         f"{plan.study.title}\n{len(left)} commands, {before} with nothing to do; {plan.slots} at a "
-        f"time, {threads} threads each; in {plan.asked.out}",
-        flush=True,
+        f"time, {threads} threads each; in {plan.request.out}"
     )
-    teller = Teller(left, plan)
+    progress = StudyProgress(left, plan.slots, lambda: _write(plan))
     standing = Status((), (), (), None)
     for standing in Scheduler(left, plan.slots, Process).run():
-        teller.tell(standing)
+        progress.report(standing)
     if standing.stopped_by is not None:
         print(
             f"stopped by {standing.stopped_by.name}: what was running is saved; "
@@ -156,15 +240,19 @@ def _run(plan: Plan) -> int:
         )
         return standing.exit_code
     for job in standing.waiting:
-        print(f"not run, for it needs what failed: {job.name}", file=sys.stderr)
+        print(f"not run, because it needs what failed: {job.name}", file=sys.stderr)
     _draw(plan)
     return standing.exit_code
 
 
 def _draw(plan: Plan) -> None:
-    written = write_study(plan.study, plan.form, plan.asked, plan.trials)
+    written = _write(plan)
     print(f"\n{written.text}")
     for path in written.files:
         print(f"written to {path}")
     if written.missing:
         print(f"missing: {'; '.join(written.missing)}")
+
+
+def _write(plan: Plan) -> StudyOutput:
+    return write_study(plan.study, plan.form, plan.request, plan.trials)

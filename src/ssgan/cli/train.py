@@ -1,4 +1,4 @@
-"""`ssgan train [RECIPE] [--data SOURCE] [--run DIR] [--config FILE] [--any.setting VALUE]`."""
+"""`ssgan train [RECIPE|RUN] [--data SOURCE] [--any.setting VALUE]`, and `ssgan demo`."""
 
 import logging
 import sys
@@ -7,26 +7,31 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
+from shutil import get_terminal_size
 from textwrap import fill
 
 from rich.console import Console
 
-from ssgan.cli.arguments import take_options, whole_number
-from ssgan.cli.images import fetched, prepared, remarks, turn_report_of
+from ssgan.cli.config_args import default_directory, read_config
 from ssgan.cli.main import NON_FINITE
+from ssgan.cli.options import Demo, Train
+from ssgan.cli.preparation import (
+    check_dataset_rotations,
+    dataset_warnings,
+    fetch_source,
+    prepare_images,
+)
 from ssgan.cli.progress import Meter, log_to_terminal
-from ssgan.cli.settings import chosen_settings, default_directory, settings_file
 from ssgan.config.help import format_settings
-from ssgan.config.merge import from_flags, merge
 from ssgan.data.base import DatasetInfo
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
-from ssgan.data.sources import FORMS
 from ssgan.files.run_directory import RunDirectory
 from ssgan.methods.base import Method
 from ssgan.ops.collective import rank
 from ssgan.ops.cpu import keep_freed_memory
+from ssgan.recipes import scenes
 from ssgan.recipes.find import list_recipes
 from ssgan.runs import config_io
 from ssgan.runs.config import RunConfig
@@ -42,85 +47,55 @@ from ssgan.training.resume import (
 from ssgan.training.run import Collapsed, RunReport, run
 from ssgan.training.signals import Interrupted
 from ssgan.training.validation import validate_run
-from ssgan.types import NonFinite, UserError
+from ssgan.types import NonFinite
 
-USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE]
-                   [--cache DIR] [--on-collapse warn|stop] [--trust MODULE] [--dry-run]
-                   [--processes N [--restarts N]] [--timeout SECONDS] [--any.setting VALUE ...]
-
-  RECIPE    one of those below, or your_module:function; without one, --data gets settings that
-            fit the images
-  RUN       a run directory, to continue it
-  --data    {forms}
-  --run     where to write; running the same command again continues there
-  --config  a TOML file laid over the recipe, or a run's config.json, which needs no recipe; flags
-            are laid over the file
-  --cache   where prepared images are kept
-  --trust   modules of your own, by commas, whose classes the run uses; they are imported
-  --on-collapse  stop: save and end with exit code 75 when the run collapses or diverges
-  --processes  on this machine, each with a device of its own and a part of every batch; on several
-            machines torchrun, or a cluster, starts `python -m ssgan train ...`
-  --restarts  how often all are started anew when one has gone (0)
-  --timeout seconds that a process waits for the others (1800)
-  --dry-run say what would be done and what it would cost; write and download nothing
-
-ssgan train RECIPE --help lists every setting with its value there. Recipes:
-
-{recipes}
+_AFTER_DEMO = """
+what to try next
+  ssgan show {run} --curves curves.png         its losses and its rotation accuracy
+  ssgan sample {run} --n 64 --gif              more images, and an interpolation between them
+  ssgan train scenes:ssgan                     the same for ten times as long
+  ssgan train --data folder:PATH               your own images, no labels needed
 """
-_VALUED = (
-    *("data", "run", "config", "cache", "on-collapse", "trust"),
-    *("processes", "restarts", "timeout"),
-)
 
 
-def main(argv: list[str]) -> int:
+def main(given: Train) -> int:
     """Train, or continue; returns the exit code."""
-    options, rest = take_options(argv, _VALUED, ("dry-run", "help"))
-    changes, positional = from_flags(rest)
-    if len(positional) > 1:
-        raise UserError(f"train takes one recipe or run, not {' '.join(positional)}")
-    name = positional[0] if positional else None
-    if options.on("help"):
-        print(USAGE.format(forms=FORMS, recipes=_listed(list_recipes())), end="")
-        if name is None and options.get("data") is None:
-            return 0
-    table = settings_file(options)
-    config, reasons, directory = chosen_settings(name, options, table)
-    config = merge(config, table, options.get("config") or "")
-    config = merge(config, changes, "--")
-    if (choice := options.get("on-collapse")) is not None:
-        config = merge(config, {"evaluate": {"on_collapse": choice}}, "--")
-    if options.on("help"):
-        print("\n" + format_settings(config))
+    if given.recipes:
+        print(_listed(list_recipes()))
+        return 0
+    config, reasons, directory = read_config(given)
+    if given.help:
+        print(format_settings(config))
         return 0
     for reason in reasons:
         print(reason)
-    directory = directory or Path(options.get("run") or default_directory(name, config))
-    processes = whole_number(options, "processes", 1, 1)
-    timeout = whole_number(options, "timeout", TIMEOUT, 1)
-    restarts = whole_number(options, "restarts", 0, 0)
-    if restarts and processes == 1:
-        raise UserError("--restarts is of --processes, which is not given or 1")
-    if options.on("dry-run"):
-        return _dry_run(config, RunDirectory(directory), processes)
-    if processes > 1 and not is_launched():
+    directory = directory or Path(given.run or default_directory(given.recipe, config))
+    if given.dry_run:
+        return _dry_run(config, RunDirectory(directory), given.processes)
+    if given.processes > 1 and not is_launched():
         from ssgan.cli.processes import in_processes
 
-        outline = DatasetInfo.of(fetched(config.data.source).open())
-        _refuse(config, RunDirectory(directory), outline, processes)
-        return in_processes(["train", *argv], processes, restarts)
-    return train_in(config, directory, Path(options.get("cache") or default_cache()), timeout)
+        outline = DatasetInfo.of(fetch_source(config.data.source).open())
+        _refuse(config, RunDirectory(directory), outline, given.processes)
+        return in_processes(["train", *given.words], given.processes, given.restarts)
+    return train_in(config, directory, given.cache or default_cache(), given.timeout or TIMEOUT)
+
+
+def demo(given: Demo) -> int:
+    """Train on the embedded data set, and print what to try next; returns the exit code."""
+    directory = given.run or Path("runs/demo")
+    code = train_in(scenes.demo(), directory, default_cache(), advise=False)
+    if code == 0:
+        print(_AFTER_DEMO.format(run=readable(directory)), end="")
+    return code
 
 
 def _listed(recipes: list[str]) -> str:
-    """The recipes, those of a file in one paragraph."""
-    lines = []
+    """The recipes, a paragraph for each file."""
+    lines, width = [], get_terminal_size().columns - 2
     for file, group in groupby(recipes, key=lambda name: name.split(":")[0]):
         functions = ", ".join(name.split(":")[1] for name in group)
-        lines.append(
-            fill(f"{file}: {functions}", 96, initial_indent="  ", subsequent_indent="    ")
-        )
+        lines.append(fill(f"{file}: {functions}", width, subsequent_indent="  "))
     return "\n".join(lines)
 
 
@@ -129,8 +104,8 @@ def train_in(
 ) -> int:
     """Prepare the images, train in the directory with progress shown; returns the exit code.
 
-    Under a launcher this is one process of several, of which that of rank 0 speaks. With `advise`
-    it warns where turning makes no sense for the images.
+    Under a launcher this is one process of several; only rank 0 prints. With `advise` it warns
+    where rotation prediction does not suit the images.
     """
     with join_ranks(timeout, config.device) as ranks:
         if rank() > 0:
@@ -139,7 +114,7 @@ def train_in(
 
 
 def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
-    """Train as one of the other ranks, in silence."""
+    """Train as one of the other ranks, which print nothing."""
     logging.getLogger("ssgan").addHandler(logging.NullHandler())
     keep_freed_memory()
 
@@ -152,7 +127,7 @@ def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> in
             pass
     except (Interrupted, Collapsed) as end:
         return end.exit_code
-    except NonFinite:  # rank 0 has the same, and says it
+    except NonFinite:  # rank 0 has the same error, and prints it
         return NON_FINITE
     return 0
 
@@ -164,25 +139,25 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks, advise:
     config = resolve_auto(layout, config)
     refuse_other_directory(layout)
     refuse_other_settings(layout, config)
-    collection = fetched(config.data.source).open()
+    collection = fetch_source(config.data.source).open()
     validate_run(config, len(collection), len(collection.classes()))
     dataset, held_out = ranks.first_then_others(
         lambda: (
-            prepared(config.data.source, config.data.preprocessing, cache),
+            prepare_images(config.data.source, config.data.preprocessing, cache),
             prepare_held_out(
-                config, lambda source, preprocessing: prepared(source, preprocessing, cache)
+                config, lambda source, preprocessing: prepare_images(source, preprocessing, cache)
             ),
         )
     )
-    for line in remarks(dataset):
+    for line in dataset_warnings(dataset):
         print(line)
     if advise and config.method.predicts_rotation and not layout.holds_run():
-        _warn_of_turns(dataset, config.method)
+        _warn_of_rotations(dataset, config.method)
     if len(dataset) < config.batch_size:
-        print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
+        print(f"note: a batch of {config.batch_size} repeats some of the {len(dataset)} images")
     print(f"run directory: {readable(directory)}")
     try:
-        done = _shown(run(config, directory, dataset, held_out=held_out), config)
+        done = _train_with_bar(run(config, directory, dataset, held_out=held_out), config)
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code
@@ -196,16 +171,16 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks, advise:
     return 0
 
 
-def _shown(steps: Iterator[RunReport], config: RunConfig) -> int:
-    """Take all steps, with a bar; returns the last one's number, 0 where none was left."""
+def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
+    """Take all steps, with a bar; returns the number of the last, 0 where none was left."""
     images = config.batch_size * config.discriminator_updates
     if config.compile:
-        print("compiling with the first step, which may take minutes; kernels are kept for later")
+        print("the first step compiles, which may take minutes; the kernels are reused later")
     figures, done, started = "", 0, time.monotonic()
     with ExitStack() as bars:
         meter: Meter | None = None
         for report in steps:
-            if meter is None:  # from the first step's end on: nobody saw it begin
+            if meter is None:  # the first step was not timed whole
                 if config.compile:
                     print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
                 meter = Meter("step", config.total_steps, report.step, images)
@@ -219,19 +194,19 @@ def _shown(steps: Iterator[RunReport], config: RunConfig) -> int:
     return done
 
 
-def _warn_of_turns(dataset: Dataset, method: Method) -> None:
-    """Say it where turning makes no sense for the images, or teaches D little."""
-    turns = turn_report_of(dataset)
-    if turns is not None and turns.is_warning:
+def _warn_of_rotations(dataset: Dataset, method: Method) -> None:
+    """Warn where rotation prediction does not suit the images, or teaches D little."""
+    report = check_dataset_rotations(dataset)
+    if report is not None and report.is_warning:
         without = "ConditionalGAN" if method.conditional else "GAN"
         print(
-            f"note: turns: {turns.sentence}; --method {without}, added to a command, is without "
-            "the task"
+            f"warning: rotation prediction may not suit these images ({report.sentence}); "
+            f"--method {without} trains without it"
         )
 
 
 def _dry_run(config: RunConfig, layout: RunDirectory, processes: int) -> int:
-    """Refuse what a run there would refuse, in the same words; else print what it would cost."""
+    """Refuse what a run there would refuse, in the same words; else print its cost."""
     outline = config.data.source.outline()
     config = _refuse(config, layout, outline, processes)
     print(estimate_cost(config, outline).text())
@@ -241,7 +216,7 @@ def _dry_run(config: RunConfig, layout: RunDirectory, processes: int) -> int:
 def _refuse(
     config: RunConfig, layout: RunDirectory, outline: DatasetInfo, processes: int
 ) -> RunConfig:
-    """Raise UserError for whatever a run there would refuse; returns its definite settings."""
+    """The definite settings of a run there; raises UserError for whatever it would refuse."""
     config = resolve_auto(layout, config)
     validate_run(config, outline.survey.num_images, len(outline.classes), processes)
     refuse_other_directory(layout)

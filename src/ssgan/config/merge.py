@@ -14,16 +14,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.config.schema import (
     Place,
     concrete_classes,
-    did_you_mean,
     field_hints,
     field_values,
     form_of,
     is_settings,
     kind_of,
-    nearest,
     quote,
 )
 from ssgan.config.serialize import NO_ALIASES, Aliases, Reader, defaults

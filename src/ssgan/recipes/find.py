@@ -51,7 +51,7 @@ def find_recipe(name: str) -> Callable[[], RunConfig]:
     shipped = list(dict.fromkeys(known.split(":")[0] for known in list_recipes()))
     if not colon or module_name in shipped:
         near = difflib.get_close_matches(name, list_recipes(), n=1, cutoff=0.4)
-        there = f"there are {':, '.join(shipped)}: (ssgan train --help lists all)"
+        there = f"there are {':, '.join(shipped)}: (ssgan train --recipes lists all)"
         hint = f"did you mean {near[0]}?" if near else there
         raise UserError(f"no recipe {name!r}; {hint}")
     own = import_user_module(module_name, f"recipe {name!r}")

@@ -1,4 +1,4 @@
-"""Preparing images with progress shown, and what is said of them afterwards."""
+"""Prepares images with progress shown, and warns of what is odd about them."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from ssgan.metrics.rotation_check import FEWEST, MOST, RotationReport, check_rot
 _LISTED = 20  # rejects named in a summary
 
 
-def prepared(
+def prepare_images(
     source: AbstractSource,
     preprocessing: Preprocessing,
     cache: Path | None,
@@ -25,7 +25,7 @@ def prepared(
     strict: bool = False,
 ) -> Dataset:
     """The images of a source, decoded now with a bar or found in the cache."""
-    with bar("preparing images") as progress:
+    with open_progress_bar("preparing images") as progress:
         return prepare(
             source,
             preprocessing,
@@ -37,15 +37,15 @@ def prepared(
         )
 
 
-def fetched(source: AbstractSource) -> AbstractSource:
+def fetch_source(source: AbstractSource) -> AbstractSource:
     """The source, after downloading what it lacks with a bar; most lack nothing."""
-    with bar("downloading", unit="bytes") as progress:
+    with open_progress_bar("downloading", unit="bytes") as progress:
         source.fetch(progress)
     return source
 
 
 @contextmanager
-def bar(what: str, unit: str = "images") -> Iterator[Progress]:
+def open_progress_bar(what: str, unit: str = "images") -> Iterator[Progress]:
     """A progress callback whose bar appears with the first call and ends with the block."""
     shown: list[Meter] = []
     with ExitStack() as bars:
@@ -58,8 +58,8 @@ def bar(what: str, unit: str = "images") -> Iterator[Progress]:
         yield progress
 
 
-def remarks(dataset: Dataset) -> list[str]:
-    """Notices on the layout, and the rejected items with their reasons."""
+def dataset_warnings(dataset: Dataset) -> list[str]:
+    """Lines on an odd layout, and on rejected items with their reasons."""
     rejected = dataset.manifest["rejected"]
     lines = [f"note: {notice}" for notice in dataset.manifest["notices"]]
     if rejected:
@@ -70,8 +70,8 @@ def remarks(dataset: Dataset) -> list[str]:
     return lines
 
 
-def turn_report_of(dataset: Dataset) -> RotationReport | None:
-    """Whether a rotation task makes sense for these images; None of very small sets."""
+def check_dataset_rotations(dataset: Dataset) -> RotationReport | None:
+    """Whether rotation prediction suits these images; None for very small sets."""
     if len(dataset) < FEWEST:
         return None
     numbers = np.linspace(0, len(dataset) - 1, min(MOST, len(dataset))).astype(np.int64)

@@ -2,66 +2,91 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os.path import realpath
 from pathlib import Path
 
-from ssgan.cli.arguments import Options
-from ssgan.cli.images import fetched
-from ssgan.cli.trust import trusted_modules
-from ssgan.config.merge import read_json, read_toml
+from ssgan.cli.options import Train
+from ssgan.cli.preparation import fetch_source
+from ssgan.config.merge import from_flags, merge, read_json, read_toml
 from ssgan.config.serialize import without_additions
 from ssgan.data.base import AbstractSource, DatasetInfo
 from ssgan.data.sources import parse_source
 from ssgan.files.run_directory import RunDirectory
 from ssgan.recipes.auto import fit_recipe, with_source
-from ssgan.recipes.find import build_recipe
+from ssgan.recipes.find import build_recipe, import_user_module
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import load_config, upgrade_table
 from ssgan.training.resume import may_change, read_run_config
 from ssgan.types import UserError
 
 
-def chosen_settings(
-    name: str | None, options: Options, table: Mapping[str, object]
+def read_config(given: Train) -> tuple[RunConfig, list[str], Path | None]:
+    """All settings of a run, why they were chosen, and the run's own directory if it has one.
+
+    A recipe comes first, then --config FILE, then the settings on the command line.
+    """
+    changes, _ = from_flags(given.settings)
+    table = _config_file(given.config)
+    config, reasons, directory = choose_config(given, table)
+    config = merge(config, table, given.config or "")
+    config = merge(config, changes, "--")
+    if given.on_collapse is not None:
+        config = merge(config, {"evaluate": {"on_collapse": given.on_collapse}}, "--")
+    return config, reasons, directory
+
+
+def choose_config(
+    given: Train, table: Mapping[str, object]
 ) -> tuple[RunConfig, list[str], Path | None]:
-    """The settings before any overlay, why they were chosen, and a run's own directory."""
-    trusted = trusted_modules(options)
-    given = options.get("data")
-    source = None if given is None else parse_source(given)
+    """The settings before any change, why they were chosen, and a run's own directory.
+
+    `table` holds the settings of --config.
+    """
+    trusted = import_trusted(given.trust)
+    name = given.recipe
+    source = None if given.data is None else parse_source(given.data)
     whole = "kind" in table  # a run's own, images included
     if whole and source is not None:
         raise UserError(
-            f"--config {options.get('config')} names its images, and --data {given} others: leave "
+            f"--config {given.config} names its images, and --data {given.data} others: leave "
             "--data out; --data.source changes them"
         )
     if name is None:
         if whole:
-            return load_config(table, trusted, f"{options.get('config')}"), [], None
+            return load_config(table, trusted, f"{given.config}"), [], None
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
-        config, reasons = fit_recipe(source, _outline(source, options))
+        config, reasons = fit_recipe(source, _outline(source, given))
         return config, reasons, None
     layout = RunDirectory(Path(name))
     stored = read_run_config(layout, trusted) if layout.root.is_dir() else None
     if stored is None and layout.root.exists():
         raise UserError(_no_run(layout.root))
-    other = options.get("run")
-    if stored is not None and other is not None and realpath(other) != realpath(name):
+    if stored is not None and given.run is not None and realpath(given.run) != realpath(name):
         raise UserError(
-            f"{name} is a run and continues in its own directory, not in --run {other}: type "
+            f"{name} is a run and continues in its own directory, not in --run {given.run}: type "
             f"`ssgan train {name}`, or start from a recipe"
         )
     config = build_recipe(name) if stored is None else stored
     if source is not None:
-        config = with_source(config, source, _outline(source, options))
+        config = with_source(config, source, _outline(source, given))
     return config, [], None if stored is None else layout.root
 
 
-def settings_file(options: Options) -> Mapping[str, object]:
+def import_trusted(names: Sequence[str]) -> tuple[str, ...]:
+    """Import the modules of --trust: a stored config imports nothing by itself.
+
+    Returns their names. Raises UserError for a module that cannot be imported.
+    """
+    for name in names:
+        import_user_module(name, f"--trust {name}")
+    return tuple(names)
+
+
+def _config_file(file: str | None) -> Mapping[str, object]:
     """The settings in the file that --config names: TOML, or the config.json of a run."""
-    file = options.get("config")
     if file is None:
         return {}
     if Path(file).suffix != ".json":
@@ -71,7 +96,7 @@ def settings_file(options: Options) -> Mapping[str, object]:
 
 
 def _no_run(path: Path) -> str:
-    """What is said of a path that stands where a recipe or run should."""
+    """The error for a path that is given in place of a recipe or a run."""
     if path.is_dir():
         return (
             f"{path} is a folder and holds no run; to train on the images in it: ssgan train "
@@ -83,11 +108,11 @@ def _no_run(path: Path) -> str:
     )
 
 
-def _outline(source: AbstractSource, options: Options) -> DatasetInfo:
+def _outline(source: AbstractSource, given: Train) -> DatasetInfo:
     """What settings are fitted to; downloaded first, but not for help or a dry run."""
-    if options.on("help") or options.on("dry-run"):
+    if given.help or given.dry_run:
         return source.outline()
-    return DatasetInfo.of(fetched(source).open())
+    return DatasetInfo.of(fetch_source(source).open())
 
 
 def default_directory(name: str | None, config: RunConfig) -> str:

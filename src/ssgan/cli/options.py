@@ -1,0 +1,228 @@
+"""The options of the verbs: a frozen dataclass each, from which words are read and help is made.
+
+The comment above a field is its help, in which {NAME} stands for one of the PHRASES. Nothing
+heavy is imported, so that help and errors in the words need no PyTorch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from ssgan.cli.parser import UsageError, VerbOptions, argument, option
+
+SOURCES = (
+    "folder:PATH, cifar10[:PATH], cifar10-test[:PATH], hub:ID[@REVISION][#SPLIT], scenes, "
+    "crops:K:SOURCE"
+)
+PHRASES = {
+    "SOURCES": SOURCES,
+    "FEATURES": "inception, lite0, random, discriminator",
+    "METRICS": "fd,infinity,kid,is,pr,memorisation",
+    "POOLINGS": "mean, grid, gridN (such as grid4) or flat",
+    "TRUST": "your own modules, separated by commas, whose classes a run uses; they are imported",
+    "DEVICE": "auto, cpu, cuda, cuda:1, ...; auto is a GPU where there is one",
+    "CACHE": "where prepared images are kept",
+    "REFRESH": "recompute the batch-norm statistics of G from this many samples",
+}
+
+
+class Options(VerbOptions):
+    """The options of one of our verbs."""
+
+    phrases: ClassVar[Mapping[str, str]] = PHRASES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo(Options):
+    """Train SS-GAN on the embedded data set for a few minutes.
+
+    It renders 20,000 scenes, trains a small SS-GAN on them and draws samples. Run it again to
+    continue after an interruption.
+    """
+
+    # where to write
+    run: Path | None = option(None, "DIR", default_text="runs/demo")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Options):
+    """Train a recipe, or your own folder of images; run it again to continue."""
+
+    # a recipe such as scenes:ssgan or your_module:function, or a run directory, to continue it;
+    # without one, --data alone chooses settings that fit the images
+    recipe: str | None = argument(None, "RECIPE|RUN")
+    # {SOURCES}
+    data: str | None = option(None, "SOURCE")
+    # where to write; the same command continues there
+    run: str | None = option(None, "DIR", default_text="runs/NAME-HASH")
+    # a TOML file that changes settings of the recipe, or a run's config.json, which needs no
+    # recipe; settings on the command line come last
+    config: str | None = option(None, "FILE")
+    # {CACHE}
+    cache: Path | None = option(None, "DIR")
+    # {TRUST}
+    trust: tuple[str, ...] = option((), "MODULE")
+    # stop: save and end with exit code 75 when the run collapses or diverges
+    on_collapse: Literal["warn", "stop"] | None = None
+    # processes on this machine, each with its own device and a part of every batch; on several
+    # machines torchrun or a cluster starts `python -m ssgan train ...`
+    processes: int = option(1, at_least=1)
+    # how often all processes are restarted after one was lost
+    restarts: int = option(0, at_least=0)
+    # seconds that a process waits for the others
+    timeout: int | None = option(None, "SECONDS", at_least=1, default_text="1800")
+    # print the plan and its cost; write and download nothing
+    dry_run: bool = False
+    # list all recipes
+    recipes: bool = False
+    settings: tuple[str, ...] = ()  # the words of --any.setting VALUE
+
+    setting_words: ClassVar[str] = "settings"
+    usage: ClassVar[tuple[str, ...]] = (
+        "[RECIPE|RUN] [--data SOURCE] [--any.setting VALUE ...] [OPTIONS]",
+    )
+    notes: ClassVar[str] = """\
+Any setting of the run is an option too, such as --total_steps 3000 or --method.alpha 0.5. `ssgan
+train RECIPE --help` lists every setting with its value.
+
+Recipes are in these files, and `ssgan train --recipes` lists them all: scenes, cifar10, robustness,
+imagenet128, robustness_imagenet, lsun_bedroom128, celebahq128, imagenet_large, mimicry, stl10,
+successors. Start with scenes:ssgan."""
+
+    def __post_init__(self) -> None:
+        start = self.recipe or self.data or self.config
+        if not (start or self.help or self.recipes):
+            raise UsageError("train needs a recipe or --data SOURCE; see ssgan train --help")
+        if self.restarts and self.processes == 1:
+            raise UsageError("--restarts requires --processes 2 or more")
+
+    def has_more_help(self) -> bool:
+        """A recipe, a run or a source has settings to list."""
+        return bool(self.recipe or self.data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Options):
+    """Generate images from a run."""
+
+    # a run directory or a checkpoint file
+    run: Path = argument(Path(), "RUN", required=True)
+    # number of images, at most 100,000: image-00000.png, ..., and sheet.png of up to 400
+    n: int = option(64, at_least=1, at_most=100_000)
+    # of the latents; the first images are the same for every --n
+    seed: int = option(0, at_least=0)
+    # where to write
+    out: Path | None = option(None, "DIR", default_text="RUN/generated-seed-SEED")
+    # one class of a conditional run
+    class_name: str | None = option(None, "NAME", name="class", default_text="all classes in turn")
+    # use the generator with the best score, not the newest
+    best: bool = False
+    # {REFRESH}
+    refresh: int = option(0, at_least=1, default_text="as trained")
+    # images from one sample to the next in interpolation.png, 2 to 256
+    steps: int = option(8, at_least=2, at_most=256)
+    # write the interpolation as interpolation.gif, too
+    gif: bool = False
+    # {DEVICE}
+    device: str = option("auto", "NAME")
+    # {TRUST}
+    trust: tuple[str, ...] = option((), "MODULE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show(Options):
+    """Show how a run is doing, and draw its curves."""
+
+    # a run directory
+    run: Path = argument(Path(), "RUN", required=True)
+    # draw losses and rotation accuracies to a PNG or SVG file
+    curves: Path | None = option(None, "FILE")
+    # list every setting of the run
+    settings: bool = False
+    # {TRUST}
+    trust: tuple[str, ...] = option((), "MODULE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data(Options):
+    """Prepare images ahead of a run.
+
+    It decodes every image of a source once and prints a summary. Run it again to continue.
+    """
+
+    # the only action so far
+    action: Literal["prepare"] | None = argument(None, "prepare", required=True)
+    # {SOURCES}
+    source: str = argument("", "SOURCE", required=True)
+    # side in pixels
+    size: int | None = option(None, at_least=8, default_text="chosen from the images")
+    # 1 is grey, 3 is colour
+    channels: Literal[1, 3] | None = option(None, default_text="chosen from the images")
+    # colour behind transparent pixels, each 0 to 255
+    background: tuple[int, ...] = option((255, 255, 255), "R,G,B")
+    # where to store the images
+    cache: Path | None = option(None, "DIR")
+    # threads
+    workers: int | None = option(None, at_least=1, default_text="one a core, at most 8")
+    # fail if any item cannot be used
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        colour = self.background
+        if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
+            given = ",".join(map(str, colour))
+            raise UsageError(f"--background must be like 255,255,255, not {given!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(Options):
+    """Make a table or figure of the paper, from training to drawing.
+
+    A study runs commands of ssgan, which can be run by hand as well. Run it again to continue.
+    """
+
+    # table1, table1-imagenet, table1-lsun, table1-celeba-hq, table2, table2-imagenet, table3,
+    # table4, figure2, figure3, figure4, figure4b, figure5, figure6, large-batch, alpha, successors
+    # or precision
+    name: str | None = argument(None, "NAME")
+    # laptop: small networks, 3,000 steps; paper: the paper's settings
+    scale: Literal["laptop", "paper"] = "laptop"
+    # the images
+    data: str | None = option(None, "SOURCE", default_text="cifar10, for a study of CIFAR-10")
+    # real images to measure against, such as cifar10-test
+    test: str | None = option(None, "SOURCE", default_text="the held-out part of --data")
+    # number of training seeds: 0, 1, ...
+    seeds: int | None = option(None, at_least=1, at_most=100, default_text="3")
+    # some of the variants; `ssgan study NAME --help` lists them
+    variants: str | None = option(None, "NAME,NAME", default_text="all")
+    # commands at a time; each gets its share of the cores and GPUs
+    jobs: int = option(1, at_least=1)
+    # processes of every training run (see ssgan train --help)
+    processes: int = option(1, at_least=1)
+    # where runs, measurements and drawings go
+    out: Path | None = option(None, "DIR", default_text="studies/SCALE")
+    # {FEATURES}, as for ssgan evaluate
+    features: str | None = option(None, "NAME", default_text="its own choice")
+    # images generated for a Frechet distance
+    samples: int | None = option(None, at_least=2, default_text="the study's")
+    # print the commands, their number and the disk they need; run nothing
+    dry_run: bool = False
+    # draw existing results again; run nothing
+    draw: bool = False
+    settings: tuple[str, ...] = ()  # the words after a lone --
+
+    setting_words: ClassVar[str] = "settings"
+    settings_follow_dashes: ClassVar[bool] = True
+    usage: ClassVar[tuple[str, ...]] = ("[NAME] [OPTIONS] [-- --any.setting VALUE ...]",)
+    notes: ClassVar[str] = """\
+Settings after a lone -- apply to every run, as `ssgan train` takes them. Without a NAME, `ssgan
+study` lists all studies and their runs."""
+
+    def __post_init__(self) -> None:
+        if self.name is None and self.words and not self.help:
+            raise UsageError("study needs a NAME; `ssgan study` lists all studies")
+
+    def has_more_help(self) -> bool:
+        """A study has variants to list."""
+        return self.name is not None
