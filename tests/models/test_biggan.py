@@ -74,9 +74,12 @@ def test_channels_and_the_place_of_attention(size, generator, discriminator):
         ours = replace(G, chunked=False, norm=BatchNorm()).build(shape, 0)
         theirs = D.build(shape, 0, 0)
     first = ours.first.weight.shape[0] // 16
-    assert ([first] + [b.conv2.weight.shape[0] for b in ours.blocks], ours.attended) == generator
+    assert (
+        [first] + [b.conv2.weight.shape[0] for b in ours.blocks],
+        ours.attention_after,
+    ) == generator
     channels = [block.conv2.weight.shape[0] for block in theirs.blocks]
-    assert (channels, theirs.attended) == discriminator
+    assert (channels, theirs.attention_after) == discriminator
     for network, place in ((ours, generator[1]), (theirs, discriminator[1])):
         assert sum(isinstance(m, Attention) for m in network.modules()) == (place is not None)
 

@@ -17,7 +17,7 @@ from ssgan.data.prepare import default_cache
 from ssgan.data.sources import FORMS, parse_source
 from ssgan.evaluation.splits import split
 from ssgan.files.run_directory import ForgettingDirectory
-from ssgan.models.resnet import PLANS, ResNetDiscriminator
+from ssgan.models.resnet import RESNET, ResNetDiscriminator
 from ssgan.ops.cpu import keep_freed_memory
 from ssgan.plots.forgetting import draw_forgetting
 from ssgan.plots.forgetting_tables import forgetting_table
@@ -45,7 +45,7 @@ begins again. Balanced accuracy is measured on held-out images all along.
   --measure-every                   iterations between measurements
   --width     channels of the network, as a share of the published discriminator's
   --batch     images an iteration: half of the class, half others
-  --size      side of the images in pixels: {", ".join(map(str, PLANS))}
+  --size      side of the images in pixels: {", ".join(map(str, RESNET))}
   --asked     held-out images of the class, and of the others, at most
   --precision float32, bfloat16, float64, or auto
   --out       where forgetting.jsonl and forgetting.png go
@@ -103,8 +103,8 @@ def settings_of(
     """The settings among the options; UserError for what is none."""
     usual = ForgettingSettings(source=source)
     size = whole_number(options, "size", usual.image_size, 1)
-    if size not in PLANS:
-        raise UserError(f"--size must be one of {', '.join(map(str, PLANS))}, not {size}")
+    if size not in RESNET:
+        raise UserError(f"--size must be one of {', '.join(map(str, RESNET))}, not {size}")
     width = options.get("width")
     rotation = options.get("rotation")
     weight = usual.rotation if rotation is None else decimal_number("rotation", rotation)

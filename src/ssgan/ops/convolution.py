@@ -134,7 +134,7 @@ def insert_zeros(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2*H 2*W
     return larger
 
 
-def doubled_bilinear(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2*H 2*W"]:
+def double_bilinear(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2*H 2*W"]:
     """Twice the size, by the four nearest pixels with 9, 3, 3 and 1 sixteenths."""
     return F.interpolate(images, scale_factor=2.0, mode="bilinear", align_corners=False)
 
