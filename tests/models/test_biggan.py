@@ -181,12 +181,14 @@ def test_the_projections_spectral_vectors_are_fitted_to_its_weight():
 
 def test_refusals_say_what_would_do():
     with pytest.raises(
-        UserError, match=r"cannot be cut into 7 .* 256 pixels do; nearest: 119, 126"
+        UserError, match=r"a multiple of 7 .* 256 pixels, not 120; nearest: 119, 126"
     ):
         G.build(ImageShape(3, 256), 0)
-    with pytest.raises(UserError, match=r"3 cannot be cut into 4 .*; nearest: 4"):
+    with pytest.raises(UserError, match=r"a multiple of 4 .*, not 3; nearest: 4"):
         replace(G, latent_size=3).build(SMALL, 0)
-    with pytest.raises(UserError, match="chunked latents need a norm that reads them"):
+    with pytest.raises(
+        UserError, match=r"chunked latents need SelfModulatedBatchNorm or Cond.*, not BatchNorm"
+    ):
         BigGANGenerator(norm=BatchNorm())
     with pytest.raises(UserError, match="label_features must be at least 1, not 0"):
         BigGANGenerator(label_features=0)

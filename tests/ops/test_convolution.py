@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from ssgan.ops.convolution import (
-    box,
     conv2d,
     conv3x3_down,
     conv3x3_up_nearest,
     conv3x3_up_zero,
     double_bilinear,
     insert_zeros,
+    pool2x2,
 )
 
 
@@ -191,7 +191,7 @@ def kept_for_backward(function):
 def test_what_need_not_be_kept_for_backward_is_not():
     x = torch.randn(2, 3, 8, 8, requires_grad=True)
     w = torch.randn(4, 3, 3, 3)
-    assert kept_for_backward(lambda: box(x, 1)) == []
+    assert kept_for_backward(lambda: pool2x2(x, 1)) == []
     assert kept_for_backward(lambda: conv2d(x, w, None, 1, 1)) == [w.numel()]
     learnt = w.clone().requires_grad_()
     assert x.numel() in kept_for_backward(lambda: conv2d(x, learnt, None, 1, 1))
