@@ -1,4 +1,4 @@
-"""Every recipe builds, is stored and read back, and takes a step when it is made small."""
+"""Every recipe builds, is stored and read back, and takes a step at a small size."""
 
 from dataclasses import fields, replace
 
@@ -50,7 +50,7 @@ def terms(config):
 
 
 @pytest.mark.parametrize("name", list_recipes())
-def test_a_recipe_says_its_command(name):
+def test_a_docstring_has_the_command(name):
     words = "ssgan demo" if name == "scenes:demo" else f"ssgan train {name}"
     assert words in find_recipe(name).__doc__
 
@@ -63,7 +63,7 @@ def test_every_recipe_keeps_its_best_state(name):
 
 
 def test_the_paper_s_settings():
-    """Section 2.2 of the facts: hinge, Adam 2e-4 (0, 0.9), two updates of D, 16 of 64 turned."""
+    """Section 2.2 of the facts: hinge, Adam 2e-4 (0, 0.9), two updates of D, 16 of 64 rotated."""
     config = find_recipe("cifar10:ssgan")()
     assert type(config.method.adversarial).__name__ == "Hinge"
     assert (config.method.alpha, config.method.beta) == (0.2, 1.0)
