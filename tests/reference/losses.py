@@ -158,7 +158,7 @@ def gradient_penalty(D, reals, fakes, labels, mixing):
 
 
 def noisy_penalty(D, reals, labels, noise):
-    """DRAGAN: E (g - 1)^2, g the gradient norm at a noisy real, in [0, 1], in NumPy except for D."""
+    """DRAGAN: E (g - 1)^2, g the gradient norm at a noisy real in [0, 1], in NumPy except for D."""
     unit = (reals.numpy() + 1) / 2
     std = np.sqrt(np.mean((unit - np.mean(unit)) ** 2))
     noisy = np.minimum(np.maximum(unit + std * (noise.numpy() - 0.5), 0), 1)

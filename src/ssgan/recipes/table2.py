@@ -56,10 +56,16 @@ class Setting(NamedTuple):
         return f"{norm}, betas {self.beta1:g}, {self.beta2:g}, n_dis {self.discriminator_updates}"
 
 
-SETTINGS = tuple(
-    Setting(penalty, *adam_and_updates)
-    for penalty in (1.0, 10.0, None)
-    for adam_and_updates in ((0.0, 0.9, 1), (0.0, 0.9, 2), (0.5, 0.999, 1))
+SETTINGS = (
+    Setting(penalty=1.0, beta1=0.0, beta2=0.9, discriminator_updates=1),
+    Setting(penalty=1.0, beta1=0.0, beta2=0.9, discriminator_updates=2),
+    Setting(penalty=1.0, beta1=0.5, beta2=0.999, discriminator_updates=1),
+    Setting(penalty=10.0, beta1=0.0, beta2=0.9, discriminator_updates=1),
+    Setting(penalty=10.0, beta1=0.0, beta2=0.9, discriminator_updates=2),
+    Setting(penalty=10.0, beta1=0.5, beta2=0.999, discriminator_updates=1),
+    Setting(penalty=None, beta1=0.0, beta2=0.9, discriminator_updates=1),
+    Setting(penalty=None, beta1=0.0, beta2=0.9, discriminator_updates=2),
+    Setting(penalty=None, beta1=0.5, beta2=0.999, discriminator_updates=1),
 )
 _METHODS = {"gan": GAN, "ssgan": SSGAN}
 _TITLES = {"gan": "GAN", "ssgan": "SS-GAN"}
