@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ssgan.config.dump import dump, load
-from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats
+from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo, HeaderStats
 from ssgan.data.dataset import Dataset
 from ssgan.methods.s3gan import S3GAN
-from ssgan.recipes.auto import fit_recipe
+from ssgan.recipes.auto import fit_recipe, with_source
 from ssgan.recipes.find import find_recipe, list_recipes
 from ssgan.training.loop import train
 from ssgan.types import UserError
@@ -144,3 +144,11 @@ def test_settings_fit_the_images_and_every_choice_has_a_reason(
     assert config.evaluate.images <= 32 * batch  # as many fakes as 32 steps make
     config.generator.build(config.data.shape, 0)
     config.discriminator.build(config.data.shape, 4, 0)
+
+
+def test_a_source_whose_info_is_known_is_not_opened_again(monkeypatch):
+    source = Pretend(300, 40, True)
+    info, (fitted, _) = DatasetInfo(source.survey(), ()), fit_recipe(source)
+    monkeypatch.setattr(source, "open", None)
+    assert fit_recipe(source, info)[0] == fitted
+    assert with_source(fitted, source, info).data.channels == 1
