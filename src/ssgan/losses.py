@@ -12,18 +12,18 @@ from torch import Tensor
 
 from ssgan.types import Scalar
 
-Logits = Float[Tensor, " B"]
+_Logits = Float[Tensor, " B"]
 
 
 class AdversarialLoss(ABC):
     """The losses V_D and V_G."""
 
     @abstractmethod
-    def discriminator(self, real: Logits, fake: Float[Tensor, " N"]) -> Scalar:
+    def discriminator(self, real: _Logits, fake: Float[Tensor, " N"]) -> Scalar:
         """V_D: low when the logits of reals are high and those of fakes low."""
 
     @abstractmethod
-    def generator(self, fake: Logits) -> Scalar:
+    def generator(self, fake: _Logits) -> Scalar:
         """V_G: low when the logits of fakes are high."""
 
 
@@ -31,11 +31,11 @@ class AdversarialLoss(ABC):
 class Hinge(AdversarialLoss):
     """V_D = E relu(1 - real) + E relu(1 + fake), V_G = -E fake (Lim and Ye 2017)."""
 
-    def discriminator(self, real: Logits, fake: Float[Tensor, " N"]) -> Scalar:
+    def discriminator(self, real: _Logits, fake: Float[Tensor, " N"]) -> Scalar:
         """Zero once every real is above 1 and every fake below -1."""
         return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
-    def generator(self, fake: Logits) -> Scalar:
+    def generator(self, fake: _Logits) -> Scalar:
         """Minus the mean logit of the fakes."""
         return -fake.mean()
 
@@ -44,12 +44,12 @@ class Hinge(AdversarialLoss):
 class NonSaturating(AdversarialLoss):
     """Cross-entropy of real against fake; G maximizes log D(fake) (Goodfellow et al. 2014)."""
 
-    def discriminator(self, real: Logits, fake: Float[Tensor, " N"]) -> Scalar:
+    def discriminator(self, real: _Logits, fake: Float[Tensor, " N"]) -> Scalar:
         """-E log sigmoid(real) - E log(1 - sigmoid(fake))."""
         # softplus: exact where log(sigmoid(x)) underflows
         return F.softplus(-real).mean() + F.softplus(fake).mean()
 
-    def generator(self, fake: Logits) -> Scalar:
+    def generator(self, fake: _Logits) -> Scalar:
         """-E log sigmoid(fake)."""
         return F.softplus(-fake).mean()
 
@@ -58,11 +58,11 @@ class NonSaturating(AdversarialLoss):
 class Wasserstein(AdversarialLoss):
     """V_D = E fake - E real, V_G = -E fake; D must be Lipschitz (Arjovsky et al. 2017)."""
 
-    def discriminator(self, real: Logits, fake: Float[Tensor, " N"]) -> Scalar:
+    def discriminator(self, real: _Logits, fake: Float[Tensor, " N"]) -> Scalar:
         """The mean logit of the fakes minus that of the reals."""
         return fake.mean() - real.mean()
 
-    def generator(self, fake: Logits) -> Scalar:
+    def generator(self, fake: _Logits) -> Scalar:
         """Minus the mean logit of the fakes."""
         return -fake.mean()
 
@@ -74,10 +74,10 @@ class LeastSquares(AdversarialLoss):
     Mao et al. 2017 have no sigmoid; this is the form of the SS-GAN authors' code.
     """
 
-    def discriminator(self, real: Logits, fake: Float[Tensor, " N"]) -> Scalar:
+    def discriminator(self, real: _Logits, fake: Float[Tensor, " N"]) -> Scalar:
         """Half of E (p_real - 1)^2 + E p_fake^2."""
         return 0.5 * ((real.sigmoid() - 1).square().mean() + fake.sigmoid().square().mean())
 
-    def generator(self, fake: Logits) -> Scalar:
+    def generator(self, fake: _Logits) -> Scalar:
         """Half of E (p_fake - 1)^2."""
         return 0.5 * (fake.sigmoid() - 1).square().mean()

@@ -38,8 +38,8 @@ from ssgan.models.norms import AbstractNorm, BatchNorm, ConditionalBatchNorm, Se
 from ssgan.models.residual import (
     AbstractResidualDiscriminator,
     AbstractResidualGenerator,
-    Discriminator,
     DiscriminatorLayers,
+    ResidualDiscriminatorNetwork,
     to_maps,
 )
 from ssgan.types import Images, ImageShape, Labels, Latents, UserError
@@ -85,7 +85,7 @@ class BigGANGenerator(AbstractResidualGenerator):
                 f"{type(self.norm).__name__}; or set chunked to false"
             )
 
-    def build(self, shape: ImageShape, num_classes: int) -> "Generator":
+    def build(self, shape: ImageShape, num_classes: int) -> "BigGANGeneratorNetwork":
         """A new generator.
 
         Raises UserError for a shape that is not in the table, for latents that cannot be split,
@@ -100,7 +100,7 @@ class BigGANGenerator(AbstractResidualGenerator):
                 f"latent_size must be a multiple of {chunks} for biggan networks at {shape.size} "
                 f"pixels, not {self.latent_size}; nearest: {nearest}"
             )
-        generator = Generator(self, shape, num_classes)
+        generator = BigGANGeneratorNetwork(self, shape, num_classes)
         if self.initial == "orthogonal":
             initialize_orthogonal(generator)
         return generator
@@ -127,7 +127,9 @@ class BigGANDiscriminator(AbstractResidualDiscriminator):
         """What its blocks have in common."""
         return super().block_config._replace(unchanged=self.unchanged)
 
-    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> Discriminator:
+    def build(
+        self, shape: ImageShape, auxiliary_width: int, num_classes: int
+    ) -> ResidualDiscriminatorNetwork:
         """A new discriminator; raises UserError for a shape that is not in the table.
 
         The initial weights of the label projection are always Glorot normal.
@@ -138,7 +140,9 @@ class BigGANDiscriminator(AbstractResidualDiscriminator):
         sides = [shape.size // 2 ** (number + 1) for number in range(halving)]
         attention = sides.index(self.attention) if self.attention in sides else None
         layers = DiscriminatorLayers(channels, halving, attention)
-        network = Discriminator(self, layers, shape.channels, auxiliary_width, num_classes)
+        network = ResidualDiscriminatorNetwork(
+            self, layers, shape.channels, auxiliary_width, num_classes
+        )
         if self.initial == "orthogonal":
             initialize_orthogonal(network)
         projection = network.heads.projection
@@ -148,7 +152,7 @@ class BigGANDiscriminator(AbstractResidualDiscriminator):
         return network
 
 
-class Generator(nn.Module):
+class BigGANGeneratorNetwork(nn.Module):
     """The network of a `BigGANGenerator`."""
 
     def __init__(self, config: BigGANGenerator, shape: ImageShape, num_classes: int) -> None:

@@ -11,7 +11,7 @@ from ssgan.models.heads import Heads
 from ssgan.models.norms import AbstractNorm, BatchNorm
 from ssgan.types import Images, Labels, Scores
 
-SIZES = (32, 48, 64, 128)  # supported image sizes, in pixels
+IMAGE_SIZES = (32, 48, 64, 128)  # supported image sizes, in pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class AbstractConvolutionalDiscriminator(AbstractDiscriminatorConfig):
         check_width(self.width)
 
 
-class ConvolutionalDiscriminator(nn.Module):
+class ConvolutionalDiscriminatorNetwork(nn.Module):
     """Convolutions, each followed by a leaky ReLU; the heads read the flattened last map."""
 
     def __init__(

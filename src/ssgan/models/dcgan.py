@@ -22,10 +22,10 @@ from torch.nn import functional as F
 
 from ssgan.models.base import check_shape, scale_channels
 from ssgan.models.convolutional import (
-    SIZES,
+    IMAGE_SIZES,
     AbstractConvolutionalDiscriminator,
     AbstractConvolutionalGenerator,
-    ConvolutionalDiscriminator,
+    ConvolutionalDiscriminatorNetwork,
 )
 from ssgan.models.heads import Heads
 from ssgan.models.layers import Linear, initial_weight
@@ -43,10 +43,10 @@ KERNEL = (5, 5)
 class DCGANGenerator(AbstractConvolutionalGenerator):
     """The generator: a linear layer, then four convolutions that double the size."""
 
-    def build(self, shape: ImageShape, num_classes: int) -> "Generator":
+    def build(self, shape: ImageShape, num_classes: int) -> "DCGANGeneratorNetwork":
         """A new generator; raises UserError for a size that is not 32, 48, 64 or 128."""
-        check_shape("dcgan", shape, SIZES)
-        return Generator(self, shape, num_classes)
+        check_shape("dcgan", shape, IMAGE_SIZES)
+        return DCGANGeneratorNetwork(self, shape, num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +55,19 @@ class DCGANDiscriminator(AbstractConvolutionalDiscriminator):
 
     def build(
         self, shape: ImageShape, auxiliary_width: int, num_classes: int
-    ) -> ConvolutionalDiscriminator:
+    ) -> ConvolutionalDiscriminatorNetwork:
         """A new discriminator; raises UserError for a size that is not 32, 48, 64 or 128."""
-        check_shape("dcgan", shape, SIZES)
+        check_shape("dcgan", shape, IMAGE_SIZES)
         channels = [scale_channels(count, self.width) for count in DISCRIMINATOR_CHANNELS]
         convs: list[nn.Module] = [
             HalvingConv(*io, spectral=self.spectral) for io in pairwise([shape.channels, *channels])
         ]
         num_features = channels[-1] * (shape.size // 16) ** 2
         heads = Heads(num_features, auxiliary_width, num_classes, self.spectral)
-        return ConvolutionalDiscriminator(convs, heads, LEAK, unit_range=True)
+        return ConvolutionalDiscriminatorNetwork(convs, heads, LEAK, unit_range=True)
 
 
-class Generator(nn.Module):
+class DCGANGeneratorNetwork(nn.Module):
     """The network of a `DCGANGenerator`."""
 
     def __init__(self, config: DCGANGenerator, shape: ImageShape, num_classes: int) -> None:

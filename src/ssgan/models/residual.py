@@ -92,7 +92,7 @@ class AbstractResidualDiscriminator(AbstractDiscriminatorConfig):
         return BlockConfig(Resample.DOWN, self.shortcut, self.spectral, self.fused)
 
 
-class Generator(nn.Module):
+class ResidualGeneratorNetwork(nn.Module):
     """The network of a residual generator."""
 
     def __init__(
@@ -128,7 +128,7 @@ class Generator(nn.Module):
         return torch.tanh(self.last(hidden) / 2)  # 2 sigmoid(x) - 1
 
 
-class Discriminator(nn.Module):
+class ResidualDiscriminatorNetwork(nn.Module):
     """The network of a residual discriminator."""
 
     def __init__(

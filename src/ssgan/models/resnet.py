@@ -22,10 +22,10 @@ from ssgan.models.base import check_shape
 from ssgan.models.residual import (
     AbstractResidualDiscriminator,
     AbstractResidualGenerator,
-    Discriminator,
     DiscriminatorLayers,
-    Generator,
     GeneratorLayers,
+    ResidualDiscriminatorNetwork,
+    ResidualGeneratorNetwork,
 )
 from ssgan.types import ImageShape
 
@@ -37,9 +37,9 @@ class ResNetLayers(NamedTuple):
     discriminator: DiscriminatorLayers
 
 
-Table: TypeAlias = Mapping[int, ResNetLayers]  # image size -> layers
+_Table: TypeAlias = Mapping[int, ResNetLayers]  # image size -> layers
 
-RESNET: Table = {
+RESNET: _Table = {
     size: ResNetLayers(
         GeneratorLayers(start, (256,) * (doubling + 1), doubling),
         DiscriminatorLayers((128,) * (halving + 2), halving),
@@ -51,14 +51,14 @@ RESNET: Table = {
         (128, 4, 5, 4),
     )
 }
-RESNET5: Table = {
+RESNET5: _Table = {
     size: ResNetLayers(
         GeneratorLayers(4, (512, 512, 256, 256, 128, 64), doubling, plain_ends=True),
         DiscriminatorLayers((64, 128, 256, 256, 512, 512), halving),  # to 1x1, 1x1, 2x2
     )
     for size, doubling, halving in ((32, 3, 5), (64, 4, 6), (128, 5, 6))
 }
-RESNET_STL: Table = {
+RESNET_STL: _Table = {
     48: ResNetLayers(
         GeneratorLayers(6, (512, 256, 128, 64), doubling=3, plain_ends=True),
         DiscriminatorLayers((64, 128, 256, 512, 1024), halving=4),
@@ -70,7 +70,7 @@ RESNET_STL: Table = {
 class ResNetGenerator(AbstractResidualGenerator):
     """The generator of `resnet_cifar`: blocks of 256 channels, for 32, 48, 64 or 128 pixels."""
 
-    def build(self, shape: ImageShape, num_classes: int) -> Generator:
+    def build(self, shape: ImageShape, num_classes: int) -> ResidualGeneratorNetwork:
         """A new generator; raises UserError for a shape that is not in the table."""
         return _build_generator(self, "resnet", RESNET, shape, num_classes)
 
@@ -79,7 +79,9 @@ class ResNetGenerator(AbstractResidualGenerator):
 class ResNetDiscriminator(AbstractResidualDiscriminator):
     """The discriminator of `resnet_cifar`: blocks of 128 channels, for 32, 48, 64 or 128 pixels."""
 
-    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> Discriminator:
+    def build(
+        self, shape: ImageShape, auxiliary_width: int, num_classes: int
+    ) -> ResidualDiscriminatorNetwork:
         """A new discriminator; raises UserError for a shape that is not in the table."""
         return _build_discriminator(self, "resnet", RESNET, shape, auxiliary_width, num_classes)
 
@@ -88,7 +90,7 @@ class ResNetDiscriminator(AbstractResidualDiscriminator):
 class ResNet5Generator(AbstractResidualGenerator):
     """The generator of `resnet5`: five blocks, 512 to 64 channels, for 32, 64 or 128 pixels."""
 
-    def build(self, shape: ImageShape, num_classes: int) -> Generator:
+    def build(self, shape: ImageShape, num_classes: int) -> ResidualGeneratorNetwork:
         """A new generator; raises UserError for a shape that is not in the table."""
         return _build_generator(self, "resnet5", RESNET5, shape, num_classes)
 
@@ -97,7 +99,9 @@ class ResNet5Generator(AbstractResidualGenerator):
 class ResNet5Discriminator(AbstractResidualDiscriminator):
     """The discriminator of `resnet5`: six blocks, 64 to 512 channels, for 32, 64 or 128 pixels."""
 
-    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> Discriminator:
+    def build(
+        self, shape: ImageShape, auxiliary_width: int, num_classes: int
+    ) -> ResidualDiscriminatorNetwork:
         """A new discriminator; raises UserError for a shape that is not in the table."""
         return _build_discriminator(self, "resnet5", RESNET5, shape, auxiliary_width, num_classes)
 
@@ -106,7 +110,7 @@ class ResNet5Discriminator(AbstractResidualDiscriminator):
 class ResNetSTLGenerator(AbstractResidualGenerator):
     """The generator of `resnet_stl`: three blocks, 512 to 64 channels, for 48 pixels."""
 
-    def build(self, shape: ImageShape, num_classes: int) -> Generator:
+    def build(self, shape: ImageShape, num_classes: int) -> ResidualGeneratorNetwork:
         """A new generator; raises UserError for a size that is not 48."""
         return _build_generator(self, "resnet_stl", RESNET_STL, shape, num_classes)
 
@@ -115,7 +119,9 @@ class ResNetSTLGenerator(AbstractResidualGenerator):
 class ResNetSTLDiscriminator(AbstractResidualDiscriminator):
     """The discriminator of `resnet_stl`: five blocks, 64 to 1024 channels, for 48 pixels."""
 
-    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> Discriminator:
+    def build(
+        self, shape: ImageShape, auxiliary_width: int, num_classes: int
+    ) -> ResidualDiscriminatorNetwork:
         """A new discriminator; raises UserError for a size that is not 48."""
         return _build_discriminator(
             self, "resnet_stl", RESNET_STL, shape, auxiliary_width, num_classes
@@ -125,22 +131,26 @@ class ResNetSTLDiscriminator(AbstractResidualDiscriminator):
 def _build_generator(
     config: AbstractResidualGenerator,
     family: str,
-    table: Table,
+    table: _Table,
     shape: ImageShape,
     num_classes: int,
-) -> Generator:
+) -> ResidualGeneratorNetwork:
     check_shape(family, shape, table)
-    return Generator(config, table[shape.size].generator, shape.channels, num_classes)
+    return ResidualGeneratorNetwork(
+        config, table[shape.size].generator, shape.channels, num_classes
+    )
 
 
 def _build_discriminator(
     config: AbstractResidualDiscriminator,
     family: str,
-    table: Table,
+    table: _Table,
     shape: ImageShape,
     auxiliary_width: int,
     num_classes: int,
-) -> Discriminator:
+) -> ResidualDiscriminatorNetwork:
     check_shape(family, shape, table)
     layers = table[shape.size].discriminator
-    return Discriminator(config, layers, shape.channels, auxiliary_width, num_classes)
+    return ResidualDiscriminatorNetwork(
+        config, layers, shape.channels, auxiliary_width, num_classes
+    )

@@ -21,10 +21,10 @@ from torch.nn import functional as F
 
 from ssgan.models.base import check_shape, scale_channels
 from ssgan.models.convolutional import (
-    SIZES,
+    IMAGE_SIZES,
     AbstractConvolutionalDiscriminator,
     AbstractConvolutionalGenerator,
-    ConvolutionalDiscriminator,
+    ConvolutionalDiscriminatorNetwork,
 )
 from ssgan.models.heads import Heads
 from ssgan.models.layers import Conv2d, ConvTranspose2d, Linear
@@ -42,10 +42,10 @@ LEAK = 0.1
 class SNDCGANGenerator(AbstractConvolutionalGenerator):
     """The generator: a linear layer, then three convolutions that double the size."""
 
-    def build(self, shape: ImageShape, num_classes: int) -> "Generator":
+    def build(self, shape: ImageShape, num_classes: int) -> "SNDCGANGeneratorNetwork":
         """A new generator; raises UserError for a size that is not 32, 48, 64 or 128."""
-        check_shape("sndcgan", shape, SIZES)
-        return Generator(self, shape, num_classes)
+        check_shape("sndcgan", shape, IMAGE_SIZES)
+        return SNDCGANGeneratorNetwork(self, shape, num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,9 @@ class SNDCGANDiscriminator(AbstractConvolutionalDiscriminator):
 
     def build(
         self, shape: ImageShape, auxiliary_width: int, num_classes: int
-    ) -> ConvolutionalDiscriminator:
+    ) -> ConvolutionalDiscriminatorNetwork:
         """A new discriminator; raises UserError for a size that is not 32, 48, 64 or 128."""
-        check_shape("sndcgan", shape, SIZES)
+        check_shape("sndcgan", shape, IMAGE_SIZES)
         convs: list[nn.Module] = []
         channels = shape.channels
         for count, kernel in DISCRIMINATOR_LAYERS:
@@ -65,10 +65,10 @@ class SNDCGANDiscriminator(AbstractConvolutionalDiscriminator):
             convs.append(Conv2d(inputs, channels, kernel, stride=stride, spectral=self.spectral))
         num_features = channels * (shape.size // 8) ** 2
         heads = Heads(num_features, auxiliary_width, num_classes, self.spectral)
-        return ConvolutionalDiscriminator(convs, heads, LEAK)
+        return ConvolutionalDiscriminatorNetwork(convs, heads, LEAK)
 
 
-class Generator(nn.Module):
+class SNDCGANGeneratorNetwork(nn.Module):
     """The network of an `SNDCGANGenerator`."""
 
     def __init__(self, config: SNDCGANGenerator, shape: ImageShape, num_classes: int) -> None:

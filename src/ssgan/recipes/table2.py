@@ -30,7 +30,7 @@ from ssgan.recipes import cifar10, imagenet128
 from ssgan.runs.config import AdamConfig, RunConfig
 
 
-class Setting(NamedTuple):
+class Table2Setting(NamedTuple):
     """A row of the table."""
 
     penalty: float | None  # weight of the gradient penalty; None: spectral norm instead
@@ -57,21 +57,21 @@ class Setting(NamedTuple):
 
 
 SETTINGS = (
-    Setting(penalty=1.0, beta1=0.0, beta2=0.9, discriminator_updates=1),
-    Setting(penalty=1.0, beta1=0.0, beta2=0.9, discriminator_updates=2),
-    Setting(penalty=1.0, beta1=0.5, beta2=0.999, discriminator_updates=1),
-    Setting(penalty=10.0, beta1=0.0, beta2=0.9, discriminator_updates=1),
-    Setting(penalty=10.0, beta1=0.0, beta2=0.9, discriminator_updates=2),
-    Setting(penalty=10.0, beta1=0.5, beta2=0.999, discriminator_updates=1),
-    Setting(penalty=None, beta1=0.0, beta2=0.9, discriminator_updates=1),
-    Setting(penalty=None, beta1=0.0, beta2=0.9, discriminator_updates=2),
-    Setting(penalty=None, beta1=0.5, beta2=0.999, discriminator_updates=1),
+    Table2Setting(penalty=1.0, beta1=0.0, beta2=0.9, discriminator_updates=1),
+    Table2Setting(penalty=1.0, beta1=0.0, beta2=0.9, discriminator_updates=2),
+    Table2Setting(penalty=1.0, beta1=0.5, beta2=0.999, discriminator_updates=1),
+    Table2Setting(penalty=10.0, beta1=0.0, beta2=0.9, discriminator_updates=1),
+    Table2Setting(penalty=10.0, beta1=0.0, beta2=0.9, discriminator_updates=2),
+    Table2Setting(penalty=10.0, beta1=0.5, beta2=0.999, discriminator_updates=1),
+    Table2Setting(penalty=None, beta1=0.0, beta2=0.9, discriminator_updates=1),
+    Table2Setting(penalty=None, beta1=0.0, beta2=0.9, discriminator_updates=2),
+    Table2Setting(penalty=None, beta1=0.5, beta2=0.999, discriminator_updates=1),
 )
 _METHODS = {"gan": GAN, "ssgan": SSGAN}
 _TITLES = {"gan": "GAN", "ssgan": "SS-GAN"}
 
 
-def cifar10_config(setting: Setting, method: str) -> RunConfig:
+def cifar10_config(setting: Table2Setting, method: str) -> RunConfig:
     """The run of a setting with `gan` or `ssgan` on CIFAR-10."""
     penalty = None if setting.penalty is None else WGANGP(weight=setting.penalty)
     adam = AdamConfig(beta1=setting.beta1, beta2=setting.beta2)
@@ -85,7 +85,7 @@ def cifar10_config(setting: Setting, method: str) -> RunConfig:
     )
 
 
-def imagenet_config(setting: Setting, method: str) -> RunConfig:
+def imagenet_config(setting: Table2Setting, method: str) -> RunConfig:
     """The run of a setting with `gan` or `ssgan` on ImageNet at 128 pixels."""
     return replace(
         cifar10_config(setting, method),
@@ -106,7 +106,7 @@ this scale.
 
 
 def _build_recipes(
-    group: str, dataset: str, data: str, build: Callable[[Setting, str], RunConfig]
+    group: str, dataset: str, data: str, build: Callable[[Table2Setting, str], RunConfig]
 ) -> dict[str, Callable[[], RunConfig]]:
     """A recipe with a docstring for every cell of the table, by its name on the command line."""
     recipes: dict[str, Callable[[], RunConfig]] = {}
@@ -131,7 +131,7 @@ def _build_recipes(
     return recipes
 
 
-def _num_images_read(config: RunConfig, setting: Setting) -> int:
+def _num_images_read(config: RunConfig, setting: Table2Setting) -> int:
     """Images that D reads in a step: reals, fakes, rotated copies, and points of the penalty."""
     batch = config.batch_size
     with_rotated = batch + 3 * config.method.num_rotated(batch)
