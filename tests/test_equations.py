@@ -18,8 +18,8 @@ from ssgan.types import Batch, GeneratorInput, UserError
 from tests.reference import losses as plain
 from tests.reference.networks import small_pair
 
-BATCH, TURNED = 8, 2
-GAMES = [losses.Hinge(), losses.NonSaturating(), losses.Wasserstein(), losses.LeastSquares()]
+BATCH, NUM_ROTATED = 8, 2
+ADVERSARIAL = [losses.Hinge(), losses.NonSaturating(), losses.Wasserstein(), losses.LeastSquares()]
 
 
 def example(num_classes=0):
@@ -47,13 +47,13 @@ def assert_same(ours, formula, network):
 
 
 def cases():
-    for game in GAMES:
+    for loss in ADVERSARIAL:
         for penalty in (None, WGANGP(weight=7.0), DRAGAN(weight=7.0)):
-            yield GAN(adversarial=game, penalty=penalty)
-            yield ConditionalGAN(adversarial=game, penalty=penalty)
-            yield SSGAN(adversarial=game, penalty=penalty, alpha=0.3, beta=1.7)
-            yield SSGANMS(adversarial=game, penalty=penalty, alpha=0.3, beta=1.7)
-            yield SSGANLAPlus(adversarial=game, penalty=penalty, alpha=0.3, beta=1.7)
+            yield GAN(adversarial=loss, penalty=penalty)
+            yield ConditionalGAN(adversarial=loss, penalty=penalty)
+            yield SSGAN(adversarial=loss, penalty=penalty, alpha=0.3, beta=1.7)
+            yield SSGANMS(adversarial=loss, penalty=penalty, alpha=0.3, beta=1.7)
+            yield SSGANLAPlus(adversarial=loss, penalty=penalty, alpha=0.3, beta=1.7)
     yield RotationOnly(alpha=0.3, beta=1.7)
     yield SSGAN(rotated_fraction=1.0)
     yield SSGANMS(rotated_fraction=1.0)
@@ -64,7 +64,7 @@ def cases():
     yield AnnealedSSGAN(alpha=0.8, final_alpha=0.2, beta=1.7)
 
 
-def turned_count(method):
+def num_rotated(method):
     return round(getattr(method, "rotated_fraction", 0) * BATCH)
 
 
@@ -81,8 +81,8 @@ CLASS_LOSSES = {
 
 
 def task_on_both(method, D, real, fakes):
-    """What D learns besides the game."""
-    count, beta = turned_count(method), getattr(method, "beta", 1)
+    """What D minimizes besides the adversarial loss."""
+    count, beta = num_rotated(method), getattr(method, "beta", 1)
     if isinstance(method, SSGANMS):
         return beta * plain.multiclass_minimax_d(D, real.images, fakes, count)
     if isinstance(method, LabelAugmentation):
@@ -92,8 +92,8 @@ def task_on_both(method, D, real, fakes):
 
 
 def task_on_fakes(method, D, fakes, labels):
-    """What G is rewarded for besides the game."""
-    count, alpha = turned_count(method), getattr(method, "alpha", 1)
+    """What G minimizes besides the adversarial loss."""
+    count, alpha = num_rotated(method), getattr(method, "alpha", 1)
     if isinstance(method, SSGANMS):
         return alpha * plain.multiclass_minimax_g(D, fakes, count)
     if isinstance(method, LabelAugmentation):
@@ -112,8 +112,8 @@ def test_discriminator_loss_is_the_formula(method):
         fakes = G(draw.latents, draw.labels)
     formula = torch.zeros((), dtype=torch.float64)
     if hasattr(method, "adversarial"):
-        game = type(method.adversarial).__name__
-        formula = plain.adversarial_d(game, D, real.images, fakes, real.labels, draw.labels)
+        loss = type(method.adversarial).__name__
+        formula = plain.adversarial_d(loss, D, real.images, fakes, real.labels, draw.labels)
         if method.penalty is not None:
             kind = type(method.penalty).__name__
             P = plain.penalty(kind, D, real.images, fakes, real.labels, draw)
@@ -145,7 +145,7 @@ ONE_EACH = [
 
 
 @pytest.mark.parametrize("method", ONE_EACH, ids=str)
-def test_no_gradient_reaches_the_network_that_is_held_still(method):
+def test_no_gradient_reaches_the_frozen_network(method):
     G, D, classes = pair_for(method)
     real, draw = example(classes)
     with frozen(G):
@@ -158,19 +158,19 @@ def test_no_gradient_reaches_the_network_that_is_held_still(method):
     assert all(p.requires_grad for p in [*G.parameters(), *D.parameters()])
 
 
-UPRIGHT_AND_TURNED = BATCH + 3 * TURNED
+UPRIGHT_AND_ROTATED = BATCH + 3 * NUM_ROTATED
 CALLS = [
-    (SSGAN(), [UPRIGHT_AND_TURNED + BATCH, UPRIGHT_AND_TURNED]),  # 176 and 112 at batch 64
-    (SSGANMS(), [2 * UPRIGHT_AND_TURNED, UPRIGHT_AND_TURNED]),
-    (SSGANLAPlus(), [2 * UPRIGHT_AND_TURNED, UPRIGHT_AND_TURNED]),
+    (SSGAN(), [UPRIGHT_AND_ROTATED + BATCH, UPRIGHT_AND_ROTATED]),  # 176 and 112 at batch 64
+    (SSGANMS(), [2 * UPRIGHT_AND_ROTATED, UPRIGHT_AND_ROTATED]),
+    (SSGANLAPlus(), [2 * UPRIGHT_AND_ROTATED, UPRIGHT_AND_ROTATED]),
     (SSGANLA(), [8 * BATCH, 4 * BATCH]),
-    (SSGANLA(rotated_fraction=TURNED / BATCH), [8 * TURNED, 4 * TURNED]),
+    (SSGANLA(rotated_fraction=NUM_ROTATED / BATCH), [8 * NUM_ROTATED, 4 * NUM_ROTATED]),
 ]
 
 
 @pytest.mark.parametrize(("method", "images"), CALLS, ids=str)
 def test_one_call_of_the_discriminator_a_loss(method, images):
-    """Real, turned and fake images go through D together, and none that no term needs."""
+    """Real, rotated and fake images go through D together, and none that no term needs."""
     G, D, _ = pair_for(method)
     seen = []
 
@@ -185,7 +185,7 @@ def test_one_call_of_the_discriminator_a_loss(method, images):
 
 
 @pytest.mark.parametrize("kind", [SSGAN, SSGANMS, SSGANLAPlus])
-def test_turned_copies_stay_out_of_the_game(kind):
+def test_the_adversarial_loss_reads_no_rotated_copies(kind):
     """The adversarial term sees upright images only, so it does not know rotated_fraction."""
     G, D, _ = pair_for(kind())
     real, draw = example()
@@ -197,7 +197,7 @@ def test_turned_copies_stay_out_of_the_game(kind):
 
 @pytest.mark.parametrize("method", [SSGAN(), SSGANMS(), SSGANLAPlus(), SSGANLA()], ids=str)
 def test_parts_of_a_batch_have_their_mean_equal_to_the_whole(method):
-    """Parts hold every P-th place; each part's own share of turned rows is the global one's."""
+    """Parts hold every P-th place; each part's own share of rotated rows is the global one's."""
     G, D, _ = pair_for(method)
     real, draw = example()
     whole = method.discriminator_loss(G, D, real, draw).total
@@ -213,20 +213,20 @@ def test_parts_of_a_batch_have_their_mean_equal_to_the_whole(method):
 
 
 @pytest.mark.parametrize("method", [SSGAN(), SSGANMS(), SSGANLA(), SSGANLAPlus()], ids=str)
-def test_logits_of_the_four_turns_are_those_the_accuracy_is_of(method):
-    """The share of fakes' turns that is told, counted image by image."""
+def test_the_accuracy_is_that_of_the_rotation_logits(method):
+    """The share of correctly predicted rotations of fakes, counted image by image."""
     G, D, _ = pair_for(method)
     _, draw = example()
-    told = method.generator_loss(G, D, draw).terms["rotation_accuracy"]
-    right = 0
-    for image in G(draw.latents, None)[BATCH - turned_count(method) :]:
-        for turn in range(4):
-            logits = plain.one(D, plain.turned_by_index(image, turn), None)[1]
-            right += int(method.rotation_logits(logits[None])[0].argmax()) == turn
-    assert told == right / (4 * turned_count(method))
+    accuracy = method.generator_loss(G, D, draw).terms["rotation_accuracy"]
+    correct = 0
+    for image in G(draw.latents, None)[BATCH - num_rotated(method) :]:
+        for r in range(4):
+            logits = plain.one(D, plain.rotate_by_index(image, r), None)[1]
+            correct += int(method.rotation_logits(logits[None])[0].argmax()) == r
+    assert accuracy == correct / (4 * num_rotated(method))
 
 
-def test_turn_logits_of_each_method():
+def test_rotation_logits_of_each_method():
     """As they are; the first four of five; of each pair the sum of both probabilities."""
     torch.manual_seed(0)
     four, five, eight = (torch.randn(6, n, dtype=torch.float64) for n in (4, 5, 8))
@@ -235,7 +235,7 @@ def test_turn_logits_of_each_method():
     pairs = eight.softmax(1)[:, 0::2] + eight.softmax(1)[:, 1::2]
     for method in (SSGANLA(), SSGANLAPlus()):
         torch.testing.assert_close(method.rotation_logits(eight).softmax(1), pairs)
-    with pytest.raises(ValueError, match="GAN does not teach D to tell turns"):
+    with pytest.raises(ValueError, match="GAN does not train D to predict rotations"):
         GAN().rotation_logits(four[:, :0])
 
 
@@ -250,7 +250,7 @@ def test_annealed_alpha_is_on_the_straight_line_and_other_settings_stay(progress
     for_d = [method.discriminator_loss(G, D, real, draw).total for method in (now, plainly)]
     torch.testing.assert_close(*for_g)
     assert for_d[0] == for_d[1]
-    assert now.at(0.5) == now  # what was asked for one moment does not change any more
+    assert now.at(0.5) == now  # constant from here on
     assert SSGAN().at(progress) == SSGAN()
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 from ssgan.cli.main import main
 from ssgan.data.user_provided import UserProvided
 from ssgan.recipes.find import find_recipe, list_recipes
+from ssgan.recipes.table2 import SETTINGS
+from ssgan.studies.published import TABLE2, TABLE2_IMAGENET
 from ssgan.types import Batch, GeneratorInput, Scores
 from tests.cli.test_main import TINY
 from tests.models.checks import parameter_count
@@ -28,6 +30,8 @@ SN  0 0.0 0.900 2 | 20.24 +- 0.62   | 17.88 +- 0.64 | 80.05 +- 1.33   | 70.64 +-
 SN  0 0.5 0.999 1 | 86.87 +- 8.03   | 18.23 +- 0.56 | 201.94 +- 27.28 | 99.97 +- 2.75
 """
 GRIDS = {"robustness": "cifar10", "robustness_imagenet": "imagenet128"}  # with whose data and nets
+DATA_SETS = {"robustness": "CIFAR-10", "robustness_imagenet": "ImageNet"}
+PUBLISHED = {"robustness": TABLE2, "robustness_imagenet": TABLE2_IMAGENET}
 
 # best FID of Table 1: GAN, conditional, SS-GAN, SS-GAN (sBN)
 TABLE_1_CIFAR = {"gan": "19.73", "conditional": "15.60", "ssgan": "17.11", "ssgan_sbn": "15.65"}
@@ -77,11 +81,11 @@ def rows_of_table_2():
         settings, *fids = (part.strip() for part in line.split("|"))
         kind, weight, beta1, beta2, updates = settings.split()
         norm = "sn" if kind == "SN" else f"gp{weight}"
-        told = float(weight), float(beta1), float(beta2), int(updates)
+        setting = float(weight), float(beta1), float(beta2), int(updates)
         for file, (gan, ssgan) in zip(GRIDS, (fids[:2], fids[2:]), strict=True):
             name = f"{file}:{norm}_b{beta1[-1]}_n{updates}"
-            yield f"{name}_gan", told, "GAN", gan
-            yield f"{name}_ssgan", told, "SSGAN", ssgan
+            yield f"{name}_gan", setting, "GAN", gan
+            yield f"{name}_ssgan", setting, "SSGAN", ssgan
 
 
 COSTED = [
@@ -95,7 +99,7 @@ def words(name):
 
 
 def assert_main_setting(config):
-    """Hinge, Adam 2e-4 for both, batch 64, 16 of 64 turned, weights 1 and 0.2."""
+    """Hinge, Adam 2e-4 for both, batch 64, 16 of 64 rotated, weights 1 and 0.2."""
     method = config.method
     assert config.batch_size == 64
     assert config.generator_optimizer == config.discriminator_optimizer
@@ -114,10 +118,10 @@ def test_table_2_is_there_and_nothing_else():
     assert sorted(CELLS) == sorted(name for name, *_ in rows_of_table_2())
 
 
-@pytest.mark.parametrize(("name", "told", "method", "fid"), list(rows_of_table_2()))
-def test_a_row_of_table_2(name, told, method, fid):
+@pytest.mark.parametrize(("name", "setting", "method", "fid"), list(rows_of_table_2()))
+def test_a_row_of_table_2(name, setting, method, fid):
     config = find_recipe(name)()
-    weight, *betas, updates = told
+    weight, *betas, updates = setting
     assert_main_setting(config)
     assert type(config.method).__name__ == method
     adam = config.discriminator_optimizer
@@ -132,7 +136,11 @@ def test_a_row_of_table_2(name, told, method, fid):
     norm = f"penalty of weight {weight:g}" if weight else "spectral norm"
     title = f"{norm}, betas ({betas[0]:g}, {betas[1]:g}), n_dis {updates}."
     assert title in words(name)
-    assert f"Published: FID {fid} (Table 2)." in words(name)
+    file, cell = name.split(":")
+    (row,) = [setting.row for setting in SETTINGS if cell.startswith(f"{setting.name}_")]
+    assert f"Published: FID in Table 2 ({DATA_SETS[file]}; {row})." in words(name)
+    (cells,) = [cells for cells in PUBLISHED[file].rows if cells[0] == row]
+    assert cells[PUBLISHED[file].columns.index(words(name).split(",")[0])] == fid
 
 
 @pytest.mark.parametrize("method", ["gan", "ssgan"])
@@ -146,8 +154,8 @@ def test_a_row_of_table_2_is_the_beginning_of_the_main_run_on_imagenet(method):
         find_recipe(f"robustness_imagenet:sn_b0_n2_{method}")(),
         find_recipe(f"imagenet128:{method}")(),
     )
-    told = {name: getattr(run, name) for name in ("total_steps", "output", "evaluate")}
-    assert replace(row, **told) == run
+    longer = {name: getattr(run, name) for name in ("total_steps", "output", "evaluate")}
+    assert replace(row, **longer) == run
     assert run.output.keep_every == row.total_steps
 
 
@@ -223,8 +231,8 @@ def test_the_large_runs(name):
     assert (config.batch_size, config.total_steps) == (batch, 350_000)
     assert type(config.method).__name__ == method
     if config.method.predicts_rotation:
-        turned = 4 * config.method.num_rotated(batch)  # in all four turns
-        assert turned % (4 * 128) == 0  # whole images on each of 128 cores
+        rotated = 4 * config.method.num_rotated(batch)  # in all four rotations
+        assert rotated % (4 * 128) == 0  # whole images on each of 128 cores
     assert f"Published: {published}" in words(name)
     G, D = config.generator_optimizer, config.discriminator_optimizer
     assert (G.learning_rate, D.learning_rate) == (1e-4, 5e-4)
@@ -270,7 +278,7 @@ def test_networks_have_the_published_numbers_of_weights(name, G, D):
 
 
 def images_read(config):
-    """How many images a step gives D: the losses are asked, with a D that counts."""
+    """The number of images that D reads in a step, counted by a D in the losses."""
     read, size, num_classes = [], config.batch_size, 10
     width = config.method.auxiliary_width_for(num_classes)
 
@@ -293,21 +301,21 @@ def images_read(config):
 
 
 @pytest.mark.parametrize("name", COSTED)
-def test_the_cost_that_is_told_is_the_settings(name):
+def test_the_cost_in_the_docstring_is_that_of_the_settings(name):
     config = find_recipe(name)()
-    told = re.search(
+    cost = re.search(
         r"Cost: ([\d,]+) steps, batch (\d+), n_dis (\d); D reads ([\d,]+) images a step\b",
         words(name),
     )
     if name in NEW:
         assert words(name).endswith(" images a step. Not run at this scale.")
-    numbers = [int(part.replace(",", "")) for part in told.groups()]
+    numbers = [int(part.replace(",", "")) for part in cost.groups()]
     settings = [config.total_steps, config.batch_size, config.discriminator_updates]
     assert numbers == [*settings, images_read(config)]
 
 
 @pytest.mark.parametrize("name", [name for name in COSTED if name.startswith("successors:")])
-def test_a_successor_s_cost_stands_beside_that_of_ss_gan(name):
+def test_a_successor_s_cost_is_compared_with_that_of_ss_gan(name):
     ssgan = find_recipe("cifar10:ssgan_laptop" if name.endswith("_laptop") else "cifar10:ssgan")()
     annealed = "annealed" in name
     assert (f", SS-GAN {images_read(ssgan)}." in words(name)) != annealed

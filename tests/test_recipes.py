@@ -1,4 +1,4 @@
-"""Every recipe builds, is stored and read back, and takes a step when it is made small."""
+"""Every recipe builds, is stored and read back, and takes a step at a small size."""
 
 from dataclasses import fields, replace
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ssgan.config.serialize import dump, load
-from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats
+from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo, HeaderStats
 from ssgan.data.dataset import Dataset
 from ssgan.methods.s3gan import S3GAN
-from ssgan.recipes.auto import fit_recipe
+from ssgan.recipes.auto import fit_recipe, with_source
 from ssgan.recipes.find import find_recipe, list_recipes
 from ssgan.training.loop import train
 from ssgan.types import UserError
@@ -50,7 +50,7 @@ def terms(config):
 
 
 @pytest.mark.parametrize("name", list_recipes())
-def test_a_recipe_says_its_command(name):
+def test_a_docstring_has_the_command(name):
     words = "ssgan demo" if name == "scenes:demo" else f"ssgan train {name}"
     assert words in find_recipe(name).__doc__
 
@@ -63,7 +63,7 @@ def test_every_recipe_keeps_its_best_state(name):
 
 
 def test_the_paper_s_settings():
-    """Section 2.2 of the facts: hinge, Adam 2e-4 (0, 0.9), two updates of D, 16 of 64 turned."""
+    """Section 2.2 of the facts: hinge, Adam 2e-4 (0, 0.9), two updates of D, 16 of 64 rotated."""
     config = find_recipe("cifar10:ssgan")()
     assert type(config.method.adversarial).__name__ == "Hinge"
     assert (config.method.alpha, config.method.beta) == (0.2, 1.0)
@@ -144,3 +144,11 @@ def test_settings_fit_the_images_and_every_choice_has_a_reason(
     assert config.evaluate.images <= 32 * batch  # as many fakes as 32 steps make
     config.generator.build(config.data.shape, 0)
     config.discriminator.build(config.data.shape, 4, 0)
+
+
+def test_a_source_whose_info_is_known_is_not_opened_again(monkeypatch):
+    source = Pretend(300, 40, True)
+    info, (fitted, _) = DatasetInfo(source.survey(), ()), fit_recipe(source)
+    monkeypatch.setattr(source, "open", None)
+    assert fit_recipe(source, info)[0] == fitted
+    assert with_source(fitted, source, info).data.channels == 1

@@ -20,7 +20,7 @@ from ssgan.evaluation.metrics import METRICS
 from ssgan.evaluation.probe.maps import POOLINGS
 from ssgan.evaluation.probe.probe import ProbeSettings, Solver
 from ssgan.metrics.resize import ResizeRule
-from ssgan.models.resnet import PLANS
+from ssgan.models.resnet import RESNET
 from ssgan.recipes.find import MODULES
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import Precision
@@ -244,7 +244,7 @@ def test_choices_and_defaults_are_those_of_the_settings():
     assert field(options.Study, "scale").choices == get_args(Scale)
     assert field(Probe, "solver").choices == get_args(Solver)
     assert field(Forget, "precision").choices == get_args(Precision)
-    assert field(Forget, "size").choices == tuple(PLANS)
+    assert field(Forget, "size").choices == tuple(RESNET)
     assert field(options.Train, "timeout").declared.default_text == str(TIMEOUT)
     usual = ForgettingSettings(source=None)
     names = {"size": "image_size", "batch": "batch_size", "test_images": "asked"}

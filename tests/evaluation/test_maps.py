@@ -140,7 +140,7 @@ def test_a_folder_without_states_and_a_damaged_one(root, tmp_path):
 
 
 def test_a_d_that_cannot_be_read_by_block_is_one_clear_line(root, monkeypatch):
-    monkeypatch.setattr("ssgan.models.resnet.Discriminator.block_outputs", None)
+    monkeypatch.setattr("ssgan.models.residual.ResidualDiscriminatorNetwork.block_outputs", None)
     with pytest.raises(UserError, match=r"block_outputs\(images\) that returns the maps"):
         subject_of(root)
 

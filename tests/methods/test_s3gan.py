@@ -1,4 +1,4 @@
-"""S3GAN's losses against the formulas, and what it may know of the labels."""
+"""S3GAN's losses against the formulas, and the labels and pseudo-labels it uses."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from ssgan.ops.modes import frozen
 from ssgan.types import Batch, GeneratorInput, UserError
 from tests.reference import losses as plain
 from tests.reference.networks import small_pair
-from tests.test_equations import BATCH, GAMES, TURNED, assert_same, gradients
+from tests.test_equations import ADVERSARIAL, BATCH, NUM_ROTATED, assert_same, gradients
 
 CLASSES, SHARE = 3, 0.5
 LABELS = {
@@ -43,7 +43,7 @@ def method(**changes):
 
 
 def cases():
-    for game in GAMES:
+    for game in ADVERSARIAL:
         for penalty in (None, WGANGP(weight=7.0), DRAGAN(weight=7.0)):
             yield method(adversarial=game, penalty=penalty)
     yield method(guess="drawn")
@@ -57,7 +57,7 @@ def d_formula(m, G, D, real, draw):
         fakes = G(draw.latents, draw.labels)
     game = type(m.adversarial).__name__
     V = plain.adversarial_d(game, D, real.images, fakes, known, draw.labels)
-    Q = plain.classes(D, real.images, TURNED, plain.TURNS, plain.first_four_turns)
+    Q = plain.classes(D, real.images, NUM_ROTATED, plain.ROTATIONS, plain.rotation_cross_entropy)
     C = sum(plain.labelled_classes(D, real.images, real.labels)) / (m.labelled_fraction * BATCH)
     total = V + 1.7 * Q + 2.3 * C
     if m.penalty is not None:
@@ -92,7 +92,7 @@ def test_with_all_labels_given_the_class_term_is_their_mean():
     torch.testing.assert_close(ours.terms["class"], sum(each) / BATCH)
 
 
-@pytest.mark.parametrize("game", GAMES, ids=str)
+@pytest.mark.parametrize("game", ADVERSARIAL, ids=str)
 def test_generator_loss_is_the_formula(game):
     G, D = pair()
     _, draw = example()
@@ -100,7 +100,7 @@ def test_generator_loss_is_the_formula(game):
         ours = method(adversarial=game).generator_loss(G, D, draw).total
     fakes = G(draw.latents, draw.labels)
     V = plain.adversarial_g(type(game).__name__, D, fakes, draw.labels)
-    Q = plain.classes(D, fakes, TURNED, plain.TURNS, plain.first_four_turns)
+    Q = plain.classes(D, fakes, NUM_ROTATED, plain.ROTATIONS, plain.rotation_cross_entropy)
     assert_same(ours, V + 0.3 * Q, G)
 
 
@@ -127,15 +127,15 @@ class Calls:
 
 
 def label_of(image, sources):
-    """The label of the image in `sources`, (images, labels) pairs, that this one is a turn of."""
+    """The label of the image in `sources`, (images, labels) pairs, that was rotated to this one."""
     for images, labels in sources:
         for upright, label in zip(images, labels, strict=True):
-            if any(torch.equal(plain.turned_by_index(upright, k), image) for k in range(4)):
+            if any(torch.equal(plain.rotate_by_index(upright, k), image) for k in range(4)):
                 return int(label)
     raise AssertionError("an image from nowhere")
 
 
-def test_drawn_guesses_are_as_frequent_as_D_finds_the_classes_likely():
+def test_drawn_pseudo_labels_have_the_frequencies_of_D_s_class_probabilities():
     _, draw = example()
     logits = torch.tensor([[0.0, 2.0, -1.0]], dtype=torch.float64).expand(1000, 3)
     chances = (torch.arange(1000) + 0.5)[:, None] / 1000
@@ -146,7 +146,7 @@ def test_drawn_guesses_are_as_frequent_as_D_finds_the_classes_likely():
 
 
 def test_every_copy_carries_the_label_of_its_own_image():
-    """Also turned: a real's where it is given, its guess where not; a fake's as it was drawn."""
+    """Rotated copies too: a real's label or pseudo-label, the label a fake was generated for."""
     G, D = pair()
     real, draw = example()
     known = plain.complete_labels(D, real.images, real.labels)
@@ -160,17 +160,17 @@ def test_every_copy_carries_the_label_of_its_own_image():
         assert labels.tolist() == [label_of(image, sources) for image in images]
 
 
-@pytest.mark.parametrize(("share", "asked"), [(SHARE, [BATCH]), (1.0, [])])
-def test_guesses_cost_one_pass_over_the_reals_without_a_graph(share, asked):
+@pytest.mark.parametrize(("share", "extra"), [(SHARE, [BATCH]), (1.0, [])])
+def test_pseudo_labels_cost_one_pass_over_the_reals_without_a_graph(share, extra):
     G, D = pair()
-    real, draw = example("few" if asked else "all")
-    calls, upright_and_turned = Calls(D), BATCH + 3 * TURNED
+    real, draw = example("few" if extra else "all")
+    calls, upright_and_rotated = Calls(D), BATCH + 3 * NUM_ROTATED
     m = replace(method(), labelled_fraction=share)
     m.discriminator_loss(G, calls, real, draw)
     m.generator_loss(G, calls, draw)
-    with_graph = [upright_and_turned + BATCH, upright_and_turned]
-    assert [len(images) for images, _, _ in calls.seen] == asked + with_graph
-    assert [graph for _, _, graph in calls.seen] == [False] * len(asked) + [True, True]
+    with_graph = [upright_and_rotated + BATCH, upright_and_rotated]
+    assert [len(images) for images, _, _ in calls.seen] == extra + with_graph
+    assert [graph for _, _, graph in calls.seen] == [False] * len(extra) + [True, True]
 
 
 def test_parts_of_a_batch_have_their_mean_equal_to_the_whole():

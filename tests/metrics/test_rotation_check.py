@@ -7,7 +7,7 @@ from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.rotation_check import check_rotations
 from ssgan.types import UserError
 from tests.metrics.pictures import pictures
-from tests.reference.losses import turned_by_index
+from tests.reference.losses import rotate_by_index
 
 
 def noise(count, seed=0):
@@ -77,7 +77,7 @@ def test_the_share_is_that_of_a_ridge_classifier_written_out():
     """Turned by index arithmetic; fitted by least squares on rows that hold the penalty."""
     blocks = noise(100)[:, :, ::4, ::4]
     blocks = blocks // 4 * 3 + torch.arange(0, 64, 8).to(torch.uint8)  # a little lighter rightwards
-    in_turns = [turned_by_index(image, turn) for image in blocks for turn in range(4)]
+    in_turns = [rotate_by_index(image, turn) for image in blocks for turn in range(4)]
     means = torch.stack(in_turns).double().mean(1).unflatten(1, (8, 1)).unflatten(3, (8, 1))
     rows = RandomFeatures()(torch.stack(in_turns)).double()
     rows = torch.cat([rows, means.mean((2, 4)).flatten(1)], 1).unflatten(0, (100, 4))

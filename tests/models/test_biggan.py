@@ -74,9 +74,12 @@ def test_channels_and_the_place_of_attention(size, generator, discriminator):
         ours = replace(G, chunked=False, norm=BatchNorm()).build(shape, 0)
         theirs = D.build(shape, 0, 0)
     first = ours.first.weight.shape[0] // 16
-    assert ([first] + [b.conv2.weight.shape[0] for b in ours.blocks], ours.attended) == generator
+    assert (
+        [first] + [b.conv2.weight.shape[0] for b in ours.blocks],
+        ours.attention_after,
+    ) == generator
     channels = [block.conv2.weight.shape[0] for block in theirs.blocks]
-    assert (channels, theirs.attended) == discriminator
+    assert (channels, theirs.attention_after) == discriminator
     for network, place in ((ours, generator[1]), (theirs, discriminator[1])):
         assert sum(isinstance(m, Attention) for m in network.modules()) == (place is not None)
 
@@ -178,12 +181,14 @@ def test_the_projections_spectral_vectors_are_fitted_to_its_weight():
 
 def test_refusals_say_what_would_do():
     with pytest.raises(
-        UserError, match=r"cannot be cut into 7 .* 256 pixels do; nearest: 119, 126"
+        UserError, match=r"a multiple of 7 .* 256 pixels, not 120; nearest: 119, 126"
     ):
         G.build(ImageShape(3, 256), 0)
-    with pytest.raises(UserError, match=r"3 cannot be cut into 4 .*; nearest: 4"):
+    with pytest.raises(UserError, match=r"a multiple of 4 .*, not 3; nearest: 4"):
         replace(G, latent_size=3).build(SMALL, 0)
-    with pytest.raises(UserError, match="chunked latents need a norm that reads them"):
+    with pytest.raises(
+        UserError, match=r"chunked latents need SelfModulatedBatchNorm or Cond.*, not BatchNorm"
+    ):
         BigGANGenerator(norm=BatchNorm())
     with pytest.raises(UserError, match="label_features must be at least 1, not 0"):
         BigGANGenerator(label_features=0)

@@ -95,5 +95,5 @@ def test_an_embedding_is_a_linear_map_of_the_one_hot_label():
 def test_what_has_no_meaning_is_refused():
     with pytest.raises(ValueError, match="1, 3 or 4, not 5"):
         Conv2d(3, 3, 5)
-    with pytest.raises(ValueError, match="stride 1 resample"):
+    with pytest.raises(ValueError, match="convolution with stride 1"):
         Conv2d(3, 3, 3, stride=2, resample=Resample.DOWN)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ssgan.models.attention import Attention
-from ssgan.models.blocks import BlockForm, DownBlock, UpBlock
+from ssgan.models.blocks import BlockConfig, DownBlock, UpBlock
 from ssgan.models.layers import Resample
 from ssgan.models.norms import BatchNorm, ConditionalBatchNorm
 from ssgan.ops.activation_checkpointing import checkpointed_modules
@@ -93,7 +93,7 @@ def test_of_frozen_weights_too_less_is_kept(name):
 
 
 def test_a_block_or_attention_keeps_its_inputs_alone():
-    form = BlockForm(Resample.DOWN, "3x3", True, True)
+    form = BlockConfig(Resample.DOWN, "3x3", True, True)
     up = form._replace(resample=Resample.UP_ZERO)
     norm = lambda channels: BatchNorm().build(channels, 5, 0)  # noqa: E731
     maps, latents = torch.randn(2, 4, 8, 8, requires_grad=True), torch.randn(2, 5)

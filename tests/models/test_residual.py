@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ssgan.models.blocks import BlockForm, DownBlock
+from ssgan.models.blocks import BlockConfig, DownBlock
 from ssgan.models.layers import Resample
 from ssgan.models.norms import BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
 from ssgan.models.resnet import (
@@ -146,7 +146,7 @@ def test_the_generators_ends_are_never_spectrally_normed(config):
 @pytest.mark.parametrize("resample", [Resample.NONE, Resample.DOWN])
 def test_a_block_that_keeps_its_channels_may_pass_its_input_or_nothing(resample):
     torch.manual_seed(0)
-    form = BlockForm(Resample.DOWN, "1x1", spectral=False, fused=True)
+    form = BlockConfig(Resample.DOWN, "1x1", spectral=False, fused=True)
     x = torch.randn(2, 4, 6, 6)
     halves = resample is Resample.DOWN
 

@@ -1,8 +1,9 @@
-"""A repetition in backward: what is kept, how often a module runs, and what it is told."""
+"""Recomputation in backward: how often a module runs, and in which mode."""
 
 import pytest
 import torch
 
+from ssgan.ops import activation_checkpointing
 from ssgan.ops.activation_checkpointing import (
     CheckpointedModule,
     checkpoint_activations,
@@ -12,7 +13,7 @@ from ssgan.ops.activation_checkpointing import (
 
 
 class Cube(CheckpointedModule):
-    """x^3 by two products, which keep four tensors; notes each time that it runs."""
+    """x^3 by two products, which store four tensors; records every pass."""
 
     def __init__(self):
         super().__init__()
@@ -36,7 +37,7 @@ def test_by_default_nothing_is_computed_twice():
     assert module.passes == [(False, False)]
 
 
-def test_backward_repeats_the_pass_and_says_so():
+def test_backward_recomputes_the_pass_and_says_so():
     module, x = cube(True), torch.tensor([2.0, -1.0], requires_grad=True)
     out = module(x, None)
     assert out.tolist() == [8, -1]
@@ -47,15 +48,15 @@ def test_backward_repeats_the_pass_and_says_so():
     assert not is_recomputing()
 
 
-def test_it_can_be_differentiated_twice_and_is_repeated_each_time():
+def test_it_can_be_differentiated_twice_and_is_recomputed_each_time():
     module, x = cube(True), torch.tensor([2.0, -1.0], requires_grad=True)
-    (slope,) = torch.autograd.grad(module(x).sum(), x, create_graph=True)
-    slope.sum().backward()
+    (gradient,) = torch.autograd.grad(module(x).sum(), x, create_graph=True)
+    gradient.sum().backward()
     assert x.grad.tolist() == [12, -6]  # 6 x
-    assert [repeated for repeated, _ in module.passes] == [False, True, True]
+    assert [recomputing for recomputing, _ in module.passes] == [False, True, True]
 
 
-def test_a_repetition_has_the_autocast_of_the_pass_and_not_that_of_backward():
+def test_recomputation_has_the_autocast_of_the_pass_and_not_that_of_backward():
     module = cube(True)
     with torch.autocast("cpu", torch.bfloat16):
         out = module(torch.ones(3, requires_grad=True))
@@ -63,7 +64,7 @@ def test_a_repetition_has_the_autocast_of_the_pass_and_not_that_of_backward():
     assert module.passes == [(False, True), (True, True)]
 
 
-def test_a_repetition_that_fails_ends_with_it():
+def test_a_failed_recomputation_leaves_the_mode():
     def failing(x):
         if is_recomputing():
             raise KeyError("in backward")
@@ -75,13 +76,13 @@ def test_a_repetition_that_fails_ends_with_it():
     assert not is_recomputing()
 
 
-def test_where_nothing_is_differentiated_nothing_is_prepared(monkeypatch):
-    monkeypatch.setattr(recompute, "checkpoint", None)
+def test_without_gradients_nothing_is_checkpointed(monkeypatch):
+    monkeypatch.setattr(activation_checkpointing, "checkpoint", None)
     with torch.no_grad():
         assert cube(True)(torch.full((), 2.0)) == 8
 
 
-def test_all_that_can_be_recomputed_is_found_at_any_depth():
+def test_checkpointed_modules_are_found_at_any_depth():
     inner, outer = Cube(), Cube()
     network = torch.nn.Sequential(torch.nn.ModuleList([inner]), torch.nn.ReLU())
     assert list(checkpointed_modules(network, outer)) == [inner, outer]

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from ssgan.ops.convolution import (
-    box,
     conv2d,
     conv3x3_down,
     conv3x3_up_nearest,
     conv3x3_up_zero,
-    doubled_bilinear,
+    double_bilinear,
     insert_zeros,
+    pool2x2,
 )
 
 
@@ -119,7 +119,7 @@ def bilinear_by_hand(image):
 def test_bilinear_doubling_is_by_quarters_and_torch_s_interpolation(size):
     torch.manual_seed(0)
     x = torch.randn(1, 1, *size, dtype=torch.float64)
-    y = doubled_bilinear(x)
+    y = double_bilinear(x)
     np.testing.assert_allclose(y[0, 0].numpy(), bilinear_by_hand(x[0, 0].numpy()), atol=1e-12)
     doubled = [2 * side for side in size]
     assert torch.equal(y, F.interpolate(x, size=doubled, mode="bilinear", align_corners=False))
@@ -131,7 +131,7 @@ def test_channels_stay_last(name):
     y = PAIRS[name][0](x, torch.randn(8, 8, 3, 3), None)
     assert y.is_contiguous(memory_format=torch.channels_last)
     assert insert_zeros(x).is_contiguous(memory_format=torch.channels_last)
-    assert doubled_bilinear(x).is_contiguous(memory_format=torch.channels_last)
+    assert double_bilinear(x).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (3, 1), (3, 2), (4, 2)])
@@ -191,7 +191,7 @@ def kept_for_backward(function):
 def test_what_need_not_be_kept_for_backward_is_not():
     x = torch.randn(2, 3, 8, 8, requires_grad=True)
     w = torch.randn(4, 3, 3, 3)
-    assert kept_for_backward(lambda: box(x, 1)) == []
+    assert kept_for_backward(lambda: pool2x2(x, 1)) == []
     assert kept_for_backward(lambda: conv2d(x, w, None, 1, 1)) == [w.numel()]
     learnt = w.clone().requires_grad_()
     assert x.numel() in kept_for_backward(lambda: conv2d(x, learnt, None, 1, 1))

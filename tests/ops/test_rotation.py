@@ -1,18 +1,18 @@
-"""Turns against index arithmetic: a mirror image passes "four turns are the identity" too."""
+"""Rotations against index arithmetic: a reflection also passes "four times is the identity"."""
 
 import pytest
 import torch
 
 from ssgan.ops.rotation import NUM_ROTATIONS, rotated_copies, rotation_labels
-from tests.reference.losses import turned_by_index
+from tests.reference.losses import rotate_by_index
 
 
-def test_every_copy_is_the_image_turned_counter_clockwise():
+def test_every_copy_is_the_image_rotated_counter_clockwise():
     images = torch.rand(3, 2, 5, 5)
-    turned = rotated_copies(images).unflatten(0, (NUM_ROTATIONS - 1, 3))
-    for turn in range(1, NUM_ROTATIONS):
+    rotated = rotated_copies(images).unflatten(0, (NUM_ROTATIONS - 1, 3))
+    for r in range(1, NUM_ROTATIONS):
         for image in range(3):
-            assert torch.equal(turned[turn - 1, image], turned_by_index(images[image], turn))
+            assert torch.equal(rotated[r - 1, image], rotate_by_index(images[image], r))
 
 
 def test_what_was_on_the_right_is_on_top_after_a_quarter():
@@ -21,7 +21,7 @@ def test_what_was_on_the_right_is_on_top_after_a_quarter():
     assert torch.equal(rotated_copies(image)[0, 0, 0], torch.ones(3))
 
 
-def test_a_turn_is_not_a_mirror_image():
+def test_a_rotation_is_not_a_reflection():
     """The centre of mass goes round; a transposition would swap rows and columns instead."""
     image = torch.zeros(1, 1, 4, 4)
     image[0, 0, 0, 1] = 1  # top, left of the middle
@@ -35,6 +35,6 @@ def test_classes_follow_the_copies():
     assert rotation_labels(2, torch.device("cpu")).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
-def test_images_that_are_not_square_cannot_be_stacked_with_their_turns():
+def test_images_that_are_not_square_cannot_be_stacked_with_their_rotations():
     with pytest.raises(Exception, match=r"(size|annotation|[Tt]ype)"):
         rotated_copies(torch.zeros(1, 3, 4, 5))

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 
-def turned_by_index(image: torch.Tensor, quarter_turns: int) -> torch.Tensor:
-    """A [C, S, S] image turned counter-clockwise, pixel by pixel."""
-    for _ in range(quarter_turns):
+def rotate_by_index(image: torch.Tensor, quarters: int) -> torch.Tensor:
+    """A [C, S, S] image rotated counter-clockwise by so many quarters, pixel by pixel."""
+    for _ in range(quarters):
         out = torch.empty_like(image)
         size = image.shape[-1]
         for row in range(size):
@@ -87,12 +87,12 @@ def adversarial_g(game, D, fakes, labels):
 
 
 def rotation(D, images, labels, count):
-    """Mean over the last `count` images and four turns of -log softmax at the right turn."""
+    """Mean over the last `count` images and four rotations of -log softmax at the rotation."""
     total = torch.zeros((), dtype=torch.float64)
     for i in range(len(images) - count, len(images)):
-        for turn in range(4):
-            logits = one(D, turned_by_index(images[i], turn), label_at(labels, i))[1]
-            total = total - torch.log(torch.exp(logits[turn]) / torch.exp(logits).sum())
+        for r in range(4):
+            logits = one(D, rotate_by_index(images[i], r), label_at(labels, i))[1]
+            total = total - torch.log(torch.exp(logits[r]) / torch.exp(logits).sum())
     return total / (4 * count)
 
 
@@ -112,36 +112,40 @@ def multi_margin(logits, right):
 
 
 def classes(D, images, count, right, loss=cross_entropy):
-    """Mean over the last `count` images and four turns of the loss at class right[turn]."""
+    """Mean over the last `count` images and four rotations of the loss at class right[r]."""
     total = torch.zeros((), dtype=torch.float64)
     for image in images[len(images) - count :]:
-        for turn in range(4):
-            total = total + loss(one(D, turned_by_index(image, turn), None)[1], right[turn])
+        for r in range(4):
+            total = total + loss(one(D, rotate_by_index(image, r), None)[1], right[r])
     return total / (4 * count)
 
 
-TURNS, ALL_FAKE = (0, 1, 2, 3), (4, 4, 4, 4)  # SSGAN-MS: five classes
-TURNS_REAL, TURNS_FAKE = (0, 2, 4, 6), (1, 3, 5, 7)  # SSGAN-LA: eight
+ROTATIONS, ALL_FAKE = (0, 1, 2, 3), (4, 4, 4, 4)  # SSGAN-MS: five classes
+ROTATIONS_REAL, ROTATIONS_FAKE = (0, 2, 4, 6), (1, 3, 5, 7)  # SSGAN-LA: eight
 
 
 def multiclass_minimax_d(D, reals, fakes, count):
-    return classes(D, reals, count, TURNS) + classes(D, fakes, count, ALL_FAKE)
+    return classes(D, reals, count, ROTATIONS) + classes(D, fakes, count, ALL_FAKE)
 
 
 def multiclass_minimax_g(D, fakes, count):
-    return classes(D, fakes, count, TURNS) - classes(D, fakes, count, ALL_FAKE)
+    return classes(D, fakes, count, ROTATIONS) - classes(D, fakes, count, ALL_FAKE)
 
 
 def label_augmentation_d(D, reals, fakes, count, loss=cross_entropy):
-    return classes(D, reals, count, TURNS_REAL, loss) + classes(D, fakes, count, TURNS_FAKE, loss)
+    return classes(D, reals, count, ROTATIONS_REAL, loss) + classes(
+        D, fakes, count, ROTATIONS_FAKE, loss
+    )
 
 
 def label_augmentation_g(D, fakes, count, loss=cross_entropy):
-    return classes(D, fakes, count, TURNS_REAL, loss) - classes(D, fakes, count, TURNS_FAKE, loss)
+    return classes(D, fakes, count, ROTATIONS_REAL, loss) - classes(
+        D, fakes, count, ROTATIONS_FAKE, loss
+    )
 
 
 def gradient_penalty(D, reals, fakes, labels, mixing):
-    """E (s - 1)^2 with s the slope at a mixed image, images measured in [0, 1]."""
+    """E (g - 1)^2 with g the gradient norm at a mixed image, for images in [0, 1]."""
     total = torch.zeros((), dtype=torch.float64)
     for i, (real, fake) in enumerate(zip(reals, fakes, strict=True)):
         unit_real, unit_fake = (real + 1) / 2, (fake + 1) / 2
@@ -154,7 +158,7 @@ def gradient_penalty(D, reals, fakes, labels, mixing):
 
 
 def noisy_penalty(D, reals, labels, noise):
-    """DRAGAN: E (s - 1)^2 with s the slope at a noisy real, all in [0, 1], in NumPy but for D."""
+    """DRAGAN: E (g - 1)^2, g the gradient norm at a noisy real in [0, 1], in NumPy except for D."""
     unit = (reals.numpy() + 1) / 2
     std = np.sqrt(np.mean((unit - np.mean(unit)) ** 2))
     noisy = np.minimum(np.maximum(unit + std * (noise.numpy() - 0.5), 0), 1)
@@ -174,27 +178,27 @@ def penalty(kind, D, reals, fakes, labels, draw):
     return gradient_penalty(D, reals, fakes, labels, draw.mixing)
 
 
-def first_four_turns(logits, right):
+def rotation_cross_entropy(logits, right):
     return cross_entropy(logits[:4], right)
 
 
 def complete_labels(D, images, labels, chances=None):
-    """S3GAN: the labels given, for -1 the class with the highest logit after the turns' four.
+    """S3GAN's labels: those given; for -1 the class with the highest logit after the first four.
 
-    With chances in [0, 1), one an image: the class in whose part of [0, 1) that lies.
+    With `chances` in [0, 1), one per image: the class whose part of [0, 1) contains it.
     """
     found = []
     for image, label in zip(images, labels, strict=True):
         logits = one(D, image, torch.tensor(0))[1][4:].tolist()
-        guess = logits.index(max(logits))
+        pseudo_label = logits.index(max(logits))
         if chances is not None:
-            guess = drawn_class(logits, float(chances[len(found)]))
-        found.append(int(label) if label != -1 else guess)
+            pseudo_label = sample_class(logits, float(chances[len(found)]))
+        found.append(int(label) if label != -1 else pseudo_label)
     return torch.tensor(found)
 
 
-def drawn_class(logits, chance):
-    """[0, 1) cut into parts as long as the classes are likely, in order."""
+def sample_class(logits, chance):
+    """The class whose part of [0, 1) contains the chance; parts are as long as its probability."""
     total = sum(math.exp(logit) for logit in logits)
     for number, logit in enumerate(logits):
         chance -= math.exp(logit) / total

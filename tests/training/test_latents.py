@@ -33,7 +33,7 @@ UNIFORM = replace(NORMAL, latents="uniform")
 def test_uniform_latents_are_philox_s_bits_on_minus_one_to_one():
     """From the words of the counter, in NumPy: 2 (w >> 8) / 2^24 - 1."""
     index = torch.tensor([5, 0, 9])
-    for row, place in zip(UNIFORM.drawn(KEY, index).numpy(), index.tolist(), strict=True):
+    for row, place in zip(UNIFORM.sample_latents(KEY, index).numpy(), index.tolist(), strict=True):
         lanes = [philox(KEY, torch.tensor([place]), torch.tensor([lane])) for lane in (0, 1)]
         words = np.array([int(word) for lane in lanes for word in lane], np.float64)[:6]
         np.testing.assert_array_equal(row, 2 * np.floor(words / 256) / 2**24 - 1)
@@ -41,7 +41,8 @@ def test_uniform_latents_are_philox_s_bits_on_minus_one_to_one():
 
 def test_uniform_latents_fill_their_range_and_normal_ones_go_beyond():
     wide = [
-        replace(spec, latent_size=50).drawn(KEY, torch.arange(2000)) for spec in (UNIFORM, NORMAL)
+        replace(spec, latent_size=50).sample_latents(KEY, torch.arange(2000))
+        for spec in (UNIFORM, NORMAL)
     ]
     uniform, normal = (numbers.double() for numbers in wide)
     assert -1 <= uniform.min() < -0.999
@@ -84,7 +85,9 @@ def test_both_networks_are_trained_on_it(spec):
     feed, index = Feed(tiny(generator=spec), images(), CPU), torch.arange(8)
     for_d, for_g = next(feed.discriminator(4, 0))[1], next(feed.generator(4))
     for draw, name in ((for_d, "D"), (for_g, "G")):
-        assert torch.equal(draw.latents, spec.drawn(Key(0, f"latents for {name}", 4), index))
+        assert torch.equal(
+            draw.latents, spec.sample_latents(Key(0, f"latents for {name}", 4), index)
+        )
 
 
 def seen_by(generator):
@@ -131,7 +134,7 @@ def test_scores_and_sheets_of_a_run_are_of_its_own(monkeypatch, tmp_path):
     assert drawn.keys() == {"score", "samples"}
     for purpose, latents in drawn.items():
         key = Key(config.seed, purpose)
-        assert torch.equal(latents, UNIFORM.drawn(key, torch.arange(len(latents))))
+        assert torch.equal(latents, UNIFORM.sample_latents(key, torch.arange(len(latents))))
 
 
 def test_a_walk_is_straight_between_uniform_latents_and_round_between_normal_ones():

@@ -109,7 +109,7 @@ class GeneratedImages(ImageSet):
         """Images of keyed latents; UserError when one holds NaN or infinity."""
         spec = self.checkpoint.config.generator
         weight = next(self._generator.parameters())
-        latents = spec.drawn(Key(seed, "evaluation latents"), numbers)
+        latents = spec.sample_latents(Key(seed, "evaluation latents"), numbers)
         labels = None
         if self._classes:
             labels = integers(Key(seed, "evaluation labels"), numbers, self._classes)

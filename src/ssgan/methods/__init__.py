@@ -1,1 +1,1 @@
-"""What is minimised: two losses a method."""
+"""Methods: the two losses that D and G minimize."""

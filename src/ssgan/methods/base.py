@@ -1,4 +1,4 @@
-"""What a method is: two losses, and what they need of the networks."""
+"""The interface of a method: two losses, and what they require of the networks."""
 
 import math
 from abc import ABC, abstractmethod
@@ -13,14 +13,14 @@ from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Loss, U
 
 
 def check_weights(**weights: float) -> None:
-    """Raise UserError, by its name, for the weight of a term that is below 0 or not finite."""
+    """Raise UserError for a loss weight, by its name, that is negative or not finite."""
     for name, value in weights.items():
         if not 0 <= value < math.inf:
             raise UserError(f"{name} must be a finite number, 0 or more, not {value}")
 
 
 def check_shares(**shares: float) -> None:
-    """Raise UserError, by its name, for a share that is not in (0, 1]."""
+    """Raise UserError for a share, by its name, that is not in (0, 1]."""
     for name, value in shares.items():
         if not 0 < value <= 1:
             raise UserError(f"{name} must be above 0 and at most 1, not {value}")
@@ -28,11 +28,11 @@ def check_shares(**shares: float) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Method(ABC):
-    """What D and G minimise. A method holds no tensors: it is its own setting."""
+    """The losses of D and G. A method holds no tensors: it is its own config."""
 
-    auxiliary_width: ClassVar[int] = 0  # logits in D's second head, whatever the classes
-    conditional: ClassVar[bool] = False  # whether labels reach G and D
-    predicts_rotation: ClassVar[bool] = False  # whether D must tell turns (of square images)
+    auxiliary_width: ClassVar[int] = 0  # logits of D's auxiliary head, without those for classes
+    conditional: ClassVar[bool] = False  # whether G and D read labels
+    predicts_rotation: ClassVar[bool] = False  # whether D predicts the rotation of square images
 
     @abstractmethod
     def discriminator_loss(
@@ -45,35 +45,35 @@ class Method(ABC):
         """L_G on one part of an update's batch. D's weights are frozen."""
 
     def at(self, progress: float) -> "Method":
-        """The method at this share of the run, from 0 at its start to below 1.
+        """The method at this fraction of the run, from 0 at the start to below 1 at the end.
 
-        Most methods return themselves. Each step asks the run's own method anew, so nothing is
-        kept from step to step.
+        A constant method returns itself. Every step calls `at` on the method of the config, so
+        results must not depend on earlier calls.
         """
         return self
 
     @property
     def changes(self) -> bool:
-        """Whether it changes as the run goes on, so that total_steps decides what is learnt."""
+        """Whether the losses depend on progress, and so on total_steps."""
         return type(self).at is not Method.at
 
     def auxiliary_width_for(self, num_classes: int) -> int:
-        """Logits in D's second head; `num_classes` is 0 when no labels are used."""
+        """The number of logits in D's auxiliary head; `num_classes` is 0 without labels."""
         return self.auxiliary_width
 
     def num_labelled(self, num_images: int) -> int:
-        """How many training images' labels it is given, if it is conditional."""
+        """The number of training images whose labels a conditional method uses."""
         return num_images
 
     def rotation_logits(self, auxiliary: Float[Tensor, "B K"]) -> Float[Tensor, "B 4"]:
-        """Logits of the four turns, from those of D's second head: its first four.
+        """The logits of the four rotations: the first four of D's auxiliary head.
 
-        Raises ValueError when D does not tell turns.
+        Raises ValueError for a method whose D does not predict rotations.
         """
         if not self.predicts_rotation:
-            raise ValueError(f"{type(self).__name__} does not teach D to tell turns")
+            raise ValueError(f"{type(self).__name__} does not train D to predict rotations")
         return auxiliary[:, :NUM_ROTATIONS]
 
     def num_rotated(self, batch_size: int) -> int:
-        """How many images of a global batch are also seen turned."""
+        """The number of images in a global batch that D also reads in the other rotations."""
         return 0

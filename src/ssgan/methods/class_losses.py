@@ -1,4 +1,4 @@
-"""What D and G minimise on a head of K classes: cross-entropy, or hinges between classes."""
+"""Losses of a head with K classes: cross-entropy, or a hinge between classes."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,52 +9,52 @@ from torch import Tensor
 
 from ssgan.types import Scalar
 
-Logits = Float[Tensor, "L K"]
-Classes = Int[Tensor, " L"]
+ClassLogits = Float[Tensor, "L K"]
+ClassLabels = Int[Tensor, " L"]
 
 
 class ClassLoss(ABC):
-    """How far rows of logits are from naming the classes given; means over the rows."""
+    """The classification loss of rows of logits; a mean over the rows."""
 
     @abstractmethod
-    def discriminator(self, logits: Logits, classes: Classes) -> Scalar:
-        """Low when each row's logit is highest at its class."""
+    def discriminator(self, logits: ClassLogits, classes: ClassLabels) -> Scalar:
+        """Low when the logit of each row's class is the highest."""
 
     @abstractmethod
-    def generator(self, logits: Logits, classes: Classes) -> Scalar:
-        """The same for G, which may subtract it for a class to get away from."""
+    def generator(self, logits: ClassLogits, classes: ClassLabels) -> Scalar:
+        """The form for G, which subtracts it for classes to avoid."""
 
 
 @dataclass(frozen=True)
 class Softmax(ClassLoss):
-    """-E log Q_D(c | x), in both losses."""
+    """-E log Q_D(c | x), for D and for G."""
 
-    def discriminator(self, logits: Logits, classes: Classes) -> Scalar:
+    def discriminator(self, logits: ClassLogits, classes: ClassLabels) -> Scalar:
         """The cross-entropy."""
         return F.cross_entropy(logits, classes)
 
-    def generator(self, logits: Logits, classes: Classes) -> Scalar:
+    def generator(self, logits: ClassLogits, classes: ClassLabels) -> Scalar:
         """The cross-entropy."""
         return F.cross_entropy(logits, classes)
 
 
 @dataclass(frozen=True)
 class MultiHinge(ClassLoss):
-    """Margins between the logit s_c of the class and each other one s_k; no logarithm.
+    """Margins between the logit s_c of the class and the logits s_k of the others.
 
     D: E mean over k != c of relu(1 - s_c + s_k).  G: E mean over k != c of (s_k - s_c).
     """
 
-    def discriminator(self, logits: Logits, classes: Classes) -> Scalar:
-        """Zero once every row's logit is above all others by 1."""
-        at_class = F.relu(1 + _above(logits, classes)).sum() - len(logits)  # each c itself gave 1
-        return at_class / (logits.shape[1] - 1) / len(logits)
+    def discriminator(self, logits: ClassLogits, classes: ClassLabels) -> Scalar:
+        """Zero once every row's logit exceeds all others by 1."""
+        total = F.relu(1 + _differences(logits, classes)).sum() - len(logits)  # k = c adds 1 a row
+        return total / (logits.shape[1] - 1) / len(logits)
 
-    def generator(self, logits: Logits, classes: Classes) -> Scalar:
-        """Linear, as the hinge game's V_G is."""
-        return _above(logits, classes).sum() / (logits.shape[1] - 1) / len(logits)
+    def generator(self, logits: ClassLogits, classes: ClassLabels) -> Scalar:
+        """Linear in the logits, as V_G of the hinge loss is."""
+        return _differences(logits, classes).sum() / (logits.shape[1] - 1) / len(logits)
 
 
-def _above(logits: Logits, classes: Classes) -> Logits:
+def _differences(logits: ClassLogits, classes: ClassLabels) -> ClassLogits:
     """s_k - s_c in every column k."""
     return logits - logits.gather(1, classes[:, None])

@@ -1,4 +1,4 @@
-"""Steps that all losses share: make fakes, turn images, ask D once about everything."""
+"""The forward passes of all losses: generate fakes, rotate images, score them with D."""
 
 import torch
 from torch import Tensor
@@ -8,18 +8,18 @@ from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Scores
 
 
 def generate(G: Generator, draw: GeneratorInput) -> Batch:
-    """What G makes of a draw, with the draw's labels and places."""
+    """The fakes of G, with the labels and indices of their inputs."""
     return Batch(G(draw.latents, draw.labels), draw.labels, draw.index, draw.global_size)
 
 
 def select(batch: Batch, rows: slice) -> Batch:
-    """Those rows as they are, with their labels and places."""
+    """These rows of the batch, with their labels and indices."""
     labels = None if batch.labels is None else batch.labels[rows]
     return Batch(batch.images[rows], labels, batch.index[rows], batch.global_size)
 
 
 def rotate(batch: Batch, rows: slice) -> Batch:
-    """Those rows at 90, then 180, then 270 degrees, each copy with its own label and place."""
+    """These rows rotated by 90, then 180, then 270 degrees; copies keep their label and index."""
     labels = None if batch.labels is None else batch.labels[rows].repeat(3)
     return Batch(
         rotated_copies(batch.images[rows]), labels, batch.index[rows].repeat(3), batch.global_size
@@ -27,10 +27,10 @@ def rotate(batch: Batch, rows: slice) -> Batch:
 
 
 def score(D: Discriminator, *batches: Batch) -> list[Scores]:
-    """One forward pass over all batches, split back in the order given."""
+    """The scores of each batch, from one forward pass of D over all of them."""
     images = torch.cat([batch.images for batch in batches])
-    given = [batch.labels for batch in batches if batch.labels is not None]
-    labels = torch.cat(given) if given else None
+    known = [batch.labels for batch in batches if batch.labels is not None]
+    labels = torch.cat(known) if known else None
     sizes = [len(batch.images) for batch in batches]
     parts: list[tuple[Tensor, ...]] = [torch.split(part, sizes) for part in D(images, labels)]
     return [Scores(*part) for part in zip(*parts, strict=True)]

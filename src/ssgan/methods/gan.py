@@ -1,10 +1,10 @@
-"""The adversarial game alone: the unconditional and the class-conditional GAN.
+"""The adversarial losses alone: the unconditional and the class-conditional GAN.
 
     L_D = V_D + weight * P        L_G = V_G
 
-V_D and V_G are what D and G minimise in the game; P is an optional gradient penalty.
-The conditional GAN is the same game with labels: G's norms are conditional and D adds the
-projection of the label (Miyato and Koyama 2018).
+V_D and V_G are the adversarial losses of D and G; P is an optional gradient penalty.
+The conditional GAN has the same losses, but its networks read labels: G has conditional norms, and
+D adds a projection of the label (Miyato and Koyama 2018).
 """
 
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Loss
 
 @dataclass(frozen=True, kw_only=True)
 class GAN(Method):
-    """The unconditional GAN: no labels, no second head."""
+    """The unconditional GAN: no labels, no auxiliary head."""
 
     adversarial: AdversarialLoss = Hinge()
-    penalty: Penalty | None = None  # gradient penalty on D, or none
+    penalty: Penalty | None = None  # gradient penalty on D; None: no penalty
 
     def discriminator_loss(
         self, G: Generator, D: Discriminator, real: Batch, draw: GeneratorInput
     ) -> Loss:
-        """V_D, and the penalty when there is one."""
+        """V_D plus the penalty, if any."""
         fake = generate(G, draw)
         on_real, on_fake = score(D, real, fake)
         V = self.adversarial.discriminator(on_real.real, on_fake.real)
@@ -42,6 +42,6 @@ class GAN(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionalGAN(GAN):
-    """The same game with labels: needs a labelled source and conditional norms in G."""
+    """The GAN with labels; requires a labelled data source and conditional norms in G."""
 
     conditional: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""The rotation task: tell by how much an image was turned."""
+"""The rotation task: predict by which multiple of 90 degrees an image was rotated."""
 
 from abc import ABC
 from dataclasses import dataclass
@@ -15,34 +15,34 @@ from ssgan.types import Scalar
 
 
 def rotation_loss(
-    upright: Float[Tensor, "N 4"], others: Float[Tensor, "M 4"]
+    upright: Float[Tensor, "N 4"], rotated: Float[Tensor, "M 4"]
 ) -> tuple[Scalar, Scalar]:
-    """-E_r log Q_D(r | x^r) from the logits of the same N images upright and turned (M = 3 N).
+    """-E_r log Q_D(r | x^r), and the accuracy of the predicted rotations.
 
-    With it, the share of the 4 N logits that are highest at the right turn.
+    The logits belong to the same N images, upright and rotated (M = 3 N).
     """
-    logits, turns = all_rotations(upright, others)
-    return F.cross_entropy(logits, turns), rotation_accuracy(logits, turns)
+    logits, r = all_rotations(upright, rotated)
+    return F.cross_entropy(logits, r), rotation_accuracy(logits, r)
 
 
 def all_rotations(
-    upright: Float[Tensor, "N K"], others: Float[Tensor, "M K"]
+    upright: Float[Tensor, "N K"], rotated: Float[Tensor, "M K"]
 ) -> tuple[Float[Tensor, "L K"], Int[Tensor, " L"]]:
-    """Logits of the same N images upright, then turned (L = 4 N), and the turn of each row."""
-    logits = torch.cat([upright, others])
+    """The logits of N images, upright then rotated (L = 4 N), and the rotation of each row."""
+    logits = torch.cat([upright, rotated])
     return logits, rotation_labels(len(upright), logits.device)
 
 
-def rotation_accuracy(logits: Float[Tensor, "L 4"], turns: Int[Tensor, " L"]) -> Scalar:
-    """The share of rows whose logit is highest at the right turn."""
-    return (logits.detach().argmax(dim=1) == turns).to(logits.dtype).mean()
+def rotation_accuracy(logits: Float[Tensor, "L 4"], r: Int[Tensor, " L"]) -> Scalar:
+    """The share of rows whose highest logit is the one of their rotation r."""
+    return (logits.detach().argmax(dim=1) == r).to(logits.dtype).mean()
 
 
 @dataclass(frozen=True, kw_only=True)
 class RotationMethod(Method, ABC):
-    """A method whose D also tells turns, on a share of every global batch."""
+    """A method whose D also predicts rotations, on a share of every global batch."""
 
-    rotated_fraction: float = 0.25  # share of the global batch seen in all four turns, in (0, 1]
+    rotated_fraction: float = 0.25  # share of the batch that D reads in all four rotations, (0, 1]
     auxiliary_width: ClassVar[int] = NUM_ROTATIONS
     predicts_rotation: ClassVar[bool] = True
 
@@ -50,5 +50,5 @@ class RotationMethod(Method, ABC):
         check_shares(rotated_fraction=self.rotated_fraction)
 
     def num_rotated(self, batch_size: int) -> int:
-        """How many images of a global batch are also seen turned."""
+        """The number of images in a global batch that D also reads in the other rotations."""
         return round(self.rotated_fraction * batch_size)

@@ -1,11 +1,11 @@
-"""SS-GAN with alpha going to 0 as the run goes on.
+"""SS-GAN with annealed alpha, the weight of the rotation loss of G.
 
     L_D =  V_D  -  beta      E_{x ~ data} E_r [ log Q_D(r | x^r) ]
     L_G =  V_G  -  alpha(p)  E_{x ~ G}    E_r [ log Q_D(r | x^r) ]
-    alpha(p) = alpha + (final_alpha - alpha) p,  p the share of the run that is done
+    alpha(p) = alpha + (final_alpha - alpha) p,  p the fraction of the run that is done
 
-With alpha > 0 the best G need not make the data's distribution: it gains by images whose turn is
-easy to tell (Tran et al. 2019, Hou et al. 2021). At alpha 0 only the game is left to G.
+With alpha > 0 the optimal G need not match the data distribution: images whose rotation is easy to
+predict lower its loss (Tran et al. 2019, Hou et al. 2021). With alpha 0, L_G is V_G alone.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from ssgan.methods.ssgan import SSGAN
 
 @dataclass(frozen=True, kw_only=True)
 class AnnealedSSGAN(SSGAN):
-    """SS-GAN at every step, with the alpha of that step; `alpha` is the one at the start."""
+    """SS-GAN whose alpha changes linearly from `alpha` to `final_alpha`."""
 
     final_alpha: float = 0.0  # alpha at the end of the run, at least 0
 
@@ -25,6 +25,6 @@ class AnnealedSSGAN(SSGAN):
         check_weights(alpha=self.alpha, beta=self.beta, final_alpha=self.final_alpha)
 
     def at(self, progress: float) -> "AnnealedSSGAN":
-        """SS-GAN with the alpha of this share of the run; it does not change any more."""
+        """SS-GAN with the alpha of this fraction of the run, which is constant from here on."""
         alpha = self.alpha + (self.final_alpha - self.alpha) * progress
         return replace(self, alpha=alpha, final_alpha=alpha)

@@ -1,4 +1,4 @@
-"""What a network family offers: a frozen spec that builds a network for a shape."""
+"""What a network family offers: a frozen config that builds a network for an image shape."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -17,27 +17,27 @@ from ssgan.types import ImageShape, Latents, UserError
 class AbstractGeneratorConfig(ABC):
     """A family of generators: modules (latents [B, Z], labels [B] or None) -> images in [-1, 1]."""
 
-    latent_size: int = 128  # numbers in a latent vector, Z; at least 1
-    # the distribution of each number: normal(0, 1), or uniform in [-1, 1) as is the default of the
-    # authors' code; a run is trained, evaluated and sampled with the same
+    latent_size: int = 128  # size of a latent vector, Z; at least 1
+    # distribution of the latents: normal(0, 1), or uniform in [-1, 1), the default of the authors'
+    # code; training, evaluation and sampling use the same
     latents: Literal["normal", "uniform"] = added("normal")
 
     @property
     def reads_labels(self) -> bool:
-        """Whether the labels change what it makes, as a conditional method needs."""
+        """Whether the labels change the images, as a conditional method requires."""
         return True
 
-    def drawn(self, key: Key, index: Int[Tensor, " B"]) -> Latents:
-        """A latent vector a row, float32: row i depends on the key and index[i] alone."""
+    def sample_latents(self, key: Key, index: Int[Tensor, " B"]) -> Latents:
+        """One float32 latent vector per row; row i depends on the key and index[i] alone."""
         if self.latents == "uniform":
             return 2 * uniform(key, index, self.latent_size) - 1
         return normal(key, index, self.latent_size)
 
     @abstractmethod
     def build(self, shape: ImageShape, num_classes: int) -> nn.Module:
-        """A fresh generator; `num_classes` is 0 when no labels are used.
+        """A new generator; `num_classes` is 0 when no labels are used.
 
-        Raises UserError when the family cannot make images of this shape.
+        Raises UserError when the family has no generator for this shape.
         """
 
 
@@ -47,27 +47,25 @@ class AbstractDiscriminatorConfig(ABC):
 
     @abstractmethod
     def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> nn.Module:
-        """A fresh discriminator with `auxiliary_width` logits in its second head (0: no head).
+        """A new discriminator with `auxiliary_width` logits in its auxiliary head (0: no head).
 
-        With `num_classes` > 0 the real head adds the projection of the label's embedding.
-        Raises UserError when the family cannot read images of this shape.
+        With `num_classes` > 0 the real head adds a projection of the labels.
+        Raises UserError when the family has no discriminator for this shape.
         """
 
 
 def check_shape(family: str, shape: ImageShape, sizes: Iterable[int]) -> None:
-    """Raises UserError, naming what would do, unless the family has networks for the shape."""
+    """Raise UserError, with the supported values, unless the family supports the shape."""
     if shape.channels not in (1, 3):
-        raise UserError(
-            f"{family} networks are for images of 1 or 3 channels, not {shape.channels}"
-        )
+        raise UserError(f"{family} networks support 1 or 3 channels, not {shape.channels}")
     sizes = sorted(sizes)
     if shape.size not in sizes:
         known = ", ".join(str(size) for size in sizes)
-        raise UserError(f"{family} networks are for sizes {known}, not {shape.size}")
+        raise UserError(f"{family} networks support sizes {known}, not {shape.size}")
 
 
 def check_width(width: float) -> None:
-    """Raises UserError unless the width is a usable multiplier of channels."""
+    """Raise UserError unless the width is a positive, finite multiplier of channels."""
     if not 0 < width < float("inf"):
         raise UserError(f"width must be above 0, not {width}")
 

@@ -1,16 +1,16 @@
 """The networks of BigGAN (`resnet_biggan` in the official code), 32 to 512 pixels.
 
 Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis", ICLR 2019;
-layer lists after google/compare_gan, whose blocks (blocks.py) differ from those of its other
-ResNets: 1x1 shortcuts, and in D no shortcut at all where a block keeps its channels.
+layer lists after google/compare_gan. Its BigGAN blocks differ from those of its other ResNets:
+they have 1x1 shortcuts, and a block of D that keeps its channels has no shortcut.
 
     G: linear to a 4x4 map, blocks that double the size, plain batch norm, ReLU, 3x3 convolution,
        tanh
-    D: blocks that halve the size, the last one not; ReLU, the sum over space
+    D: blocks that halve the size, except the last; ReLU, the sum over positions
 
-Latents are cut into equal chunks: the first makes the 4x4 map, the others go to the norms, one to
-a block. With labels the norms' gains and shifts are linear maps of [chunk, embedding of the label].
-Attention stands where the map is 64x64: at 128 pixels after G's fourth block and D's first.
+Latents are split into equal chunks: the first gives the 4x4 map, each of the others goes to the
+norms of one block. With labels, gains and shifts are linear maps of [chunk, label embedding].
+Attention follows the 64x64 map: at 128 pixels after G's fourth block and D's first.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,12 @@ from torch.nn import functional as F
 from ssgan.config.schema import check_count
 from ssgan.models.attention import Attention
 from ssgan.models.base import check_shape, scale_channels
-from ssgan.models.blocks import BlockForm, UpBlock
+from ssgan.models.blocks import BlockConfig, UpBlock
 from ssgan.models.layers import (
     Conv2d,
     Embedding,
     Initial,
     Linear,
-    Resample,
     initialize_orthogonal,
     restart_spectral_norm,
 )
@@ -39,8 +38,8 @@ from ssgan.models.norms import AbstractNorm, BatchNorm, ConditionalBatchNorm, Se
 from ssgan.models.residual import (
     AbstractResidualDiscriminator,
     AbstractResidualGenerator,
-    Discriminator,
-    DiscriminatorPlan,
+    DiscriminatorLayers,
+    ResidualDiscriminatorNetwork,
     to_maps,
 )
 from ssgan.types import Images, ImageShape, Labels, Latents, UserError
@@ -67,14 +66,14 @@ DISCRIMINATOR_MULTIPLIERS = {
 class BigGANGenerator(AbstractResidualGenerator):
     """The generator: linear to 4x4, blocks to 96 channels (at 32 pixels 384, at 64 192)."""
 
-    latent_size: int = 120  # numbers in a latent vector; chunked: a multiple of the blocks + 1
+    latent_size: int = 120  # size of a latent vector; if chunked, a multiple of the blocks + 1
     norm: AbstractNorm = SelfModulatedBatchNorm()  # in the blocks; the last norm is plain
-    spectral: bool = True  # spectral norm on every layer but the labels' embedding
-    shortcut: Literal["3x3", "1x1"] = "1x1"  # the shortcut convolutions' size; 1x1 is published
-    chunked: bool = True  # a part of the latents for each block; False: all for each
-    label_features: int = 128  # numbers that stand for a label, read by conditional norms
-    attention: int = 64  # side of the map that attention follows; no such map, as 0: none
-    initial: Initial = "orthogonal"  # the weights at the start; normal: of deviation 0.02
+    spectral: bool = True  # spectral norm on every layer except the label embedding
+    shortcut: Literal["3x3", "1x1"] = "1x1"  # kernel of the shortcut convolutions; published: 1x1
+    chunked: bool = True  # each block reads its own chunk of the latents; False: all of them
+    label_features: int = 128  # size of the label embedding that conditional norms read
+    attention: int = 64  # side of the map that attention follows; 0, or no such map: no attention
+    initial: Initial = "orthogonal"  # initial weights; normal: normal(0, 0.02)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,26 +81,26 @@ class BigGANGenerator(AbstractResidualGenerator):
         check_count("attention", self.attention, 0)
         if self.chunked and self.norm.reads_nothing:
             raise UserError(
-                "chunked latents need a norm that reads them, SelfModulatedBatchNorm or "
-                f"ConditionalBatchNorm, not {type(self.norm).__name__}; or chunked false"
+                "chunked latents need SelfModulatedBatchNorm or ConditionalBatchNorm, not "
+                f"{type(self.norm).__name__}; or set chunked to false"
             )
 
-    def build(self, shape: ImageShape, num_classes: int) -> "Generator":
-        """A fresh generator.
+    def build(self, shape: ImageShape, num_classes: int) -> "BigGANGeneratorNetwork":
+        """A new generator.
 
-        Raises UserError for a shape outside the table of sizes, for latents that cannot be cut,
+        Raises UserError for a shape that is not in the table, for latents that cannot be split,
         and for a conditional norm without labels.
         """
         check_shape("biggan", shape, GENERATOR_MULTIPLIERS)
-        chunks = len(GENERATOR_MULTIPLIERS[shape.size])  # one a block, and the first
+        chunks = len(GENERATOR_MULTIPLIERS[shape.size])  # one per block, and the first map's
         if self.chunked and self.latent_size % chunks:
             below = self.latent_size // chunks * chunks
             nearest = ", ".join(str(size) for size in (below, below + chunks) if size)
             raise UserError(
-                f"latent_size {self.latent_size} cannot be cut into {chunks} equal chunks, as "
-                f"biggan networks for {shape.size} pixels do; nearest: {nearest}"
+                f"latent_size must be a multiple of {chunks} for biggan networks at {shape.size} "
+                f"pixels, not {self.latent_size}; nearest: {nearest}"
             )
-        generator = Generator(self, shape, num_classes)
+        generator = BigGANGeneratorNetwork(self, shape, num_classes)
         if self.initial == "orthogonal":
             initialize_orthogonal(generator)
         return generator
@@ -111,35 +110,39 @@ class BigGANGenerator(AbstractResidualGenerator):
 class BigGANDiscriminator(AbstractResidualDiscriminator):
     """The discriminator: blocks up to 1536 channels (at 32 pixels 192), which are the features."""
 
-    shortcut: Literal["3x3", "1x1"] = "1x1"  # the shortcut convolutions' size; 1x1 is published
-    pooling: Literal["mean", "sum"] = "sum"  # features over places; sum is published
-    # the shortcut where a block keeps its channels; none is the official code's, identity the
-    # paper's (the mean over 2x2 when halving)
+    shortcut: Literal["3x3", "1x1"] = "1x1"  # kernel of the shortcut convolutions; published: 1x1
+    pooling: Literal["mean", "sum"] = "sum"  # of features over positions; published: sum
+    # shortcut of a block that keeps its channels: none in the official code, identity in the paper
+    # (the mean over 2x2 when halving)
     unchanged: Literal["convolution", "identity", "none"] = "none"
-    attention: int = 64  # side of the map that attention follows; no such map, as 0: none
-    initial: Initial = "orthogonal"  # the weights at the start; normal: of deviation 0.02
+    attention: int = 64  # side of the map that attention follows; 0, or no such map: no attention
+    initial: Initial = "orthogonal"  # initial weights; normal: normal(0, 0.02)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("attention", self.attention, 0)
 
     @property
-    def form(self) -> BlockForm:
-        """The form of the blocks."""
-        return BlockForm(Resample.DOWN, self.shortcut, self.spectral, self.fused, self.unchanged)
+    def block_config(self) -> BlockConfig:
+        """What its blocks have in common."""
+        return super().block_config._replace(unchanged=self.unchanged)
 
-    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> Discriminator:
-        """A fresh discriminator; raises UserError for a shape outside the table of sizes.
+    def build(
+        self, shape: ImageShape, auxiliary_width: int, num_classes: int
+    ) -> ResidualDiscriminatorNetwork:
+        """A new discriminator; raises UserError for a shape that is not in the table.
 
-        The projection of labels starts from Glorot's normal distribution in any case.
+        The initial weights of the label projection are always Glorot normal.
         """
         check_shape("biggan", shape, DISCRIMINATOR_MULTIPLIERS)
         channels = tuple(CHANNELS * m for m in DISCRIMINATOR_MULTIPLIERS[shape.size])
         halving = len(channels) - 1
         sides = [shape.size // 2 ** (number + 1) for number in range(halving)]
         attention = sides.index(self.attention) if self.attention in sides else None
-        plan = DiscriminatorPlan(channels, halving, attention)
-        network = Discriminator(self, plan, shape.channels, auxiliary_width, num_classes)
+        layers = DiscriminatorLayers(channels, halving, attention)
+        network = ResidualDiscriminatorNetwork(
+            self, layers, shape.channels, auxiliary_width, num_classes
+        )
         if self.initial == "orthogonal":
             initialize_orthogonal(network)
         projection = network.heads.projection
@@ -149,7 +152,7 @@ class BigGANDiscriminator(AbstractResidualDiscriminator):
         return network
 
 
-class Generator(nn.Module):
+class BigGANGeneratorNetwork(nn.Module):
     """The network of a `BigGANGenerator`."""
 
     def __init__(self, config: BigGANGenerator, shape: ImageShape, num_classes: int) -> None:
@@ -161,34 +164,37 @@ class Generator(nn.Module):
         self.embedding: Embedding | None = None
         if isinstance(config.norm, ConditionalBatchNorm) and num_classes:
             self.embedding = Embedding(num_classes, config.label_features)
-        norm = _block_norm(config, code_size, num_classes)
+        norm = _norm_builder(config, code_size, num_classes)
         self.first = Linear(code_size, channels[0] * START**2, spectral=config.spectral)
         self.blocks = nn.ModuleList(
-            UpBlock(before, after, True, config.form, norm) for before, after in pairwise(channels)
+            UpBlock(before, after, True, config.block_config, norm)
+            for before, after in pairwise(channels)
         )
         sides = [START * 2 ** (number + 1) for number in range(len(self.blocks))]
-        self.attended: int | None = None
+        self.attention_after: int | None = None
         if config.attention in sides:
-            self.attended = sides.index(config.attention)
-            self.attention = Attention(channels[self.attended + 1], config.spectral)
+            self.attention_after = sides.index(config.attention)
+            self.attention = Attention(channels[self.attention_after + 1], config.spectral)
         self.norm = BatchNorm().build(channels[-1], code_size, num_classes)
         self.last = Conv2d(
             channels[-1], shape.channels, spectral=config.spectral, fused=config.fused
         )
 
     def forward(self, latents: Latents, labels: Labels | None = None) -> Images:
-        """Images in [-1, 1]; labels are read with conditional norms alone."""
-        start, codes = self._codes(latents, labels)
+        """Images in [-1, 1]; only conditional norms read the labels."""
+        start, codes = self._split_latents(latents, labels)
         hidden = to_maps(self.first(start), START)
         for number, (block, code) in enumerate(zip(self.blocks, codes, strict=True)):
             hidden = block(hidden, code, labels)
-            if number == self.attended:
+            if number == self.attention_after:
                 hidden = self.attention(hidden)
         hidden = F.relu(self.norm(hidden, latents, labels), inplace=True)
         return torch.tanh(self.last(hidden))
 
-    def _codes(self, latents: Latents, labels: Labels | None) -> tuple[Tensor, list[Tensor]]:
-        """What the first layer reads, and what the norms of each block read."""
+    def _split_latents(
+        self, latents: Latents, labels: Labels | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The input of the first layer, and the one of each block's norms."""
         if self.chunks > 1:
             start, *codes = latents.chunk(self.chunks, dim=1)
         else:
@@ -203,12 +209,12 @@ class Generator(nn.Module):
         return start, [torch.cat([code, label_code.to(code.dtype)], dim=1) for code in codes]
 
 
-def _block_norm(
+def _norm_builder(
     config: BigGANGenerator, code_size: int, num_classes: int
 ) -> Callable[[int], nn.Module]:
-    """Builds a norm of the blocks for a number of channels."""
+    """The function that builds a norm for a number of channels."""
     norm, spectral = config.norm, config.spectral
     if not isinstance(norm, ConditionalBatchNorm):
         return lambda channels: norm.build(channels, code_size, num_classes, spectral)
     size = config.label_features + (code_size if config.chunked else 0)
-    return lambda channels: norm.build_of_code(channels, size, num_classes, spectral)
+    return lambda channels: norm.build_from_code(channels, size, num_classes, spectral)

@@ -1,4 +1,4 @@
-"""What a discriminator says, from its last features."""
+"""The heads of a discriminator: linear maps of its last features."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,12 +8,12 @@ from ssgan.types import Labels, Scores
 
 
 class Heads(nn.Module):
-    """The two linear heads of a discriminator, both reading the same features.
+    """The real head and the auxiliary head; both read the same features.
 
-    real head: features -> one logit, plus <embedding of the label, features> with labels
+    real head: features -> one logit; with labels, <embedding of the label, features> is added
     (Miyato and Koyama, "cGANs with Projection Discriminator", ICLR 2018).
-    auxiliary head: features -> `auxiliary_width` logits; none when that is 0. It is spectrally
-    normed when the real head is, which published re-implementations of SS-GAN have missed.
+    auxiliary head: features -> `auxiliary_width` logits; absent when that is 0. It has spectral
+    norm whenever the real head has it, which published re-implementations of SS-GAN have missed.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Heads(nn.Module):
             self.auxiliary = Linear(num_features, auxiliary_width, spectral=spectral)
 
     def forward(self, features: Float[Tensor, "B F"], labels: Labels | None) -> Scores:
-        """Both heads' logits; labels are read by a projection head alone.
+        """The logits of both heads; only a projection head reads the labels.
 
         Raises ValueError when there is a projection head and labels are None.
         """

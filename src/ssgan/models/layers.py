@@ -1,7 +1,6 @@
-"""Convolution, linear map and embedding, with spectral norm and fused changes of size.
+"""Convolution, linear map and embedding, with spectral norm and fused resampling.
 
-Weights start from normal(0, 0.02), biases from 0, as in the official SS-GAN code. Modules keep
-the names `weight` and `bias`.
+Initial weights are drawn from normal(0, 0.02) and biases are 0, as in the official SS-GAN code.
 """
 
 from enum import Enum
@@ -18,33 +17,33 @@ from ssgan.ops.convolution import (
     conv3x3_few_outputs,
     conv3x3_up_nearest,
     conv3x3_up_zero,
-    doubled_bilinear,
+    double_bilinear,
     insert_zeros,
     suits_few_outputs,
 )
 from ssgan.ops.spectral_norm import SpectralLayer
 from ssgan.ops.winograd import conv3x3_winograd, suits_winograd
 
-WEIGHT_DEVIATION = 0.02
+WEIGHT_STD = 0.02
 
 
 class Resample(Enum):
-    """The change of size that goes with a convolution."""
+    """The resampling by two that belongs to a convolution."""
 
     NONE = "none"
-    DOWN = "down"  # after it: the mean over 2x2
-    UP_ZERO = "up_zero"  # before it: zero insertion, the value at the top left
-    UP_NEAREST = "up_nearest"  # before it: every pixel becomes a 2x2 square
-    UP_BILINEAR = "up_bilinear"  # before it: between the four nearest pixels
+    DOWN = "down"  # the mean over 2x2, after the convolution
+    UP_ZERO = "up_zero"  # zero insertion, before the convolution; the value is at the top left
+    UP_NEAREST = "up_nearest"  # nearest neighbour, before the convolution
+    UP_BILINEAR = "up_bilinear"  # bilinear interpolation, before the convolution
 
 
 class Conv2d(SpectralLayer):
-    """A convolution that keeps the size, or halves or doubles it as `resample` says.
+    """A convolution that keeps the size, or halves or doubles it by `resample`.
 
-    Kernels are 1x1 (padding 0), 3x3 (padding 1) or 4x4 (padding 1, with `stride` 2: half the
-    size). With `fused` a resampling convolution is computed as one (3x3, but for bilinear ones) or
-    at the low resolution (1x1), and other 3x3 ones in the form that is fastest; without, as the
-    operations they stand for. The results are the same.
+    Kernels are 1x1 (padding 0), 3x3 (padding 1) or 4x4 (padding 1; `stride` 2 halves the size).
+    With `fused`, a 3x3 convolution and its resampling are one operation (except bilinear), a 1x1
+    one is computed at the low resolution, and other 3x3 ones by the fastest algorithm. Without
+    `fused` the plain operations run one after the other. The results are the same.
     """
 
     def __init__(
@@ -62,24 +61,24 @@ class Conv2d(SpectralLayer):
         if kernel_size not in (1, 3, 4):
             raise ValueError(f"kernel_size must be 1, 3 or 4, not {kernel_size}")
         if resample is not Resample.NONE and (stride != 1 or kernel_size == 4):
-            raise ValueError("only 1x1 and 3x3 convolutions with stride 1 resample")
+            raise ValueError("resample requires a 1x1 or 3x3 convolution with stride 1")
         self.stride, self.resample, self.fused = stride, resample, fused
         self.padding = (kernel_size - 1) // 2
-        self.weight = _weight(out_channels, in_channels, kernel_size, kernel_size)
+        self.weight = initial_weight(out_channels, in_channels, kernel_size, kernel_size)
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.start_spectral_norm(spectral)
 
     def forward(self, images: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
-        """The convolved images, of the size `resample` and `stride` lead to."""
+        """The convolved images; `resample` and `stride` determine the size."""
         weight, bias = self.effective_weight(), self.bias
         if not self.fused:
-            return _plain(images, weight, bias, self.stride, self.padding, self.resample)
+            return _convolve_plain(images, weight, bias, self.stride, self.padding, self.resample)
         if self.resample is not Resample.NONE and self.padding == 0:
-            return _at_low_resolution(images, weight, bias, self.resample)
+            return _convolve_at_low_resolution(images, weight, bias, self.resample)
         if self.resample in _FUSED:
             return _FUSED[self.resample](images, weight, bias)
-        if self.resample is Resample.UP_BILINEAR:  # its kernel has no box to be taken elsewhere
-            images = doubled_bilinear(images)
+        if self.resample is Resample.UP_BILINEAR:  # has no fused form
+            images = double_bilinear(images)
         if self.stride == 1 and suits_winograd(images, weight):
             return conv3x3_winograd(images, weight, bias)
         if self.stride == 1 and suits_few_outputs(images, weight):
@@ -87,7 +86,7 @@ class Conv2d(SpectralLayer):
         return conv2d(images, weight, bias, self.stride, self.padding)
 
     def extra_repr(self) -> str:
-        """What printing the module shows."""
+        """The arguments shown when the module is printed."""
         outer, inner, size, _ = self.weight.shape
         form = "fused" if self.fused else "plain"
         return f"{inner}, {outer}, {size}x{size}, stride={self.stride}, {self.resample}, {form}"
@@ -100,7 +99,7 @@ _FUSED = {
 }
 
 
-def _plain(
+def _convolve_plain(
     images: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, resample: Resample
 ) -> Tensor:
     if resample is Resample.UP_ZERO:
@@ -108,29 +107,31 @@ def _plain(
     elif resample is Resample.UP_NEAREST:
         images = F.interpolate(images, scale_factor=2.0)
     elif resample is Resample.UP_BILINEAR:
-        images = doubled_bilinear(images)
+        images = double_bilinear(images)
     out = F.conv2d(images, weight, bias, stride, padding)
     return F.avg_pool2d(out, 2) if resample is Resample.DOWN else out
 
 
-def _at_low_resolution(images: Tensor, weight: Tensor, bias: Tensor, resample: Resample) -> Tensor:
-    """A 1x1 convolution, which commutes with the resampling but for the bias of zero insertion."""
+def _convolve_at_low_resolution(
+    images: Tensor, weight: Tensor, bias: Tensor, resample: Resample
+) -> Tensor:
+    """A 1x1 convolution: it commutes with resampling, except for the bias with zero insertion."""
     if resample is Resample.DOWN:
         return conv2d(F.avg_pool2d(images, 2), weight, bias)
     if resample is Resample.UP_NEAREST:
         return F.interpolate(F.conv2d(images, weight, bias), scale_factor=2.0)
     if resample is Resample.UP_BILINEAR:
-        return doubled_bilinear(F.conv2d(images, weight, bias))
+        return double_bilinear(F.conv2d(images, weight, bias))
     low = F.conv2d(images, weight)
     return insert_zeros(low) + bias.to(low.dtype)[:, None, None]
 
 
 class ConvTranspose2d(nn.Module):
-    """A 4x4 transposed convolution with stride 2 and padding 1: twice the size."""
+    """A 4x4 transposed convolution with stride 2 and padding 1, which doubles the size."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.weight = _weight(in_channels, out_channels, 4, 4)
+        self.weight = initial_weight(in_channels, out_channels, 4, 4)
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, images: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O 2*H 2*W"]:
@@ -139,11 +140,11 @@ class ConvTranspose2d(nn.Module):
 
 
 class Linear(SpectralLayer):
-    """A linear map of rows."""
+    """A linear map of rows, with bias."""
 
     def __init__(self, in_features: int, out_features: int, *, spectral: bool = False) -> None:
         super().__init__()
-        self.weight = _weight(out_features, in_features)
+        self.weight = initial_weight(out_features, in_features)
         self.bias = nn.Parameter(torch.zeros(out_features))
         self.start_spectral_norm(spectral)
 
@@ -153,11 +154,11 @@ class Linear(SpectralLayer):
 
 
 class Embedding(SpectralLayer):
-    """A row of numbers for each class: a linear map of one-hot labels, without bias."""
+    """One row of features per class: a linear map of one-hot labels, without bias."""
 
     def __init__(self, num_classes: int, features: int, *, spectral: bool = False) -> None:
         super().__init__()
-        self.weight = _weight(num_classes, features)
+        self.weight = initial_weight(num_classes, features)
         self.start_spectral_norm(spectral)
 
     def forward(self, labels: Int[Tensor, " B"]) -> Float[Tensor, "B F"]:
@@ -166,11 +167,11 @@ class Embedding(SpectralLayer):
 
 
 class ChannelMap(SpectralLayer):
-    """A linear map of channels without bias: of rows, or at every place of maps."""
+    """A linear map of channels without bias, of rows or at every position of maps."""
 
     def __init__(self, in_channels: int, out_channels: int, *, spectral: bool = False) -> None:
         super().__init__()
-        self.weight = _weight(out_channels, in_channels)
+        self.weight = initial_weight(out_channels, in_channels)
         self.start_spectral_norm(spectral)
 
     def forward(self, inputs: Float[Tensor, "B I ..."]) -> Float[Tensor, "B O ..."]:
@@ -182,27 +183,28 @@ class ChannelMap(SpectralLayer):
 
 
 def use_plain_form(network: nn.Module, plain: bool = True) -> None:
-    """Compute every convolution in the network as the operations it stands for.
+    """Compute every convolution in the network by the plain operations, for comparison.
 
-    Results stay the same; this is for comparisons and for measuring. `plain=False` undoes it.
+    The results stay the same. `plain=False` restores the fused form.
     """
     for module in network.modules():
         if isinstance(module, Conv2d):
             module.fused = not plain
 
 
-def _weight(*shape: int) -> nn.Parameter:
-    return nn.Parameter(nn.init.normal_(torch.empty(shape), std=WEIGHT_DEVIATION))
+def initial_weight(*shape: int) -> nn.Parameter:
+    """A weight of this shape, drawn from normal(0, 0.02)."""
+    return nn.Parameter(nn.init.normal_(torch.empty(shape), std=WEIGHT_STD))
 
 
 Initial: TypeAlias = Literal["orthogonal", "normal"]
 
 
 def initialize_orthogonal(network: nn.Module) -> None:
-    """Draw every weight again, with orthonormal rows or columns; biases and norms stay.
+    """Draw every weight again, with orthonormal rows or columns; biases and norms do not change.
 
     Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
-    networks", ICLR 2014. A kernel is the matrix [outputs, all others].
+    networks", ICLR 2014. A kernel counts as the matrix [outputs, all others].
     """
     for layer in network.modules():
         if isinstance(layer, SpectralLayer):
@@ -211,5 +213,5 @@ def initialize_orthogonal(network: nn.Module) -> None:
 
 
 def restart_spectral_norm(layer: SpectralLayer) -> None:
-    """Fit the spectral vectors to a weight that was drawn again, if the layer is normed."""
+    """Compute the spectral vectors of a redrawn weight; a no-op without spectral norm."""
     layer.start_spectral_norm(layer.spectral_u is not None)

@@ -1,10 +1,10 @@
-"""Norms for generators: batch norm plain, modulated by the latents or by the label; layer norm.
+"""Norms for generators: batch norm, self-modulated and conditional batch norm, layer norm.
 
-A norm is a frozen spec that builds a module for a number of channels. All modules are called as
-`norm(inputs, latents, labels)`, on maps [B, C, H, W] or rows [B, C]. Batch norms have running
-statistics that move in training mode: momentum 0.1, epsilon 1e-5, which is .9 and 1e-5 in the
-official code's terms. The running variance is torch's unbiased one (there: biased). Statistics are
-kept in float32 under autocast.
+A norm is a frozen config that builds a module for a number of channels. All modules are called as
+`norm(inputs, latents, labels)`, on maps [B, C, H, W] or rows [B, C]. Batch norms update running
+statistics in training mode, with momentum 0.1 (the official code's decay .9) and epsilon 1e-5.
+The running variance is unbiased, as PyTorch's; the official code's is biased. Statistics stay in
+float32 under autocast.
 """
 
 from abc import ABC, abstractmethod
@@ -29,10 +29,10 @@ EPSILON = 1e-5
 
 @dataclass(frozen=True, kw_only=True)
 class AbstractNorm(ABC):
-    """A kind of normalisation for a generator."""
+    """A normalization layer for generators."""
 
     reads_labels: ClassVar[bool] = True  # whether its gain or shift depends on the label
-    reads_nothing: ClassVar[bool] = False  # whether it depends on its inputs alone
+    reads_nothing: ClassVar[bool] = False  # whether it reads neither latents nor labels
 
     @abstractmethod
     def build(
@@ -40,14 +40,14 @@ class AbstractNorm(ABC):
     ) -> nn.Module:
         """A module (inputs [B, C, ...], latents [B, Z], labels [B] or None) -> like the inputs.
 
-        `spectral` norms the linear maps of a modulated norm, as the generator's other layers.
-        Raises UserError when the norm needs labels and there are none.
+        `spectral` adds spectral norm to the linear maps of a modulated norm.
+        Raises UserError when the norm requires labels and `num_classes` is 0.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm(AbstractNorm):
-    """Batch norm with a gain and a shift for each channel, which start at 1 and 0."""
+    """Batch norm with a learned gain and shift per channel, which start at 1 and 0."""
 
     reads_labels: ClassVar[bool] = False
     reads_nothing: ClassVar[bool] = True
@@ -61,10 +61,10 @@ class BatchNorm(AbstractNorm):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerNorm(AbstractNorm):
-    """Layer norm: each sample over its places and channels; a gain and a shift a channel.
+    """Layer norm of each sample over its channels and positions; epsilon is 1e-5.
 
-    They start at 1 and 0. It has no statistics: nothing in G then looks at its batch. In the
-    official code it is a setting of D, whose networks here have no norm. Epsilon is 1e-5.
+    Gain and shift per channel start at 1 and 0. It has no statistics, so an image does not depend
+    on its batch. In the official code it is a setting of D; the discriminators here have no norm.
     """
 
     reads_labels: ClassVar[bool] = False
@@ -79,13 +79,13 @@ class LayerNorm(AbstractNorm):
 
 @dataclass(frozen=True, kw_only=True)
 class SelfModulatedBatchNorm(AbstractNorm):
-    """Batch norm whose gain and shift are a small network's answer to the latents.
+    """Batch norm whose gain and shift are computed from the latents by a small network.
 
     Chen et al., "On Self Modulation for Generative Adversarial Networks", ICLR 2019:
-    h = relu(linear(z)), gain = linear(h) with bias starting at 1, shift = linear(h) at 0.
+    h = relu(linear(z)), gain = linear(h) with initial bias 1, shift = linear(h) with bias 0.
     """
 
-    hidden: int = 32  # units of the small network; 0: gain and shift straight from the latents
+    hidden: int = 32  # hidden units of the network; 0: gain and shift are linear in the latents
     reads_labels: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -102,46 +102,45 @@ class SelfModulatedBatchNorm(AbstractNorm):
 class ConditionalBatchNorm(AbstractNorm):
     """Batch norm with a gain and a shift for each class.
 
-    Both are bias-free linear maps of the one-hot label that start from normal(0, 0.02). As in the
-    official code there is no "1 +", so every gain starts near 0.
+    Both are bias-free linear maps of the one-hot label with initial weights from normal(0, 0.02).
+    As in the official code the gain has no offset, so it starts near 0.
     """
 
-    gamma_offset: bool = False  # whether 1 is added to the gain of each class: BigGAN's form
+    gamma_offset: bool = False  # add 1 to the gain, as BigGAN does, so that it starts near 1
 
     def build(
         self, channels: int, latent_size: int, num_classes: int, spectral: bool = False
     ) -> nn.Module:
         """A module that reads the labels; raises UserError when `num_classes` is 0."""
-        _refuse_no_labels(num_classes)
+        _require_labels(num_classes)
         return ConditionalModule(channels, num_classes, self.gamma_offset, spectral)
 
-    def build_of_code(
+    def build_from_code(
         self, channels: int, code_size: int, num_classes: int, spectral: bool = False
     ) -> nn.Module:
-        """The same for a code of each label in place of the label, which may hold more.
+        """A module that reads a code in place of the latents: BigGAN's [latents, label embedding].
 
-        A module that reads the code where others read latents; raises UserError when
-        `num_classes` is 0.
+        Raises UserError when `num_classes` is 0.
         """
-        _refuse_no_labels(num_classes)
+        _require_labels(num_classes)
         return CodeModule(channels, code_size, self.gamma_offset, spectral)
 
 
-def _refuse_no_labels(num_classes: int) -> None:
+def _require_labels(num_classes: int) -> None:
     if num_classes == 0:
         raise UserError(
-            "ConditionalBatchNorm needs labels, and this run uses none; use BatchNorm or "
+            "ConditionalBatchNorm needs labels, but this run uses none; choose BatchNorm or "
             "SelfModulatedBatchNorm, or a conditional method with labelled images"
         )
 
 
 class BatchStatistics(nn.Module):
-    """Normalises each channel to mean 0 and variance 1.
+    """Normalizes each channel to mean 0 and variance 1.
 
-    In training mode by the batch's own statistics, in evaluation by the running ones.
+    Training mode uses the statistics of the batch, evaluation mode the running ones.
     """
 
-    across_ranks = False  # whether a batch is in parts, one on each rank
+    across_ranks = False  # whether the batch is split over all ranks
     running_mean: Tensor
     running_var: Tensor
 
@@ -156,9 +155,9 @@ class BatchStatistics(nn.Module):
         gain: Float[Tensor, " C"] | None = None,
         shift: Float[Tensor, " C"] | None = None,
     ) -> Float[Tensor, "B C ..."]:
-        """The normalised inputs, times the gain, plus the shift."""
+        """The normalized inputs, times the gain, plus the shift."""
         mean, variance = self.running_mean, self.running_var
-        if is_recomputing():  # in backward: they have moved already, so that copies do
+        if is_recomputing():  # the first forward has updated them; update copies here
             mean, variance = mean.clone(), variance.clone()
         if self.training and self.across_ranks:
             return batch_norm_over_ranks(inputs, mean, variance, gain, shift, MOMENTUM, EPSILON)
@@ -177,9 +176,9 @@ class PlainModule(nn.Module):
     def forward(
         self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
     ) -> Float[Tensor, "B C ..."]:
-        """The normalised inputs; latents and labels are not read."""
-        normalised: Tensor = self.statistics(inputs, self.gain, self.shift)
-        return normalised
+        """The normalized inputs; latents and labels are not read."""
+        normalized: Tensor = self.statistics(inputs, self.gain, self.shift)
+        return normalized
 
 
 class LayerModule(nn.Module):
@@ -193,9 +192,9 @@ class LayerModule(nn.Module):
     def forward(
         self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
     ) -> Float[Tensor, "B C ..."]:
-        """The normalised inputs; latents and labels are not read."""
-        normalised = F.group_norm(inputs, 1, self.gain, self.shift, EPSILON)
-        return normalised.to(inputs.dtype)  # autocast on some devices makes it float32
+        """The normalized inputs; latents and labels are not read."""
+        normalized = F.group_norm(inputs, 1, self.gain, self.shift, EPSILON)
+        return normalized.to(inputs.dtype)  # autocast on some devices returns float32
 
 
 class SelfModulatedModule(nn.Module):
@@ -212,7 +211,7 @@ class SelfModulatedModule(nn.Module):
     def forward(
         self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
     ) -> Float[Tensor, "B C ..."]:
-        """The normalised inputs, modulated by the latents; labels are not read."""
+        """The normalized inputs, modulated by the latents; labels are not read."""
         code = latents if self.hidden is None else F.relu(self.hidden(latents))
         return modulate(self.statistics(inputs), self.gain(code), self.shift(code))
 
@@ -230,7 +229,7 @@ class ConditionalModule(nn.Module):
     def forward(
         self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
     ) -> Float[Tensor, "B C ..."]:
-        """The normalised inputs, modulated by the labels; raises ValueError without labels."""
+        """The normalized inputs, modulated by the labels; raises ValueError without labels."""
         if labels is None:
             raise ValueError("a generator with conditional batch norm was called without labels")
         gain = self.gain(labels) + self.offset
@@ -238,7 +237,7 @@ class ConditionalModule(nn.Module):
 
 
 class CodeModule(nn.Module):
-    """The module of a `ConditionalBatchNorm` of codes."""
+    """The module of `ConditionalBatchNorm.build_from_code`."""
 
     def __init__(self, channels: int, code_size: int, offset: bool, spectral: bool) -> None:
         super().__init__()
@@ -253,7 +252,7 @@ class CodeModule(nn.Module):
         latents: Float[Tensor, "B code"],
         labels: Labels | None,
     ) -> Float[Tensor, "B C ..."]:
-        """The normalised inputs, modulated by the code in the latents' place."""
+        """The normalized inputs, modulated by the code that is passed as latents."""
         gain = self.gain(latents) + self.offset
         return modulate(self.statistics(inputs), gain, self.shift(latents))
 
@@ -261,7 +260,7 @@ class CodeModule(nn.Module):
 def modulate(
     inputs: Float[Tensor, "B C ..."], gain: Float[Tensor, "B C"], shift: Float[Tensor, "B C"]
 ) -> Float[Tensor, "B C ..."]:
-    """inputs * gain + shift, with a gain and a shift for each sample and channel."""
+    """inputs * gain + shift, with one gain and shift per sample and channel."""
     shape = gain.shape + (1,) * (inputs.ndim - 2)
     gain, shift = gain.to(inputs.dtype).view(shape), shift.to(inputs.dtype).view(shape)
     return torch.addcmul(shift, inputs, gain)
@@ -271,15 +270,14 @@ def modulate(
 def refresh_statistics(
     generator: nn.Module, draws: Iterable[tuple[Float[Tensor, "B Z"], Labels | None]]
 ) -> None:
-    """Replace all running statistics by the plain mean of the draws' batch statistics.
+    """Replace all running statistics by the mean of the batch statistics over `draws`.
 
     A draw is the (latents, labels) of one batch, on the generator's device. Running statistics
-    remember about ten batches, made by weights that have moved since; averaged weights have none
-    of their own. The official code does so over 204,800 samples in batches
-    of 64 where a config asks for "accumulators", as that of BigGAN's networks does.
-    Here every norm sees what it sees in training, inputs normalised by their batch, and the
-    variances are unbiased. Weights, modes and spectral vectors are left as they are; so are the
-    statistics when this is interrupted, or given no draws (ValueError).
+    cover about ten batches of earlier weights, and averaged weights have none of their own. The
+    official code calls this "accumulators": BigGAN's config takes 204,800 samples in batches of 64.
+    Every norm reads inputs that were normalized by their batch, as in training; variances are
+    unbiased. Weights, modes and spectral vectors do not change. After an interruption, or without
+    draws (ValueError), the old statistics remain.
     """
     layers = [layer for layer in generator.modules() if isinstance(layer, BatchStatistics)]
     running = [buffer for layer in layers for buffer in (layer.running_mean, layer.running_var)]
@@ -296,7 +294,7 @@ def refresh_statistics(
             for mean, buffer in zip(means, running, strict=True):
                 mean.lerp_(buffer / MOMENTUM, 1 / count)
         if count == 0:
-            raise ValueError("no draws to refresh the statistics with")
+            raise ValueError("refresh_statistics needs at least one draw")
         result = means
     finally:
         for buffer, value in zip(running, result, strict=True):

@@ -1,122 +1,156 @@
-"""The residual networks of SS-GAN (`resnet_cifar` in the official code), 32 to 128 pixels.
+"""The residual networks of the official code: `resnet_cifar`, `resnet5` and `resnet_stl`.
 
-Chen et al., CVPR 2019; layer lists after google/compare_gan; blocks.py says what a block is.
+Chen et al., CVPR 2019; layer lists after google/compare_gan; `blocks` defines a block. Each family
+is a table with the layers of G and D for every image size:
 
-    G: linear to 4x4x256, blocks 256 -> 256 that double the size
-    D: four blocks of 128 channels, the first two halve the size; 128 features
+RESNET (`resnet_cifar`), published for 32 pixels. G: a 4x4x256 map, blocks of 256 channels that
+double the size. D: blocks of 128 channels, 128 features. For other sizes G doubles until the size
+is reached (48 pixels: from 6x6); D halves down to 8x8 (48 pixels: 12x12), then two blocks follow.
 
-The official network is the one for 32 pixels. For others: G starts from 4x4 (48 pixels: 6x6) and
-doubles until the size is reached. D's last two blocks never halve, the blocks before them halve
-until the map is 8x8 (48 pixels: 12x12).
+RESNET5, for 128 pixels and below. G: a 4x4x512 map, five blocks down to 64 channels. D: six blocks
+up to 512 channels, 512 features.
+
+RESNET_STL, for 48 pixels. G: a 6x6x512 map, three blocks down to 64 channels. D: five blocks up to
+1024 channels, 1024 features.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ssgan.models.base import check_shape
 from ssgan.models.residual import (
     AbstractResidualDiscriminator,
     AbstractResidualGenerator,
-    Discriminator,
-    DiscriminatorPlan,
-    Generator,
-    GeneratorPlan,
+    DiscriminatorLayers,
+    GeneratorLayers,
+    ResidualDiscriminatorNetwork,
+    ResidualGeneratorNetwork,
 )
 from ssgan.types import ImageShape
 
-GENERATOR_CHANNELS = 256
-DISCRIMINATOR_CHANNELS = 128
+
+class ResNetLayers(NamedTuple):
+    """The layers of both networks for one size."""
+
+    generator: GeneratorLayers
+    discriminator: DiscriminatorLayers
 
 
-class Plan(NamedTuple):
-    """What the networks for a size look like; from start to size it is `ups` doublings."""
+_Table: TypeAlias = Mapping[int, ResNetLayers]  # image size -> layers
 
-    start: int  # side of G's first map
-    ups: int  # G's blocks
-    downs: int  # D's halving blocks; two more follow
-
-
-PLANS = {32: Plan(4, 3, 2), 48: Plan(6, 3, 2), 64: Plan(4, 4, 3), 128: Plan(4, 5, 4)}
-FLAT_BLOCKS = 2  # at the end of D
+RESNET: _Table = {
+    size: ResNetLayers(
+        GeneratorLayers(start, (256,) * (doubling + 1), doubling),
+        DiscriminatorLayers((128,) * (halving + 2), halving),
+    )
+    for size, start, doubling, halving in (
+        (32, 4, 3, 2),
+        (48, 6, 3, 2),
+        (64, 4, 4, 3),
+        (128, 4, 5, 4),
+    )
+}
+RESNET5: _Table = {
+    size: ResNetLayers(
+        GeneratorLayers(4, (512, 512, 256, 256, 128, 64), doubling, plain_ends=True),
+        DiscriminatorLayers((64, 128, 256, 256, 512, 512), halving),  # to 1x1, 1x1, 2x2
+    )
+    for size, doubling, halving in ((32, 3, 5), (64, 4, 6), (128, 5, 6))
+}
+RESNET_STL: _Table = {
+    48: ResNetLayers(
+        GeneratorLayers(6, (512, 256, 128, 64), doubling=3, plain_ends=True),
+        DiscriminatorLayers((64, 128, 256, 512, 1024), halving=4),
+    )
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResNetGenerator(AbstractResidualGenerator):
-    """The generator: linear to 4x4x256, blocks 256 -> 256 that double the size."""
+    """The generator of `resnet_cifar`: blocks of 256 channels, for 32, 48, 64 or 128 pixels."""
 
-    def build(self, shape: ImageShape, num_classes: int) -> Generator:
-        """A fresh generator; raises UserError for a shape outside the table of sizes."""
-        check_shape("resnet", shape, PLANS)
-        sizes = PLANS[shape.size]
-        channels = (GENERATOR_CHANNELS,) * (sizes.ups + 1)
-        plan = GeneratorPlan(sizes.start, channels, doubling=sizes.ups)
-        return Generator(self, plan, shape.channels, num_classes)
+    def build(self, shape: ImageShape, num_classes: int) -> ResidualGeneratorNetwork:
+        """A new generator; raises UserError for a shape that is not in the table."""
+        return _build_generator(self, "resnet", RESNET, shape, num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResNetDiscriminator(AbstractResidualDiscriminator):
-    """The discriminator: blocks of 128 channels, some halving the size; 128 features."""
+    """The discriminator of `resnet_cifar`: blocks of 128 channels, for 32, 48, 64 or 128 pixels."""
 
-    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> Discriminator:
-        """A fresh discriminator; raises UserError for a shape outside the table of sizes."""
-        check_shape("resnet", shape, PLANS)
-        downs = PLANS[shape.size].downs
-        plan = DiscriminatorPlan((DISCRIMINATOR_CHANNELS,) * (downs + FLAT_BLOCKS), downs)
-        return Discriminator(self, plan, shape.channels, auxiliary_width, num_classes)
-
-
-GENERATOR_PLANS = {
-    size: GeneratorPlan(4, (512, 512, 256, 256, 128, 64), doubling=doubling, plain_ends=True)
-    for size, doubling in ((32, 3), (64, 4), (128, 5))
-}
-DISCRIMINATOR_PLANS = {
-    size: DiscriminatorPlan((64, 128, 256, 256, 512, 512), halving=halving)
-    for size, halving in ((32, 5), (64, 6), (128, 6))  # to 1x1, 1x1, 2x2
-}
+    def build(
+        self, shape: ImageShape, auxiliary_width: int, num_classes: int
+    ) -> ResidualDiscriminatorNetwork:
+        """A new discriminator; raises UserError for a shape that is not in the table."""
+        return _build_discriminator(self, "resnet", RESNET, shape, auxiliary_width, num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResNet5Generator(AbstractResidualGenerator):
-    """The generator: linear to 4x4x512, five blocks down to 64 channels."""
+    """The generator of `resnet5`: five blocks, 512 to 64 channels, for 32, 64 or 128 pixels."""
 
-    def build(self, shape: ImageShape, num_classes: int) -> Generator:
-        """A fresh generator; raises UserError for a size that is not 32, 64 or 128."""
-        check_shape("resnet5", shape, GENERATOR_PLANS)
-        return Generator(self, GENERATOR_PLANS[shape.size], shape.channels, num_classes)
+    def build(self, shape: ImageShape, num_classes: int) -> ResidualGeneratorNetwork:
+        """A new generator; raises UserError for a shape that is not in the table."""
+        return _build_generator(self, "resnet5", RESNET5, shape, num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResNet5Discriminator(AbstractResidualDiscriminator):
-    """The discriminator: six blocks up to 512 channels; 512 features."""
+    """The discriminator of `resnet5`: six blocks, 64 to 512 channels, for 32, 64 or 128 pixels."""
 
-    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> Discriminator:
-        """A fresh discriminator; raises UserError for a size that is not 32, 64 or 128."""
-        check_shape("resnet5", shape, DISCRIMINATOR_PLANS)
-        plan = DISCRIMINATOR_PLANS[shape.size]
-        return Discriminator(self, plan, shape.channels, auxiliary_width, num_classes)
-
-
-SIZES = (48,)
-GENERATOR_PLAN = GeneratorPlan(6, (512, 256, 128, 64), doubling=3, plain_ends=True)
-DISCRIMINATOR_PLAN = DiscriminatorPlan((64, 128, 256, 512, 1024), halving=4)
+    def build(
+        self, shape: ImageShape, auxiliary_width: int, num_classes: int
+    ) -> ResidualDiscriminatorNetwork:
+        """A new discriminator; raises UserError for a shape that is not in the table."""
+        return _build_discriminator(self, "resnet5", RESNET5, shape, auxiliary_width, num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResNetSTLGenerator(AbstractResidualGenerator):
-    """The generator: linear to 6x6x512, three blocks down to 64 channels."""
+    """The generator of `resnet_stl`: three blocks, 512 to 64 channels, for 48 pixels."""
 
-    def build(self, shape: ImageShape, num_classes: int) -> Generator:
-        """A fresh generator; raises UserError for a size that is not 48."""
-        check_shape("resnet_stl", shape, SIZES)
-        return Generator(self, GENERATOR_PLAN, shape.channels, num_classes)
+    def build(self, shape: ImageShape, num_classes: int) -> ResidualGeneratorNetwork:
+        """A new generator; raises UserError for a size that is not 48."""
+        return _build_generator(self, "resnet_stl", RESNET_STL, shape, num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResNetSTLDiscriminator(AbstractResidualDiscriminator):
-    """The discriminator: five blocks up to 1024 channels; 1024 features."""
+    """The discriminator of `resnet_stl`: five blocks, 64 to 1024 channels, for 48 pixels."""
 
-    def build(self, shape: ImageShape, auxiliary_width: int, num_classes: int) -> Discriminator:
-        """A fresh discriminator; raises UserError for a size that is not 48."""
-        check_shape("resnet_stl", shape, SIZES)
-        plan = DISCRIMINATOR_PLAN
-        return Discriminator(self, plan, shape.channels, auxiliary_width, num_classes)
+    def build(
+        self, shape: ImageShape, auxiliary_width: int, num_classes: int
+    ) -> ResidualDiscriminatorNetwork:
+        """A new discriminator; raises UserError for a size that is not 48."""
+        return _build_discriminator(
+            self, "resnet_stl", RESNET_STL, shape, auxiliary_width, num_classes
+        )
+
+
+def _build_generator(
+    config: AbstractResidualGenerator,
+    family: str,
+    table: _Table,
+    shape: ImageShape,
+    num_classes: int,
+) -> ResidualGeneratorNetwork:
+    check_shape(family, shape, table)
+    return ResidualGeneratorNetwork(
+        config, table[shape.size].generator, shape.channels, num_classes
+    )
+
+
+def _build_discriminator(
+    config: AbstractResidualDiscriminator,
+    family: str,
+    table: _Table,
+    shape: ImageShape,
+    auxiliary_width: int,
+    num_classes: int,
+) -> ResidualDiscriminatorNetwork:
+    check_shape(family, shape, table)
+    layers = table[shape.size].discriminator
+    return ResidualDiscriminatorNetwork(
+        config, layers, shape.channels, auxiliary_width, num_classes
+    )

@@ -1,8 +1,8 @@
-"""Compute a block twice to store less: its activations are made again in backward.
+"""Activation checkpointing: recompute a block in backward, to store less.
 
-Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016; by PyTorch's checkpoints. Only
-the inputs of a block are stored from forward to backward; backward then runs it again, one block
-at a time. Numbers stay the same; a step costs one more forward pass of what it differentiates.
+Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016, by PyTorch's `checkpoint`.
+Between forward and backward only the inputs of a block are stored; backward recomputes one block
+at a time. Results do not change; a step costs one more forward pass of the differentiated blocks.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,41 +14,40 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-_RECOMPUTING = ContextVar("repeated", default=False)
+_RECOMPUTING = ContextVar("recomputing", default=False)
 
 
 class CheckpointedModule(nn.Module):
-    """A module that is run again in backward when `recompute` is set: a base for blocks.
+    """A base class for blocks that are recomputed in backward when `recompute` is set.
 
-    A subclass has `compute`, and no `forward`. It must draw no random numbers, and whatever it
-    moves, as statistics are, it must leave alone when `is_repeated()`. Its weights and buffers must
-    be the same in backward as in forward: unlike autograd, a repetition cannot tell.
+    A subclass defines `compute` and no `forward`. It must not draw random numbers, and must not
+    update buffers (such as running statistics) while `is_recomputing()`. Its weights and buffers
+    must be the same in backward as in forward: unlike autograd, recomputation cannot detect a
+    change.
     """
 
     recompute = False
-    compute: Callable[..., Tensor]  # the outputs of the inputs
+    compute: Callable[..., Tensor]  # the outputs for these inputs
 
     def forward(self, *inputs: Tensor | None) -> Tensor:
-        """The outputs."""
-        return (
-            checkpoint_activations(self.compute, *inputs)
-            if self.recompute
-            else self.compute(*inputs)
-        )
+        """The outputs of `compute`."""
+        if self.recompute:
+            return checkpoint_activations(self.compute, *inputs)
+        return self.compute(*inputs)
 
 
 def checkpointed_modules(*networks: nn.Module) -> Iterator[CheckpointedModule]:
-    """Every module in the networks that can be recomputed."""
+    """Every module of the networks that supports activation checkpointing."""
     for module in nn.ModuleList(networks).modules():
         if isinstance(module, CheckpointedModule):
             yield module
 
 
 def checkpoint_activations(function: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
-    """function(*inputs), of which only the inputs are stored for backward.
+    """function(*inputs), storing only the inputs for backward.
 
-    May be differentiated more than once; each time it is run again, under the autocast settings
-    that hold at this call.
+    It can be differentiated more than once. Each backward recomputes it under the autocast
+    settings of this call.
     """
     if not torch.is_grad_enabled():
         return function(*inputs)
@@ -63,12 +62,12 @@ def checkpoint_activations(function: Callable[..., Tensor], *inputs: Tensor | No
 
 
 def is_recomputing() -> bool:
-    """Whether what runs now is the repetition of a forward pass, in backward."""
+    """Whether the current forward pass is a recomputation in backward."""
     return _RECOMPUTING.get()
 
 
 class _Recomputation:
-    """Within, a pass is a repetition. Entered by each backward, in the thread that runs it."""
+    """Marks a recomputation. Each backward enters it in the thread that runs it."""
 
     def __enter__(self) -> None:
         self._token = _RECOMPUTING.set(True)

@@ -1,8 +1,8 @@
-"""Differentiable augmentation: what D sees is changed, reals and fakes alike.
+"""Differentiable augmentation of the images that D reads, real and fake alike.
 
-Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", NeurIPS 2020: colour,
-translation and cutout keep D from learning a small data set by heart. Every number is keyed, and
-gradients pass through to the images.
+Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", NeurIPS 2020: color,
+translation and cutout keep D from memorizing a small data set. All random numbers are keyed, and
+gradients reach the images.
 """
 
 import torch
@@ -16,23 +16,23 @@ _Images = Float[Tensor, "B C S S"]
 
 
 def augment(images: _Images, key: Key, rows: Int[Tensor, " B"]) -> _Images:
-    """Each image with its own colour, translation (up to 1/8) and cutout (half the side).
+    """Each image with its own color, translation (up to 1/8) and cutout (half the side).
 
-    `rows` numbers the images: those of one number are changed alike, whatever they are beside.
+    `rows` numbers the images: the augmentation of an image depends on its number and the key alone.
     """
-    chance = uniform(key, rows, 7).to(images.device, images.dtype)
-    chance = chance[:, :, None, None, None]
-    images = jitter_color(images, chance[:, 0], chance[:, 1], chance[:, 2])
-    images = translate(images, chance[:, 3, 0, 0, 0], chance[:, 4, 0, 0, 0])
-    return cutout(images, chance[:, 5], chance[:, 6])
+    random = uniform(key, rows, 7).to(images.device, images.dtype)
+    random = random[:, :, None, None, None]
+    images = jitter_color(images, random[:, 0], random[:, 1], random[:, 2])
+    images = translate(images, random[:, 3, 0, 0, 0], random[:, 4, 0, 0, 0])
+    return cutout(images, random[:, 5], random[:, 6])
 
 
 def jitter_color(
     images: _Images, brightness: Tensor, saturation: Tensor, contrast: Tensor
 ) -> _Images:
-    """Brightness moved by up to 0.5, saturation scaled by 0 ... 2, contrast by 0.5 ... 1.5.
+    """Brightness shifted by up to 0.5, saturation scaled by 0 ... 2, contrast by 0.5 ... 1.5.
 
-    Each is given as a number in [0, 1) an image, [B, 1, 1, 1], which spans that range evenly.
+    Each argument is one number in [0, 1) per image, [B, 1, 1, 1]; it maps linearly to the range.
     """
     images = images + (brightness - 0.5)
     grey = images.mean(dim=1, keepdim=True)
@@ -42,9 +42,9 @@ def jitter_color(
 
 
 def translate(images: _Images, down: Float[Tensor, " B"], across: Float[Tensor, " B"]) -> _Images:
-    """Moved by whole pixels, up to an eighth of the side each way; black where nothing was.
+    """Shifted by whole pixels, up to an eighth of the side each way; uncovered pixels are black.
 
-    Both ways are given as a number in [0, 1) an image; 0 moves furthest down, or to the right.
+    Both arguments are one number in [0, 1) per image; 0 shifts furthest down, or to the right.
     """
     size = images.shape[-1]
     reach = size // 8
@@ -58,17 +58,17 @@ def translate(images: _Images, down: Float[Tensor, " B"], across: Float[Tensor, 
 
 
 def cutout(images: _Images, down: Tensor, across: Tensor) -> _Images:
-    """A square of half the side set to mid grey (0); up to half of it may be beyond each edge.
+    """A square of half the side set to mid grey (0); up to half of it may be outside the image.
 
-    Its middle is at one of the size + 1 lines between pixels and at the edges, each equally
-    likely, down and across: given as a number in [0, 1) an image, [B, 1, 1, 1], from the top left.
+    Its center is at one of the size + 1 lines between pixels or at the edges, with equal
+    probability. Both arguments are one number in [0, 1) per image, [B, 1, 1, 1], from the top left.
     """
     size = images.shape[-1]
-    cut = size // 2
+    side = size // 2
     steps = torch.arange(size, device=images.device)
 
-    def inside(chance: Tensor) -> Tensor:
-        first = (chance * (size + 1)).floor().flatten(1) - cut // 2
-        return (steps >= first) & (steps < first + cut)
+    def is_inside(random: Tensor) -> Tensor:
+        first = (random * (size + 1)).floor().flatten(1) - side // 2
+        return (steps >= first) & (steps < first + side)
 
-    return images * ~(inside(down)[:, None, :, None] & inside(across)[:, None, None, :])
+    return images * ~(is_inside(down)[:, None, :, None] & is_inside(across)[:, None, None, :])

@@ -1,8 +1,8 @@
-"""Batch norm whose batch is in parts on several ranks.
+"""Batch norm whose batch is split over several ranks.
 
-PyTorch's SyncBatchNorm does not run on a CPU. Here every rank gathers the others' means and
-variances, which loses no digits as sums of squares would, and in backward two sums a channel. Parts
-are of equal size.
+PyTorch's SyncBatchNorm does not run on a CPU. Here every rank gathers the means and variances of
+all ranks, which loses no digits as sums of squares would. Backward sums two numbers per channel
+over the ranks. All parts of a batch have the same size.
 """
 
 from typing import Any
@@ -25,7 +25,10 @@ def batch_norm_over_ranks(
     momentum: float,
     epsilon: float,
 ) -> Float[Tensor, "B C ..."]:
-    """As F.batch_norm in training with the batches of all ranks joined; moves the running ones."""
+    """F.batch_norm in training mode over the joined batches of all ranks.
+
+    Updates the running statistics in place.
+    """
     channels = inputs.shape[1]
     gain = running_var.new_ones(channels) if gain is None else gain
     shift = running_var.new_zeros(channels) if shift is None else shift
@@ -34,25 +37,22 @@ def batch_norm_over_ranks(
         count = inputs.numel() // channels * num_ranks()
         running_mean.lerp_(mean, momentum)
         running_var.lerp_(variance * (count / (count - 1)), momentum)
-    outputs: Tensor = _Normalised.apply(inputs, gain, shift, mean, variance, epsilon)  # type: ignore[no-untyped-call]
+    outputs: Tensor = _Normalize.apply(inputs, gain, shift, mean, variance, epsilon)  # type: ignore[no-untyped-call]
     return outputs
 
 
 def _statistics(inputs: Tensor) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
     """Mean and biased variance of each channel over all ranks, at least in float32."""
     wide = inputs if inputs.dtype == torch.float64 else inputs.float()
-    variance, mean = torch.var_mean(wide, _all_but_channels(inputs), correction=0)
+    axes = [axis for axis in range(inputs.ndim) if axis != 1]
+    variance, mean = torch.var_mean(wide, axes, correction=0)
     means, variances = gather_from_ranks(torch.stack([mean, variance])).unbind(1)
     mean = means.mean(0)
     return mean, variances.mean(0) + (means - mean).square().mean(0)
 
 
-def _all_but_channels(inputs: Tensor) -> list[int]:
-    return [axis for axis in range(inputs.ndim) if axis != 1]
-
-
-class _Normalised(torch.autograd.Function):
-    """(x - mean) / sqrt(variance + epsilon) * gain + shift, mean and variance being x's own."""
+class _Normalize(torch.autograd.Function):
+    """(x - mean) / sqrt(variance + epsilon) * gain + shift; mean and variance depend on x."""
 
     @staticmethod
     def forward(
@@ -70,11 +70,11 @@ class _Normalised(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         inputs, gain, mean, variance = ctx.saved_tensors
         scale = (variance + ctx.epsilon).rsqrt()
-        _, to_gain, to_shift = torch.ops.aten.native_batch_norm_backward(
-            upstream,
+        _, gain_gradient, shift_gradient = torch.ops.aten.native_batch_norm_backward(
+            gradient,
             inputs,
             gain,
             mean,
@@ -85,15 +85,15 @@ class _Normalised(torch.autograd.Function):
             ctx.epsilon,
             [False, True, True],
         )
-        # what passes through mean and variance: to every rank's inputs from every rank's outputs
+        # through mean and variance every rank's inputs affect every rank's outputs
         count = inputs.numel() // inputs.shape[1] * num_ranks()
-        all_gain, all_shift = sum_over_ranks(torch.stack([to_gain, to_shift])) / count
+        sums = sum_over_ranks(torch.stack([gain_gradient, shift_gradient])) / count
         direct = gain * scale
-        through = direct * scale * all_gain
-        constant = direct * all_shift - through * mean
+        through = direct * scale * sums[0]
+        constant = direct * sums[1] - through * mean
         shape = (1, -1) + (1,) * (inputs.ndim - 2)
         direct, through, constant = (value.view(shape) for value in (direct, through, constant))
-        # in the statistics' precision, rounded once
-        to_inputs = torch.addcmul(-constant, inputs.to(gain.dtype), -through)
-        to_inputs = to_inputs.addcmul_(upstream.to(gain.dtype), direct).to(inputs.dtype)
-        return to_inputs, to_gain, to_shift, None, None, None
+        # in the precision of the statistics, rounded once
+        total = torch.addcmul(-constant, inputs.to(gain.dtype), -through)
+        total = total.addcmul_(gradient.to(gain.dtype), direct).to(inputs.dtype)
+        return total, gain_gradient, shift_gradient, None, None, None

@@ -1,7 +1,8 @@
-"""What the ranks of one run do together; a process alone is the only rank, and needs no group.
+"""Collective operations between the ranks of a run.
 
-A rank is one of several processes that train one run, each on its own device. All of them must make
-the same calls in the same order. Tensors of every rank have the same shape and type.
+A rank is one of several processes that train one run, each on its own device. All ranks must make
+the same calls in the same order, with tensors of the same shape and type. A single process is the
+only rank and needs no process group.
 """
 
 from collections.abc import Iterator
@@ -16,17 +17,17 @@ from ssgan.types import PeerLost
 
 
 def num_ranks() -> int:
-    """How many processes train this run; 1 without a process group."""
+    """The number of processes that train this run; 1 without a process group."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """The number of this one, from 0."""
+    """The number of this process, from 0."""
     return dist.get_rank() if num_ranks() > 1 else 0
 
 
 def gather_from_ranks(ours: Tensor) -> Tensor:
-    """Those of all ranks, in a new first axis in the order of ranks; without gradients."""
+    """The tensors of all ranks, stacked by rank in a new first axis; without gradients."""
     if num_ranks() == 1:
         return ours[None]
     found = [torch.empty_like(ours) for _ in range(num_ranks())]
@@ -36,42 +37,42 @@ def gather_from_ranks(ours: Tensor) -> Tensor:
 
 
 def sum_over_ranks(ours: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """The sum over ranks, the same to the bit on each; without gradients."""
+    """The sum over ranks, bit-identical on every rank; without gradients."""
     return _reduce(ours, dist.ReduceOp.SUM)
 
 
 def max_over_ranks(ours: Tensor) -> Tensor:
-    """The largest over ranks, element by element."""
+    """The elementwise maximum over ranks."""
     return _reduce(ours, dist.ReduceOp.MAX)
 
 
-def _reduce(ours: Tensor, how: "dist.ReduceOp.RedOpType") -> Tensor:
+def _reduce(ours: Tensor, operation: "dist.ReduceOp.RedOpType") -> Tensor:
     if num_ranks() == 1:
         return ours
     found = ours.clone(memory_format=torch.contiguous_format)
     with translate_errors():
-        dist.all_reduce(found, how)
+        dist.all_reduce(found, operation)
     return found
 
 
 def broadcast_from_first(content: bytes | None) -> bytes:
-    """What rank 0 has; the others give None."""
+    """The content of rank 0; the other ranks pass None."""
     if num_ranks() == 1:
         assert content is not None
         return content
     size = torch.tensor([len(content) if content is not None else 0])
     with translate_errors():
         dist.broadcast(size, 0)
-        given = bytearray(content) if content else bytearray(int(size))
-        if given:
-            dist.broadcast(data := torch.frombuffer(given, dtype=torch.uint8), 0)
+        buffer = bytearray(content) if content else bytearray(int(size))
+        if buffer:
+            dist.broadcast(data := torch.frombuffer(buffer, dtype=torch.uint8), 0)
             return data.numpy().tobytes()
     return b""
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """What a back end raises when a rank has gone or does not answer, as PeerLost."""
+    """Raise PeerLost for the error of a back end whose peer exited or does not respond."""
     try:
         yield
     except RuntimeError as error:

@@ -1,20 +1,21 @@
-"""A 3x3 convolution and a change of size by two, with a fraction of the multiplications.
+"""Convolutions fused with resampling by two, with a fraction of the multiplications.
 
-Each function equals its two plain operations exactly, not approximately. Both the mean over 2x2
-and the doubling to 2x2 squares are a box of 2x2 ones; it commutes with a convolution, so it is
-taken as an average pooling with stride 1 on the other side, and the convolution needs to be
-computed at half of the places alone. All are differentiable twice, for gradient penalties.
+Each function equals its two plain operations exactly, not approximately. The mean over 2x2 and
+nearest upsampling are both a convolution with a 2x2 kernel of ones. It commutes with the 3x3
+convolution, so it is computed on the other side, as an average pooling with stride 1; the
+convolution is then needed at half of the positions along each axis. All functions are
+differentiable twice, for gradient penalties.
 
-    3x3 convolution, then the mean over 2x2    box, then a 3x3 convolution with stride 2:
-                                               9 multiplications an output instead of 36
-    nearest x2, then 3x3 convolution           3x3 transposed convolution, stride 2, then the box:
-                                               2.25 multiplications an output instead of 9
+    3x3 convolution, then the mean over 2x2    pooling, then a 3x3 convolution with stride 2:
+                                               9 multiplications per output instead of 36
+    nearest x2, then 3x3 convolution           3x3 transposed convolution, stride 2, then pooling:
+                                               2.25 multiplications per output instead of 9
     zero insertion, then 3x3 convolution       3x3 transposed convolution, stride 2:
-                                               2.25 multiplications an output instead of 9
+                                               2.25 multiplications per output instead of 9
 
-A spectral norm divides the 3x3 weight first. A 1x1 convolution needs no function of its own: it
-commutes with the mean and with nearest as it stands, and with zero insertion when its bias is
-added afterwards.
+Spectral norm divides the 3x3 weight first. A 1x1 convolution needs no function of its own: it
+commutes with the mean and with nearest upsampling, and with zero insertion if its bias is added
+afterwards.
 """
 
 from typing import Any
@@ -32,9 +33,9 @@ def conv3x3_down(
 ) -> Float[Tensor, "B O H//2 W//2"]:
     """The mean over 2x2 of a 3x3 convolution with padding 1.
 
-    An odd last row or column is dropped, as average pooling drops it.
+    An odd last row or column is dropped, as in average pooling.
     """
-    return conv2d(box(images, 1), weight, bias, stride=2)
+    return conv2d(pool2x2(images, 1), weight, bias, stride=2)
 
 
 def conv3x3_up_nearest(
@@ -42,10 +43,10 @@ def conv3x3_up_nearest(
     weight: Float[Tensor, "O I 3 3"],
     bias: Float[Tensor, " O"] | None,
 ) -> Float[Tensor, "B O 2*H 2*W"]:
-    """A 3x3 convolution with padding 1 of images in which every pixel became a 2x2 square."""
-    # the bias comes last: with it in the convolution oneDNN takes a slow path in bfloat16
-    spread = F.conv_transpose2d(images, transposed(weight), stride=2)
-    doubled = box(spread, 0, divisor=1)
+    """A 3x3 convolution with padding 1 of the images after nearest upsampling by two."""
+    # the bias comes last: inside the convolution oneDNN takes a slow path in bfloat16
+    spread = F.conv_transpose2d(images, transpose_kernel(weight), stride=2)
+    doubled = pool2x2(spread, 0, divisor=1)
     return doubled if bias is None else doubled.add_(bias.to(doubled.dtype)[:, None, None])
 
 
@@ -55,7 +56,7 @@ def conv3x3_up_zero(
     bias: Float[Tensor, " O"] | None,
 ) -> Float[Tensor, "B O 2*H 2*W"]:
     """A 3x3 convolution with padding 1 of `insert_zeros(images)`."""
-    kernel = transposed(weight)
+    kernel = transpose_kernel(weight)
     return F.conv_transpose2d(images, kernel, bias, stride=2, padding=1, output_padding=1)
 
 
@@ -66,9 +67,9 @@ def conv2d(
     stride: int = 1,
     padding: int = 0,
 ) -> Float[Tensor, "B O P Q"]:
-    """PyTorch's convolution, which keeps the images only if a gradient of weight or bias is wanted.
+    """F.conv2d, but it stores the images only if weight or bias requires a gradient.
 
-    In G's update D is frozen, and its maps need not be kept.
+    In G's update D is frozen, so the feature maps of D need not be stored.
     """
     learns = weight.requires_grad or (bias is not None and bias.requires_grad)
     if learns or not images.requires_grad:
@@ -84,43 +85,44 @@ class _FrozenConvolution(torch.autograd.Function):
     ) -> Tensor:
         out = F.conv2d(images, weight, bias, stride, padding)
         rest = tuple((side + 2 * padding - weight.shape[-1]) % stride for side in images.shape[2:])
-        ctx.save_for_backward(weight.to(out.dtype))  # autocast may have chosen another
-        ctx.form = (stride, padding, rest)
+        ctx.save_for_backward(weight.to(out.dtype))  # autocast may have changed the type
+        ctx.geometry = (stride, padding, rest)
         return out
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        (weight,), (stride, padding, rest) = ctx.saved_tensors, ctx.form
-        of_images = F.conv_transpose2d(slope, weight, None, stride, padding, rest)
-        return of_images, None, None, None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,), (stride, padding, rest) = ctx.saved_tensors, ctx.geometry
+        image_gradient = F.conv_transpose2d(gradient, weight, None, stride, padding, rest)
+        return image_gradient, None, None, None, None
 
 
-def box(
+def pool2x2(
     images: Float[Tensor, "B C H W"], padding: int, divisor: int = 4
 ) -> Float[Tensor, "B C P Q"]:
-    """The sum over every 2x2 by the divisor: a row and a column more with padding 1, less with 0.
+    """The sum over every 2x2 window (stride 1) divided by the divisor.
 
-    Its gradient is a box again, and needs nothing kept; PyTorch's average pooling keeps its input.
+    Padding 1 adds a row and a column, padding 0 removes one. The gradient is such a pooling too and
+    stores nothing, whereas PyTorch's average pooling stores its input.
     """
-    out: Tensor = _Box.apply(images, padding, divisor)  # type: ignore[no-untyped-call]
+    out: Tensor = _Pool2x2.apply(images, padding, divisor)  # type: ignore[no-untyped-call]
     return out
 
 
-class _Box(torch.autograd.Function):
+class _Pool2x2(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, padding: int, divisor: int) -> Tensor:
-        ctx.form = (1 - padding, divisor)
+        ctx.geometry = (1 - padding, divisor)
         return F.avg_pool2d(images, 2, stride=1, padding=padding, divisor_override=divisor)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
-        return box(slope, *ctx.form), None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return pool2x2(gradient, *ctx.geometry), None, None
 
 
 def insert_zeros(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2*H 2*W"]:
-    """Every pixel becomes a 2x2 square with the value at its top left and zeros elsewhere.
+    """Every pixel becomes a 2x2 square with its value at the top left and zeros elsewhere.
 
-    The "unpool" of the official SS-GAN code. The memory format of the input is kept.
+    The "unpool" of the official SS-GAN code. Keeps the memory format of the input.
     """
     batch, channels, height, width = images.shape
     last = images.is_contiguous(memory_format=torch.channels_last)
@@ -134,25 +136,25 @@ def insert_zeros(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2*H 2*W
     return larger
 
 
-def doubled_bilinear(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2*H 2*W"]:
-    """Twice the size, by the four nearest pixels with 9, 3, 3 and 1 sixteenths."""
+def double_bilinear(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2*H 2*W"]:
+    """Bilinear upsampling by two: the four nearest pixels weigh 9, 3, 3 and 1 sixteenths."""
     return F.interpolate(images, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def transposed(weight: Float[Tensor, "O I A A"]) -> Float[Tensor, "I O A A"]:
-    """The kernel with which a transposed convolution does what a convolution does with `weight`."""
+def transpose_kernel(weight: Float[Tensor, "O I A A"]) -> Float[Tensor, "I O A A"]:
+    """The kernel whose transposed convolution is the convolution with `weight`."""
     return weight.transpose(0, 1).flip(2, 3)
 
 
-_OUTPUTS, _INPUTS = 4, 128  # at most and at least: where it was measured to be faster
+_MAX_OUTPUTS, _MIN_INPUTS = 4, 128  # channels for which it was measured to be faster
 _TAPS = tuple((k, q) for k in range(3) for q in range(3))
 
 
 def suits_few_outputs(images: Float[Tensor, "B I H W"], weight: Float[Tensor, "O I R Q"]) -> bool:
-    """Whether this is the fastest way: few outputs of many channels, on a CPU."""
+    """Whether `conv3x3_few_outputs` is fastest: few outputs of many channels, on a CPU."""
     outer, inner, *kernel = weight.shape
     on_cpu = images.device.type == "cpu"
-    return on_cpu and kernel == [3, 3] and outer <= _OUTPUTS and inner >= _INPUTS
+    return on_cpu and kernel == [3, 3] and outer <= _MAX_OUTPUTS and inner >= _MIN_INPUTS
 
 
 def conv3x3_few_outputs(
@@ -160,20 +162,23 @@ def conv3x3_few_outputs(
     weight: Float[Tensor, "O I 3 3"],
     bias: Float[Tensor, " O"] | None,
 ) -> Float[Tensor, "B O H W"]:
-    """A 3x3 convolution with padding 1. Differentiable twice."""
+    """A 3x3 convolution with padding 1: a 1x1 convolution to nine maps per output, then shifts.
+
+    Differentiable twice.
+    """
     taps = weight.permute(2, 3, 0, 1).reshape(-1, weight.shape[1], 1, 1)
-    out: Tensor = _Summed.apply(F.conv2d(images, taps))  # type: ignore[no-untyped-call]
+    out: Tensor = _SumTaps.apply(F.conv2d(images, taps))  # type: ignore[no-untyped-call]
     return out if bias is None else out + bias.to(out.dtype)[:, None, None]
 
 
-class _Summed(torch.autograd.Function):
+class _SumTaps(torch.autograd.Function):
     """[B, 9 * O, H, W], taps first, to [B, O, H, W]: the sum of the shifted taps."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor) -> Tensor:
         batch, channels, height, width = maps.shape
-        framed = F.pad(maps.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
-        taps = framed.view(batch, height + 2, width + 2, len(_TAPS), channels // len(_TAPS))
+        padded = F.pad(maps.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
+        taps = padded.view(batch, height + 2, width + 2, len(_TAPS), channels // len(_TAPS))
         shifted = [taps[:, k : k + height, q : q + width, tap] for tap, (k, q) in enumerate(_TAPS)]
         total = shifted[0].float() if maps.dtype is torch.bfloat16 else shifted[0].clone()
         for one in shifted[1:]:
@@ -181,22 +186,22 @@ class _Summed(torch.autograd.Function):
         return total.to(maps.dtype).permute(0, 3, 1, 2)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
-        maps: Tensor = _Shifted.apply(slope)  # type: ignore[no-untyped-call]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        maps: Tensor = _SpreadTaps.apply(gradient)  # type: ignore[no-untyped-call]
         return maps
 
 
-class _Shifted(torch.autograd.Function):
-    """The transpose: to every tap the map that its shift undoes."""
+class _SpreadTaps(torch.autograd.Function):
+    """The transpose of `_SumTaps`: to every tap the map shifted back."""
 
     @staticmethod
-    def forward(ctx: Any, slope: Tensor) -> Tensor:
-        height, width = slope.shape[2:]
-        framed = F.pad(slope.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
-        shifted = [framed[:, 2 - k : 2 - k + height, 2 - q : 2 - q + width] for k, q in _TAPS]
+    def forward(ctx: Any, maps: Tensor) -> Tensor:
+        height, width = maps.shape[2:]
+        padded = F.pad(maps.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
+        shifted = [padded[:, 2 - k : 2 - k + height, 2 - q : 2 - q + width] for k, q in _TAPS]
         return torch.cat(shifted, dim=3).permute(0, 3, 1, 2)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
-        maps: Tensor = _Summed.apply(slope)  # type: ignore[no-untyped-call]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        maps: Tensor = _SumTaps.apply(gradient)  # type: ignore[no-untyped-call]
         return maps

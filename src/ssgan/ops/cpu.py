@@ -1,4 +1,4 @@
-"""The processor as this process may use it."""
+"""Cores and memory of the CPU for this process."""
 
 import ctypes
 import os
@@ -6,20 +6,20 @@ import sys
 
 
 def num_cores() -> int:
-    """Cores that this process may run on, at least 1."""
+    """The number of cores that this process may use, at least 1."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on every system
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's names for mallopt, without their M_
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Ask the C library to keep what is freed; whether it could be asked (glibc on Linux only).
+    """Make the C library keep freed memory; returns whether it can (only glibc on Linux).
 
-    Activations are large and live for one layer. By default each is mapped, cleared page by page
-    and unmapped again: thousands of page faults a step, and with this none.
+    Activations are large and short-lived. By default each one is mapped, cleared page by page and
+    unmapped again: thousands of page faults per step, and none with this setting.
     """
     if not sys.platform.startswith("linux"):
         return False

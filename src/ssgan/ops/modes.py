@@ -1,4 +1,4 @@
-"""Hold a network's weights still for a while, or free them for a moment within."""
+"""Temporary modes of a network: frozen, unfrozen, evaluation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch import nn
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Within, no gradient is computed for the network's weights; it still passes through them."""
+    """Compute no gradients of the network's weights; gradients still pass through them."""
     weights = [p for p in network.parameters() if p.requires_grad]
     for weight in weights:
         weight.requires_grad_(False)
@@ -22,22 +22,22 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def unfrozen(network: nn.Module) -> Iterator[None]:
-    """Within, gradients are recorded for every weight of the network, frozen outside or not."""
-    still = [p for p in network.parameters() if not p.requires_grad]
-    for weight in still:
+    """Record gradients of every weight of the network, also of those frozen outside."""
+    weights = [p for p in network.parameters() if not p.requires_grad]
+    for weight in weights:
         weight.requires_grad_(True)
     try:
         yield
     finally:
-        for weight in still:
+        for weight in weights:
             weight.requires_grad_(False)
 
 
 @contextmanager
 def eval_mode(*networks: nn.Module) -> Iterator[None]:
-    """Within: evaluation mode and no gradients; afterwards every module's mode is as it was.
+    """Evaluation mode without gradients; afterwards every module has its former mode.
 
-    So is the state of torch's random-number generator on the CPU, should a network draw from it.
+    The state of torch's CPU generator is restored too, in case a network draws random numbers.
     """
     modes = [(module, module.training) for network in networks for module in network.modules()]
     for network in networks:

@@ -1,8 +1,8 @@
-"""Randomness with a key instead of a state.
+"""Random numbers from a key instead of a state.
 
-Row i of every draw depends on the key and on index[i] alone: not on the batch it is drawn in, nor
-on what was drawn before. So a resumed run and an accumulated one see the same numbers, and
-nothing random needs to be stored. The numbers are Philox 4x32-10 (Salmon et al. 2011) in int64.
+Row i of a draw depends on the key and on index[i] alone: not on the rest of the batch, nor on
+earlier draws. So resumed and accumulated runs draw the same numbers, and no generator state needs
+to be stored. The generator is Philox 4x32-10 (Salmon et al. 2011), computed in int64.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
 class Key:
-    """A seed, a purpose in words and further numbers: the name of one stream of randomness."""
+    """The name of one stream of random numbers: a seed, a purpose in words, further numbers."""
 
     def __init__(self, seed: int, purpose: str, *numbers: int) -> None:
         text = "/".join([str(seed), purpose, *map(str, numbers)])
@@ -46,7 +46,7 @@ def philox(key: Key, counter: Int[Tensor, "*N"], lane: Int[Tensor, "*N"]) -> lis
 
 
 def _bits(key: Key, index: Int[Tensor, " B"], size: int) -> Int[Tensor, "B size"]:
-    """`size` values of 32 random bits a row."""
+    """`size` values of 32 random bits per row."""
     lanes = -(-size // 4)
     counter = index.to(torch.int64)[:, None].expand(len(index), lanes)
     lane = torch.arange(lanes, device=index.device).expand(len(index), lanes)
@@ -54,7 +54,7 @@ def _bits(key: Key, index: Int[Tensor, " B"], size: int) -> Int[Tensor, "B size"
 
 
 def uniform(key: Key, index: Int[Tensor, " B"], size: int) -> Float[Tensor, "B size"]:
-    """Numbers in [0, 1), float32: multiples of 2^-24."""
+    """Uniform numbers in [0, 1), float32: multiples of 2^-24."""
     return (_bits(key, index, size) >> 8).float() * 2.0**-24
 
 
@@ -68,11 +68,11 @@ def normal(key: Key, index: Int[Tensor, " B"], size: int) -> Float[Tensor, "B si
 
 
 def integers(key: Key, index: Int[Tensor, " B"], high: int) -> Int[Tensor, " B"]:
-    """One number in 0 ... high - 1 a row."""
+    """One uniform integer in 0 ... high - 1 per row."""
     return (_bits(key, index, 1)[:, 0] * high) >> 32
 
 
 def permutation(key: Key, size: int) -> Int[Tensor, " size"]:
-    """A random order of 0 ... size - 1."""
+    """A random permutation of 0 ... size - 1."""
     c0, c1, _, _ = philox(key, torch.arange(size), torch.zeros(size, dtype=torch.int64))
     return ((c0 << 31) ^ c1).argsort(stable=True)

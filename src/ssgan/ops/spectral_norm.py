@@ -1,14 +1,14 @@
-"""Spectral normalisation: a weight divided by its largest singular value.
+"""Spectral normalization: a weight divided by its largest singular value.
 
 Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR 2018.
 
     sigma = u' W v      W reshaped to [first axis, all others]; u, v unit vectors, constants
     effective weight = W / sigma
 
-u and v follow the singular vectors by power iteration. Here they move in `advance_spectral_norm`
-and nowhere else: a forward pass, in training or evaluation, changes nothing. So all forwards
-between two updates see one weight, and evaluating a network cannot move it. The official SS-GAN
-code does one iteration in every forward of D instead.
+u and v approximate the singular vectors by power iteration. Only `advance_spectral_norm` updates
+them; a forward pass never does, in training or evaluation. So all forward passes between two
+updates use one weight, and evaluation does not change a network. The official SS-GAN code does one
+iteration in every forward pass of D instead.
 """
 
 from collections.abc import Iterator
@@ -21,15 +21,15 @@ from torch.nn import functional as F
 from ssgan.types import Scalar
 
 FIRST_ITERATIONS = 15
-_EPSILON = 1e-12  # of the vectors' norms, as in the official code
+_EPSILON = 1e-12  # lower bound of the vectors' norms, as in the official code
 
 
 class SpectralLayer(nn.Module):
-    """A layer with a `weight` that may be spectrally normed: a base for layers, not for networks.
+    """A base class for layers (not networks) whose `weight` can have spectral norm.
 
-    A subclass sets `weight`, initialises it, then calls `start_spectral_norm`. Its forward uses
-    `effective_weight()`. `spectral_u` and `spectral_v` are float32 buffers, or None when the
-    layer is not normed.
+    A subclass sets and initializes `weight`, then calls `start_spectral_norm`. Its forward uses
+    `effective_weight()`. `spectral_u` and `spectral_v` are float32 buffers; both are None without
+    spectral norm.
     """
 
     weight: nn.Parameter
@@ -37,10 +37,10 @@ class SpectralLayer(nn.Module):
     spectral_v: Tensor | None
 
     def start_spectral_norm(self, spectral: bool) -> None:
-        """Draw u from torch's global generator and iterate 15 times on the initial weight.
+        """Draw u from torch's global generator and run 15 iterations on the initial weight.
 
-        The official code starts at one iteration, torch.nn.utils.parametrizations at 15: with
-        fewer the first updates see a sigma that is too small, and so weights above norm 1.
+        15 is the number of torch.nn.utils.parametrizations; the official code runs one. With few
+        iterations sigma is too small at first, and the effective weight has a norm above 1.
         """
         u = v = None
         if spectral:
@@ -51,9 +51,9 @@ class SpectralLayer(nn.Module):
         advance_spectral_norm(self, iterations=FIRST_ITERATIONS)
 
     def effective_weight(self) -> Tensor:
-        """The weight the layer computes with: divided by sigma if the layer is normed.
+        """The weight that the layer uses: with spectral norm, divided by sigma.
 
-        In float32 at least, under autocast too. A plain copy of it makes a plain layer.
+        At least in float32, also under autocast.
         """
         if self.spectral_u is None or self.spectral_v is None:
             return self.weight
@@ -63,21 +63,21 @@ class SpectralLayer(nn.Module):
 def spectral_sigma(
     weight: Float[Tensor, "O ..."], u: Float[Tensor, " O"], v: Float[Tensor, " rest"]
 ) -> Scalar:
-    """u' W v: at most the largest singular value, and close to it when u and v are settled.
+    """u' W v: at most the largest singular value, and close to it once u and v have converged.
 
-    The gradient reaches the weight only. Never computed in less than float32.
+    The gradient reaches only the weight. At least in float32.
     """
     with torch.autocast(weight.device.type, enabled=False):
         return torch.dot(u, torch.mv(as_matrix(weight), v))
 
 
 def as_matrix(weight: Float[Tensor, "O ..."]) -> Float[Tensor, "O rest"]:
-    """The weight as a matrix, its first axis against all others."""
+    """The weight as a matrix: its first axis by all others."""
     return weight.flatten(1)
 
 
 def spectral_layers(*modules: nn.Module) -> Iterator[SpectralLayer]:
-    """Every spectrally normed layer in the modules, each once, in order of registration."""
+    """Every layer of the modules with spectral norm, once, in order of registration."""
     for module in nn.ModuleList(modules).modules():
         if isinstance(module, SpectralLayer) and module.spectral_u is not None:
             yield module
@@ -85,10 +85,10 @@ def spectral_layers(*modules: nn.Module) -> Iterator[SpectralLayer]:
 
 @torch.no_grad()
 def advance_spectral_norm(*modules: nn.Module, iterations: int = 1) -> None:
-    """Power iterations, in place, on every spectrally normed layer in the modules.
+    """Run power iterations, in place, on every layer of the modules with spectral norm.
 
-    Call it once before each update, outside the update's own graph: moving the vectors between a
-    forward and its backward is an error that autograd reports.
+    Call it once before each update and outside its graph: autograd reports an error if the vectors
+    change between a forward pass and its backward.
     """
     for layer in spectral_layers(*modules):
         u, v = layer.spectral_u, layer.spectral_v

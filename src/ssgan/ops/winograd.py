@@ -3,12 +3,12 @@
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016. With d a tile of
 6x6 pixels (neighbours overlap by two) and g a kernel,
 
-    Y = A [ (G g G') * (B d B') ] A'        ' is the transpose, * element by element,
+    Y = A [ (G g G') * (B d B') ] A'        ' is the transpose, * elementwise,
 
-is the 4x4 outputs of the tile: 36 multiplications for 16 outputs, instead of 144. Summed over
-channels, * is 36 matrix products. It is exact algebra; in float32 its rounding error is about
-three times that of the plain sum. Images are taken a few at a time, so that their tiles stay in
-the cache, and nothing but the inputs is kept for backward.
+is the 4x4 outputs of the tile: 36 multiplications for 16 outputs instead of 144. Summed over
+channels, * is 36 matrix products. The algebra is exact; in float32 the rounding error is about
+three times that of the plain sum. A few images are processed at a time, so that their tiles stay
+in the cache. Only the inputs are stored for backward.
 """
 
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssgan.ops.convolution import transposed
+from ssgan.ops.convolution import transpose_kernel
 
-STEP, TILE = 4, 6  # outputs of a tile along a side, and its pixels
+STEP, TILE = 4, 6  # outputs and pixels along a side of a tile
 _B = (
     (4.0, 0.0, -5.0, 0.0, 1.0, 0.0),
     (0.0, -4.0, -4.0, 1.0, 1.0, 0.0),
@@ -44,14 +44,14 @@ _A = (
     (0.0, 1.0, 1.0, 4.0, 4.0, 0.0),
     (0.0, 1.0, -1.0, 8.0, -8.0, 1.0),
 )
-_CHANNELS = 128  # below it the transforms cost more than the products save
-_PIXELS = 4096  # of all images taken at a time
+_MIN_CHANNELS = 128  # below this the transforms cost more than the products save
+_PIXELS = 4096  # processed at a time, over all images
 
 
 def suits_winograd(images: Float[Tensor, "B I H W"], weight: Float[Tensor, "O I R Q"]) -> bool:
-    """Whether this is the fastest way: wide float32 layers on a CPU, sides of whole tiles.
+    """Whether it is the fastest algorithm: wide float32 layers on a CPU, whole tiles.
 
-    Not in bfloat16, whose products are faster than the transforms, and whose error is not small.
+    In bfloat16 the products are faster than the transforms, and the error is not small.
     """
     outer, inner, *kernel = weight.shape
     return (
@@ -59,7 +59,7 @@ def suits_winograd(images: Float[Tensor, "B I H W"], weight: Float[Tensor, "O I 
         and images.device.type == "cpu"
         and images.dtype is torch.float32
         and not torch.is_autocast_enabled("cpu")
-        and min(outer, inner) >= _CHANNELS
+        and min(outer, inner) >= _MIN_CHANNELS
         and all(side % STEP == 0 for side in images.shape[2:])
     )
 
@@ -75,26 +75,26 @@ def conv3x3_winograd(
 
 
 class _Convolution(torch.autograd.Function):
-    """Keeps the images and the weight; both gradients are computed tile by tile again."""
+    """Stores the images and the weight; backward computes the tiles again."""
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(images, weight)
-        return _convolved(images, weight)
+        return _convolve(images, weight)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         images, weight = ctx.saved_tensors
-        of_images = of_weight = None
+        image_gradient = weight_gradient = None
         if ctx.needs_input_grad[0]:
-            of_images = conv3x3_winograd(slope, transposed(weight), None)
+            image_gradient = conv3x3_winograd(gradient, transpose_kernel(weight), None)
         if ctx.needs_input_grad[1]:
-            of_weight = _slope_of_weight(images, slope)
-        return of_images, of_weight
+            weight_gradient = _weight_gradient(images, gradient)
+        return image_gradient, weight_gradient
 
 
-def _convolved(images: Tensor, weight: Tensor) -> Tensor:
-    b, g, a = (_squared(matrix, images) for matrix in (_B, _G, _A))
+def _convolve(images: Tensor, weight: Tensor) -> Tensor:
+    b, g, a = (_tile_transform(matrix, images) for matrix in (_B, _G, _A))
     outer, inner = weight.shape[:2]
     kernels = (g @ weight.permute(2, 3, 1, 0).reshape(9, -1)).view(-1, inner, outer)
     batch, _, height, width = images.shape
@@ -104,9 +104,9 @@ def _convolved(images: Tensor, weight: Tensor) -> Tensor:
         device=images.device,
         memory_format=torch.channels_last,
     )
-    parts = (_parts(each.permute(0, 2, 3, 1)) for each in (out, images))
+    parts = (_split_images(each.permute(0, 2, 3, 1)) for each in (out, images))
     for part, pixels in zip(*parts, strict=True):
-        products = torch.bmm(_transformed(b, _cut(_framed(pixels), TILE)), kernels)
+        products = torch.bmm(_apply(b, _extract_tiles(_pad(pixels), TILE)), kernels)
         squares = (a @ products.view(TILE**2, -1)).view(
             STEP, STEP, len(part), height // STEP, width // STEP, outer
         )
@@ -116,41 +116,41 @@ def _convolved(images: Tensor, weight: Tensor) -> Tensor:
     return out
 
 
-def _slope_of_weight(images: Tensor, slope: Tensor) -> Tensor:
-    """dL/dg = G' [ sum over tiles of (B d B') (A' dL/dY A) ] G, of plain operations."""
-    b, g, a = (_squared(matrix, images) for matrix in (_B, _G, _A))
-    inner, outer = images.shape[1], slope.shape[1]
+def _weight_gradient(images: Tensor, gradient: Tensor) -> Tensor:
+    """dL/dg = G' [ sum over tiles of (B d B') (A' dL/dY A) ] G, in differentiable operations."""
+    b, g, a = (_tile_transform(matrix, images) for matrix in (_B, _G, _A))
+    inner, outer = images.shape[1], gradient.shape[1]
     total = images.new_zeros(TILE**2, inner, outer)
-    parts = (_parts(each.permute(0, 2, 3, 1)) for each in (images, slope))
-    for pixels, slopes in zip(*parts, strict=True):
-        tiles = _transformed(b, _cut(_framed(pixels), TILE))
-        squares = _transformed(a.T, _cut(slopes, STEP))
+    parts = (_split_images(each.permute(0, 2, 3, 1)) for each in (images, gradient))
+    for pixels, gradients in zip(*parts, strict=True):
+        tiles = _apply(b, _extract_tiles(_pad(pixels), TILE))
+        squares = _apply(a.T, _extract_tiles(gradients, STEP))
         total = torch.baddbmm(total, tiles.transpose(1, 2), squares)
     kernel = (g.T @ total.view(TILE**2, -1)).view(3, 3, inner, outer)
     return kernel.permute(3, 2, 0, 1)
 
 
-def _squared(matrix: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
-    """What the matrix does on both sides of a tile, as one matrix on the tile as a row."""
+def _tile_transform(matrix: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
+    """The matrix M for which M t is (matrix) t (matrix)', for a tile t flattened to a row."""
     one = torch.tensor(matrix, dtype=like.dtype, device=like.device)
     return torch.kron(one, one)
 
 
-def _parts(last: Float[Tensor, "B H W C"]) -> Iterator[Tensor]:
-    """A few images at a time."""
+def _split_images(last: Float[Tensor, "B H W C"]) -> Iterator[Tensor]:
+    """The images in parts of at most `_PIXELS` pixels, or of one image."""
     height, width = last.shape[1:3]
     return iter(torch.split(last, max(1, _PIXELS // (height * width))))
 
 
-def _framed(last: Float[Tensor, "B H W C"]) -> Float[Tensor, "B H+2 W+2 C"]:
+def _pad(last: Float[Tensor, "B H W C"]) -> Float[Tensor, "B H+2 W+2 C"]:
     return F.pad(last, (0, 0, 1, 1, 1, 1))
 
 
-def _cut(last: Tensor, size: int) -> Tensor:
-    """[size * size, tiles, C]: squares of that size, four pixels apart."""
+def _extract_tiles(last: Tensor, size: int) -> Tensor:
+    """[size * size, tiles, C]: squares of that size, STEP pixels apart."""
     squares = last.unfold(1, size, STEP).unfold(2, size, STEP)  # [B, h, w, C, size, size]
     return squares.permute(4, 5, 0, 1, 2, 3).reshape(size * size, -1, last.shape[3])
 
 
-def _transformed(matrix: Tensor, tiles: Tensor) -> Tensor:
+def _apply(matrix: Tensor, tiles: Tensor) -> Tensor:
     return (matrix @ tiles.reshape(len(tiles), -1)).view(-1, *tiles.shape[1:])

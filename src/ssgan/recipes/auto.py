@@ -1,4 +1,4 @@
-"""Your own images: sizes, networks and batch chosen from the images and the machine."""
+"""A recipe for the user's images: size, networks and batch size from the images and the machine."""
 
 from dataclasses import replace
 
@@ -12,24 +12,23 @@ from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 
-_SMALL = 5000  # pictures: below this D soon knows them by heart
+_SMALL = 5000  # pictures; D soon memorizes fewer
 
 
 def fit_recipe(
-    source: AbstractSource, outline: DatasetInfo | None = None
+    source: AbstractSource, info: DatasetInfo | None = None
 ) -> tuple[RunConfig, list[str]]:
-    """SS-GAN for this source, and a sentence for each choice.
+    """SS-GAN for this source, and one sentence per choice.
 
         ssgan train --data folder:PATH
 
-    Every choice is a setting and can be overridden. The source is opened unless an outline of it
-    is given.
+    Every choice is a setting and can be overridden. Without `info` the source is opened.
     """
-    survey = source.open().survey() if outline is None else outline.survey
+    stats = _header_stats(source, info)
     accelerated = torch.accelerator.is_available()
-    size, channels = choose_size(survey), 1 if survey.grey else 3
-    generator, discriminator, network = _networks(size, accelerated)
-    batch_size, small = _batch(survey), survey.num_pictures < _SMALL
+    size, channels = choose_size(stats), 1 if stats.grey else 3
+    generator, discriminator, network = _choose_networks(size, accelerated)
+    batch_size, small = _choose_batch_size(stats), stats.num_pictures < _SMALL
     steps = 50_000 if accelerated else 5000
     config = RunConfig(
         method=SSGAN(),
@@ -42,55 +41,59 @@ def fit_recipe(
         augment=small,
         output=OutputConfig(log_every=10, sample_every=250, checkpoint_every=250),
         evaluate=EvaluateConfig(
-            every=500 if survey.num_images > 1 else 0,
+            every=500 if stats.num_images > 1 else 0,
             images=min(2000, 32 * batch_size),  # costs as much as a few steps
         ),
     )
     machine = "an accelerator" if accelerated else "a CPU"
     reasons = [
-        "SS-GAN: needs no labels; --method GAN is the same without the rotation task",
-        f"image size {size}: the median short side of {survey.num_images} images is "
-        f"{survey.short_side} pixels",
-        f"{'grey' if channels == 1 else 'colour'}: "
-        + ("every image looked at is grey" if survey.grey else "there are coloured images"),
+        "SS-GAN: needs no labels; --method GAN trains without the rotation task",
+        f"image size {size}: the median short side of {stats.num_images} images is "
+        f"{stats.short_side} pixels",
+        "grey: all images that were read are grey"
+        if stats.grey
+        else "color: some images have color",
         f"{network}: fits {size} pixels on {machine}",
         f"batch size {batch_size}, {steps} steps",
-        "differentiable augmentation: fewer than 5,000 pictures, which D would learn by heart"
+        "differentiable augmentation: D would memorize fewer than 5,000 pictures"
         if small
         else "no augmentation: 5,000 pictures or more",
     ]
     return config, reasons
 
 
-def _networks(
+def _choose_networks(
     size: int, accelerated: bool
 ) -> tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig, str]:
-    """The paper's ResNet where it is affordable, SNDCGAN where it is not."""
+    """The paper's ResNet where it is affordable, otherwise SNDCGAN; and the choice in words."""
     if accelerated and size <= 64:
         return ResNetGenerator(), ResNetDiscriminator(), "the paper's ResNet at full width"
     if size <= 48:
         return (
             ResNetGenerator(width=0.25, upsampling="nearest", shortcut="1x1"),
             ResNetDiscriminator(width=0.5, shortcut="1x1", pooling="sum"),
-            "a ResNet with 64 channels and SNGAN's changes, which learns in fewer steps",
+            "a ResNet with 64 channels and SNGAN's changes, which needs fewer steps",
         )
     width = 1.0 if accelerated else 0.5
-    share = "at full width" if accelerated else "at half width"
-    return SNDCGANGenerator(width=width), SNDCGANDiscriminator(width=width), f"SNDCGAN {share}"
+    words = "SNDCGAN at full width" if accelerated else "SNDCGAN at half width"
+    return SNDCGANGenerator(width=width), SNDCGANDiscriminator(width=width), words
 
 
-def _batch(survey: HeaderStats) -> int:
+def _choose_batch_size(stats: HeaderStats) -> int:
     """64, or the largest power of two not above the number of images, at least 4."""
     size = 64
-    while size > max(survey.num_images, 4):
+    while size > max(stats.num_images, 4):
         size //= 2
     return size
 
 
 def with_source(
-    config: RunConfig, source: AbstractSource, outline: DatasetInfo | None = None
+    config: RunConfig, source: AbstractSource, info: DatasetInfo | None = None
 ) -> RunConfig:
-    """A recipe on other images: its size stays, its channels follow the images."""
-    survey = source.open().survey() if outline is None else outline.survey
-    channels = 1 if survey.grey else 3
+    """A recipe with another source: the size stays, the channels are those of the images."""
+    channels = 1 if _header_stats(source, info).grey else 3
     return replace(config, data=replace(config.data, source=source, channels=channels))
+
+
+def _header_stats(source: AbstractSource, info: DatasetInfo | None) -> HeaderStats:
+    return source.open().survey() if info is None else info.survey

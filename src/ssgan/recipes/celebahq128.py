@@ -1,7 +1,8 @@
-"""CelebA-HQ at 128 pixels: where the rotation task does not help, for every face is upright.
+"""CelebA-HQ at 128 pixels. The rotation task does not help here: every face is upright.
 
-As `lsun_bedroom128` but for the data: 27,000 images to train on, 3,000 held out (docs/data.md).
-FIDs are Table 1's, the best of three seeds, of 3,000 generated images against the 3,000.
+The settings are those of `lsun_bedroom128`, with 27,000 training and 3,000 held-out images
+(docs/data.md). The FIDs are from Table 1: the best of three seeds, 3,000 generated images against
+the held-out ones.
 """
 
 from dataclasses import replace
@@ -14,7 +15,7 @@ DATA = DataConfig(source=UserProvided("27,000 of CelebA-HQ's 30,000 images"), im
 
 
 def ssgan() -> RunConfig:
-    """SS-GAN.
+    """SS-GAN on CelebA-HQ.
 
         ssgan train celebahq128:ssgan --data folder:PATH
 
@@ -36,7 +37,7 @@ def ssgan_sbn() -> RunConfig:
 
 
 def gan() -> RunConfig:
-    """The unconditional GAN: the same, without the rotation terms.
+    """The unconditional GAN: SS-GAN without the rotation losses.
 
         ssgan train celebahq128:gan --data folder:PATH
 
@@ -47,7 +48,7 @@ def gan() -> RunConfig:
 
 
 def rotation_only() -> RunConfig:
-    """The rotation task without the game.
+    """The rotation task without adversarial losses.
 
         ssgan train celebahq128:rotation_only --data folder:PATH
 

@@ -1,10 +1,11 @@
-"""CIFAR-10 at 32 pixels: the paper's networks and settings, and a quarter-cost form of them.
+"""CIFAR-10 at 32 pixels: the paper's networks and settings, and smaller ones.
 
-Spectral norm in D, betas (0, 0.9) and two updates of D for one of G are a row of the paper's Table
-2; that it is the row of the other tables is inferred. Hinge loss, Adam 2e-4, batch 64 and 100,000
-steps are at second hand, as are 10,000 fakes against the 10,000 test images. Numbers named below
-are the paper's, of three seeds: Table 1 has the best FID, Table 2 the mean and its deviation, Table
-3 the mean accuracy of the best block, Figure 4a the mean FID, read off to about 0.3.
+Spectral norm in D, betas (0, 0.9) and two updates of D per update of G are a row of the paper's
+Table 2; that the other tables use this row is inferred. Hinge loss, Adam 2e-4, batch 64, 100,000
+steps, and 10,000 fakes against the 10,000 test images are from secondary sources. Published numbers
+are the paper's, over three seeds: Table 1 has the best FID, Table 2 the mean and standard
+deviation, Table 3 the mean accuracy of the best block, Figure 4a the mean FID, read off to about
+0.3.
 """
 
 from dataclasses import replace
@@ -21,7 +22,7 @@ _LAPTOP_GENERATOR = ResNetGenerator(width=0.25, upsampling="nearest", shortcut="
 
 
 def ssgan() -> RunConfig:
-    """SS-GAN as in the paper's Table 2 (spectral norm, n_dis 2).
+    """SS-GAN with the paper's main setting (spectral norm, n_dis 2).
 
         ssgan train cifar10:ssgan
 
@@ -53,7 +54,7 @@ def ssgan_sbn() -> RunConfig:
 
 
 def gan() -> RunConfig:
-    """The unconditional GAN: the same, without the rotation terms.
+    """The unconditional GAN: SS-GAN without the rotation losses.
 
         ssgan train cifar10:gan
 
@@ -79,7 +80,7 @@ def conditional() -> RunConfig:
 
 
 def rotation_only() -> RunConfig:
-    """The rotation task without the game: the baseline of the paper's feature tables.
+    """The rotation task without adversarial losses: the baseline of the paper's probing tables.
 
         ssgan train cifar10:rotation_only
 
@@ -94,8 +95,8 @@ def ssgan_quarter() -> RunConfig:
 
         ssgan train cifar10:ssgan_quarter
 
-    With n_dis 1 the paper's unconditional GAN falls to FID 87.86, SS-GAN holds 19.65 (Table 2, full
-    width, 100,000 steps).
+    At full width, after 100,000 steps with n_dis 1, the FID is 87.86 for the paper's unconditional
+    GAN and 19.65 for SS-GAN (Table 2).
     Cost: 3,000 steps, batch 64, n_dis 1; D reads 288 images a step.
     Run at this scale: docs/results/cifar10-quarter.md.
     """
@@ -123,12 +124,12 @@ def gan_quarter() -> RunConfig:
 
 
 def ssgan_laptop() -> RunConfig:
-    """SS-GAN with 64 channels, nearest upsampling, 1x1 shortcuts and features summed over places.
+    """SS-GAN with 64 channels, nearest upsampling, 1x1 shortcuts and sum pooling.
 
         ssgan train cifar10:ssgan_laptop
 
-    The changes to the paper's network are those of SNGAN's: a third fewer multiplications, and a D
-    whose logits can leave the hinge's middle early.
+    The changes to the paper's networks are SNGAN's. They need a third fewer multiplications, and
+    D's logits can leave the middle of the hinge early.
     Cost: 3,000 steps, batch 64, n_dis 1; D reads 288 images a step.
     Run at this scale: docs/results/cifar10-laptop.md.
     """
@@ -169,8 +170,8 @@ def conditional_laptop() -> RunConfig:
 
         ssgan train cifar10:conditional_laptop
 
-    The gains of G's batch norm start near 1, in BigGAN's form. Where they start near 0, as in the
-    paper's code, G is far behind after so few steps.
+    The gains of G's batch norm start near 1, as in BigGAN. If they start near 0, as in the paper's
+    code, G is far behind after so few steps.
     Cost: 3,000 steps, batch 64, n_dis 1; D reads 192 images a step.
     Not run at this scale; at half its width: docs/results/cifar10-half.md.
     """
@@ -179,7 +180,7 @@ def conditional_laptop() -> RunConfig:
 
 
 def rotation_only_laptop() -> RunConfig:
-    """The rotation task without the game, at the same size and number of steps as `ssgan_laptop`.
+    """The rotation task alone, at the same size and number of steps as `ssgan_laptop`.
 
         ssgan train cifar10:rotation_only_laptop
 

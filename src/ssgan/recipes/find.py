@@ -1,22 +1,25 @@
-"""A recipe by its name on the command line: Python's import is the registry."""
+"""Find a recipe by its name on the command line."""
 
-import difflib
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import TypeAlias
 
 from ssgan import recipes
+from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.runs.config import RunConfig
 from ssgan.types import UserError
+
+Recipe: TypeAlias = Callable[[], RunConfig]
 
 MODULES = (
     recipes.scenes,
     recipes.cifar10,
-    recipes.robustness,
+    recipes.table2,
     recipes.imagenet128,
-    recipes.robustness_imagenet,
     recipes.lsun_bedroom128,
     recipes.celebahq128,
     recipes.imagenet_large,
@@ -26,54 +29,64 @@ MODULES = (
 )
 
 
+def recipes_of(module: ModuleType) -> Mapping[str, Recipe]:
+    """The recipes of a shipped module, by their names `file:function`."""
+    if module is recipes.table2:  # built from a table
+        return recipes.table2.RECIPES
+    file = module.__name__.rpartition(".")[2]
+    return {
+        f"{file}:{name}": function
+        for name, function in vars(module).items()
+        if getattr(function, "__module__", None) == module.__name__
+        and callable(function)
+        and not name.startswith("_")
+    }
+
+
+@lru_cache(maxsize=1)
+def _shipped_recipes() -> Mapping[str, Recipe]:
+    return {name: recipe for module in MODULES for name, recipe in recipes_of(module).items()}
+
+
 def list_recipes() -> list[str]:
-    """The shipped recipes, as `file:function`."""
-    found = []
-    for module in MODULES:
-        for name, function in vars(module).items():
-            own = getattr(function, "__module__", None) == module.__name__
-            if own and callable(function) and not name.startswith("_"):
-                found.append(f"{module.__name__.rsplit('.', 1)[1]}:{name}")
-    return found
+    """The names of the shipped recipes."""
+    return list(_shipped_recipes())
 
 
-def find_recipe(name: str) -> Callable[[], RunConfig]:
-    """The function `file:function` of the shipped recipes, or `module:function` of your own.
+def find_recipe(name: str) -> Recipe:
+    """The shipped recipe of this name, or the function `module:function` of the user.
 
-    Raises UserError with the nearest name. A module of your own is imported, hence run.
+    Raises UserError with the nearest name. A module of the user is imported, which runs its code.
     """
+    shipped = _shipped_recipes()
+    if name in shipped:
+        return shipped[name]
     module_name, colon, function_name = name.partition(":")
-    if name in list_recipes():
-        function: Callable[[], RunConfig] = getattr(
-            importlib.import_module(f"ssgan.recipes.{module_name}"), function_name
-        )
-        return function
-    shipped = list(dict.fromkeys(known.split(":")[0] for known in list_recipes()))
-    if not colon or module_name in shipped:
-        near = difflib.get_close_matches(name, list_recipes(), n=1, cutoff=0.4)
-        there = f"there are {':, '.join(shipped)}: (ssgan train --recipes lists all)"
-        hint = f"did you mean {near[0]}?" if near else there
+    files = list(dict.fromkeys(known.partition(":")[0] for known in shipped))
+    if not colon or module_name in files:
+        near = nearest(name, shipped)
+        there = f"there are {':, '.join(files)}: (ssgan train --recipes lists all)"
+        hint = did_you_mean(near) or there
         raise UserError(f"no recipe {name!r}; {hint}")
-    own = import_user_module(module_name, f"recipe {name!r}")
-    theirs: Callable[[], RunConfig] | None = getattr(own, function_name, None)
-    if not callable(theirs):
+    module = import_user_module(module_name, f"recipe {name!r}")
+    function: Recipe | None = getattr(module, function_name, None)
+    if not callable(function):
         raise UserError(f"recipe {name!r}: {module_name} has no function {function_name!r}")
-    return theirs
+    return function
 
 
 def build_recipe(name: str) -> RunConfig:
-    """The settings that a recipe returns, by its name as for `find`.
+    """The settings of a recipe, by its name as for `find_recipe`.
 
-    Raises UserError for a function of your own that needs arguments, fails or returns something
-    else.
+    Raises UserError for a function of the user that needs arguments, fails or returns no RunConfig.
     """
     recipe = find_recipe(name)
     try:
         config: object = recipe()
     except UserError:
         raise
-    except Exception as error:  # of somebody's own code: any
-        raise UserError(f"recipe {name!r} failed: {_said(error)}") from error
+    except Exception as error:  # user code: any
+        raise UserError(f"recipe {name!r} failed: {_one_line(error)}") from error
     if isinstance(config, RunConfig):
         return config
     returned = "nothing" if config is None else f"a {type(config).__name__}"
@@ -83,8 +96,8 @@ def build_recipe(name: str) -> RunConfig:
     )
 
 
-def _said(error: Exception) -> str:
-    """An error of somebody's own code in one line, with the place there where it was raised."""
+def _one_line(error: Exception) -> str:
+    """An error of user code in one line, with the file and line that raised it."""
     place, trace = "", error.__traceback__
     while trace is not None and (trace := trace.tb_next) is not None:  # the first is our call
         place = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
@@ -92,10 +105,10 @@ def _said(error: Exception) -> str:
 
 
 def import_user_module(module_name: str, what_for: str) -> ModuleType:
-    """A module of your own, from the current directory or installed: importing runs its code.
+    """A module of the user, from the current directory or installed; importing runs its code.
 
-    Raises UserError, which starts with `what_for`, when there is no such module, it is no Python or
-    it fails.
+    Raises UserError, starting with `what_for`, for a module that does not exist, is not Python or
+    fails.
     """
     if not module_name or module_name.startswith("."):
         raise UserError(
@@ -110,5 +123,5 @@ def import_user_module(module_name: str, what_for: str) -> ModuleType:
         raise UserError(f"{what_for}: cannot import {module_name!r}: {error}") from None
     except UserError:
         raise
-    except Exception as error:  # of somebody's own code: any
-        raise UserError(f"{what_for}: cannot import {module_name!r}: {_said(error)}") from error
+    except Exception as error:  # user code: any
+        raise UserError(f"{what_for}: cannot import {module_name!r}: {_one_line(error)}") from error

@@ -1,15 +1,15 @@
 """ImageNet at 128 pixels: the paper's controlled study (Table 1, Figure 4b, Tables 4 and 5).
 
 `resnet5` networks, hinge loss, spectral norm in D, Adam 2e-4 with betas (0, 0.9), two updates of D
-for one of G, batch 64, 1,000,000 steps. Two updates of D are inferred: the curves of Figure 4b pass
-through that row of Table 2 at about 100,000 steps; networks, loss, rate and batch are at second
-hand. Table 1 has the best FID of three seeds, Figure
-4b their mean, read off to about 1. Networks of every 100,000 steps are kept, to be probed.
+per update of G, batch 64, 1,000,000 steps. n_dis 2 is inferred: the curves of Figure 4b agree with
+that row of Table 2 at about 100,000 steps. Networks, loss, learning rate and batch size are from
+secondary sources. Table 1 has the best FID of three seeds, Figure 4b their mean, read off to about
+1. The networks of every 100,000 steps are kept for probing.
 
-The authors' code shows another random square crop, of half to all of an image's area, at every
-view. `--data crops:8:folder:PATH` prepares eight of them an image, in eight times the space;
-without it an image is cut to its centred square, and D sees less variety than in the published runs
-(docs/data.md).
+The authors' code takes a new random square crop, with half to all of the image's area, every time
+it reads an image. `--data crops:8:folder:PATH` prepares eight crops per image, in eight times the
+space. Without it only the central square of an image is used, and D reads less variety than in the
+published runs (docs/data.md).
 """
 
 from dataclasses import replace
@@ -28,7 +28,7 @@ DATA = DataConfig(
 
 
 def ssgan() -> RunConfig:
-    """SS-GAN.
+    """SS-GAN on ImageNet.
 
         ssgan train imagenet128:ssgan --data folder:PATH
 
@@ -62,7 +62,7 @@ def ssgan_sbn() -> RunConfig:
 
 
 def gan() -> RunConfig:
-    """The unconditional GAN: the same, without the rotation terms.
+    """The unconditional GAN: SS-GAN without the rotation losses.
 
         ssgan train imagenet128:gan --data folder:PATH
 
@@ -88,7 +88,7 @@ def conditional() -> RunConfig:
 
 
 def rotation_only() -> RunConfig:
-    """The rotation task without the game: the baseline of the paper's feature tables.
+    """The rotation task without adversarial losses: the baseline of the paper's probing tables.
 
         ssgan train imagenet128:rotation_only --data folder:PATH
 

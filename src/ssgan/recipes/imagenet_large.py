@@ -1,23 +1,23 @@
 """The paper's large runs on ImageNet at 128 pixels, without labels.
 
-The first version of the paper says batch 1024, 350,000 steps and 128 TPU v3 cores. Of the second
-only the best FID is certain: batch 2048, the same steps and cores are from memory and not verified.
-Networks, learning rates, n_dis and the share of images that is turned were not found. Our choices:
+The first version of the paper has batch 1024, 350,000 steps and 128 TPU v3 cores. For the second
+only the best FID is certain; batch 2048, the same steps and cores are from memory and not verified.
+Networks, learning rates, n_dis and the share of rotated images were not found. Our choices:
 
-- networks: BigGAN's without labels, self-modulated batch norm in G, latents of 120 cut into chunks,
+- networks: BigGAN's without labels, self-modulated batch norm in G, 120 latents split into chunks,
   as in the authors' later TF-Hub module (G 68,612,548 weights, D 86,452,518);
-- Adam (1e-4 for G, 5e-4 for D, betas 0 and 0.999), n_dis 2 and the average of G, as in the authors'
-  code for BigGAN on ImageNet. It averages with decay 0.9999 from step 40,000; here the half-life is
-  the same, reached by a ramp from step 0;
-- a quarter of the batch is turned, as in every other recipe. On 128 cores the authors' code needs a
-  multiple of 512 for the images in all four turns: here they are 2,048 and 1,024.
+- Adam (1e-4 for G, 5e-4 for D, betas 0 and 0.999), n_dis 2 and the EMA of G, as in the authors'
+  code for BigGAN on ImageNet. Its EMA has decay 0.9999 from step 40,000; here the half-life is the
+  same, reached by a ramp from step 0;
+- a quarter of the batch is rotated, as in every other recipe. On 128 cores the authors' code needs
+  a multiple of 512 images in all four rotations: here they are 2,048 and 1,024.
 
-`accumulation` cuts a batch into parts for less memory; batch norm then sees a part. `recompute`
-keeps less of a batch and computes it anew in backward, which takes time and changes no number.
-For the authors' random crops of ImageNet see `imagenet128`.
+`accumulation` splits a batch into parts, to save memory; the statistics of batch norm then cover
+one part. `recompute` stores fewer activations and computes them again in backward, which takes
+time and does not change results. For the authors' random crops of ImageNet see `imagenet128`.
 
-Measure the FID with `ssgan evaluate RUN --refresh 204800`: the authors' settings for BigGAN make
-G's batch statistics anew from so many samples. `ssgan study large-batch` does so by itself.
+Compute the FID with `ssgan evaluate RUN --refresh 204800`: the authors' settings for BigGAN compute
+G's batch statistics from that many samples. `ssgan study large-batch` does this itself.
 """
 
 from dataclasses import replace
@@ -56,7 +56,7 @@ def ssgan_2048() -> RunConfig:
 
 
 def gan_2048() -> RunConfig:
-    """The unconditional GAN at batch 2048: the same, without the rotation terms.
+    """The unconditional GAN at batch 2048: SS-GAN without the rotation losses.
 
         ssgan train imagenet_large:gan_2048 --data folder:PATH
         ssgan evaluate RUN --against folder:PATH --n 50000 --refresh 204800

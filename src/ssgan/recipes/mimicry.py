@@ -1,16 +1,16 @@
-"""CIFAR-10 as torch-mimicry trains it: the independent implementation to compare with.
+"""CIFAR-10 with the settings of torch-mimicry, an independent implementation.
 
-Its setting is n_dis 5 with the learning rate falling linearly to 0, hinge loss, Adam 2e-4 with
-betas (0, 0.9), batch 64, 100,000 steps; for its reproduction of the paper n_dis 2 without decay.
-FIDs are its README's; +- is the spread of three measurements of one model, not of training again.
-Its networks are SNGAN's: `shortcut="1x1"` and `pooling="sum"` here. These differences stay:
+Its settings are n_dis 5, learning rate decaying linearly to 0, hinge loss, Adam 2e-4 with betas
+(0, 0.9), batch 64, 100,000 steps; to reproduce the paper it uses n_dis 2 without decay. The FIDs
+are from its README; +- is the spread of three evaluations of one model, not of training runs. Its
+networks are SNGAN's: `shortcut="1x1"` and `pooling="sum"` here. These differences remain:
 
-- up by its nearest neighbour where mimicry is bilinear (G has the same 4,276,739 weights);
-- D's first block is as the others, and its last two have a 1x1 shortcut (1,087,365 weights with the
-  rotation head, mimicry's 1,054,341);
-- weights start from normal(0, 0.02), not Xavier's distribution, and D reads [0, 1], not [-1, 1];
-- the last quarter of a batch is seen in all four turns, where mimicry turns each quarter of the
-  batch by one angle.
+- nearest upsampling, where mimicry's is bilinear (G has the same 4,276,739 weights);
+- D's first block is like the others, and its last two have a 1x1 shortcut (1,087,365 weights with
+  the rotation head, mimicry's 1,054,341);
+- initial weights from normal(0, 0.02), not Xavier's distribution; D reads [0, 1], not [-1, 1];
+- the last quarter of a batch in all four rotations, where mimicry rotates each quarter of the batch
+  by one angle.
 """
 
 from dataclasses import replace
@@ -44,11 +44,11 @@ def gan() -> RunConfig:
 
 
 def ssgan_paper() -> RunConfig:
-    """SS-GAN as mimicry reproduces the paper: n_dis 2, no decay.
+    """SS-GAN with mimicry's setting to reproduce the paper: n_dis 2, no decay.
 
         ssgan train mimicry:ssgan_paper
 
-    Published: FID 17.61 +- 0.14 (10,000 / 10,000), where the paper has 17.88 +- 0.64.
+    Published: FID 17.61 +- 0.14 (10,000 / 10,000); the paper's is 17.88 +- 0.64.
     Cost: 100,000 steps, batch 64, n_dis 2; D reads 464 images a step. Not run at this scale.
     """
     return replace(

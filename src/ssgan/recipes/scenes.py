@@ -1,6 +1,6 @@
 """The embedded data set: rendered scenes at 32 pixels, with networks for two CPU cores.
 
-What has been run on these images, by other recipes: docs/results/scenes.md.
+Results of other recipes on these images: docs/results/scenes.md.
 """
 
 from dataclasses import replace
@@ -15,12 +15,12 @@ from ssgan.runs.config import AdamConfig, DataConfig, EvaluateConfig, OutputConf
 
 
 def ssgan() -> RunConfig:
-    """SS-GAN on scenes, 32 pixels, 32 channels.
+    """SS-GAN on scenes, with 32 channels.
 
         ssgan train scenes:ssgan
 
-    Two updates of D a step and steps of 5e-4 (betas 0.5 and 0.999): with one, or with the paper's
-    2e-4, so narrow a D learns too slowly for a run of minutes.
+    Two updates of D per step and learning rate 5e-4 (betas 0.5 and 0.999): with one update, or the
+    paper's 2e-4, so narrow a D learns too slowly for a run of minutes.
     Cost: 10,000 steps, batch 32, n_dis 2; D reads 232 images a step. Not run at this scale.
     """
     adam = AdamConfig(learning_rate=5e-4, beta1=0.5, beta2=0.999)
@@ -45,9 +45,9 @@ def _generator(norm: AbstractNorm) -> ResNetGenerator:
 
 
 def demo() -> RunConfig:
-    """The same for as long as a demonstration may take: a few minutes on two CPU cores.
+    """A short SS-GAN run for demonstration: a few minutes on two CPU cores.
 
-    ssgan demo
+        ssgan demo
 
     Cost: 1,200 steps, batch 32, n_dis 2; D reads 232 images a step.
     """
@@ -68,13 +68,15 @@ def gan() -> RunConfig:
 
 
 def conditional() -> RunConfig:
-    """The class-conditional GAN on scenes; the kind of object is the class.
+    """The class-conditional GAN on scenes; the class is the kind of object.
 
         ssgan train scenes:conditional
 
     Cost: 10,000 steps, batch 32, n_dis 2; D reads 160 images a step. Not run at this scale.
     """
-    norm = ConditionalBatchNorm(gamma_offset=True)  # gains near 1: from 0 it starts too late here
+    norm = ConditionalBatchNorm(
+        gamma_offset=True
+    )  # initial gain near 1; near 0, training starts too late
     return replace(ssgan(), method=ConditionalGAN(), generator=_generator(norm))
 
 

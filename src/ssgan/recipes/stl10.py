@@ -1,9 +1,9 @@
 """STL-10's unlabelled images at 48 pixels, with the authors' networks for that size.
 
-The paper has no experiment on STL-10; its code has networks (`resnet_stl`) but not the data. The
-schedule is torch-mimicry's: n_dis 5, the learning rate falling linearly to 0, hinge loss, Adam 2e-4
-with betas (0, 0.9), batch 64, 100,000 steps. Its FIDs are of networks of its own, 50,000 images
-against 50,000 training images; +- is the spread of three measurements of one model.
+The paper has no experiment on STL-10; its code has the networks (`resnet_stl`) but not the data.
+The schedule is torch-mimicry's: n_dis 5, learning rate decaying linearly to 0, hinge loss, Adam
+2e-4 with betas (0, 0.9), batch 64, 100,000 steps. Its FIDs are for other networks, with 50,000
+generated against 50,000 training images; +- is the spread of three evaluations of one model.
 """
 
 from dataclasses import replace
@@ -18,7 +18,7 @@ DATA = DataConfig(source=UserProvided("STL-10's unlabelled images"), image_size=
 
 
 def ssgan() -> RunConfig:
-    """SS-GAN.
+    """SS-GAN on STL-10.
 
         ssgan train stl10:ssgan --data folder:PATH
 
@@ -34,7 +34,7 @@ def ssgan() -> RunConfig:
 
 
 def gan() -> RunConfig:
-    """The unconditional GAN: the same, without the rotation terms.
+    """The unconditional GAN: SS-GAN without the rotation losses.
 
         ssgan train stl10:gan --data folder:PATH
 

@@ -1,8 +1,8 @@
-"""SS-GAN's successors on CIFAR-10, at the size of `cifar10:ssgan_laptop` and of `cifar10:ssgan`.
+"""Successors of SS-GAN on CIFAR-10, at the size of `cifar10:ssgan_laptop` and of `cifar10:ssgan`.
 
-Only the method differs (with S3GAN also G's norm, which reads labels), and with it what a step
-costs. The published runs named below had other networks: their FIDs are marks to aim at, not what
-these runs would reach. The losses, and where each number is from: docs/methods.md.
+Only the method differs, and with it the cost of a step; S3GAN's G also has a norm that reads
+labels. The published runs below had other networks, so these recipes need not reach their FIDs.
+docs/methods.md has the losses and the source of each number.
 """
 
 from dataclasses import replace
@@ -29,7 +29,7 @@ def _full(method: Method) -> RunConfig:
 
 
 def ms_laptop() -> RunConfig:
-    """SSGAN-MS: five classes, the turns and "fake".
+    """SSGAN-MS: five classes, four rotations and "fake".
 
         ssgan train successors:ms_laptop
 
@@ -44,7 +44,8 @@ def ms() -> RunConfig:
 
         ssgan train successors:ms
 
-    Published: FID 11.40 (10,000 / 10,000, Dist-GAN's ResNet; Tran et al. 2019, at second hand).
+    Published: FID 11.40 (10,000 / 10,000, Dist-GAN's ResNet; Tran et al. 2019, by a secondary
+    source).
     Cost: 100,000 steps, batch 64, n_dis 2; D reads 560 images a step, SS-GAN 464. Not run at this
     scale.
     """
@@ -52,7 +53,7 @@ def ms() -> RunConfig:
 
 
 def la_laptop() -> RunConfig:
-    """SSGAN-LA: eight classes on all four turns of every image, hinges, no game.
+    """SSGAN-LA: eight classes on all four rotations of every image, hinge, no adversarial loss.
 
         ssgan train successors:la_laptop
 
@@ -76,7 +77,7 @@ def la() -> RunConfig:
 
 
 def la_plus_laptop() -> RunConfig:
-    """SSGAN-LA+: the eight classes beside the game, on a quarter of the batch.
+    """SSGAN-LA+: the eight classes on a quarter of the batch, and the adversarial loss.
 
         ssgan train successors:la_plus_laptop
 
@@ -99,7 +100,7 @@ def la_plus() -> RunConfig:
 
 
 def annealed_laptop() -> RunConfig:
-    """SS-GAN with alpha falling from 0.2 to 0 over the run.
+    """SS-GAN with alpha annealed from 0.2 to 0 over the run.
 
         ssgan train successors:annealed_laptop
 
@@ -110,7 +111,7 @@ def annealed_laptop() -> RunConfig:
 
 
 def annealed() -> RunConfig:
-    """SS-GAN with alpha falling from 0.2 to 0, full width, 100,000 steps.
+    """SS-GAN with alpha annealed from 0.2 to 0, at full width, 100,000 steps.
 
         ssgan train successors:annealed
 
@@ -122,11 +123,11 @@ def annealed() -> RunConfig:
 
 
 def s3gan_laptop() -> RunConfig:
-    """S3GAN: the labels of 10 % of the images; the others are drawn from D's class probabilities.
+    """S3GAN: the labels of 10 % of the images, others drawn from D's class probabilities.
 
         ssgan train successors:s3gan_laptop
 
-    With the most likely class in their place, as published, the run hardly begins in 3,000 steps.
+    With the most likely class as pseudo-label, as published, 3,000 steps are hardly a beginning.
     Cost: 3,000 steps, batch 64, n_dis 1; D reads 352 images a step, 64 of them forward only, SS-GAN
     288. Not run at this scale; at half its width, one seed: docs/results/successors.md.
     """

@@ -56,7 +56,7 @@ def refresh_batch_statistics(
             progress(start, samples)
             numbers = torch.arange(start, start + BATCH)
             labels = integers(Key(0, "refresh labels"), numbers, checkpoint.num_classes or 1)
-            latents = spec.drawn(Key(0, "refresh latents"), numbers)
+            latents = spec.sample_latents(Key(0, "refresh latents"), numbers)
             yield latents.to(weight.device, weight.dtype), labels.to(weight.device)
         progress(samples, samples)
 
@@ -68,7 +68,7 @@ def sample_latents(
     spec: AbstractGeneratorConfig, seed: int, purpose: str, count: int
 ) -> Float[Tensor, "N Z"]:
     """Latents of the generator's distribution; the first n are the same however many there are."""
-    return spec.drawn(Key(seed, purpose), torch.arange(count))
+    return spec.sample_latents(Key(seed, purpose), torch.arange(count))
 
 
 def interpolate(

@@ -67,7 +67,7 @@ class Feed:
         def key(purpose: str) -> Key:
             return Key(self.seed, f"{purpose} for {update_of}", step)
 
-        latents = self.config.generator.drawn(key("latents"), index)
+        latents = self.config.generator.sample_latents(key("latents"), index)
         labels = None
         if self.config.method.conditional:
             labels = integers(key("labels"), index, self.dataset.num_classes).to(self.device)

@@ -1,4 +1,4 @@
-"""The convolution to few channels against the plain one, in float64."""
+"""The convolution to few outputs against the plain one, in float64."""
 
 import torch
 from hypothesis import given, settings
