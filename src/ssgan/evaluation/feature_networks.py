@@ -26,8 +26,10 @@ from ssgan.metrics.installed_weights import (
     load_inception,
 )
 from ssgan.metrics.resize import ResizeRule
-from ssgan.runs.checkpoint import Checkpoint, load_part
-from ssgan.runs.precision import run_dtype, to_device
+from ssgan.ops.pixels import from_uint8
+from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.precision import run_dtype
+from ssgan.runs.sampling import load_discriminator
 from ssgan.types import UserError
 
 
@@ -38,25 +40,16 @@ class DiscriminatorFeatures(AbstractFeatures):
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> None:
         """Raises UserError for a state that holds no D, as the best one of a run."""
-        config = checkpoint.config
-        self.shape, self._device = config.data.shape, torch.device(device)
+        config, self._device = checkpoint.config, torch.device(device)
+        self._network = load_discriminator(checkpoint, self._device)
+        self._dtype = run_dtype(config.precision)
+        self.shape = config.data.shape
         self.name = f"D-of-{run_name(checkpoint.path)}-step-{checkpoint.step}"
-        if "discriminator" not in checkpoint.tensors:
-            raise UserError(
-                f"{checkpoint.path} holds the averaged generator alone, so there is no D to take "
-                "features from; give a run or one of its checkpoints (--weights RUN)"
-            )
         self._classes = checkpoint.num_classes if config.method.conditional else 0
-        width = config.method.auxiliary_width_for(self._classes)
-        network = config.discriminator.build(self.shape, width, self._classes)
-        state = checkpoint.tensors["discriminator"]
-        load_part(network, checkpoint, "discriminator")
-        dtype = run_dtype(config.precision)
-        self._network = to_device(network, self._device, dtype).eval().requires_grad_(False)
-        self._dtype = dtype
         words = json.dumps(
             [without_additions(config.discriminator), list(self.shape), self._classes]
         )
+        state = checkpoint.tensors["discriminator"]
         tensors = [value for value in state.values() if torch.is_tensor(value)]
         self._identity = digest(f"discriminator {words} x / 127.5 - 1", tensors)
         channels, side = self.shape
@@ -76,7 +69,7 @@ class DiscriminatorFeatures(AbstractFeatures):
                 f"{self.name} reads images of {self.shape.size} x {self.shape.size} pixels with "
                 f"{self.shape.channels} channels, not {side} x {side} with {channels}"
             )
-        pixels = images.to(self._device, self._dtype) / 127.5 - 1
+        pixels = from_uint8(images.to(self._device), self._dtype)
         # the features depend on no label, but a projection head wants one
         labels = pixels.new_zeros(len(pixels), dtype=torch.int64) if self._classes else None
         scores = self._network(pixels.contiguous(memory_format=torch.channels_last), labels)

@@ -16,7 +16,7 @@ from ssgan.config.dump import without_additions
 from ssgan.data.dataset import Dataset
 from ssgan.metrics.features import digest
 from ssgan.metrics.protocol import AS_TRAINED
-from ssgan.metrics.resize import to_uint8
+from ssgan.ops.pixels import to_uint8
 from ssgan.ops.rng import Key, integers, permutation
 from ssgan.runs.checkpoint import Checkpoint
 from ssgan.runs.sampling import load_generator, refresh_batch_statistics

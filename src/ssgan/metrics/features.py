@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
+from ssgan.ops.pixels import from_uint8
 from ssgan.types import UserError
 
 
@@ -106,7 +107,7 @@ class RandomFeatures(AbstractFeatures):
         if x.shape[-1] != self._side:
             size = (self._side, self._side)
             x = F.interpolate(x, size=size, mode="bilinear", antialias=True)
-        x = x / 127.5 - 1
+        x = from_uint8(x)
         pooled: list[Tensor] = []
         for layer, weight in enumerate(self._weights):
             x = F.conv2d(x, weight, stride=1 if layer == 0 else 2, padding=1)

@@ -1,7 +1,7 @@
-"""From a generator's floats to the pixels an extractor reads: rounding and the one resampler.
+"""The one resampler from images of any size to the size that an extractor reads.
 
 Two resamplers on the same images give FIDs that differ by whole points, so the rule is part of
-every protocol, and there is no other resampler in this package's metrics.
+every protocol.
 """
 
 from enum import Enum
@@ -10,8 +10,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
-
-from ssgan.types import Images, UserError
 
 
 class ResizeRule(Enum):
@@ -28,18 +26,6 @@ class ResizeRule(Enum):
     TF1_BILINEAR = "tf1-bilinear"
     HALF_PIXEL_BILINEAR = "half-pixel-bilinear"
     CLEAN_BICUBIC = "clean-bicubic"
-
-
-def to_uint8(images: Images) -> UInt8[Tensor, "B C S S"]:
-    """Images in [-1, 1] as pixels 0 to 255: (x + 1) * 127.5, rounded half to even, then cut.
-
-    The inverse of x / 127.5 - 1, bit for bit. The SS-GAN paper's code does not round; published
-    data sets are rounded, so comparing with them unrounded favours neither side. Raises UserError
-    for NaN or infinity.
-    """
-    if not images.isfinite().all():
-        raise UserError("images hold NaN or infinity and cannot become pixels")
-    return ((images.detach().float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def resize(

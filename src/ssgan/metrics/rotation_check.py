@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Float64, Int, UInt8
 from torch import Tensor
 
 from ssgan.metrics.features import RandomFeatures
+from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rotation import NUM_ROTATIONS, rotated_copies, rotation_labels
 from ssgan.types import UserError
 
@@ -66,7 +67,7 @@ def check_rotations(images: UInt8[Tensor, "N C S S"]) -> RotationReport:
 
 def _rows(images: UInt8[Tensor, "L C S S"]) -> Float64[Tensor, "L F"]:
     """What the classifier sees of each image: random features, then grey means by place."""
-    grey = images.double().mean(dim=1, keepdim=True) / 127.5 - 1
+    grey = from_uint8(images.double().mean(dim=1, keepdim=True), torch.float64)
     places = F.adaptive_avg_pool2d(grey, _PLACES).flatten(1)
     features = RandomFeatures()(images).double()
     return torch.cat([features, places.to(features.device)], dim=1)

@@ -18,6 +18,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.representation import neighbour_accuracy, ridge_accuracy
 from ssgan.ops.modes import eval_mode
+from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rng import Key, permutation
 from ssgan.runs.config import RunConfig
 from ssgan.runs.sampling import BATCH, generate_images, sample_latents, to_pixels
@@ -192,7 +193,7 @@ class _FixedImages:
             rows = slice(start, start + BATCH)
             pixels = torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2)
             labels = self.labels[rows] if with_labels and self.labels is not None else None
-            yield pixels.float().div_(127.5).sub_(1), labels
+            yield from_uint8(pixels), labels
 
     def digest(self) -> str:
         """sha256 of the pixels, in hex."""

@@ -23,10 +23,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.files.run_directory import RunDirectory, parse_step, run_name
-from ssgan.runs.checkpoint import load_part
+from ssgan.ops.pixels import from_uint8
 from ssgan.runs.config import RunConfig
 from ssgan.runs.opening import find_state
 from ssgan.runs.precision import run_dtype, to_device
+from ssgan.runs.sampling import load_discriminator
 from ssgan.runs.state import fresh_state
 from ssgan.types import ImageShape, UserError
 
@@ -70,7 +71,7 @@ class ProbedDiscriminator:
         weight = next(self.discriminator.parameters())
         images = torch.from_numpy(pixels).to(weight.device).permute(0, 3, 1, 2)
         with torch.no_grad():
-            outputs = self.discriminator.block_outputs(images.to(weight).div_(127.5).sub_(1))  # type: ignore[operator]
+            outputs = self.discriminator.block_outputs(from_uint8(images, weight.dtype))  # type: ignore[operator]
         return [pool(outputs[layer.block], layer.pooling).cpu() for layer in layers]
 
 
@@ -113,26 +114,18 @@ def open_discriminator(
 ) -> ProbedDiscriminator:
     """Read D; raises UserError when the file has none, or D cannot be read block by block."""
     saved = find_state(state.file, trusted_modules=trusted_modules).checkpoint
-    config, method = saved.config, saved.config.method
-    if "discriminator" not in saved.tensors:
-        raise UserError(
-            f"{state.file} has no discriminator: give a run directory, or a file of its "
-            "checkpoints/ or kept/"
-        )
-    if state.step != saved.step:  # step 0: as before training
-        discriminator = fresh_state(config, saved.num_classes, torch.device("cpu")).discriminator
-    else:
-        num_classes = saved.num_classes if method.conditional else 0
-        width = method.auxiliary_width_for(num_classes)
-        discriminator = config.discriminator.build(config.data.shape, width, num_classes)
-        load_part(discriminator, saved, "discriminator")
+    config = saved.config
+    if state.step == saved.step:
+        discriminator = load_discriminator(saved, device)
+    else:  # step 0: as before training
+        fresh = fresh_state(config, saved.num_classes, torch.device("cpu")).discriminator
+        discriminator = to_device(fresh, device, run_dtype(config.precision))
+        discriminator.eval().requires_grad_(False)
     if getattr(discriminator, "block_outputs", None) is None:
         raise UserError(
             f"{type(config.discriminator).__name__} cannot be read block by block: its module "
             "needs a method block_outputs(images) that returns the maps"
         )
-    discriminator = to_device(discriminator, device, run_dtype(config.precision))
-    discriminator.eval().requires_grad_(False)
     return ProbedDiscriminator(
         run=run_name(state.file),
         step=state.step,
