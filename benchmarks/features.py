@@ -29,12 +29,11 @@ from benchmarks.timing import alternate, timed
 from ssgan.data.base import Preprocessing
 from ssgan.data.prepare import choose_size, prepare
 from ssgan.data.sources import parse_source
-from ssgan.metrics.folded_convolution import RawConvolution
 from ssgan.metrics.frechet import frechet_distance
 from ssgan.metrics.inception import features as inception
 from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
+from ssgan.metrics.pretrained import RawConvolution, file_of_package, read_state
 from ssgan.metrics.resize import ResizeRule, resize
-from ssgan.metrics.weights import file_of_package, read_state
 from ssgan.types import ImageShape
 
 EPSILON = 1e-3  # of every batch norm

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from ssgan.evaluation import feature_networks
 from ssgan.evaluation.feature_networks import choose_features, download
 from ssgan.files.download import OFFLINE
 from ssgan.metrics.features import RandomFeatures
@@ -13,12 +14,12 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def _nothing_installed(monkeypatch):
-    monkeypatch.setattr(installed, "file_of_package", lambda *_: None)
-    monkeypatch.setattr(lite0, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(feature_networks, "file_of_package", lambda *_: None)
+    monkeypatch.setattr("ssgan.metrics.efficientnet_lite0.file_of_package", lambda *_: None)
 
 
 def test_without_any_weights_random_features_serve_and_it_is_said(tmp_path):
-    features, (remark,) = choose_features(None, CPU, tmp_path)
+    features, (note,) = choose_features(None, CPU, tmp_path)
     assert isinstance(features, RandomFeatures)
     for words in (
         "--download (96 MB",
@@ -26,21 +27,23 @@ def test_without_any_weights_random_features_serve_and_it_is_said(tmp_path):
         f"--weights PATH of {inception.NAME}",
         "this is no FID",
     ):
-        assert words in remark
+        assert words in note
 
 
 def test_lite0_serves_before_random_features(monkeypatch, tmp_path):
     monkeypatch.setattr(
-        installed, "file_of_package", lambda package, _: "efficient" in package or None
+        feature_networks, "file_of_package", lambda package, _: "efficient" in package or None
     )
-    monkeypatch.setattr(extractor, "load_efficientnet_lite0", lambda device, rule: ("lite0", rule))
-    features, (remark,) = choose_features(None, CPU, tmp_path)
+    monkeypatch.setattr(
+        feature_networks, "load_efficientnet_lite0", lambda device, rule: ("lite0", rule)
+    )
+    features, (note,) = choose_features(None, CPU, tmp_path)
     assert features == ("lite0", None)
-    assert "EfficientNet-Lite0 serves instead" in remark
+    assert "EfficientNet-Lite0 is used instead" in note
 
 
 def test_the_download_in_the_cache_comes_before_the_package(monkeypatch, tmp_path):
-    monkeypatch.setattr(installed, "file_of_package", lambda *_: tmp_path)
+    monkeypatch.setattr(feature_networks, "file_of_package", lambda *_: tmp_path)
     stored = tmp_path / "weights" / inception.NAME
     stored.parent.mkdir()
     stored.write_bytes(b"damaged")

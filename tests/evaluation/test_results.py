@@ -31,7 +31,7 @@ KID = replace(
     FID,
     name="KID",
     values=(0.0101,),
-    within=0.002,
+    std_within=0.002,
     parameters={"subsets": 100, "subset size": 1000},
 )
 

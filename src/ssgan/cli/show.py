@@ -8,6 +8,7 @@ from ssgan.cli.trust import trusted_modules
 from ssgan.config.describe import settings_text
 from ssgan.config.overlay import read_json
 from ssgan.data.scan import readable
+from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files.run_directory import RunDirectory
 from ssgan.plots.curves import draw_curves
 from ssgan.runs import checkpoint
@@ -16,7 +17,6 @@ from ssgan.runs.config import RunConfig
 from ssgan.training.history import read_log, read_metrics
 from ssgan.training.monitor import monitor_directory
 from ssgan.training.resume import read_run_config
-from ssgan.training.selection_metric import metric_name
 from ssgan.types import UserError
 
 USAGE = """usage: ssgan show RUN [--curves FILE.png] [--settings] [--trust MODULE]

@@ -75,8 +75,8 @@ def _details(result: Result) -> str:
     parts = []
     if result.low is not None and result.high is not None:
         parts.append(f"[{result.low:.3f}, {result.high:.3f}]")
-    if result.within is not None:
-        parts.append(f"+- {result.within:.5f} within a set")
+    if result.std_within is not None:
+        parts.append(f"+- {result.std_within:.5f} within a set")
     parts += [f"{name} {value}" for name, value in result.parameters.items()]
     return ", ".join(parts)
 

@@ -13,6 +13,9 @@ from ssgan.files.environment import package_version
 from ssgan.metrics.protocol import Protocol, same_protocol
 from ssgan.types import UserError
 
+_OLD_FIELDS = {"within": "std_within"}  # names of before, still read
+_OLD_METRICS = {"too close": "authenticity", "copies": "duplicates"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
@@ -23,10 +26,10 @@ class Result:
     subject_content: str  # identity of the run's weights, or content hash of the images
     against: str  # the real side
     values: tuple[float, ...]  # one for each seed of the samples
-    within: float | None = None  # mean spread over subsets or splits of one set; None: no such
+    std_within: float | None = None  # mean deviation over subsets or splits of a set; None: none
     low: float | None = None  # 95 % interval of an extrapolated number; None: not extrapolated
     high: float | None = None
-    parameters: dict[str, int | bool] = field(default_factory=dict)  # of the number: k, subsets
+    parameters: dict[str, int | bool | str] = field(default_factory=dict)  # k, subsets
     protocol: Protocol
     version: str = field(default_factory=lambda: package_version("ssgan"))  # of ssgan
 
@@ -95,8 +98,18 @@ def _result(row: Any) -> Result:
     protocol = row["protocol"]
     if not isinstance(protocol, dict):
         raise ValueError(f"protocol is {type(protocol).__name__}")
-    given = {f.name: row[f.name] for f in fields(Result) if f.name in row and f.name != "protocol"}
-    values = checked_fields(Result, given)
+    row = {_OLD_FIELDS.get(name, name): value for name, value in row.items()}
+    own = {f.name: row[f.name] for f in fields(Result) if f.name in row and f.name != "protocol"}
+    values = checked_fields(Result, own)
     if not values["values"]:
         raise ValueError("values is empty")
+    values |= _current_metric(values["name"], values["values"])
     return Result(**values, protocol=Protocol(**checked_fields(Protocol, protocol)))
+
+
+def _current_metric(name: str, values: tuple[float, ...]) -> dict[str, Any]:
+    """The name and values of today for those that an earlier version wrote."""
+    metric, bracket, suffix = name.partition(" (")
+    if metric == "too close":  # the share of samples that are not authentic
+        values = tuple(1 - value for value in values)
+    return {"name": _OLD_METRICS.get(metric, metric) + bracket + suffix, "values": values}

@@ -14,9 +14,16 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ssgan.metrics.features import AbstractFeatures, digest, three_channels
-from ssgan.metrics.folded_convolution import FoldedConvolution, RawConvolution, fold
+from ssgan.metrics.pretrained import (
+    FoldedConvolution,
+    RawConvolution,
+    entry,
+    file_of_package,
+    fold,
+    read_state,
+    require_sha256,
+)
 from ssgan.metrics.resize import ResizeRule, resize
-from ssgan.metrics.weights import entry, file_of_package, read_state, require_sha256
 from ssgan.types import UserError
 
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.feature_rows import check_rows, require_finite, require_same_size
+from ssgan.metrics.features import check_rows, require_finite, require_same_size
 from ssgan.metrics.moments import Moments
 from ssgan.types import UserError
 

@@ -12,15 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.feature_rows import require_finite
+from ssgan.metrics.features import require_finite
 from ssgan.types import UserError
 
 
 class InceptionScore(NamedTuple):
-    """The mean of the score over splits, and their spread."""
+    """The mean of the score over splits, and their standard deviation."""
 
     value: float
-    spread: float  # standard deviation over splits (over n, not n - 1)
+    std_within: float  # standard deviation over splits (over n, not n - 1)
     splits: int
 
 

@@ -13,17 +13,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.feature_rows import check_rows, require_same_size
+from ssgan.metrics.features import check_rows, require_same_size
 from ssgan.types import UserError
 
 _CELLS = 2**22  # kernel values held at once (32 MB)
 
 
 class KernelDistance(NamedTuple):
-    """The mean over subsets, their spread, and the parameters of the number."""
+    """The mean over subsets, their standard deviation, and the parameters of the number."""
 
     value: float
-    spread: float  # standard deviation over subsets (over n, not n - 1); not a standard error
+    std_within: float  # standard deviation over subsets (over n, not n - 1); not a standard error
     subsets: int
     subset_size: int
 
@@ -64,8 +64,8 @@ def kernel_distance(
     values = torch.tensor(
         [_squared_mmd(some(real), some(fake)) for _ in range(subsets)], dtype=torch.float64
     )
-    spread = float(values.std(correction=0))
-    return KernelDistance(float(values.mean()), spread, subsets, subset_size)
+    std_within = float(values.std(correction=0))
+    return KernelDistance(float(values.mean()), std_within, subsets, subset_size)
 
 
 def squared_mmd(real: Float[Tensor, "N F"], fake: Float[Tensor, "M F"]) -> float:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.feature_rows import require_finite
+from ssgan.metrics.features import require_finite
 from ssgan.types import UserError
 
 

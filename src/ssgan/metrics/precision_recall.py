@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.distances import distance_blocks, neighbour_radii
-from ssgan.metrics.feature_rows import check_rows, require_same_size
+from ssgan.metrics.features import check_rows, require_same_size
+from ssgan.metrics.knn import distance_blocks, neighbour_radii
 
 
 class PrecisionRecall(NamedTuple):

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Float64, Int, UInt8
 from torch import Tensor
 
 from ssgan.metrics.features import RandomFeatures
+from ssgan.metrics.linear_probe import solve_ridge
 from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rotation import NUM_ROTATIONS, rotated_copies, rotation_labels
 from ssgan.types import UserError
@@ -81,8 +82,7 @@ def _told(
     mean, spread = fitted.mean(dim=0), fitted.std(dim=0).clamp(min=_FLAT)
     inputs, held_out = (fitted - mean) / spread, (rows[tested] - mean) / spread
     wanted = F.one_hot(turns[~tested], NUM_ROTATIONS).double() - 1 / NUM_ROTATIONS
-    penalty = _RIDGE * len(inputs) * torch.eye(inputs.shape[1], dtype=rows.dtype)
-    weights = torch.linalg.solve(inputs.T @ inputs + penalty.to(rows.device), inputs.T @ wanted)
+    weights = solve_ridge(inputs, wanted, _RIDGE * len(inputs))
     return torch.eq((held_out @ weights).argmax(dim=1), turns[tested])
 
 

@@ -55,6 +55,12 @@ _NEEDS = {  # of a line, for tables and plots
     "classes": TEXTS,
     "interval": PAIR,
 }
+_OLD_NAMES = {  # of before, still read
+    "slope": "max_gradient",
+    "passes": "iterations",
+    "right": "correct",
+    "knn_right": "knn_correct",
+}
 _EXACT_NUMBERS = 2**22  # up to so many features in all, products are float64: few rows, less noise
 Solver = Literal["lbfgs", "sgd"]
 # Beyond, all weights are 0. SGD multiplies them by 1 - rate l2 in each update: from 2 / rate on
@@ -88,7 +94,8 @@ class ProbeSettings:
 
 def stored_rows(path: Path) -> list[Row]:
     """The rows of a probe.jsonl; UserError for a line that no probe has written."""
-    return list(jsonl.read(path, _NEEDS))
+    rows = jsonl.read(path, _NEEDS)
+    return [{_OLD_NAMES.get(name, name): value for name, value in row.items()} for row in rows]
 
 
 class Cell(NamedTuple):
@@ -232,22 +239,22 @@ class StateProbe:
         what = f"block {cell.layer.block} {cell.layer.pooling}, {cell.labels:,} labels"
         watch(what)
         fit, how = self._fitted(train, train_labels, what, watch)
-        right = Proportion(fit.right(test, test_labels), len(test))
+        accuracy = Proportion(fit.correct(test, test_labels), len(test))
         near = classify_by_neighbours(train, train_labels, test, count)
-        near_right = Proportion(int((near == test_labels).sum()), len(test))
+        knn_accuracy = Proportion(int((near == test_labels).sum()), len(test))
         return {
             **how,
             "loss": fit.loss,
-            "slope": fit.slope,
-            "passes": fit.passes,
-            "train_top1": fit.right(train, train_labels) / len(train),
-            "right": right.right,
-            "top1": right.share,
-            "interval": list(right.interval),
+            "max_gradient": fit.max_gradient,
+            "iterations": fit.iterations,
+            "train_top1": fit.correct(train, train_labels) / len(train),
+            "correct": accuracy.correct,
+            "top1": accuracy.share,
+            "interval": list(accuracy.interval),
             "knn": f"{NEIGHBOURS} nearest by cosine of standardised features, one vote each",
-            "knn_right": near_right.right,
-            "knn_top1": near_right.share,
-            "knn_interval": list(near_right.interval),
+            "knn_correct": knn_accuracy.correct,
+            "knn_top1": knn_accuracy.share,
+            "knn_interval": list(knn_accuracy.interval),
         }
 
     def _fitted(self, features: Tensor, labels: Tensor, what: str, watch: Watch) -> tuple[Fit, Row]:
@@ -273,4 +280,4 @@ class StateProbe:
         else:
             l2, start = settings.l2, None
         fit = fit_lbfgs(features, labels, count, l2, start, passes)
-        return fit, {**how, "l2": l2, "converged": fit.slope <= TOLERANCE}
+        return fit, {**how, "l2": l2, "converged": fit.max_gradient <= TOLERANCE}

@@ -19,10 +19,15 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ssgan.metrics.features import AbstractFeatures, digest, three_channels
-from ssgan.metrics.folded_convolution import RawConvolution
 from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
+from ssgan.metrics.pretrained import (
+    RawConvolution,
+    entry,
+    file_of_package,
+    read_state,
+    require_sha256,
+)
 from ssgan.metrics.resize import ResizeRule, resize
-from ssgan.metrics.weights import entry, file_of_package, read_state, require_sha256
 from ssgan.types import UserError
 
 NAME = "pt_inception-2015-12-05-6726825d.pth"

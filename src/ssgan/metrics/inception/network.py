@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.folded_convolution import FoldedConvolution, RawConvolution, fold
+from ssgan.metrics.pretrained import FoldedConvolution, RawConvolution, fold
 
 
 class Layer(NamedTuple):

@@ -20,8 +20,8 @@ from ssgan.evaluation.splits import Split
 from ssgan.methods.forward import rotate, score
 from ssgan.methods.rotation import rotation_loss
 from ssgan.ops.modes import eval_mode
-from ssgan.ops.rng import Key, integers
 from ssgan.ops.pixels import from_uint8
+from ssgan.ops.rng import Key, integers
 from ssgan.ops.rotation import NUM_ROTATIONS, rotated_copies
 from ssgan.ops.spectral_norm import advance_spectral_norm
 from ssgan.runs.precision import run_dtype, to_device
