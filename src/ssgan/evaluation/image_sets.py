@@ -68,7 +68,7 @@ class RealImages(ImageSet):
 
     def __init__(self, dataset: Dataset, split: str = "all") -> None:
         self.dataset, self.split = dataset, split
-        self.name = str(dataset.manifest["source"])
+        self.name = str(dataset.manifest.get("source", "real images"))
         self.available = len(dataset)
         self.shape = ImageShape(dataset.images.shape[-1], dataset.images.shape[1])
         self._order = permutation(Key(0, "evaluation"), len(dataset))

@@ -94,7 +94,7 @@ def fit_lbfgs(
     """L-BFGS with a strong-Wolfe line search on all rows, from `start` or from zeros.
 
     Ends when no entry of the gradient exceeds the tolerance, when the loss changes by less than
-    1e-12, or after 4000 iterations; compare `max_gradient` with the tolerance to see which. The minimum
+    1e-12, or after 4000 iterations; `max_gradient` tells which of them it was. The minimum
     is unique for l2 > 0, but for a number added to all biases.
     """
     weight, bias = _start(features, num_classes, start)
