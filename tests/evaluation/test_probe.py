@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from ssgan.evaluation.probe import probe as probe_module
 from ssgan.evaluation.probe.maps import Layer
-from ssgan.evaluation.probe.probe import ProbeSettings, StateProbe
+from ssgan.evaluation.probe.probe import ProbeSettings, StateProbe, stored_rows
 from ssgan.evaluation.splits import split
 from ssgan.files import jsonl
 from ssgan.metrics.linear_probe import TOLERANCE, fit_lbfgs
@@ -196,3 +197,25 @@ def test_what_does_not_fit_is_one_clear_line(subject, tmp_path, change, words):
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(UserError):
         ProbeSettings(**wrong)
+
+
+def test_rows_of_version_0_1_0_are_read_under_the_names_of_today():
+    path = Path(__file__).parent / "stored" / "probe_0.1.0.jsonl"
+    before = json.loads(path.read_text())
+    (found,) = stored_rows(path)
+    for old, name in (
+        ("slope", "max_gradient"), ("passes", "iterations"), ("right", "correct"),
+        ("knn_right", "knn_correct"),
+    ):  # fmt: skip
+        assert found[name] == before[old]
+        assert old not in found
+    assert found["top1"] == before["top1"]
+
+
+def test_a_row_of_version_0_1_0_is_not_computed_again(job, tmp_path):
+    names = {"max_gradient": "slope", "iterations": "passes", "correct": "right"}
+    for row in job.rows:
+        jsonl.append(tmp_path / "probe.jsonl", {names.get(k, k): v for k, v in row.items()})
+    again = StateProbe(job.subject, PARTS, SETTINGS, tmp_path)
+    assert again.todo == []
+    assert again.rows == job.rows

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -125,3 +126,28 @@ def test_not_a_number_is_never_written(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_results(tmp_path / "r.jsonl", [replace(FID, values=(float("nan"),))])
     assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_results_of_version_0_1_0_are_read_under_the_names_of_today():
+    """`within` is std_within; authenticity is 1 - "too close", duplicates are "copies"."""
+    path = Path(__file__).parent / "stored" / "results_0.1.0.jsonl"
+    before = {row["name"]: row for row in map(json.loads, path.read_text().splitlines())}
+    found = {result.name: result for result in read_results(path)}
+    assert before["too close"]["values"] == [0.21875, 0.3125]
+    assert {name: result.values for name, result in found.items() if name != "KD-random"} == {
+        "authenticity": (0.78125, 0.6875),
+        "duplicates": (0.0, 0.0),
+        "authenticity (held out)": (0.5,),
+        "duplicates (held out)": (0.0,),
+    }
+    assert found["KD-random"].std_within == before["KD-random"]["within"] > 0
+    assert found["KD-random"].values == tuple(before["KD-random"]["values"])
+
+
+def test_old_results_stand_in_one_table_with_those_of_today(tmp_path):
+    path = Path(__file__).parent / "stored" / "results_0.1.0.jsonl"
+    old = read_results(path)
+    write_results(tmp_path / "again.jsonl", old)
+    assert read_results(tmp_path / "again.jsonl") == old
+    header = comparison([*old, *read_results(tmp_path / "again.jsonl")]).splitlines()[-2]
+    assert header.count("authenticity") == 2  # of the samples, and of held-out images

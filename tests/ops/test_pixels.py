@@ -1,6 +1,11 @@
+import io
+import tokenize
+from pathlib import Path
+
 import pytest
 import torch
 
+import ssgan
 from ssgan.ops.pixels import from_uint8, to_uint8
 from ssgan.types import UserError
 
@@ -30,3 +35,14 @@ def test_floats_are_rounded_not_cut_off_and_limited():
 def test_nan_never_becomes_a_pixel():
     with pytest.raises(UserError, match="NaN"):
         to_uint8(torch.full((1, 1, 2, 2), float("nan")))
+
+
+def test_no_other_module_scales_pixels():
+    root = Path(ssgan.__file__).parent
+    scaling = [
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+        if token.type == tokenize.NUMBER and token.string == "127.5"
+    ]
+    assert set(scaling) == {"ops/pixels.py"}
