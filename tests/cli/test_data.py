@@ -45,7 +45,7 @@ def test_the_summary_says_how_well_turns_are_told(
     write_images(tmp_path / "noise", range(100), size=16)
     arguments = ["prepare", str(tmp_path / "noise"), "--cache", str(tmp_path / "cache")]
     main([*arguments, "--size", "16"])
-    assert re.search(r"\nturns: +\d\d% recognised .* alike when turned", capsys.readouterr().out)
+    assert re.search(r"\nturns: +\d\d% recognised .* alike when rotated", capsys.readouterr().out)
     (tmp_path / "noise" / "000.png").unlink()
     main([*arguments, "--size", "16"])
     assert "turns:" not in capsys.readouterr().out

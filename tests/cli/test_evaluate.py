@@ -70,7 +70,7 @@ def test_the_same_command_again_reads_no_image_and_says_the_same(places, monkeyp
 def test_refreshed_batch_statistics_are_said_and_another_protocol(places, capsys):
     words = ("--n", "20", "--seeds", "1", "--metrics", "fd", "--refresh", "64", "--out")
     assert main(command(places, *words, str(places / "refreshed.jsonl"))) == 0
-    assert "computed anew: mean of 64 samples" in capsys.readouterr().out
+    assert "recomputed statistics: mean of 64 samples" in capsys.readouterr().out
     assert main(command(places, *words[:-3], "--out", str(places / "as.jsonl"))) == 0
     refreshed, trained = (numbers_in(places / f"{n}.jsonl") for n in ("refreshed", "as"))
     assert refreshed["FD-random"].protocol.batch_norm == "mean of 64 samples"
@@ -237,7 +237,7 @@ def test_bad_input_gets_one_line_and_exit_code_2(
     for name in (
         "evaluation.feature_networks", "metrics.inception.features", "metrics.efficientnet_lite0"
     ):  # fmt: skip
-        monkeypatch.setattr(f"ssgan.{name}.file_of_package", lambda *_: None)
+        monkeypatch.setattr(f"ssgan.{name}.find_package_file", lambda *_: None)
     (places / "empty").mkdir(exist_ok=True)
     known = {name: str(places / name.lower()) for name in ("RUN", "REAL", "EMPTY")}
     assert main(["evaluate", *(known.get(word, word) for word in words)]) == 2

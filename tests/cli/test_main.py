@@ -52,7 +52,7 @@ def test_a_run_directory_holds_what_is_documented(trained):
 def test_a_run_begins_with_a_warning_where_turning_makes_no_sense_for_the_images(tmp_path, capsys):
     write_images(tmp_path / "noise", range(100), size=16)
     data = ["--data", f"folder:{tmp_path / 'noise'}", "--data.image_size", "32"]
-    warning = "look much alike when turned"
+    warning = "look much alike when rotated"
     told = {"SSGAN": True, "SSGANMS": True, "RotationOnly": True, "GAN": False}
     for number, (method, said) in enumerate(told.items()):
         command = ["train", *data, "--run", str(tmp_path / str(number)), "--method", method, *TINY]

@@ -134,7 +134,7 @@ def test_stored_statistics_give_the_distance_of_the_images(run, cache, tmp_path)
         "ours.npz",
         "theirs.npz",
     )
-    known = extraction.extract(REAL, 40)
+    known = extraction.compute(REAL, 40)
     write_statistics(tmp_path / ours, known.moments, set_protocol(FEATURES, REAL, 40))
     with np.load(tmp_path / ours) as file:
         np.savez(tmp_path / theirs, mu=file["mu"], sigma=file["sigma"])  # as pytorch-fid writes
@@ -155,7 +155,7 @@ def test_statistics_of_other_features_are_refused_with_both_values(run, cache, t
         size = 100
 
     extraction = FeatureExtraction(features=FEATURES, cache=cache)
-    known = extraction.extract(REAL, 40)
+    known = extraction.compute(REAL, 40)
     write_statistics(tmp_path / "r.npz", known.moments, set_protocol(FEATURES, REAL, 40))
     reference = StoredStatistics("r.npz", read_statistics(tmp_path / "r.npz"))
     settings = EvaluationSettings(count=30, real_count=None, metrics=("fd",))

@@ -14,8 +14,8 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def _nothing_installed(monkeypatch):
-    monkeypatch.setattr(feature_networks, "file_of_package", lambda *_: None)
-    monkeypatch.setattr("ssgan.metrics.efficientnet_lite0.file_of_package", lambda *_: None)
+    monkeypatch.setattr(feature_networks, "find_package_file", lambda *_: None)
+    monkeypatch.setattr("ssgan.metrics.efficientnet_lite0.find_package_file", lambda *_: None)
 
 
 def test_without_any_weights_random_features_serve_and_it_is_said(tmp_path):
@@ -32,7 +32,7 @@ def test_without_any_weights_random_features_serve_and_it_is_said(tmp_path):
 
 def test_lite0_serves_before_random_features(monkeypatch, tmp_path):
     monkeypatch.setattr(
-        feature_networks, "file_of_package", lambda package, _: "efficient" in package or None
+        feature_networks, "find_package_file", lambda package, _: "efficient" in package or None
     )
     monkeypatch.setattr(
         feature_networks, "load_efficientnet_lite0", lambda device, rule: ("lite0", rule)
@@ -43,7 +43,7 @@ def test_lite0_serves_before_random_features(monkeypatch, tmp_path):
 
 
 def test_the_download_in_the_cache_comes_before_the_package(monkeypatch, tmp_path):
-    monkeypatch.setattr(feature_networks, "file_of_package", lambda *_: tmp_path)
+    monkeypatch.setattr(feature_networks, "find_package_file", lambda *_: tmp_path)
     stored = tmp_path / "weights" / inception.NAME
     stored.parent.mkdir()
     stored.write_bytes(b"damaged")

@@ -100,7 +100,7 @@ def test_nan_is_one_clear_line_that_names_block_and_image(root, data, tmp_path):
     broken = subject_of(root)
     with torch.no_grad():
         broken.discriminator.blocks[3].conv2.bias[0] = torch.nan
-    with pytest.raises(UserError, match=r"block 3 of D \(run, step 2\) gives NaN or infinity"):
+    with pytest.raises(UserError, match=r"block 3 of D \(run, step 2\) returns NaN or infinity"):
         feature_store.fill_store(broken, data, ROWS, LAYERS, tmp_path / "f")
 
 

@@ -32,7 +32,7 @@ def _small_pieces(monkeypatch):
 
 def extracted(cache, features=None, count=30, **options):
     features = features or Counting()
-    return FeatureExtraction(features=features, cache=cache, batch=5).extract(
+    return FeatureExtraction(features=features, cache=cache, batch=5).compute(
         SIDE, count, **options
     )
 
@@ -125,7 +125,7 @@ def test_other_images_features_or_devices_have_other_rows(tmp_path, what, monkey
         monkeypatch.setattr(features, "_identity", "cd" * 32)
     else:
         device = "other"
-    FeatureExtraction(features=features, cache=tmp_path, device=device).extract(side, 30)
+    FeatureExtraction(features=features, cache=tmp_path, device=device).compute(side, 30)
     assert features.seen == 30
 
 
@@ -137,7 +137,7 @@ def test_features_that_are_not_finite_are_refused_and_not_stored(tmp_path):
             return rows
 
     with pytest.raises(UserError, match=r"1 of 8 pictures 1 images are NaN or infinite.*row 3"):
-        FeatureExtraction(features=Broken(), cache=tmp_path).extract(SIDE, 30)
+        FeatureExtraction(features=Broken(), cache=tmp_path).compute(SIDE, 30)
     assert not list(tmp_path.rglob("*.f32"))
 
 

@@ -77,7 +77,7 @@ def test_statistics_are_no_held_out_images(places, tmp_path):
     path = tmp_path / "real.npz"
     wanted = EvaluationRequest(write_stats=path, features="random", cache=places / "cache")
     evaluate_images(str(places / "real"), wanted)
-    with pytest.raises(UserError, match="--held-out expects images, and .* holds statistics"):
+    with pytest.raises(UserError, match=r"--held-out expects images, and .* holds statistics"):
         evaluate_images(str(places / "run"), request(places, held_out=str(path)))
 
 

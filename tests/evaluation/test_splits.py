@@ -61,7 +61,7 @@ def test_test_classes_are_matched_by_name():
     renamed = replace(test, classes=("c", "a", "b"))
     found = split(patches(60), renamed, 0)
     assert np.array_equal(found.test.labels, np.array([2, 0, 1])[test.labels[found.test.rows]])
-    with pytest.raises(UserError, match=r"patches 1 has class 'z', which patches 0 has not"):
+    with pytest.raises(UserError, match=r"patches 1 has class 'z', which patches 0 lacks"):
         split(patches(60), replace(test, classes=("a", "b", "z")), 0)
 
 

@@ -175,7 +175,7 @@ def test_the_best_stays_when_scores_are_the_same(dataset, tmp_path, caplog):
 def test_features_without_weights_are_refused_before_any_work(
     name, words, dry, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(feature_networks, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(feature_networks, "find_package_file", lambda *_: None)
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     flags = ["--evaluate.features", name, "--run", str(tmp_path / "run"), *["--dry-run"] * dry]
     assert main(["train", "scenes:ssgan", *flags]) == 2
@@ -185,7 +185,7 @@ def test_features_without_weights_are_refused_before_any_work(
 
 
 def test_features_that_nothing_uses_need_no_weights(monkeypatch):
-    monkeypatch.setattr(feature_networks, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(feature_networks, "find_package_file", lambda *_: None)
     config = lite0()
     with pytest.raises(UserError, match=r"evaluate\.features lite0"):
         selection_metric.check_features(config.evaluate)

@@ -155,7 +155,7 @@ def evaluate(
     nearest = None
     for seed in settings.seeds:
         with progress_bar(what.format(seed), "images") as progress:
-            fake = extraction.extract(
+            fake = extraction.compute(
                 images, settings.count, seed=seed, keep_rows=keep, progress=progress
             )
         with progress_bar("metrics", "metrics") as progress:
@@ -167,7 +167,7 @@ def evaluate(
     if held_out is not None:
         count = min(settings.count, held_out.available or settings.count)
         with progress_bar("held-out images", "images") as progress:
-            rows = extraction.extract(held_out, count, progress=progress)
+            rows = extraction.compute(held_out, count, progress=progress)
         level = compute_authenticity(real, rows, " (held out)", {"held out": count})
         results += _combine_seeds([level], images, reference, protocol)
     return Evaluation(results, nearest)
@@ -261,7 +261,7 @@ def _reference_features(
         return FeatureSet(reference.statistics)
     assert settings.real_count is not None
     with progress_bar("real images", "images") as progress:
-        return extraction.extract(
+        return extraction.compute(
             reference, settings.real_count, keep_rows=keep, store_moments=True, progress=progress
         )
 

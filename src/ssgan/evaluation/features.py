@@ -160,7 +160,7 @@ class FeatureExtraction:
     batch: int = 64  # images in memory at once; no effect on results
     on_wait: Callable[[], None] | None = None  # called when another process computes the same rows
 
-    def extract(
+    def compute(
         self,
         images: ImageSet,
         count: int,
@@ -189,7 +189,7 @@ class FeatureExtraction:
                 numbers = range(start, min(start + CHUNK_ROWS, count))
                 rows = cache.read(numbers)
                 if rows is None:
-                    rows = self._compute(images, seed, numbers, count, progress)
+                    rows = self._compute_rows(images, seed, numbers, count, progress)
                     cache.write(numbers, rows)
                 found.add(rows) if stored is None else found.keep(rows)
             if stored is None and store_moments and count > 1:
@@ -198,7 +198,7 @@ class FeatureExtraction:
                 stored = read_moments(cache.moments(count), protocol)
         return FeatureSet(stored or found.moments, found.rows())
 
-    def _compute(
+    def _compute_rows(
         self,
         images: ImageSet,
         seed: int,

@@ -1,4 +1,4 @@
-"""A number with everything it depends on, and files of such numbers, one JSON object a line."""
+"""Results with everything they depend on, and files of results, one JSON object a line."""
 
 import json
 import statistics
@@ -19,15 +19,15 @@ _OLD_METRICS = {"too close": "authenticity", "copies": "duplicates"}
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One measured number of one subject."""
+    """One metric of one subject."""
 
     name: str  # "FID", "KID", "precision"
-    subject: str  # what was measured
+    subject: str  # the evaluated run or images
     subject_content: str  # identity of the run's weights, or content hash of the images
-    against: str  # the real side
+    against: str  # the reference
     values: tuple[float, ...]  # one for each seed of the samples
     std_within: float | None = None  # mean deviation over subsets or splits of a set; None: none
-    low: float | None = None  # 95 % interval of an extrapolated number; None: not extrapolated
+    low: float | None = None  # 95 % interval of an extrapolated value; None: not extrapolated
     high: float | None = None
     parameters: dict[str, int | bool | str] = field(default_factory=dict)  # k, subsets
     protocol: Protocol
@@ -45,10 +45,9 @@ class Result:
 
 
 def require_comparable(a: Result, b: Result) -> None:
-    """Raise UserError, naming both values of all that differs, unless a and b may be compared.
+    """Raise UserError, naming every difference, unless a and b may be compared.
 
-    Numbers of other names still need the same protocol to stand in one table; those of the same
-    name also the same parameters.
+    They need the same protocol, and results of the same name also the same parameters.
     """
     try:
         same_protocol(a.protocol, b.protocol)
@@ -59,7 +58,7 @@ def require_comparable(a: Result, b: Result) -> None:
                 for name in names
                 if a.parameters.get(name) != b.parameters.get(name)
             ]
-            raise UserError(f"these numbers do not compare: {'; '.join(unlike)}")
+            raise UserError(f"these values do not compare: {'; '.join(unlike)}")
     except UserError as error:
         here, there = f"{a.name} of {a.subject}", f"{b.name} of {b.subject}"
         raise UserError(f"{here} and {there}: {error}") from None
@@ -74,7 +73,10 @@ def write_results(path: Path, results: Sequence[Result]) -> None:
 
 
 def read_results(path: Path) -> list[Result]:
-    """The results in a file; UserError when it is missing or a line is none."""
+    """The results in a file; UserError when it is missing or a line is no result.
+
+    Names of earlier versions become those of today.
+    """
     if not path.is_file():
         raise UserError(f"no results at {path}; give a .jsonl file that ssgan evaluate wrote")
     results = []
@@ -82,8 +84,8 @@ def read_results(path: Path) -> list[Result]:
         try:
             results.append(_result(json.loads(line)))
         except (ValueError, TypeError, KeyError, UserError) as error:
-            told = isinstance(error, UserError)
-            reason = str(error) if told else f"{type(error).__name__}: {error}"
+            ours = isinstance(error, UserError)
+            reason = str(error) if ours else f"{type(error).__name__}: {error}"
             raise UserError(
                 f"{path}, line {number}, is no result of ssgan evaluate ({reason})"
             ) from None

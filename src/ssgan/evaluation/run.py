@@ -244,7 +244,7 @@ class _Session:
             option, requested = "--real-n", request.real_count
         count = resolve_count(images, requested, request.count or USUAL_COUNT, option)
         with self.reporter.progress_bar("images", "images") as progress:
-            found = self.extraction.extract(
+            found = self.extraction.compute(
                 images, count, keep_rows=False, store_moments=True, progress=progress
             )
         path.parent.mkdir(parents=True, exist_ok=True)

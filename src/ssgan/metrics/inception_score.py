@@ -1,6 +1,6 @@
 """The Inception Score (Salimans et al. 2016): exp of the mean divergence of p(y|x) from p(y).
 
-Between 1 (every image says the same) and the number of classes. It sees no real image, and more
+It is between 1 (all predictions equal) and the number of classes. It uses no real image. More
 splits give lower scores: 10 is customary, the authors' SS-GAN code uses a single one.
 """
 
@@ -27,8 +27,8 @@ class InceptionScore(NamedTuple):
 def inception_score(log_probabilities: Float[Tensor, "N K"], *, splits: int = 10) -> InceptionScore:
     """The score from log p(y|x), one normalised row an image; -inf is a probability of 0.
 
-    Split i holds rows i N // splits to (i + 1) N // splits, in the order given: shuffle images
-    that are sorted by class. Raises UserError for fewer images than splits, NaN, or rows whose
+    Split i holds rows i N // splits to (i + 1) N // splits, in this order: shuffle images that
+    are sorted by class. Raises UserError for fewer images than splits, NaN, or rows whose
     probabilities do not sum to 1.
     """
     count = len(log_probabilities)

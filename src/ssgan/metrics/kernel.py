@@ -20,7 +20,7 @@ _CELLS = 2**22  # kernel values held at once (32 MB)
 
 
 class KernelDistance(NamedTuple):
-    """The mean over subsets, their standard deviation, and the parameters of the number."""
+    """The mean over subsets, their standard deviation, and the parameters."""
 
     value: float
     std_within: float  # standard deviation over subsets (over n, not n - 1); not a standard error
@@ -38,8 +38,8 @@ def kernel_distance(
 ) -> KernelDistance:
     """The mean of `squared_mmd` over random subsets, each without replacement.
 
-    The customary 100 x 1000. Raises UserError when either set has fewer than `subset_size` images
-    (a smaller size changes the spread, so it must be asked for), a value is NaN or infinite, or
+    100 x 1000 is customary. Raises UserError when either set has fewer than `subset_size` images
+    (a smaller size changes the deviation, so it must be explicit), a value is NaN or infinite, or
     `subset_size` < 2.
     """
     if subset_size < 2 or subsets < 1:
@@ -51,7 +51,7 @@ def kernel_distance(
     if smaller < subset_size:
         raise UserError(
             f"kernel distance takes subsets of {subset_size} images and there are {smaller}; "
-            f"ask for subset_size <= {smaller}, or take more images"
+            f"set subset_size <= {smaller}, or use more images"
         )
     require_same_size(real, fake)
     real, fake = check_rows(real, "real"), check_rows(fake, "fake").to(real.device)
@@ -71,7 +71,7 @@ def kernel_distance(
 def squared_mmd(real: Float[Tensor, "N F"], fake: Float[Tensor, "M F"]) -> float:
     """The unbiased estimate from all rows at once: the same expectation, the least variance.
 
-    At least 2 rows each; memory is bounded whatever N and M. Raises UserError as the others do.
+    At least 2 rows each; memory is bounded whatever N and M. Raises UserError for NaN or infinity.
     """
     require_same_size(real, fake)
     real, fake = check_rows(real, "real"), check_rows(fake, "fake").to(real.device)

@@ -1,4 +1,7 @@
-"""Finding and checking weight files: nothing is imported, unpickled or downloaded here."""
+"""Pretrained extractors: verified weight files, and convolutions with folded batch norm.
+
+Nothing is imported, unpickled or downloaded here.
+"""
 
 import importlib.util
 from collections.abc import Mapping
@@ -15,8 +18,8 @@ from ssgan.files.download import file_sha256
 from ssgan.types import UserError
 
 
-def file_of_package(package: str, inside: str) -> Path | None:
-    """A file of an installed package, found without importing it; None when it is not there."""
+def find_package_file(package: str, inside: str) -> Path | None:
+    """A file of an installed package, found without an import; None when it is missing."""
     found = importlib.util.find_spec(package)
     for folder in (found.submodule_search_locations if found else None) or []:
         path = Path(folder) / inside
@@ -38,7 +41,7 @@ def require_sha256(path: Path, beginning: str) -> None:
 
 
 def read_state(path: Path) -> Mapping[str, Tensor]:
-    """A state dict, read with weights_only; raises UserError when it is none."""
+    """Read a state dict with weights_only; UserError for any other file."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # many types, for foreign bytes
@@ -48,10 +51,10 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
     return state
 
 
-def entry(state: Mapping[str, Tensor], name: str) -> Tensor:
-    """A tensor of the state by its name, float32; raises UserError when it is missing."""
+def get_tensor(state: Mapping[str, Tensor], name: str) -> Tensor:
+    """A tensor of the state by its name, float32; UserError when it is missing."""
     if name not in state:
-        raise UserError(f"the weights have no {name!r}; they are of another network")
+        raise UserError(f"the weights have no {name!r}; they belong to another network")
     return state[name].float()
 
 
@@ -67,7 +70,7 @@ class RawConvolution(NamedTuple):
 
 @dataclass(frozen=True)
 class FoldedConvolution:
-    """One convolution with bias that does the work of both; call it."""
+    """One convolution with bias that replaces both."""
 
     weight: Float[Tensor, "O I H W"]
     bias: Float[Tensor, " O"]

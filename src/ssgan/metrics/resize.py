@@ -15,9 +15,9 @@ from torch import Tensor
 class ResizeRule(Enum):
     """How images reach the extractor's size; the value is the name in a protocol.
 
-    TF1_BILINEAR is the default for the FID: what the 2015 graph does by itself, hence what the
-    original FID, the SS-GAN paper's code and torch-fidelity report. It does not
-    smooth when it shrinks, and samples at i * in / out without the half-pixel shift.
+    TF1_BILINEAR is the default for the FID: the rule inside the 2015 graph, hence that of the
+    original FID, the SS-GAN paper's code and torch-fidelity. It does not smooth when it shrinks,
+    and samples at i * in / out without the half-pixel shift.
     HALF_PIXEL_BILINEAR is pytorch-fid's: PyTorch's bilinear, not smoothing either.
     CLEAN_BICUBIC is clean-fid's: bicubic, smoothing when it shrinks (Parmar et al. 2022); the
     right one where images are larger than the extractor's input.

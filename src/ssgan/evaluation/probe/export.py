@@ -1,7 +1,7 @@
 """Features of D as files for anyone's classifier: .npy, .npz or Parquet.
 
-Rows stand in the order of the prepared data set. The work under way is in `<file>.partial/`; the
-file appears whole.
+Rows are in the order of the prepared data set. Unfinished work is in `<file>.partial/`; the file
+appears whole.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _GROUP_ROWS = 1024  # rows of a Parquet row group
 
 
 def check_target(target: Path, layers: int) -> None:
-    """Raise UserError unless that many layers can be written to a file of that name."""
+    """Raise UserError unless so many layers can be written to a file of this name."""
     if target.suffix not in ENDINGS:
         raise UserError(f"--out {target}: its ending must be {', '.join(ENDINGS)}")
     if target.is_dir():
@@ -42,7 +42,7 @@ def check_target(target: Path, layers: int) -> None:
 
 
 def partial_folder(target: Path) -> Path:
-    """The folder of the work under way for a file."""
+    """The folder of unfinished work for a file."""
     return target.with_name(target.name + ".partial")
 
 
@@ -54,12 +54,12 @@ def export_features(
     target: Path,
     progress: Progress | None = None,
 ) -> None:
-    """Write the features of every image, its label and its name; what was begun is continued.
+    """Write the features, label and name of every image; an interrupted call is continued.
 
     .npy: float32 [N, F], with `<stem>.labels.npy` (int64) and `<stem>.json` (protocol, names)
     beside. .npz: `block_0`, ..., `labels`, `names`, `classes`, `protocol`. Parquet: columns
     `name`, `label`, `class` and `block_0`, ... (lists of F float32), protocol in the metadata.
-    Raises what `shelf.fill` raises.
+    Raises what `fill_store` raises.
     """
     folder = partial_folder(target)
     feature_store.fill_store(subject, dataset, np.arange(len(dataset)), layers, folder, progress)
@@ -81,7 +81,7 @@ def export_features(
 
 
 def protocol(subject: ProbedDiscriminator, dataset: Dataset, layers: list[Layer]) -> dict[str, Any]:
-    """What the features are of, as JSON values."""
+    """The run, the images and the layers of the features, as JSON values."""
     shape = subject.config.data.shape
     return {
         "run": subject.run,
@@ -109,7 +109,7 @@ def protocol(subject: ProbedDiscriminator, dataset: Dataset, layers: list[Layer]
 
 
 def item_names(source: AbstractSource, dataset: Dataset) -> list[str]:
-    """What the source calls every image that could be used, in their order."""
+    """The source's name of every usable image, in order."""
     collection = source.open()
     rejected = {name for name, _ in dataset.manifest["rejected"]}
     names = [collection.item(number) for number in range(len(collection))]

@@ -106,7 +106,7 @@ LAYERS = _STEM + tuple(
 
 
 class InceptionNetwork:
-    """pool3 of a batch, with the given 94 convolutions."""
+    """The network up to pool3, built from 94 convolutions."""
 
     def __init__(self, raw: Mapping[str, RawConvolution], device: torch.device | str) -> None:
         self._convolutions: dict[str, FoldedConvolution] = {
