@@ -135,7 +135,7 @@ PLANTED = [
     "yaml.load(f)",
     "yaml.unsafe_load(f)",
     "tar.extractall(folder)",
-    "tar.compute(member, folder, filter='tar')",
+    "tar.extract(member, folder, filter='tar')",
     "tarfile.open(f).extractall(folder)",
     "shutil.unpack_archive(f)",
     "from shutil import unpack_archive",

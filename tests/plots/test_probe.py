@@ -69,7 +69,7 @@ def test_steps_by_blocks_for_several_states():
 
 
 def test_fits_that_did_not_converge_are_counted():
-    assert "1 of 7 fits ended before" in tables([*ONE, row(3, 0.2, converged=False)])
+    assert "1 of 7 fits stopped before" in tables([*ONE, row(3, 0.2, converged=False)])
     assert "ended before" not in tables(ONE)
 
 
