@@ -207,9 +207,9 @@ def test_the_inception_score_is_that_of_the_classified_samples(cache):
 
 TOO_FEW = [
     ("kid", 30, 40, "subsets of 1,000 images and there are 30"),
-    ("fd", 1, 40, "at least 2 images a side, not 1"),
-    ("pr", 5, 40, "more than 5 images a side, not 5"),
-    ("infinity", 30, 40, "1,024 images a side, not 30"),
+    ("fd", 1, 40, "at least 2 images in each set, not 1"),
+    ("pr", 5, 40, "more than 5 images in each set, not 5"),
+    ("infinity", 30, 40, "1,024 images in each set, not 30"),
     ("is", 30, 40, "random features classify nothing"),
 ]
 
@@ -247,7 +247,7 @@ def test_images_are_measured_once_and_never_more_than_there_are():
         with pytest.raises(UserError, match=words):
             plan_evaluation(thing, REAL, FEATURES, **request)
     _, remarks = plan_evaluation(REAL, REAL, FEATURES)
-    assert "both sides are the same images" in remarks
+    assert "both sets are the same images" in remarks
 
 
 def test_a_fixed_set_keeps_its_numbers(cache):

@@ -233,7 +233,7 @@ def _authenticity_notes(
     if not isinstance(reference, ImageSet):
         return []
     if images.content(0) == reference.content(0):
-        return ["both sides are the same images"]
+        return ["both sets are the same images"]
     if not isinstance(images, GeneratedImages) or "authenticity" not in settings.metrics:
         return []
     if images.checkpoint.data_hash != reference.content(0):

@@ -78,18 +78,18 @@ def unavailable_reason(metric: str, request: MetricRequest) -> str | None:
     if request.statistics and metric not in ("fd", "infinity"):
         return "statistics hold no single images: only the Frechet distance can be measured"
     if few < 2:
-        return f"a covariance needs at least 2 images a side, not {few}"
+        return f"a covariance needs at least 2 images in each set, not {few}"
     if metric == "infinity":
         needed = max(4 * features.size, 2 * features.size + settings.infinity_points)
         if request.statistics and request.num_real is None:
             return "these statistics do not say how many images they are of"
         if few < needed:
-            return f"the line over 1 / N needs {needed:,} images a side, not {few:,}"
+            return f"the line over 1 / N needs {needed:,} images in each set, not {few:,}"
     size = settings.kid_subset_size
     if metric == "kid" and few < size:
         return f"it takes subsets of {size:,} images and there are {few:,} (--kid-subset N)"
     if metric == "pr" and few <= settings.neighbours:
-        return f"it needs more than {settings.neighbours} images a side, not {few}"
+        return f"it needs more than {settings.neighbours} images in each set, not {few}"
     return None
 
 
