@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ssgan.evaluation.evaluate import (
-    EvaluationSettings,
-    evaluate,
-    plan_evaluation,
-)
-from ssgan.evaluation.features import FeatureExtraction, set_protocol
+from ssgan.evaluation.evaluate import EvaluationSettings, evaluate, plan_evaluation
+from ssgan.evaluation.features import FeatureExtraction, build_set_protocol
 from ssgan.evaluation.image_sets import GeneratedImages, RealImages, StoredStatistics
 from ssgan.evaluation.metrics import MetricSettings
 from ssgan.metrics.authenticity import measure_authenticity
@@ -135,7 +131,7 @@ def test_stored_statistics_give_the_distance_of_the_images(run, cache, tmp_path)
         "theirs.npz",
     )
     known = extraction.compute(REAL, 40)
-    write_statistics(tmp_path / ours, known.moments, set_protocol(FEATURES, REAL, 40))
+    write_statistics(tmp_path / ours, known.moments, build_set_protocol(FEATURES, REAL, 40))
     with np.load(tmp_path / ours) as file:
         np.savez(tmp_path / theirs, mu=file["mu"], sigma=file["sigma"])  # as pytorch-fid writes
     settings = EvaluationSettings(count=30, real_count=None, metrics=("fd",))
@@ -156,7 +152,7 @@ def test_statistics_of_other_features_are_refused_with_both_values(run, cache, t
 
     extraction = FeatureExtraction(features=FEATURES, cache=cache)
     known = extraction.compute(REAL, 40)
-    write_statistics(tmp_path / "r.npz", known.moments, set_protocol(FEATURES, REAL, 40))
+    write_statistics(tmp_path / "r.npz", known.moments, build_set_protocol(FEATURES, REAL, 40))
     reference = StoredStatistics("r.npz", read_statistics(tmp_path / "r.npz"))
     settings = EvaluationSettings(count=30, real_count=None, metrics=("fd",))
     with pytest.raises(UserError, match=r"features 'random' against 'others'; resize 'antialias"):

@@ -10,7 +10,7 @@ import pytest
 from ssgan.data.base import AbstractSource
 from ssgan.data.prepare import prepare
 from ssgan.evaluation.probe import export
-from ssgan.evaluation.probe.export import check_target, export_features, item_names
+from ssgan.evaluation.probe.export import check_target, export_features, list_item_names
 from ssgan.evaluation.probe.maps import Layer
 from ssgan.types import UserError
 from tests.data.numbered import KEPT, Numbers
@@ -107,7 +107,7 @@ def test_an_interrupted_export_leaves_no_file_and_is_continued(subject, tmp_path
 def test_names_are_those_of_the_images_that_could_be_used(tmp_path):
     source: AbstractSource = Numbers()
     dataset = prepare(source, preprocessing(4), tmp_path)
-    assert item_names(source, dataset) == [f"item {number}" for number in KEPT]
+    assert list_item_names(source, dataset) == [f"item {number}" for number in KEPT]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ssgan.evaluation.format import card, comparison
+from ssgan.evaluation.format import format_card, format_comparison
 from ssgan.evaluation.results import Result, read_results, require_comparable, write_results
 from ssgan.metrics.protocol import Protocol
 from ssgan.types import UserError
@@ -55,7 +55,7 @@ def test_a_result_comes_back_from_its_line(tmp_path):
 
 
 def test_the_card_shows_value_spread_and_protocol():
-    text = card([FID, KID])
+    text = format_card([FID, KID])
     for words in (
         "run a, step 5: 10,000 images, 3 times (sample seeds 0, 1, 2)",
         "cifar10-test: 10,000 real images, split test, all of them, content abababababab",
@@ -69,7 +69,7 @@ def test_the_card_shows_value_spread_and_protocol():
 
 def test_like_results_stand_in_one_table_a_row_a_subject():
     better = other(replace(FID, values=(9.0, 9.2)), seeds=(5, 6))
-    lines = comparison([FID, KID, better]).splitlines()
+    lines = format_comparison([FID, KID, better]).splitlines()
     assert lines[-3].split() == ["FID", "KID"]
     assert lines[-2].split() == ["run", "a,", "step", "5", "12.35", "+-", "0.05", "0.01010"]
     assert lines[-1].split() == ["run", "b,", "step", "9", "9.100", "+-", "0.141", "-"]
@@ -88,7 +88,7 @@ def test_unlike_protocols_are_refused_with_both_values_and_both_subjects(change)
     words = f"{name} {getattr(PROTOCOL, name)!r} against {value!r}"
     for results in ([FID, other(FID, **change)], [FID, other(KID, **change)]):
         with pytest.raises(UserError) as refusal:
-            comparison(results)
+            format_comparison(results)
         assert words in str(refusal.value)
         assert "run a, step 5" in str(refusal.value)
         assert "run b, step 9" in str(refusal.value)
@@ -99,7 +99,7 @@ def test_other_parameters_of_a_number_are_refused():
     with pytest.raises(UserError, match=r"subsets 100 against 10$"):
         require_comparable(KID, fewer)
     with pytest.raises(UserError, match=r"subsets 100 against 10$"):
-        comparison([FID, KID, fewer])
+        format_comparison([FID, KID, fewer])
 
 
 BAD = {
@@ -149,5 +149,5 @@ def test_old_results_stand_in_one_table_with_those_of_today(tmp_path):
     old = read_results(path)
     write_results(tmp_path / "again.jsonl", old)
     assert read_results(tmp_path / "again.jsonl") == old
-    header = comparison([*old, *read_results(tmp_path / "again.jsonl")]).splitlines()[-2]
+    header = format_comparison([*old, *read_results(tmp_path / "again.jsonl")]).splitlines()[-2]
     assert header.count("authenticity") == 2  # of the samples, and of held-out images

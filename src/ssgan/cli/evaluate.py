@@ -6,7 +6,7 @@ from ssgan.cli.arguments import Options, take_options, whole_number
 from ssgan.cli.images import bar
 from ssgan.cli.trust import trusted_modules
 from ssgan.evaluation.feature_networks import NAMES
-from ssgan.evaluation.format import comparison
+from ssgan.evaluation.format import format_comparison
 from ssgan.evaluation.metrics import METRICS, MetricSettings, parse_metrics
 from ssgan.evaluation.results import read_results
 from ssgan.evaluation.run import EvaluationRequest, Reporter, evaluate_images
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
     if options.on("compare"):
         if not rest:
             raise UserError("--compare takes the .jsonl files of evaluations")
-        print(comparison([result for path in rest for result in read_results(Path(path))]))
+        print(format_comparison([result for path in rest for result in read_results(Path(path))]))
         return 0
     if len(rest) != 1 or rest[0].startswith("-"):
         raise UserError(

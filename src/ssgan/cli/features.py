@@ -7,7 +7,12 @@ from ssgan.cli.images import bar, fetched
 from ssgan.cli.probe import labelled_images
 from ssgan.cli.trust import trusted_modules
 from ssgan.data.sources import FORMS, parse_source
-from ssgan.evaluation.probe.export import check_target, export_features, item_names, partial_folder
+from ssgan.evaluation.probe.export import (
+    check_target,
+    export_features,
+    list_item_names,
+    partial_folder,
+)
 from ssgan.evaluation.probe.maps import (
     POOLINGS,
     Layer,
@@ -66,7 +71,7 @@ def main(argv: list[str]) -> int:
     layers = [Layer(number, pooling) for number in blocks]
     source = fetched(parse_source(given))
     dataset = labelled_images(subject, source, options.get("cache"))
-    names, partial = item_names(source, dataset), partial_folder(target)
+    names, partial = list_item_names(source, dataset), partial_folder(target)
     with translate_file_errors(target):
         partial.mkdir(parents=True, exist_ok=True)
         with locked(partial / ".lock"), bar("images through D") as progress:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 from jaxtyping import UInt8
 from torch import Tensor
 
-from ssgan.evaluation.features import FeatureExtraction, FeatureSet, Progress, set_protocol
+from ssgan.evaluation.features import FeatureExtraction, FeatureSet, Progress, build_set_protocol
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, StoredStatistics
 from ssgan.evaluation.metrics import (
     METRICS,
@@ -101,7 +101,7 @@ def plan_evaluation(
         metrics=metrics or METRICS,
         metric_settings=metric_settings or MetricSettings(),
     )
-    request, notes = metric_request(reference, features, settings), []
+    request, notes = build_request(reference, features, settings), []
     if metrics is None:
         reasons = {name: why for name in METRICS if (why := unavailable_reason(name, request))}
         available = tuple(name for name in METRICS if name not in reasons)
@@ -143,11 +143,11 @@ def evaluate(
     metric is not available, and for held-out images without the metric authenticity.
     """
     check_held_out(held_out is not None, settings.metrics)
-    request = metric_request(reference, extraction.features, settings)
+    request = build_request(reference, extraction.features, settings)
     for metric in settings.metrics:
         if why := unavailable_reason(metric, request):
             raise UserError(f"{metric} is not available: {why}")
-    protocol = evaluation_protocol(images, reference, extraction.features, settings)
+    protocol = build_protocol(images, reference, extraction.features, settings)
     keep = needs_rows(settings.metrics, request)
     real = _reference_features(reference, extraction, settings, keep, progress_bar)
     what = "samples of seed {}" if images.redrawable else "evaluated images"
@@ -173,7 +173,7 @@ def evaluate(
     return Evaluation(results, nearest)
 
 
-def metric_request(
+def build_request(
     reference: ImageSet | StoredStatistics, features: AbstractFeatures, settings: EvaluationSettings
 ) -> MetricRequest:
     """The sizes of both sets, for `unavailable_reason`."""
@@ -187,7 +187,7 @@ def metric_request(
     )
 
 
-def evaluation_protocol(
+def build_protocol(
     images: ImageSet,
     reference: ImageSet | StoredStatistics,
     features: AbstractFeatures,
@@ -199,7 +199,7 @@ def evaluation_protocol(
         alone = _statistics_protocol(reference, features)
     else:
         assert settings.real_count is not None
-        alone = set_protocol(features, reference, settings.real_count)
+        alone = build_set_protocol(features, reference, settings.real_count)
     return replace(alone, num_fake=settings.count, seeds=seeds, batch_norm=images.batch_norm)
 
 

@@ -179,7 +179,7 @@ class FeatureExtraction:
         cache = FeatureCache(
             self.cache, images.content(seed), images.shape, self.features, self.device
         )
-        protocol = set_protocol(self.features, images, count)
+        protocol = build_set_protocol(self.features, images, count)
         with translate_file_errors(cache.folder), cache.lock(self.on_wait):
             stored = read_moments(cache.moments(count), protocol) if store_moments else None
             if stored is not None and not keep_rows:
@@ -218,7 +218,7 @@ class FeatureExtraction:
         return rows
 
 
-def set_protocol(features: AbstractFeatures, images: ImageSet, count: int) -> Protocol:
+def build_set_protocol(features: AbstractFeatures, images: ImageSet, count: int) -> Protocol:
     """The protocol of statistics of one image set alone."""
     return Protocol(
         features=features.name,

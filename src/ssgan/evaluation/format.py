@@ -19,7 +19,7 @@ def protocol_lines(results: Sequence[Result]) -> list[str]:
     return lines
 
 
-def card(results: Sequence[Result]) -> str:
+def format_card(results: Sequence[Result]) -> str:
     """All results of one subject, a line each, with their deviation and parameters."""
     require_same_protocol(results)
     protocol, subject = results[0].protocol, results[0].subject
@@ -35,7 +35,7 @@ def card(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def comparison(results: Sequence[Result]) -> str:
+def format_comparison(results: Sequence[Result]) -> str:
     """A row a subject, a column a metric; a later result replaces an equal one.
 
     Raises UserError, naming what differs, when two results may not be compared.

@@ -23,8 +23,8 @@ from ssgan.evaluation.evaluate import (
     resolve_count,
 )
 from ssgan.evaluation.feature_networks import DiscriminatorFeatures, choose_features, download
-from ssgan.evaluation.features import FeatureExtraction, set_protocol
-from ssgan.evaluation.format import card
+from ssgan.evaluation.features import FeatureExtraction, build_set_protocol
+from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
 from ssgan.evaluation.metrics import MetricSettings
@@ -165,7 +165,7 @@ class _Session:
             held_out=held_out,
             progress_bar=self.reporter.progress_bar,
         )
-        self.reporter.show(card(found.results))
+        self.reporter.show(format_card(found.results))
         self._write(self._results_file(settings, found), found)
         return found
 
@@ -248,7 +248,7 @@ class _Session:
                 images, count, keep_rows=False, store_moments=True, progress=progress
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_statistics(path, found.moments, set_protocol(self.features, images, count))
+        write_statistics(path, found.moments, build_set_protocol(self.features, images, count))
         self.reporter.show(f"statistics of {count:,} images of {images.name}: {readable(path)}")
 
     def _folder(self) -> Path:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssgan.data.dataset import Dataset
-from ssgan.evaluation.features import extract_features, read_moments, set_protocol
+from ssgan.evaluation.features import build_set_protocol, extract_features, read_moments
 from ssgan.evaluation.image_sets import RealImages
 from ssgan.evaluation.metrics import MetricValue, Parameters, compute_frechet
 from ssgan.evaluation.selection_metric import load_extractors
@@ -89,7 +89,7 @@ class SampleQuality:
 
     def _real_moments(self, features: AbstractFeatures) -> Moments | Statistics:
         """Computed once a run, and read from its directory afterwards."""
-        protocol = set_protocol(features, self.images, self.num_real)
+        protocol = build_set_protocol(features, self.images, self.num_real)
         path = self._layout.real_statistics(features.name)
         if (stored := read_moments(path, protocol)) is not None:
             return stored

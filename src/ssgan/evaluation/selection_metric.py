@@ -5,11 +5,7 @@ for a second distance on the same images, which is the selection metric then.
 """
 
 from ssgan.data.cache import default_cache
-from ssgan.evaluation.feature_networks import (
-    choose_features,
-    has_efficientnet_lite0,
-    has_inception,
-)
+from ssgan.evaluation.feature_networks import choose_features, has_efficientnet_lite0, has_inception
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures
 from ssgan.metrics.inception import features as inception
 from ssgan.runs.config import EvaluateConfig, RunConfig

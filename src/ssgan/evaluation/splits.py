@@ -80,7 +80,7 @@ def split(
     for part, count in (("to train on", len(training)), ("to test on", len(testing))):
         if count < 2 * data.num_classes:
             raise UserError(
-                f"{_name(data)}: {count} labelled images {part} are too few for "
+                f"{_source_of(data)}: {count} labelled images {part} are too few for "
                 f"{data.num_classes} classes; {purpose} needs at least {2 * data.num_classes}"
             )
     train_part = Part(data, training, labels[training]).first(train_count, "--train-n")
@@ -102,7 +102,7 @@ def stratified_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
     return np.asarray(shuffled[np.argsort(place[shuffled], kind="stable")])
 
 
-def num_labels_at(train: Part, fraction: float, num_classes: int) -> int | None:
+def count_labels_at(train: Part, fraction: float, num_classes: int) -> int | None:
     """The number of training labels at that fraction; None when it is too few to train on."""
     count = math.floor(fraction * len(train.labels) + 0.5)
     return count if count >= 2 * num_classes else None
@@ -111,11 +111,11 @@ def num_labels_at(train: Part, fraction: float, num_classes: int) -> int | None:
 def _require_labels(data: Dataset, purpose: str) -> NDArray[np.int64]:
     if data.labels is None:
         raise UserError(
-            f"{_name(data)} has no labels: {purpose} needs them; put every image into the "
+            f"{_source_of(data)} has no labels: {purpose} needs them; put every image into the "
             "folder of its class"
         )
     if len(np.unique(data.labels)) < 2:
-        raise UserError(f"{_name(data)} has images of one class: {purpose} needs two or more")
+        raise UserError(f"{_source_of(data)} has images of one class: {purpose} needs two or more")
     return data.labels
 
 
@@ -124,17 +124,17 @@ def _match_labels(data: Dataset, test: Dataset, purpose: str) -> NDArray[np.int6
     labels = test.labels
     if labels is None:
         raise UserError(
-            f"{_name(test)} has no labels: {purpose} needs them to compute the accuracy"
+            f"{_source_of(test)} has no labels: {purpose} needs them to compute the accuracy"
         )
     unknown = [name for name in test.classes if name not in data.classes]
     if unknown:
         raise UserError(
-            f"{_name(test)} has class {unknown[0]!r}, which {_name(data)} lacks; its classes "
-            f"are {', '.join(data.classes)}"
+            f"{_source_of(test)} has class {unknown[0]!r}, which {_source_of(data)} lacks; its "
+            f"classes are {', '.join(data.classes)}"
         )
     numbers = np.array([data.classes.index(name) for name in test.classes], np.int64)
     return np.asarray(numbers[labels])
 
 
-def _name(data: Dataset) -> str:
+def _source_of(data: Dataset) -> str:
     return str(data.manifest.get("source", "the data"))

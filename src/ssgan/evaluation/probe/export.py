@@ -63,7 +63,7 @@ def export_features(
     """
     folder = partial_folder(target)
     feature_store.fill_store(subject, dataset, np.arange(len(dataset)), layers, folder, progress)
-    facts = protocol(subject, dataset, layers)
+    facts = describe_export(subject, dataset, layers)
     if target.suffix == ".npy":
         if dataset.labels is not None:
             _write_array(target.with_suffix(".labels.npy"), dataset.labels)
@@ -80,7 +80,9 @@ def export_features(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def protocol(subject: ProbedDiscriminator, dataset: Dataset, layers: list[Layer]) -> dict[str, Any]:
+def describe_export(
+    subject: ProbedDiscriminator, dataset: Dataset, layers: list[Layer]
+) -> dict[str, Any]:
     """The run, the images and the layers of the features, as JSON values."""
     shape = subject.config.data.shape
     return {
@@ -108,7 +110,7 @@ def protocol(subject: ProbedDiscriminator, dataset: Dataset, layers: list[Layer]
     }
 
 
-def item_names(source: AbstractSource, dataset: Dataset) -> list[str]:
+def list_item_names(source: AbstractSource, dataset: Dataset) -> list[str]:
     """The source's name of every usable image, in order."""
     collection = source.open()
     rejected = {name for name, _ in dataset.manifest["rejected"]}
@@ -117,7 +119,7 @@ def item_names(source: AbstractSource, dataset: Dataset) -> list[str]:
     return kept if len(kept) == len(dataset) else [f"row {k}" for k in range(len(dataset))]
 
 
-def _classes_of(dataset: Dataset) -> list[str | None]:
+def _list_class_names(dataset: Dataset) -> list[str | None]:
     if dataset.labels is None:
         return [None] * len(dataset)
     return [dataset.classes[label] for label in dataset.labels]
@@ -166,7 +168,7 @@ def _write_parquet(
     labels: list[int | None] = [None] * len(dataset)
     if dataset.labels is not None:
         labels = dataset.labels.tolist()
-    classes = _classes_of(dataset)
+    classes = _list_class_names(dataset)
     with contextlib.closing(parquet.ParquetWriter(str(ready), schema)) as writer:
         for group in _groups(len(dataset)):
             columns = [

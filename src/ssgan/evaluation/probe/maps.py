@@ -133,7 +133,7 @@ def open_discriminator(
         data_hash=saved.data_hash,
         discriminator=discriminator,
         sha256=_digest(discriminator),
-        maps=_maps(discriminator, config.data.shape),
+        maps=_map_shapes(discriminator, config.data.shape),
     )
 
 
@@ -164,7 +164,7 @@ def pool(maps: Float[Tensor, "B C S S"], pooling: str) -> Float[Tensor, "B F"]:
     return F.avg_pool2d(maps, squares).flatten(1)
 
 
-def _maps(discriminator: nn.Module, shape: ImageShape) -> tuple[tuple[int, int], ...]:
+def _map_shapes(discriminator: nn.Module, shape: ImageShape) -> tuple[tuple[int, int], ...]:
     weight = next(discriminator.parameters())
     black = torch.zeros(1, shape.channels, shape.size, shape.size).to(weight)
     with torch.no_grad():

@@ -20,7 +20,7 @@ from torch import Tensor
 from ssgan.evaluation.probe import feature_store
 from ssgan.evaluation.probe.feature_store import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, check_pooling
-from ssgan.evaluation.splits import HELD_OUT_SHARE, Split, num_labels_at
+from ssgan.evaluation.splits import HELD_OUT_SHARE, Split, count_labels_at
 from ssgan.files import jsonl
 from ssgan.files.jsonl import PAIR, SHARE, TEXT, TEXTS, WHOLE, Kind
 from ssgan.metrics.intervals import Proportion
@@ -128,7 +128,7 @@ class StateProbe:
             ProbeTrial(layer, fraction, count)
             for layer in layers
             for fraction in sorted(set(settings.fractions))  # the quick ones first
-            if (count := num_labels_at(split.train, fraction, len(split.classes))) is not None
+            if (count := count_labels_at(split.train, fraction, len(split.classes))) is not None
         ]
         if not self.trials:
             raise UserError(

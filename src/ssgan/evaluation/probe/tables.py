@@ -28,7 +28,7 @@ def best_block(rows: Sequence[Row]) -> int:
     return block
 
 
-def tables(rows: Sequence[Row]) -> str:
+def format_tables(rows: Sequence[Row]) -> str:
     """All tables of the rows, as text."""
     parts = [_protocol(rows[0])]
     for pooling in distinct([row["pooling"] for row in rows]):
