@@ -42,6 +42,8 @@ def test_python_and_the_command_give_the_same_results(places, tmp_path, capsys):
     words += ["--held-out", str(places / "other"), "--cache", str(places / "cache")]
     assert main(["evaluate", str(places / "run"), "--against", str(places / "real"), *words]) == 0
     assert found.results == read_results(tmp_path / "a.jsonl") == read_results(tmp_path / "b.jsonl")
+    names = {result.name for result in found.results}
+    assert {"FD-random", "authenticity", "authenticity (held out)"} <= names
     assert shown[0] in capsys.readouterr().out
     assert (tmp_path / "a-neighbours.png").read_bytes() == (
         tmp_path / "b-neighbours.png"
