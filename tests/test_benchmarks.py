@@ -260,7 +260,7 @@ def test_without_mimicry_it_says_how_to_get_it(tmp_path, capsys):
 def test_sampling_and_reading_have_a_rate_and_missing_weights_are_left_out(
     here, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr("ssgan.metrics.efficientnet_lite0.file_of_package", lambda *where: None)
+    monkeypatch.setattr("ssgan.metrics.efficientnet_lite0.find_package_file", lambda *where: None)
     words = ("--generators", "resnet", "--extractors", "random,lite0", "--images", "4")
     rows = written(sampling.main, tmp_path, *words)["rows"]
     assert [(row["name"], row["what"]) for row in rows] == [("resnet", "made"), ("random", "read")]

@@ -45,7 +45,7 @@ def test_the_summary_says_how_well_turns_are_told(
     arguments = ["data", "prepare", str(tmp_path / "noise"), "--cache", str(tmp_path / "cache")]
     main([*arguments, "--size", "16"])
     assert re.search(
-        r"\nrotations: +\d\d% recognised .* alike when turned", capsys.readouterr().out
+        r"\nrotations: +\d\d% recognised .* alike when rotated", capsys.readouterr().out
     )
     (tmp_path / "noise" / "000.png").unlink()
     main([*arguments, "--size", "16"])

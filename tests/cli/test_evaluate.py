@@ -52,8 +52,8 @@ def test_a_run_against_a_folder_writes_numbers_and_a_picture(places, capsys):
     assert str(folder / "results.jsonl") in printed
     results = numbers_in(folder / "results.jsonl")
     assert set(results) == {
-        "FD-random", "KD-random", "precision", "recall", "density", "coverage", "too close",
-        "copies",
+        "FD-random", "KD-random", "precision", "recall", "density", "coverage", "authenticity",
+        "duplicates",
     }  # fmt: skip
     assert results["FD-random"].against == f"folder:{places / 'real'}"
     with Image.open(folder / "neighbours.png") as picture:
@@ -72,7 +72,7 @@ def test_the_same_command_again_reads_no_image_and_says_the_same(places, monkeyp
 def test_refreshed_batch_statistics_are_said_and_another_protocol(places, capsys):
     words = ("--n", "20", "--seeds", "1", "--metrics", "fd", "--refresh", "64", "--out")
     assert main(command(places, *words, str(places / "refreshed.jsonl"))) == 0
-    assert "computed anew: mean of 64 samples" in capsys.readouterr().out
+    assert "recomputed statistics: mean of 64 samples" in capsys.readouterr().out
     assert main(command(places, *words[:-3], "--out", str(places / "as.jsonl"))) == 0
     refreshed, trained = (numbers_in(places / f"{n}.jsonl") for n in ("refreshed", "as"))
     assert refreshed["FD-random"].protocol.batch_norm == "mean of 64 samples"
@@ -85,7 +85,7 @@ def test_refreshed_batch_statistics_are_said_and_another_protocol(places, capsys
 
 
 def test_an_interrupted_evaluation_continues(places, monkeypatch, capsys):
-    monkeypatch.setattr(gather, "CHUNK_ROWS", 8)
+    monkeypatch.setattr("ssgan.evaluation.features.CHUNK_ROWS", 8)
     words = command(places, "--n", "20", "--seeds", "1", "--batch", "4", cache="continued")
     plain, seen = RandomFeatures.__call__, []
 
@@ -113,7 +113,7 @@ def test_two_folders_are_measured_once(places, tmp_path, capsys):
     real, other = RandomFeatures()(pictures(24, 1)), RandomFeatures()(pictures(24, 2))
     assert results["FD-random"].values == pytest.approx([frechet_distance(real, other)], rel=1e-5)
     assert results["FD-random"].protocol.seeds == ()
-    assert results["too close (held out)"].value == results["too close"].value
+    assert results["authenticity (held out)"].value == results["authenticity"].value
     assert (tmp_path / "both-neighbours.png").exists()
 
 
@@ -124,13 +124,13 @@ def test_held_out_images_without_their_metric_are_refused_before_any_feature(
     monkeypatch.setattr(RandomFeatures, "__call__", lambda *_: pytest.fail("features were made"))
     held = ["--held-out", str(places / "other")]
     assert main(command(places, *held, "--metrics", "fd")) == 2
-    assert "held-out images serve the metric memorisation alone" in capsys.readouterr().err
+    assert "held-out images serve the metric authenticity alone" in capsys.readouterr().err
     stored, rows = tmp_path / "real.npz", np.eye(256)
     np.savez(stored, mu=rows[0], sigma=rows)
     assert main(command(places, *held, against=stored)) == 2
-    told = capsys.readouterr()
-    assert "metric memorisation left out: statistics hold no single images" in told.out
-    assert "held-out images serve" in told.err
+    printed = capsys.readouterr()
+    assert "metric authenticity left out: statistics hold no single images" in printed.out
+    assert "held-out images serve" in printed.err
     assert main(command(places, "--real-n", "5", against=stored)) == 2
     assert f"--real-n 5: {stored} holds statistics" in capsys.readouterr().err
 
@@ -218,7 +218,7 @@ BAD = [
     (["RUN", "--against", "/no/such/place", *RANDOM], "/no/such/place"),
     (["RUN", "--against", "RUN", *RANDOM], "--against and --held-out expect images, not a run"),
     (["RUN", "--against", "REAL", "--real-n", "25", *RANDOM], "has 24 images"),
-    (["RUN", "--against", "REAL", "--metrics", "kid", *RANDOM], "kid cannot be measured"),
+    (["RUN", "--against", "REAL", "--metrics", "kid", *RANDOM], "kid is not available"),
     (["RUN", "--against", "REAL", "--step", "8", *RANDOM], "no checkpoint of step 8; it has 3"),
     (["RUN", "--against", "REAL", "--size", "64", *RANDOM], "--size 64"),
     (["RUN", "--against", "REAL", "--write-stats", "stats", *RANDOM], "must end in .npz"),
@@ -236,8 +236,10 @@ def test_bad_input_gets_one_line_and_exit_code_2(
     places, words, expected, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    for name in ("installed", "inception", "lite0"):
-        monkeypatch.setattr(f"ssgan.metrics.{name}.file_of_package", lambda *_: None)
+    for name in (
+        "evaluation.feature_networks", "metrics.inception.features", "metrics.efficientnet_lite0"
+    ):  # fmt: skip
+        monkeypatch.setattr(f"ssgan.{name}.find_package_file", lambda *_: None)
     (places / "empty").mkdir(exist_ok=True)
     known = {name: str(places / name.lower()) for name in ("RUN", "REAL", "EMPTY")}
     assert main(["evaluate", *(known.get(word, word) for word in words)]) == 2

@@ -104,9 +104,9 @@ def test_an_interrupted_probe_says_how_to_continue_and_does(root, photos, capsys
         found.append(arguments)
         if len(found) == 3:
             raise KeyboardInterrupt
-        return nearest_classes(*arguments)
+        return classify_by_neighbours(*arguments)
 
-    from ssgan.evaluation.probe.probe import nearest_classes
+    from ssgan.evaluation.probe.probe import classify_by_neighbours
 
     with monkeypatch.context() as patch:
         patch.setattr("ssgan.evaluation.probe.probe.classify_by_neighbours", interrupted)

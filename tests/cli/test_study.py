@@ -312,7 +312,7 @@ def test_features_without_their_weights_are_refused_before_anything_is_trained(
     tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setenv("SSGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("ssgan.metrics.installed_weights.file_of_package", lambda *_: None)
+    monkeypatch.setattr("ssgan.evaluation.feature_networks.find_package_file", lambda *_: None)
     words = ["table1", *DATA, "--features", "inception", "--out", str(tmp_path / "out")]
     assert main(["study", *words]) == 2
     assert "no Inception weights; get them by" in capsys.readouterr().err

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from ssgan.evaluation.evaluate import EvaluationSettings, StoredStatistics, evaluate
-from ssgan.evaluation.features import FeatureExtraction, set_protocol
-from ssgan.evaluation.image_sets import GeneratedImages, RealImages
-from ssgan.evaluation.metrics import Parameters
-from ssgan.evaluation.nearest_images import find_nearest
-from ssgan.evaluation.plan import EvaluationRequest, plan_evaluation
+from ssgan.evaluation.evaluate import EvaluationSettings, evaluate, plan_evaluation
+from ssgan.evaluation.features import FeatureExtraction, build_set_protocol
+from ssgan.evaluation.image_sets import GeneratedImages, RealImages, StoredStatistics
+from ssgan.evaluation.metrics import MetricSettings
 from ssgan.metrics.authenticity import measure_authenticity
 from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.frechet import frechet_distance
 from ssgan.metrics.inception.features import InceptionFeatures
 from ssgan.metrics.inception_score import inception_score
 from ssgan.metrics.kernel import kernel_distance
+from ssgan.metrics.knn import find_nearest
 from ssgan.metrics.precision_recall import precision_recall
 from ssgan.metrics.protocol import read_statistics, write_statistics
 from ssgan.runs.opening import find_state
@@ -29,8 +28,8 @@ REAL = RealImages(real_images(40))
 SETTINGS = EvaluationSettings(
     count=30,
     real_count=40,
-    metrics=("fd", "kid", "pr", "memorisation"),
-    parameters=Parameters(kid_subsets=5, kid_subset_size=20),
+    metrics=("fd", "kid", "pr", "authenticity"),
+    metric_settings=MetricSettings(kid_subsets=5, kid_subset_size=20),
 )
 
 
@@ -48,7 +47,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def measured(run, cache):
     found = evaluate(run, REAL, FeatureExtraction(features=FEATURES, cache=cache), SETTINGS)
-    return {result.name: result for result in found.results}, found.neighbours
+    return {result.name: result for result in found.results}, found.nearest
 
 
 def rows_of(side, count, seed=0):
@@ -66,8 +65,8 @@ def test_every_number_is_that_of_the_library_on_the_features(run, measured):
             **{name: four[name] for name in ("precision", "recall", "density", "coverage")},
             "FD-random": frechet_distance(real, fake),
             "KD-random": kid,
-            "too close": close.too_close,
-            "copies": close.copies,
+            "authenticity": close.authenticity,
+            "duplicates": close.duplicates,
         }
         assert {n: r.values[place] for n, r in results.items()} == pytest.approx(expected, rel=1e-5)
 
@@ -102,44 +101,44 @@ def test_the_picture_shows_samples_beside_their_nearest_reals(run, measured):
 
 
 def test_copied_images_are_found_and_held_out_ones_give_the_level(cache):
-    settings = EvaluationSettings(count=40, real_count=40, seeds=(0,), metrics=("memorisation",))
-    gatherer, other = (
+    settings = EvaluationSettings(count=40, real_count=40, seeds=(0,), metrics=("authenticity",))
+    extraction, other = (
         FeatureExtraction(features=FEATURES, cache=cache),
         RealImages(real_images(25, seed=9)),
     )
-    found = evaluate(RealImages(real_images(40)), REAL, gatherer, settings, held_out=other)
+    found = evaluate(RealImages(real_images(40)), REAL, extraction, settings, held_out=other)
     results = {result.name: result for result in found.results}
-    assert (results["copies"].value, results["too close"].value) == (1, 1)
-    expected = measure_authenticity(rows_of(REAL, 40), rows_of(other, 25)).too_close
-    assert results["too close (held out)"].value == pytest.approx(expected)
-    assert results["copies (held out)"].value == 0
+    assert (results["duplicates"].value, results["authenticity"].value) == (1, 0)
+    expected = measure_authenticity(rows_of(REAL, 40), rows_of(other, 25)).authenticity
+    assert results["authenticity (held out)"].value == pytest.approx(expected)
+    assert results["duplicates (held out)"].value == 0
 
 
-def test_held_out_images_are_for_memorisation_alone(run, cache):
-    gatherer, other = (
+def test_held_out_images_are_for_authenticity_alone(run, cache):
+    extraction, other = (
         FeatureExtraction(features=FEATURES, cache=cache),
         RealImages(real_images(25, seed=9)),
     )
     settings = EvaluationSettings(count=30, real_count=40, metrics=("fd",))
-    with pytest.raises(UserError, match="held-out images serve the metric memorisation alone"):
-        evaluate(run, REAL, gatherer, settings, held_out=other)
+    with pytest.raises(UserError, match="held-out images serve the metric authenticity alone"):
+        evaluate(run, REAL, extraction, settings, held_out=other)
 
 
 def test_stored_statistics_give_the_distance_of_the_images(run, cache, tmp_path):
-    gatherer, ours, theirs = (
+    extraction, ours, theirs = (
         FeatureExtraction(features=FEATURES, cache=cache),
         "ours.npz",
         "theirs.npz",
     )
-    known = gatherer.gather(REAL, 40)
-    write_statistics(tmp_path / ours, known.moments, set_protocol(FEATURES, REAL, 40))
+    known = extraction.compute(REAL, 40)
+    write_statistics(tmp_path / ours, known.moments, build_set_protocol(FEATURES, REAL, 40))
     with np.load(tmp_path / ours) as file:
         np.savez(tmp_path / theirs, mu=file["mu"], sigma=file["sigma"])  # as pytorch-fid writes
     settings = EvaluationSettings(count=30, real_count=None, metrics=("fd",))
     expected = [frechet_distance(rows_of(REAL, 40), rows_of(run, 30, seed)) for seed in range(3)]
     for name, count, split in ((ours, 40, "all"), (theirs, None, "unknown")):
         reference = StoredStatistics(name, read_statistics(tmp_path / name))
-        (found,) = evaluate(run, reference, gatherer, settings).results
+        (found,) = evaluate(run, reference, extraction, settings).results
         assert found.values == pytest.approx(expected, rel=1e-5)
         assert (found.protocol.num_real, found.protocol.split) == (count, split)
 
@@ -151,9 +150,9 @@ def test_statistics_of_other_features_are_refused_with_both_values(run, cache, t
     class Fewer(RandomFeatures):
         size = 100
 
-    gatherer = FeatureExtraction(features=FEATURES, cache=cache)
-    known = gatherer.gather(REAL, 40)
-    write_statistics(tmp_path / "r.npz", known.moments, set_protocol(FEATURES, REAL, 40))
+    extraction = FeatureExtraction(features=FEATURES, cache=cache)
+    known = extraction.compute(REAL, 40)
+    write_statistics(tmp_path / "r.npz", known.moments, build_set_protocol(FEATURES, REAL, 40))
     reference = StoredStatistics("r.npz", read_statistics(tmp_path / "r.npz"))
     settings = EvaluationSettings(count=30, real_count=None, metrics=("fd",))
     with pytest.raises(UserError, match=r"features 'random' against 'others'; resize 'antialias"):
@@ -204,9 +203,9 @@ def test_the_inception_score_is_that_of_the_classified_samples(cache):
 
 TOO_FEW = [
     ("kid", 30, 40, "subsets of 1,000 images and there are 30"),
-    ("fd", 1, 40, "at least 2 images a side, not 1"),
-    ("pr", 5, 40, "more than 5 images a side, not 5"),
-    ("infinity", 30, 40, "1,024 images a side, not 30"),
+    ("fd", 1, 40, "at least 2 images in each set, not 1"),
+    ("pr", 5, 40, "more than 5 images in each set, not 5"),
+    ("infinity", 30, 40, "1,024 images in each set, not 30"),
     ("is", 30, 40, "random features classify nothing"),
 ]
 
@@ -215,16 +214,16 @@ TOO_FEW = [
 def test_too_few_images_are_one_line_before_any_feature(
     run, tmp_path, metric, count, real_count, words
 ):
-    wish = EvaluationRequest(count=count, real_count=real_count, metrics=(metric,))
-    settings, _ = plan_evaluation(run, REAL, FEATURES, wish)
+    request = {"count": count, "real_count": real_count, "metrics": (metric,)}
+    settings, _ = plan_evaluation(run, REAL, FEATURES, **request)
     with pytest.raises(UserError, match=words):
         evaluate(run, REAL, FeatureExtraction(features=FEATURES, cache=tmp_path), settings)
     assert not list(tmp_path.iterdir())
 
 
 def test_by_default_what_is_not_possible_is_left_out_and_said(run):
-    settings, remarks = plan_evaluation(run, REAL, FEATURES, EvaluationRequest(count=30))
-    assert settings.metrics == ("fd", "pr", "memorisation")
+    settings, remarks = plan_evaluation(run, REAL, FEATURES, count=30)
+    assert settings.metrics == ("fd", "pr", "authenticity")
     assert (settings.count, settings.real_count, settings.seeds) == (30, 30, (0, 1, 2))
     assert [remark.split(":")[0] for remark in remarks[:3]] == [
         "metric infinity left out", "metric kid left out", "metric is left out",
@@ -235,15 +234,16 @@ def test_by_default_what_is_not_possible_is_left_out_and_said(run):
 
 def test_images_are_measured_once_and_never_more_than_there_are():
     thing = RealImages(real_images(25, seed=5))
-    settings, _ = plan_evaluation(thing, REAL, FEATURES, EvaluationRequest())
+    settings, _ = plan_evaluation(thing, REAL, FEATURES)
     assert (settings.count, settings.real_count, settings.seeds) == (25, 40, (0,))
-    for wish, words in ((EvaluationRequest(count=26), "--n 26: pictures 5 has 25"), (
-        EvaluationRequest(real_count=41), "--real-n 41: pictures 1 has 40"),
-    ):  # fmt: skip
+    for request, words in (
+        ({"count": 26}, "--n 26: pictures 5 has 25"),
+        ({"real_count": 41}, "--real-n 41: pictures 1 has 40"),
+    ):
         with pytest.raises(UserError, match=words):
-            plan_evaluation(thing, REAL, FEATURES, wish)
-    _, remarks = plan_evaluation(REAL, REAL, FEATURES, EvaluationRequest())
-    assert "both sides are the same images" in remarks
+            plan_evaluation(thing, REAL, FEATURES, **request)
+    _, remarks = plan_evaluation(REAL, REAL, FEATURES)
+    assert "both sets are the same images" in remarks
 
 
 def test_a_fixed_set_keeps_its_numbers(cache):
@@ -257,7 +257,7 @@ def test_a_fixed_set_keeps_its_numbers(cache):
         real_count=60,
         seeds=(0,),
         metrics=("fd", "kid", "pr"),
-        parameters=Parameters(kid_subsets=10, kid_subset_size=50),
+        metric_settings=MetricSettings(kid_subsets=10, kid_subset_size=50),
     )
     real = RealImages(real_images(60, seed=7))
     found = evaluate(thing, real, FeatureExtraction(features=FEATURES, cache=cache), settings)

@@ -10,10 +10,11 @@ import pytest
 from ssgan.data.base import AbstractSource
 from ssgan.data.prepare import prepare
 from ssgan.evaluation.probe import export
-from ssgan.evaluation.probe.export import check_target, export_features, item_names
+from ssgan.evaluation.probe.export import check_target, export_features, list_item_names
 from ssgan.evaluation.probe.maps import Layer
 from ssgan.types import UserError
 from tests.data.numbered import KEPT, Numbers
+from tests.data.pictures import preprocessing
 from tests.evaluation.probed import finished_run, patches, subject_of
 
 DATA = patches(130)
@@ -63,7 +64,7 @@ def test_npz_holds_several_blocks_and_all_else(subject, tmp_path):
 
 def test_parquet_holds_a_row_an_image(subject, tmp_path, monkeypatch):
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr(exports, "_GROUP_ROWS", 50)
+    monkeypatch.setattr(export, "_GROUP_ROWS", 50)
     export_features(subject, DATA, NAMES, BOTH, tmp_path / "x.parquet")
     table = parquet.read_table(tmp_path / "x.parquet")
     assert table.column_names == ["name", "label", "class", "block_0", "block_3"]
@@ -106,7 +107,7 @@ def test_an_interrupted_export_leaves_no_file_and_is_continued(subject, tmp_path
 def test_names_are_those_of_the_images_that_could_be_used(tmp_path):
     source: AbstractSource = Numbers()
     dataset = prepare(source, preprocessing(4), tmp_path)
-    assert item_names(source, dataset) == [f"item {number}" for number in KEPT]
+    assert list_item_names(source, dataset) == [f"item {number}" for number in KEPT]
 
 
 @pytest.mark.parametrize(

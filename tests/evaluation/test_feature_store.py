@@ -18,7 +18,7 @@ ROWS = np.arange(150)[::-1].copy()
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    return finished_run(tmp_path_factory.mktemp("shelf") / "run")
+    return finished_run(tmp_path_factory.mktemp("store") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_what_was_interrupted_is_continued_with_the_same_bytes(
     subject, data, tmp_path, after, monkeypatch
 ):
     feature_store.fill_store(subject, data, ROWS, LAYERS, tmp_path / "whole")
-    monkeypatch.setattr(shelf, "_SAVED_BATCHES", 1)
+    monkeypatch.setattr(feature_store, "_SAVED_BATCHES", 1)
 
     def stop(done, total):
         if done == after * feature_store.BATCH:
@@ -100,12 +100,12 @@ def test_nan_is_one_clear_line_that_names_block_and_image(root, data, tmp_path):
     broken = subject_of(root)
     with torch.no_grad():
         broken.discriminator.blocks[3].conv2.bias[0] = torch.nan
-    with pytest.raises(UserError, match=r"block 3 of D \(run, step 2\) gives NaN or infinity"):
+    with pytest.raises(UserError, match=r"block 3 of D \(run, step 2\) returns NaN or infinity"):
         feature_store.fill_store(broken, data, ROWS, LAYERS, tmp_path / "f")
 
 
 def test_a_disk_without_room_is_seen_before_anything_is_read(subject, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(shelf, "free_bytes", lambda folder: 1000)
+    monkeypatch.setattr(feature_store, "free_bytes", lambda folder: 1000)
     with pytest.raises(DiskFull, match="but only 1,000 that are free"):
         feature_store.fill_store(subject, data, ROWS, LAYERS, tmp_path / "f")
     assert not (tmp_path / "f").exists()

@@ -27,16 +27,18 @@ class Counting(RandomFeatures):
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch):
-    monkeypatch.setattr(gather, "CHUNK_ROWS", 8)
+    monkeypatch.setattr("ssgan.evaluation.features.CHUNK_ROWS", 8)
 
 
-def gathered(cache, features=None, count=30, **options):
+def extracted(cache, features=None, count=30, **options):
     features = features or Counting()
-    return FeatureExtraction(features=features, cache=cache, batch=5).gather(SIDE, count, **options)
+    return FeatureExtraction(features=features, cache=cache, batch=5).compute(
+        SIDE, count, **options
+    )
 
 
 def test_rows_and_moments_are_those_of_all_images_at_once(tmp_path):
-    found = gathered(tmp_path)
+    found = extracted(tmp_path)
     at_once = RandomFeatures()(SIDE.images(0, torch.arange(30)))
     torch.testing.assert_close(found.rows, at_once, rtol=1e-5, atol=1e-6)
     moments = Moments.of(found.rows)
@@ -44,42 +46,42 @@ def test_rows_and_moments_are_those_of_all_images_at_once(tmp_path):
     torch.testing.assert_close(found.moments.covariance, moments.covariance, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("remember", [False, True])
-def test_what_is_found_equals_what_was_made_bit_for_bit(tmp_path, remember):
+@pytest.mark.parametrize("store_moments", [False, True])
+def test_what_is_found_equals_what_was_made_bit_for_bit(tmp_path, store_moments):
     first, again = Counting(), Counting()
-    made = gathered(tmp_path, first, remember=remember)
-    found = gathered(tmp_path, again, remember=remember)
+    made = extracted(tmp_path, first, store_moments=store_moments)
+    found = extracted(tmp_path, again, store_moments=store_moments)
     assert (first.seen, again.seen) == (30, 0)
     assert torch.equal(made.rows, found.rows)
-    for a, b in ((made, found), (made, gathered(tmp_path / "other", remember=remember))):
+    for a, b in ((made, found), (made, extracted(tmp_path / "other", store_moments=store_moments))):
         assert torch.equal(a.moments.mean, b.moments.mean)
         assert torch.equal(a.moments.scatter, b.moments.scatter)
 
 
 def test_stored_moments_need_no_rows(tmp_path):
-    whole = gathered(tmp_path, remember=True)
+    whole = extracted(tmp_path, store_moments=True)
     for path in tmp_path.rglob("*.f32"):
         path.unlink()
     again = Counting()
-    found = gathered(tmp_path, again, keep=False, remember=True)
+    found = extracted(tmp_path, again, keep_rows=False, store_moments=True)
     assert again.seen == 0
     assert torch.equal(found.moments.scatter, whole.moments.scatter)
 
 
 def test_more_images_use_the_whole_pieces_that_are_there(tmp_path):
-    gathered(tmp_path, count=16)
+    extracted(tmp_path, count=16)
     more = Counting()
-    gathered(tmp_path, more, count=30)
+    extracted(tmp_path, more, count=30)
     assert more.seen == 14
 
 
-def test_an_interrupted_gathering_continues(tmp_path):
+def test_an_interrupted_extraction_continues(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        gathered(tmp_path, Counting(stop_at=20))
+        extracted(tmp_path, Counting(stop_at=20))
     again = Counting()
-    found = gathered(tmp_path, again)
+    found = extracted(tmp_path, again)
     assert again.seen == 30 - 16  # two pieces of 8 were whole
-    assert torch.equal(found.rows, gathered(tmp_path / "other").rows)
+    assert torch.equal(found.rows, extracted(tmp_path / "other").rows)
 
 
 DAMAGE = {
@@ -92,30 +94,30 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_piece_is_made_again(tmp_path, damage):
-    whole = gathered(tmp_path, remember=True)
+    whole = extracted(tmp_path, store_moments=True)
     for path in tmp_path.rglob("*.npz"):
         path.write_bytes(DAMAGE[damage](path.read_bytes()))
     torn = sorted(tmp_path.rglob("*.f32"))[1]
     torn.write_bytes(DAMAGE[damage](torn.read_bytes()))
     again = Counting()
-    found = gathered(tmp_path, again, remember=True)
+    found = extracted(tmp_path, again, store_moments=True)
     assert again.seen == 8
     assert torch.equal(found.rows, whole.rows)
     assert torch.equal(found.moments.scatter, whole.moments.scatter)
 
 
 def test_pieces_of_other_places_do_not_pass_for_these(tmp_path):
-    gathered(tmp_path)
+    extracted(tmp_path)
     one, two = sorted(tmp_path.rglob("*.f32"))[:2]
     two.write_bytes(one.read_bytes())
     again = Counting()
-    gathered(tmp_path, again)
+    extracted(tmp_path, again)
     assert again.seen == 8
 
 
 @pytest.mark.parametrize("what", ["content", "features", "device"])
 def test_other_images_features_or_devices_have_other_rows(tmp_path, what, monkeypatch):
-    gathered(tmp_path)
+    extracted(tmp_path)
     features, side, device = Counting(), SIDE, "cpu"
     if what == "content":
         side = RealImages(real_images(30, seed=2))
@@ -123,7 +125,7 @@ def test_other_images_features_or_devices_have_other_rows(tmp_path, what, monkey
         monkeypatch.setattr(features, "_identity", "cd" * 32)
     else:
         device = "other"
-    FeatureExtraction(features=features, cache=tmp_path, device=device).gather(side, 30)
+    FeatureExtraction(features=features, cache=tmp_path, device=device).compute(side, 30)
     assert features.seen == 30
 
 
@@ -135,20 +137,20 @@ def test_features_that_are_not_finite_are_refused_and_not_stored(tmp_path):
             return rows
 
     with pytest.raises(UserError, match=r"1 of 8 pictures 1 images are NaN or infinite.*row 3"):
-        FeatureExtraction(features=Broken(), cache=tmp_path).gather(SIDE, 30)
+        FeatureExtraction(features=Broken(), cache=tmp_path).compute(SIDE, 30)
     assert not list(tmp_path.rglob("*.f32"))
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"file.* cannot be written"):
-        gathered(tmp_path / "file" / "cache")
+        extracted(tmp_path / "file" / "cache")
 
 
 def test_progress_counts_what_is_made_here(tmp_path):
-    told = []
-    gathered(tmp_path, count=8)
-    gathered(tmp_path, count=16, progress=lambda done, total: told.append((done, total)))
-    assert told == [(8, 16), (13, 16), (16, 16)]
-    gathered(tmp_path, count=16, progress=lambda done, total: told.clear())
-    assert told == [(8, 16), (13, 16), (16, 16)]
+    reports = []
+    extracted(tmp_path, count=8)
+    extracted(tmp_path, count=16, progress=lambda done, total: reports.append((done, total)))
+    assert reports == [(8, 16), (13, 16), (16, 16)]
+    extracted(tmp_path, count=16, progress=lambda done, total: reports.clear())
+    assert reports == [(8, 16), (13, 16), (16, 16)]

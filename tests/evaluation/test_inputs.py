@@ -3,8 +3,8 @@ import pytest
 
 from ssgan.data.folder import Folder
 from ssgan.data.scenes.source import Scenes
+from ssgan.evaluation.image_sets import StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
-from ssgan.metrics.protocol import Statistics
 from ssgan.runs.opening import FoundState
 from ssgan.types import ImageShape, UserError
 from tests.evaluation.saved import save_run, write_folder
@@ -27,7 +27,7 @@ def test_a_word_is_a_run_a_checkpoint_statistics_or_a_source(places):
         assert opened.checkpoint.path == file
     best = parse_input(run, best=True)
     assert best.checkpoint.path.name == "best.ckpt"
-    assert isinstance(parse_input(str(places / "stats.npz")), Statistics)
+    assert isinstance(parse_input(str(places / "stats.npz")), StoredStatistics)
     assert parse_input(str(places / "images")) == Folder(str(places / "images"))
     assert parse_input("scenes:seed=3") == Scenes(seed=3)
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from ssgan.evaluation.probe import probe as probe_module
 from ssgan.evaluation.probe.maps import Layer
-from ssgan.evaluation.probe.probe import ProbeSettings, StateProbe
+from ssgan.evaluation.probe.probe import ProbeSettings, StateProbe, stored_rows
 from ssgan.evaluation.splits import split
 from ssgan.files import jsonl
 from ssgan.metrics.linear_probe import TOLERANCE, fit_lbfgs
@@ -57,7 +58,7 @@ def test_a_row_states_its_whole_protocol(job, subject):
     assert row["held_out"] == 32
     assert row["trained_on_same_images"] is False
     assert "160" not in row["standardised"]
-    assert {"knn", "maps", "split", "pooling", "passes", "classes", "chance"} <= row.keys()
+    assert {"knn", "maps", "split", "pooling", "iterations", "classes", "chance"} <= row.keys()
 
 
 def test_the_accuracy_is_that_of_the_classifier_on_the_test_images(job, subject):
@@ -72,9 +73,9 @@ def test_the_accuracy_is_that_of_the_classifier_on_the_test_images(job, subject)
     train, test = (train - mean) / deviation, (test - mean) / deviation
     labels = torch.from_numpy(PARTS.train.labels)
     fit = fit_lbfgs(train, labels, 3, row["l2"])
-    right = fit.right(test, torch.from_numpy(PARTS.test.labels))
-    assert row["right"] == right
-    assert row["top1"] == right / 40
+    correct = fit.correct(test, torch.from_numpy(PARTS.test.labels))
+    assert row["correct"] == correct
+    assert row["top1"] == correct / 40
     low, high = row["interval"]
     assert low < row["top1"] <= high
 
@@ -157,7 +158,7 @@ def test_the_most_and_the_least_penalty_come_to_finite_numbers(solver, l2, subje
     job.read()
     ((_, row),) = job.fit()
     assert 0 < row["loss"] < 10
-    assert 0 <= row["slope"] < 10
+    assert 0 <= row["max_gradient"] < 10
 
 
 def test_many_numbers_are_multiplied_in_float32_with_the_same_result(
@@ -169,7 +170,7 @@ def test_many_numbers_are_multiplied_in_float32_with_the_same_result(
     for row, (_, rough) in zip(job.rows, again.fit(), strict=True):
         assert (row["products"], rough["products"]) == ("float64", "float32")
         assert rough["loss"] == pytest.approx(row["loss"], abs=1e-3)
-        assert rough["right"] == pytest.approx(row["right"], abs=1)
+        assert rough["correct"] == pytest.approx(row["correct"], abs=1)
 
 
 def test_rows_are_plain_json_and_carry_a_step(job):
@@ -196,3 +197,25 @@ def test_what_does_not_fit_is_one_clear_line(subject, tmp_path, change, words):
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(UserError):
         ProbeSettings(**wrong)
+
+
+def test_rows_of_version_0_1_0_are_read_under_the_names_of_today():
+    path = Path(__file__).parent / "stored" / "probe_0.1.0.jsonl"
+    before = json.loads(path.read_text())
+    (found,) = stored_rows(path)
+    for old, name in (
+        ("slope", "max_gradient"), ("passes", "iterations"), ("right", "correct"),
+        ("knn_right", "knn_correct"),
+    ):  # fmt: skip
+        assert found[name] == before[old]
+        assert old not in found
+    assert found["top1"] == before["top1"]
+
+
+def test_a_row_of_version_0_1_0_is_not_computed_again(job, tmp_path):
+    names = {"max_gradient": "slope", "iterations": "passes", "correct": "right"}
+    for row in job.rows:
+        jsonl.append(tmp_path / "probe.jsonl", {names.get(k, k): v for k, v in row.items()})
+    again = StateProbe(job.subject, PARTS, SETTINGS, tmp_path)
+    assert again.todo == []
+    assert again.rows == job.rows

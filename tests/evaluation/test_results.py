@@ -1,9 +1,10 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from ssgan.evaluation.format import card, comparison
+from ssgan.evaluation.format import format_card, format_comparison
 from ssgan.evaluation.results import Result, read_results, require_comparable, write_results
 from ssgan.metrics.protocol import Protocol
 from ssgan.types import UserError
@@ -31,7 +32,7 @@ KID = replace(
     FID,
     name="KID",
     values=(0.0101,),
-    within=0.002,
+    std_within=0.002,
     parameters={"subsets": 100, "subset size": 1000},
 )
 
@@ -54,7 +55,7 @@ def test_a_result_comes_back_from_its_line(tmp_path):
 
 
 def test_the_card_shows_value_spread_and_protocol():
-    text = card([FID, KID])
+    text = format_card([FID, KID])
     for words in (
         "run a, step 5: 10,000 images, 3 times (sample seeds 0, 1, 2)",
         "cifar10-test: 10,000 real images, split test, all of them, content abababababab",
@@ -68,7 +69,7 @@ def test_the_card_shows_value_spread_and_protocol():
 
 def test_like_results_stand_in_one_table_a_row_a_subject():
     better = other(replace(FID, values=(9.0, 9.2)), seeds=(5, 6))
-    lines = comparison([FID, KID, better]).splitlines()
+    lines = format_comparison([FID, KID, better]).splitlines()
     assert lines[-3].split() == ["FID", "KID"]
     assert lines[-2].split() == ["run", "a,", "step", "5", "12.35", "+-", "0.05", "0.01010"]
     assert lines[-1].split() == ["run", "b,", "step", "9", "9.100", "+-", "0.141", "-"]
@@ -87,7 +88,7 @@ def test_unlike_protocols_are_refused_with_both_values_and_both_subjects(change)
     words = f"{name} {getattr(PROTOCOL, name)!r} against {value!r}"
     for results in ([FID, other(FID, **change)], [FID, other(KID, **change)]):
         with pytest.raises(UserError) as refusal:
-            comparison(results)
+            format_comparison(results)
         assert words in str(refusal.value)
         assert "run a, step 5" in str(refusal.value)
         assert "run b, step 9" in str(refusal.value)
@@ -98,7 +99,7 @@ def test_other_parameters_of_a_number_are_refused():
     with pytest.raises(UserError, match=r"subsets 100 against 10$"):
         require_comparable(KID, fewer)
     with pytest.raises(UserError, match=r"subsets 100 against 10$"):
-        comparison([FID, KID, fewer])
+        format_comparison([FID, KID, fewer])
 
 
 BAD = {
@@ -125,3 +126,28 @@ def test_not_a_number_is_never_written(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_results(tmp_path / "r.jsonl", [replace(FID, values=(float("nan"),))])
     assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_results_of_version_0_1_0_are_read_under_the_names_of_today():
+    """`within` is std_within; authenticity is 1 - "too close", duplicates are "copies"."""
+    path = Path(__file__).parent / "stored" / "results_0.1.0.jsonl"
+    before = {row["name"]: row for row in map(json.loads, path.read_text().splitlines())}
+    found = {result.name: result for result in read_results(path)}
+    assert before["too close"]["values"] == [0.21875, 0.3125]
+    assert {name: result.values for name, result in found.items() if name != "KD-random"} == {
+        "authenticity": (0.78125, 0.6875),
+        "duplicates": (0.0, 0.0),
+        "authenticity (held out)": (0.5,),
+        "duplicates (held out)": (0.0,),
+    }
+    assert found["KD-random"].std_within == before["KD-random"]["within"] > 0
+    assert found["KD-random"].values == tuple(before["KD-random"]["values"])
+
+
+def test_old_results_stand_in_one_table_with_those_of_today(tmp_path):
+    path = Path(__file__).parent / "stored" / "results_0.1.0.jsonl"
+    old = read_results(path)
+    write_results(tmp_path / "again.jsonl", old)
+    assert read_results(tmp_path / "again.jsonl") == old
+    header = format_comparison([*old, *read_results(tmp_path / "again.jsonl")]).splitlines()[-2]
+    assert header.count("authenticity") == 2  # of the samples, and of held-out images

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ssgan.evaluation.splits import num_labels_at, split, stratified_order
+from ssgan.evaluation.splits import count_labels_at, split, stratified_order
 from ssgan.ops.rng import Key
 from ssgan.types import UserError
 from tests.evaluation.probed import patches
@@ -61,7 +61,7 @@ def test_test_classes_are_matched_by_name():
     renamed = replace(test, classes=("c", "a", "b"))
     found = split(patches(60), renamed, 0)
     assert np.array_equal(found.test.labels, np.array([2, 0, 1])[test.labels[found.test.rows]])
-    with pytest.raises(UserError, match=r"patches 1 has class 'z', which patches 0 has not"):
+    with pytest.raises(UserError, match=r"patches 1 has class 'z', which patches 0 lacks"):
         split(patches(60), replace(test, classes=("a", "b", "z")), 0)
 
 
@@ -85,7 +85,7 @@ def test_more_than_there_are_is_refused():
 
 def test_a_fraction_is_rounded_and_needs_two_labels_a_class():
     train = split(patches(100), None, 0).train  # 80 images
-    assert num_labels_at(train, 0.1, 3) == 8
-    assert num_labels_at(train, 1.0, 3) == 80
-    assert num_labels_at(train, 0.07, 3) == 6
-    assert num_labels_at(train, 0.06, 3) is None
+    assert count_labels_at(train, 0.1, 3) == 8
+    assert count_labels_at(train, 1.0, 3) == 80
+    assert count_labels_at(train, 0.07, 3) == 6
+    assert count_labels_at(train, 0.06, 3) is None

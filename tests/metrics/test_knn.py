@@ -27,7 +27,7 @@ def by_hand(training, labels, test, num_classes, k):
 
 @pytest.mark.parametrize("k", [1, 4, 20])
 def test_the_vote_is_that_of_plain_loops_ties_included(k, monkeypatch):
-    monkeypatch.setattr(nearest, "_CELLS", 300)  # several blocks
+    monkeypatch.setattr("ssgan.metrics.knn._CELLS", 300)  # several blocks
     training, test = rows(60, 0), rows(41, 1)
     labels = torch.arange(60) % 3
     found = classify_by_neighbours(training, labels, test, 3, k)

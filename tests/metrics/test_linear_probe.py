@@ -38,9 +38,9 @@ def test_at_the_end_the_slope_of_the_plain_formula_is_nothing(l2):
     loss = plain_loss(weight, bias, rows, labels, l2)
     loss.backward()
     assert loss.item() == pytest.approx(fit.loss, abs=1e-12)
-    assert fit.slope < 1e-6
+    assert fit.max_gradient < 1e-6
     found = torch.maximum(weight.grad.abs().max(), bias.grad.abs().max())
-    assert found.item() == pytest.approx(fit.slope, rel=1e-6)
+    assert found.item() == pytest.approx(fit.max_gradient, rel=1e-6)
 
 
 @pytest.mark.parametrize("l2", [1.0, 0.01, 0.0001])
@@ -60,7 +60,7 @@ def test_float32_rows_and_the_default_tolerance_give_nearly_the_same_loss():
     rows, labels = blobs(600, size=50)
     exact = fit_lbfgs(rows, labels, K, 0.01, tolerance=1e-9)
     rough = fit_lbfgs(rows.float(), labels, K, 0.01)
-    assert rough.slope <= linear_probe.TOLERANCE
+    assert rough.max_gradient <= linear_probe.TOLERANCE
     assert rough.loss == pytest.approx(exact.loss, abs=1e-5)
 
 
@@ -69,15 +69,15 @@ def test_a_warm_start_ends_where_a_cold_one_does_and_sooner():
     cold = fit_lbfgs(rows, labels, K, 0.01, tolerance=1e-8)
     warm = fit_lbfgs(rows, labels, K, 0.01, cold, tolerance=1e-8)
     assert torch.allclose(warm.weight, cold.weight, atol=1e-6)
-    assert warm.passes < cold.passes
+    assert warm.iterations < cold.iterations
 
 
 def test_what_can_be_told_apart_is():
     rows, labels = blobs(90, distance=8.0)
     asked, wanted = blobs(300, distance=8.0, seed=1)
     for fit in (fit_lbfgs(rows, labels, K, 1e-3), fit_sgd(rows, labels, K, 0.0, 0)):
-        assert fit.right(rows, labels) == len(rows)
-        assert fit.right(asked, wanted) == len(asked)
+        assert fit.correct(rows, labels) == len(rows)
+        assert fit.correct(asked, wanted) == len(asked)
 
 
 def test_labels_that_have_nothing_to_do_with_the_rows_teach_nothing():
@@ -85,8 +85,8 @@ def test_labels_that_have_nothing_to_do_with_the_rows_teach_nothing():
     rows, labels = blobs(600, size=20, distance=0.0)
     asked, wanted = blobs(1500, size=20, distance=0.0, seed=1)
     fit = fit_lbfgs(rows, labels, K, 1e-3)
-    assert fit.right(rows, labels) / 600 > 0.4  # it has learnt the rows by heart, a little
-    assert abs(fit.right(asked, wanted) / 1500 - 1 / 3) < 0.049
+    assert fit.correct(rows, labels) / 600 > 0.4  # it has learnt the rows by heart, a little
+    assert abs(fit.correct(asked, wanted) / 1500 - 1 / 3) < 0.049
 
 
 def test_sgd_is_the_schedule_step_by_step(monkeypatch):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssgan.metrics.distances import distance_blocks, neighbour_radii
+from ssgan.metrics.knn import distance_blocks, neighbour_radii
 from ssgan.metrics.precision_recall import precision_recall
 from ssgan.types import UserError
 
@@ -42,7 +42,7 @@ def test_all_four_are_the_definitions(n, m, k):
 def test_blocks_do_not_change_the_answer(monkeypatch):
     real, fake = normal(50, 3, 0), normal(70, 3, 1)
     whole = precision_recall(real, fake)
-    monkeypatch.setattr("ssgan.metrics.distances._CELLS", 200)
+    monkeypatch.setattr("ssgan.metrics.knn._CELLS", 200)
     assert precision_recall(real, fake) == whole
 
 

@@ -5,25 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ssgan.metrics.resize import ResizeRule, resize, to_uint8
-from ssgan.types import UserError
+from ssgan.metrics.resize import ResizeRule, resize
 from tests.metrics.pictures import pictures
-
-
-def test_every_pixel_survives_the_way_to_floats_and_back():
-    pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    assert torch.equal(to_uint8(pixels.float() / 127.5 - 1), pixels)
-
-
-def test_floats_are_rounded_not_cut_off_and_limited():
-    values = torch.tensor([-1.2, -1.0, -1 + 0.9 / 127.5, 0.0, 1 - 0.9 / 127.5, 1.0, 7.0, -1 + 1e-6])
-    found = to_uint8(values[:, None, None, None]).flatten().tolist()
-    assert found == [0, 0, 1, 128, 254, 255, 255, 0]
-
-
-def test_nan_never_becomes_a_pixel():
-    with pytest.raises(UserError, match="NaN"):
-        to_uint8(torch.full((1, 1, 2, 2), float("nan")))
 
 
 def test_a_png_holds_the_same_pixels():

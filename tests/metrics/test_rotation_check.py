@@ -33,7 +33,7 @@ def test_images_without_an_upright_turn_are_at_chance_and_it_is_said(images):
     """Whatever was fitted to, the tested images are others: no share above chance."""
     report = check_rotations(images)
     assert abs(report.accuracy - 0.25) < 0.06
-    assert "look much alike when turned" in report.sentence
+    assert "look much alike when rotated" in report.sentence
 
 
 def test_in_between_there_is_no_warning():
@@ -99,5 +99,5 @@ def test_the_share_is_that_of_a_ridge_classifier_written_out():
 
 def test_grey_images_will_do_and_too_few_will_not():
     assert check_rotations(pictures(120, 0)[:, :1]).accuracy > 0.8
-    with pytest.raises(UserError, match="99 images are too few to tell turns by; it needs 100"):
+    with pytest.raises(UserError, match="99 images are too few for a rotation check; it needs 100"):
         check_rotations(pictures(99, 0))

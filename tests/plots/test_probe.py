@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from ssgan.evaluation.probe.tables import best_block, tables
+from ssgan.evaluation.probe.tables import best_block, format_tables
 from ssgan.plots.probe import draw_probe
 
 
@@ -30,7 +30,7 @@ def lines_with(text, words):
 
 
 def test_blocks_by_runs_with_the_best_of_each():
-    text = tables(TWO)
+    text = format_tables(TWO)
     (line,) = lines_with(text, "block 1 ")
     assert line.count("60.0 +- 3.0  kNN 30.0") == 2
     (best,) = lines_with(text, "best")
@@ -40,7 +40,7 @@ def test_blocks_by_runs_with_the_best_of_each():
 
 
 def test_the_protocol_stands_above():
-    text = tables(TWO)
+    text = format_tables(TWO)
     for words in ("L-BFGS", "seed 0", "800 of cifar10 (000000000000)", "1,000 of cifar10-test",
                   "chance 10.0", "Wilson", "20 nearest", "standardised by everything"):  # fmt: skip
         assert words in text
@@ -50,11 +50,11 @@ def test_the_protocol_stands_above():
     ("solver", "words"), [("lbfgs", "by L-BFGS, seed 0"), ("sgd", "by SGD, 50 epochs, seed 0")]
 )
 def test_the_classifier_is_named_with_its_solver(solver, words):
-    assert tables([row(0, 0.5, solver=solver)]).startswith(f"logistic regression {words};")
+    assert format_tables([row(0, 0.5, solver=solver)]).startswith(f"logistic regression {words};")
 
 
 def test_labels_by_blocks_for_one_state():
-    text = tables(ONE)
+    text = format_tables(ONE)
     (line,) = lines_with(text, "80 labels (10 %)")
     assert [word for word in line.split() if word in ("50.0", "60.0", "70.0")] == [
         "50.0", "60.0", "70.0",
@@ -62,19 +62,19 @@ def test_labels_by_blocks_for_one_state():
 
 
 def test_steps_by_blocks_for_several_states():
-    text = tables(STEPS)
+    text = format_tables(STEPS)
     assert [line.split()[2] for line in lines_with(text, "step ") if line.startswith("step")] == [
         "50.0", "40.0", "30.0",
     ]  # fmt: skip
 
 
 def test_fits_that_did_not_converge_are_counted():
-    assert "1 of 7 fits ended before" in tables([*ONE, row(3, 0.2, converged=False)])
-    assert "ended before" not in tables(ONE)
+    assert "1 of 7 fits stopped before" in format_tables([*ONE, row(3, 0.2, converged=False)])
+    assert "ended before" not in format_tables(ONE)
 
 
 def test_the_paper_s_schedule_is_named():
-    assert "SGD, 50 epochs" in tables([row(0, 0.5, solver="sgd")])
+    assert "SGD, 50 epochs" in format_tables([row(0, 0.5, solver="sgd")])
 
 
 def test_the_best_block():

@@ -10,18 +10,18 @@ import torch
 
 from ssgan.cli.main import main
 from ssgan.data.cache import CACHE
+from ssgan.evaluation import feature_networks, selection_metric
+from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.frechet import frechet_distance
 from ssgan.runs import checkpoint
 from ssgan.runs.sampling import to_pixels
 from ssgan.runs.state import fresh_state
-from ssgan.training import selection_metric
 from ssgan.training.evaluator import Evaluator
 from ssgan.training.history import EvaluationRow
 from ssgan.training.logger import RunLogger
 from ssgan.training.run import run
-from ssgan.training.selection_metric import metric_name
 from ssgan.types import UserError
 from tests.training.tiny import STEPS, evaluating, images, stop_after, tiny
 
@@ -45,8 +45,8 @@ class Bands(AbstractFeatures):
 @pytest.fixture
 def bands(monkeypatch):
     features = Bands()
-    monkeypatch.setattr(score, "has_efficientnet_lite0", lambda: True)
-    monkeypatch.setattr(score, "load_efficientnet_lite0", lambda device: features)
+    monkeypatch.setattr(selection_metric, "has_efficientnet_lite0", lambda: True)
+    monkeypatch.setattr(feature_networks, "load_efficientnet_lite0", lambda device, rule: features)
     return features
 
 
@@ -70,7 +70,7 @@ def test_the_distance_is_that_of_the_same_images_by_those_features(bands, datase
     evaluation = Evaluator(RunDirectory(tmp_path), config, dataset, None)
     found = {one.name: one for one in evaluation.measures(state)}
     quality = evaluation.quality
-    reals = dataset.batch(quality._numbers)
+    reals = dataset.batch(quality.images._order.numpy())
     fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generated(state)])
     rows = [bands(torch.from_numpy(np.array(some)).permute(0, 3, 1, 2)) for some in (reals, fakes)]
     assert len(reals) == len(fakes) == config.evaluate.images
@@ -175,7 +175,7 @@ def test_the_best_stays_when_scores_are_the_same(dataset, tmp_path, caplog):
 def test_features_without_weights_are_refused_before_any_work(
     name, words, dry, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(installed, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(feature_networks, "find_package_file", lambda *_: None)
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     flags = ["--evaluate.features", name, "--run", str(tmp_path / "run"), *["--dry-run"] * dry]
     assert main(["train", "scenes:ssgan", *flags]) == 2
@@ -185,7 +185,7 @@ def test_features_without_weights_are_refused_before_any_work(
 
 
 def test_features_that_nothing_uses_need_no_weights(monkeypatch):
-    monkeypatch.setattr(installed, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(feature_networks, "find_package_file", lambda *_: None)
     config = lite0()
     with pytest.raises(UserError, match=r"evaluate\.features lite0"):
         selection_metric.check_features(config.evaluate)

@@ -5,7 +5,12 @@ from ssgan.cli.measure_options import Features
 from ssgan.cli.preparation import fetch_source, open_progress_bar
 from ssgan.cli.probe import labelled_images
 from ssgan.data.sources import parse_source
-from ssgan.evaluation.probe.export import check_target, export_features, item_names, partial_folder
+from ssgan.evaluation.probe.export import (
+    check_target,
+    export_features,
+    list_item_names,
+    partial_folder,
+)
 from ssgan.evaluation.probe.maps import Layer, check_pooling, list_states, open_discriminator
 from ssgan.files.errors import translate_file_errors
 from ssgan.files.locks import locked
@@ -27,7 +32,7 @@ def main(given: Features) -> int:
     layers = [Layer(number, given.pooling) for number in _blocks(given.block, len(subject.maps))]
     source = fetch_source(parse_source(given.data))
     dataset = labelled_images(subject, source, given.cache)
-    names, partial = item_names(source, dataset), partial_folder(target)
+    names, partial = list_item_names(source, dataset), partial_folder(target)
     with translate_file_errors(target):
         partial.mkdir(parents=True, exist_ok=True)
         with locked(partial / ".lock"), open_progress_bar("images through D") as progress:

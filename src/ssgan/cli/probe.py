@@ -20,8 +20,8 @@ from ssgan.evaluation.probe.maps import (
     open_discriminator,
 )
 from ssgan.evaluation.probe.probe import ProbeSettings, StateProbe
-from ssgan.evaluation.probe.tables import tables
-from ssgan.evaluation.splits import Split, num_labels_at, split
+from ssgan.evaluation.probe.tables import format_tables
+from ssgan.evaluation.splits import Split, count_labels_at, split
 from ssgan.files.atomic import write_atomic
 from ssgan.files.errors import translate_file_errors
 from ssgan.files.locks import locked
@@ -54,7 +54,7 @@ def main(given: Probe) -> int:
                 rows += _rows(
                     subject, parts, settings, out, f"{subject.run}, {number} of {len(states)}"
                 )
-            text = tables(rows)
+            text = format_tables(rows)
             write_atomic(out / "probe.txt", text.encode())
             draw_probe(rows, out / "probe.png")
     print(text)
@@ -124,8 +124,8 @@ def _rows(
     """All rows of one state, found now or before."""
     job = StateProbe(subject, parts, settings, out)
     for fraction in settings.fractions:
-        if num_labels_at(parts.train, fraction, len(parts.classes)) is None:
-            print(f"note: {100 * fraction:g} % of the labels are too few; left out")
+        if count_labels_at(parts.train, fraction, len(parts.classes)) is None:
+            print(f"note: {100 * fraction:g} % of the labels are too few, and left out")
     if job.todo:
         with open_progress_bar(f"{which}: images through D") as progress:
             job.read(progress)

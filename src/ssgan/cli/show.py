@@ -8,6 +8,7 @@ from ssgan.cli.progress import duration
 from ssgan.config.help import format_settings
 from ssgan.config.merge import read_json
 from ssgan.data.scan import readable
+from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files.run_directory import RunDirectory
 from ssgan.plots.curves import draw_curves
 from ssgan.runs import checkpoint
@@ -16,7 +17,6 @@ from ssgan.runs.config import RunConfig
 from ssgan.training.history import read_log, read_metrics
 from ssgan.training.monitor import monitor_directory
 from ssgan.training.resume import read_run_config
-from ssgan.training.selection_metric import metric_name
 from ssgan.types import UserError
 
 

@@ -1,8 +1,8 @@
-"""What a run, or a folder of images, is worth: numbers with their protocol, and pictures.
+"""Evaluation of a run or of a set of images: metrics with their protocol, and probes of D.
 
-`quality.evaluate` measures one side against another. A side (`sides`) gives images by number, an
-extractor (`extractor`) makes rows of features of them, `gather` keeps the rows on disk as it goes,
-so that an interrupted evaluation continues. The mathematics is in `ssgan.metrics`.
+`run.evaluate_images` does what `ssgan evaluate` does; `evaluate.evaluate` compares two image sets
+(`image_sets`) by their features (`features`), and continues after an interruption. A training run
+uses the same core by `sample_quality`. The mathematics is in `ssgan.metrics`.
 
-`probe` and `blocks` tell what D knows: linear classifiers on its features, block by block.
+`probe/` fits linear classifiers to the features of D, block by block.
 """

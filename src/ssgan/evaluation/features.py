@@ -1,41 +1,99 @@
-"""Rows of features on disk, in pieces that are each whole and verified, or not there.
+"""Features of image sets: their moments and rows, computed now or read from the cache.
 
     <cache>/features/<extractor>-<16 hex of key>/rows-00000000-00001000.f32
 
-The key covers the content of the images, the extractor's identity and the kind of device. The
-folder may be removed at any time; what is missing is computed again.
+Each file of rows is whole and verified, or not there. The key covers the content of the images,
+the extractor's identity and the kind of device. The folder may be removed at any time; what is
+missing is computed again.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ssgan.data.cache import locked_folder
 from ssgan.evaluation.image_sets import ImageSet
 from ssgan.files.atomic import remove_strays, write_atomic
 from ssgan.files.errors import translate_file_errors
-from ssgan.metrics.feature_rows import require_finite
-from ssgan.metrics.features import AbstractFeatures
+from ssgan.metrics.features import AbstractFeatures, require_finite
 from ssgan.metrics.moments import Moments
-from ssgan.metrics.protocol import Protocol, read_statistics, write_statistics
+from ssgan.metrics.protocol import Protocol, Statistics, read_statistics, write_statistics
 from ssgan.types import ImageShape, UserError
 
 FORMAT_VERSION = 1  # raise it when rows of the same key may change
-CHUNK_ROWS = 1000  # images a piece; with Inception, 8 MB and a minute on a CPU core
+CHUNK_ROWS = 1000  # images a file; with Inception, 8 MB and a minute on a CPU core
 _SUM_BYTES = 32
+
+Progress = Callable[[int, int], None]  # (images done, images in total)
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The features of an image set: moments of all images, and rows of the first ones."""
+
+    moments: Moments | Statistics  # float64, on the CPU
+    rows: Float[Tensor, "N F"] | None = None  # float32, on the CPU; None when none were kept
+
+
+class FeatureAccumulator:
+    """Collects batches of rows: the moments of all of them, and the first `keep` themselves."""
+
+    def __init__(self, size: int, keep: int) -> None:
+        self.moments = Moments(size)
+        self._missing, self._kept = keep, list[Tensor]()
+
+    def add(self, rows: Float[Tensor, "B F"]) -> None:
+        """Count these rows; UserError for NaN or infinity."""
+        self.moments.update(rows)
+        self.keep(rows)
+
+    def keep(self, rows: Float[Tensor, "B F"]) -> None:
+        """Keep those that are still wanted of these rows, without their moments."""
+        if self._missing > 0:
+            self._kept.append(rows[: self._missing])
+            self._missing -= len(self._kept[-1])
+
+    def rows(self) -> Float[Tensor, "N F"] | None:
+        """The kept rows in order; None without any."""
+        return torch.cat(self._kept) if self._kept else None
+
+
+def extract_features(
+    extractors: Sequence[AbstractFeatures],
+    batches: Iterable[UInt8[Tensor, "B C S S"]],
+    keep: int = 0,
+) -> list[FeatureSet]:
+    """The features of batches of images by each extractor, with the first `keep` rows.
+
+    Raises UserError for features that are NaN or infinite.
+    """
+    found = [FeatureAccumulator(features.size, keep) for features in extractors]
+    for pixels in batches:
+        for features, own in zip(extractors, found, strict=True):
+            own.add(features(pixels).cpu())
+    return [FeatureSet(own.moments, own.rows()) for own in found]
+
+
+def read_moments(path: Path, protocol: Protocol) -> Moments | None:
+    """Stored moments of exactly this protocol; None when they are missing, damaged or others."""
+    try:
+        stored = read_statistics(path)
+    except UserError:
+        return None
+    return stored.moments() if stored.protocol == protocol else None
 
 
 class FeatureCache:
-    """The features of one stream of images."""
+    """The features of one stream of images on disk."""
 
     def __init__(
         self,
@@ -52,8 +110,8 @@ class FeatureCache:
         self._locks, self._size = cache / ".locks", features.size
 
     @contextmanager
-    def turn(self, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-        """One process at a time; `on_wait` is called when another one works on the same rows."""
+    def lock(self, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+        """One process at a time; `on_wait` is called when another one computes the same rows."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._locks.mkdir(parents=True, exist_ok=True)
         with locked_folder(self._locks / self.folder.name, on_wait):
@@ -80,118 +138,95 @@ class FeatureCache:
         # not forced to the disk: whoever reads it verifies it
         write_atomic(self._path(numbers), self._digest(numbers, body) + body, durable=False)
 
-    def read_moments(self, count: int) -> Moments | None:
-        """The moments of the first `count` images, if they are stored whole."""
-        try:
-            found = read_statistics(self._moments(count))
-            return found.moments() if len(found.mean) == self._size else None
-        except UserError:
-            return None
-
-    def write_moments(self, moments: Moments, protocol: Protocol) -> None:
-        """Store the moments that the protocol describes."""
-        write_statistics(self._moments(moments.count), moments, protocol)
+    def moments(self, count: int) -> Path:
+        """Where the moments of the first `count` images are stored."""
+        return self.folder / f"moments-{count:08d}.npz"
 
     def _path(self, numbers: range) -> Path:
         return self.folder / f"rows-{numbers.start:08d}-{numbers.stop:08d}.f32"
-
-    def _moments(self, count: int) -> Path:
-        return self.folder / f"moments-{count:08d}.npz"
 
     def _digest(self, numbers: range, body: bytes | memoryview) -> bytes:
         head = f"{self.key} {numbers.start} {numbers.stop} ".encode()
         return hashlib.sha256(head + body).digest()
 
 
-Progress = Callable[[int, int], None]  # (images done, images in total)
-
-
-@dataclass(frozen=True)
-class FeatureSet:
-    """What is known of the features of one side."""
-
-    count: int  # images
-    moments: Moments  # float64, on the CPU
-    rows: Float[Tensor, "N F"] | None  # float32, on the CPU; None when they were not kept
-
-
 @dataclass(frozen=True, kw_only=True)
 class FeatureExtraction:
-    """How features are made and where they are kept."""
+    """How features of image sets are computed and where they are cached."""
 
     features: AbstractFeatures
     cache: Path  # folder of the cache
     device: str = "cpu"  # kind of device that the extractor is on; a part of the cache's key
-    batch: int = 64  # images made and read at once: memory, not results
-    on_wait: Callable[[], None] | None = None  # called when another process makes the same rows
+    batch: int = 64  # images in memory at once; no effect on results
+    on_wait: Callable[[], None] | None = None  # called when another process computes the same rows
 
-    def gather(
+    def compute(
         self,
-        side: ImageSet,
+        images: ImageSet,
         count: int,
         *,
         seed: int = 0,
-        keep: bool = True,
-        remember: bool = False,
+        keep_rows: bool = True,
+        store_moments: bool = False,
         progress: Progress | None = None,
     ) -> FeatureSet:
-        """The features of the first `count` images; what the cache holds is not made again.
+        """The features of the first `count` images; cached rows are not computed again.
 
-        With `remember` the moments are stored too (for the real side, which is measured against
-        again). `progress` is called after each batch, not at all when nothing is to be made.
-        Raises UserError for features that are NaN or infinite, DiskFull.
+        With `store_moments` the moments are cached too (for real images, which are compared with
+        again and again). `progress` is called after each batch, and not at all when everything is
+        cached. Raises UserError for features that are NaN or infinite, DiskFull.
         """
-        content = side.content(seed)
-        store = FeatureCache(self.cache, content, side.shape, self.features, self.device)
-        with translate_file_errors(store.folder), store.turn(self.on_wait):
-            stored = store.read_moments(count) if remember else None
-            if stored is not None and not keep:
-                return FeatureSet(count, stored, None)
-            moments, kept = Moments(self.features.size), []
+        cache = FeatureCache(
+            self.cache, images.content(seed), images.shape, self.features, self.device
+        )
+        protocol = build_set_protocol(self.features, images, count)
+        with translate_file_errors(cache.folder), cache.lock(self.on_wait):
+            stored = read_moments(cache.moments(count), protocol) if store_moments else None
+            if stored is not None and not keep_rows:
+                return FeatureSet(stored)
+            found = FeatureAccumulator(self.features.size, count if keep_rows else 0)
             for start in range(0, count, CHUNK_ROWS):
                 numbers = range(start, min(start + CHUNK_ROWS, count))
-                rows = store.read(numbers)
+                rows = cache.read(numbers)
                 if rows is None:
-                    rows = self._extract(side, seed, numbers, count, progress)
-                    store.write(numbers, rows)
-                if stored is None:
-                    moments.update(rows)
-                if keep:
-                    kept.append(rows)
-            if stored is None and remember and count > 1:
-                store.write_moments(moments, set_protocol(self.features, side, count))
-                stored = store.read_moments(count)  # the same bits now as when it is found later
-        return FeatureSet(count, stored or moments, torch.cat(kept) if keep else None)
+                    rows = self._compute_rows(images, seed, numbers, count, progress)
+                    cache.write(numbers, rows)
+                found.add(rows) if stored is None else found.keep(rows)
+            if stored is None and store_moments and count > 1:
+                write_statistics(cache.moments(count), found.moments, protocol)
+                # the same bits now as when they are found later
+                stored = read_moments(cache.moments(count), protocol)
+        return FeatureSet(stored or found.moments, found.rows())
 
-    def _extract(
+    def _compute_rows(
         self,
-        side: ImageSet,
+        images: ImageSet,
         seed: int,
         numbers: range,
         count: int,
         progress: Progress | None,
     ) -> Float[Tensor, "B F"]:
         parts = []
-        tell = progress or (lambda done, total: None)
-        tell(numbers.start, count)
+        report = progress or (lambda done, total: None)
+        report(numbers.start, count)
         for start in range(numbers.start, numbers.stop, self.batch):
             some = torch.arange(start, min(start + self.batch, numbers.stop))
-            parts.append(self.features(side.images(seed, some)).cpu())
-            tell(int(some[-1]) + 1, count)
+            parts.append(self.features(images.images(seed, some)).cpu())
+            report(int(some[-1]) + 1, count)
         rows = torch.cat(parts)
-        require_finite(rows, side.name)
+        require_finite(rows, images.name)
         return rows
 
 
-def set_protocol(features: AbstractFeatures, side: ImageSet, count: int) -> Protocol:
-    """The protocol of statistics of one side alone."""
+def build_set_protocol(features: AbstractFeatures, images: ImageSet, count: int) -> Protocol:
+    """The protocol of statistics of one image set alone."""
     return Protocol(
         features=features.name,
         features_identity=features.identity(),
         resize=features.resize,
         num_real=count,
         num_fake=None,
-        split=side.split,
-        content=side.content(0),
-        selection=side.selection(count),
+        split=images.split,
+        content=images.content(0),
+        selection=images.selection(count),
     )

@@ -1,4 +1,4 @@
-"""Results as text. Numbers of unlike protocols never stand in one table."""
+"""Results as text. Values of different protocols are never in one table."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from ssgan.metrics.protocol import AS_TRAINED, Protocol
 
 
 def protocol_lines(results: Sequence[Result]) -> list[str]:
-    """What all of these results were measured on; they must be comparable."""
+    """The protocol of all these results, which must be comparable."""
     protocol, against = results[0].protocol, sorted({result.against for result in results})
     lines = [
         f"against  {', '.join(against)}: {_real(protocol)}",
@@ -15,12 +15,12 @@ def protocol_lines(results: Sequence[Result]) -> list[str]:
         f"resize {protocol.resize}, {protocol.dtype}",
     ]
     if protocol.batch_norm != AS_TRAINED:
-        lines.append(f"G's batch norms have statistics computed anew: {protocol.batch_norm}")
+        lines.append(f"G's batch norms use recomputed statistics: {protocol.batch_norm}")
     return lines
 
 
-def card(results: Sequence[Result]) -> str:
-    """All results of one subject, a line each, with their spread and parameters."""
+def format_card(results: Sequence[Result]) -> str:
+    """All results of one subject, a line each, with their deviation and parameters."""
     require_same_protocol(results)
     protocol, subject = results[0].protocol, results[0].subject
     width = max(len(result.name) for result in results)
@@ -35,10 +35,10 @@ def card(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def comparison(results: Sequence[Result]) -> str:
-    """A row a subject, a column a number; of equal ones the last counts.
+def format_comparison(results: Sequence[Result]) -> str:
+    """A row a subject, a column a metric; a later result replaces an equal one.
 
-    Raises UserError, naming what differs, when any two results may not be compared.
+    Raises UserError, naming what differs, when two results may not be compared.
     """
     require_same_protocol(results)
     columns = list(dict.fromkeys(result.name for result in results))
@@ -57,7 +57,7 @@ def comparison(results: Sequence[Result]) -> str:
 
 
 def require_same_protocol(results: Sequence[Result]) -> None:
-    """Raise UserError, naming both values of all that differs, unless all may be compared."""
+    """Raise UserError, naming every difference, unless all results may be compared."""
     first_of: dict[str, Result] = {}
     for result in results:
         require_comparable(results[0], result)
@@ -65,7 +65,7 @@ def require_same_protocol(results: Sequence[Result]) -> None:
 
 
 def format_value(result: Result) -> str:
-    """The value and its spread, in as many digits as tell something."""
+    """The value and its deviation, in as many digits as are meaningful."""
     digits = 5 if 0 < abs(result.value) < 0.1 else 3 if abs(result.value) < 10 else 2
     spread = "" if result.spread is None else f" +- {result.spread:.{digits}f}"
     return f"{result.value:.{digits}f}{spread}"
@@ -75,8 +75,8 @@ def _details(result: Result) -> str:
     parts = []
     if result.low is not None and result.high is not None:
         parts.append(f"[{result.low:.3f}, {result.high:.3f}]")
-    if result.within is not None:
-        parts.append(f"+- {result.within:.5f} within a set")
+    if result.std_within is not None:
+        parts.append(f"+- {result.std_within:.5f} within a set")
     parts += [f"{name} {value}" for name, value in result.parameters.items()]
     return ", ".join(parts)
 

@@ -1,12 +1,13 @@
-"""The two sides of a comparison: images by number, as pixels, with the identity of their content.
+"""Sets of images to compare: images by number, as pixels, with the identity of their content.
 
-Image k of a side depends on (side, seed, k) alone, so the first n are the same however many are
-asked for, and work that was interrupted goes on at any k.
+Image k of a set depends on (set, seed, k) alone. So the first n are the same however many are
+requested, and interrupted work continues at any k.
 """
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int, UInt8
@@ -15,8 +16,8 @@ from torch import Tensor
 from ssgan.config.serialize import without_additions
 from ssgan.data.dataset import Dataset
 from ssgan.metrics.features import digest
-from ssgan.metrics.protocol import AS_TRAINED
-from ssgan.metrics.resize import to_uint8
+from ssgan.metrics.protocol import AS_TRAINED, Statistics
+from ssgan.ops.pixels import to_uint8
 from ssgan.ops.rng import Key, integers, permutation
 from ssgan.runs.checkpoint import Checkpoint
 from ssgan.runs.sampling import load_generator, refresh_batch_statistics
@@ -24,12 +25,12 @@ from ssgan.types import ImageShape, UserError
 
 
 class ImageSet(ABC):
-    """Images of one kind, by number from 0."""
+    """Images of one kind, numbered from 0."""
 
     name: str  # for people
     shape: ImageShape
-    available: int | None  # images there are; None: as many as are asked for, from any seed
-    split: str  # "train", "test" or "all"; "generated" of a run's samples
+    available: int | None  # number of images; None: unlimited, and others for another seed
+    split: str  # "train", "test" or "all"; "generated" for a run's samples
     batch_norm = AS_TRAINED  # as in a protocol
 
     @property
@@ -39,7 +40,7 @@ class ImageSet(ABC):
 
     @abstractmethod
     def content(self, seed: int) -> str:
-        """What decides every pixel: equal for equal images, another for others."""
+        """The identity of every pixel: equal for equal images, and different for others."""
 
     @abstractmethod
     def images(self, seed: int, numbers: Int[Tensor, " B"]) -> UInt8[Tensor, "B C S S"]:
@@ -49,13 +50,25 @@ class ImageSet(ABC):
         """How the first `count` images were chosen, for a protocol."""
         return "all" if self.available in (None, count) else "first of keyed permutation 0"
 
+    def batches(self, count: int, size: int) -> Iterator[UInt8[Tensor, "B C S S"]]:
+        """The first `count` images of seed 0, `size` at a time."""
+        for start in range(0, count, size):
+            yield self.images(0, torch.arange(start, min(start + size, count)))
+
+
+class StoredStatistics(NamedTuple):
+    """Statistics of real images, in place of the images."""
+
+    name: str
+    statistics: Statistics
+
 
 class RealImages(ImageSet):
     """Prepared images, in one fixed random order: the first n are a fair choice."""
 
     def __init__(self, dataset: Dataset, split: str = "all") -> None:
         self.dataset, self.split = dataset, split
-        self.name = str(dataset.manifest["source"])
+        self.name = str(dataset.manifest.get("source", "real images"))
         self.available = len(dataset)
         self.shape = ImageShape(dataset.images.shape[-1], dataset.images.shape[1])
         self._order = permutation(Key(0, "evaluation"), len(dataset))
@@ -71,10 +84,10 @@ class RealImages(ImageSet):
 
 
 class GeneratedImages(ImageSet):
-    """What the averaged generator of a checkpoint makes; labels, if any, are uniform.
+    """Samples of the averaged generator of a checkpoint; labels, if any, are uniform.
 
-    With `refreshed`, its batch statistics are computed anew from that many samples when this is
-    made; `progress` gets (samples done, samples in total).
+    With `refreshed`, the statistics of its batch norms are computed again from that many samples
+    here; `progress` gets (samples done, samples in total).
     """
 
     split, available = "generated", None
@@ -114,12 +127,12 @@ class GeneratedImages(ImageSet):
         if self._classes:
             labels = integers(Key(seed, "evaluation labels"), numbers, self._classes)
             labels = labels.to(self._device)
-        made = self._generator(latents.to(self._device, weight.dtype), labels)
-        finite = made.isfinite().flatten(1).all(dim=1)
+        samples = self._generator(latents.to(self._device, weight.dtype), labels)
+        finite = samples.isfinite().flatten(1).all(dim=1)
         if not finite.all():
             first = int(numbers[int((~finite).nonzero()[0])])
             raise UserError(
                 f"{self.name}: image {first} of seed {seed} holds NaN or infinity; the weights of "
-                "this state are of no use, measure an earlier one (--step N)"
+                "this state are useless, evaluate an earlier one (--step N)"
             )
-        return to_uint8(made).cpu()
+        return to_uint8(samples).cpu()

@@ -1,4 +1,4 @@
-"""What a word on the command line stands for: a run, images, or statistics of images."""
+"""Words on the command line as a run, images, or statistics of images."""
 
 import os
 from collections.abc import Sequence
@@ -8,12 +8,13 @@ from typing import TypeAlias
 from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.data.prepare import choose_size
 from ssgan.data.sources import parse_source
+from ssgan.evaluation.image_sets import StoredStatistics
 from ssgan.files.run_directory import RunDirectory, parse_step
-from ssgan.metrics.protocol import Statistics, read_statistics
+from ssgan.metrics.protocol import read_statistics
 from ssgan.runs.opening import FoundState, find_state
 from ssgan.types import ImageShape, UserError
 
-EvaluationInput: TypeAlias = FoundState | AbstractSource | Statistics
+EvaluationInput: TypeAlias = FoundState | AbstractSource | StoredStatistics
 
 
 def parse_input(
@@ -25,9 +26,9 @@ def parse_input(
 ) -> EvaluationInput:
     """The run (or checkpoint file), the statistics (`.npz`) or the source that `text` names.
 
-    `best` and `step` choose among the states of a run directory; by default it is the newest.
-    A run's settings may be of classes of ssgan and of the `trusted_modules`.
-    Raises UserError for what is not there, cannot be read or is none of these.
+    `best` and `step` choose among the states of a run directory; the default is the newest. A
+    run's settings may use classes of ssgan and of the `trusted_modules`. Raises UserError for
+    what does not exist, cannot be read or is none of these.
     """
     path = Path(os.path.expanduser(text))  # unlike Path's own, it leaves an unknown user's ~ alone
     chosen = best or step is not None
@@ -35,7 +36,7 @@ def parse_input(
         file = _checkpoint_of(path, best, step)
         return find_state(file, best=best, trusted_modules=trusted_modules)
     if path.is_file() and path.suffix == ".npz" and not chosen:
-        return read_statistics(path)
+        return StoredStatistics(text, read_statistics(path))
     if path.is_file() and not chosen:
         return find_state(path, trusted_modules=trusted_modules)
     if chosen:
@@ -58,33 +59,32 @@ def _checkpoint_of(run: Path, best: bool, step: int | None) -> Path:
 
 
 def common_preprocessing(
-    sides: list[FoundState | AbstractSource], shape: ImageShape | None, size: int | None
+    inputs: Sequence[FoundState | AbstractSource], shape: ImageShape | None, size: int | None
 ) -> tuple[Preprocessing, list[str]]:
-    """How the images of all sides are prepared so that they compare, and what to say of it.
+    """How all images are prepared so that they compare, and what to say of it.
 
-    As a run prepared its own; else at `shape`, which an extractor asks for; else at the smallest
-    of the sides' natural sizes. `size` overrides the last. Raises UserError when runs and sizes
-    disagree.
+    As a run prepared its own; else at `shape`, which an extractor needs; else at the smallest of
+    the natural sizes, or at `size`. Raises UserError when runs and sizes disagree.
     """
-    runs = [side.checkpoint.config.data for side in sides if isinstance(side, FoundState)]
-    sources = [side for side in sides if isinstance(side, AbstractSource)]
+    runs = [one.checkpoint.config.data for one in inputs if isinstance(one, FoundState)]
+    sources = [one for one in inputs if isinstance(one, AbstractSource)]
     required = [run.shape for run in runs] + ([shape] if shape else [])
     if len(set(required)) > 1 or (size and any(size != fixed.size for fixed in required)):
         sizes = ", ".join(f"{s.size} x {s.size} with {s.channels} channels" for s in required)
-        asked = f"; --size {size} was asked for" if size else ""
-        raise UserError(f"images of one size are compared; these need {sizes}{asked}")
+        conflict = f"; they conflict with --size {size}" if size else ""
+        raise UserError(f"images of one size are compared; these need {sizes}{conflict}")
     surveys = {source.name(): source.open().survey() for source in sources}
     if required:
         preprocessing = runs[0].preprocessing if runs else Preprocessing(shape=required[0])
-        side = preprocessing.shape.size
-        others = [name for name, survey in surveys.items() if survey.short_side != side]
-        return preprocessing, [f"{name}: prepared at {side} x {side} pixels" for name in others]
+        chosen = preprocessing.shape.size
+        others = [name for name, survey in surveys.items() if survey.short_side != chosen]
+        return preprocessing, [f"{name}: prepared at {chosen} x {chosen} pixels" for name in others]
     natural = {name: choose_size(survey) for name, survey in surveys.items()}
     chosen = size or min(natural.values())
     grey = all(survey.grey for survey in surveys.values())
-    remarks = [
+    notes = [
         f"{name}: prepared at {chosen} x {chosen} pixels (short side {survey.short_side})"
         for name, survey in surveys.items()
         if survey.short_side != chosen
     ]
-    return Preprocessing(shape=ImageShape(1 if grey else 3, chosen)), remarks
+    return Preprocessing(shape=ImageShape(1 if grey else 3, chosen)), notes

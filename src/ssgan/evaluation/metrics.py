@@ -1,33 +1,32 @@
-"""Which numbers there are, when each is possible, and how each is made of two sides' features."""
+"""The metrics: which there are, when each is available, and its values from two sets' features."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from ssgan.evaluation.features import FeatureSet
 from ssgan.metrics.authenticity import measure_authenticity
 from ssgan.metrics.features import AbstractFeatures
-from ssgan.metrics.frechet import (
-    frechet_distance,
-    frechet_from_moments,
-    frechet_infinity,
-    gaussian_distance,
-)
+from ssgan.metrics.frechet import frechet_distance, frechet_infinity, gaussian_distance
 from ssgan.metrics.inception.features import InceptionFeatures
 from ssgan.metrics.inception_score import inception_score
 from ssgan.metrics.kernel import kernel_distance
+from ssgan.metrics.moments import Moments
 from ssgan.metrics.precision_recall import precision_recall
 from ssgan.metrics.protocol import Statistics
 from ssgan.types import UserError
 
-METRICS = ("fd", "infinity", "kid", "is", "pr", "memorisation")
-_ROWS = {"infinity", "kid", "is", "pr", "memorisation"}  # these need the rows, not just moments
+METRICS = ("fd", "infinity", "kid", "is", "pr", "authenticity")
+_OLD_METRICS = {"memorisation": "authenticity"}  # names of before, still accepted
+_ROWS = {"infinity", "kid", "is", "pr", "authenticity"}  # these need the rows, not just moments
+Parameters: TypeAlias = Mapping[str, int | bool | str]  # of a value: k, subsets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameters:
-    """What the numbers depend on beside the features."""
+class MetricSettings:
+    """What the values depend on beside the features."""
 
-    kid_subsets: int = 100  # random subsets of each side
+    kid_subsets: int = 100  # random subsets of each set
     kid_subset_size: int = 1000  # images in each
     neighbours: int = 5  # k of precision, recall, density and coverage
     splits: int = 10  # of the samples, for the Inception Score
@@ -40,139 +39,156 @@ class MetricValue:
 
     name: str
     value: float
-    within: float | None = None  # spread over subsets or splits
+    std_within: float | None = None  # standard deviation over subsets or splits
     low: float | None = None  # 95 % interval
     high: float | None = None
-    parameters: Mapping[str, int | bool] = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricRequest:
-    """Two sides' sizes and what is known of them, before any feature is made."""
+    """The sizes of both sets and what is known of them, before any feature is computed."""
 
     features: AbstractFeatures
     num_real: int | None  # None: statistics that do not say
     num_fake: int
-    statistics: bool  # whether the real side is moments alone
-    parameters: Parameters = Parameters()
+    statistics: bool  # whether the reference is moments alone
+    settings: MetricSettings = MetricSettings()
 
     @property
     def smallest(self) -> int:
-        """Images on the shorter side."""
+        """Images in the smaller set."""
         return self.num_fake if self.num_real is None else min(self.num_real, self.num_fake)
 
 
-def unavailable_reason(metric: str, question: MetricRequest) -> str | None:
-    """Why a metric is not possible here, in words; None when it is."""
-    features, few = question.features, question.smallest
+def parse_metrics(text: str) -> tuple[str, ...]:
+    """Metrics separated by commas, each once; UserError for an unknown one, naming all."""
+    names = tuple(dict.fromkeys(_OLD_METRICS.get(name, name) for name in text.split(",")))
+    unknown = [name for name in names if name not in METRICS]
+    if unknown:
+        raise UserError(f"no metric {unknown[0]!r}; there are {','.join(METRICS)}")
+    return names
+
+
+def unavailable_reason(metric: str, request: MetricRequest) -> str | None:
+    """Why a metric cannot be computed here, in words; None when it can."""
+    features, few, settings = request.features, request.smallest, request.settings
     if metric == "is":
-        return _no_score(question)
-    if question.statistics and metric not in ("fd", "infinity"):
+        return _score_unavailable_reason(request)
+    if request.statistics and metric not in ("fd", "infinity"):
         return "statistics hold no single images: only the Frechet distance can be measured"
     if few < 2:
-        return f"a covariance needs at least 2 images a side, not {few}"
+        return f"a covariance needs at least 2 images in each set, not {few}"
     if metric == "infinity":
-        needed = max(4 * features.size, 2 * features.size + question.parameters.infinity_points)
-        if question.statistics and question.num_real is None:
+        needed = max(4 * features.size, 2 * features.size + settings.infinity_points)
+        if request.statistics and request.num_real is None:
             return "these statistics do not say how many images they are of"
         if few < needed:
-            return f"the line over 1 / N needs {needed:,} images a side, not {few:,}"
-    size = question.parameters.kid_subset_size
+            return f"the line over 1 / N needs {needed:,} images in each set, not {few:,}"
+    size = settings.kid_subset_size
     if metric == "kid" and few < size:
         return f"it takes subsets of {size:,} images and there are {few:,} (--kid-subset N)"
-    if metric == "pr" and few <= question.parameters.neighbours:
-        return f"it needs more than {question.parameters.neighbours} images a side, not {few}"
+    if metric == "pr" and few <= settings.neighbours:
+        return f"it needs more than {settings.neighbours} images in each set, not {few}"
     return None
 
 
-def _no_score(question: MetricRequest) -> str | None:
-    features, splits = question.features, question.parameters.splits
+def _score_unavailable_reason(request: MetricRequest) -> str | None:
+    features, splits = request.features, request.settings.splits
     if not isinstance(features, InceptionFeatures):
         return f"{features.name} features classify nothing; it needs Inception"
     if not features.has_classifier:
         return "these Inception weights end before the classifier; --download or --weights has it"
-    if question.num_fake < splits:
-        return f"{splits} splits need as many images, not {question.num_fake}"
+    if request.num_fake < splits:
+        return f"{splits} splits need as many images, not {request.num_fake}"
     return None
 
 
-def needs_rows(metrics: tuple[str, ...], question: MetricRequest) -> bool:
+def needs_rows(metrics: tuple[str, ...], request: MetricRequest) -> bool:
     """Whether rows must be kept: for most metrics, and for the exact distance of few images."""
-    rank_deficient = not question.statistics and question.smallest <= question.features.size
+    rank_deficient = not request.statistics and request.smallest <= request.features.size
     return rank_deficient or any(metric in _ROWS for metric in metrics)
 
 
 def compute_metric(
-    metric: str, real: FeatureSet | Statistics, fake: FeatureSet, question: MetricRequest
+    metric: str, real: FeatureSet, fake: FeatureSet, request: MetricRequest
 ) -> list[MetricValue]:
-    """The numbers of one metric for one seed's samples; the metric has no obstacle."""
-    features, parameters = question.features, question.parameters
-    distance = features.distance_name
+    """The values of an available metric for the samples of one seed."""
+    features, settings = request.features, request.settings
     if metric == "fd":
-        return [MetricValue(name=distance, value=_frechet(real, fake))]
+        return [_frechet(features, real, fake)]
     assert fake.rows is not None
     if metric == "is":
-        return [_score(features, fake, parameters)]
+        return [_inception_score(features, fake, settings)]
     if metric == "infinity":
-        return [_infinity(distance, real, fake, parameters)]
-    assert isinstance(real, FeatureSet)
+        return [_frechet_infinity(features, real, fake, settings)]
     assert real.rows is not None
     if metric == "kid":
-        found = kernel_distance(
-            real.rows,
-            fake.rows,
-            subsets=parameters.kid_subsets,
-            subset_size=parameters.kid_subset_size,
-        )
-        name = "KID" if distance == "FID" else f"KD-{features.name}"
-        used: dict[str, int | bool] = {"subsets": found.subsets, "subset size": found.subset_size}
-        return [MetricValue(name=name, value=found.value, within=found.spread, parameters=used)]
+        subsets, size = settings.kid_subsets, settings.kid_subset_size
+        found = kernel_distance(real.rows, fake.rows, subsets=subsets, subset_size=size)
+        name = "KID" if features.distance_name == "FID" else f"KD-{features.name}"
+        used: Parameters = {"subsets": found.subsets, "subset size": found.subset_size}
+        std = found.std_within
+        return [MetricValue(name=name, value=found.value, std_within=std, parameters=used)]
     if metric == "pr":
-        four = precision_recall(real.rows, fake.rows, k=parameters.neighbours)._asdict()
+        four = precision_recall(real.rows, fake.rows, k=settings.neighbours)._asdict()
         k = four.pop("k")
         return [MetricValue(name=n, value=v, parameters={"k": k}) for n, v in four.items()]
-    return compute_authenticity(real, fake, "")
+    return compute_authenticity(real, fake)
+
+
+def compute_frechet(
+    features: AbstractFeatures,
+    real: Moments | Statistics,
+    fake: Moments | Statistics,
+    parameters: Parameters | None = None,
+) -> MetricValue:
+    """The Frechet distance of two sets' moments, named after the features."""
+    value = gaussian_distance(real.mean, real.covariance, fake.mean, fake.covariance)
+    return MetricValue(name=features.distance_name, value=value, parameters=parameters or {})
 
 
 def compute_authenticity(
-    training: FeatureSet, samples: FeatureSet, suffix: str
+    training: FeatureSet,
+    samples: FeatureSet,
+    suffix: str = "",
+    parameters: Parameters | None = None,
 ) -> list[MetricValue]:
-    """The shares of samples that are too close to a training image, and that are copies of one.
+    """Authenticity and the share of duplicates; see `metrics.authenticity`.
 
-    See `metrics.memorisation`; `suffix` ends the names of both numbers.
+    `suffix` ends the names of both values.
     """
     assert training.rows is not None
     assert samples.rows is not None
     found = measure_authenticity(training.rows, samples.rows)
+    values = {"authenticity": found.authenticity, "duplicates": found.duplicates}
     return [
-        MetricValue(name=f"too close{suffix}", value=found.too_close),
-        MetricValue(name=f"copies{suffix}", value=found.copies),
+        MetricValue(name=f"{name}{suffix}", value=value, parameters=parameters or {})
+        for name, value in values.items()
     ]
 
 
-def _frechet(real: FeatureSet | Statistics, fake: FeatureSet) -> float:
-    if isinstance(real, Statistics):
-        moments = fake.moments
-        return gaussian_distance(real.mean, real.covariance, moments.mean, moments.covariance)
-    if real.rows is not None and fake.rows is not None:
-        few = min(len(real.rows), len(fake.rows)) <= real.rows.shape[1]
-        if few:
-            return frechet_distance(real.rows, fake.rows)
-    return frechet_from_moments(real.moments, fake.moments)
+def _frechet(features: AbstractFeatures, real: FeatureSet, fake: FeatureSet) -> MetricValue:
+    """From moments; from rows, which is exact, where there are no more images than features."""
+    if real.rows is None or fake.rows is None:
+        return compute_frechet(features, real.moments, fake.moments)
+    if min(len(real.rows), len(fake.rows)) <= real.rows.shape[1]:
+        value = frechet_distance(real.rows, fake.rows)
+        return MetricValue(name=features.distance_name, value=value)
+    return compute_frechet(features, real.moments, fake.moments)
 
 
-def _infinity(
-    distance: str, real: FeatureSet | Statistics, fake: FeatureSet, parameters: Parameters
+def _frechet_infinity(
+    features: AbstractFeatures, real: FeatureSet, fake: FeatureSet, settings: MetricSettings
 ) -> MetricValue:
     assert fake.rows is not None
-    if isinstance(real, FeatureSet):
-        assert real.rows is not None
-    known = real.moments() if isinstance(real, Statistics) else real.rows
-    assert known is not None
-    smallest, points = 2 * fake.rows.shape[1], parameters.infinity_points
+    known = real.moments.moments() if isinstance(real.moments, Statistics) else real.rows
+    if known is None:
+        raise UserError("a distance at infinity needs the features of single images")
+    smallest, points = 2 * fake.rows.shape[1], settings.infinity_points
     found = frechet_infinity(known, fake.rows.double(), smallest=smallest, points=points)
     return MetricValue(
-        name=f"{distance}-infinity",
+        name=f"{features.distance_name}-infinity",
         value=found.value,
         low=found.low,
         high=found.high,
@@ -180,14 +196,15 @@ def _infinity(
     )
 
 
-def _score(features: AbstractFeatures, fake: FeatureSet, parameters: Parameters) -> MetricValue:
+def _inception_score(
+    features: AbstractFeatures, fake: FeatureSet, settings: MetricSettings
+) -> MetricValue:
     if not isinstance(features, InceptionFeatures) or fake.rows is None:
         raise UserError("an Inception Score needs Inception and the samples' features")
-    logs = features.classified(fake.rows).cpu()
-    found = inception_score(logs, splits=parameters.splits)
+    found = inception_score(features.classified(fake.rows).cpu(), splits=settings.splits)
     return MetricValue(
         name="IS",
         value=found.value,
-        within=found.spread,
+        std_within=found.std_within,
         parameters={"splits": found.splits, "bias": False},
     )

@@ -1,4 +1,4 @@
-"""A number with everything it depends on, and files of such numbers, one JSON object a line."""
+"""Results with everything they depend on, and files of results, one JSON object a line."""
 
 import json
 import statistics
@@ -13,20 +13,23 @@ from ssgan.files.environment import package_version
 from ssgan.metrics.protocol import Protocol, same_protocol
 from ssgan.types import UserError
 
+_OLD_FIELDS = {"within": "std_within"}  # names of before, still read
+_OLD_METRICS = {"too close": "authenticity", "copies": "duplicates"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One measured number of one subject."""
+    """One metric of one subject."""
 
     name: str  # "FID", "KID", "precision"
-    subject: str  # what was measured
+    subject: str  # the evaluated run or images
     subject_content: str  # identity of the run's weights, or content hash of the images
-    against: str  # the real side
+    against: str  # the reference
     values: tuple[float, ...]  # one for each seed of the samples
-    within: float | None = None  # mean spread over subsets or splits of one set; None: no such
-    low: float | None = None  # 95 % interval of an extrapolated number; None: not extrapolated
+    std_within: float | None = None  # mean deviation over subsets or splits of a set; None: none
+    low: float | None = None  # 95 % interval of an extrapolated value; None: not extrapolated
     high: float | None = None
-    parameters: dict[str, int | bool] = field(default_factory=dict)  # of the number: k, subsets
+    parameters: dict[str, int | bool | str] = field(default_factory=dict)  # k, subsets
     protocol: Protocol
     version: str = field(default_factory=lambda: package_version("ssgan"))  # of ssgan
 
@@ -42,10 +45,9 @@ class Result:
 
 
 def require_comparable(a: Result, b: Result) -> None:
-    """Raise UserError, naming both values of all that differs, unless a and b may be compared.
+    """Raise UserError, naming every difference, unless a and b may be compared.
 
-    Numbers of other names still need the same protocol to stand in one table; those of the same
-    name also the same parameters.
+    They need the same protocol, and results of the same name also the same parameters.
     """
     try:
         same_protocol(a.protocol, b.protocol)
@@ -56,7 +58,7 @@ def require_comparable(a: Result, b: Result) -> None:
                 for name in names
                 if a.parameters.get(name) != b.parameters.get(name)
             ]
-            raise UserError(f"these numbers do not compare: {'; '.join(unlike)}")
+            raise UserError(f"these values do not compare: {'; '.join(unlike)}")
     except UserError as error:
         here, there = f"{a.name} of {a.subject}", f"{b.name} of {b.subject}"
         raise UserError(f"{here} and {there}: {error}") from None
@@ -71,7 +73,10 @@ def write_results(path: Path, results: Sequence[Result]) -> None:
 
 
 def read_results(path: Path) -> list[Result]:
-    """The results in a file; UserError when it is missing or a line is none."""
+    """The results in a file; UserError when it is missing or a line is no result.
+
+    Names of earlier versions become those of today.
+    """
     if not path.is_file():
         raise UserError(f"no results at {path}; give a .jsonl file that ssgan evaluate wrote")
     results = []
@@ -79,8 +84,8 @@ def read_results(path: Path) -> list[Result]:
         try:
             results.append(_result(json.loads(line)))
         except (ValueError, TypeError, KeyError, UserError) as error:
-            told = isinstance(error, UserError)
-            reason = str(error) if told else f"{type(error).__name__}: {error}"
+            ours = isinstance(error, UserError)
+            reason = str(error) if ours else f"{type(error).__name__}: {error}"
             raise UserError(
                 f"{path}, line {number}, is no result of ssgan evaluate ({reason})"
             ) from None
@@ -95,8 +100,18 @@ def _result(row: Any) -> Result:
     protocol = row["protocol"]
     if not isinstance(protocol, dict):
         raise ValueError(f"protocol is {type(protocol).__name__}")
-    given = {f.name: row[f.name] for f in fields(Result) if f.name in row and f.name != "protocol"}
-    values = check_fields(Result, given)
+    row = {_OLD_FIELDS.get(name, name): value for name, value in row.items()}
+    own = {f.name: row[f.name] for f in fields(Result) if f.name in row and f.name != "protocol"}
+    values = check_fields(Result, own)
     if not values["values"]:
         raise ValueError("values is empty")
+    values |= _current_metric(values["name"], values["values"])
     return Result(**values, protocol=Protocol(**check_fields(Protocol, protocol)))
+
+
+def _current_metric(name: str, values: tuple[float, ...]) -> dict[str, Any]:
+    """The name and values of today for those that an earlier version wrote."""
+    metric, bracket, suffix = name.partition(" (")
+    if metric == "too close":  # the share of samples that are not authentic
+        values = tuple(1 - value for value in values)
+    return {"name": _OLD_METRICS.get(metric, metric) + bracket + suffix, "values": values}

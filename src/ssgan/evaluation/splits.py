@@ -1,4 +1,4 @@
-"""Labelled images for a probe: which ones it is trained on, and which ones it is tested on."""
+"""Labelled images for a probe, split into training and test images."""
 
 import math
 from typing import NamedTuple
@@ -10,18 +10,18 @@ from ssgan.data.dataset import Dataset
 from ssgan.ops.rng import Key, permutation
 from ssgan.types import UserError
 
-HELD_OUT = 5  # one image in this many is for testing, and of the training ones for choosing
+HELD_OUT_SHARE = 5  # one image in so many is for testing; of the training ones, for validation
 
 
 class Part(NamedTuple):
-    """Some images of a data set, in an order of which every piece has its share of each class."""
+    """Some images of a data set, in a stratified order."""
 
     dataset: Dataset
     rows: NDArray[np.int64]  # their numbers in the data set
     labels: NDArray[np.int64]  # class numbers, as in Split.classes
 
     def facts(self) -> dict[str, object]:
-        """What is to be known of them, as JSON values."""
+        """Their source, content hash and number, as JSON values."""
         return {
             "source": self.dataset.manifest.get("source"),
             "content_hash": self.dataset.content_hash,
@@ -29,14 +29,14 @@ class Part(NamedTuple):
         }
 
     def first(self, count: int | None, option: str) -> "Part":
-        """The first `count` images, None for all; `option` asked for them."""
+        """The first `count` images, None for all; `option` names the count in errors."""
         if count is not None and count > len(self.rows):
             raise UserError(f"{option} {count}: there are only {len(self.rows):,} such images")
         return Part(self.dataset, self.rows[:count], self.labels[:count])
 
 
 class Split(NamedTuple):
-    """Training and test images, and how they were told apart."""
+    """Training and test images, and how they were split."""
 
     train: Part
     test: Part
@@ -45,7 +45,7 @@ class Split(NamedTuple):
 
     @property
     def chance(self) -> float:
-        """The accuracy of always saying the commonest class of the test images."""
+        """The accuracy of always predicting the commonest class of the test images."""
         return float(np.bincount(self.test.labels).max() / len(self.test.labels))
 
 
@@ -58,39 +58,41 @@ def split(
     *,
     purpose: str = "a probe",
 ) -> Split:
-    """All of `data` to train on, and `test` to test on; without it a fifth of `data` is held out.
+    """Split `data` into training images and a stratified fifth for testing, or test on `test`.
 
-    The counts take the first so many in a stratified order keyed by the seed. Raises UserError,
-    naming the purpose, for no labels, one class, too few images, or test classes that are not
-    among those of `data`.
+    The counts cut both parts, in a stratified order keyed by the seed. Raises UserError, naming
+    the purpose, for no labels, one class, too few images, or test classes that `data` lacks.
     """
-    labels = _labels(data, purpose)
+    labels = _require_labels(data, purpose)
     order = stratified_order(labels, Key(seed, "probe split"))
     if test is None:
-        held_out = len(order) // HELD_OUT
-        asked, learnt, testing = order[:held_out], order[held_out:], data
-        test_labels, how = labels[asked], f"a stratified fifth of the source, seed {seed}, is test"
+        held_out = len(order) // HELD_OUT_SHARE
+        testing, training, test_data = order[:held_out], order[held_out:], data
+        test_labels, how = (
+            labels[testing],
+            f"a stratified fifth of the source, seed {seed}, is test",
+        )
     else:
-        test_labels = _matched(data, test, purpose)
-        asked = stratified_order(test_labels, Key(seed, "probe test"))
-        learnt, testing, test_labels = order, test, test_labels[asked]
+        test_labels = _match_labels(data, test, purpose)
+        testing = stratified_order(test_labels, Key(seed, "probe test"))
+        training, test_data, test_labels = order, test, test_labels[testing]
         how = "train and test sources given"
-    for part, count in (("to train on", len(learnt)), ("to test on", len(asked))):
+    for part, count in (("to train on", len(training)), ("to test on", len(testing))):
         if count < 2 * data.num_classes:
             raise UserError(
-                f"{_name(data)}: {count} labelled images {part} are too few for "
+                f"{_source_of(data)}: {count} labelled images {part} are too few for "
                 f"{data.num_classes} classes; {purpose} needs at least {2 * data.num_classes}"
             )
-    train_part = Part(data, learnt, labels[learnt]).first(train_count, "--train-n")
-    test_part = Part(testing, asked, test_labels).first(test_count, "--test-n")
+    train_part = Part(data, training, labels[training]).first(train_count, "--train-n")
+    test_part = Part(test_data, testing, test_labels).first(test_count, "--test-n")
     return Split(train_part, test_part, data.classes, how)
 
 
 def stratified_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
     """Every row number once, so that each stretch of the order has its share of every class.
 
-    In a stretch of n of N rows a class of m has n m / N of its own, give or take 2. Shorter
-    stretches from the start are the beginnings of longer ones.
+    A stretch of n of N rows holds n m / N of a class of m, give or take 2. The first n are the
+    beginning of the first n + 1.
     """
     shuffled = permutation(key, len(labels)).numpy()
     place = np.empty(len(labels))
@@ -100,37 +102,39 @@ def stratified_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
     return np.asarray(shuffled[np.argsort(place[shuffled], kind="stable")])
 
 
-def num_labels_at(train: Part, fraction: float, num_classes: int) -> int | None:
-    """How many of the training labels that fraction is; None when that is too few to train on."""
+def count_labels_at(train: Part, fraction: float, num_classes: int) -> int | None:
+    """The number of training labels at that fraction; None when it is too few to train on."""
     count = math.floor(fraction * len(train.labels) + 0.5)
     return count if count >= 2 * num_classes else None
 
 
-def _labels(data: Dataset, purpose: str) -> NDArray[np.int64]:
+def _require_labels(data: Dataset, purpose: str) -> NDArray[np.int64]:
     if data.labels is None:
         raise UserError(
-            f"{_name(data)} has no labels: {purpose} needs them; put every image into the "
+            f"{_source_of(data)} has no labels: {purpose} needs them; put every image into the "
             "folder of its class"
         )
     if len(np.unique(data.labels)) < 2:
-        raise UserError(f"{_name(data)} has images of one class: {purpose} needs two or more")
+        raise UserError(f"{_source_of(data)} has images of one class: {purpose} needs two or more")
     return data.labels
 
 
-def _matched(data: Dataset, test: Dataset, purpose: str) -> NDArray[np.int64]:
+def _match_labels(data: Dataset, test: Dataset, purpose: str) -> NDArray[np.int64]:
     """The test labels as class numbers of `data`; classes are matched by their names."""
     labels = test.labels
     if labels is None:
-        raise UserError(f"{_name(test)} has no labels: {purpose} needs them to count what is right")
+        raise UserError(
+            f"{_source_of(test)} has no labels: {purpose} needs them to compute the accuracy"
+        )
     unknown = [name for name in test.classes if name not in data.classes]
     if unknown:
         raise UserError(
-            f"{_name(test)} has class {unknown[0]!r}, which {_name(data)} has not; its classes "
-            f"are {', '.join(data.classes)}"
+            f"{_source_of(test)} has class {unknown[0]!r}, which {_source_of(data)} lacks; its "
+            f"classes are {', '.join(data.classes)}"
         )
     numbers = np.array([data.classes.index(name) for name in test.classes], np.int64)
     return np.asarray(numbers[labels])
 
 
-def _name(data: Dataset) -> str:
+def _source_of(data: Dataset) -> str:
     return str(data.manifest.get("source", "the data"))

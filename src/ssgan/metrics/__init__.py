@@ -1,6 +1,6 @@
-"""What a set of images is worth: features, distances between sets, and the protocol of a number.
+"""Metrics of image sets: features, distances between sets, and the protocol of a value.
 
-A metric takes features (one row an image) and knows neither networks nor data sets of a run.
-Every number is bound to its protocol (`statistics.Protocol`): which features, how many images of
-which split, which resampler. Two numbers compare only where the protocols are the same.
+A metric takes features (one row an image) and knows neither a run's networks nor its data set.
+Every value is bound to its protocol (`protocol.Protocol`): the features, how many images of which
+split, the resampler. Two values are comparable only under the same protocol.
 """

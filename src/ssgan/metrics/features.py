@@ -1,7 +1,7 @@
-"""Feature extractors: images in, one row of numbers an image out.
+"""Feature extractors: from images to one row of features an image; checks of such rows.
 
 `RandomFeatures` needs no download: a convolutional network with fixed random weights. A Frechet
-distance on it is called FD-random, never FID: it orders damage, but its numbers are its own.
+distance on it is called FD-random, never FID: it ranks damage, on a scale of its own.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
+from ssgan.ops.pixels import from_uint8
 from ssgan.types import UserError
 
 
@@ -22,12 +23,12 @@ class AbstractFeatures(ABC):
     """A fixed map from images to rows of features."""
 
     name: str
-    size: int  # F, numbers a row
-    resize: str  # how images reach its size: the value of a ResizeRule, or a name of its own
+    size: int  # F, features a row
+    resize: str  # the value of a ResizeRule, or the extractor's own rule
 
     @property
     def distance_name(self) -> str:
-        """What a Frechet distance on these features is called; "FID" on one network only."""
+        """The name of a Frechet distance on these features; "FID" on one network only."""
         return f"FD-{self.name}"
 
     @abstractmethod
@@ -43,26 +44,26 @@ class AbstractFeatures(ABC):
         """
 
 
-def three_channels(images: Shaped[Tensor, "B C S S"]) -> UInt8[Tensor, "B 3 S S"]:
-    """The images with grey repeated to red, green and blue; refuses what is not uint8 pixels."""
+def to_three_channels(images: Shaped[Tensor, "B C S S"]) -> UInt8[Tensor, "B 3 S S"]:
+    """The images with grey repeated to red, green and blue; UserError unless they are uint8."""
     if images.dtype != torch.uint8:
         raise UserError(
-            f"features are taken of uint8 images (0 to 255), not of {images.dtype}; "
-            "metrics.resize.to_uint8 turns [-1, 1] into them"
+            f"features need uint8 images (0 to 255), not {images.dtype}; "
+            "ops.pixels.to_uint8 converts images in [-1, 1]"
         )
     if images.shape[1] not in (1, 3):
-        raise UserError(f"features are taken of images with 1 or 3 channels, not {images.shape[1]}")
+        raise UserError(f"features need images with 1 or 3 channels, not {images.shape[1]}")
     return images.expand(-1, 3, -1, -1)
 
 
 class RandomFeatures(AbstractFeatures):
-    """Means and standard deviations of four random convolutional layers: 256 numbers.
+    """Means and standard deviations of four random convolutional layers: 256 features.
 
     Images become 32 x 32 (bilinear with antialias) in [-1, 1]. Of each layer: the mean and the
     standard deviation over all positions of every channel; of the last one also the means over
-    the four quadrants of 12 channels, which tell up from down and left from right. Three quarters
-    of the first filters see no flat colour (weights of each colour sum to 0, then doubled):
-    without them brightness outweighs blur and noise.
+    the four quadrants of 12 channels, which separate up from down and left from right. Three
+    quarters of the first filters ignore flat colour (weights of each colour sum to 0, then are
+    doubled): without them brightness outweighs blur and noise.
 
     Weights are uniform integers of a generator with a fixed seed, scaled once: the same bits on
     every machine, as normal numbers would not be. Every layer keeps the second moment.
@@ -72,8 +73,8 @@ class RandomFeatures(AbstractFeatures):
     size = 256
     resize = "antialias-bilinear-32"
     _widths = (16, 24, 32, 32)
-    _edges = 12  # first filters that see no flat colour
-    _located = 12  # channels of the last layer whose quadrants are seen
+    _edges = 12  # first filters that ignore flat colour
+    _located = 12  # channels of the last layer whose quadrants are pooled
     _side = 32
     _seed = 20190626
     _rows_at_once = 32  # stays in the cache: three times the speed of 128
@@ -96,8 +97,8 @@ class RandomFeatures(AbstractFeatures):
 
     @torch.no_grad()
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
-        """256 numbers an image; see the class."""
-        pixels = three_channels(images).to(self._device)
+        """256 features an image; see the class."""
+        pixels = to_three_channels(images).to(self._device)
         parts = torch.split(pixels, self._rows_at_once)
         return torch.cat([self._rows(part) for part in parts])
 
@@ -106,7 +107,7 @@ class RandomFeatures(AbstractFeatures):
         if x.shape[-1] != self._side:
             size = (self._side, self._side)
             x = F.interpolate(x, size=size, mode="bilinear", antialias=True)
-        x = x / 127.5 - 1
+        x = from_uint8(x)
         pooled: list[Tensor] = []
         for layer, weight in enumerate(self._weights):
             x = F.conv2d(x, weight, stride=1 if layer == 0 else 2, padding=1)
@@ -139,3 +140,38 @@ def digest(preprocessing: str, weights: Iterable[Tensor]) -> str:
     for weight in weights:
         total.update(weight.cpu().contiguous().numpy().astype("<f4").tobytes())
     return total.hexdigest()
+
+
+def check_rows(
+    features: Float[Tensor, "N F"], what: str, *, at_least: int = 2
+) -> Float[Tensor, "N F"]:
+    """The same rows in float64; `what` ("real", "fake") names them in errors.
+
+    Raises UserError when there are fewer than `at_least` rows, or any value is NaN or infinite.
+    """
+    if len(features) < at_least:
+        raise UserError(
+            f"{len(features)} {what} images are too few for this metric; it needs {at_least}"
+        )
+    require_finite(features, what)
+    return features.detach().to(torch.float64)
+
+
+def require_finite(values: Float[Tensor, "N F"], what: str) -> None:
+    """Raise UserError that names the first row with a NaN or an infinity."""
+    bad = ~values.isfinite().all(dim=1)
+    if bad.any():
+        first = int(bad.nonzero()[0, 0])
+        raise UserError(
+            f"features of {int(bad.sum())} of {len(values)} {what} images are NaN or infinite, "
+            f"the first in row {first}; no metric of them is meaningful"
+        )
+
+
+def require_same_size(real: Tensor, fake: Tensor) -> None:
+    """Raise UserError unless both have the same number of features a row."""
+    if real.shape[-1] != fake.shape[-1]:
+        raise UserError(
+            f"real images have {real.shape[-1]} features each, fake ones {fake.shape[-1]}; "
+            "use the same extractor for both"
+        )

@@ -2,9 +2,9 @@
 
     d = |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)
 
-On the 2015 Inception features it is the FID; on any other features it is not, and is named after
-them. No matrix square root is taken: with S1 = A^T A and S2 = B^T B the last trace is the nuclear
-norm of A B^T. It is biased upwards by about c / N: never compare distances of different N.
+On the 2015 Inception features it is the FID; on others it is named after them. No matrix square
+root is computed: with S1 = A^T A and S2 = B^T B the last trace is the nuclear norm of A B^T. The
+distance is biased upwards by about c / N: never compare distances of different N.
 """
 
 import math
@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.feature_rows import check_rows, require_finite, require_same_size
+from ssgan.metrics.features import check_rows, require_finite, require_same_size
 from ssgan.metrics.moments import Moments
 from ssgan.types import UserError
 
@@ -37,7 +37,7 @@ def frechet_distance(real: Float[Tensor, "N F"], fake: Float[Tensor, "M F"]) -> 
 
 
 def frechet_from_moments(real: Moments, fake: Moments) -> float:
-    """The distance from counted moments, at least 2 images each; see `gaussian_distance`."""
+    """The distance from moments, at least 2 images each; see `gaussian_distance`."""
     return gaussian_distance(real.mean, real.covariance, fake.mean, fake.covariance)
 
 
@@ -47,7 +47,7 @@ def gaussian_distance(
     mean_b: Float[Tensor, " F"],
     covariance_b: Float[Tensor, "F F"],
 ) -> float:
-    """The distance between two Gaussians; rank-deficient covariances are welcome.
+    """The distance between two Gaussians, rank-deficient ones too.
 
     Symmetric in a and b. Raises UserError when sizes differ or a value is NaN or infinite.
     """
@@ -77,7 +77,7 @@ def _trace_root_product(a: Float[Tensor, "F F"], b: Float[Tensor, "F F"]) -> Flo
     """tr (A B)^(1/2) of symmetric A, B >= 0: the roots of the eigenvalues of L^T B L, A = L L^T.
 
     When A has no Cholesky factor its eigenvectors serve, without the eigenvalues that are
-    rounding: their square roots are not (1e-16 would count as 1e-8).
+    rounding errors: their square roots are large (1e-16 would count as 1e-8).
     """
     factor, failed = torch.linalg.cholesky_ex(a)
     if int(failed):
@@ -91,13 +91,13 @@ def _trace_root_product(a: Float[Tensor, "F F"], b: Float[Tensor, "F F"]) -> Flo
 
 
 def _rounding(eigenvalues: Float[Tensor, " R"]) -> Float[Tensor, ""]:
-    """What an ascending spectrum's eigenvalues may be without being there."""
+    """The rounding error of the eigenvalues of an ascending spectrum."""
     epsilon = torch.finfo(eigenvalues.dtype).eps
     return eigenvalues[-1].clamp(min=0) * (len(eigenvalues) * epsilon)
 
 
 class Extrapolated(NamedTuple):
-    """A distance carried to infinitely many images, and what it rests on."""
+    """A distance extrapolated to infinitely many images, with its points."""
 
     value: float  # intercept of the line over 1 / N; may be slightly negative
     low: float  # 2.5 % and 97.5 % points of the intercept over the bootstrap
@@ -118,10 +118,10 @@ def frechet_infinity(
     """The distance at N = infinity, by a line over 1 / N (Chong and Forsyth 2020).
 
     Random subsets without replacement, of `points` sizes evenly from `smallest` to all images.
-    Real features: both sides are cut to N, so the bias of both goes. Real moments: the fakes
-    alone are cut, as in the paper, and the bias of the real side stays. Sobol latents are not
-    needed and not assumed. The interval resamples the points `draws` times: it is the spread of
-    the line, not that of other images or other seeds of training.
+    With real features both sets are cut to N, which removes the bias of both. With real moments
+    the fakes alone are cut, as in the paper, and the bias of the real set stays. Latents need not
+    be Sobol points. The interval resamples the points `draws` times: it covers the line, not
+    other images or other training seeds.
 
     `smallest` should be at least twice the number of features; then the line is straight.
     Raises UserError for `smallest` < 2, fewer than 3 points, or too few images.
@@ -130,7 +130,7 @@ def frechet_infinity(
     if smallest < 2 or points < 3 or available < smallest + points:
         raise UserError(
             f"FD-infinity from {smallest} to {available} images in {points} sizes is not possible; "
-            "it needs a smallest size of 2, 3 sizes, and an image more for each size"
+            "it needs a smallest size of 2, 3 sizes, and one more image for each size"
         )
     generator = torch.Generator().manual_seed(seed)
     sizes = [round(n) for n in torch.linspace(smallest, available, points).tolist()]
@@ -153,7 +153,7 @@ def frechet_infinity(
 
 
 def _intercepts(x: Float[Tensor, "L P"], y: Float[Tensor, "L P"]) -> Float[Tensor, " L"]:
-    """Of the least-squares line through each row's points; NaN where all x are the same."""
+    """Intercepts of the least-squares lines through each row's points; NaN for equal x."""
     dx = x - x.mean(dim=1, keepdim=True)
     slope = (dx * y).sum(dim=1) / dx.square().sum(dim=1)
     return y.mean(dim=1) - slope * x.mean(dim=1)

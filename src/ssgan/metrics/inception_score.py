@@ -1,6 +1,6 @@
 """The Inception Score (Salimans et al. 2016): exp of the mean divergence of p(y|x) from p(y).
 
-Between 1 (every image says the same) and the number of classes. It sees no real image, and more
+It is between 1 (all predictions equal) and the number of classes. It uses no real image. More
 splits give lower scores: 10 is customary, the authors' SS-GAN code uses a single one.
 """
 
@@ -12,23 +12,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.feature_rows import require_finite
+from ssgan.metrics.features import require_finite
 from ssgan.types import UserError
 
 
 class InceptionScore(NamedTuple):
-    """The mean of the score over splits, and their spread."""
+    """The mean of the score over splits, and their standard deviation."""
 
     value: float
-    spread: float  # standard deviation over splits (over n, not n - 1)
+    std_within: float  # standard deviation over splits (over n, not n - 1)
     splits: int
 
 
 def inception_score(log_probabilities: Float[Tensor, "N K"], *, splits: int = 10) -> InceptionScore:
     """The score from log p(y|x), one normalised row an image; -inf is a probability of 0.
 
-    Split i holds rows i N // splits to (i + 1) N // splits, in the order given: shuffle images
-    that are sorted by class. Raises UserError for fewer images than splits, NaN, or rows whose
+    Split i holds rows i N // splits to (i + 1) N // splits, in this order: shuffle images that
+    are sorted by class. Raises UserError for fewer images than splits, NaN, or rows whose
     probabilities do not sum to 1.
     """
     count = len(log_probabilities)

@@ -13,17 +13,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.feature_rows import check_rows, require_same_size
+from ssgan.metrics.features import check_rows, require_same_size
 from ssgan.types import UserError
 
 _CELLS = 2**22  # kernel values held at once (32 MB)
 
 
 class KernelDistance(NamedTuple):
-    """The mean over subsets, their spread, and the parameters of the number."""
+    """The mean over subsets, their standard deviation, and the parameters."""
 
     value: float
-    spread: float  # standard deviation over subsets (over n, not n - 1); not a standard error
+    std_within: float  # standard deviation over subsets (over n, not n - 1); not a standard error
     subsets: int
     subset_size: int
 
@@ -38,8 +38,8 @@ def kernel_distance(
 ) -> KernelDistance:
     """The mean of `squared_mmd` over random subsets, each without replacement.
 
-    The customary 100 x 1000. Raises UserError when either set has fewer than `subset_size` images
-    (a smaller size changes the spread, so it must be asked for), a value is NaN or infinite, or
+    100 x 1000 is customary. Raises UserError when either set has fewer than `subset_size` images
+    (a smaller size changes the deviation, so it must be explicit), a value is NaN or infinite, or
     `subset_size` < 2.
     """
     if subset_size < 2 or subsets < 1:
@@ -51,7 +51,7 @@ def kernel_distance(
     if smaller < subset_size:
         raise UserError(
             f"kernel distance takes subsets of {subset_size} images and there are {smaller}; "
-            f"ask for subset_size <= {smaller}, or take more images"
+            f"set subset_size <= {smaller}, or use more images"
         )
     require_same_size(real, fake)
     real, fake = check_rows(real, "real"), check_rows(fake, "fake").to(real.device)
@@ -64,14 +64,14 @@ def kernel_distance(
     values = torch.tensor(
         [_squared_mmd(some(real), some(fake)) for _ in range(subsets)], dtype=torch.float64
     )
-    spread = float(values.std(correction=0))
-    return KernelDistance(float(values.mean()), spread, subsets, subset_size)
+    std_within = float(values.std(correction=0))
+    return KernelDistance(float(values.mean()), std_within, subsets, subset_size)
 
 
 def squared_mmd(real: Float[Tensor, "N F"], fake: Float[Tensor, "M F"]) -> float:
     """The unbiased estimate from all rows at once: the same expectation, the least variance.
 
-    At least 2 rows each; memory is bounded whatever N and M. Raises UserError as the others do.
+    At least 2 rows each; memory is bounded whatever N and M. Raises UserError for NaN or infinity.
     """
     require_same_size(real, fake)
     real, fake = check_rows(real, "real"), check_rows(fake, "fake").to(real.device)

@@ -2,19 +2,19 @@
 
 Chan, Golub and LeVeque (1979): two parts with counts m and n, means a and b and scatter matrices
 A and B merge to the mean a + (b - a) n / (m + n) and the scatter A + B + d d^T m n / (m + n),
-d = b - a. Nothing is ever subtracted from a large sum, so an offset costs no digits.
+d = b - a. Nothing is subtracted from a large sum, so an offset costs no digits.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.feature_rows import require_finite
+from ssgan.metrics.features import require_finite
 from ssgan.types import UserError
 
 
 class Moments:
-    """Count, mean and covariance of all rows seen so far."""
+    """Count, mean and covariance of all rows so far."""
 
     def __init__(self, size: int, device: torch.device | str = "cpu") -> None:
         self.count = 0
@@ -44,10 +44,9 @@ class Moments:
         return moments
 
     def update(self, features: Float[Tensor, "N F"], what: str = "given") -> None:
-        """Add rows (any float type, any number, none too); `what` names them in errors.
+        """Add rows of any float type, also none; `what` names them in errors.
 
-        Raises UserError when a value is NaN or infinite, or the row length is another; the
-        moments are then as before.
+        Raises UserError for NaN, infinity or another row length; the moments stay as they were.
         """
         if len(features) == 0:
             return
@@ -59,12 +58,12 @@ class Moments:
         centred = rows - mean
         self._add(len(rows), mean, centred.T @ centred)
 
-    def merge(self, other: "Moments") -> None:
-        """Add what another process or part has seen; `other` stays as it is."""
-        if other.size != self.size:
-            raise UserError(f"moments of {other.size} features cannot join those of {self.size}")
-        if other.count:
-            self._add(other.count, other.mean.to(self.mean), other.scatter.to(self.scatter))
+    def merge(self, more: "Moments") -> None:
+        """Add the rows of `more`, which stays as it is."""
+        if more.size != self.size:
+            raise UserError(f"moments of {more.size} features cannot join those of {self.size}")
+        if more.count:
+            self._add(more.count, more.mean.to(self.mean), more.scatter.to(self.scatter))
 
     def _add(self, count: int, mean: Float[Tensor, " F"], scatter: Float[Tensor, "F F"]) -> None:
         total = self.count + count

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: fidelity and variety as two numbers.
+"""Precision, recall, density and coverage: fidelity and diversity of samples.
 
 Precision and recall of Kynkaanniemi et al. (2019), density and coverage of Naeem et al. (2020),
 with strict comparisons as in the latter's code. B(x) is the open ball around x up to its k-th
@@ -11,17 +11,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.distances import distance_blocks, neighbour_radii
-from ssgan.metrics.feature_rows import check_rows, require_same_size
+from ssgan.metrics.features import check_rows, require_same_size
+from ssgan.metrics.knn import distance_blocks, neighbour_radii
 
 
 class PrecisionRecall(NamedTuple):
-    """Four shares, of N real and M fake images, and the k they were taken with."""
+    """Four shares of N real and M fake images, and their k."""
 
-    precision: float  # share of fakes that lie in B(real) of any real; [0, 1]
-    recall: float  # share of reals that lie in B(fake) of any fake; [0, 1]
+    precision: float  # share of fakes inside B(real) of any real; [0, 1]
+    recall: float  # share of reals inside B(fake) of any fake; [0, 1]
     density: float  # mean over fakes of the number of B(real) around it, over k; from 0, can be > 1
-    coverage: float  # share of reals whose B(real) holds a fake; [0, 1]
+    coverage: float  # share of reals whose B(real) contains a fake; [0, 1]
     k: int
 
 

@@ -1,7 +1,7 @@
-"""What a number was measured on, and feature statistics on disk.
+"""The protocol of a value, and feature statistics on disk.
 
-A file is an `.npz` with `mu` and `sigma`, as pytorch-fid writes and reads it. Ours hold more
-(count, protocol, a checksum) that pytorch-fid passes over. Nothing in them is pickled.
+A file is an `.npz` with `mu` and `sigma`, as pytorch-fid writes and reads it. Ours also hold a
+count, the protocol and a checksum, which pytorch-fid ignores. Nothing is pickled.
 """
 
 import hashlib
@@ -29,24 +29,24 @@ _LARGEST = 2**30  # bytes of all arrays; 2048 features take 34 MB
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """All that must agree before two numbers are compared (the seeds apart)."""
+    """All that must agree before two values are compared (except the seeds)."""
 
     features: str  # the extractor's name: "random", "inception-2015"
     features_identity: str  # sha256 of its weights and preprocessing
     resize: str  # value of the ResizeRule, or the extractor's own rule
     num_real: int | None  # real images; None where a foreign file does not say
-    num_fake: int | None  # generated images; None where only reals were measured
+    num_fake: int | None  # generated images; None for statistics of reals alone
     split: str  # of the real set: "train", "test", "all"; "unknown" for a foreign file
-    content: str | None = None  # sha256 of the real set's pixels; None: not known
-    selection: str = "all"  # which of the real set: all, or how num_real of them were chosen
+    content: str | None = None  # sha256 of the real set's pixels; None: unknown
+    selection: str = "all"  # of the real set: all, or how num_real of them were chosen
     dtype: str = "float32"  # of the extractor; sums are always float64
-    # statistics of G's batch norms: as trained, or over how many samples they were computed anew
+    # statistics of G's batch norms: as trained, or recomputed over so many samples
     batch_norm: str = AS_TRAINED
     seeds: tuple[int, ...] = ()  # of the latents, one a repetition; never compared
 
 
 def same_protocol(a: Protocol, b: Protocol) -> None:
-    """Raise UserError, naming every difference, unless numbers of a and b may be compared."""
+    """Raise UserError, naming every difference, unless values of a and b may be compared."""
     names = [field.name for field in fields(Protocol) if field.name != "seeds"]
     unlike = [
         f"{name} {getattr(a, name)!r} against {getattr(b, name)!r}"
@@ -54,7 +54,7 @@ def same_protocol(a: Protocol, b: Protocol) -> None:
         if getattr(a, name) != getattr(b, name)
     ]
     if unlike:
-        raise UserError(f"these numbers do not compare: {'; '.join(unlike)}")
+        raise UserError(f"these values do not compare: {'; '.join(unlike)}")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Statistics:
     protocol: Protocol | None  # None likewise
 
     def moments(self) -> Moments:
-        """As moments that more can be merged into; UserError when the count is not known."""
+        """As moments, to merge more into; UserError when the count is unknown."""
         if self.count is None:
             raise UserError("these statistics do not say how many images they are of")
         moments = Moments(len(self.mean))
@@ -76,10 +76,10 @@ class Statistics:
         return moments
 
 
-def write_statistics(path: Path, moments: Moments, protocol: Protocol) -> None:
+def write_statistics(path: Path, moments: "Moments | Statistics", protocol: Protocol) -> None:
     """Write an `.npz`, whole or not at all; pytorch-fid reads it too.
 
-    Raises UserError below two images or where the protocol counts other images.
+    Raises UserError for fewer than two images, and for a protocol with another count.
     """
     if protocol.num_real != moments.count:
         raise UserError(f"the protocol says {protocol.num_real} images, there are {moments.count}")
@@ -99,7 +99,7 @@ def write_statistics(path: Path, moments: Moments, protocol: Protocol) -> None:
 def read_statistics(path: Path) -> Statistics:
     """Read our own file or pytorch-fid's.
 
-    Raises UserError for a file that is missing, cut, damaged, of other arrays or too large.
+    Raises UserError for a file that is missing, cut, damaged, too large or without these arrays.
     """
     arrays = _arrays(path)
     if "mu" not in arrays or "sigma" not in arrays:
@@ -113,7 +113,7 @@ def read_statistics(path: Path) -> Statistics:
             f"({covariance.dtype}); they must be float arrays of (F,) and (F, F)"
         )
     if "sha256" in arrays and str(arrays["sha256"]) != _sha256(mean, covariance):
-        raise UserError(f"{path} is damaged: its numbers do not match its checksum")
+        raise UserError(f"{path} is damaged: its values do not match its checksum")
     mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise UserError(f"{path} holds NaN or infinity")

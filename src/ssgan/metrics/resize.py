@@ -1,7 +1,7 @@
-"""From a generator's floats to the pixels an extractor reads: rounding and the one resampler.
+"""The one resampler from images of any size to the size that an extractor reads.
 
 Two resamplers on the same images give FIDs that differ by whole points, so the rule is part of
-every protocol, and there is no other resampler in this package's metrics.
+every protocol.
 """
 
 from enum import Enum
@@ -11,15 +11,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.types import Images, UserError
-
 
 class ResizeRule(Enum):
     """How images reach the extractor's size; the value is the name in a protocol.
 
-    TF1_BILINEAR is the default for the FID: what the 2015 graph does by itself, hence what the
-    original FID, the SS-GAN paper's code and torch-fidelity report. It does not
-    smooth when it shrinks, and samples at i * in / out without the half-pixel shift.
+    TF1_BILINEAR is the default for the FID: the rule inside the 2015 graph, hence that of the
+    original FID, the SS-GAN paper's code and torch-fidelity. It does not smooth when it shrinks,
+    and samples at i * in / out without the half-pixel shift.
     HALF_PIXEL_BILINEAR is pytorch-fid's: PyTorch's bilinear, not smoothing either.
     CLEAN_BICUBIC is clean-fid's: bicubic, smoothing when it shrinks (Parmar et al. 2022); the
     right one where images are larger than the extractor's input.
@@ -28,18 +26,6 @@ class ResizeRule(Enum):
     TF1_BILINEAR = "tf1-bilinear"
     HALF_PIXEL_BILINEAR = "half-pixel-bilinear"
     CLEAN_BICUBIC = "clean-bicubic"
-
-
-def to_uint8(images: Images) -> UInt8[Tensor, "B C S S"]:
-    """Images in [-1, 1] as pixels 0 to 255: (x + 1) * 127.5, rounded half to even, then cut.
-
-    The inverse of x / 127.5 - 1, bit for bit. The SS-GAN paper's code does not round; published
-    data sets are rounded, so comparing with them unrounded favours neither side. Raises UserError
-    for NaN or infinity.
-    """
-    if not images.isfinite().all():
-        raise UserError("images hold NaN or infinity and cannot become pixels")
-    return ((images.detach().float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def resize(

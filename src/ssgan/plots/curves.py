@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from ssgan.evaluation.selection_metric import SELECTION_METRICS
 from ssgan.files.atomic import write_atomic
 from ssgan.files.run_directory import RunDirectory
 from ssgan.training.history import curve_name, read_events, read_log, read_metrics
-from ssgan.training.selection_metric import SELECTION_METRICS
 from ssgan.types import UserError
 
 _BLUE, _ORANGE = "#1f5fa8", "#d1662b"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ssgan.models.base import AbstractGeneratorConfig
 from ssgan.models.norms import BatchStatistics, refresh_statistics
+from ssgan.ops.pixels import to_uint8
 from ssgan.ops.rng import Key, integers
 from ssgan.runs.checkpoint import Checkpoint, load_part
 from ssgan.runs.precision import run_dtype, to_device
@@ -30,6 +31,25 @@ def load_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
     load_part(generator, checkpoint, "generator_ema")
     dtype = run_dtype(config.precision)
     return to_device(generator, device, dtype).eval().requires_grad_(False)
+
+
+def load_discriminator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
+    """The D of a checkpoint, frozen and in evaluation mode, in the run's precision.
+
+    Raises UserError for a state without D (the best one), and for tensors that do not fit.
+    """
+    config = checkpoint.config
+    if "discriminator" not in checkpoint.tensors:
+        raise UserError(
+            f"{checkpoint.path} holds the averaged generator alone and has no discriminator: give "
+            "a run directory or one of its checkpoints"
+        )
+    num_classes = checkpoint.num_classes if config.method.conditional else 0
+    width = config.method.auxiliary_width_for(num_classes)
+    discriminator = config.discriminator.build(config.data.shape, width, num_classes)
+    load_part(discriminator, checkpoint, "discriminator")
+    dtype = run_dtype(config.precision)
+    return to_device(discriminator, device, dtype).eval().requires_grad_(False)
 
 
 def refresh_batch_statistics(
@@ -126,6 +146,6 @@ def generate(
 
 
 def to_pixels(images: Float[Tensor, "N C S S"]) -> NDArray[np.uint8]:
-    """Images in [-1, 1] to uint8 [N, S, S, C], rounded to the nearest."""
-    pixels = (images.float().add(1).mul(127.5)).round().clamp(0, 255).to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    """Images in [-1, 1] to uint8 [N, S, S, C], rounded to the nearest; NaN becomes black."""
+    finite = images.nan_to_num(nan=-1.0, posinf=1.0, neginf=-1.0)
+    return to_uint8(finite).permute(0, 2, 3, 1).contiguous().cpu().numpy()

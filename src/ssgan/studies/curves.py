@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ssgan.evaluation.results import Result
+from ssgan.evaluation.selection_metric import FD_RANDOM, metric_name
 from ssgan.files.run_directory import RunDirectory
 from ssgan.plots.bands import BandCurve, Panel, draw_bands
 from ssgan.runs.config import EvaluateConfig
@@ -29,7 +30,6 @@ from ssgan.studies.statistics import compute_spread
 from ssgan.studies.trial import Trial
 from ssgan.studies.variants import AbstractVariant
 from ssgan.training.history import read_metrics
-from ssgan.training.selection_metric import FD_RANDOM, metric_name
 from ssgan.types import UserError
 
 ByStep = Mapping[int, float]

@@ -15,9 +15,12 @@ from torch import Tensor
 
 from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.data.dataset import Dataset
+from ssgan.evaluation.sample_quality import SampleQuality
 from ssgan.files.run_directory import RunDirectory
-from ssgan.metrics.representation import neighbour_accuracy, ridge_accuracy
+from ssgan.metrics.knn import neighbour_accuracy
+from ssgan.metrics.linear_probe import ridge_accuracy
 from ssgan.ops.modes import eval_mode
+from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rng import Key, permutation
 from ssgan.runs.config import RunConfig
 from ssgan.runs.sampling import BATCH, generate_images, sample_latents, to_pixels
@@ -29,7 +32,6 @@ from ssgan.training.discriminator_outputs import (
 )
 from ssgan.training.feature_drift import FeatureDrift
 from ssgan.training.history import EvaluationRow
-from ssgan.training.sample_quality import SampleQuality
 from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")
@@ -87,7 +89,10 @@ class Evaluator:
             batches, shown = self._generated(state), self.config.evaluate.shown
             first = list(islice(batches, -(-shown // BATCH)))
             every = (to_pixels(images) for images, _ in chain(first, batches))
-            found += self.quality.measures(every)
+            found += (
+                EvaluationRow(one.name, one.value, "train", one.parameters)
+                for one in self.quality.evaluate(every)
+            )
             on_fake = compute_outputs(state.discriminator, self.config.method, _take(first, shown))
             on_real = self._outputs_on(state, self.real)
             found += self._logits(on_real, on_fake) + self._rotation_accuracy(on_real, on_fake)
@@ -192,7 +197,7 @@ class _FixedImages:
             rows = slice(start, start + BATCH)
             pixels = torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2)
             labels = self.labels[rows] if with_labels and self.labels is not None else None
-            yield pixels.float().div_(127.5).sub_(1), labels
+            yield from_uint8(pixels), labels
 
     def digest(self) -> str:
         """sha256 of the pixels, in hex."""

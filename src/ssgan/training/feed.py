@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ssgan.data.dataset import Dataset
 from ssgan.ops.collective import num_ranks, rank
+from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rng import Key, integers, permutation, uniform
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import run_dtype
@@ -90,9 +91,7 @@ class Feed:
         places = step * config.discriminator_updates * config.batch_size + index
         numbers = torch.stack([self._number(int(place)) for place in places])
         pixels = torch.from_numpy(self.dataset.batch(numbers.numpy())).to(self.device)
-        images = (
-            pixels.permute(0, 3, 1, 2).to(self.dtype).div_(127.5).sub_(1)
-        )  # channels_last by nature
+        images = from_uint8(pixels.permute(0, 3, 1, 2), self.dtype)  # channels_last by nature
         if config.data.mirror:
             heads = uniform(Key(self.seed, "mirror", step), index, 1)[:, 0] < 0.5
             images = torch.where(heads.to(self.device)[:, None, None, None], images.flip(3), images)

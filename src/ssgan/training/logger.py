@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssgan.data.dataset import Dataset
+from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files import jsonl
 from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.run_directory import RunDirectory
@@ -30,7 +31,6 @@ from ssgan.training.evaluator import Evaluator
 from ssgan.training.history import EvaluationRow, curve_name, read_log
 from ssgan.training.loop import StepReport
 from ssgan.training.monitor import Event, monitor_directory
-from ssgan.training.selection_metric import metric_name
 
 
 class TensorBoardLog:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ssgan.evaluation.sample_quality import DIVERSITY
+from ssgan.evaluation.selection_metric import SELECTION_METRICS
 from ssgan.files.run_directory import RunDirectory
 from ssgan.training.history import History, Row, merge_by_step, read_log, read_metrics
 from ssgan.training.monitor_rules import ALARMS, CLEARING, State, constant_logits
-from ssgan.training.sample_quality import DIVERSITY
-from ssgan.training.selection_metric import SELECTION_METRICS
 
 _ENOUGH = 3  # evaluations, or without any blocks of the log, before a run is called healthy
 _WORST_FIRST: tuple[State, ...] = ("diverged", "collapsing", "forgetting")

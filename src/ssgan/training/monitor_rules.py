@@ -12,9 +12,9 @@ from itertools import takewhile
 from statistics import median, pstdev
 from typing import Literal
 
+from ssgan.evaluation.sample_quality import DIVERSITY
+from ssgan.evaluation.selection_metric import FD_RANDOM
 from ssgan.training.history import EvaluationPoint, History
-from ssgan.training.sample_quality import DIVERSITY
-from ssgan.training.selection_metric import FD_RANDOM
 
 State = Literal["too early to tell", "healthy", "forgetting", "collapsing", "diverged"]
 

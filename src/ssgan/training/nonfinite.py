@@ -11,13 +11,13 @@ from torch.optim import Optimizer
 
 from ssgan.config.serialize import dump
 from ssgan.data.dataset import Dataset
+from ssgan.evaluation.selection_metric import same_metric
 from ssgan.files import jsonl
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training.resume import list_modules, resume
-from ssgan.training.selection_metric import same_metric
 from ssgan.types import NonFinite, UserError
 
 

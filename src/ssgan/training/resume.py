@@ -9,6 +9,7 @@ from pathlib import Path
 from ssgan.config.merge import read_json
 from ssgan.config.serialize import difference, dump
 from ssgan.data.dataset import Dataset
+from ssgan.evaluation.selection_metric import same_metric
 from ssgan.files import jsonl
 from ssgan.files.atomic import FULL, TEMPORARY, DiskFull, free_bytes, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, describe_environment
@@ -21,7 +22,6 @@ from ssgan.runs.config_io import load_config
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.runs.state import TrainState
 from ssgan.training import feature_drift
-from ssgan.training.selection_metric import same_metric
 from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")

@@ -5,12 +5,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ssgan.data.base import AbstractSource
 from ssgan.data.dataset import Dataset
+from ssgan.evaluation.selection_metric import check_features
 from ssgan.ops.activation_checkpointing import checkpointed_modules
 from ssgan.ops.collective import num_ranks
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training.label_subset import select_labels
-from ssgan.training.selection_metric import check_features
 from ssgan.types import UNLABELLED, UserError
 
 

@@ -1,7 +1,7 @@
 """Features of D as files for anyone's classifier: .npy, .npz or Parquet.
 
-Rows stand in the order of the prepared data set. The work under way is in `<file>.partial/`; the
-file appears whole.
+Rows are in the order of the prepared data set. Unfinished work is in `<file>.partial/`; the file
+appears whole.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _GROUP_ROWS = 1024  # rows of a Parquet row group
 
 
 def check_target(target: Path, layers: int) -> None:
-    """Raise UserError unless that many layers can be written to a file of that name."""
+    """Raise UserError unless so many layers can be written to a file of this name."""
     if target.suffix not in ENDINGS:
         raise UserError(f"--out {target}: its ending must be {', '.join(ENDINGS)}")
     if target.is_dir():
@@ -42,7 +42,7 @@ def check_target(target: Path, layers: int) -> None:
 
 
 def partial_folder(target: Path) -> Path:
-    """The folder of the work under way for a file."""
+    """The folder of unfinished work for a file."""
     return target.with_name(target.name + ".partial")
 
 
@@ -54,16 +54,16 @@ def export_features(
     target: Path,
     progress: Progress | None = None,
 ) -> None:
-    """Write the features of every image, its label and its name; what was begun is continued.
+    """Write the features, label and name of every image; an interrupted call is continued.
 
     .npy: float32 [N, F], with `<stem>.labels.npy` (int64) and `<stem>.json` (protocol, names)
     beside. .npz: `block_0`, ..., `labels`, `names`, `classes`, `protocol`. Parquet: columns
     `name`, `label`, `class` and `block_0`, ... (lists of F float32), protocol in the metadata.
-    Raises what `shelf.fill` raises.
+    Raises what `fill_store` raises.
     """
     folder = partial_folder(target)
     feature_store.fill_store(subject, dataset, np.arange(len(dataset)), layers, folder, progress)
-    facts = protocol(subject, dataset, layers)
+    facts = describe_export(subject, dataset, layers)
     if target.suffix == ".npy":
         if dataset.labels is not None:
             _write_array(target.with_suffix(".labels.npy"), dataset.labels)
@@ -80,8 +80,10 @@ def export_features(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def protocol(subject: ProbedDiscriminator, dataset: Dataset, layers: list[Layer]) -> dict[str, Any]:
-    """What the features are of, as JSON values."""
+def describe_export(
+    subject: ProbedDiscriminator, dataset: Dataset, layers: list[Layer]
+) -> dict[str, Any]:
+    """The run, the images and the layers of the features, as JSON values."""
     shape = subject.config.data.shape
     return {
         "run": subject.run,
@@ -108,8 +110,8 @@ def protocol(subject: ProbedDiscriminator, dataset: Dataset, layers: list[Layer]
     }
 
 
-def item_names(source: AbstractSource, dataset: Dataset) -> list[str]:
-    """What the source calls every image that could be used, in their order."""
+def list_item_names(source: AbstractSource, dataset: Dataset) -> list[str]:
+    """The source's name of every usable image, in order."""
     collection = source.open()
     rejected = {name for name, _ in dataset.manifest["rejected"]}
     names = [collection.item(number) for number in range(len(collection))]
@@ -117,7 +119,7 @@ def item_names(source: AbstractSource, dataset: Dataset) -> list[str]:
     return kept if len(kept) == len(dataset) else [f"row {k}" for k in range(len(dataset))]
 
 
-def _classes_of(dataset: Dataset) -> list[str | None]:
+def _list_class_names(dataset: Dataset) -> list[str | None]:
     if dataset.labels is None:
         return [None] * len(dataset)
     return [dataset.classes[label] for label in dataset.labels]
@@ -166,7 +168,7 @@ def _write_parquet(
     labels: list[int | None] = [None] * len(dataset)
     if dataset.labels is not None:
         labels = dataset.labels.tolist()
-    classes = _classes_of(dataset)
+    classes = _list_class_names(dataset)
     with contextlib.closing(parquet.ParquetWriter(str(ready), schema)) as writer:
         for group in _groups(len(dataset)):
             columns = [

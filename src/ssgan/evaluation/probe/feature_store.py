@@ -1,7 +1,7 @@
-"""Features on disk: one .npy a layer, filled batch by batch, continued after a kill.
+"""Features on disk: one .npy a layer, written batch by batch and continued after a kill.
 
     <folder>/block-3-mean.npy    float32 [N, F], its rows written from the first on
-    <folder>/progress.json       what they are features of, and how many rows are whole
+    <folder>/progress.json       which D and images they belong to, and how many rows are complete
 
 Rows are written, not mapped, so a full disk is an error and not a crash.
 """
@@ -24,20 +24,20 @@ from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, grid_side
 from ssgan.files.atomic import DiskFull, free_bytes, write_json
 from ssgan.types import UserError
 
-BATCH = 64  # images read by D at once
-_SAVED_BATCHES = 16  # batches between two notes of how far it is
+BATCH = 64  # images in one forward pass
+_SAVED_BATCHES = 16  # batches between two updates of progress.json
 
 Progress = Callable[[int, int], None]  # (images done, images in total)
 
 
 def feature_width(subject: ProbedDiscriminator, layer: Layer) -> int:
-    """How many features a layer has."""
+    """The number of features of a layer."""
     channels, side = subject.maps[layer.block]
     return channels * grid_side(layer.pooling, channels, side) ** 2
 
 
 def feature_path(folder: Path, layer: Layer) -> Path:
-    """Where the features of a layer are."""
+    """The file of a layer's features."""
     return folder / f"block-{layer.block}-{layer.pooling}.npy"
 
 
@@ -49,10 +49,10 @@ def fill_store(
     folder: Path,
     progress: Progress | None = None,
 ) -> None:
-    """Write the features of these images, or what is missing of them, into the folder.
+    """Write the missing features of these images into the folder.
 
-    What was begun with further layers is finished with them: some of them may be used by now.
-    Raises UserError when D gives NaN or infinity, DiskFull when the rows cannot fit.
+    An interrupted call that had more layers is finished with all of them. Raises UserError when D
+    returns NaN or infinity, DiskFull when the rows cannot fit.
     """
     marker, facts = folder / "progress.json", _facts(subject, dataset, rows)
     begun = _read_marker(marker, facts, layers)
@@ -84,7 +84,7 @@ def fill_store(
 
 
 def load_features(folder: Path, layer: Layer) -> NDArray[np.float32]:
-    """The filled features of a layer, mapped read-only."""
+    """The features of a layer, mapped read-only."""
     features: NDArray[np.float32] = np.load(
         feature_path(folder, layer), mmap_mode="r", allow_pickle=False
     )
@@ -98,16 +98,16 @@ def _append(
     layers: list[Layer],
     files: Sequence[IO[bytes]],
 ) -> None:
-    """The rows of one batch, to every file."""
+    """Append the rows of one batch to every file."""
     found = subject.features(dataset.batch(numbers), layers)
     for layer, features, file in zip(layers, found, files, strict=True):
         bad = ~features.isfinite().all(dim=1)
         if bad.any():
             number = int(numbers[int(bad.nonzero()[0, 0])])
             raise UserError(
-                f"block {layer.block} of D ({subject.run}, step {subject.step}) gives NaN or "
-                f"infinity for image {number} of {dataset.manifest.get('source')}: nothing can "
-                "be learnt from it; probe an earlier step"
+                f"block {layer.block} of D ({subject.run}, step {subject.step}) returns NaN or "
+                f"infinity for image {number} of {dataset.manifest.get('source')}: probe an "
+                "earlier step"
             )
         file.write(features.to(torch.float32).contiguous().numpy().tobytes())
 
@@ -126,7 +126,7 @@ def _facts(
 def _read_marker(
     marker: Path, facts: dict[str, object], layers: list[Layer]
 ) -> tuple[list[Layer], int] | None:
-    """The layers that were begun, these among them, and how many rows are whole."""
+    """The layers of an interrupted call that includes these, and its number of complete rows."""
     try:
         stored = json.loads(marker.read_bytes())
         done, found = stored.pop("done"), [Layer(*layer) for layer in stored.pop("layers")]
@@ -142,7 +142,7 @@ def _create_file(path: Path, shape: tuple[int, int]) -> None:
 
 
 def _seek_row(file: IO[bytes], row: int) -> None:
-    """Stand after that many rows; whatever follows is written over."""
+    """Seek behind so many rows; what follows is overwritten."""
     np.lib.format.read_magic(file)
     shape, _, kind = np.lib.format.read_array_header_1_0(file)
     file.seek(row * math.prod(shape[1:]) * kind.itemsize, os.SEEK_CUR)

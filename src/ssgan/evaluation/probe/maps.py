@@ -1,12 +1,12 @@
-"""D's insides as rows of numbers: which states there are, and the map after each block, pooled.
+"""The map after each block of D as pooled features, and the states of a run that hold a D.
 
 A block's map [C, S, S] is cut into g x g equal squares, each square is averaged, and the means
 are flattened into C g g features. The poolings differ in g alone:
 
-    mean    g = 1: the mean over all places
+    mean    g = 1: the mean over all positions
     gridN   the largest divisor of S that is at most N
     grid    the largest divisor of S that leaves at most 9,216 features, as is customary
-    flat    g = S: every number of the map
+    flat    g = S: every value of the map
 """
 
 import hashlib
@@ -23,26 +23,27 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.files.run_directory import RunDirectory, parse_step, run_name
-from ssgan.runs.checkpoint import load_part
+from ssgan.ops.pixels import from_uint8
 from ssgan.runs.config import RunConfig
 from ssgan.runs.opening import find_state
 from ssgan.runs.precision import run_dtype, to_device
+from ssgan.runs.sampling import load_discriminator
 from ssgan.runs.state import fresh_state
 from ssgan.types import ImageShape, UserError
 
-MOST_FEATURES = 9216  # of `grid`: about 9,000 numbers a map, after Zhang et al. 2016
+MAX_FEATURES = 9216  # of `grid`: about 9,000 values a map, after Zhang et al. 2016
 POOLINGS = "mean, grid, gridN (such as grid4) or flat"
 
 
 class Layer(NamedTuple):
-    """One place to read D at."""
+    """A block of D and its pooling."""
 
-    block: int  # from 0, the nearest to the image
+    block: int  # from 0, nearest to the image
     pooling: str
 
 
 class ProbedState(NamedTuple):
-    """A D that can be read: the file that holds it, and its step; step 0 is built from the seed."""
+    """A file that holds D, and its step; D of step 0 is built from the seed."""
 
     file: Path
     step: int
@@ -50,7 +51,7 @@ class ProbedState(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ProbedDiscriminator:
-    """One D, frozen, in evaluation mode and full precision."""
+    """A frozen D in evaluation mode."""
 
     run: str  # the name of its run's directory
     step: int
@@ -58,7 +59,7 @@ class ProbedDiscriminator:
     data_hash: str  # content hash of the images it was trained on
     discriminator: nn.Module
     sha256: str  # over the names and bytes of its weights and buffers
-    maps: tuple[tuple[int, int], ...]  # channels and side of the map after every block
+    maps: tuple[tuple[int, int], ...]  # channels and side of the map after each block
 
     @property
     def method(self) -> str:
@@ -70,23 +71,23 @@ class ProbedDiscriminator:
         weight = next(self.discriminator.parameters())
         images = torch.from_numpy(pixels).to(weight.device).permute(0, 3, 1, 2)
         with torch.no_grad():
-            outputs = self.discriminator.block_outputs(images.to(weight).div_(127.5).sub_(1))  # type: ignore[operator]
+            outputs = self.discriminator.block_outputs(from_uint8(images, weight.dtype))  # type: ignore[operator]
         return [pool(outputs[layer.block], layer.pooling).cpu() for layer in layers]
 
 
 def list_states(
     path: Path, steps: str | None, trusted_modules: Sequence[str] = ()
 ) -> list[ProbedState]:
-    """The states to read of a run directory or a checkpoint file, by step.
+    """The states of a run directory or a checkpoint file, by step.
 
-    `steps` is None (the newest), or a list of step numbers and "all" (every state that is kept),
-    separated by commas; step 0 is D as it was before training. Raises UserError for a step without
-    a state, naming those that have one.
+    `steps` is None (the newest), or step numbers and "all" (every stored state), separated by
+    commas; step 0 is D before training. Raises UserError for a step without a state, naming those
+    that have one.
     """
     if path.is_file() or steps is None:
         newest = find_state(path, trusted_modules=trusted_modules).checkpoint
         if steps is not None:
-            raise UserError(f"{path} is one state: steps are chosen of a run directory")
+            raise UserError(f"{path} is a single state; --steps requires a run directory")
         return [ProbedState(newest.path, newest.step)]
     layout = RunDirectory(path)
     files = {
@@ -94,7 +95,7 @@ def list_states(
     }
     if not files:
         find_state(path)  # says what is wrong
-        raise UserError(f"no state to read in {path}")
+        raise UserError(f"{path} has no state")
     every = [str(step) for step in files]
     words = [step for word in steps.split(",") for step in (every if word == "all" else [word])]
     files[0] = files[min(files)]  # its settings and seed are all that D is built from
@@ -111,28 +112,20 @@ def list_states(
 def open_discriminator(
     state: ProbedState, device: torch.device, trusted_modules: Sequence[str] = ()
 ) -> ProbedDiscriminator:
-    """Read D; raises UserError when the file has none, or D cannot be read block by block."""
+    """Load D; raises UserError for a file without D, or a D without `block_outputs`."""
     saved = find_state(state.file, trusted_modules=trusted_modules).checkpoint
-    config, method = saved.config, saved.config.method
-    if "discriminator" not in saved.tensors:
-        raise UserError(
-            f"{state.file} has no discriminator: give a run directory, or a file of its "
-            "checkpoints/ or kept/"
-        )
-    if state.step != saved.step:  # step 0: as before training
-        discriminator = fresh_state(config, saved.num_classes, torch.device("cpu")).discriminator
-    else:
-        num_classes = saved.num_classes if method.conditional else 0
-        width = method.auxiliary_width_for(num_classes)
-        discriminator = config.discriminator.build(config.data.shape, width, num_classes)
-        load_part(discriminator, saved, "discriminator")
+    config = saved.config
+    if state.step == saved.step:
+        discriminator = load_discriminator(saved, device)
+    else:  # step 0: as before training
+        fresh = fresh_state(config, saved.num_classes, torch.device("cpu")).discriminator
+        discriminator = to_device(fresh, device, run_dtype(config.precision))
+        discriminator.eval().requires_grad_(False)
     if getattr(discriminator, "block_outputs", None) is None:
         raise UserError(
-            f"{type(config.discriminator).__name__} cannot be read block by block: its module "
-            "needs a method block_outputs(images) that returns the maps"
+            f"{type(config.discriminator).__name__} cannot be probed block by block: its "
+            "module needs a method block_outputs(images) that returns the maps"
         )
-    discriminator = to_device(discriminator, device, run_dtype(config.precision))
-    discriminator.eval().requires_grad_(False)
     return ProbedDiscriminator(
         run=run_name(state.file),
         step=state.step,
@@ -140,12 +133,12 @@ def open_discriminator(
         data_hash=saved.data_hash,
         discriminator=discriminator,
         sha256=_digest(discriminator),
-        maps=_maps(discriminator, config.data.shape),
+        maps=_map_shapes(discriminator, config.data.shape),
     )
 
 
 def grid_side(pooling: str, channels: int, side: int) -> int:
-    """How many squares a side `pooling` cuts a map into; UserError for an unknown pooling."""
+    """The number of squares a side of a map; UserError for an unknown pooling."""
     if pooling == "mean":
         return 1
     if pooling == "flat":
@@ -156,22 +149,22 @@ def grid_side(pooling: str, channels: int, side: int) -> int:
     divisors = [g for g in range(1, side + 1) if side % g == 0]
     if most:
         return max(g for g in divisors if g <= int(most))
-    return max(g for g in divisors if g == 1 or channels * g * g <= MOST_FEATURES)
+    return max(g for g in divisors if g == 1 or channels * g * g <= MAX_FEATURES)
 
 
 def check_pooling(pooling: str) -> None:
-    """Raise UserError, naming those that there are, for an unknown pooling."""
+    """Raise UserError for an unknown pooling, naming all."""
     grid_side(pooling, 1, 1)
 
 
 def pool(maps: Float[Tensor, "B C S S"], pooling: str) -> Float[Tensor, "B F"]:
-    """Every map as one row, channel by channel, each channel row by row; see the module."""
+    """Pooled maps as rows, channel by channel, each channel row by row; see the module."""
     side = maps.shape[-1]
     squares = side // grid_side(pooling, maps.shape[1], side)
     return F.avg_pool2d(maps, squares).flatten(1)
 
 
-def _maps(discriminator: nn.Module, shape: ImageShape) -> tuple[tuple[int, int], ...]:
+def _map_shapes(discriminator: nn.Module, shape: ImageShape) -> tuple[tuple[int, int], ...]:
     weight = next(discriminator.parameters())
     black = torch.zeros(1, shape.channels, shape.size, shape.size).to(weight)
     with torch.no_grad():

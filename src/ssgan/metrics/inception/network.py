@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.metrics.folded_convolution import FoldedConvolution, RawConvolution, fold
+from ssgan.metrics.pretrained import FoldedConvolution, RawConvolution, fold
 
 
 class Layer(NamedTuple):
@@ -106,7 +106,7 @@ LAYERS = _STEM + tuple(
 
 
 class InceptionNetwork:
-    """pool3 of a batch, with the given 94 convolutions."""
+    """The network up to pool3, built from 94 convolutions."""
 
     def __init__(self, raw: Mapping[str, RawConvolution], device: torch.device | str) -> None:
         self._convolutions: dict[str, FoldedConvolution] = {

@@ -20,6 +20,7 @@ from ssgan.evaluation.splits import Split
 from ssgan.methods.forward import rotate, score
 from ssgan.methods.rotation import rotation_loss
 from ssgan.ops.modes import eval_mode
+from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rng import Key, integers
 from ssgan.ops.rotation import NUM_ROTATIONS, rotated_copies
 from ssgan.ops.spectral_norm import advance_spectral_norm
@@ -110,7 +111,7 @@ class TaskImages:
 
     def _images(self, dataset: Dataset, rows: NDArray[np.int64]) -> Images:
         pixels = torch.from_numpy(dataset.batch(rows)).to(self.device)
-        return pixels.permute(0, 3, 1, 2).to(self.dtype).div_(127.5).sub_(1)
+        return from_uint8(pixels.permute(0, 3, 1, 2), self.dtype)
 
 
 def classifier_loss(settings: ForgettingSettings, scores: Discriminator, batch: Batch) -> Loss:

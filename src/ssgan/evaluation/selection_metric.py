@@ -1,18 +1,13 @@
-"""Which Frechet distance is a run's score: the one that chooses its best state.
+"""The selection metric of a run: the Frechet distance that chooses its best state.
 
-FD-random costs next to nothing and is always taken. `evaluate.features` names trained features
-for a distance beside it, on the same images: that is the score then.
+FD-random costs next to nothing and is always computed. `evaluate.features` names trained features
+for a second distance on the same images, which is the selection metric then.
 """
 
 from ssgan.data.cache import default_cache
+from ssgan.evaluation.feature_networks import choose_features, has_efficientnet_lite0, has_inception
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures
 from ssgan.metrics.inception import features as inception
-from ssgan.metrics.installed_weights import (
-    has_efficientnet_lite0,
-    has_inception,
-    load_efficientnet_lite0,
-    load_inception,
-)
 from ssgan.runs.config import EvaluateConfig, RunConfig
 from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
@@ -22,30 +17,29 @@ SELECTION_METRICS = {"random": FD_RANDOM, "lite0": "FD-EfficientNetLite0", "ince
 
 
 def metric_name(evaluate: EvaluateConfig) -> str:
-    """The name of the run's score in metrics.jsonl."""
+    """The name of the run's selection metric in metrics.jsonl."""
     return SELECTION_METRICS[evaluate.features]
 
 
 def same_metric(a: EvaluateConfig, b: EvaluateConfig) -> bool:
-    """Whether scores of both compare: the same features of as many images."""
+    """Whether values of both compare: the same features of as many images."""
     return (a.features, a.images) == (b.features, b.images)
 
 
 def load_extractors(config: RunConfig) -> list[AbstractFeatures]:
-    """The seeded random ones, and those that the settings name beside them.
+    """The seeded random features, and those that the settings name beside them.
 
     Trained ones work on the run's device. Raises UserError when their weights are not there.
     """
-    device, name = resolve_device(config.device), config.evaluate.features
-    if name == "lite0":
-        return [RandomFeatures(), load_efficientnet_lite0(device)]
-    if name == "inception":
-        return [RandomFeatures(), load_inception(default_cache(), device)]
-    return [RandomFeatures()]
+    name = config.evaluate.features
+    if name == "random":
+        return [RandomFeatures()]
+    trained = choose_features(name, resolve_device(config.device), default_cache())
+    return [RandomFeatures(), trained.features]
 
 
 def check_features(evaluate: EvaluateConfig) -> None:
-    """Raise UserError when the weights of the wanted features are not there; reads none."""
+    """Raise UserError when the weights of `evaluate.features` are missing; reads none."""
     if evaluate.every == 0 or evaluate.features == "random":
         return
     if evaluate.features == "lite0" and not has_efficientnet_lite0():

@@ -1,0 +1,287 @@
+"""One evaluation from words to files: what `ssgan evaluate` does."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from ssgan.data.base import AbstractSource, Preprocessing
+from ssgan.data.prepare import default_cache, prepare
+from ssgan.data.scan import readable
+from ssgan.evaluation.evaluate import (
+    USUAL_COUNT,
+    Evaluation,
+    EvaluationSettings,
+    ProgressBar,
+    check_held_out,
+    evaluate,
+    no_progress,
+    plan_evaluation,
+    resolve_count,
+)
+from ssgan.evaluation.feature_networks import DiscriminatorFeatures, choose_features, download
+from ssgan.evaluation.features import FeatureExtraction, build_set_protocol
+from ssgan.evaluation.format import format_card
+from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
+from ssgan.evaluation.inputs import common_preprocessing, parse_input
+from ssgan.evaluation.metrics import MetricSettings
+from ssgan.evaluation.nearest_images import save_nearest_images
+from ssgan.evaluation.results import write_results
+from ssgan.files.errors import require_writable, translate_file_errors
+from ssgan.files.run_directory import find_run_of
+from ssgan.metrics.features import AbstractFeatures
+from ssgan.metrics.protocol import write_statistics
+from ssgan.metrics.resize import ResizeRule
+from ssgan.runs.opening import FoundState
+from ssgan.runs.precision import resolve_device
+from ssgan.types import UserError
+
+_LOG = logging.getLogger("ssgan")
+_ONLY_WITH_REFERENCE = {"held_out": "--held-out", "real_count": "--real-n", "metrics": "--metrics"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRequest:
+    """What to evaluate, against what, and how; None is the usual.
+
+    Words name a run directory, a checkpoint file, a source such as `cifar10`, a folder of images
+    or a file of statistics (.npz).
+    """
+
+    against: str | None = None  # the reference: images or statistics
+    held_out: str | None = None  # real images that the run was not trained on
+    write_stats: Path | None = None  # .npz for the statistics of the reference, else of the subject
+    count: int | None = None  # images of the subject; None: 10,000, or all if there are fewer
+    real_count: int | None = None  # images of the reference; None: as many
+    seeds: int = 3  # repetitions with other samples of a run
+    metrics: tuple[str, ...] | None = None  # None: all that are available
+    metric_settings: MetricSettings = MetricSettings()
+    features: str | None = None  # None: Inception where its weights are, else what is installed
+    weights: str | None = None  # a file for Inception, or the run whose D gives the features
+    download: bool = False  # fetch Inception's weights first
+    rule: ResizeRule | None = None  # None: the extractor's default
+    best: bool = False  # the best state of the run
+    step: int | None = None  # the state of this step; None: the newest
+    refresh: int = 0  # samples for new statistics of G's batch norms; 0: as trained
+    size: int | None = None  # side in pixels at which two sets of images are compared
+    out: Path | None = None  # a folder or a .jsonl file; None: in the run's directory
+    batch: int = 64  # images in memory at once
+    cache: Path | None = None  # None: `default_cache()`
+    device: str = "auto"
+    trusted_modules: tuple[str, ...] = ()  # whose classes a run's settings may use
+
+    def __post_init__(self) -> None:
+        if self.against is None and self.write_stats is None:
+            raise UserError("evaluate needs --against SOURCE, FOLDER or STATS.npz")
+        for name, option in _ONLY_WITH_REFERENCE.items():
+            if self.against is None and getattr(self, name) is not None:
+                raise UserError(f"{option} requires --against")
+        if self.metrics is not None:
+            check_held_out(self.held_out is not None, self.metrics)
+        if self.write_stats is not None and self.write_stats.suffix != ".npz":
+            raise UserError(f"--write-stats {self.write_stats}: the file's name must end in .npz")
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Where an evaluation reports to; by default notes go to the log."""
+
+    progress_bar: ProgressBar = no_progress
+    note: Callable[[str], None] = _LOG.info
+    show: Callable[[str], None] = _LOG.info  # the results as text, and where they were written
+
+
+def evaluate_images(
+    subject: str, request: EvaluationRequest, reporter: Reporter = Reporter()
+) -> Evaluation | None:
+    """Evaluate a run or a set of images as requested, and write the results beside a sheet.
+
+    Returns None when only statistics were requested. Raises UserError, in one line, for whatever
+    cannot be evaluated, before anything is computed where possible.
+    """
+    return _Session(subject, request, reporter).run()
+
+
+class _Session:
+    """The opened words of one request."""
+
+    def __init__(self, subject: str, request: EvaluationRequest, reporter: Reporter) -> None:
+        self.request, self.reporter, self.name = request, reporter, subject
+        self.cache = request.cache or default_cache()
+        parse = partial(parse_input, trusted_modules=request.trusted_modules)
+        found = parse(subject, best=request.best, step=request.step)
+        if isinstance(found, StoredStatistics):
+            raise UserError(f"{subject} holds statistics; give images or a run, and --against it")
+        self.subject: FoundState | AbstractSource = found
+        reference = None if request.against is None else parse(request.against)
+        held_out = None if request.held_out is None else parse(request.held_out)
+        if isinstance(reference, FoundState) or isinstance(held_out, FoundState):
+            raise UserError("--against and --held-out expect images, not a run")
+        if isinstance(held_out, StoredStatistics):
+            raise UserError(f"--held-out expects images, and {held_out.name} holds statistics")
+        self.reference, self.held_out = reference, held_out
+        if request.write_stats is not None:
+            require_writable(request.write_stats.parent)
+        if self.reference is not None:
+            require_writable(self._folder())
+        self.device = resolve_device(request.device)
+        self.features = self._features()
+        self.preprocessing = self._preprocessing()
+        self.extraction = FeatureExtraction(
+            features=self.features,
+            cache=self.cache,
+            device=self.device.type,
+            batch=request.batch,
+            on_wait=lambda: reporter.note("waiting: another process computes the same features"),
+        )
+
+    def run(self) -> Evaluation | None:
+        """Everything but the opening."""
+        request, images, reference = self.request, self._subject_images(), self._reference()
+        if request.write_stats is not None:
+            self._write_statistics(request.write_stats, reference or images)
+        if reference is None:
+            return None
+        settings, notes = plan_evaluation(
+            images,
+            reference,
+            self.features,
+            count=request.count,
+            real_count=request.real_count,
+            seeds=request.seeds,
+            metrics=request.metrics,
+            metric_settings=request.metric_settings,
+        )
+        self._note(notes)
+        held_out = None if self.held_out is None else self._prepare(self.held_out)
+        found = evaluate(
+            images,
+            reference,
+            self.extraction,
+            settings,
+            held_out=held_out,
+            progress_bar=self.reporter.progress_bar,
+        )
+        self.reporter.show(format_card(found.results))
+        self._write(self._results_file(settings, found), found)
+        return found
+
+    def _note(self, sentences: list[str]) -> None:
+        for sentence in sentences:
+            self.reporter.note(sentence)
+
+    def _features(self) -> AbstractFeatures:
+        request = self.request
+        name, weights = request.features, request.weights
+        owner = self.subject.checkpoint if isinstance(self.subject, FoundState) else None
+        if name == "discriminator" and weights is not None:
+            opened = parse_input(weights, trusted_modules=request.trusted_modules)
+            if not isinstance(opened, FoundState):
+                raise UserError(f"--weights {weights}: a discriminator is in a run or a checkpoint")
+            owner, weights = opened.checkpoint, None
+        if request.download:
+            if name not in (None, "inception") or weights is not None:
+                raise UserError("--download fetches Inception's weights; it needs no --weights")
+            with self.reporter.progress_bar("downloading", "bytes") as progress:
+                download(self.cache, progress)
+        chosen = choose_features(
+            name,
+            self.device,
+            self.cache,
+            weights=None if weights is None else Path(weights),
+            rule=request.rule,
+            discriminator=owner,
+        )
+        self._note(chosen.notes)
+        return chosen.features
+
+    def _preprocessing(self) -> Preprocessing:
+        fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
+        inputs = (self.subject, self.reference, self.held_out)
+        images = [one for one in inputs if isinstance(one, FoundState | AbstractSource)]
+        preprocessing, notes = common_preprocessing(images, fixed, self.request.size)
+        self._note(notes)
+        return preprocessing
+
+    def _subject_images(self) -> ImageSet:
+        if isinstance(self.subject, AbstractSource):
+            if self.request.refresh:
+                raise UserError(f"--refresh requires a run, and {self.name} is none")
+            return self._prepare(self.subject)
+        found, refresh = self.subject, self.request.refresh
+        self._note([f"passed over: {sentence}" for sentence in found.passed_over])
+        best = ", best" if found.checkpoint.path.parent.name == "best" else ""
+        name = f"{readable(self.name)}{best}, step {found.checkpoint.step}"
+        with self.reporter.progress_bar("batch statistics", "samples") as progress:
+            return GeneratedImages(name, found.checkpoint, self.device, refresh, progress)
+
+    def _reference(self) -> ImageSet | StoredStatistics | None:
+        if isinstance(self.reference, AbstractSource):
+            return self._prepare(self.reference)
+        return self.reference
+
+    def _prepare(self, source: AbstractSource) -> RealImages:
+        with self.reporter.progress_bar("downloading", "bytes") as progress:
+            source.fetch(progress)
+        with self.reporter.progress_bar("preparing images", "images") as progress:
+            dataset = prepare(
+                source,
+                self.preprocessing,
+                self.cache,
+                progress,
+                on_wait=lambda: self.reporter.note("waiting: another process prepares the same"),
+            )
+        return RealImages(dataset, getattr(source, "split", "all"))
+
+    def _write_statistics(self, path: Path, images: ImageSet | StoredStatistics) -> None:
+        if isinstance(images, StoredStatistics):
+            raise UserError(f"--write-stats {path}: {images.name} holds statistics already")
+        request, option, requested = self.request, "--n", self.request.count
+        if request.against is not None:
+            option, requested = "--real-n", request.real_count
+        count = resolve_count(images, requested, request.count or USUAL_COUNT, option)
+        with self.reporter.progress_bar("images", "images") as progress:
+            found = self.extraction.compute(
+                images, count, keep_rows=False, store_moments=True, progress=progress
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_statistics(path, found.moments, build_set_protocol(self.features, images, count))
+        self.reporter.show(f"statistics of {count:,} images of {images.name}: {readable(path)}")
+
+    def _folder(self) -> Path:
+        """The folder that all results go into."""
+        if (out := self.request.out) is not None:
+            return out.parent if out.suffix == ".jsonl" else out
+        if not isinstance(self.subject, FoundState):
+            return Path("evaluation")
+        file = self.subject.checkpoint.path
+        return (find_run_of(file) or file.parent) / "evaluation"
+
+    def _results_file(self, settings: EvaluationSettings, found: Evaluation) -> Path:
+        """By default its name is that of the protocol, so that equal results replace each other."""
+        if (out := self.request.out) is not None:
+            return out if out.suffix == ".jsonl" else out / "results.jsonl"
+        first = found.results[0]
+        words: list[object] = [asdict(first.protocol), settings.metrics]
+        words += [asdict(settings.metric_settings), self.request.held_out, first.subject_content]
+        if first.protocol.content is None:  # statistics of unknown images
+            words.append(first.against)
+        key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
+        stem = (
+            self.subject.checkpoint.path.stem if isinstance(self.subject, FoundState) else "images"
+        )
+        return self._folder() / f"{stem}-{self.features.name}-{key}" / "results.jsonl"
+
+    def _write(self, path: Path, found: Evaluation) -> None:
+        show = self.reporter.show
+        with translate_file_errors(path):
+            write_results(path, found.results)
+            show(f"written to {readable(path)}")
+            if found.nearest is not None:
+                stem = "neighbours" if path.name == "results.jsonl" else f"{path.stem}-neighbours"
+                sheet = path.with_name(f"{stem}.png")
+                save_nearest_images(sheet, found.nearest)
+                show(f"samples, each beside its nearest real images: {readable(sheet)}")
