@@ -20,7 +20,7 @@ class Evaluate(Options):
     # the real images: a folder, a source, or statistics (.npz, also those of pytorch-fid)
     against: str | None = option(None, "IMAGES")
     # real images that the run has not seen; measures the share of samples that are closer to
-    # training images than chance explains (metric memorisation)
+    # training images than chance explains (metric authenticity)
     held_out: str | None = option(None, "IMAGES")
     # {FEATURES}; inception (the FID) where its weights are, else what is installed
     features: str | None = option(None, "NAME")

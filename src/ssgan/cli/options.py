@@ -18,7 +18,7 @@ SOURCES = (
 PHRASES = {
     "SOURCES": SOURCES,
     "FEATURES": "inception, lite0, random, discriminator",
-    "METRICS": "fd,infinity,kid,is,pr,memorisation",
+    "METRICS": "fd,infinity,kid,is,pr,authenticity",
     "POOLINGS": "mean, grid, gridN (such as grid4) or flat",
     "TRUST": "your own modules, separated by commas, whose classes a run uses; they are imported",
     "DEVICE": "auto, cpu, cuda, cuda:1, ...; auto is a GPU where there is one",

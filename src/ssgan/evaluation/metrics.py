@@ -61,6 +61,12 @@ class MetricRequest:
         return self.num_fake if self.num_real is None else min(self.num_real, self.num_fake)
 
 
+def first_names(metrics: tuple[str, ...]) -> tuple[str, ...]:
+    """The metrics by the names of the first version, which name the folders of results."""
+    first = {new: old for old, new in _OLD_METRICS.items()}
+    return tuple(first.get(metric, metric) for metric in metrics)
+
+
 def parse_metrics(text: str) -> tuple[str, ...]:
     """Metrics separated by commas, each once; UserError for an unknown one, naming all."""
     names = tuple(dict.fromkeys(_OLD_METRICS.get(name, name) for name in text.split(",")))

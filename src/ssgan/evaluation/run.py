@@ -27,7 +27,7 @@ from ssgan.evaluation.features import FeatureExtraction, build_set_protocol
 from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
-from ssgan.evaluation.metrics import MetricSettings
+from ssgan.evaluation.metrics import MetricSettings, first_names
 from ssgan.evaluation.nearest_images import save_nearest_images
 from ssgan.evaluation.results import write_results
 from ssgan.files.errors import require_writable, translate_file_errors
@@ -265,7 +265,7 @@ class _Session:
         if (out := self.request.out) is not None:
             return out if out.suffix == ".jsonl" else out / "results.jsonl"
         first = found.results[0]
-        words: list[object] = [asdict(first.protocol), settings.metrics]
+        words: list[object] = [asdict(first.protocol), first_names(settings.metrics)]
         words += [asdict(settings.metric_settings), self.request.held_out, first.subject_content]
         if first.protocol.content is None:  # statistics of unknown images
             words.append(first.against)
