@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ssgan.data.cache import locked_folder
-from ssgan.files.locks import locked
+from ssgan.files.locks import hold_lock
 from ssgan.types import UserError
 
 IMPORT_ALL = """
@@ -24,16 +24,16 @@ for module in pkgutil.walk_packages(ssgan.__path__, "ssgan."):
 def test_a_second_one_is_told_who_is_there(tmp_path):
     path = tmp_path / ".lock"
     with (
-        locked(path),
+        hold_lock(path),
         pytest.raises(UserError, match=r"is in use by process \d+ on "),
-        locked(path),
+        hold_lock(path),
     ):
         pass
-    with locked(path):
+    with hold_lock(path):
         pass
 
 
-@pytest.mark.parametrize("lock", [locked, locked_folder])
+@pytest.mark.parametrize("lock", [hold_lock, locked_folder])
 def test_without_locks_nobody_comes_in_and_one_line_says_why(lock, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "fcntl", None)
     words = r"no file locks \(fcntl\): use Linux, macOS or WSL"

@@ -58,7 +58,7 @@ def choose_config(
             return load_config(table, trusted, f"{given.config}"), [], None
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
-        config, reasons = fit_recipe(source, _outline(source, given))
+        config, reasons = fit_recipe(source, _info(source, given))
         return config, reasons, None
     layout = RunDirectory(Path(name))
     stored = read_run_config(layout, trusted) if layout.root.is_dir() else None
@@ -71,7 +71,7 @@ def choose_config(
         )
     config = build_recipe(name) if stored is None else stored
     if source is not None:
-        config = with_source(config, source, _outline(source, given))
+        config = with_source(config, source, _info(source, given))
     return config, [], None if stored is None else layout.root
 
 
@@ -108,10 +108,10 @@ def _no_run(path: Path) -> str:
     )
 
 
-def _outline(source: AbstractSource, given: Train) -> DatasetInfo:
+def _info(source: AbstractSource, given: Train) -> DatasetInfo:
     """What settings are fitted to; downloaded first, but not for help or a dry run."""
     if given.help or given.dry_run:
-        return source.outline()
+        return source.info()
     return DatasetInfo.of(fetch_source(source).open())
 
 

@@ -19,11 +19,12 @@ from ssgan.types import ImageShape
 def main(given: Data) -> int:
     """Run `ssgan data prepare`; returns the exit code."""
     source = fetch_source(parse_source(given.source))
-    survey = source.open().survey()
-    channels = given.channels or (1 if survey.grey else 3)
+    header_stats = source.open().header_stats()
+    channels = given.channels or (1 if header_stats.grey else 3)
     red, green, blue = given.background
     preprocessing = Preprocessing(
-        shape=ImageShape(channels, given.size or choose_size(survey)), background=(red, green, blue)
+        shape=ImageShape(channels, given.size or choose_size(header_stats)),
+        background=(red, green, blue),
     )
     print(summary(prepare_images(source, preprocessing, given.cache, given.workers, given.strict)))
     return 0

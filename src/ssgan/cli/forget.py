@@ -36,7 +36,7 @@ def main(given: Forget) -> int:
     settings = forgetting_settings(given, source, held_out)
     for one in (source, held_out) if held_out is not None else (source,):
         check_classes(one.name(), fetch_source(one).open().classes())
-    settings = replace(settings, channels=1 if source.open().survey().grey else 3)
+    settings = replace(settings, channels=1 if source.open().header_stats().grey else 3)
     settings = resolve_auto_precision(ForgettingDirectory(given.out), settings, given.device)
     return _forget(settings, given.out, given.device, given.cache or default_cache())
 

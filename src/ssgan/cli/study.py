@@ -21,7 +21,7 @@ from ssgan.data.sources import parse_source
 from ssgan.evaluation.feature_networks import NAMES as FEATURES
 from ssgan.evaluation.feature_networks import choose_features
 from ssgan.files.errors import require_writable
-from ssgan.files.locks import locked
+from ssgan.files.locks import hold_lock
 from ssgan.recipes.find import build_recipe
 from ssgan.studies.catalogue import STUDIES, find_study
 from ssgan.studies.disk import disk
@@ -53,7 +53,7 @@ class Plan:
     form: StudyScale
     request: StudyOptions
     slots: int
-    outline: DatasetInfo
+    info: DatasetInfo
     trials: list[Trial]
     notes: tuple[str, ...]  # printed before anything is run
 
@@ -84,23 +84,23 @@ def make_plan(study: Study, given: options.Study) -> Plan:
         refuse_too_few_devices(given.jobs, request.processes)
     require_writable(request.out)
     dry = given.dry_run or given.draw
-    outline = _outline(source, dry, drawn=given.draw)
-    trials = build_trials(variants, form, request, outline)
+    info = _info(source, dry, drawn=given.draw)
+    trials = build_trials(variants, form, request, info)
     refuse_other_runs(trials)
     notes: tuple[str, ...] = ()
     if not given.draw:
-        _refuse_misfits(study, form, request, trials, outline, dry)
+        _refuse_misfits(study, form, request, trials, info, dry)
         notes = _notes(request, trials, dry)
-    return Plan(study, form, request, given.jobs, outline, trials, notes)
+    return Plan(study, form, request, given.jobs, info, trials, notes)
 
 
-def _outline(source: AbstractSource, dry: bool, drawn: bool = False) -> DatasetInfo:
+def _info(source: AbstractSource, dry: bool, drawn: bool = False) -> DatasetInfo:
     """Sizes and classes, without a download if `dry`.
 
     To draw a study of hub images they are opened: its runs downloaded them.
     """
     if dry and not (drawn and isinstance(source, Hub)):
-        return source.outline()
+        return source.info()
     return DatasetInfo.of(fetch_source(source).open())
 
 
@@ -109,11 +109,11 @@ def _refuse_misfits(
     form: StudyScale,
     request: StudyOptions,
     trials: Sequence[Trial],
-    outline: DatasetInfo,
+    info: DatasetInfo,
     dry: bool,
 ) -> None:
     """Raise UserError before any training for what a command would refuse after it."""
-    refuse_unfit_settings(trials, outline)
+    refuse_unfit_settings(trials, info)
     if request.processes > 1 and not any(
         isinstance(trial.training, TrainingJob) for trial in trials
     ):
@@ -127,7 +127,7 @@ def _refuse_misfits(
         raise UserError(f"no features {request.features!r}; there are {', '.join(FEATURES)}")
     if request.features in _WEIGHTED and not dry and any(job.verb == "evaluate" for job in left):
         choose_features(request.features, torch.device("cpu"), default_cache())  # are they there?
-    if form.measurement.reads_labels and len(outline.classes) < 2:
+    if form.measurement.reads_labels and len(info.classes) < 2:
         raise UserError(
             f"{study.name} probes D for classes, and {request.data} has fewer than two: put every "
             "image into the folder of its class"
@@ -139,7 +139,7 @@ def _notes(request: StudyOptions, trials: Sequence[Trial], dry: bool) -> tuple[s
     test = None if request.test is None else parse_source(request.test)
     if test is None or (dry and isinstance(test, Hub)):  # it is there, or a download away
         return ()
-    count = _outline(test, dry).survey.num_images
+    count = _info(test, dry).header_stats.num_images
     if count >= request.samples or not any(
         job.verb == "evaluate" for job in list_open_jobs(trials)
     ):
@@ -167,7 +167,7 @@ def main(given: options.Study) -> int:
         _draw(plan)
         return 0
     plan.request.out.mkdir(parents=True, exist_ok=True)
-    with locked(plan.request.out / ".lock"):
+    with hold_lock(plan.request.out / ".lock"):
         return _run(plan)
 
 
@@ -206,7 +206,7 @@ def _print_plan(plan: Plan) -> None:
     words = ", ".join(f"{count} x {verb}" for verb, count in counts.items()) or "nothing"
     for note in plan.notes:
         print(note)
-    size = disk(plan.trials, plan.outline)
+    size = disk(plan.trials, plan.info)
     room = (
         f"about {size.runs / 1e6:,.0f} MB for all runs, {size.images / 1e6:,.0f} MB of images; "
         "caches of features come on top"

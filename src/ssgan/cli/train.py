@@ -75,8 +75,8 @@ def main(given: Train) -> int:
     if given.processes > 1 and not is_launched():
         from ssgan.cli.processes import in_processes
 
-        outline = DatasetInfo.of(fetch_source(config.data.source).open())
-        _refuse(config, RunDirectory(directory), outline, given.processes)
+        info = DatasetInfo.of(fetch_source(config.data.source).open())
+        _refuse(config, RunDirectory(directory), info, given.processes)
         return in_processes(["train", *given.words], given.processes, given.restarts)
     return train_in(config, directory, given.cache or default_cache(), given.timeout or TIMEOUT)
 
@@ -207,18 +207,18 @@ def _warn_of_rotations(dataset: Dataset, method: Method) -> None:
 
 def _dry_run(config: RunConfig, layout: RunDirectory, processes: int) -> int:
     """Refuse what a run there would refuse, in the same words; else print its cost."""
-    outline = config.data.source.outline()
-    config = _refuse(config, layout, outline, processes)
-    print(estimate_cost(config, outline).text())
+    info = config.data.source.info()
+    config = _refuse(config, layout, info, processes)
+    print(estimate_cost(config, info).text())
     return 0
 
 
 def _refuse(
-    config: RunConfig, layout: RunDirectory, outline: DatasetInfo, processes: int
+    config: RunConfig, layout: RunDirectory, info: DatasetInfo, processes: int
 ) -> RunConfig:
     """The definite settings of a run there; raises UserError for whatever it would refuse."""
     config = resolve_auto(layout, config)
-    validate_run(config, outline.survey.num_images, len(outline.classes), processes)
+    validate_run(config, info.header_stats.num_images, len(info.classes), processes)
     refuse_other_directory(layout)
     refuse_used_directory(layout, config)
     return config

@@ -69,14 +69,14 @@ class HeaderStats(NamedTuple):
 class DatasetInfo(NamedTuple):
     """What can be said of a source before anything is downloaded or decoded."""
 
-    survey: HeaderStats
+    header_stats: HeaderStats
     classes: tuple[str, ...]  # empty when there are no labels
     download: str = ""  # what would be downloaded first, in words; empty: nothing
 
     @staticmethod
     def of(collection: "AbstractCollection") -> "DatasetInfo":
         """What an opened source says of itself."""
-        return DatasetInfo(collection.survey(), collection.classes())
+        return DatasetInfo(collection.header_stats(), collection.classes())
 
 
 class AbstractCollection(ABC):
@@ -105,7 +105,7 @@ class AbstractCollection(ABC):
         return f"item {number}"
 
     @abstractmethod
-    def survey(self) -> HeaderStats:
+    def header_stats(self) -> HeaderStats:
         """Sizes and modes, from headers."""
 
     def labels(self) -> Sequence[int] | None:
@@ -136,7 +136,7 @@ class AbstractSource(ABC):
         `open` does it too, silently. Does nothing when everything is there.
         """
 
-    def outline(self) -> DatasetInfo:
+    def info(self) -> DatasetInfo:
         """Sizes and classes, without a download; raises UserError when they are not known so."""
         return DatasetInfo.of(self.open())
 

@@ -95,7 +95,7 @@ class FolderCollection(AbstractCollection):
         """The path within the folder, with unprintable bytes escaped."""
         return readable(self._found[number].name)
 
-    def survey(self) -> HeaderStats:
+    def header_stats(self) -> HeaderStats:
         """From the headers of up to 256 evenly spread files."""
         return read_header_stats(
             self._spec.name(), len(self), lambda k: self._bytes(self._found[k]), self.item

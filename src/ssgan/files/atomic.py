@@ -32,7 +32,7 @@ class DiskFull(Exception):  # noqa: N818 - named for the reader, as a state of t
         super().__init__(f"disk full: {path} needs {need} {there} {free:,} that are free")
 
 
-class ReplacingFile:
+class AtomicFile:
     """A file being written under a temporary name; `write` says how far it came."""
 
     def __init__(self, descriptor: int, crash: Crash | None) -> None:
@@ -56,9 +56,9 @@ class ReplacingFile:
 
 
 @contextmanager
-def replacing(
+def open_atomic(
     path: Path, needed: int | None = None, crash: Crash | None = None, *, durable: bool = True
-) -> Iterator[ReplacingFile]:
+) -> Iterator[AtomicFile]:
     """Write a file piece by piece; it takes its name when the block ends without an error.
 
     `needed` is the size in bytes when it is known, for the message of DiskFull. On any error
@@ -67,11 +67,11 @@ def replacing(
     loss of power may leave any content, so the reader must verify it.
     """
     temporary = path.parent / TEMPORARY.format(secrets.token_hex(8))
-    file: ReplacingFile | None = None
+    file: AtomicFile | None = None
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            file = ReplacingFile(descriptor, crash)
+            file = AtomicFile(descriptor, crash)
             file.reach("opened")
             yield file
             if durable:
@@ -102,7 +102,7 @@ def write_atomic(
     "renamed" and "folder-synced". `durable` as in `replacing`. Raises DiskFull, or the OSError as
     it came.
     """
-    with replacing(path, len(memoryview(data).cast("B")), crash, durable=durable) as file:
+    with open_atomic(path, len(memoryview(data).cast("B")), crash, durable=durable) as file:
         file.write(data)
 
 

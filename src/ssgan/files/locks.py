@@ -15,7 +15,7 @@ from ssgan.types import UserError
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock file, or raise UserError naming the host and process that hold it.
 
     The file's text is for people only. Also UserError where there are no file locks.

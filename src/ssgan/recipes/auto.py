@@ -96,4 +96,4 @@ def with_source(
 
 
 def _header_stats(source: AbstractSource, info: DatasetInfo | None) -> HeaderStats:
-    return source.open().survey() if info is None else info.survey
+    return source.open().header_stats() if info is None else info.header_stats
