@@ -13,6 +13,7 @@ from ssgan.data.prepare import prepare
 from ssgan.evaluation.probe.maps import grid_side
 from ssgan.recipes.find import find_recipe, list_recipes
 from ssgan.recipes.page import RecipeDocs, page, parse_docstring
+from tests.data.pictures import preprocessing
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -13,6 +13,7 @@ from ssgan.data.base import HeaderStats
 from ssgan.data.cifar10 import CLASSES, FOLDER, Cifar10
 from ssgan.data.prepare import prepare
 from ssgan.types import UserError
+from tests.data.pictures import preprocessing
 
 TRAIN = [f"data_batch_{k}.bin" for k in range(1, 6)]
 

@@ -16,7 +16,7 @@ from ssgan.data.prepare import prepare
 from ssgan.data.preprocessing import ORIENTATION_TAG, decode
 from ssgan.data.sources import parse_source
 from ssgan.types import UserError
-from tests.data.pictures import encode, noise, smooth
+from tests.data.pictures import encode, noise, preprocessing, smooth
 from tests.training.tiny import tiny
 
 CROP = Crop(0.3, 0.2, 0.9)

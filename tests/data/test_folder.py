@@ -12,7 +12,7 @@ from ssgan.data.base import HeaderStats, Rejected
 from ssgan.data.folder import Folder
 from ssgan.data.scan import readable
 from ssgan.types import UserError
-from tests.data.pictures import encode, noise, write_images
+from tests.data.pictures import encode, noise, preprocessing, write_images
 
 
 def names(path: Path) -> list[str]:

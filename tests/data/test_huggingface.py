@@ -13,7 +13,7 @@ from ssgan.data.base import HeaderStats
 from ssgan.data.huggingface import Hub
 from ssgan.data.prepare import prepare
 from ssgan.types import UserError
-from tests.data.pictures import encode, noise
+from tests.data.pictures import encode, noise, preprocessing
 
 
 class Image:

@@ -14,7 +14,7 @@ from ssgan.data.folder import Folder
 from ssgan.data.prepare import choose_size, prepare
 from ssgan.types import UserError
 from tests.data.numbered import KEPT, Numbers, tree
-from tests.data.pictures import encode, noise, smooth, write_images
+from tests.data.pictures import encode, noise, preprocessing, smooth, write_images
 
 # what is stored
 

@@ -14,6 +14,7 @@ from ssgan.data.prepare import prepare
 from ssgan.files import atomic
 from ssgan.files.atomic import DiskFull
 from tests.data.numbered import KEPT, Numbers, tree
+from tests.data.pictures import preprocessing
 
 
 def run_killed(source: AbstractSource, cache: Path, at: str) -> int:

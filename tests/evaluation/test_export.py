@@ -14,6 +14,7 @@ from ssgan.evaluation.probe.export import check_target, export_features, item_na
 from ssgan.evaluation.probe.maps import Layer
 from ssgan.types import UserError
 from tests.data.numbered import KEPT, Numbers
+from tests.data.pictures import preprocessing
 from tests.evaluation.probed import finished_run, patches, subject_of
 
 DATA = patches(130)
