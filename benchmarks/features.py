@@ -86,7 +86,7 @@ def two_sets(source: str | None, count: int) -> tuple[Tensor, Tensor]:
         both = torch.randint(256, (2, count, 3, 32, 32), generator=generator).byte()
         return both[0], both[1]
     opened = parse_source(source)
-    shape = ImageShape(3, choose_size(opened.open().survey()))
+    shape = ImageShape(3, choose_size(opened.open().header_stats()))
     dataset = prepare(opened, Preprocessing(shape=shape))
     images = torch.from_numpy(dataset.images[:count].copy()).permute(0, 3, 1, 2)
     soft = F.avg_pool2d(F.pad(images.float(), (1,) * 4, mode="replicate"), 3, 1)

@@ -119,7 +119,7 @@ class Pretend(AbstractSource, AbstractCollection):
     def read(self, numbers, preprocessing):
         yield from ()
 
-    def survey(self):
+    def header_stats(self):
         return self.found
 
 
@@ -134,13 +134,13 @@ class Pretend(AbstractSource, AbstractCollection):
     ],
 )
 def test_settings_fit_the_images_and_every_choice_has_a_reason(
-    survey, size, channels, batch, augment
+    header_stats, size, channels, batch, augment
 ):
-    config, reasons = fit_recipe(Pretend(*survey))
+    config, reasons = fit_recipe(Pretend(*header_stats))
     chosen = (config.data.image_size, config.data.channels, config.batch_size, config.augment)
     assert chosen == (size, channels, batch, augment)
     assert len(reasons) == 6
-    assert (config.evaluate.every > 0) == (survey[0] > 1)  # one image has no spread
+    assert (config.evaluate.every > 0) == (header_stats[0] > 1)  # one image has no spread
     assert config.evaluate.images <= 32 * batch  # as many fakes as 32 steps make
     config.generator.build(config.data.shape, 0)
     config.discriminator.build(config.data.shape, 4, 0)

@@ -89,7 +89,7 @@ def test_of_the_hub_nothing_is_known_before_a_download(capsys):
 def test_without_the_archive_the_outline_is_the_published_one(tmp_path, monkeypatch):
     monkeypatch.setenv("SSGAN_CACHE", str(tmp_path))
     for split, count in (("train", 50_000), ("test", 10_000)):
-        outline = cifar10.Cifar10(split=split).outline()
-        assert outline.survey == HeaderStats(count, 32, grey=False)
-        assert len(outline.classes) == 10
-        assert outline.download
+        info = cifar10.Cifar10(split=split).info()
+        assert info.header_stats == HeaderStats(count, 32, grey=False)
+        assert len(info.classes) == 10
+        assert info.download

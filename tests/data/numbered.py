@@ -52,7 +52,7 @@ class Numbers(AbstractSource, AbstractCollection):
             else:
                 yield pixels
 
-    def survey(self) -> HeaderStats:
+    def header_stats(self) -> HeaderStats:
         return HeaderStats(self.count, 4, False)
 
     def labels(self) -> Sequence[int]:

@@ -82,7 +82,7 @@ def test_the_test_split_is_another_set_with_another_name(folder: Path, tmp_path:
 
 def test_another_size_or_grey_is_resized(folder: Path, tmp_path: Path) -> None:
     collection = Cifar10(str(folder)).open()
-    assert collection.survey() == HeaderStats(110, 32, False)
+    assert collection.header_stats() == HeaderStats(110, 32, False)
     (small,) = collection.read(range(1), preprocessing(16))
     (grey,) = collection.read(range(1), preprocessing(32, 1))
     assert small.shape == (16, 16, 3)

@@ -122,13 +122,13 @@ def test_every_picture_is_there_as_often_as_asked_for(folder: Path, tmp_path: Pa
 
 def test_what_it_says_of_itself_counts_crops(folder: Path) -> None:
     source = Crops(Folder(str(folder)), 3)
-    collection, outline = source.open(), source.outline()
+    collection, info = source.open(), source.info()
     assert len(collection) == 12
-    assert outline.survey == collection.survey()
-    assert outline.survey.num_images == 12
-    assert outline.survey.num_pictures == 4
-    assert 32 < outline.survey.short_side < 45
-    assert outline.classes == ("a", "b")
+    assert info.header_stats == collection.header_stats()
+    assert info.header_stats.num_images == 12
+    assert info.header_stats.num_pictures == 4
+    assert 32 < info.header_stats.short_side < 45
+    assert info.classes == ("a", "b")
     assert collection.item(5) == "a/1.png, crop 2"
     assert "3 crops of each picture" in "\n".join(collection.warnings())
     broken = list(collection.read(range(3, 4), preprocessing()))

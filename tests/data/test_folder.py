@@ -295,13 +295,13 @@ def test_a_survey_gives_the_median_short_side_and_whether_all_is_grey(tmp_path: 
     for k, (width, height) in enumerate([(100, 50), (40, 90), (60, 61), (200, 300), (10, 10)]):
         noise(k, width, height).save(tmp_path / f"{k}.png")
     (tmp_path / "broken.png").write_bytes(b"no")
-    assert Folder(str(tmp_path)).open().survey() == HeaderStats(6, 50, False)
+    assert Folder(str(tmp_path)).open().header_stats() == HeaderStats(6, 50, False)
     for path in tmp_path.glob("?.png"):
         path.write_bytes(encode(noise(0, 5, 5).convert("L"), "PNG"))
-    assert Folder(str(tmp_path)).open().survey() == HeaderStats(6, 5, True)
+    assert Folder(str(tmp_path)).open().header_stats() == HeaderStats(6, 5, True)
 
 
 def test_a_survey_of_broken_files_names_the_first(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(UserError, match=r"no image can be read; the first: a\.png: empty file"):
-        Folder(str(tmp_path)).open().survey()
+        Folder(str(tmp_path)).open().header_stats()

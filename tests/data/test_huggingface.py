@@ -109,7 +109,7 @@ def test_without_a_label_column_there_are_no_labels(table: Table) -> None:
     collection = Hub("a/b").open()
     assert collection.labels() is None
     assert collection.classes() == ()
-    assert collection.survey() == HeaderStats(6, 32, False)
+    assert collection.header_stats() == HeaderStats(6, 32, False)
 
 
 def test_a_missing_label_is_an_error_that_names_the_row(table: Table) -> None:

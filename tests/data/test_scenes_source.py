@@ -116,9 +116,9 @@ def test_name_survey_and_classes() -> None:
     assert Scenes().name() == "scenes"
     assert Scenes(num_images=500, seed=3).name() == "scenes:num_images=500,seed=3"
     collection = Scenes(num_images=7).open()
-    assert len(collection) == len(collection.labels()) == collection.survey().num_images == 7
+    assert len(collection) == len(collection.labels()) == collection.header_stats().num_images == 7
     assert len(set(collection.classes())) == 10
-    assert not collection.survey().grey
+    assert not collection.header_stats().grey
 
 
 def test_the_fingerprint_changes_with_every_setting() -> None:

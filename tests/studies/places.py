@@ -33,8 +33,8 @@ def asked(out, **changes):
 
 def trials(name, request, variants=None):
     form = find_study(name).form(request.scale, request.features)
-    outline = parse_source(request.data).outline()
-    return build_trials(select_variants(form.variants, variants), form, request, outline)
+    info = parse_source(request.data).info()
+    return build_trials(select_variants(form.variants, variants), form, request, info)
 
 
 def write_distance(trial, value, job=-1, **changes):

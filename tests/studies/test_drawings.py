@@ -338,9 +338,9 @@ def test_runs_of_an_arm_without_a_common_step_are_refused_by_name(tmp_path, monk
 
 
 def test_the_disk_counts_every_run_and_the_images_once(tmp_path):
-    outline = parse_source(DATA).outline()
-    one = disk(trials("table1", asked(tmp_path, seeds=(0,)), "gan"), outline)
-    three = disk(trials("table1", asked(tmp_path, seeds=(0, 1, 2)), "gan"), outline)
+    info = parse_source(DATA).info()
+    one = disk(trials("table1", asked(tmp_path, seeds=(0,)), "gan"), info)
+    three = disk(trials("table1", asked(tmp_path, seeds=(0, 1, 2)), "gan"), info)
     assert three.runs == 3 * one.runs > 0
     assert three.images == one.images == 40 * 32 * 32 * 3
 

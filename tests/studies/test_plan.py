@@ -149,7 +149,7 @@ def test_large_batches_with_and_without_the_rotation_loss():
 def test_the_alphas_are_one_recipe_and_the_paper_s_own_alpha_is_table_1_s_run(scale, recipe):
     request = asked(Path("out"), scale=scale, seeds=(0,))
     variants = find_study("alpha").form(scale).variants
-    trainings = [variant.job(request, 0, parse_source(DATA).outline()) for variant in variants]
+    trainings = [variant.job(request, 0, parse_source(DATA).info()) for variant in variants]
     assert [variant.recipe for variant in variants] == [recipe] * 3
     assert [job.config.method.alpha for job in trainings] == [0.2, 0.5, 1.0]
     assert [job.config.method.beta for job in trainings] == [1.0] * 3

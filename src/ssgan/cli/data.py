@@ -41,8 +41,10 @@ def main(argv: list[str]) -> int:
         raise UserError(f"--channels must be 1 or 3, not {channels}")
     background, workers = _background(options), whole_number(options, "workers", 0, 1) or None
     source = fetched(parse_source(rest[1]))
-    survey = source.open().survey()
-    shape = ImageShape(channels or (1 if survey.grey else 3), size or choose_size(survey))
+    header_stats = source.open().header_stats()
+    shape = ImageShape(
+        channels or (1 if header_stats.grey else 3), size or choose_size(header_stats)
+    )
     preprocessing = Preprocessing(shape=shape, background=background)
     cache = options.get("cache")
     folder = None if cache is None else Path(cache)

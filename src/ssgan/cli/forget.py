@@ -78,7 +78,7 @@ def main(argv: list[str]) -> int:
     settings, device = settings_of(options, source, held_out), options.get("device") or "auto"
     for one in (source, held_out) if held_out is not None else (source,):
         check_classes(one.name(), fetched(one).open().classes())
-    settings = replace(settings, channels=1 if source.open().survey().grey else 3)
+    settings = replace(settings, channels=1 if source.open().header_stats().grey else 3)
     settings = resolve_auto_precision(ForgettingDirectory(Path(out)), settings, device)
     return _forget(settings, Path(out), device, Path(options.get("cache") or default_cache()))
 

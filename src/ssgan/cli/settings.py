@@ -41,7 +41,7 @@ def chosen_settings(
             return load_config(table, trusted, f"{options.get('config')}"), [], None
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
-        config, reasons = fit_recipe(source, _outline(source, options))
+        config, reasons = fit_recipe(source, _info(source, options))
         return config, reasons, None
     layout = RunDirectory(Path(name))
     stored = read_run_config(layout, trusted) if layout.root.is_dir() else None
@@ -55,7 +55,7 @@ def chosen_settings(
         )
     config = build_recipe(name) if stored is None else stored
     if source is not None:
-        config = with_source(config, source, _outline(source, options))
+        config = with_source(config, source, _info(source, options))
     return config, [], None if stored is None else layout.root
 
 
@@ -83,10 +83,10 @@ def _no_run(path: Path) -> str:
     )
 
 
-def _outline(source: AbstractSource, options: Options) -> DatasetInfo:
+def _info(source: AbstractSource, options: Options) -> DatasetInfo:
     """What settings are fitted to; downloaded first, but not for help or a dry run."""
     if options.on("help") or options.on("dry-run"):
-        return source.outline()
+        return source.info()
     return DatasetInfo.of(fetched(source).open())
 
 

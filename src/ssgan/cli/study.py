@@ -121,7 +121,7 @@ def _print_plan(plan: Plan) -> None:
     words = ", ".join(f"{count} x {verb}" for verb, count in counts.items()) or "nothing"
     for note in plan.notes:
         print(note)
-    size = disk(plan.trials, plan.outline)
+    size = disk(plan.trials, plan.info)
     room = (
         f"about {size.runs / 1e6:,.0f} MB for all runs, {size.images / 1e6:,.0f} MB of images; "
         "caches of features come on top"

@@ -35,7 +35,7 @@ class Plan:
     form: StudyScale
     asked: StudyOptions
     slots: int
-    outline: DatasetInfo
+    info: DatasetInfo
     trials: list[Trial]
     notes: tuple[str, ...]  # said before anything is run
 
@@ -68,23 +68,23 @@ def planned(study: Study, options: Options, settings: tuple[str, ...]) -> Plan:
         refuse_too_few_devices(slots, asked.processes)
     require_writable(asked.out)
     dry = options.on("dry-run") or options.on("draw")
-    outline = _outline(source, dry, drawn=options.on("draw"))
-    trials = build_trials(variants, form, asked, outline)
+    info = _info(source, dry, drawn=options.on("draw"))
+    trials = build_trials(variants, form, asked, info)
     refuse_other_runs(trials)
     notes: tuple[str, ...] = ()
     if not options.on("draw"):
-        _refuse_misfits(study, form, asked, trials, outline, dry)
+        _refuse_misfits(study, form, asked, trials, info, dry)
         notes = _notes(asked, trials, dry)
-    return Plan(study, form, asked, slots, outline, trials, notes)
+    return Plan(study, form, asked, slots, info, trials, notes)
 
 
-def _outline(source: AbstractSource, dry: bool, drawn: bool = False) -> DatasetInfo:
+def _info(source: AbstractSource, dry: bool, drawn: bool = False) -> DatasetInfo:
     """Sizes and classes, without a download if `dry`.
 
     To draw a study of the hub its images are opened: they were loaded for its runs.
     """
     if dry and not (drawn and isinstance(source, Hub)):
-        return source.outline()
+        return source.info()
     return DatasetInfo.of(fetched(source).open())
 
 
@@ -93,11 +93,11 @@ def _refuse_misfits(
     form: StudyScale,
     asked: StudyOptions,
     trials: Sequence[Trial],
-    outline: DatasetInfo,
+    info: DatasetInfo,
     dry: bool,
 ) -> None:
     """Raise UserError before anything is trained for what a command would refuse afterwards."""
-    refuse_unfit_settings(trials, outline)
+    refuse_unfit_settings(trials, info)
     if asked.processes > 1 and not any(isinstance(trial.training, TrainingJob) for trial in trials):
         raise UserError(f"--processes is of ssgan train, which {study.name} does not run")
     left = list_open_jobs(trials)
@@ -108,7 +108,7 @@ def _refuse_misfits(
         raise UserError(f"no features {asked.features!r}; there are {', '.join(FEATURES)}")
     if asked.features in _WEIGHTED and not dry and any(job.verb == "evaluate" for job in left):
         choose_features(asked.features, torch.device("cpu"), default_cache())  # are they there?
-    if form.measurement.reads_labels and len(outline.classes) < 2:
+    if form.measurement.reads_labels and len(info.classes) < 2:
         raise UserError(
             f"{study.name} probes D for classes, and {asked.data} has fewer than two: put every "
             "image into the folder of its class"
@@ -120,7 +120,7 @@ def _notes(asked: StudyOptions, trials: Sequence[Trial], dry: bool) -> tuple[str
     test = None if asked.test is None else parse_source(asked.test)
     if test is None or (dry and isinstance(test, Hub)):  # it is there, or a download away
         return ()
-    count = _outline(test, dry).survey.num_images
+    count = _info(test, dry).header_stats.num_images
     if count >= asked.samples or not any(job.verb == "evaluate" for job in list_open_jobs(trials)):
         return ()
     return (

@@ -107,8 +107,8 @@ def main(argv: list[str]) -> int:
     if processes > 1 and not is_launched():
         from ssgan.cli.processes import in_processes
 
-        outline = DatasetInfo.of(fetched(config.data.source).open())
-        _refuse(config, RunDirectory(directory), outline, processes)
+        info = DatasetInfo.of(fetched(config.data.source).open())
+        _refuse(config, RunDirectory(directory), info, processes)
         return in_processes(["train", *argv], processes, restarts)
     return train_in(config, directory, Path(options.get("cache") or default_cache()), timeout)
 
@@ -232,18 +232,18 @@ def _warn_of_turns(dataset: Dataset, method: Method) -> None:
 
 def _dry_run(config: RunConfig, layout: RunDirectory, processes: int) -> int:
     """Refuse what a run there would refuse, in the same words; else print what it would cost."""
-    outline = config.data.source.outline()
-    config = _refuse(config, layout, outline, processes)
-    print(estimate_cost(config, outline).text())
+    info = config.data.source.info()
+    config = _refuse(config, layout, info, processes)
+    print(estimate_cost(config, info).text())
     return 0
 
 
 def _refuse(
-    config: RunConfig, layout: RunDirectory, outline: DatasetInfo, processes: int
+    config: RunConfig, layout: RunDirectory, info: DatasetInfo, processes: int
 ) -> RunConfig:
     """Raise UserError for whatever a run there would refuse; returns its definite settings."""
     config = resolve_auto(layout, config)
-    validate_run(config, outline.survey.num_images, len(outline.classes), processes)
+    validate_run(config, info.header_stats.num_images, len(info.classes), processes)
     refuse_other_directory(layout)
     refuse_used_directory(layout, config)
     return config

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.types import ImageShape
+from ssgan.types import ImageShape, UserError
 
 Pixels = NDArray[np.uint8]  # one image, [S, S, C]
 
@@ -69,14 +69,14 @@ class HeaderStats(NamedTuple):
 class DatasetInfo(NamedTuple):
     """What can be said of a source before anything is downloaded or decoded."""
 
-    survey: HeaderStats
+    header_stats: HeaderStats
     classes: tuple[str, ...]  # empty when there are no labels
     download: str = ""  # what would be downloaded first, in words; empty: nothing
 
     @staticmethod
     def of(collection: "AbstractCollection") -> "DatasetInfo":
         """What an opened source says of itself."""
-        return DatasetInfo(collection.survey(), collection.classes())
+        return DatasetInfo(collection.header_stats(), collection.classes())
 
 
 class AbstractCollection(ABC):
@@ -105,7 +105,7 @@ class AbstractCollection(ABC):
         return f"item {number}"
 
     @abstractmethod
-    def survey(self) -> HeaderStats:
+    def header_stats(self) -> HeaderStats:
         """Sizes and modes, from headers."""
 
     def labels(self) -> Sequence[int] | None:
@@ -136,7 +136,7 @@ class AbstractSource(ABC):
         `open` does it too, silently. Does nothing when everything is there.
         """
 
-    def outline(self) -> DatasetInfo:
+    def info(self) -> DatasetInfo:
         """Sizes and classes, without a download; raises UserError when they are not known so."""
         return DatasetInfo.of(self.open())
 
@@ -151,3 +151,21 @@ class AbstractSource(ABC):
     @abstractmethod
     def name(self) -> str:
         """The form on the command line, such as `folder:/home/me/photos`."""
+
+
+@dataclass(frozen=True)
+class UserProvided(AbstractSource):
+    """A stand-in for a data set that is not downloaded here, by its licence or its size."""
+
+    what: str  # the images and how they lie, as in "ImageNet's training images, ..."
+
+    def open(self) -> AbstractCollection:
+        """Raises UserError, which says what to give."""
+        raise UserError(
+            f"this recipe is for {self.what}, which it cannot download: give your copy with "
+            "--data folder:PATH (or hub:ID#SPLIT)"
+        )
+
+    def name(self) -> str:
+        """What is to be given: there is no form on the command line."""
+        return self.what

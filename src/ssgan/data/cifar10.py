@@ -90,11 +90,11 @@ class Cifar10(AbstractSource):
         if self.path is None:
             fetch(URL, _downloaded(), sha256=SHA256, max_bytes=ARCHIVE_BYTES, progress=progress)
 
-    def outline(self) -> DatasetInfo:
+    def info(self) -> DatasetInfo:
         """As published, as long as the archive is not there."""
         archive = _downloaded()
         if self.path is not None or (archive.is_file() and file_sha256(archive) == SHA256):
-            return super().outline()
+            return super().info()
         num_images = 10_000 * len(_FILES[self.split])
         published = HeaderStats(num_images=num_images, short_side=SIZE, grey=False)
         return DatasetInfo(published, CLASSES, f"{ARCHIVE_BYTES / 1e6:.0f} MB from {URL}")
@@ -129,7 +129,7 @@ class Cifar10Collection(AbstractCollection):
             planes = record[1:].reshape(3, SIZE, SIZE)
             yield from_array(np.ascontiguousarray(planes.transpose(1, 2, 0)), preprocessing)
 
-    def survey(self) -> HeaderStats:
+    def header_stats(self) -> HeaderStats:
         """Known beforehand."""
         return HeaderStats(num_images=len(self), short_side=SIZE, grey=False)
 

@@ -54,10 +54,10 @@ class Crops(AbstractSource):
         """What the source needs."""
         self.source.fetch(progress)
 
-    def outline(self) -> DatasetInfo:
+    def info(self) -> DatasetInfo:
         """The source's, with so many times its images."""
-        outline = self.source.outline()
-        return outline._replace(survey=_times(outline.survey, self.count))
+        info = self.source.info()
+        return info._replace(header_stats=_times(info.header_stats, self.count))
 
     def layout_warnings(self) -> tuple[str, ...]:
         """The source's."""
@@ -99,9 +99,9 @@ class CropsCollection(AbstractCollection):
         turn, picture = divmod(number, len(self._inner))
         return f"{self._inner.item(picture)}, crop {turn + 1}"
 
-    def survey(self) -> HeaderStats:
+    def header_stats(self) -> HeaderStats:
         """The source's, with so many times its images."""
-        return _times(self._inner.survey(), self._count)
+        return _times(self._inner.header_stats(), self._count)
 
     def labels(self) -> Sequence[int] | None:
         """A crop has its picture's label."""
@@ -125,9 +125,11 @@ def crop_of(picture: int, number: int) -> Crop:
     return Crop(*(part / 2**48 for part in parts))
 
 
-def _times(survey: HeaderStats, count: int) -> HeaderStats:
+def _times(header_stats: HeaderStats, count: int) -> HeaderStats:
     """`short_side` is that of a crop of middling size."""
-    side = max(1, round(survey.short_side * (1 + math.sqrt(0.5)) / 2))
-    return survey._replace(
-        num_images=survey.num_images * count, short_side=side, views=survey.views * count
+    side = max(1, round(header_stats.short_side * (1 + math.sqrt(0.5)) / 2))
+    return header_stats._replace(
+        num_images=header_stats.num_images * count,
+        short_side=side,
+        views=header_stats.views * count,
     )

@@ -18,8 +18,7 @@ from ssgan.data.base import (
     Rejected,
 )
 from ssgan.data.class_folders import assign_classes, layout_warnings
-from ssgan.data.header_stats import read_header_stats
-from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, reason
+from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, read_header_stats, reason
 from ssgan.data.scan import ENDINGS, Found, readable, scan
 from ssgan.types import UserError
 
@@ -95,7 +94,7 @@ class FolderCollection(AbstractCollection):
         """The path within the folder, with unprintable bytes escaped."""
         return readable(self._found[number].name)
 
-    def survey(self) -> HeaderStats:
+    def header_stats(self) -> HeaderStats:
         """From the headers of up to 256 evenly spread files."""
         return read_header_stats(
             self._spec.name(), len(self), lambda k: self._bytes(self._found[k]), self.item

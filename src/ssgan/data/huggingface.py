@@ -18,8 +18,7 @@ from ssgan.data.base import (
     Preprocessing,
     Rejected,
 )
-from ssgan.data.header_stats import read_header_stats
-from ssgan.data.preprocessing import decode
+from ssgan.data.preprocessing import decode, read_header_stats
 from ssgan.data.scan import readable
 from ssgan.types import UserError
 
@@ -52,10 +51,10 @@ class Hub(AbstractSource):
         split = "" if self.split == "train" else f"#{self.split}"
         return f"hub:{readable(self.id)}{revision}{split}"
 
-    def outline(self) -> DatasetInfo:
+    def info(self) -> DatasetInfo:
         """Of a local folder only: nothing is known of the hub's data sets beforehand."""
         if os.path.isdir(self.id):
-            return super().outline()
+            return super().info()
         raise UserError(
             f"{self.name()}: nothing is known of it before it is downloaded; --data scenes tells "
             "what a step costs"
@@ -116,7 +115,7 @@ class HubCollection(AbstractCollection):
         """Rows have no names."""
         return f"row {number}"
 
-    def survey(self) -> HeaderStats:
+    def header_stats(self) -> HeaderStats:
         """From the headers of up to 256 evenly spread rows."""
         return read_header_stats(self._spec.name(), len(self), self._bytes, self.item)
 

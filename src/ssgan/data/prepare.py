@@ -77,9 +77,9 @@ def prepare(
     return dataset
 
 
-def choose_size(survey: HeaderStats) -> int:
+def choose_size(header_stats: HeaderStats) -> int:
     """The largest of SIZES that does not enlarge more than half of the images; at least 32."""
-    return max((size for size in SIZES if size <= survey.short_side), default=SIZES[0])
+    return max((size for size in SIZES if size <= header_stats.short_side), default=SIZES[0])
 
 
 @dataclass

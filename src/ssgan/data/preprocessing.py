@@ -7,13 +7,15 @@ before anything is decoded, and whatever goes wrong is one `Rejected` with a rea
 import io
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ssgan.data.base import Crop, DecodedWithWarning, Pixels, Preprocessing, Rejected
+from ssgan.data.base import Crop, DecodedWithWarning, HeaderStats, Pixels, Preprocessing, Rejected
+from ssgan.types import UserError
 
 MAX_PIXELS = 100_000_000  # a picture whose header promises more is not decoded
 MAX_FILE_BYTES = 512 * 2**20  # nor is a larger file read
@@ -244,3 +246,38 @@ def _to_square(picture: Image.Image, preprocessing: Preprocessing) -> Pixels:
         filter_ = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
         picture = picture.resize((size, size), filter_, reducing_gap=3.0 if shrinks else None)
     return np.array(picture, np.uint8).reshape(size, size, channels)
+
+
+MAX_HEADERS = 256  # headers to read, evenly spread
+_TRIED = 1024  # before giving up on a collection of broken files
+
+
+def read_header_stats(
+    name: str, count: int, encoded: Callable[[int], bytes], item: Callable[[int], str]
+) -> HeaderStats:
+    """From `encoded(number)` for up to 256 of `count` items; UserError when none can be read.
+
+    `name` is the source's and `item(number)` the item's, for the error.
+    """
+    looked: list[tuple[int, int, bool]] = []
+    first_error = ""
+    with quiet_pillow():
+        for number in islice(_spread(count), _TRIED):
+            try:
+                looked.append(header(encoded(number)))
+            except Exception as error:
+                first_error = first_error or f"{item(number)}: {reason(error)}"
+            if len(looked) == MAX_HEADERS:
+                break
+    if not looked:
+        raise UserError(f"{name}: no image can be read; the first: {first_error}")
+    sides = sorted(min(width, height) for width, height, _ in looked)
+    return HeaderStats(count, sides[len(sides) // 2], all(grey for _, _, grey in looked))
+
+
+def _spread(count: int) -> list[int]:
+    """Numbers below `count`: 256 evenly spread ones first, then the others."""
+    step = max(1.0, count / MAX_HEADERS)
+    first = [int(k * step) for k in range(min(MAX_HEADERS, count))]
+    chosen = set(first)
+    return first + [number for number in range(min(count, 4 * _TRIED)) if number not in chosen]

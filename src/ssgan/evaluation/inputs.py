@@ -73,18 +73,18 @@ def common_preprocessing(
         sizes = ", ".join(f"{s.size} x {s.size} with {s.channels} channels" for s in required)
         asked = f"; --size {size} was asked for" if size else ""
         raise UserError(f"images of one size are compared; these need {sizes}{asked}")
-    surveys = {source.name(): source.open().survey() for source in sources}
+    surveys = {source.name(): source.open().header_stats() for source in sources}
     if required:
         preprocessing = runs[0].preprocessing if runs else Preprocessing(shape=required[0])
         side = preprocessing.shape.size
-        others = [name for name, survey in surveys.items() if survey.short_side != side]
+        others = [name for name, header_stats in surveys.items() if header_stats.short_side != side]
         return preprocessing, [f"{name}: prepared at {side} x {side} pixels" for name in others]
-    natural = {name: choose_size(survey) for name, survey in surveys.items()}
+    natural = {name: choose_size(header_stats) for name, header_stats in surveys.items()}
     chosen = size or min(natural.values())
-    grey = all(survey.grey for survey in surveys.values())
+    grey = all(header_stats.grey for header_stats in surveys.values())
     remarks = [
-        f"{name}: prepared at {chosen} x {chosen} pixels (short side {survey.short_side})"
-        for name, survey in surveys.items()
-        if survey.short_side != chosen
+        f"{name}: prepared at {chosen} x {chosen} pixels (short side {header_stats.short_side})"
+        for name, header_stats in surveys.items()
+        if header_stats.short_side != chosen
     ]
     return Preprocessing(shape=ImageShape(1 if grey else 3, chosen)), remarks

@@ -16,7 +16,7 @@ _SMALL = 5000  # pictures: below this D soon knows them by heart
 
 
 def fit_recipe(
-    source: AbstractSource, outline: DatasetInfo | None = None
+    source: AbstractSource, info: DatasetInfo | None = None
 ) -> tuple[RunConfig, list[str]]:
     """SS-GAN for this source, and a sentence for each choice.
 
@@ -25,11 +25,11 @@ def fit_recipe(
     Every choice is a setting and can be overridden. The source is opened unless an outline of it
     is given.
     """
-    survey = source.open().survey() if outline is None else outline.survey
+    header_stats = source.open().header_stats() if info is None else info.header_stats
     accelerated = torch.accelerator.is_available()
-    size, channels = choose_size(survey), 1 if survey.grey else 3
+    size, channels = choose_size(header_stats), 1 if header_stats.grey else 3
     generator, discriminator, network = _networks(size, accelerated)
-    batch_size, small = _batch(survey), survey.num_pictures < _SMALL
+    batch_size, small = _batch(header_stats), header_stats.num_pictures < _SMALL
     steps = 50_000 if accelerated else 5000
     config = RunConfig(
         method=SSGAN(),
@@ -42,17 +42,17 @@ def fit_recipe(
         augment=small,
         output=OutputConfig(log_every=10, sample_every=250, checkpoint_every=250),
         evaluate=EvaluateConfig(
-            every=500 if survey.num_images > 1 else 0,
+            every=500 if header_stats.num_images > 1 else 0,
             images=min(2000, 32 * batch_size),  # costs as much as a few steps
         ),
     )
     machine = "an accelerator" if accelerated else "a CPU"
     reasons = [
         "SS-GAN: needs no labels; --method GAN is the same without the rotation task",
-        f"image size {size}: the median short side of {survey.num_images} images is "
-        f"{survey.short_side} pixels",
+        f"image size {size}: the median short side of {header_stats.num_images} images is "
+        f"{header_stats.short_side} pixels",
         f"{'grey' if channels == 1 else 'colour'}: "
-        + ("every image looked at is grey" if survey.grey else "there are coloured images"),
+        + ("every image looked at is grey" if header_stats.grey else "there are coloured images"),
         f"{network}: fits {size} pixels on {machine}",
         f"batch size {batch_size}, {steps} steps",
         "differentiable augmentation: fewer than 5,000 pictures, which D would learn by heart"
@@ -79,18 +79,18 @@ def _networks(
     return SNDCGANGenerator(width=width), SNDCGANDiscriminator(width=width), f"SNDCGAN {share}"
 
 
-def _batch(survey: HeaderStats) -> int:
+def _batch(header_stats: HeaderStats) -> int:
     """64, or the largest power of two not above the number of images, at least 4."""
     size = 64
-    while size > max(survey.num_images, 4):
+    while size > max(header_stats.num_images, 4):
         size //= 2
     return size
 
 
 def with_source(
-    config: RunConfig, source: AbstractSource, outline: DatasetInfo | None = None
+    config: RunConfig, source: AbstractSource, info: DatasetInfo | None = None
 ) -> RunConfig:
     """A recipe on other images: its size stays, its channels follow the images."""
-    survey = source.open().survey() if outline is None else outline.survey
-    channels = 1 if survey.grey else 3
+    header_stats = source.open().header_stats() if info is None else info.header_stats
+    channels = 1 if header_stats.grey else 3
     return replace(config, data=replace(config.data, source=source, channels=channels))

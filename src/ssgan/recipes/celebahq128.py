@@ -6,7 +6,7 @@ FIDs are Table 1's, the best of three seeds, of 3,000 generated images against t
 
 from dataclasses import replace
 
-from ssgan.data.user_provided import UserProvided
+from ssgan.data.base import UserProvided
 from ssgan.recipes import lsun_bedroom128
 from ssgan.runs.config import DataConfig, RunConfig
 

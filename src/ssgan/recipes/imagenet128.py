@@ -14,7 +14,7 @@ without it an image is cut to its centred square, and D sees less variety than i
 
 from dataclasses import replace
 
-from ssgan.data.user_provided import UserProvided
+from ssgan.data.base import UserProvided
 from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN

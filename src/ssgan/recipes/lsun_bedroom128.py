@@ -8,7 +8,7 @@ pixels out of a picture and does not resize it (docs/data.md says how to do eith
 
 from dataclasses import replace
 
-from ssgan.data.user_provided import UserProvided
+from ssgan.data.base import UserProvided
 from ssgan.recipes import imagenet128
 from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 

@@ -19,7 +19,7 @@ class Disk(NamedTuple):
     images: int  # the prepared images, once
 
 
-def disk(trials: Sequence[Trial], outline: DatasetInfo) -> Disk:
+def disk(trials: Sequence[Trial], info: DatasetInfo) -> Disk:
     """What all runs of these cells take, and the images. Networks are built, nothing is written."""
     runs, images = 0, 0
     sizes: dict[str, int] = {}
@@ -27,9 +27,9 @@ def disk(trials: Sequence[Trial], outline: DatasetInfo) -> Disk:
         if isinstance(trial.training, TrainingJob):
             config = trial.training.config
             if trial.variant.title not in sizes:
-                state = fresh_state(config, len(outline.classes), torch.device("cpu"))
+                state = fresh_state(config, len(info.classes), torch.device("cpu"))
                 sizes[trial.variant.title] = estimate_disk(config, state).done
             runs += sizes[trial.variant.title]
             side, channels = config.data.image_size, config.data.channels
-            images = max(images, outline.survey.num_images * side * side * channels)
+            images = max(images, info.header_stats.num_images * side * side * channels)
     return Disk(runs, images)

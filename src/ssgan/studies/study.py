@@ -53,7 +53,7 @@ class Study:
 
 
 def build_trials(
-    variants: Sequence[AbstractVariant], form: StudyScale, asked: StudyOptions, outline: DatasetInfo
+    variants: Sequence[AbstractVariant], form: StudyScale, asked: StudyOptions, info: DatasetInfo
 ) -> list[Trial]:
     """Every arm at every seed, seed by seed, so that arms can be compared early.
 
@@ -63,7 +63,7 @@ def build_trials(
     trials = []
     for seed in asked.seeds:
         for variant in variants:
-            training = variant.job(asked, seed, outline)
+            training = variant.job(asked, seed, info)
             measuring: tuple[FileJob, ...] = ()
             if isinstance(training, TrainingJob):
                 folder = asked.measured(variant.slug(asked), seed)

@@ -46,7 +46,7 @@ def refuse_other_runs(trials: Sequence[Trial]) -> None:
         trial.training.refuse()
 
 
-def refuse_unfit_settings(trials: Sequence[Trial], outline: DatasetInfo) -> None:
+def refuse_unfit_settings(trials: Sequence[Trial], info: DatasetInfo) -> None:
     """Raise UserError for settings that do not fit the images, of which this is the outline.
 
     Nor the number of processes.
@@ -54,4 +54,4 @@ def refuse_unfit_settings(trials: Sequence[Trial], outline: DatasetInfo) -> None
     for trial in {trial.variant: trial for trial in trials}.values():
         if isinstance(trial.training, TrainingJob):
             config, processes = trial.training.config, trial.training.processes
-            validate_run(config, outline.survey.num_images, len(outline.classes), processes)
+            validate_run(config, info.header_stats.num_images, len(info.classes), processes)

@@ -28,7 +28,7 @@ class AbstractVariant(ABC):
         """What its runs are called after: the recipe."""
 
     @abstractmethod
-    def job(self, asked: StudyOptions, seed: int, outline: DatasetInfo) -> Job:
+    def job(self, asked: StudyOptions, seed: int, info: DatasetInfo) -> Job:
         """The command for one seed; `outline` is that of the images.
 
         Raises UserError for words that are no flags, for settings that a recipe has not, and for
@@ -62,13 +62,13 @@ class Variant(AbstractVariant):
         """The recipe."""
         return self.recipe
 
-    def settings(self, asked: StudyOptions, seed: int, outline: DatasetInfo) -> RunConfig:
+    def settings(self, asked: StudyOptions, seed: int, info: DatasetInfo) -> RunConfig:
         """What `ssgan train` makes of the command."""
         changes, _ = from_flags((*self.flags(asked), "--seed", str(seed)))
-        config = with_source(build_recipe(self.recipe), parse_source(asked.data), outline)
+        config = with_source(build_recipe(self.recipe), parse_source(asked.data), info)
         return overlay(config, changes, "--")
 
-    def job(self, asked: StudyOptions, seed: int, outline: DatasetInfo) -> TrainingJob:
+    def job(self, asked: StudyOptions, seed: int, info: DatasetInfo) -> TrainingJob:
         """`ssgan train` with these settings."""
         root = asked.run(self.slug(asked), seed)
         words = ("train", self.recipe, "--data", asked.data, *self.flags(asked))
@@ -80,7 +80,7 @@ class Variant(AbstractVariant):
             log=root.with_name(f"{root.name}.log"),
             processes=asked.processes,
             root=root,
-            config=self.settings(asked, seed, outline),
+            config=self.settings(asked, seed, info),
         )
 
 
@@ -94,9 +94,9 @@ class ForgettingVariant(AbstractVariant):
         """The verb and the weight."""
         return f"forget-rotation-{self.rotation}"
 
-    def job(self, asked: StudyOptions, seed: int, outline: DatasetInfo) -> ForgettingJob:
+    def job(self, asked: StudyOptions, seed: int, info: DatasetInfo) -> ForgettingJob:
         """`ssgan forget`: the picture is the last file that it writes."""
-        check_classes(asked.data, outline.classes)
+        check_classes(asked.data, info.classes)
         root = asked.run(self.slug(asked), seed)
         source = parse_source(asked.data)
         own = source.held_out()  # what `ssgan forget` takes by itself

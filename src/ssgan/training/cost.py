@@ -117,15 +117,15 @@ class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return out
 
 
-def estimate_cost(config: RunConfig, outline: DatasetInfo) -> RunCost:
+def estimate_cost(config: RunConfig, info: DatasetInfo) -> RunCost:
     """Build the networks and take a few steps on noise; nothing is read or written."""
-    noise = _noise(config, outline.classes)
+    noise = _noise(config, info.classes)
     device = resolve_device(config.device)
     state = fresh_state(config, noise.num_classes, device)
     disk = estimate_disk(config, state)
     cost, timed_on = _step_cost(config, noise, state, device)
     size, channels = config.data.image_size, config.data.channels
-    num_images = outline.survey.num_images
+    num_images = info.header_stats.num_images
     return RunCost(
         generator_weights=sum(p.numel() for p in state.generator.parameters()),
         discriminator_weights=sum(p.numel() for p in state.discriminator.parameters()),
@@ -138,7 +138,7 @@ def estimate_cost(config: RunConfig, outline: DatasetInfo) -> RunCost:
         disk=disk,
         data_images=num_images,
         data_bytes=num_images * size * size * channels,
-        download=outline.download,
+        download=info.download,
         timed_on=timed_on,
     )
 

@@ -79,7 +79,7 @@ class SceneCollection(AbstractCollection):
             pixels = _draw(self._spec.seed, numbers[start : start + at_once], size)
             yield from pixels if channels == 3 else _luma(pixels)
 
-    def survey(self) -> HeaderStats:
+    def header_stats(self) -> HeaderStats:
         """Any size is possible; NATURAL_SIZE shows what there is to see."""
         return HeaderStats(num_images=len(self), short_side=NATURAL_SIZE, grey=False)
 
