@@ -22,12 +22,12 @@ from pathlib import Path
 
 from ssgan.data.assemble import assemble
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing
-from ssgan.data.cache import default_cache, locked_folder
+from ssgan.data.cache import default_cache
 from ssgan.data.chunks import make_chunk, read_chunk, write_chunk
 from ssgan.data.dataset import Dataset, load_prepared
 from ssgan.data.preprocessing import quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays
-from ssgan.files.first_good import outdated
+from ssgan.files.locks import wait_for_lock
 from ssgan.types import UserError
 
 __all__ = ["SIZES", "choose_size", "default_cache", "prepare"]
@@ -63,10 +63,8 @@ def prepare(
     job = _Job.plan(source, collection, preprocessing, cache)
     dataset = _existing(job.folder)
     if dataset is None:
-        for sentence in outdated():
-            _LOG.warning("%s", sentence)
         (cache / ".locks").mkdir(parents=True, exist_ok=True)
-        with locked_folder(cache / ".locks" / job.folder.name, on_wait):
+        with wait_for_lock(cache / ".locks" / job.folder.name, on_wait):
             dataset = _existing(job.folder) or _make(job, progress, workers)
     rejected = dataset.manifest["rejected"]
     if strict and rejected:

@@ -19,10 +19,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.data.cache import locked_folder
 from ssgan.evaluation.image_sets import ImageSet
 from ssgan.files.atomic import remove_strays, write_atomic
 from ssgan.files.errors import translate_file_errors
+from ssgan.files.locks import wait_for_lock
 from ssgan.metrics.feature_rows import require_finite
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.moments import Moments
@@ -56,7 +56,7 @@ class FeatureCache:
         """One process at a time; `on_wait` is called when another one works on the same rows."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._locks.mkdir(parents=True, exist_ok=True)
-        with locked_folder(self._locks / self.folder.name, on_wait):
+        with wait_for_lock(self._locks / self.folder.name, on_wait):
             remove_strays(self.folder)
             yield
 
