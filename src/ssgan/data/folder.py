@@ -119,8 +119,7 @@ class FolderCollection(AbstractCollection):
             raise OSError(f"the file is larger than {MAX_FILE_BYTES:,} bytes")
         path = os.path.join(os.fsencode(self._spec.path), item.name)
         # O_NONBLOCK: a pipe may have replaced the file since the scan, and would block.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError("no longer a regular file")

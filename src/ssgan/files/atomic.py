@@ -19,6 +19,8 @@ CHUNK_BYTES = 16 * 1024
 TEMPORARY = ".writing-{}.tmp"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the last: a file-size limit was reached
 
+O_BINARY: int = getattr(os, "O_BINARY", 0)  # Windows writes CR LF for LF without it
+
 Crash = Callable[[str], None]  # called with the name of each point a writer passes
 
 
@@ -69,7 +71,8 @@ def replacing(
     temporary = path.parent / TEMPORARY.format(secrets.token_hex(8))
     file: ReplacingFile | None = None
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | O_BINARY
+        descriptor = os.open(temporary, flags, 0o666)
         try:
             file = ReplacingFile(descriptor, crash)
             file.reach("opened")

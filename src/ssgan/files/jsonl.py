@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ssgan.files.atomic import write_atomic
+from ssgan.files.atomic import O_BINARY, write_atomic
 from ssgan.types import UserError
 
 _SHOWN_CHARACTERS = 40
@@ -54,7 +54,7 @@ PAIR = Kind("a list of two numbers", _pair)
 def append(path: Path, row: dict[str, object]) -> None:
     """One line, in one write where there is room, so that only the last line can be torn."""
     line = (json.dumps(row, allow_nan=False) + "\n").encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | O_BINARY, 0o644)
     try:
         while line:  # a disk that fills up takes a part; the rest then raises
             line = line[os.write(descriptor, line) :]
