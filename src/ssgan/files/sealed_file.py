@@ -29,11 +29,6 @@ class SealedFile(io.FileIO):
             raise ValueError("too much at once")
         return super().read(size) or b""
 
-    def read_magic(self, count: int) -> bytes:
-        """The first `count` bytes of the trailer."""
-        super().seek(self.size)
-        return super().read(count) or b""
-
     def check_archive(self) -> None:
         """Raise ValueError unless this is an archive of tensors, none of which is compressed or
         said to be larger than the file, with as many names as networks have.
