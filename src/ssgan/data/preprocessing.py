@@ -149,7 +149,7 @@ def _from_reduced(
     side = (preprocessing.shape.size, preprocessing.shape.size)
     box = (left, top, right, bottom)
     picture = picture.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-    return _to_square(_transposed(picture, transpose), preprocessing)
+    return _to_square(_transpose_image(picture, transpose), preprocessing)
 
 
 def _orientation(image: Image.Image) -> tuple[Image.Transpose | None, str]:
@@ -198,10 +198,10 @@ def _upright_square(
     """The used square of the upright picture, in the picture's own mode."""
     if crop is not None or image.size[0] != image.size[1]:
         image = image.crop(_box(image.size, transpose, crop))
-    return _transposed(image, transpose)
+    return _transpose_image(image, transpose)
 
 
-def _transposed(image: Image.Image, transpose: Image.Transpose | None) -> Image.Image:
+def _transpose_image(image: Image.Image, transpose: Image.Transpose | None) -> Image.Image:
     return image if transpose is None else image.transpose(transpose)
 
 

@@ -28,9 +28,11 @@ class DiskFull(Exception):  # noqa: N818 - the name of a state
 
     def __init__(self, path: Path, needed: int | None, free: int) -> None:
         self.path, self.needed, self.free = path, needed, free
-        need = "more bytes than" if needed is None else f"{needed:,} bytes,"
-        only = "the" if needed is None else "but only"
-        super().__init__(f"disk full: {path} needs {need} {only} {free:,} are free")
+        if needed is None:
+            words = f"more than the {free:,} bytes that are free"
+        else:
+            words = f"{needed:,} bytes, but only {free:,} are free"
+        super().__init__(f"disk full: {path} needs {words}")
 
 
 class ReplacingFile:

@@ -123,7 +123,7 @@ def _tree(rng: RandomStream) -> list[Part]:
     lean = rng.uniform(-0.15, 0.15)
 
     def dappled(p: Vector) -> Mask:
-        return _spotted(p, 0.36, 0.4)
+        return _spots(p, 0.36, 0.4)
 
     def clump(x: Number, y: Number, z: Number, size: Number) -> Part:
         radii = Vector(r * size, r * size * 0.88, r * size)
@@ -173,7 +173,7 @@ def _mushroom(rng: RandomStream) -> list[Part]:
     r, spots = rng.uniform(0.26, 0.4), rng.uniform(0.3, 0.38) * ~rng.bernoulli(0.15)
 
     def pale(p: Vector) -> Mask:
-        return _spotted(p, 0.52, spots) | (p.y < height - dome * 0.3)
+        return _spots(p, 0.52, spots) | (p.y < height - dome * 0.3)
 
     stem = Frustum(0.0, 0.0, 0.0, height, r * 1.3, r)
     foot = Ellipsoid(Vector(0.0, 0.12, 0.0), Vector(r * 1.6, 0.26, r * 1.6))
@@ -246,7 +246,7 @@ def _fraction(x: Field) -> Field:
     return x - np.floor(x)
 
 
-def _spotted(p: Vector, cell: float, radius: Number) -> Mask:
+def _spots(p: Vector, cell: float, radius: Number) -> Mask:
     """Balls of `radius` cells at the points of a lattice whose odd layers are shifted by half."""
     layer = np.floor(p.y / cell + 0.5)
     shift = 0.5 * (layer - 2.0 * np.floor(layer * 0.5))
