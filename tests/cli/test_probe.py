@@ -169,10 +169,10 @@ def test_a_checkpoint_file_and_the_paper_s_schedule(root, photos):
 
 
 def test_two_probes_into_one_folder_do_not_mix(root, photos, capsys):
-    from ssgan.files.locks import locked
+    from ssgan.files.locks import hold_lock
 
     (root / "probe").mkdir()
-    with locked(root / "probe" / ".lock"):
+    with hold_lock(root / "probe" / ".lock"):
         assert main(["probe", str(root), "--data", f"folder:{photos}", *QUICK]) == 2
     assert "probe is in use by process" in one_line(capsys)
 

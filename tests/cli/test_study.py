@@ -340,9 +340,9 @@ def test_a_study_of_the_hub_can_be_drawn_again(tmp_path, monkeypatch, capsys):
 
 
 def test_two_studies_in_one_place_do_not_mix(finished, capsys):
-    from ssgan.files.locks import locked
+    from ssgan.files.locks import hold_lock
 
-    with locked(finished[0] / ".lock"):
+    with hold_lock(finished[0] / ".lock"):
         assert study("table1", finished[0]) == 2
     assert "is in use by process" in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ssgan.files import atomic
-from ssgan.files.atomic import DiskFull, remove_strays, replacing, write_atomic, write_json
+from ssgan.files.atomic import DiskFull, open_atomic, remove_strays, write_atomic, write_json
 
 OLD, NEW = b"old" * 20_000, b"new" * 30_000
 
@@ -120,7 +120,7 @@ def test_other_errors_come_as_they_are(tmp_path: Path) -> None:
 
 
 def test_a_file_written_in_pieces_has_all_of_them_and_usual_rights(tmp_path: Path) -> None:
-    with replacing(tmp_path / "file") as file:
+    with open_atomic(tmp_path / "file") as file:
         file.write(b"one ")
         file.write(memoryview(b"two"))
         assert file.written == 7

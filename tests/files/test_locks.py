@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ssgan.files import locks
-from ssgan.files.locks import locked, wait_for_lock
+from ssgan.files.locks import hold_lock, wait_for_lock
 from ssgan.types import UserError
 
 fcntl = pytest.importorskip("fcntl")
@@ -20,17 +20,17 @@ fcntl = pytest.importorskip("fcntl")
 HOLD = """
 import sys, time
 from pathlib import Path
-from ssgan.files.locks import locked
-with locked(Path(sys.argv[1])):
+from ssgan.files.locks import hold_lock
+with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
 FORK = """
 import os, sys, time
 from pathlib import Path
-from ssgan.files.locks import locked
+from ssgan.files.locks import hold_lock
 try:
-    with locked(Path(sys.argv[1])):
+    with hold_lock(Path(sys.argv[1])):
         child = os.fork()
         if child == 0:
             raise SystemExit  # leaves the block as the parent does
@@ -72,11 +72,11 @@ def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_second_one_learns_who_is_there(path: Path) -> None:
     words = rf"{path.parent} is in use by process {os.getpid()} on "
-    with locked(path):
+    with hold_lock(path):
         for _ in range(2):
-            with pytest.raises(UserError, match=words), locked(path):
+            with pytest.raises(UserError, match=words), hold_lock(path):
                 pass
-    with locked(path):
+    with hold_lock(path):
         pass
     assert [file.name for file in path.parent.iterdir()] == [".lock"]
 
@@ -103,22 +103,22 @@ def test_of_many_threads_one_is_inside(path: Path) -> None:
 
 def test_another_thread_may_leave_the_block(path: Path) -> None:
     """As the garbage collector does with a generator."""
-    holder = locked(path)
+    holder = hold_lock(path)
     holder.__enter__()
     thread = threading.Thread(target=holder.__exit__, args=(None, None, None))
     thread.start()
     thread.join()
-    with locked(path):
+    with hold_lock(path):
         pass
 
 
 def test_a_marker_in_place_of_a_lock_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, "ssgan"), locked(tmp_path / ".lock"):
+    with caplog.at_level(logging.WARNING, "ssgan"), hold_lock(tmp_path / ".lock"):
         assert caplog.messages == []
     monkeypatch.setattr(locks, "FileLock", locks.SoftFileLock)
-    with caplog.at_level(logging.WARNING, "ssgan"), locked(tmp_path / ".lock"):
+    with caplog.at_level(logging.WARNING, "ssgan"), hold_lock(tmp_path / ".lock"):
         (said,) = caplog.messages
     assert "file system without locks" in said
     assert ".lock.marker" in said
@@ -129,11 +129,11 @@ def test_a_killed_owner_frees_it_at_once(tmp_path: Path, script: str) -> None:
     """Even while a child that it forked lives; and no child frees it before."""
     path = tmp_path / ".lock"
     owner = started(script, path)
-    with pytest.raises(UserError, match=f"process {owner.pid} on "), locked(path):
+    with pytest.raises(UserError, match=f"process {owner.pid} on "), hold_lock(path):
         pass
     owner.kill()
     owner.wait()
-    with locked(path):
+    with hold_lock(path):
         assert json.loads((tmp_path / ".lock.owner").read_text())["process"] == os.getpid()
     if script is FORK:
         os.killpg(owner.pid, 9)  # the child that sleeps
@@ -148,10 +148,10 @@ def test_version_0_1_0_and_this_one_exclude_each_other(tmp_path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.write('{"host": "box", "process": 7}')
         file.flush()
-        with pytest.raises(UserError, match="in use by process 7 on box"), locked(path):
+        with pytest.raises(UserError, match="in use by process 7 on box"), hold_lock(path):
             pass
         path.write_text("")
-        with pytest.raises(UserError, match="in use by another process"), locked(path):
+        with pytest.raises(UserError, match="in use by another process"), hold_lock(path):
             pass
-    with locked(path), path.open("w") as file, pytest.raises(BlockingIOError):
+    with hold_lock(path), path.open("w") as file, pytest.raises(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,7 +16,7 @@ from ssgan.evaluation.probe.maps import (
     open_discriminator,
 )
 from ssgan.files.errors import translate_file_errors
-from ssgan.files.locks import locked
+from ssgan.files.locks import hold_lock
 from ssgan.ops.cpu import keep_freed_memory
 from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
     names, partial = item_names(source, dataset), partial_folder(target)
     with translate_file_errors(target):
         partial.mkdir(parents=True, exist_ok=True)
-        with locked(partial / ".lock"), bar("images through D") as progress:
+        with hold_lock(partial / ".lock"), bar("images through D") as progress:
             export_features(subject, dataset, names, layers, target, progress)
     print(f"{len(dataset):,} images, step {subject.step} of {subject.run}: {target}")
     return 0

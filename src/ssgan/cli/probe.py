@@ -25,7 +25,7 @@ from ssgan.evaluation.probe.tables import tables
 from ssgan.evaluation.splits import Split, num_labels_at, split
 from ssgan.files.atomic import write_atomic
 from ssgan.files.errors import translate_file_errors
-from ssgan.files.locks import locked
+from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import find_run_of, run_name
 from ssgan.ops.cpu import keep_freed_memory
 from ssgan.plots.probe import draw_probe
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
     rows: list[dict[str, Any]] = []
     with translate_file_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        with locked(out / ".lock"):
+        with hold_lock(out / ".lock"):
             for number, state in enumerate(states, start=1):
                 subject = first if number == 1 else open_discriminator(state, device, trusted)
                 _refuse_other_shape(first, subject)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ssgan.cli.arguments import take_options
 from ssgan.cli.study_plan import Plan, planned
 from ssgan.cli.study_teller import Teller
-from ssgan.files.locks import locked
+from ssgan.files.locks import hold_lock
 from ssgan.recipes.find import build_recipe
 from ssgan.studies.catalogue import STUDIES, find_study
 from ssgan.studies.disk import disk
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> int:
         _draw(plan)
         return 0
     plan.asked.out.mkdir(parents=True, exist_ok=True)
-    with locked(plan.asked.out / ".lock"):
+    with hold_lock(plan.asked.out / ".lock"):
         return _run(plan)
 
 

@@ -13,7 +13,7 @@ from ssgan.data.base import AbstractCollection, Preprocessing, Rejected
 from ssgan.data.chunks import read_chunk
 from ssgan.data.class_folders import few_images_warnings
 from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
-from ssgan.files.atomic import ReplacingFile, replacing, write_json
+from ssgan.files.atomic import AtomicFile, open_atomic, write_json
 from ssgan.types import UserError
 
 _LISTED = 5  # examples named in a warning
@@ -82,7 +82,7 @@ def assemble(
 
 
 def _write_labels(path: Path, labels: NDArray[np.int64]) -> None:
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         _write_array_header(file, labels.shape, "<i8")
         file.write(labels.astype("<i8").tobytes())
 
@@ -110,7 +110,7 @@ def _write_images(
 ) -> None:
     """Write the pixels of all chunks as one .npy; on a full disk a mapped file would crash."""
     channels, size = preprocessing.shape
-    with replacing(path, kept * size * size * channels) as file:
+    with open_atomic(path, kept * size * size * channels) as file:
         _write_array_header(file, (kept, size, size, channels), "|u1")
         for chunk_path, numbers in chunks:
             chunk = read_chunk(chunk_path, numbers, preprocessing)
@@ -127,7 +127,7 @@ def _write_images(
             file.write(chunk.pixels.tobytes())
 
 
-def _write_array_header(file: ReplacingFile, shape: tuple[int, ...], descr: str) -> None:
+def _write_array_header(file: AtomicFile, shape: tuple[int, ...], descr: str) -> None:
     facts = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, facts)
 

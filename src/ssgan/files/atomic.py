@@ -35,7 +35,7 @@ class DiskFull(Exception):  # noqa: N818 - the name of a state
         super().__init__(f"disk full: {path} needs {words}")
 
 
-class ReplacingFile:
+class AtomicFile:
     """A file that is written under a temporary name."""
 
     def __init__(self, descriptor: int, crash: Crash | None) -> None:
@@ -59,9 +59,9 @@ class ReplacingFile:
 
 
 @contextmanager
-def replacing(
+def open_atomic(
     path: Path, needed: int | None = None, crash: Crash | None = None, *, durable: bool = True
-) -> Iterator[ReplacingFile]:
+) -> Iterator[AtomicFile]:
     """Write a file piece by piece; it is renamed to `path` if the block ends without an error.
 
     `needed` is the size in bytes if known, for the message of DiskFull. On an error the temporary
@@ -70,12 +70,12 @@ def replacing(
     arbitrary, so the reader must verify it.
     """
     temporary = path.parent / TEMPORARY.format(secrets.token_hex(8))
-    file: ReplacingFile | None = None
+    file: AtomicFile | None = None
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | O_BINARY
         descriptor = os.open(temporary, flags, 0o666)
         try:
-            file = ReplacingFile(descriptor, crash)
+            file = AtomicFile(descriptor, crash)
             file.reach("opened")
             yield file
             if durable:
@@ -103,9 +103,9 @@ def write_atomic(
     """Write `data` to `path` atomically; it survives a loss of power after the return.
 
     `crash` is called at the points "opened", "wrote:<bytes so far>" every 16 KiB, "synced",
-    "renamed" and "folder-synced". `durable` as in `replacing`. Raises DiskFull or OSError.
+    "renamed" and "folder-synced". `durable` as in `open_atomic`. Raises DiskFull or OSError.
     """
-    with replacing(path, len(memoryview(data).cast("B")), crash, durable=durable) as file:
+    with open_atomic(path, len(memoryview(data).cast("B")), crash, durable=durable) as file:
         file.write(data)
 
 

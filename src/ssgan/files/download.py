@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ssgan.files.atomic import DiskFull, free_bytes, replacing
+from ssgan.files.atomic import DiskFull, free_bytes, open_atomic
 from ssgan.types import UserError
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -95,7 +95,7 @@ def _receive(
     if total > free_bytes(path.parent):
         raise DiskFull(path, total, free_bytes(path.parent))
     digest = hashlib.sha256()
-    with replacing(path, total or None) as file:
+    with open_atomic(path, total or None) as file:
         while piece := response.read1(_READ_BYTES):
             if file.written + len(piece) > max_bytes:
                 raise UserError(f"{url} sends more than the {max_bytes:,} bytes expected")

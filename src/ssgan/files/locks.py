@@ -25,10 +25,10 @@ _LOG = logging.getLogger("ssgan")
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock file, or raise UserError naming the host and process that hold it.
 
-    A second file, `<path>.owner`, has these names: Windows lets nobody read a locked file.
+    The names are in a second file, `<path>.owner`, as a locked file is unreadable on Windows.
     """
     lock = _try_lock(path)
     if lock is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import prepare
 from ssgan.files.errors import translate_file_errors
-from ssgan.files.locks import locked
+from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
 from ssgan.runs import checkpoint
@@ -80,7 +80,7 @@ def run(
         return
     open_directory(layout)
     told = report_step_on_loss(state)
-    with translate_file_errors(directory), locked(layout.lock), told, stop_requests() as stop:
+    with translate_file_errors(directory), hold_lock(layout.lock), told, stop_requests() as stop:
         newest = resume(layout, config, dataset, state)
         lead = _MainRank(layout, config, dataset, held_out, state, crash, stop)
         patience = RetryBudget(state.step)

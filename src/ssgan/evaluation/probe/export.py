@@ -22,7 +22,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.evaluation.probe import feature_store
 from ssgan.evaluation.probe.feature_store import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator
-from ssgan.files.atomic import replacing, sync_folder, write_json
+from ssgan.files.atomic import open_atomic, sync_folder, write_json
 from ssgan.types import UserError
 
 ENDINGS = (".npy", ".npz", ".parquet")
@@ -124,7 +124,7 @@ def _classes_of(dataset: Dataset) -> list[str | None]:
 
 
 def _write_array(path: Path, array: NDArray[Any]) -> None:
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         np.lib.format.write_array(file, array, allow_pickle=False)
 
 

@@ -20,7 +20,7 @@ from ssgan.files import jsonl
 from ssgan.files.atomic import remove_strays, write_json
 from ssgan.files.environment import describe_environment
 from ssgan.files.errors import require_writable, translate_file_errors
-from ssgan.files.locks import locked
+from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import FORMAT_VERSION, ForgettingDirectory, RunDirectory
 from ssgan.runs.checkpoint import Damaged, no_crash, read_verified, unpack, write_sealed
 from ssgan.runs.config_io import load_settings
@@ -66,7 +66,7 @@ def forget(
     learner, images = build_learner(settings, place), TaskImages(settings, parts, place)
     with translate_file_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-    with translate_file_errors(directory), locked(layout.lock), stop_requests() as stop:
+    with translate_file_errors(directory), hold_lock(layout.lock), stop_requests() as stop:
         remove_strays(directory)
         _resume(layout, learner, facts)
         write_json(layout.study, facts)
