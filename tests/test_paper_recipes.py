@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ssgan.cli.main import main
-from ssgan.data.user_provided import UserProvided
+from ssgan.data.base import UserProvided
 from ssgan.recipes.find import find_recipe, list_recipes
 from ssgan.recipes.table2 import SETTINGS
 from ssgan.studies.published import TABLE2, TABLE2_IMAGENET

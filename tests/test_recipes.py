@@ -124,7 +124,7 @@ class Pretend(AbstractSource, AbstractCollection):
 
 
 @pytest.mark.parametrize(
-    ("survey", "size", "channels", "batch", "augment"),
+    ("header_stats", "size", "channels", "batch", "augment"),
     [
         ((300, 40, False), 32, 3, 64, True),
         ((60_000, 28, True), 32, 1, 64, False),

@@ -82,7 +82,7 @@ def test_nothing_is_downloaded_and_the_published_counts_are_named(
 def test_of_the_hub_nothing_is_known_before_a_download(capsys):
     assert main(["train", "--data", "hub:some/thing", "--dry-run"]) == 2
     error = capsys.readouterr().err
-    assert "hub:some/thing: nothing is known of it before it is downloaded" in error
+    assert "hub:some/thing: its size is unknown before the download" in error
     assert len(error.strip().splitlines()) == 1
 
 

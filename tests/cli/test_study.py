@@ -346,7 +346,7 @@ def test_a_study_of_the_hub_can_be_drawn_again(tmp_path, monkeypatch, capsys):
     assert main([*words, "--draw", "--out", str(tmp_path / "out")]) == 0
     assert "Nothing is measured yet." in capsys.readouterr().out
     assert main([*words, "--dry-run"]) == 2
-    assert "nothing is known of it before it is downloaded" in capsys.readouterr().err
+    assert "its size is unknown before the download" in capsys.readouterr().err
 
 
 def test_two_studies_in_one_place_do_not_mix(finished, capsys):

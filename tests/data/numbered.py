@@ -20,7 +20,7 @@ from ssgan.data.base import (
 
 @dataclass(frozen=True)
 class Numbers(AbstractSource, AbstractCollection):
-    """Item i is a 4 x 4 square of grey i; multiples of seven are broken, of five remarked."""
+    """Item i is a 4 x 4 square of grey i; multiples of seven are broken, of five warned of."""
 
     count: int = 300
     log: str | None = None  # a file that gets a line for every item read

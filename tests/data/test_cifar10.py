@@ -13,6 +13,7 @@ from ssgan.data.base import HeaderStats
 from ssgan.data.cifar10 import CLASSES, FOLDER, Cifar10
 from ssgan.data.prepare import prepare
 from ssgan.types import UserError
+from tests.data.pictures import preprocessing
 
 TRAIN = [f"data_batch_{k}.bin" for k in range(1, 6)]
 
@@ -100,7 +101,7 @@ def test_a_missing_a_cut_and_a_foreign_file_are_named(folder: Path) -> None:
         return str(it.value)
 
     path.write_bytes(data[:-1])
-    assert "data_batch_3.bin has 67,605 bytes, not whole records of 3073" in error()
+    assert "data_batch_3.bin has 67,605 bytes, not a multiple of 3073" in error()
     path.write_bytes(b"")
     assert "has 0 bytes" in error()
     path.write_bytes(b"\x0a" + data[1:])

@@ -16,7 +16,7 @@ from ssgan.data.prepare import prepare
 from ssgan.data.preprocessing import ORIENTATION_TAG, decode
 from ssgan.data.sources import parse_source
 from ssgan.types import UserError
-from tests.data.pictures import encode, noise, smooth
+from tests.data.pictures import encode, noise, preprocessing, smooth
 from tests.training.tiny import tiny
 
 CROP = Crop(0.3, 0.2, 0.9)
@@ -146,12 +146,12 @@ def test_a_run_remembers_its_crops(folder: Path) -> None:
     ("text", "words"),
     [
         ("crops:folder:/a", "crops:8:folder:PATH, not 'folder:/a'"),
-        ("crops:8", "needs a number and a source"),
+        ("crops:8", "requires a number and a source"),
         ("crops:0:folder:/a", "1 to 1000 crops of a picture, not 0"),
         ("crops:1001:folder:/a", "1 to 1000 crops of a picture, not 1001"),
-        ("crops:8:scenes", "folder:PATH or hub:ID, not from scenes"),
-        ("crops:8:crops:2:folder:/a", "folder:PATH or hub:ID, not from crops:2:folder:/a"),
-        ("crops", "crops needs a value: crops:K:SOURCE"),
+        ("crops:8:scenes", "folder:PATH or hub:ID, not scenes"),
+        ("crops:8:crops:2:folder:/a", "folder:PATH or hub:ID, not crops:2:folder:/a"),
+        ("crops", "crops requires a value: crops:K:SOURCE"),
     ],
 )
 def test_what_cannot_be_cropped_is_refused(text: str, words: str) -> None:
@@ -160,5 +160,5 @@ def test_what_cannot_be_cropped_is_refused(text: str, words: str) -> None:
 
 
 def test_pictures_that_are_no_files_are_refused() -> None:
-    with pytest.raises(UserError, match="not from cifar10"):
+    with pytest.raises(UserError, match="not cifar10"):
         Crops(Cifar10(), 2)

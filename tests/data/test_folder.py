@@ -12,7 +12,7 @@ from ssgan.data.base import HeaderStats, Rejected
 from ssgan.data.folder import Folder
 from ssgan.data.scan import readable
 from ssgan.types import UserError
-from tests.data.pictures import encode, noise, write_images
+from tests.data.pictures import encode, noise, preprocessing, write_images
 
 
 def names(path: Path) -> list[str]:
@@ -142,7 +142,7 @@ def test_link_loops_end_and_each_file_counts_once_under_its_real_name(tmp_path: 
     assert time.perf_counter() - started < 1
     broken = rejects(tmp_path)
     assert set(broken) == {"to_itself", "to_nowhere.png"}
-    assert all("a link that leads nowhere" in why for why in broken.values())
+    assert all("a link without a target" in why for why in broken.values())
 
 
 def test_a_link_to_a_folder_elsewhere_is_followed(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_file_that_vanished_is_rejected(tmp_path: Path) -> None:
     collection = Folder(str(tmp_path)).open()
     (tmp_path / "001.png").unlink()
     results = list(collection.read(range(2), preprocessing()))
-    assert results[1] == Rejected("001.png", "vanished since the folder was listed")
+    assert results[1] == Rejected("001.png", "removed since the folder was listed")
 
 
 def test_the_fingerprint_sees_every_change_even_with_the_old_size_and_time(tmp_path: Path) -> None:
@@ -263,14 +263,14 @@ def test_classes_one_level_too_deep_are_pointed_at(tmp_path: Path) -> None:
     for name in ("cats", "dogs"):
         write_images(tmp_path / "train" / name, range(2))
     text = warnings(tmp_path)
-    assert f"for the 2 folders in it as classes give folder:{tmp_path}/train" in text
+    assert f"to use its 2 folders as classes give folder:{tmp_path}/train" in text
     assert Folder(f"{tmp_path}/train").open().classes() == ("cats", "dogs")
 
 
 def test_splits_taken_for_classes_are_pointed_at(tmp_path: Path) -> None:
     for name in ("train", "test"):
         write_images(tmp_path / name / "cats", range(1))
-    assert "sound like splits" in warnings(tmp_path)
+    assert "named like splits" in warnings(tmp_path)
 
 
 def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_images_of_kinds_that_are_not_read_are_counted(tmp_path: Path) -> None:
     write_images(tmp_path, range(1))
     for name in ("a.heic", "b.HEIC", "c.npz", "readme.md"):
         (tmp_path / name).touch()
-    assert "passed over: 2 .heic, 1 .npz" in warnings(tmp_path)
+    assert "ignored: 2 .heic, 1 .npz" in warnings(tmp_path)
 
 
 # survey

@@ -13,7 +13,7 @@ from ssgan.data.base import HeaderStats
 from ssgan.data.huggingface import Hub
 from ssgan.data.prepare import prepare
 from ssgan.types import UserError
-from tests.data.pictures import encode, noise
+from tests.data.pictures import encode, noise, preprocessing
 
 
 class Image:
@@ -84,11 +84,11 @@ def test_images_and_labels_come_from_the_columns_of_their_kind(
     assert dataset.labels.tolist() == [0, 1, 0, 1, 0, 1]
     assert (dataset.images[4] == np.asarray(noise(4))).all()
     assert dataset.manifest["source"] == "hub:a/b@v1#test"
-    assert dataset.manifest["notices"] == []
+    assert dataset.manifest["warnings"] == []
 
 
 def test_a_source_without_a_revision_is_told_to_pin_one(table: Table) -> None:
-    assert "pin one" in Hub("a/b").open().warnings()[0]
+    assert "add one" in Hub("a/b").open().warnings()[0]
 
 
 def test_rows_without_an_image_and_broken_ones_are_rejected_by_number(
@@ -121,8 +121,8 @@ def test_a_missing_label_is_an_error_that_names_the_row(table: Table) -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (Hub("a/b", image_column="pic"), "image_column 'pic' does not fit; those that do: img"),
-        (Hub("a/b", label_column="id"), "label_column 'id' does not fit; those that do: label"),
+        (Hub("a/b", image_column="pic"), "image_column 'pic' has another type; possible: img"),
+        (Hub("a/b", label_column="id"), "label_column 'id' has another type; possible: label"),
         (Hub("no/such"), "hub:no/such: cannot be loaded: Dataset 'no/such' does not exist"),
     ],
 )

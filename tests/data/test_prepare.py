@@ -10,11 +10,18 @@ import pytest
 
 from ssgan.data.base import HeaderStats
 from ssgan.data.cache import default_cache
+from ssgan.data.dataset import load_prepared
 from ssgan.data.folder import Folder
 from ssgan.data.prepare import choose_size, prepare
+from ssgan.data.scenes.source import Scenes
 from ssgan.types import UserError
 from tests.data.numbered import KEPT, Numbers, tree
-from tests.data.pictures import encode, noise, smooth, write_images
+from tests.data.pictures import encode, noise, preprocessing, smooth, write_images
+
+SCENES_KEY = (
+    "fdcaed58548b98498a10aad3137db33d58b50935c08dfc757b9f6d63d16d00e8"  # of 60 at 32 pixels
+)
+SCENES_CONTENT = "eedbaa4bd14229c6143c3814cb79411f9b7b32659bdd98939c95ff3125e50dd3"
 
 # what is stored
 
@@ -36,7 +43,7 @@ def test_usable_items_stand_in_order_with_their_labels_and_the_rest_has_reasons(
     assert (manifest["num_items"], manifest["num_images"]) == (300, len(KEPT))
     assert manifest["class_counts"] == [85, 86, 86]
     assert sum(manifest["class_counts"]) == len(KEPT)
-    assert f"{sum(k % 5 == 0 for k in KEPT)} images are divisible by five" in manifest["notices"]
+    assert f"{sum(k % 5 == 0 for k in KEPT)} images are divisible by five" in manifest["warnings"]
     assert manifest["duplicates"] == len(KEPT) - len({k % 256 for k in KEPT})
 
 
@@ -45,6 +52,34 @@ def test_the_content_hash_is_over_pixels_then_labels(tmp_path: Path) -> None:
     pixels = b"".join(bytes([number % 256]) * 48 for number in KEPT)
     labels = b"".join((number % 3).to_bytes(8, "little") for number in KEPT)
     assert dataset.content_hash == hashlib.sha256(pixels + labels).hexdigest()
+
+
+def test_the_key_and_the_bytes_are_those_of_version_0_1_0(tmp_path: Path) -> None:
+    manifest = prepare(Scenes(num_images=60, seed=3), preprocessing(32), tmp_path).manifest
+    assert manifest["key"] == SCENES_KEY
+    assert manifest["content_hash"] == SCENES_CONTENT
+    assert [path.name for path in tmp_path.glob("scenes*")] == [
+        f"scenes-num-images-60-seed-3-{SCENES_KEY[:16]}"
+    ]
+
+
+def test_the_warnings_of_version_0_1_0_are_found_under_their_old_name(tmp_path: Path) -> None:
+    dataset = prepare(Numbers(), preprocessing(4), tmp_path)
+    (path,) = tmp_path.glob("numbers*/manifest.json")
+    path.write_text(path.read_text().replace('"warnings"', '"notices"'))
+    assert load_prepared(path.parent).manifest == dataset.manifest
+
+
+def test_an_opened_collection_is_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, opened = Numbers(), []
+    collection = source.open()
+    monkeypatch.setattr(Numbers, "open", lambda self: opened.append(1) or self)
+    given = prepare(source, preprocessing(4), tmp_path / "a", collection=collection)
+    assert opened == []
+    assert prepare(source, preprocessing(4), tmp_path / "b").content_hash == given.content_hash
+    assert opened == [1]
 
 
 def test_a_batch_is_a_writable_copy_in_the_order_asked_for(tmp_path: Path) -> None:
@@ -103,7 +138,7 @@ def test_duplicates_are_counted_and_those_in_two_classes_listed(tmp_path: Path) 
     assert manifest["duplicates"] == 2
     assert any(
         "1 picture is in more than one class: cats/a.png, cats/b.png, dogs/c.png" in n
-        for n in manifest["notices"]
+        for n in manifest["warnings"]
     )
 
 
@@ -115,9 +150,9 @@ def test_nearly_empty_classes_and_classes_of_broken_files_are_named(tmp_path: Pa
     (tmp_path / "photos" / "none" / "x.png").write_bytes(b"broken")
     warnings = prepare(
         Folder(str(tmp_path / "photos")), preprocessing(), tmp_path / "cache"
-    ).manifest["notices"]
-    assert "class few has 2 usable images, where 30 is usual" in warnings
-    assert "class none has 0 usable images, where 30 is usual" in warnings
+    ).manifest["warnings"]
+    assert "class few has 2 usable images; the median is 30" in warnings
+    assert "class none has 0 usable images; the median is 30" in warnings
     assert not any("class a" in notice for notice in warnings)
 
 
@@ -144,7 +179,7 @@ def test_the_bytes_do_not_depend_on_workers_on_creation_order_or_on_the_current_
     assert len(tree(tmp_path / "cache01")) == 3
 
 
-def test_other_content_or_another_policy_is_prepared_anew(tmp_path: Path) -> None:
+def test_other_content_or_another_preprocessing_is_prepared_anew(tmp_path: Path) -> None:
     folder, cache = tmp_path / "photos", tmp_path / "cache"
     write_images(folder, range(5))
 

@@ -9,11 +9,12 @@ import pytest
 
 from ssgan.data import prepare as module
 from ssgan.data.base import AbstractSource
-from ssgan.data.cache import locked_folder
 from ssgan.data.prepare import prepare
 from ssgan.files import atomic
 from ssgan.files.atomic import DiskFull
+from ssgan.files.locks import wait_for_lock
 from tests.data.numbered import KEPT, Numbers, tree
+from tests.data.pictures import preprocessing
 
 
 def run_killed(source: AbstractSource, cache: Path, at: str) -> int:
@@ -102,13 +103,13 @@ def test_waiting_is_said_and_ends_when_the_holder_dies(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        with locked_folder(tmp_path / "lock"):
+        with wait_for_lock(tmp_path / "lock"):
             os.write(writer, b"x")
             time.sleep(0.2)
             os._exit(9)  # without leaving the block
     os.read(reader, 1)
     said: list[str] = []
-    with locked_folder(tmp_path / "lock", lambda: said.append("waiting")):
+    with wait_for_lock(tmp_path / "lock", lambda: said.append("waiting")):
         assert said == ["waiting"]
     os.waitpid(child, 0)
     os.close(reader)

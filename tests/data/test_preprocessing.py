@@ -17,7 +17,7 @@ from PIL import Image
 
 from ssgan.data.base import DecodedWithWarning, Rejected
 from ssgan.data.preprocessing import ANIMATED, decode, from_array, header, quiet_pillow
-from tests.data.pictures import FORMATS, as_rgb, encode, noise, png, ramp, smooth
+from tests.data.pictures import FORMATS, as_rgb, encode, noise, png, preprocessing, ramp, smooth
 
 
 def pixels(data: bytes, size: int = 16, **settings: Any) -> NDArray[np.int64]:

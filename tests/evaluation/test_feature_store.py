@@ -106,6 +106,6 @@ def test_nan_is_one_clear_line_that_names_block_and_image(root, data, tmp_path):
 
 def test_a_disk_without_room_is_seen_before_anything_is_read(subject, data, tmp_path, monkeypatch):
     monkeypatch.setattr(feature_store, "free_bytes", lambda folder: 1000)
-    with pytest.raises(DiskFull, match="but only 1,000 that are free"):
+    with pytest.raises(DiskFull, match="but only 1,000 are free"):
         feature_store.fill_store(subject, data, ROWS, LAYERS, tmp_path / "f")
     assert not (tmp_path / "f").exists()

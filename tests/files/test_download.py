@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,8 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
+    server: "Server"
+
     def do_GET(self) -> None:
         getattr(self, self.path.strip("/"))()
 
@@ -62,7 +65,16 @@ class Handler(BaseHTTPRequestHandler):
         self.send(CONTENT[:1], len(CONTENT))
         time.sleep(0.6)
 
+    def unsteady(self) -> None:
+        """Breaks off twice, then sends everything."""
+        self.server.requests += 1
+        (self.cut, self.busy, self.right)[min(self.server.requests, 3) - 1]()
+
+    def busy(self) -> None:
+        self.send_error(503)
+
     def missing(self) -> None:
+        self.server.requests += 1
         self.send_error(404)
 
     def long_header(self) -> None:
@@ -89,23 +101,30 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
+    requests = 0  # that "unsteady" and "missing" have had
+
     def handle_error(self, *_: object) -> None:
         pass  # clients that hang up are what is tested
 
 
 @pytest.fixture
-def server() -> Iterator[str]:
+def running() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
-        yield f"http://127.0.0.1:{running.server_address[1]}"
+        yield running
         running.shutdown()
         thread.join()
 
 
+@pytest.fixture
+def server(running: Server) -> str:
+    return f"http://127.0.0.1:{running.server_address[1]}"
+
+
 def get(url: str, path: Path, **settings: float) -> Path:
-    limits = {"timeout_seconds": 0.3, "total_seconds": 0.3, **settings}
-    return fetch(url, path, sha256=SHA256, max_bytes=len(CONTENT), **limits)
+    limits: dict[str, Any] = {"timeout_seconds": 0.3, "total_seconds": 0.3, "retries": 0}
+    return fetch(url, path, sha256=SHA256, max_bytes=len(CONTENT), **limits | settings)
 
 
 @pytest.mark.parametrize("kind", ["right", "without_length", "to_right"])
@@ -145,6 +164,32 @@ def test_nothing_else_lands_and_one_line_says_why(
         get(f"{server}/{kind}", tmp_path / "file")
     assert "\n" not in str(it.value)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_broken_connection_is_tried_again_and_a_refusal_is_not(
+    running: Server, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("ssgan.files.download.time.sleep", pauses.append)
+    path = tmp_path / "file"
+    with pytest.raises(UserError, match="Service Unavailable"):
+        get(f"{server}/unsteady", path, retries=1)
+    running.requests = 0
+    get(f"{server}/unsteady", path, retries=2)
+    assert path.read_bytes() == CONTENT
+    assert pauses == [1, 1, 2]
+    path.unlink()
+    running.requests = 0
+    with pytest.raises(UserError, match="Not Found"):
+        get(f"{server}/missing", path, retries=2)
+    assert running.requests == 1
+
+
+def test_a_proxy_is_never_used_for_this_machine(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert get(f"{server}/right", tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_what_is_there_is_verified_and_not_downloaded_again(server: str, tmp_path: Path) -> None:

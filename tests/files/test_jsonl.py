@@ -45,7 +45,7 @@ def test_a_line_that_nobody_wrote_is_named(line, complaint, tmp_path):
     path.write_text(f"{GOOD}{line}\n{GOOD}")
     with pytest.raises(UserError) as error:
         list(read(path, NEEDS, others=TEXT))
-    assert str(error.value) == f"{path}, line 2: {complaint}; put the line right, or remove it"
+    assert str(error.value) == f"{path}, line 2: {complaint}; correct or remove the line"
 
 
 @pytest.mark.parametrize(

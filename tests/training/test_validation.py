@@ -29,8 +29,8 @@ def refusal(root, names):
         (
             ["all/cat/1.png", "all/dog/2.png"],
             "has one class: use",
-            "; all images are one level deeper, below all, so there is one class; for the 2 "
-            "folders in it as classes give folder:{root}/all",
+            "; all images are one level deeper, below all, so there is one class; to use "
+            "its 2 folders as classes give folder:{root}/all",
         ),
         (
             ["cat/1.png", "dog/2.png", "stray.png"],

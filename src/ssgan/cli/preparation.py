@@ -61,7 +61,7 @@ def open_progress_bar(what: str, unit: str = "images") -> Iterator[Progress]:
 def dataset_warnings(dataset: Dataset) -> list[str]:
     """Lines on an odd layout, and on rejected items with their reasons."""
     rejected = dataset.manifest["rejected"]
-    lines = [f"note: {notice}" for notice in dataset.manifest["notices"]]
+    lines = [f"note: {notice}" for notice in dataset.manifest["warnings"]]
     if rejected:
         lines.append(f"not used: {len(rejected):,} of {dataset.manifest['num_items']:,} items")
     lines += [f"  {name}: {reason}" for name, reason in rejected[:_LISTED]]

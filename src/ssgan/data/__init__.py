@@ -1,1 +1,1 @@
-"""Images from anywhere, decoded once, served by number."""
+"""Image sources, their preprocessing, and the prepared data sets."""

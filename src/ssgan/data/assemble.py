@@ -1,4 +1,4 @@
-"""The last step of a preparation: one file of images, one of labels, and the manifest."""
+"""The last step of a preparation writes the images, the labels and the manifest."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,19 +16,19 @@ from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
 from ssgan.files.atomic import AtomicFile, open_atomic, write_json
 from ssgan.types import UserError
 
-_LISTED = 5  # examples named in a notice
+_LISTED = 5  # examples named in a warning
 
 
 class _Tally:
-    """What is learnt while the pieces go by."""
+    """Counts and digests over all chunks."""
 
     def __init__(self) -> None:
         self.digest = sha256()
         self.kept: list[int] = []
         self.rejected: list[Rejected] = []
         self.warnings: Counter[str] = Counter()
-        self.first: dict[bytes, int] = {}  # by the pixels' digest: place in the result
-        self.same: dict[int, list[int]] = {}  # by the first place: the later ones
+        self.first: dict[bytes, int] = {}  # digest of the pixels -> index in the result
+        self.same: dict[int, list[int]] = {}  # index -> later indices with the same pixels
 
 
 def assemble(
@@ -41,13 +41,13 @@ def assemble(
     kept: int,
     identity: Mapping[str, Any],
 ) -> None:
-    """Put the verified chunks together in `folder`; UserError when no item is usable.
+    """Write the data set of these chunks to `folder`; raise UserError if no item is usable.
 
-    `kept` is how many usable images the chunks hold together.
+    `kept` is the number of usable images in all chunks.
     """
     tally = _Tally()
     _write_images(folder / IMAGES, preprocessing, chunks, kept, tally)
-    _refuse_nothing(source, collection, tally)
+    _require_images(source, collection, tally)
     labels = _labels(collection, tally.kept)
     if labels is not None:
         tally.digest.update(labels.astype("<i8").tobytes())
@@ -70,7 +70,7 @@ def assemble(
         "content_hash": tally.digest.hexdigest(),
         "file_bytes": _file_bytes(folder),
         "duplicates": len(tally.kept) - len(tally.first),
-        "notices": [
+        "warnings": [
             *collection.warnings(),
             *_decoding_warnings(tally.warnings),
             *few_images_warnings(classes, counts),
@@ -92,7 +92,7 @@ def _file_bytes(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in paths if path.exists()}
 
 
-def _refuse_nothing(source: str, collection: AbstractCollection, tally: "_Tally") -> None:
+def _require_images(source: str, collection: AbstractCollection, tally: _Tally) -> None:
     if tally.kept:
         return
     name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
@@ -108,7 +108,7 @@ def _write_images(
     kept: int,
     tally: _Tally,
 ) -> None:
-    """The pixels of all chunks as one .npy; written, not mapped, so a full disk is an error."""
+    """Write the pixels of all chunks as one .npy; on a full disk a mapped file would crash."""
     channels, size = preprocessing.shape
     with open_atomic(path, kept * size * size * channels) as file:
         _write_array_header(file, (kept, size, size, channels), "|u1")
@@ -116,10 +116,10 @@ def _write_images(
             chunk = read_chunk(chunk_path, numbers, preprocessing)
             if chunk is None or len(tally.kept) + len(chunk.kept) > kept:
                 raise UserError(f"{chunk_path} changed while it was in use; prepare again")
-            for place, image in enumerate(chunk.pixels, start=len(tally.kept)):
-                first = tally.first.setdefault(blake2b(image, digest_size=16).digest(), place)
-                if first != place:
-                    tally.same.setdefault(first, []).append(place)
+            for index, image in enumerate(chunk.pixels, start=len(tally.kept)):
+                first = tally.first.setdefault(blake2b(image, digest_size=16).digest(), index)
+                if first != index:
+                    tally.same.setdefault(first, []).append(index)
             tally.digest.update(chunk.pixels.data)
             tally.kept += chunk.kept
             tally.rejected += chunk.rejected
@@ -149,21 +149,21 @@ def _decoding_warnings(warnings: Counter[str]) -> list[str]:
 def _duplicate_warnings(
     collection: AbstractCollection, tally: _Tally, labels: NDArray[np.int64] | None
 ) -> list[str]:
-    """How many images repeat an earlier one, and which pictures are in two classes."""
+    """The number of images that repeat an earlier one, and the pictures in two classes."""
     groups = [[first, *later] for first, later in tally.same.items()]
     if not groups:
         return []
-    first = " and ".join(collection.item(tally.kept[place]) for place in groups[0][:2])
-    extra = sum(len(places) - 1 for places in groups)
+    first = " and ".join(collection.item(tally.kept[index]) for index in groups[0][:2])
+    extra = sum(len(group) - 1 for group in groups)
     noun = "image has" if extra == 1 else "images have"
     warnings = [f"{extra:,} {noun} the same pixels as an earlier one (such as {first})"]
     if labels is None:
         return warnings
-    torn = [places for places in groups if len({int(labels[place]) for place in places}) > 1]
+    torn = [group for group in groups if len({int(labels[index]) for index in group}) > 1]
     if torn:
         listed = "; ".join(
-            ", ".join(collection.item(tally.kept[place]) for place in places[:_LISTED])
-            for places in torn[:_LISTED]
+            ", ".join(collection.item(tally.kept[index]) for index in group[:_LISTED])
+            for group in torn[:_LISTED]
         )
         noun = "picture is" if len(torn) == 1 else "pictures are"
         warnings.append(f"{len(torn):,} {noun} in more than one class: {listed}")

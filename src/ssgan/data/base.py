@@ -1,4 +1,4 @@
-"""What a data source offers: a frozen spec that opens a numbered collection of images."""
+"""The interface of a data source: a frozen spec that opens a numbered collection of images."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -8,30 +8,30 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.types import ImageShape
+from ssgan.types import ImageShape, UserError
 
 Pixels = NDArray[np.uint8]  # one image, [S, S, C]
 
 
 class Rejected(NamedTuple):
-    """An item that cannot be used, and why, in words for the reader of the manifest."""
+    """An item that cannot be used, with the reason in words for the manifest."""
 
     name: str
     reason: str
 
 
 class DecodedWithWarning(NamedTuple):
-    """A usable image with something the user should know, said once for all such images."""
+    """A usable image with a warning, reported once for all images that have it."""
 
     pixels: Pixels
-    warning: str  # ends the sentence "3 images are ...", such as "animated: ..."
+    warning: str  # completes the sentence "3 images are ...", such as "animated: ..."
 
 
 class Crop(NamedTuple):
-    """A square of half to all of a picture's area, by where it is between its extremes.
+    """A square of half to all of a picture's area, as fractions in [0, 1).
 
-    Each number is in [0, 1). Of a picture more than twice as long as wide no square has half of
-    the area; there its side is the short one.
+    In a picture more than twice as long as wide no square has half of the area: its side is then
+    the short one.
     """
 
     side: float  # 0: half of the area; towards 1: the largest square
@@ -41,10 +41,11 @@ class Crop(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """How a picture of any size and mode becomes a square of `shape`.
+    """The steps from a picture of any size and mode to a square of `shape`.
 
-    Upright by its orientation tag, laid over `background` where transparent, cut to the largest
-    centred square or to `crop`, resized with anti-aliasing.
+    The picture is rotated upright by its orientation tag and put over `background` where it is
+    transparent. It is cut to the largest centred square or to `crop`, and resized with
+    anti-aliasing.
     """
 
     shape: ImageShape
@@ -53,101 +54,122 @@ class Preprocessing:
 
 
 class HeaderStats(NamedTuple):
-    """What a quick look at a collection's headers tells: enough to choose sizes."""
+    """Sizes and modes from a sample of the headers of a collection."""
 
     num_images: int
-    short_side: int  # median over the looked-at images of the shorter side, in pixels
-    grey: bool  # whether every looked-at image is grey
+    short_side: int  # median of the shorter side over the sample, in pixels
+    grey: bool  # whether every image of the sample is grey
     views: int = 1  # images that show the same picture, such as its crops
 
     @property
     def num_pictures(self) -> int:
-        """Pictures that differ: what D could learn by heart."""
+        """The number of different pictures, which D could memorise."""
         return self.num_images // self.views
 
 
 class DatasetInfo(NamedTuple):
-    """What can be said of a source before anything is downloaded or decoded."""
+    """Facts on a source that need no download and no decoding."""
 
     header_stats: HeaderStats
     classes: tuple[str, ...]  # empty when there are no labels
-    download: str = ""  # what would be downloaded first, in words; empty: nothing
+    download: str = ""  # the download that is needed first, in words; empty: none
 
     @staticmethod
     def of(collection: "AbstractCollection") -> "DatasetInfo":
-        """What an opened source says of itself."""
+        """The facts on an opened source."""
         return DatasetInfo(collection.header_stats(), collection.classes())
 
 
 class AbstractCollection(ABC):
-    """An opened source: its items by number."""
+    """An opened source with numbered items."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many items there are, usable or not."""
+        """The number of items, usable or not."""
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hex digest that changes whenever the content may have changed; cheap to compute."""
+        """A hex digest that changes if the content may have changed; cheap to compute."""
 
     @abstractmethod
     def read(
         self, numbers: range, preprocessing: Preprocessing
     ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
-        """One result a number, in order; pixels are uint8 [S, S, C].
+        """One result for each number, in order; pixels are uint8 [S, S, C].
 
-        Called from several threads on disjoint ranges. What cannot be used is a Rejected, never
-        an exception.
+        Called from several threads on disjoint ranges. For an unusable item the result is a
+        Rejected; it raises nothing.
         """
 
     def item(self, number: int) -> str:
-        """What the user calls this item, in one printable line."""
+        """The user's name for this item, in one printable line."""
         return f"item {number}"
 
     @abstractmethod
     def header_stats(self) -> HeaderStats:
-        """Sizes and modes, from headers."""
+        """Sizes and modes of the images."""
 
     def labels(self) -> Sequence[int] | None:
-        """The class number of every item, or None when there are no labels."""
+        """The class number of every item, or None without labels."""
         return None
 
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes, by number; empty when there are no labels."""
+        """The names of the classes, by number; empty without labels."""
         return ()
 
     def warnings(self) -> tuple[str, ...]:
-        """Sentences the user should read once, on the layout of the source for example."""
+        """Sentences for the user, for example on the layout of the source."""
         return ()
 
 
 class AbstractSource(ABC):
-    """Where images come from: a frozen dataclass, comparable, printable, storable."""
+    """The origin of images: a frozen dataclass that configs store."""
 
     @abstractmethod
     def open(self) -> AbstractCollection:
-        """Look at the source; raises UserError when nothing usable can be there."""
+        """List the items; raises UserError when none can be usable."""
 
     def fetch(  # noqa: B027 - most sources have nothing to fetch
         self, progress: Callable[[int, int], None] | None = None
     ) -> None:
-        """Download what `open` needs, if it does; `progress` gets bytes done and in total.
+        """Download the files that `open` needs, unless they exist.
 
-        `open` does it too, silently. Does nothing when everything is there.
+        `progress` gets bytes done and in total. `open` downloads them without progress.
         """
 
     def info(self) -> DatasetInfo:
-        """Sizes and classes, without a download; raises UserError when they are not known so."""
+        """Sizes and classes without a download; raises UserError if that is impossible."""
         return DatasetInfo.of(self.open())
 
     def layout_warnings(self) -> tuple[str, ...]:
-        """What is odd about the layout, in sentences, where no download is needed to see it."""
+        """Sentences on oddities of the layout, from sources that need no download."""
         return ()
 
     def held_out(self) -> "AbstractSource | None":
-        """Images of the same kind that are none of these, to measure on; None: not known."""
+        """Other images of the same kind, for evaluation; None if unknown."""
         return None
 
     @abstractmethod
     def name(self) -> str:
-        """The form on the command line, such as `folder:/home/me/photos`."""
+        """The notation on the command line, such as `folder:/home/me/photos`."""
+
+
+@dataclass(frozen=True)
+class UserProvided(AbstractSource):
+    """A placeholder in recipes for a data set that the user must provide.
+
+    Its licence or its size forbids the download.
+    """
+
+    what: str  # the images and their layout, as in "ImageNet's training images, ..."
+
+    def open(self) -> AbstractCollection:
+        """Raise UserError with the option to give."""
+        raise UserError(
+            f"this recipe is for {self.what}, which it cannot download: give your copy with "
+            "--data folder:PATH (or hub:ID#SPLIT)"
+        )
+
+    def name(self) -> str:
+        """The description; the command line has no notation for it."""
+        return self.what

@@ -1,4 +1,4 @@
-"""Pieces of a preparation on disk: each written whole, each verified when it is read."""
+"""Pieces of a preparation on disk, written atomically and verified by sha256 when read."""
 
 import hashlib
 import json
@@ -19,18 +19,18 @@ _SUM_BYTES = 32
 
 @dataclass
 class Chunk:
-    """What became of the items of a range."""
+    """The decoded items of a range."""
 
     pixels: NDArray[np.uint8]  # the usable ones, [N, S, S, C]
     kept: list[int] = field(default_factory=list)  # their item numbers, ascending
     rejected: list[Rejected] = field(default_factory=list)
-    warnings: dict[str, int] = field(default_factory=dict)  # how many images have each remark
+    warnings: dict[str, int] = field(default_factory=dict)  # number of images with each warning
 
 
 def make_chunk(
     collection: AbstractCollection, numbers: range, preprocessing: Preprocessing
 ) -> Chunk:
-    """Decode the items of a range; a result of the wrong shape is a ValueError."""
+    """Decode the items of a range; raises ValueError for a result of another shape."""
     channels, size = preprocessing.shape
     pixels = np.empty((len(numbers), size, size, channels), np.uint8)
     chunk = Chunk(pixels)
@@ -50,16 +50,16 @@ def make_chunk(
 
 
 def write_chunk(path: Path, chunk: Chunk) -> None:
-    """sha256 of the rest, length of the JSON, JSON, pixels; raises DiskFull."""
-    facts = {"kept": chunk.kept, "rejected": chunk.rejected, "remarks": chunk.warnings}
+    """Write sha256 of the rest, length of the JSON, JSON and pixels; raises DiskFull."""
+    facts = {"kept": chunk.kept, "rejected": chunk.rejected, "warnings": chunk.warnings}
     text = json.dumps(facts).encode("ascii")
     body = _HEAD.pack(len(text)) + text + chunk.pixels.tobytes()
-    # Not forced to the disk: whoever reads it verifies it.
+    # Without fsync: the reader verifies it.
     write_atomic(path, hashlib.sha256(body).digest() + body, durable=False)
 
 
 def read_chunk(path: Path, numbers: range, preprocessing: Preprocessing) -> Chunk | None:
-    """The chunk stored at `path`, or None when it is missing, damaged or of other items."""
+    """The chunk at `path`; None if it is missing, damaged or has another number of items."""
     channels, size = preprocessing.shape
     try:
         data = path.read_bytes()
@@ -70,9 +70,10 @@ def read_chunk(path: Path, numbers: range, preprocessing: Preprocessing) -> Chun
         facts: dict[str, Any] = json.loads(data[start : start + length])
         flat = np.frombuffer(data, np.uint8)[start + length :]
         pixels = flat.reshape(len(facts["kept"]), size, size, channels)
+        warnings: dict[str, int] = facts["warnings"]
     except (OSError, ValueError, KeyError, struct.error):
         return None
     rejected = [Rejected(name, reason) for name, reason in facts["rejected"]]
     if len(facts["kept"]) + len(rejected) != len(numbers):
         return None
-    return Chunk(pixels, facts["kept"], rejected, facts["remarks"])
+    return Chunk(pixels, facts["kept"], rejected, warnings)

@@ -1,4 +1,4 @@
-"""`cifar10`: CIFAR-10 in its binary edition, which needs no pickle.
+"""`cifar10`: CIFAR-10 in its binary version, which needs no pickle.
 
 A record is a label byte and 3072 bytes: the red, green and blue planes, row by row.
 """
@@ -54,14 +54,14 @@ class Cifar10(AbstractSource):
     """50,000 training or 10,000 test images of 32 x 32 pixels in ten classes."""
 
     path: str | None = None  # unpacked folder or .tar.gz archive; None: download to the cache
-    split: Literal["train", "test"] = "train"  # which part
+    split: Literal["train", "test"] = "train"
 
     def __post_init__(self) -> None:
         if self.split not in _FILES:
             raise UserError(f"cifar10: split must be train or test, not {self.split!r}")
 
     def open(self) -> "Cifar10Collection":
-        """Find the records; UserError when they are not all there, downloading if need be."""
+        """Find the records, downloading them if necessary; UserError if some are missing."""
         if self.path is None:
             self.fetch()
         place = Path(self.path) if self.path is not None else _downloaded()
@@ -77,21 +77,21 @@ class Cifar10(AbstractSource):
         return Cifar10Collection(self, parts, state)
 
     def held_out(self) -> "Cifar10 | None":
-        """The test part; None for the test part itself."""
+        """The test split; None for the test split itself."""
         return replace(self, split="test") if self.split == "train" else None
 
     def name(self) -> str:
-        """`cifar10[:PATH]`; the test part is `cifar10-test[:PATH]`."""
+        """`cifar10[:PATH]`; the test split is `cifar10-test[:PATH]`."""
         kind = "cifar10" if self.split == "train" else "cifar10-test"
         return kind if self.path is None else f"{kind}:{readable(self.path)}"
 
     def fetch(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Download the archive (170 MB) to the cache, if no path is given and it is not there."""
+        """Download the archive (170 MB) to the cache, unless it exists or a path is given."""
         if self.path is None:
             fetch(URL, _downloaded(), sha256=SHA256, max_bytes=ARCHIVE_BYTES, progress=progress)
 
     def info(self) -> DatasetInfo:
-        """As published, as long as the archive is not there."""
+        """The published facts as long as the archive is missing."""
         archive = _downloaded()
         if self.path is not None or (archive.is_file() and file_sha256(archive) == SHA256):
             return super().info()
@@ -111,18 +111,18 @@ class Cifar10Collection(AbstractCollection):
         if self._labels.max() >= len(CLASSES):
             raise UserError(
                 f"{spec.name()}: label {self._labels.max()} is not 0 to 9; "
-                "the file is damaged or of another data set (CIFAR-100 has two label bytes)"
+                "the file is damaged or belongs to another data set (CIFAR-100 has two label bytes)"
             )
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
     def fingerprint(self) -> str:
-        """Over the split and the names, sizes and times of change of the files."""
+        """A digest of the split and of the names, sizes and times of change of the files."""
         return hashlib.sha256(self._state.encode()).hexdigest()
 
     def read(self, numbers: range, preprocessing: Preprocessing) -> Iterator[Pixels]:
-        """The published pixels when the policy asks for 32 x 32 in colour, else resized."""
+        """The published pixels at 32 x 32 in colour, otherwise resized."""
         for number in numbers:
             part = int(np.searchsorted(self._starts, number, side="right")) - 1
             record = self._parts[part][number - self._starts[part]]
@@ -130,7 +130,7 @@ class Cifar10Collection(AbstractCollection):
             yield from_array(np.ascontiguousarray(planes.transpose(1, 2, 0)), preprocessing)
 
     def header_stats(self) -> HeaderStats:
-        """Known beforehand."""
+        """The published size."""
         return HeaderStats(num_images=len(self), short_side=SIZE, grey=False)
 
     def labels(self) -> Sequence[int]:
@@ -147,7 +147,7 @@ def _downloaded() -> Path:
 
 
 def _from_folder(folder: Path, spec: Cifar10) -> tuple[list[Records], str]:
-    """The records of an unpacked folder, mapped and not read, and what tells its state."""
+    """The memory-mapped records of an unpacked folder, and its state for the fingerprint."""
     if (folder / FOLDER).is_dir():
         folder = folder / FOLDER
     parts, states = [], []
@@ -167,7 +167,7 @@ def _from_folder(folder: Path, spec: Cifar10) -> tuple[list[Records], str]:
 
 
 def _from_archive(archive: Path, spec: Cifar10) -> tuple[list[Records], str]:
-    """The records in an archive, held in memory: nothing is extracted, no name becomes a path."""
+    """The records of an archive, read into memory: no file is extracted."""
     wanted = {f"{FOLDER}/{name}": name for name in _FILES[spec.split]}
     parts: dict[str, Records] = {}
     try:
@@ -190,7 +190,7 @@ def _from_archive(archive: Path, spec: Cifar10) -> tuple[list[Records], str]:
     return [parts[name] for name in _FILES[spec.split]], _state(status)
 
 
-def _records(file: Any, size: int) -> Records:  # a binary file, or None for what is none
+def _records(file: Any, size: int) -> Records:  # a binary file, or None for another member
     data = b"" if file is None else file.read(size)
     if len(data) != size:
         raise EOFError("cut short")
@@ -200,8 +200,8 @@ def _records(file: Any, size: int) -> Records:  # a binary file, or None for wha
 def _check_size(spec: Cifar10, name: str, size: int) -> None:
     if size == 0 or size % _RECORD_BYTES or size > _MAX_FILE_BYTES:
         raise UserError(
-            f"{spec.name()}: {name} has {size:,} bytes, not whole records of {_RECORD_BYTES} "
-            f"(30,730,000 bytes as published)"
+            f"{spec.name()}: {name} has {size:,} bytes, not a multiple of {_RECORD_BYTES} up to "
+            f"the published {_MAX_FILE_BYTES:,}"
         )
 
 

@@ -1,4 +1,4 @@
-"""What the folders around the images say: classes, and mistakes worth a sentence."""
+"""Classes from the folders of the images, and warnings about their layout."""
 
 import os
 import statistics
@@ -9,16 +9,17 @@ from pathlib import Path
 from ssgan.data.scan import Found, readable
 
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval"}
-_UNREAD = {  # images, or files of images, that are not read
+_UNREAD = {  # image formats and archives that are not read
     *(".avif", ".heic", ".heif", ".jp2", ".jxl", ".svg", ".psd", ".eps", ".tga", ".dng"),
     *(".npy", ".npz", ".zip", ".tar", ".gz", ".mp4", ".h5", ".parquet", ".tfrecord"),
 }
 
 
 def assign_classes(found: Sequence[Found]) -> tuple[tuple[str, ...], list[int] | None]:
-    """The classes by number and the class of every item, if each usable one is in a folder.
+    """The names of the classes and the class of every item.
 
-    A rejected item outside of all class folders gets -1.
+    Without labels unless every usable item is in a folder. A rejected item beside the folders
+    gets -1.
     """
     usable = [item for item in found if not item.reject]
     if any(_first(item) is None for item in usable):
@@ -32,7 +33,7 @@ def assign_classes(found: Sequence[Found]) -> tuple[tuple[str, ...], list[int] |
 def layout_warnings(
     path: str, found: Sequence[Found], classes: tuple[str, ...], others: Counter[str]
 ) -> tuple[str, ...]:
-    """One sentence for each thing about the layout that may be a mistake."""
+    """A sentence for each oddity of the layout that may be a mistake."""
     usable = [item for item in found if not item.reject]
     loose = [item for item in usable if _first(item) is None]
     folders = Counter(_first(item) for item in usable if _first(item) is not None)
@@ -47,8 +48,8 @@ def layout_warnings(
         warnings.append(_one_class(path, usable, classes[0]))
     elif classes and {name.lower() for name in classes} <= _SPLITS:
         warnings.append(
-            f"the classes are called {', '.join(classes)}, which sound like splits: all are used "
-            f"together; for one of them give folder:{readable(path)}/{classes[0]}"
+            f"the classes are named like splits ({', '.join(classes)}), and all are used together; "
+            f"for one of them give folder:{readable(path)}/{classes[0]}"
         )
     empty = _empty_folders(path, set(folders)) if folders else []
     if empty:
@@ -59,28 +60,28 @@ def layout_warnings(
     unread = {ending: count for ending, count in others.items() if ending in _UNREAD}
     if unread:
         listed = ", ".join(f"{count} {ending}" for ending, count in sorted(unread.items()))
-        warnings.append(f"files of kinds that are not read are passed over: {listed}")
+        warnings.append(f"files in formats that are not read are ignored: {listed}")
     return tuple(warnings)
 
 
 def few_images_warnings(classes: tuple[str, ...], counts: Sequence[int]) -> tuple[str, ...]:
-    """Classes without a usable image, or with less than a tenth of the usual number."""
-    usual = statistics.median(counts) if len(counts) > 1 else 0
+    """Classes with no usable image or less than a tenth of the median number."""
+    median = statistics.median(counts) if len(counts) > 1 else 0
     return tuple(
-        f"class {name} has {_many(count, 'usable image')}, where {usual:g} is usual"
+        f"class {name} has {_many(count, 'usable image')}; the median is {median:g}"
         for name, count in zip(classes, counts, strict=True)
-        if count == 0 or count < usual / 10
+        if count == 0 or count < median / 10
     )
 
 
 def _one_class(path: str, usable: Sequence[Found], name: str) -> str:
-    """Either there is one class, or its folders are one level too deep."""
+    """There is one class, or the class folders are one level too deep."""
     within = {item.name.split(b"/")[1] for item in usable if item.name.count(b"/") > 1}
     deep = all(item.name.count(b"/") > 1 for item in usable)
     if deep and len(within) > 1:
         return (
-            f"all images are one level deeper, below {name}, so there is one class; for the "
-            f"{len(within)} folders in it as classes give folder:{readable(path)}/{name}"
+            f"all images are one level deeper, below {name}, so there is one class; to use its "
+            f"{len(within)} folders as classes give folder:{readable(path)}/{name}"
         )
     return (
         f"all images are in one folder, {name}, so there is one class; methods that use labels "
@@ -101,7 +102,7 @@ def _empty_folders(path: str, used: set[bytes | None]) -> list[str]:
 
 
 def _first(item: Found) -> bytes | None:
-    """The first-level folder of an item, or None for one beside the folders."""
+    """The first-level folder of an item; None for an item beside the folders."""
     folder, slash, _ = item.name.partition(b"/")
     return folder if slash else None
 

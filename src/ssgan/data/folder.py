@@ -18,20 +18,19 @@ from ssgan.data.base import (
     Rejected,
 )
 from ssgan.data.class_folders import assign_classes, layout_warnings
-from ssgan.data.header_stats import read_header_stats
-from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, reason
+from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, read_header_stats, reason
 from ssgan.data.scan import ENDINGS, Found, readable, scan
 from ssgan.types import UserError
 
 
 @dataclass(frozen=True)
 class Folder(AbstractSource):
-    """Images in a folder and the folders below it, in the order of their names' bytes."""
+    """Images in a folder and its subfolders, in the order of the bytes of their names."""
 
-    path: str  # the folder; a relative path is from the current folder
+    path: str  # the folder; a relative path starts at the current folder
 
     def open(self) -> "FolderCollection":
-        """List the files; no image is read. UserError when there is no image to be found."""
+        """List the files without reading them; UserError if there is no image."""
         path = Path(self.path)
         if not path.exists():
             raise UserError(f"{self.name()}: there is no folder at {readable(self.path)}")
@@ -45,23 +44,23 @@ class Folder(AbstractSource):
         except PermissionError:
             raise UserError(
                 f"{self.name()}: the folder cannot be read (permission denied); "
-                "give this user the right to read and enter it"
+                "this user needs the right to read and enter it"
             ) from None
         if not any(not item.reject for item in found):
-            raise UserError(f"{self.name()}: {_why_nothing(found, others)}")
+            raise UserError(f"{self.name()}: {_missing_reason(found, others)}")
         return FolderCollection(self, found, others)
 
     def layout_warnings(self) -> tuple[str, ...]:
-        """The notices of the folder as it is now; UserError as in `open`."""
+        """The warnings on the present layout of the folder; UserError as in `open`."""
         return self.open().warnings()
 
     def name(self) -> str:
-        """`folder:PATH`, the path as given."""
+        """`folder:PATH`."""
         return f"folder:{readable(self.path)}"
 
 
 class FolderCollection(AbstractCollection):
-    """The files of a `Folder` at one moment."""
+    """The files that were in a `Folder` when it was opened."""
 
     def __init__(self, spec: Folder, found: Sequence[Found], others: Counter[str]) -> None:
         self._spec, self._found, self._others = spec, found, others
@@ -71,7 +70,7 @@ class FolderCollection(AbstractCollection):
         return len(self._found)
 
     def fingerprint(self) -> str:
-        """Over every file's name, size, and times of last change (of content and of inode)."""
+        """A digest of every file's name, size, and times of last change of content and inode."""
         digest = hashlib.sha256()
         for item in self._found:
             digest.update(item.name + b"\0")
@@ -87,7 +86,7 @@ class FolderCollection(AbstractCollection):
             try:
                 data = self._bytes(item)
             except Exception as error:
-                yield Rejected(readable(item.name), _why_unread(error))
+                yield Rejected(readable(item.name), _read_error(error))
             else:
                 yield decode(readable(item.name), data, preprocessing)
 
@@ -102,15 +101,15 @@ class FolderCollection(AbstractCollection):
         )
 
     def labels(self) -> Sequence[int] | None:
-        """The number of the first-level folder an image is in, if every image is in one."""
+        """The number of the first-level folder of each image, if every image is in one."""
         return self._labels
 
     def classes(self) -> tuple[str, ...]:
-        """The names of the first-level folders that hold images, sorted by their bytes."""
+        """The names of the first-level folders with images, sorted by their bytes."""
         return self._classes
 
     def warnings(self) -> tuple[str, ...]:
-        """What is odd about the layout, and what other files there are."""
+        """Oddities of the layout, and other files."""
         return layout_warnings(self._spec.path, self._found, self._classes, self._others)
 
     def _bytes(self, item: Found) -> bytes:
@@ -119,7 +118,7 @@ class FolderCollection(AbstractCollection):
         if item.size > MAX_FILE_BYTES:
             raise OSError(f"the file is larger than {MAX_FILE_BYTES:,} bytes")
         path = os.path.join(os.fsencode(self._spec.path), item.name)
-        # Not to wait for a pipe that took the file's place since the scan.
+        # O_NONBLOCK: a pipe may have replaced the file since the scan, and would block.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -127,15 +126,15 @@ class FolderCollection(AbstractCollection):
             return file.read(MAX_FILE_BYTES)
 
 
-def _why_unread(error: Exception) -> str:
+def _read_error(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "cannot be read: permission denied"
     if isinstance(error, FileNotFoundError):
-        return "vanished since the folder was listed"
+        return "removed since the folder was listed"
     return str(error) if isinstance(error, OSError) else reason(error)
 
 
-def _why_nothing(found: Sequence[Found], others: Counter[str]) -> str:
+def _missing_reason(found: Sequence[Found], others: Counter[str]) -> str:
     if found:
         first = found[0]
         return f"no image can be read; the first: {readable(first.name)}: {first.reject}"

@@ -1,4 +1,4 @@
-"""`hub:ID[@REVISION]`: a data set of the Hugging Face hub, through the optional `datasets`."""
+"""`hub:ID[@REVISION]`: a data set of the Hugging Face hub, read by the optional `datasets`."""
 
 import hashlib
 import importlib
@@ -18,47 +18,46 @@ from ssgan.data.base import (
     Preprocessing,
     Rejected,
 )
-from ssgan.data.header_stats import read_header_stats
-from ssgan.data.preprocessing import decode
+from ssgan.data.preprocessing import decode, read_header_stats
 from ssgan.data.scan import readable
 from ssgan.types import UserError
 
 
 @dataclass(frozen=True)
 class Hub(AbstractSource):
-    """A split of a hub data set with an image column; encoded bytes are decoded by us."""
+    """A split of a hub data set with an image column, whose bytes `preprocessing` decodes."""
 
     id: str  # such as uoft-cs/cifar10, or a local folder of Parquet files
-    revision: str | None = None  # commit, tag or branch; None: the newest, which may change
-    split: str = "train"  # its name in the data set
+    revision: str | None = None  # commit, tag or branch; None: the latest, which may change
+    split: str = "train"  # the name of the split
     image_column: str | None = None  # None: the only column of images
     label_column: str | None = None  # None: the only column of classes, if there is one
 
     def open(self) -> "HubCollection":
-        """Download (or find in the cache of `datasets`) and look at the columns."""
+        """Load the table, from the cache of `datasets` if possible, and find its columns."""
         datasets = _library(self.name())
         try:
             table = datasets.load_dataset(self.id, revision=self.revision, split=self.split)
         except Exception as error:
             raise UserError(f"{self.name()}: cannot be loaded: {_line(error)}") from None
         image, label = self._columns(table.features)
-        # decode=False: the encoded bytes, not a picture decoded elsewhere.
+        # decode=False yields the encoded bytes, for our own decoder.
         table = table.cast_column(image, datasets.Image(decode=False))
         return HubCollection(self, table, image, label)
 
     def name(self) -> str:
-        """`hub:ID[@REVISION]`, and the split when it is not train."""
+        """`hub:ID[@REVISION][#SPLIT]`, without the split if it is train."""
         revision = "" if self.revision is None else f"@{self.revision}"
         split = "" if self.split == "train" else f"#{self.split}"
         return f"hub:{readable(self.id)}{revision}{split}"
 
     def info(self) -> DatasetInfo:
-        """Of a local folder only: nothing is known of the hub's data sets beforehand."""
+        """The facts on a local folder; those on the hub need a download."""
         if os.path.isdir(self.id):
             return super().info()
         raise UserError(
-            f"{self.name()}: nothing is known of it before it is downloaded; --data scenes tells "
-            "what a step costs"
+            f"{self.name()}: its size is unknown before the download; --data scenes shows the cost "
+            "of a step"
         )
 
     def _columns(self, features: Any) -> tuple[str, str | None]:
@@ -74,9 +73,9 @@ class Hub(AbstractSource):
         if wanted is not None:
             if wanted in found:
                 return wanted
-            here = ", ".join(found) or f"none (columns: {', '.join(all_)})"
+            fitting = ", ".join(found) or f"none (columns: {', '.join(all_)})"
             raise UserError(
-                f"{self.name()}: {setting} {wanted!r} does not fit; those that do: {here}"
+                f"{self.name()}: {setting} {wanted!r} has another type; possible: {fitting}"
             )
         if len(found) > 1:
             raise UserError(f"{self.name()}: set {setting} to one of {', '.join(found)}")
@@ -96,7 +95,7 @@ class HubCollection(AbstractCollection):
         return len(self._table)
 
     def fingerprint(self) -> str:
-        """Over the library's own fingerprint of the rows, which follows its cached files."""
+        """A digest of the library's fingerprint of the rows, which follows its cached files."""
         state = [getattr(self._table, "_fingerprint", ""), self._spec, self._image, self._label]
         return hashlib.sha256(f"{state} {len(self)}".encode()).hexdigest()
 
@@ -113,7 +112,7 @@ class HubCollection(AbstractCollection):
                 yield decode(self.item(number), data, preprocessing)
 
     def item(self, number: int) -> str:
-        """Rows have no names."""
+        """The row number, as rows have no names."""
         return f"row {number}"
 
     def header_stats(self) -> HeaderStats:
@@ -121,26 +120,26 @@ class HubCollection(AbstractCollection):
         return read_header_stats(self._spec.name(), len(self), self._bytes, self.item)
 
     def labels(self) -> Sequence[int] | None:
-        """The class column; -1, where a row has no label, is a UserError."""
+        """The class column; UserError if a row has no label (-1)."""
         if self._label is None:
             return None
         labels = [-1 if label is None else int(label) for label in self._table[self._label]]
         if min(labels) < 0:
             raise UserError(
                 f"{self._spec.name()}: row {labels.index(-1)} has no label in column "
-                f"{self._label}; use a split that has"
+                f"{self._label}; use a split in which all rows have one"
             )
         return labels
 
     def classes(self) -> tuple[str, ...]:
-        """The names in the class column's feature."""
+        """The class names of the label column."""
         return () if self._label is None else tuple(self._table.features[self._label].names)
 
     def warnings(self) -> tuple[str, ...]:
-        """A reminder when what is loaded may change."""
+        """A warning without a revision, as the data may change."""
         if self._spec.revision is not None:
             return ()
-        return (f"{self._spec.name()} names no revision: pin one (@...) to repeat the run",)
+        return (f"{self._spec.name()} names no revision: add one (@...) for repeatable runs",)
 
     def _bytes(self, number: int) -> bytes:
         with self._reading:
@@ -157,9 +156,7 @@ def _library(name: str) -> Any:
     try:
         return importlib.import_module("datasets")
     except ImportError:
-        raise UserError(
-            f"{name} needs the package datasets; install it with: pip install 'ssgan[hub]'"
-        ) from None
+        raise UserError(f"{name} requires the package datasets: pip install 'ssgan[hub]'") from None
 
 
 def _line(error: Exception) -> str:

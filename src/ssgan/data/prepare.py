@@ -1,16 +1,15 @@
 """Decode a source once into a folder of the cache, where training maps it.
 
     <cache>/<source>-<16 hex of key>/   images.npy, labels.npy (with labels), manifest.json
-    <cache>/<...>.partial/              the pieces of a preparation that is under way
+    <cache>/<...>.partial/              the pieces of an unfinished preparation
 
-The key covers the source's name and fingerprint, the policy and the version of this code, so
-changed images are prepared anew. A killed preparation goes on with the pieces it has. The order
-and the bytes of the result do not depend on the number of workers.
+The key covers the source's name and fingerprint, the preprocessing and the version of this code:
+changed images are prepared again. A killed preparation continues with the pieces it has. The
+order and the bytes of the result do not depend on the number of workers.
 """
 
 import hashlib
 import json
-import logging
 import os
 import re
 import shutil
@@ -22,21 +21,20 @@ from pathlib import Path
 
 from ssgan.data.assemble import assemble
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing
-from ssgan.data.cache import default_cache, locked_folder
+from ssgan.data.cache import default_cache
 from ssgan.data.chunks import make_chunk, read_chunk, write_chunk
 from ssgan.data.dataset import Dataset, load_prepared
 from ssgan.data.preprocessing import quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays
-from ssgan.files.first_good import outdated
+from ssgan.files.locks import wait_for_lock
 from ssgan.types import UserError
 
 __all__ = ["SIZES", "choose_size", "default_cache", "prepare"]
 
 PREPARATION_VERSION = 1  # raise it when any decoded byte may change
-SIZES = (32, 48, 64, 128)  # sides in pixels that networks are made for
+SIZES = (32, 48, 64, 128)  # sides in pixels that the networks of the recipes have
 _CHUNK_ITEMS = 512
 _POLL_SECONDS = 0.2
-_LOG = logging.getLogger("ssgan")
 
 Progress = Callable[[int, int], None]  # (items done, items in total)
 
@@ -50,23 +48,23 @@ def prepare(
     *,
     strict: bool = False,
     on_wait: Callable[[], None] | None = None,
+    collection: AbstractCollection | None = None,
 ) -> Dataset:
-    """The images of `source` as the policy wants them, decoded now or found in the cache.
+    """The preprocessed images of `source`, decoded now or found in the cache.
 
     `cache` is `default_cache()` when None. `progress` is called from this thread a few times a
-    second; `workers` threads decode (None: one a core, at most 8). With `strict` one rejected
-    item is an error. `on_wait` is called when another process is preparing the same data; this
-    one then waits for it. Raises UserError when nothing is usable, DiskFull when it cannot fit.
+    second. `workers` threads decode; None is one per core, at most 8. With `strict` a rejected
+    item is an error. `on_wait` is called when another process prepares the same data; this
+    one then waits for it. `collection` is `source.open()` when None: give it if it is open.
+    Raises UserError when nothing is usable, DiskFull when it cannot fit.
     """
-    collection = source.open()
+    collection = source.open() if collection is None else collection
     cache = default_cache() if cache is None else cache
     job = _Job.plan(source, collection, preprocessing, cache)
     dataset = _existing(job.folder)
     if dataset is None:
-        for sentence in outdated():
-            _LOG.warning("%s", sentence)
         (cache / ".locks").mkdir(parents=True, exist_ok=True)
-        with locked_folder(cache / ".locks" / job.folder.name, on_wait):
+        with wait_for_lock(cache / ".locks" / job.folder.name, on_wait):
             dataset = _existing(job.folder) or _make(job, progress, workers)
     rejected = dataset.manifest["rejected"]
     if strict and rejected:
@@ -77,14 +75,14 @@ def prepare(
     return dataset
 
 
-def choose_size(header_stats: HeaderStats) -> int:
+def choose_size(stats: HeaderStats) -> int:
     """The largest of SIZES that does not enlarge more than half of the images; at least 32."""
-    return max((size for size in SIZES if size <= header_stats.short_side), default=SIZES[0])
+    return max((size for size in SIZES if size <= stats.short_side), default=SIZES[0])
 
 
 @dataclass
 class _Job:
-    """One preparation: of what, in which pieces, to where."""
+    """One preparation: its source, pieces and folder."""
 
     source: AbstractSource
     collection: AbstractCollection
@@ -106,8 +104,8 @@ class _Job:
         text = json.dumps([PREPARATION_VERSION, *identity])
         key = hashlib.sha256(text.encode("ascii")).hexdigest()
         slug = re.sub(r"[^A-Za-z0-9]+", "-", source.name())[-60:].strip("-").lower() or "data"
-        # Small collections in small pieces, so that every worker has some. Not by the number of
-        # workers: another run may go on with the pieces.
+        # Small collections have small pieces, so that every worker has some. The number of workers
+        # does not matter: another run may continue with the pieces.
         items = min(_CHUNK_ITEMS, max(8, len(collection) // 64))
         numbers = range(len(collection))
         chunks = [numbers[first : first + items] for first in range(0, len(collection), items)]
@@ -129,7 +127,7 @@ def _existing(folder: Path) -> Dataset | None:
 
 
 def _make(job: _Job, progress: Progress | None, workers: int | None) -> Dataset:
-    """Decode what is missing, put the pieces together, and give the result its name."""
+    """Decode the missing pieces, assemble all, and rename the result."""
     _check_disk(job)
     job.partial.mkdir(parents=True, exist_ok=True)
     remove_strays(job.partial)
@@ -147,7 +145,7 @@ def _make(job: _Job, progress: Progress | None, workers: int | None) -> Dataset:
         kept=kept,
         identity={"key": job.key, "preparation_version": PREPARATION_VERSION},
     )
-    if job.folder.exists():  # damaged, or it would have been used
+    if job.folder.exists():  # it is damaged: a whole one is used
         shutil.rmtree(job.folder)
     ready.rename(job.folder)
     shutil.rmtree(job.partial, ignore_errors=True)
@@ -155,17 +153,17 @@ def _make(job: _Job, progress: Progress | None, workers: int | None) -> Dataset:
 
 
 def _check_disk(job: _Job) -> None:
-    """Refuse what cannot fit: the pieces and the result stand side by side for a moment."""
+    """Raise DiskFull if the pieces and the result, which coexist for a moment, cannot fit."""
     channels, size = job.preprocessing.shape
-    there = sum(path.stat().st_size for path in job.partial.glob("chunk-*"))
-    needed = 2 * len(job.collection) * (size * size * channels + 64) - there
+    written = sum(path.stat().st_size for path in job.partial.glob("chunk-*"))
+    needed = 2 * len(job.collection) * (size * size * channels + 64) - written
     free = free_bytes(job.folder.parent)
     if needed > free:
         raise DiskFull(job.folder, needed, free)
 
 
 def _decode_all(job: _Job, progress: Progress | None, workers: int) -> int:
-    """Every piece is on disk when this returns; how many usable images they hold."""
+    """Put every piece on disk; return how many usable images they hold."""
     total, done, kept, stop = len(job.collection), 0, 0, threading.Event()
 
     def work(index: int) -> tuple[int, int]:
@@ -194,5 +192,5 @@ def _decode_all(job: _Job, progress: Progress | None, workers: int) -> int:
                 if progress is not None:
                     progress(done, total)
         finally:
-            stop.set()  # after an error the pieces under way are finished, no others begun
+            stop.set()  # after an error no further piece is begun
     return kept

@@ -1,4 +1,4 @@
-"""One pass over a folder: which files are images by their name, each once, in a fixed order."""
+"""Find the images below a folder by their names, each once, in a fixed order."""
 
 import os
 import stat
@@ -13,17 +13,17 @@ ENDINGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file with an image's ending, or something in the way that the user should know of."""
+    """A file with the ending of an image, or a path that cannot be read."""
 
     name: bytes  # path within the folder, parts joined by "/"
     size: int  # bytes
     modified: int  # time of the last change of the content, in ns
-    changed: int  # time of the last change of the inode, in ns; copying tools cannot set it back
-    reject: str = ""  # why it cannot be used; empty when it may
+    changed: int  # time of the last change of the inode, in ns, which copying tools cannot set
+    reject: str = ""  # why it cannot be used; empty if it may be usable
 
 
 class _Walk:
-    """Visits each folder and file once, real ones before those reached through links."""
+    """Visits each folder and file once, real ones before those behind links."""
 
     def __init__(self) -> None:
         self.found: list[Found] = []
@@ -33,7 +33,7 @@ class _Walk:
         self.links: list[tuple[bytes, bytes]] = []  # (path, name within the folder)
 
     def folder(self, path: bytes, name: bytes) -> None:
-        """A folder and what is below it; `name` is empty for the outermost, which may raise."""
+        """Visit a folder and its subfolders; `name` is empty for the root, which may raise."""
         waiting = [(path, name)]
         while waiting:
             path, name = waiting.pop()
@@ -53,11 +53,11 @@ class _Walk:
             waiting.extend(reversed(folders))
 
     def _entry(self, path: bytes, name: bytes) -> bool:
-        """Take note of a file or link; True for a real folder, still to be visited."""
+        """Record a file or link; True for a real folder, which must be visited."""
         try:
             status = os.lstat(path)
         except OSError as error:
-            self._reject(name, f"cannot be looked at: {error.strerror}")
+            self._reject(name, f"cannot be read: {error.strerror}")
             return False
         if stat.S_ISLNK(status.st_mode):
             self.links.append((path, name))
@@ -68,12 +68,12 @@ class _Walk:
         return False
 
     def link(self, path: bytes, name: bytes) -> None:
-        """What a symbolic link leads to."""
+        """Visit the target of a symbolic link."""
         try:
             status = os.stat(path)
         except OSError as error:
             if _ending(name) in ENDINGS or not _ending(name):
-                self._reject(name, f"a link that leads nowhere: {error.strerror}")
+                self._reject(name, f"a link without a target: {error.strerror}")
             return
         if stat.S_ISDIR(status.st_mode):
             self.folder(path, name)
@@ -98,9 +98,9 @@ class _Walk:
 
 
 def scan(root: bytes) -> tuple[list[Found], Counter[str]]:
-    """The images below `root` sorted by name, and how many other files there are, by ending.
+    """The images below `root` sorted by name, and the number of other files by ending.
 
-    Hidden names are passed over. Links are followed; a folder or file met twice, by links of
+    Hidden names are ignored. Links are followed. A folder or file with several names, by links of
     either kind, counts once: under its real name, else under the first in order. The result
     does not depend on the file system's order. Raises OSError when `root` cannot be read.
     """
@@ -113,7 +113,7 @@ def scan(root: bytes) -> tuple[list[Found], Counter[str]]:
 
 
 def readable(name: str | bytes | os.PathLike[str]) -> str:
-    """A file name as one printable line, reversible: unprintable characters and `\\` escaped."""
+    """A file name as one printable line, with `\\` and unprintable characters escaped."""
     text = os.fsencode(name).decode("utf-8", "surrogateescape")
     return "".join(_printable(c) for c in text)
 

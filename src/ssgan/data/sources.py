@@ -1,10 +1,10 @@
-"""The command line's form of a source, such as `folder:photos`, as a value."""
+"""Parse the notation of a source on the command line, such as `folder:photos`."""
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Callable
 
+from ssgan.config.nearest import nearest
 from ssgan.data.base import AbstractSource
 from ssgan.data.cifar10 import Cifar10
 from ssgan.data.crops import Crops
@@ -19,10 +19,10 @@ FORMS = (
 
 
 def parse_source(text: str) -> AbstractSource:
-    """The source that `text` names; the path of an existing folder alone is that folder.
+    """The source that `text` names; the path of an existing folder means `folder:PATH`.
 
-    Paths are made absolute, `~` is the home folder: the value means the same from everywhere.
-    Raises UserError for an unknown form, naming the nearest.
+    Paths become absolute and `~` the home folder, so the result does not depend on the current
+    folder. Raises UserError for an unknown kind, with the nearest one.
     """
     kind, colon, rest = text.partition(":")
     read = _KINDS.get(kind)
@@ -31,8 +31,8 @@ def parse_source(text: str) -> AbstractSource:
     if os.path.isdir(os.path.expanduser(text)):
         return Folder(_absolute(text))
     if read is not None:
-        raise UserError(f"{kind} needs a value: {kind}:{_VALUES[kind]}")
-    near = difflib.get_close_matches(kind.lower(), _KINDS, n=1)
+        raise UserError(f"{kind} requires a value: {kind}:{_VALUES[kind]}")
+    near = nearest(kind.lower(), _KINDS)
     if near and os.sep not in kind:
         hint = f"did you mean {near[0]}{colon}{rest}?"
     elif os.path.isfile(text):
@@ -44,7 +44,7 @@ def parse_source(text: str) -> AbstractSource:
 
 def _folder(rest: str) -> AbstractSource:
     if not rest:
-        raise UserError("folder: needs a path, such as folder:photos")
+        raise UserError("folder: requires a path, such as folder:photos")
     return Folder(_absolute(rest))
 
 
@@ -58,13 +58,13 @@ def _cifar10_test(rest: str) -> AbstractSource:
 
 def _hub(rest: str) -> AbstractSource:
     folder, _, split = rest.rpartition("#")
-    for path, of_it in ((rest, ""), (folder, split)):  # of Parquet files: names may have # and @
+    for path, part in ((rest, ""), (folder, split)):  # a local folder may have # and @ in its name
         if os.path.isdir(os.path.expanduser(path)):
-            return Hub(_absolute(path), split=of_it or "train")
+            return Hub(_absolute(path), split=part or "train")
     rest, _, split = rest.partition("#")
     id_, _, revision = rest.partition("@")
     if not id_:
-        raise UserError("hub: needs the id of a data set, such as hub:uoft-cs/cifar10")
+        raise UserError("hub: requires the id of a data set, such as hub:uoft-cs/cifar10")
     if os.path.isdir(os.path.expanduser(id_)):
         id_ = _absolute(id_)
     return Hub(id_, revision=revision or None, split=split or "train")
@@ -73,7 +73,9 @@ def _hub(rest: str) -> AbstractSource:
 def _crops(rest: str) -> AbstractSource:
     count, colon, source = rest.partition(":")
     if not (count.isascii() and count.isdigit()) or not colon:
-        raise UserError(f"crops: needs a number and a source, as crops:8:folder:PATH, not {rest!r}")
+        raise UserError(
+            f"crops: requires a number and a source, as in crops:8:folder:PATH, not {rest!r}"
+        )
     return Crops(parse_source(source), int(count[:20]))
 
 
@@ -85,15 +87,15 @@ def _scenes(rest: str) -> AbstractSource:
     for part in rest.split(",") if rest else []:
         name, _, value = part.partition("=")
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+            near = nearest(name, names)
+            hint = f"did you mean {near[0]}?" if near else f"settings are {', '.join(names)}"
             raise UserError(f"scenes: no setting {name!r}; {hint}")
         if name in settings:
-            raise UserError(f"scenes: {name} is given twice")
+            raise UserError(f"scenes: {name} has two values")
         try:
             settings[name] = int(value)
         except ValueError:
-            raise UserError(f"scenes: {name} must be a whole number, not {value!r}") from None
+            raise UserError(f"scenes: {name} must be an integer, not {value!r}") from None
     return Scenes(**settings)
 
 

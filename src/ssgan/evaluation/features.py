@@ -20,10 +20,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.data.cache import locked_folder
 from ssgan.evaluation.image_sets import ImageSet
 from ssgan.files.atomic import remove_strays, write_atomic
 from ssgan.files.errors import translate_file_errors
+from ssgan.files.locks import wait_for_lock
 from ssgan.metrics.features import AbstractFeatures, require_finite
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.protocol import Protocol, Statistics, read_statistics, write_statistics
@@ -114,7 +114,7 @@ class FeatureCache:
         """One process at a time; `on_wait` is called when another one computes the same rows."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._locks.mkdir(parents=True, exist_ok=True)
-        with locked_folder(self._locks / self.folder.name, on_wait):
+        with wait_for_lock(self._locks / self.folder.name, on_wait):
             remove_strays(self.folder)
             yield
 

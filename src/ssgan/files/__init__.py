@@ -1,1 +1,1 @@
-"""Files on disk: written whole, locked, downloaded, named."""
+"""Files on disk: atomic writes, locks, downloads, and the names in a run directory."""

@@ -1,7 +1,6 @@
-"""Files that are on disk whole or not at all.
+"""Atomic writes: a reader sees the old or the new content of a file, whenever the writer dies.
 
-A temporary name in the same folder, the bytes, fsync, rename, fsync of the folder: whoever reads
-the path sees the old content or the new one, whenever the writer dies.
+The steps are: a temporary file in the same folder, fsync, rename, fsync of the folder.
 """
 
 import contextlib
@@ -17,23 +16,27 @@ from typing import Any
 
 CHUNK_BYTES = 16 * 1024
 TEMPORARY = ".writing-{}.tmp"
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the last: a file-size limit was reached
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # EFBIG: the limit on the size of a file
 
-Crash = Callable[[str], None]  # called with the name of each point a writer passes
+O_BINARY: int = getattr(os, "O_BINARY", 0)  # Windows writes CR LF for LF without it
+
+Crash = Callable[[str], None]  # called with the name of each step of a writer
 
 
-class DiskFull(Exception):  # noqa: N818 - named for the reader, as a state of the world
-    """There is no room for a file: one line naming the path, the bytes needed and those free."""
+class DiskFull(Exception):  # noqa: N818 - the name of a state
+    """No space for a file: one line with the path, the bytes needed and the bytes free."""
 
     def __init__(self, path: Path, needed: int | None, free: int) -> None:
         self.path, self.needed, self.free = path, needed, free
-        need = "more bytes than" if needed is None else f"{needed:,} bytes,"
-        there = "the" if needed is None else "but only"
-        super().__init__(f"disk full: {path} needs {need} {there} {free:,} that are free")
+        if needed is None:
+            words = f"more than the {free:,} bytes that are free"
+        else:
+            words = f"{needed:,} bytes, but only {free:,} are free"
+        super().__init__(f"disk full: {path} needs {words}")
 
 
 class AtomicFile:
-    """A file being written under a temporary name; `write` says how far it came."""
+    """A file that is written under a temporary name."""
 
     def __init__(self, descriptor: int, crash: Crash | None) -> None:
         self._descriptor, self._crash = descriptor, crash
@@ -50,7 +53,7 @@ class AtomicFile:
             self.reach(f"wrote:{self.written}")
 
     def reach(self, point: str) -> None:
-        """Tell the fault harness, when there is one."""
+        """Report a step to the fault harness, if there is one."""
         if self._crash is not None:
             self._crash(point)
 
@@ -59,17 +62,18 @@ class AtomicFile:
 def open_atomic(
     path: Path, needed: int | None = None, crash: Crash | None = None, *, durable: bool = True
 ) -> Iterator[AtomicFile]:
-    """Write a file piece by piece; it takes its name when the block ends without an error.
+    """Write a file piece by piece; it is renamed to `path` if the block ends without an error.
 
-    `needed` is the size in bytes when it is known, for the message of DiskFull. On any error
-    the temporary file is removed and what stood at `path` still stands. A killed process leaves
-    its temporary file: see `remove_strays`. Without `durable` nothing is forced to the disk: a
-    loss of power may leave any content, so the reader must verify it.
+    `needed` is the size in bytes if known, for the message of DiskFull. On an error the temporary
+    file is removed and `path` is unchanged. A killed process leaves its temporary file: see
+    `remove_strays`. Without `durable` there is no fsync: after a loss of power the content is
+    arbitrary, so the reader must verify it.
     """
     temporary = path.parent / TEMPORARY.format(secrets.token_hex(8))
     file: AtomicFile | None = None
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | O_BINARY
+        descriptor = os.open(temporary, flags, 0o666)
         try:
             file = AtomicFile(descriptor, crash)
             file.reach("opened")
@@ -96,26 +100,25 @@ def open_atomic(
 def write_atomic(
     path: Path, data: bytes | memoryview, crash: Crash | None = None, *, durable: bool = True
 ) -> None:
-    """Put `data` at `path`, whole or not at all, and on the disk when this returns.
+    """Write `data` to `path` atomically; it survives a loss of power after the return.
 
     `crash` is called at the points "opened", "wrote:<bytes so far>" every 16 KiB, "synced",
-    "renamed" and "folder-synced". `durable` as in `replacing`. Raises DiskFull, or the OSError as
-    it came.
+    "renamed" and "folder-synced". `durable` as in `open_atomic`. Raises DiskFull or OSError.
     """
     with open_atomic(path, len(memoryview(data).cast("B")), crash, durable=durable) as file:
         file.write(data)
 
 
 def write_json(path: Path, value: Any, crash: Crash | None = None) -> None:
-    """Put `value` at `path` as indented ASCII JSON, atomically; ValueError for NaN or infinity."""
+    """Write `value` as indented ASCII JSON, atomically; ValueError for NaN or infinity."""
     text = json.dumps(value, indent=2, allow_nan=False)
     write_atomic(path, (text + "\n").encode("ascii"), crash)
 
 
 def remove_strays(folder: Path) -> list[Path]:
-    """Remove what killed writers left in `folder`, and return it.
+    """Remove the temporary files of killed writers from `folder`, and return their paths.
 
-    Only for whoever holds the folder's lock: a living writer's file would go too.
+    The caller must hold the lock of the folder, as files of living writers are removed too.
     """
     strays = sorted(folder.glob(TEMPORARY.format("*")))
     for stray in strays:
@@ -124,8 +127,8 @@ def remove_strays(folder: Path) -> list[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a loss of power, where the file system offers it."""
-    if os.name == "nt":  # a folder cannot be opened there
+    """Make a rename in `folder` survive a loss of power, if the file system supports it."""
+    if os.name == "nt":  # Windows cannot open a folder
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -138,7 +141,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes that may still be written to the disk of `folder`, which need not exist yet."""
+    """Free bytes on the disk of `folder`, which need not exist yet."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free

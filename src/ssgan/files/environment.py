@@ -1,4 +1,4 @@
-"""What a run ran on: versions, machine, threads, commit."""
+"""The environment of a run: versions, machine, threads, commit."""
 
 import platform
 import subprocess
@@ -10,7 +10,7 @@ import torch
 
 
 def describe_environment(device: str, precision: str) -> dict[str, object]:
-    """Facts that decide bits (versions, processor, threads) and the command, as JSON values."""
+    """Versions, processor and threads, which determine the bits, and the command, as JSON."""
     return {
         "ssgan": package_version("ssgan"),
         "commit": _commit(),
@@ -47,7 +47,7 @@ def _device_name(device: str) -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the source tree, when the package runs from one."""
+    """The commit of the source tree, if the package runs from one."""
     here = Path(__file__).resolve().parent
     command = ["git", "-C", str(here), "rev-parse", "HEAD"]
     try:

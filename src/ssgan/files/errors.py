@@ -1,4 +1,4 @@
-"""What the operating system refuses, said in one line."""
+"""Errors of the operating system as one line for the user."""
 
 import errno
 import fnmatch
@@ -13,17 +13,17 @@ from ssgan.types import UserError
 
 @contextmanager
 def translate_file_errors(place: Path) -> Iterator[None]:
-    """Within, an OSError becomes DiskFull, or a UserError naming the file and the reason.
+    """Within the block an OSError becomes DiskFull or a UserError with the file and the reason.
 
-    `place` is named when the error names no file.
+    `place` stands in if the error names no file.
     """
     try:
         yield
     except OSError as error:
-        named = error.filename2 or error.filename  # the second: what a rename was to make
+        named = error.filename2 or error.filename  # filename2 is the target of a rename
         path = Path(str(named)) if named else place
         if fnmatch.fnmatch(path.name, TEMPORARY.format("*")):
-            path = path.parent  # what cannot be written is the folder
+            path = path.parent  # the folder cannot be written
         if error.errno in FULL:
             raise DiskFull(path, None, free_bytes(path)) from error
         reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
@@ -31,9 +31,9 @@ def translate_file_errors(place: Path) -> Iterator[None]:
 
 
 def require_writable(folder: Path) -> None:
-    """Raise UserError when nothing can be put into a folder, which need not exist yet.
+    """Raise UserError if a folder, which need not exist yet, is not writable by its rights.
 
-    Nothing is written: a disk that is full, or is not what its rights say, is seen later.
+    Nothing is written, so a full or read-only disk is not noticed here.
     """
     place = folder
     try:

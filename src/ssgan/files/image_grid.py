@@ -1,4 +1,4 @@
-"""Images side by side, as PNG."""
+"""Image grids and animations."""
 
 import io
 from pathlib import Path
@@ -9,11 +9,11 @@ from PIL import Image
 
 from ssgan.files.atomic import write_atomic
 
-_SHEET_PIXELS = 768  # small images are enlarged by a whole factor until the sheet is this wide
+_SHEET_PIXELS = 768  # small images are enlarged by an integer factor up to this width
 
 
 def image_grid(images: NDArray[np.uint8], columns: int, gap: int = 1) -> Image.Image:
-    """uint8 [N, S, S, C] laid out row by row, `columns` a row; C is 1 or 3."""
+    """Arrange uint8 [N, S, S, C] row by row, `columns` in a row; C is 1 or 3."""
     count, size, _, channels = images.shape
     rows = -(-count // columns)
     page = np.full(
@@ -29,7 +29,7 @@ def image_grid(images: NDArray[np.uint8], columns: int, gap: int = 1) -> Image.I
 
 
 def save_png(path: Path, image: Image.Image) -> None:
-    """Write a picture whole or not at all; its folder is made if need be."""
+    """Write a PNG atomically, and create its folder if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     encoded = io.BytesIO()
     image.save(encoded, format="PNG")
@@ -37,7 +37,7 @@ def save_png(path: Path, image: Image.Image) -> None:
 
 
 def save_gif(path: Path, frames: NDArray[np.uint8], milliseconds: int = 80) -> None:
-    """Frames uint8 [N, S, S, C] as an endless animation, enlarged to at least 128 pixels."""
+    """Write frames uint8 [N, S, S, C] as an endless animation of at least 128 pixels."""
     zoom = max(1, 128 // frames.shape[1])
     large = frames.repeat(zoom, axis=1).repeat(zoom, axis=2)
     pictures = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f) for f in large]

@@ -1,4 +1,4 @@
-"""Append-only files of one JSON object a line, each with a "step"."""
+"""JSON lines: append-only files with one object a line, each with a "step"."""
 
 import json
 import os
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ssgan.files.atomic import write_atomic
+from ssgan.files.atomic import O_BINARY, write_atomic
 from ssgan.types import UserError
 
-_SHOWN_CHARACTERS = 40
+_MAX_CHARACTERS = 40
 
 
 class Kind(NamedTuple):
-    """What a value of a line must be."""
+    """A condition on a value."""
 
     words: str  # "a whole number"
     fits: Callable[[object], bool]
@@ -52,18 +52,18 @@ PAIR = Kind("a list of two numbers", _pair)
 
 
 def append(path: Path, row: dict[str, object]) -> None:
-    """One line, in one write where there is room, so that only the last line can be torn."""
+    """Append a line in one write, so that only the last line can be incomplete."""
     line = (json.dumps(row, allow_nan=False) + "\n").encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | O_BINARY, 0o644)
     try:
-        while line:  # a disk that fills up takes a part; the rest then raises
+        while line:  # a full disk takes a part; the next write raises
             line = line[os.write(descriptor, line) :]
     finally:
         os.close(descriptor)
 
 
 def force_to_disk(path: Path) -> None:
-    """Make all lines survive a loss of power; a missing file has none."""
+    """Make all lines survive a loss of power; a missing file is ignored."""
     if path.exists():
         descriptor = os.open(path, os.O_WRONLY)
         try:
@@ -75,10 +75,11 @@ def force_to_disk(path: Path) -> None:
 def read(
     path: Path, needs: Mapping[str, Kind], others: Kind | None = None
 ) -> Iterator[dict[str, object]]:
-    """Every line, in order; empty ones and a torn last one are passed over. Missing file: no rows.
+    """The rows in order; empty lines and an incomplete last line are skipped.
 
-    Raises UserError, naming the line, for one that is no object, lacks a name in `needs`, or has
-    another value there, or under any other name, than is said: no command has written that.
+    A missing file has no rows. Raises UserError with the number of a line that is no object,
+    lacks a name in `needs`, or has a value that violates its condition there or, for other
+    names, `others`: no command writes such a line.
     """
     lines = _lines(path)
     for number, line in enumerate(lines, start=1):
@@ -93,13 +94,13 @@ def read(
         else:
             complaint = _complaint(row, needs, others)
         if complaint is not None:
-            advice = "put the line right, or remove it"
+            advice = "correct or remove the line"
             raise UserError(f"{path}, line {number}: {complaint}; {advice}")
         yield row
 
 
 def cut_back(path: Path, step: int) -> None:
-    """Drop every row later than that step, and what is no row; the file is replaced whole."""
+    """Remove every row after that step, and every invalid line, atomically."""
     if not path.exists():
         return
     kept = [row for line in _lines(path) if (row := _up_to(line, step)) is not None]
@@ -111,7 +112,7 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _up_to(line: bytes, step: int) -> dict[str, object] | None:
-    """The row in a line, if it is one and not later than that step."""
+    """The row in a line, if it is valid and not after that step."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -121,19 +122,19 @@ def _up_to(line: bytes, step: int) -> dict[str, object] | None:
 
 
 def _complaint(row: object, needs: Mapping[str, Kind], others: Kind | None) -> str | None:
-    """What is wrong with a row; None for nothing."""
+    """The fault of a row; None without one."""
     if not isinstance(row, dict):
-        return f"it must be an object, not {_shown(row)}"
+        return f"it must be an object, not {_shorten(row)}"
     for name in needs:
         if name not in row:
             return f"it has no {name!r}"
     for name, value in row.items():
         kind = needs.get(name, others)
         if kind is not None and not kind.fits(value):
-            return f"{name} must be {kind.words}, not {_shown(value)}"
+            return f"{name} must be {kind.words}, not {_shorten(value)}"
     return None
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     text = json.dumps(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 3]}..."

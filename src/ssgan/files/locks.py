@@ -1,56 +1,113 @@
 """Locks on files: one run per directory, one preparation of the same data at a time.
 
-The kernel frees a lock when its owner ends, however it ends, so a dead process blocks nobody. On
-network file systems locks may be advisory.
+The system frees a lock when its owner ends, however it ends. A forked child neither shares nor
+frees its parent's lock. Network file systems may keep locks on one host only.
 """
 
+import contextlib
+import errno
 import json
+import logging
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
 from ssgan.types import UserError
+
+_UNSUPPORTED = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}  # some cluster file systems
+_POLL_SECONDS = 0.05
+_LOG = logging.getLogger("ssgan")
 
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock file, or raise UserError naming the host and process that hold it.
 
-    The file's text is for people only. Also UserError where there are no file locks.
+    The names are in a second file, `<path>.owner`, as a locked file is unreadable on Windows.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = _try_lock(path)
+    if lock is None:
+        raise UserError(f"{path.parent} is in use by {_owner(path)}")
+    owner = _owner_path(path)
     try:
-        if not try_lock(descriptor, wait=False):
-            raise UserError(f"{path.parent} is in use by {_owner(descriptor)}")
-        os.ftruncate(descriptor, 0)
-        owner = {"host": socket.gethostname(), "process": os.getpid()}
-        os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+        owner.write_text(json.dumps({"host": socket.gethostname(), "process": os.getpid()}))
         yield
     finally:
-        os.close(descriptor)
+        if lock.is_locked:  # a forked child does not hold it
+            with contextlib.suppress(OSError):
+                owner.unlink()
+        lock.release()
 
 
-def try_lock(descriptor: int, *, wait: bool) -> bool:
-    """Lock an open file until it is closed; False when another holds it and we are not to wait.
+@contextmanager
+def wait_for_lock(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock file as soon as no other process or thread holds it.
 
-    Raises UserError where there are no file locks (Windows): two processes would write one file.
+    `on_wait` is called once if another one does.
     """
+    lock = _try_lock(path)
+    if lock is None and on_wait is not None:
+        on_wait()
+    while lock is None:
+        time.sleep(_POLL_SECONDS)
+        lock = _try_lock(path)
     try:
-        import fcntl  # not on every system, and only needed here
-    except ImportError:
-        raise UserError("this system has no file locks (fcntl): use Linux, macOS or WSL") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        yield
+    finally:
+        lock.release()
 
 
-def _owner(descriptor: int) -> str:
+def _try_lock(path: Path) -> BaseFileLock | None:
+    """The lock, held; None when another process or thread holds it."""
+    if FileLock is SoftFileLock:  # a system with locks of neither Unix nor Windows
+        return _try_marker(path)
+    # Not per thread: a generator that holds it may be closed by another thread.
+    lock: BaseFileLock = FileLock(
+        path, thread_local=False, fallback_to_soft=False, preserve_lock_file=True
+    )
     try:
-        owner = json.loads(os.pread(descriptor, 4096, 0))
-        return f"process {owner['process']} on {owner['host']}"
-    except (ValueError, KeyError, TypeError):
-        return "another run"
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        return _try_marker(path)
+    return lock
+
+
+def _try_marker(path: Path) -> BaseFileLock | None:
+    """In place of a lock: a file that exists while it is held and names its owner.
+
+    Another process of the same host removes it when the owner is dead.
+    """
+    marker = SoftFileLock(path.with_name(f"{path.name}.marker"), thread_local=False)
+    try:
+        marker.acquire(blocking=False)
+    except Timeout:
+        return None
+    _LOG.warning(
+        "%s is on a file system without locks: while it is in use there is a file %s.marker, to be "
+        "removed by hand when another host crashed",
+        *(path.parent, path.name),
+    )
+    return marker
+
+
+def _owner(path: Path) -> str:
+    for place in (_owner_path(path), path):  # the second: as version 0.1.0 wrote it
+        try:
+            owner = json.loads(place.read_bytes())
+            return f"process {owner['process']} on {owner['host']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return "another process"
+
+
+def _owner_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.owner")

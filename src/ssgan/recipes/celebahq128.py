@@ -7,7 +7,7 @@ the held-out ones.
 
 from dataclasses import replace
 
-from ssgan.data.user_provided import UserProvided
+from ssgan.data.base import UserProvided
 from ssgan.recipes import lsun_bedroom128
 from ssgan.runs.config import DataConfig, RunConfig
 

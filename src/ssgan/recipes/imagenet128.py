@@ -14,7 +14,7 @@ published runs (docs/data.md).
 
 from dataclasses import replace
 
-from ssgan.data.user_provided import UserProvided
+from ssgan.data.base import UserProvided
 from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN

@@ -8,7 +8,7 @@ crops the central 128 x 128 pixels without resizing (docs/data.md describes both
 
 from dataclasses import replace
 
-from ssgan.data.user_provided import UserProvided
+from ssgan.data.base import UserProvided
 from ssgan.recipes import imagenet128
 from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 

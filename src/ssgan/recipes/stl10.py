@@ -8,7 +8,7 @@ generated against 50,000 training images; +- is the spread of three evaluations 
 
 from dataclasses import replace
 
-from ssgan.data.user_provided import UserProvided
+from ssgan.data.base import UserProvided
 from ssgan.methods.gan import GAN
 from ssgan.models.resnet import ResNetSTLDiscriminator, ResNetSTLGenerator
 from ssgan.recipes import mimicry

@@ -236,7 +236,8 @@ def read_verified(path: Path) -> bytes:
     """
     try:
         with SealedFile(path, _TRAILER) as file:
-            if os.pread(file.fileno(), len(_MAGIC), file.size) != _MAGIC:
+            file.seek(file.size)
+            if io.FileIO.read(file, len(_MAGIC)) != _MAGIC:  # beyond what file.read gives
                 raise Damaged(f"{path} is cut short or not a checkpoint of ssgan")
             file.check_archive()
             _refuse_beyond_memory(path, file.size)
@@ -255,7 +256,10 @@ def read_verified(path: Path) -> bytes:
 
 
 def _refuse_beyond_memory(path: Path, size: int) -> None:
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    sysconf = getattr(os, "sysconf", None)  # Windows has none: MemoryError must do
+    if sysconf is None:
+        return
+    memory = sysconf("SC_PHYS_PAGES") * sysconf("SC_PAGE_SIZE")
     if size > memory:
         raise UserError(
             f"{path} has {size / 1e9:.0f} GB, and this machine {memory / 1e9:.0f} GB of memory: "

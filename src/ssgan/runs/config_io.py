@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ssgan import losses
 from ssgan.config.serialize import dump, load
-from ssgan.data import cifar10, crops, folder, huggingface, user_provided
+from ssgan.data import cifar10, crops, folder, huggingface
 from ssgan.data.scenes import source as scenes
 from ssgan.methods import (
     class_losses,
@@ -30,7 +30,6 @@ REGISTRY = (
     crops,
     folder,
     huggingface,
-    user_provided,
     scenes,
     class_losses,
     gan,
@@ -91,7 +90,7 @@ def upgrade_table(table: Mapping[str, object]) -> Mapping[str, object]:
 
 _RENAMED = {  # class paths in files of earlier versions
     "ssgan.training.config:": "ssgan.runs.config:",
-    "ssgan.data.own_copy:OwnCopy": "ssgan.data.user_provided:UserProvided",
+    "ssgan.data.own_copy:OwnCopy": "ssgan.data.base:UserProvided",
     "ssgan.data.scenes:": "ssgan.data.scenes.source:",
     "ssgan.models.resnet5:": "ssgan.models.resnet:",
     "ssgan.models.resnet_stl:": "ssgan.models.resnet:",

@@ -221,8 +221,11 @@ def _noise(config: RunConfig, classes: tuple[str, ...]) -> Dataset:
 def _peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    import resource  # not on every system, and only needed here
     import sys
+
+    if sys.platform == "win32":
+        return 0  # unknown
+    import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

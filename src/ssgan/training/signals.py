@@ -40,8 +40,10 @@ def obey_before_a_run() -> None:
     There is nothing to save, and whatever is half prepared is continued. By themselves the other
     signals end a process with theirs, but this one's would be that of a failure.
     """
-    if hasattr(signal, "SIGUSR1") and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGUSR1, lambda number, frame: os._exit(EXIT_CODES[signal.SIGUSR1]))
+    number: signal.Signals | None = getattr(signal, "SIGUSR1", None)
+    if number is not None and threading.current_thread() is threading.main_thread():
+        code = EXIT_CODES[number]
+        signal.signal(number, lambda number, frame: os._exit(code))
 
 
 class Interrupted(Exception):  # noqa: N818 - an ending, not an error

@@ -1,1 +1,1 @@
-"""`scenes`: procedural labelled images that need no download."""
+"""`scenes`: rendered labelled images that need no download."""

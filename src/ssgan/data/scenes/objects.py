@@ -1,11 +1,11 @@
-"""The ten kinds of object in `scenes`: solids and the paint on them, drawn by keyed numbers."""
+"""The ten object classes of `scenes`: solids and paint, chosen by keyed random numbers."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from ssgan.data.scenes.random import Colour, Dice, Mask
+from ssgan.data.scenes.random import Colour, Mask, RandomStream
 from ssgan.data.scenes.shapes import (
     Block,
     Ellipsoid,
@@ -22,7 +22,7 @@ from ssgan.data.scenes.shapes import (
 
 
 class Part(NamedTuple):
-    """A solid with its paint: later coats cover earlier ones."""
+    """A solid with its paint; later coats cover earlier ones."""
 
     solid: Solid
     colour: Colour
@@ -43,11 +43,11 @@ CREAM = "f6edd8"
 COAL = "2b2a30"
 
 
-def _ball(dice: Dice) -> list[Part]:
-    r = dice.between(0.85, 1.1)
-    base, accent = dice.colour(TOYS), dice.colour(LIGHT)
-    axis = Vector(dice.between(-1.0, 1.0), dice.between(0.4, 1.0), dice.between(-0.6, 0.6)).unit()
-    stripes, width = dice.between(0.7, 1.5), dice.between(0.3, 0.5) * ~dice.chance(0.3)
+def _ball(rng: RandomStream) -> list[Part]:
+    r = rng.uniform(0.85, 1.1)
+    base, accent = rng.colour(TOYS), rng.colour(LIGHT)
+    axis = Vector(rng.uniform(-1.0, 1.0), rng.uniform(0.4, 1.0), rng.uniform(-0.6, 0.6)).unit()
+    stripes, width = rng.uniform(0.7, 1.5), rng.uniform(0.3, 0.5) * ~rng.bernoulli(0.3)
 
     def striped(p: Vector) -> Mask:
         return _fraction((axis.dot(p.plus(Vector(0.0, r, 0.0), -1.0)) / r) * stripes + 0.2) < width
@@ -56,12 +56,12 @@ def _ball(dice: Dice) -> list[Part]:
     return [Part(solid, base, [(striped, accent)], gloss=0.5)]
 
 
-def _box(dice: Dice) -> list[Part]:
-    half, depth, height = dice.between(0.75, 1.0), dice.between(0.75, 1.0), dice.between(1.3, 2.0)
-    wood = dice.chance(0.5)
-    base: Field = np.where(wood, dice.colour(WOOD), dice.colour(TOYS))
-    accent = np.where(wood, base * 0.62, dice.colour(LIGHT))
-    border = np.where(wood, 0.78, dice.between(-0.4, -0.25))
+def _box(rng: RandomStream) -> list[Part]:
+    half, depth, height = rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0), rng.uniform(1.3, 2.0)
+    wood = rng.bernoulli(0.5)
+    base: Field = np.where(wood, rng.colour(WOOD), rng.colour(TOYS))
+    accent = np.where(wood, base * 0.62, rng.colour(LIGHT))
+    border = np.where(wood, 0.78, rng.uniform(-0.4, -0.25))
 
     def frame(p: Vector) -> Mask:
         a, b, c = np.abs(p.x) / half, np.abs(p.y / height * 2.0 - 1.0), np.abs(p.z) / depth
@@ -73,10 +73,10 @@ def _box(dice: Dice) -> list[Part]:
     return [Part(solid, base, [(frame, accent)])]
 
 
-def _cone(dice: Dice) -> list[Part]:
-    r, height = dice.between(0.75, 0.95), dice.between(2.0, 2.6)
-    base, accent, plate = dice.colour(TOYS), dice.colour(LIGHT), dice.between(1.1, 1.25)
-    bands, width = dice.between(1.2, 2.2), dice.between(0.25, 0.5) * ~dice.chance(0.2)
+def _cone(rng: RandomStream) -> list[Part]:
+    r, height = rng.uniform(0.75, 0.95), rng.uniform(2.0, 2.6)
+    base, accent, plate = rng.colour(TOYS), rng.colour(LIGHT), rng.uniform(1.1, 1.25)
+    bands, width = rng.uniform(1.2, 2.2), rng.uniform(0.25, 0.5) * ~rng.bernoulli(0.2)
 
     def banded(p: Vector) -> Mask:
         return _fraction(p.y / height * bands + 0.3) < width
@@ -86,10 +86,10 @@ def _cone(dice: Dice) -> list[Part]:
     return [Part(foot, base * 0.7), Part(body, base, [(banded, accent)], gloss=0.3)]
 
 
-def _gate(dice: Dice) -> list[Part]:
-    half, height, r = dice.between(0.85, 1.1), dice.between(1.7, 2.1), dice.between(0.14, 0.22)
-    base, dark = dice.colour("d1432e c9562f 8a5a3c 3f7fc4 4d8a6a e3ded2 7c6f9c"), dice.colour(ROOFS)
-    reach, lower = half * dice.between(1.3, 1.45), height * dice.between(0.68, 0.76)
+def _gate(rng: RandomStream) -> list[Part]:
+    half, height, r = rng.uniform(0.85, 1.1), rng.uniform(1.7, 2.1), rng.uniform(0.14, 0.22)
+    base, dark = rng.colour("d1432e c9562f 8a5a3c 3f7fc4 4d8a6a e3ded2 7c6f9c"), rng.colour(ROOFS)
+    reach, lower = half * rng.uniform(1.3, 1.45), height * rng.uniform(0.68, 0.76)
 
     def feet(p: Vector) -> Mask:
         return np.asarray(p.y < 0.25)
@@ -102,10 +102,10 @@ def _gate(dice: Dice) -> list[Part]:
     return [*painted, Part(tie, base), Part(beam, base), Part(roof, dark)]
 
 
-def _pyramid(dice: Dice) -> list[Part]:
-    half, height = dice.between(1.1, 1.4), dice.between(1.6, 2.2)
-    base, courses = dice.colour(BRICK), dice.between(5.0, 9.0)
-    golden, tip = dice.colour("f3c64a f4efe4 d9a86c"), height * dice.between(0.72, 0.9)
+def _pyramid(rng: RandomStream) -> list[Part]:
+    half, height = rng.uniform(1.1, 1.4), rng.uniform(1.6, 2.2)
+    base, courses = rng.colour(BRICK), rng.uniform(5.0, 9.0)
+    golden, tip = rng.colour("f3c64a f4efe4 d9a86c"), height * rng.uniform(0.72, 0.9)
 
     def joints(p: Vector) -> Mask:
         return _fraction(p.y / height * courses) < 0.22
@@ -117,13 +117,13 @@ def _pyramid(dice: Dice) -> list[Part]:
     return [Part(pyramid(half, height), base, coats, gloss=0.05)]
 
 
-def _tree(dice: Dice) -> list[Part]:
-    trunk, r = dice.between(0.8, 1.2), dice.between(0.6, 0.75)
-    leaves, bark = dice.colour(LEAVES), dice.colour("7a5236 5d4030 8f7a66")
-    lean = dice.between(-0.15, 0.15)
+def _tree(rng: RandomStream) -> list[Part]:
+    trunk, r = rng.uniform(0.8, 1.2), rng.uniform(0.6, 0.75)
+    leaves, bark = rng.colour(LEAVES), rng.colour("7a5236 5d4030 8f7a66")
+    lean = rng.uniform(-0.15, 0.15)
 
     def dappled(p: Vector) -> Mask:
-        return _spotted(p, 0.36, 0.4)
+        return _spots(p, 0.36, 0.4)
 
     def clump(x: Number, y: Number, z: Number, size: Number) -> Part:
         radii = Vector(r * size, r * size * 0.88, r * size)
@@ -131,19 +131,19 @@ def _tree(dice: Dice) -> list[Part]:
         return Part(solid, leaves, [(dappled, leaves * 0.6)], gloss=0.03)
 
     low = [
-        clump(sign * r * 0.62, dice.between(0.1, 0.35), -sign * r * 0.3, dice.between(0.75, 1.0))
+        clump(sign * r * 0.62, rng.uniform(0.1, 0.35), -sign * r * 0.3, rng.uniform(0.75, 1.0))
         for sign in (-1.0, 1.0)
     ]
-    stem = Frustum(0.0, 0.0, 0.0, trunk + 0.3, dice.between(0.16, 0.24), 0.12)
-    top = clump(lean, dice.between(0.65, 0.85), 0.0, dice.between(0.85, 1.05))
+    stem = Frustum(0.0, 0.0, 0.0, trunk + 0.3, rng.uniform(0.16, 0.24), 0.12)
+    top = clump(lean, rng.uniform(0.65, 0.85), 0.0, rng.uniform(0.85, 1.05))
     return [Part(stem, bark), *low, top, clump(0.0, 0.15, r * 0.5, 0.9)]
 
 
-def _house(dice: Dice) -> list[Part]:
-    half, depth, eaves = dice.between(0.85, 1.1), dice.between(0.8, 1.1), dice.between(0.95, 1.3)
-    ridge = eaves + dice.between(0.75, 1.1)
-    wall, roof, door = dice.colour(WALLS), dice.colour(ROOFS), dice.colour(TOYS)
-    glass, at = dice.colour("35506b 4a6a80 f5d27a"), half * dice.between(-0.45, 0.1)
+def _house(rng: RandomStream) -> list[Part]:
+    half, depth, eaves = rng.uniform(0.85, 1.1), rng.uniform(0.8, 1.1), rng.uniform(0.95, 1.3)
+    ridge = eaves + rng.uniform(0.75, 1.1)
+    wall, roof, door = rng.colour(WALLS), rng.colour(ROOFS), rng.colour(TOYS)
+    glass, at = rng.colour("35506b 4a6a80 f5d27a"), half * rng.uniform(-0.45, 0.1)
     low, high = eaves * 0.42, eaves * 0.8
 
     def doorway(p: Vector) -> Mask:
@@ -167,13 +167,13 @@ def _house(dice: Dice) -> list[Part]:
     ]
 
 
-def _mushroom(dice: Dice) -> list[Part]:
-    height, reach, dome = dice.between(1.2, 1.5), dice.between(0.95, 1.2), dice.between(0.55, 0.8)
-    cap, cream = dice.colour(CAPS), dice.colour(f"{CREAM} f2e2bf efe6e0")
-    r, spots = dice.between(0.26, 0.4), dice.between(0.3, 0.38) * ~dice.chance(0.15)
+def _mushroom(rng: RandomStream) -> list[Part]:
+    height, reach, dome = rng.uniform(1.2, 1.5), rng.uniform(0.95, 1.2), rng.uniform(0.55, 0.8)
+    cap, cream = rng.colour(CAPS), rng.colour(f"{CREAM} f2e2bf efe6e0")
+    r, spots = rng.uniform(0.26, 0.4), rng.uniform(0.3, 0.38) * ~rng.bernoulli(0.15)
 
     def pale(p: Vector) -> Mask:
-        return _spotted(p, 0.52, spots) | (p.y < height - dome * 0.3)
+        return _spots(p, 0.52, spots) | (p.y < height - dome * 0.3)
 
     stem = Frustum(0.0, 0.0, 0.0, height, r * 1.3, r)
     foot = Ellipsoid(Vector(0.0, 0.12, 0.0), Vector(r * 1.6, 0.26, r * 1.6))
@@ -181,9 +181,9 @@ def _mushroom(dice: Dice) -> list[Part]:
     return [Part(stem, cream), Part(foot, cream), Part(hood, cap, [(pale, cream)], gloss=0.35)]
 
 
-def _snowman(dice: Dice) -> list[Part]:
-    a, b, c = dice.between(0.6, 0.72), dice.between(0.44, 0.5), dice.between(0.31, 0.37)
-    snow, coal, hat = dice.colour(SNOW), dice.colour(COAL), dice.colour(f"{COAL} {TOYS}")
+def _snowman(rng: RandomStream) -> list[Part]:
+    a, b, c = rng.uniform(0.6, 0.72), rng.uniform(0.44, 0.5), rng.uniform(0.31, 0.37)
+    snow, coal, hat = rng.colour(SNOW), rng.colour(COAL), rng.colour(f"{COAL} {TOYS}")
     waist, head = a * 1.8 + b * 0.75, a * 1.8 + b * 1.5 + c * 0.75
     brim = head + c * 0.72
 
@@ -196,22 +196,22 @@ def _snowman(dice: Dice) -> list[Part]:
         return (p.z < 0.0) & (x * x + y * y < 0.0042)
 
     nose = Ellipsoid(Vector(0.0, head - 0.02, -c * 1.15), Vector(0.075, 0.075, 0.3))
-    crown = Frustum(0.0, 0.0, brim, brim + dice.between(0.3, 0.5), c * 0.72, c * 0.66)
+    crown = Frustum(0.0, 0.0, brim, brim + rng.uniform(0.3, 0.5), c * 0.72, c * 0.66)
     return [
         Part(Ellipsoid(Vector(0.0, a * 0.9, 0.0), Vector(a, a, a)), snow),
         Part(Ellipsoid(Vector(0.0, waist, 0.0), Vector(b, b, b)), snow, [(dots, coal)]),
         Part(Ellipsoid(Vector(0.0, head, 0.0), Vector(c, c, c)), snow, [(eyes, coal)]),
-        Part(nose, dice.colour("f08a30")),
+        Part(nose, rng.colour("f08a30")),
         Part(Frustum(0.0, 0.0, brim, brim + 0.07, c * 1.15, c * 1.15), hat),
-        Part(crown, hat, [(lambda p: np.asarray(p.y < brim + 0.16), dice.colour(TOYS))]),
+        Part(crown, hat, [(lambda p: np.asarray(p.y < brim + 0.16), rng.colour(TOYS))]),
     ]
 
 
-def _rocket(dice: Dice) -> list[Part]:
-    r, shoulder = dice.between(0.36, 0.46), dice.between(1.6, 1.9)
-    tip = shoulder + dice.between(0.7, 1.0)
-    body, accent = dice.colour("eef0f2 f4efe4 c9d3da f0dc98"), dice.colour(TOYS)
-    glass, fin = dice.colour("35506b 5aa9c9"), dice.between(0.9, 1.05)
+def _rocket(rng: RandomStream) -> list[Part]:
+    r, shoulder = rng.uniform(0.36, 0.46), rng.uniform(1.6, 1.9)
+    tip = shoulder + rng.uniform(0.7, 1.0)
+    body, accent = rng.colour("eef0f2 f4efe4 c9d3da f0dc98"), rng.colour(TOYS)
+    glass, fin = rng.colour("35506b 5aa9c9"), rng.uniform(0.9, 1.05)
     base = 0.32
 
     def porthole(p: Vector) -> Mask:
@@ -222,17 +222,18 @@ def _rocket(dice: Dice) -> list[Part]:
         return np.abs(p.y - base - 0.5) < 0.09
 
     def wing(side: float, along_x: bool) -> Block:
-        def turned(out: float, up: float, across: float) -> Vector:
+        def direction(out: float, up: float, across: float) -> Vector:
             return Vector(out * side, up, across) if along_x else Vector(across, up, out * side)
 
-        flat = [Plane(turned(0.0, 0.0, s), 0.06) for s in (1.0, -1.0)]
-        inner, outer = Plane(turned(-1.0, 0.0, 0.0), -0.1), Plane(turned(1.0, 0.0, 0.0), fin)
-        slant, under = Plane(turned(1.1, 1.0, 0.0), 1.6), Plane(turned(-0.5, -1.0, 0.0), -0.45)
+        flat = [Plane(direction(0.0, 0.0, s), 0.06) for s in (1.0, -1.0)]
+        inner, outer = Plane(direction(-1.0, 0.0, 0.0), -0.1), Plane(direction(1.0, 0.0, 0.0), fin)
+        slant = Plane(direction(1.1, 1.0, 0.0), 1.6)
+        under = Plane(direction(-0.5, -1.0, 0.0), -0.45)
         return Block([*flat, inner, outer, slant, under])
 
     wings = [Part(wing(s, x), accent) for s in (1.0, -1.0) for x in (True, False)]
     return [
-        Part(Frustum(0.0, 0.0, 0.1, base, r * 0.8, r * 0.5), dice.colour(COAL)),
+        Part(Frustum(0.0, 0.0, 0.1, base, r * 0.8, r * 0.5), rng.colour(COAL)),
         Part(
             Frustum(0.0, 0.0, base, shoulder, r, r), body, [(ring, accent), (porthole, glass)], 0.4
         ),
@@ -245,8 +246,8 @@ def _fraction(x: Field) -> Field:
     return x - np.floor(x)
 
 
-def _spotted(p: Vector, cell: float, radius: Number) -> Mask:
-    """Balls of `radius` cells at the corners of a lattice whose layers are shifted by half."""
+def _spots(p: Vector, cell: float, radius: Number) -> Mask:
+    """Balls of `radius` cells at the points of a lattice whose odd layers are shifted by half."""
     layer = np.floor(p.y / cell + 0.5)
     shift = 0.5 * (layer - 2.0 * np.floor(layer * 0.5))
     x = _fraction(p.x / cell + shift + 0.5) - 0.5
@@ -255,7 +256,7 @@ def _spotted(p: Vector, cell: float, radius: Number) -> Mask:
     return x * x + y * y + z * z < radius * radius
 
 
-KINDS: dict[str, Callable[[Dice], list[Part]]] = {
+KINDS: dict[str, Callable[[RandomStream], list[Part]]] = {
     "ball": _ball,
     "box": _box,
     "cone": _cone,

@@ -1,4 +1,4 @@
-"""What is drawn by lot in `scenes`: numbers and colours, a fixed sequence for every picture."""
+"""Keyed random numbers of `scenes`: a fixed sequence for every picture."""
 
 from typing import Any, TypeAlias
 
@@ -11,35 +11,35 @@ Mask: TypeAlias = NDArray[Any]  # bool
 Colour: TypeAlias = Field  # [3, N, 1, 1], linear light in [0, 1]
 
 
-class Dice:
-    """Uniform numbers for N pictures, handed out in order: the same call, the same numbers."""
+class RandomStream:
+    """Random numbers for N pictures, read in order from a table of uniform ones."""
 
     def __init__(self, uniform: NDArray[np.float64]) -> None:
         self._uniform = uniform  # [N, D], each in [0, 1)
         self._next = 0
 
-    def roll(self) -> NDArray[np.float64]:
-        """The next number of each picture, [N]."""
+    def next(self) -> NDArray[np.float64]:
+        """The next uniform number of each picture, [N]."""
         self._next += 1
         return self._uniform[:, self._next - 1]
 
-    def between(self, low: Number, high: Number) -> Field:
-        """A number in [low, high) a picture, [N, 1, 1]."""
-        share = self.roll().astype(np.float32)[:, None, None]
+    def uniform(self, low: Number, high: Number) -> Field:
+        """A number in [low, high) for each picture, [N, 1, 1]."""
+        share = self.next().astype(np.float32)[:, None, None]
         return np.asarray(low + (high - low) * share)
 
-    def chance(self, share: float) -> Mask:
-        """True for about this share of the pictures, [N, 1, 1]."""
-        return (self.roll() < share)[:, None, None]
+    def bernoulli(self, probability: float) -> Mask:
+        """True with this probability, [N, 1, 1]."""
+        return (self.next() < probability)[:, None, None]
 
-    def row(self, table: Field) -> Field:
-        """A row of a table [R, ...] a picture, [..., N, 1, 1]."""
-        rows = table[(self.roll() * len(table)).astype(np.int64)]
+    def choice(self, table: Field) -> Field:
+        """A row of a table [R, ...] for each picture, [..., N, 1, 1]."""
+        rows = table[(self.next() * len(table)).astype(np.int64)]
         return np.moveaxis(rows, 0, -1)[..., None, None]
 
     def colour(self, palette: str) -> Colour:
-        """One of the palette's colours, a little lighter or darker."""
-        return self.row(colours(palette)) * self.between(0.85, 1.1)
+        """A colour of the palette with a random brightness of 0.85 to 1.1."""
+        return self.choice(colours(palette)) * self.uniform(0.85, 1.1)
 
 
 def colours(palette: str) -> Field:

@@ -1,4 +1,4 @@
-"""From the numbers of N scenes of one kind to their pixels: camera, weather, ground, shading."""
+"""Render N scenes of one object class: camera, weather, ground, shading."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssgan.data.scenes.objects import KINDS, Part
-from ssgan.data.scenes.random import Colour, Dice, colours
+from ssgan.data.scenes.random import Colour, RandomStream, colours
 from ssgan.data.scenes.shapes import MISS, Field, Number, Rays, Vector
 
 SUPERSAMPLING = 2  # rays along each side of a pixel
@@ -42,7 +42,7 @@ GROUNDS = colours(
     "e8e0d0 8a6f5c d9dde0 6f8496 e9c9a8 b5654a"
 ).reshape(-1, 2, 3)
 FIRST_TILING = 6
-LINE = np.zeros(1, np.float32)  # for noise that varies one way only
+LINE = np.zeros(1, np.float32)  # for noise that varies in one direction only
 
 
 class Light(NamedTuple):
@@ -57,53 +57,52 @@ class Light(NamedTuple):
 
 @np.errstate(over="ignore")
 def render(kind: str, uniform: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
-    """Upright colour pictures of one kind of object, [N, size, size, 3], 0 to 255.
+    """Upright colour pictures of one object class, [N, size, size, 3], 0 to 255.
 
-    `uniform` is [N, DRAWS] in [0, 1): row n alone decides picture n.
+    `uniform` is [N, DRAWS] in [0, 1); picture n depends on row n only.
     """
-    dice = Dice(uniform)
+    rng = RandomStream(uniform)
     side = size * SUPERSAMPLING
-    rays, yaw = _camera(dice, side)
-    light = _weather(dice, yaw)
-    parts = KINDS[kind](dice)
-    sky = _sky(dice, rays, light)
-    linear = _shade(dice, rays, light, parts, sky)
+    rays, yaw = _camera(rng, side)
+    light = _weather(rng, yaw)
+    parts = KINDS[kind](rng)
+    sky = _sky(rng, rays, light)
+    linear = _shade(rng, rays, light, parts, sky)
     blocks = np.minimum(linear, 1.0).reshape(3, len(uniform), size, SUPERSAMPLING, size, -1)
     mean = sum(blocks[..., i, :, j] for i in range(SUPERSAMPLING) for j in range(SUPERSAMPLING))
     display = np.sqrt(np.asarray(mean) / SUPERSAMPLING**2)
     return np.moveaxis((display * 255.0 + 0.5).astype(np.uint8), 0, -1)
 
 
-def _camera(dice: Dice, side: int) -> tuple[Rays, Field]:
+def _camera(rng: RandomStream, side: int) -> tuple[Rays, Field]:
     """Rays of an upright pinhole camera with vertical shift, and its yaw in radians."""
-    yaw, height, back = dice.between(-0.75, 0.75), dice.between(1.05, 2.1), dice.between(4.2, 5.6)
-    across, centre = dice.between(-0.45, 0.45), dice.between(-0.12, 0.04)
+    yaw, height, back = rng.uniform(-0.75, 0.75), rng.uniform(1.05, 2.1), rng.uniform(4.2, 5.6)
+    across, centre = rng.uniform(-0.45, 0.45), rng.uniform(-0.12, 0.04)
     sine, cosine = np.sin(yaw), np.cos(yaw)
     place = (np.arange(side, dtype=np.float32) + 0.5) * (2.0 / side) - 1.0
     right = (LENS * place)[None, None, :]
-    tilt = LENS * centre + (height - 1.05) / back  # the object's middle lands at `centre`
+    tilt = LENS * centre + (height - 1.05) / back  # puts the middle of the object at `centre`
     up = (LENS * -place)[None, :, None] - tilt
     direction = Vector(sine + cosine * right, up, cosine - sine * right)
     origin = Vector(across * cosine - back * sine, height, -back * cosine - across * sine)
     return Rays(origin, direction), yaw
 
 
-def _weather(dice: Dice, yaw: Field) -> Light:
-    mood = dice.roll()
-    pick = (mood * len(SKIES)).astype(np.int64)
-    sky = np.moveaxis(SKIES[pick], 0, -1)[..., None, None]
-    low, high, strength, ambient, cover = WEATHER[pick].T[..., None, None]
-    up = dice.between(low, high)
-    azimuth = dice.between(0.1, 2.6)
-    azimuth = np.where(dice.chance(0.5), azimuth, -azimuth) + yaw
+def _weather(rng: RandomStream, yaw: Field) -> Light:
+    row = (rng.next() * len(SKIES)).astype(np.int64)
+    sky = np.moveaxis(SKIES[row], 0, -1)[..., None, None]
+    low, high, strength, ambient, cover = WEATHER[row].T[..., None, None]
+    up = rng.uniform(low, high)
+    azimuth = rng.uniform(0.1, 2.6)
+    azimuth = np.where(rng.bernoulli(0.5), azimuth, -azimuth) + yaw
     flat = np.sqrt(1.0 - up * up)
     sun = Vector(flat * np.sin(azimuth), up, flat * np.cos(azimuth))
-    cover = cover + dice.between(-0.25, 0.2)
-    return Light(sun, sky * dice.between(0.92, 1.05), strength, ambient, cover)
+    cover = cover + rng.uniform(-0.25, 0.2)
+    return Light(sun, sky * rng.uniform(0.92, 1.05), strength, ambient, cover)
 
 
-def _sky(dice: Dice, rays: Rays, light: Light) -> Colour:
-    """The colours behind everything, [3, N, H, W]: gradient, sun, clouds, distant hills."""
+def _sky(rng: RandomStream, rays: Rays, light: Light) -> Colour:
+    """The background colours, [3, N, H, W]: gradient, sun, clouds, distant hills."""
     d = rays.direction
     zenith, horizon, sunlight, cloud = light.sky
     inverse = 1.0 / np.sqrt(d.dot(d))
@@ -117,26 +116,25 @@ def _sky(dice: Dice, rays: Rays, light: Light) -> Colour:
     disc = _ramp(facing, 0.9955, 0.9970) * np.minimum(light.strength * 2.0 - 0.5, 1.0)
     colour = _mix(colour, sunlight * 1.3, np.maximum(disc, 0.0))
     far = 1.0 / (np.maximum(d.y, 0.0) + 0.09)
-    x, z = d.x * far + dice.between(0.0, 50.0), d.z * far + dice.between(0.0, 50.0)
+    x, z = d.x * far + rng.uniform(0.0, 50.0), d.z * far + rng.uniform(0.0, 50.0)
     vapour = 0.65 * _noise(x * 1.3, z * 1.3) + 0.35 * _noise(x * 3.1, z * 3.1)
     amount = _ramp(vapour, 0.95 - light.cover * 0.8, 1.2 - light.cover * 0.7)
     colour = _mix(colour, cloud, amount * _ramp(rise, 0.0, 0.1) * 0.95)
-    angle = d.x / np.where(d.z > 0.1, d.z, 0.1) + dice.between(0.0, 50.0)
-    ridge = dice.between(0.0, 0.22) * _noise(angle * 3.0, LINE)
+    angle = d.x / np.where(d.z > 0.1, d.z, 0.1) + rng.uniform(0.0, 50.0)
+    ridge = rng.uniform(0.0, 0.22) * _noise(angle * 3.0, LINE)
     ridge = ridge + 0.02 * _noise(angle * 14.0, LINE)
-    green = dice.colour("5f7f63 6f8a94 8a7f6a 7d8fb0")
-    hill = _mix(green * (0.35 + 0.5 * light.ambient), horizon, dice.between(0.3, 0.7))
+    green = rng.colour("5f7f63 6f8a94 8a7f6a 7d8fb0")
+    hill = _mix(green * (0.35 + 0.5 * light.ambient), horizon, rng.uniform(0.3, 0.7))
     return _mix(colour, hill, _ramp(ridge - d.y, -0.002, 0.002))
 
 
-def _ground(dice: Dice, where: Vector, distance: Field) -> Colour:
-    """What the ground's own colour is at points of it, [3, N, H, W]."""
-    table = dice.roll()
-    row = (table * len(GROUNDS)).astype(np.int64)
+def _ground(rng: RandomStream, where: Vector, distance: Field) -> Colour:
+    """The colour of the ground at points of it, [3, N, H, W]."""
+    row = (rng.next() * len(GROUNDS)).astype(np.int64)
     light, dark = np.moveaxis(GROUNDS[row], 0, -1)[..., None, None]
     tiled = (row >= FIRST_TILING)[:, None, None]
-    turn, scale = dice.between(-0.7, 0.7), dice.between(0.7, 1.3)
-    sine, cosine = np.sin(turn) * scale, np.cos(turn) * scale
+    angle, scale = rng.uniform(-0.7, 0.7), rng.uniform(0.7, 1.3)
+    sine, cosine = np.sin(angle) * scale, np.cos(angle) * scale
     x, z = where.x * cosine + where.z * sine + 200.0, where.z * cosine - where.x * sine + 200.0
     clear = 1.0 / (1.0 + distance * distance * 0.004)
     fine = _noise(x * 7.0, z * 7.0) - 0.5
@@ -147,7 +145,7 @@ def _ground(dice: Dice, where: Vector, distance: Field) -> Colour:
     return _mix(dark, light, np.clip(np.where(tiled, checks, patches), 0.0, 1.0))
 
 
-def _shade(dice: Dice, rays: Rays, light: Light, parts: list[Part], sky: Colour) -> Colour:
+def _shade(rng: RandomStream, rays: Rays, light: Light, parts: list[Part], sky: Colour) -> Colour:
     """The light that reaches the camera, [3, N, H, W]."""
     nearest, which = _nearest(rays, parts)
     fall = np.minimum(rays.direction.y, -0.01)
@@ -156,7 +154,7 @@ def _shade(dice: Dice, rays: Rays, light: Light, parts: list[Part], sky: Colour)
     open_sky = ~solid & (rays.direction.y >= -0.01)
     distance = np.minimum(np.where(solid, nearest, floor), 200.0)
     point = rays.at(distance)
-    colour = np.array(_ground(dice, point, distance))
+    colour = np.array(_ground(rng, point, distance))
     normal, gloss = _paint(colour, point, np.where(solid, which, -1), parts)
     lit = normal.dot(light.sun)
     bright = np.maximum(lit, 0.0) * _lit_share(point.plus(normal, 0.01), light, parts)
@@ -177,7 +175,7 @@ def _shade(dice: Dice, rays: Rays, light: Light, parts: list[Part], sky: Colour)
 
 
 def _nearest(rays: Rays, parts: list[Part]) -> tuple[Field, NDArray[np.int8]]:
-    """Distance to the first part met, and its number."""
+    """Distance to the nearest part, and its number."""
     best = parts[0].solid.distance(rays)
     which = np.zeros(best.shape, np.int8)
     for number, part in enumerate(parts[1:], start=1):
@@ -190,7 +188,7 @@ def _nearest(rays: Rays, parts: list[Part]) -> tuple[Field, NDArray[np.int8]]:
 def _paint(
     colour: Colour, point: Vector, which: NDArray[np.int8], parts: list[Part]
 ) -> tuple[Vector, Field]:
-    """Put the parts' colours into `colour`; return unit normals and gloss."""
+    """Write the colours of the parts into `colour`; return unit normals and gloss."""
     normal = Vector(*(np.full(which.shape, c, np.float32) for c in (0.0, 1.0, 0.0)))
     gloss = np.zeros(which.shape, np.float32)
     for number, part in enumerate(parts):
@@ -207,15 +205,17 @@ def _paint(
 
 
 def _window(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """The smallest rectangle, the same for all pictures, outside which a mask is False."""
+    """The smallest rectangle that contains the mask of every picture."""
     spans = [np.flatnonzero(mask.any(axis=axes)) for axes in ((0, 2), (0, 1))]
     rows, columns = (slice(s[0], s[-1] + 1) if len(s) else slice(0, 0) for s in spans)
     return slice(None), rows, columns
 
 
 def _lit_share(point: Vector, light: Light, parts: list[Part]) -> Field:
-    """1 where the sun is seen, 0 in shadow; neighbouring rays look at different spots of the sun,
-    so that a pixel's mean has a soft edge."""
+    """1 in sunlight, 0 in shadow.
+
+    Neighbouring rays aim at different points of the sun, which softens the mean of a pixel.
+    """
     height, width = np.asarray(point.x).shape[1:]
     spread = 0.035
     across = np.where(np.arange(width) % 2 == 0, spread, -spread).astype(np.float32)

@@ -1,8 +1,8 @@
-"""Rays and the three solids that the objects of `scenes` are built of.
+"""Rays and the three solids of which the objects of `scenes` consist.
 
-Every quantity of a bundle of N pictures of H x W rays broadcasts to [N, H, W]: y is up, the ground
-is y = 0, lengths are in units of about half an object. Only sums, products, quotients and roots
-are taken of pixels, which are exact to the bit on every machine and for every grouping of pictures.
+Every quantity broadcasts to [N, H, W]: N pictures of H x W rays. y is up, the ground is y = 0, a
+unit is about half an object. Pixels use sums, products, quotients and roots only, whose bits
+depend neither on the machine nor on the grouping of pictures.
 """
 
 import operator
@@ -15,14 +15,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 Field: TypeAlias = Any  # a float32 array or scalar that broadcasts to [N, H, W]
-Number: TypeAlias = Field | float  # a Field, or the same for all
+Number: TypeAlias = Field | float  # a Field, or one number for all
 
 MISS = 1e9  # the distance of a ray that hits nothing
-NEAR = 1e-3  # hits nearer than this are the surface a ray leaves from
+NEAR = 1e-3  # a nearer hit is the surface from which the ray starts
 
 
 class Vector(NamedTuple):
-    """A point or a direction a ray."""
+    """A point or a direction for each ray."""
 
     x: Number
     y: Number
@@ -34,11 +34,11 @@ class Vector(NamedTuple):
         return np.asarray(reduce(operator.add, (a * b for a, b in pairs)))
 
     def plus(self, other: "Vector", scale: Number = 1.0) -> "Vector":
-        """This, and `scale` times the other."""
+        """The sum of this and `scale` times the other."""
         return Vector(*(a + scale * b for a, b in zip(self, other, strict=True)))
 
     def unit(self) -> "Vector":
-        """The same direction with length 1."""
+        """This direction with length 1."""
         inverse = 1.0 / np.sqrt(self.dot(self) + 1e-12)
         return Vector(*(a * inverse for a in self))
 
@@ -94,7 +94,7 @@ class Ellipsoid(Solid):
 class Frustum(Solid):
     """A capped cylinder or cone around a vertical axis."""
 
-    x: Number  # where the axis stands
+    x: Number  # position of the axis
     z: Number
     bottom: Number  # height of the lower cap
     top: Number  # height of the upper cap
@@ -147,12 +147,12 @@ class Plane(NamedTuple):
 
 @dataclass(frozen=True)
 class Block(Solid):
-    """What several half-spaces have in common."""
+    """The intersection of half-spaces."""
 
     planes: Sequence[Plane]
 
     def distance(self, rays: Rays) -> Field:
-        """Where the last half-space is entered, if that is before the first is left."""
+        """The entry into the last half-space, if it precedes the exit from the first."""
         enter: Field = np.float32(NEAR)
         leave: Field = np.float32(MISS)
         for normal, offset in self.planes:
@@ -163,7 +163,7 @@ class Block(Solid):
         return np.where((enter < leave) & (enter > NEAR), enter, MISS)
 
     def normal(self, point: Vector) -> Vector:
-        """The normal of the plane that a point is nearest to."""
+        """The normal of the plane nearest to a point."""
         best: Field = np.float32(-MISS)
         x = y = z = np.asarray(np.float32(0.0))
         for normal, offset in self.planes:
