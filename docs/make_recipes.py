@@ -23,7 +23,7 @@ images, the real images and the feature network agree. *Cost* counts steps (upda
 per batch, updates of D per step (n_dis) and images that D reads. *Run* links the results of the
 recipe. "Not run" means that nobody has run it as it is: a page beside that is about a smaller run,
 and the published number is not claimed. `--data folder:PATH` stands for images that you must
-download yourself; [data.md](data.md) says how.
+download yourself; [datasets.md](datasets.md) says how.
 """
 
 

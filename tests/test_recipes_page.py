@@ -1,4 +1,4 @@
-"""docs/recipes.md is generated from the recipes, and the commands of docs/data.md work."""
+"""docs/recipes.md is generated from the recipes, and the commands of docs/datasets.md work."""
 
 import importlib.util
 import re
@@ -118,7 +118,7 @@ def test_a_recipe_names_its_results_or_says_that_it_was_not_run(name):
 
 
 def code_of(heading):
-    text = (DOCS / "data.md").read_text(encoding="utf-8")
+    text = (DOCS / "datasets.md").read_text(encoding="utf-8")
     return re.search(r"```python\n(.*?)```", text[text.index(heading) :], flags=re.DOTALL).group(1)
 
 
@@ -160,7 +160,7 @@ def test_the_disk_that_a_probe_of_imagenet_takes():
     with torch.no_grad():
         outputs = D.block_outputs(torch.zeros(1, 3, 128, 128))
     assert [(out.shape[1], out.shape[-1]) for out in outputs] == maps
-    text = (DOCS / "data.md").read_text(encoding="utf-8")
+    text = (DOCS / "datasets.md").read_text(encoding="utf-8")
     for pooling, numbers, disk in (("grid", 30_720, "157 GB"), ("flat", 485_376, "2.5 TB")):
         assert sum(c * grid_side(pooling, c, side) ** 2 for c, side in maps) == numbers
         assert f"{numbers:,} numbers" in text
@@ -170,7 +170,7 @@ def test_the_disk_that_a_probe_of_imagenet_takes():
 
 
 def test_every_recipe_and_page_that_the_data_page_names_is_there():
-    text = (DOCS / "data.md").read_text(encoding="utf-8")
+    text = (DOCS / "datasets.md").read_text(encoding="utf-8")
     for name in re.findall(r"ssgan train (\S+:\S+) ", text):
         find_recipe(name)
     for linked in re.findall(r"\]\(([^)]+)\)", text):

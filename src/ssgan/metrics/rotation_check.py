@@ -7,8 +7,8 @@ on CelebA-HQ and in published re-runs on CelebA, SS-GAN is worse than the GAN wi
 The check fits a linear classifier of the four rotations on `RandomFeatures` and 8 x 8 grey means,
 and tests it on other images. The means show what is at the same place in every image, which is
 what makes aligned faces easy; without them the accuracy on real faces was that of a brick wall. It
-is a lower bound of what D can learn, and no forecast of a run. docs/data.md has the accuracies of
-real images from which the limits were chosen.
+is a lower bound of what D can learn, and no forecast of a run. docs/results/rotation-check.md has
+the accuracies on real images from which the limits were chosen.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """CelebA-HQ at 128 pixels. The rotation task does not help here: every face is upright.
 
 The settings are those of `lsun_bedroom128`, with 27,000 training and 3,000 held-out images
-(docs/data.md). The FIDs are from Table 1: the best of three seeds, 3,000 generated images against
-the held-out ones.
+(docs/datasets.md). The FIDs are from Table 1: the best of three seeds, 3,000 generated images
+against the held-out ones.
 """
 
 from dataclasses import replace

@@ -9,7 +9,7 @@ secondary sources. Table 1 has the best FID of three seeds, Figure 4b their mean
 The authors' code takes a new random square crop, with half to all of the image's area, every time
 it reads an image. `--data crops:8:folder:PATH` prepares eight crops per image, in eight times the
 space. Without it only the central square of an image is used, and D reads less variety than in the
-published runs (docs/data.md).
+published runs (docs/datasets.md).
 """
 
 from dataclasses import replace

@@ -3,7 +3,7 @@
 The settings are those of `imagenet128` with 100,000 steps, which a secondary source gives. n_dis 2
 is that of the paper's main CIFAR-10 runs; none was found for this data set. The FIDs are from Table
 1, the best of three seeds. About 1% of the training images, 30,000, are held out. The authors' code
-crops the central 128 x 128 pixels without resizing (docs/data.md describes both).
+crops the central 128 x 128 pixels without resizing (docs/preprocessing.md describes both).
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """Table 1: the best FID over training seeds, a study for each data set.
 
 LSUN-Bedroom and CelebA-HQ have no labels, hence no conditional GAN. Numbers of samples are the
-paper's at second hand (docs/data.md).
+paper's at second hand (docs/datasets.md).
 """
 
 from ssgan.studies.distance_table import DistanceTable
