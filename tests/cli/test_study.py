@@ -279,7 +279,7 @@ def test_more_samples_than_real_images_are_spoken_of(tmp_path, capsys):
         (["figure3", "--data", "scenes", "--processes", "2"], "--processes is of ssgan train"),
         (
             ["table1", "--data", "scenes", "--", "--compile", "true", "--method.penalty", "WGANGP"],
-            "compile does not go with",
+            "compile does not work with",
         ),
     ],
 )

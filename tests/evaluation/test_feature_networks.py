@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ssgan.evaluation.feature_networks import DiscriminatorFeatures
-from ssgan.runs.opening import find_state
+from ssgan.runs.checkpoint import find_state
 from ssgan.runs.state import fresh_state
 from ssgan.types import UserError
 from tests.evaluation.saved import save_run

@@ -5,8 +5,8 @@ import torch
 
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.runs import checkpoint
+from ssgan.runs.checkpoint import find_state
 from ssgan.runs.config import OutputConfig
-from ssgan.runs.opening import find_state
 from ssgan.runs.sampling import load_generator
 from ssgan.training.cost import estimate_cost
 from ssgan.training.loop import train

@@ -13,7 +13,7 @@ from ssgan.config.dump import dump, load
 from ssgan.evaluation.image_sets import GeneratedImages
 from ssgan.models.resnet import ResNetGenerator
 from ssgan.ops.rng import Key, philox
-from ssgan.runs.opening import find_state
+from ssgan.runs.checkpoint import find_state
 from ssgan.runs.sampling import (
     interpolate,
     load_generator,

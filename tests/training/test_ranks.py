@@ -222,7 +222,7 @@ def test_ranks_with_other_settings_are_refused(tmp_path):
         ({"batch_size": 8}, 4, "turns 2 of batch_size 8 .*multiple of 4 for 4 processes"),
         ({"batch_size": 16, "accumulation": 2}, 4, "turns 4 .* 4 processes times accumulation 2"),
         ({"batch_size": 16, "device": "cuda:0"}, 2, "device cuda:0 is one device for 2 processes"),
-        ({"batch_size": 16, "compile": True}, 2, "compile is for one process"),
+        ({"batch_size": 16, "compile": True}, 2, "compile works with one process"),
     ],
 )
 def test_what_cannot_be_cut_is_refused(changes, count, words):

@@ -42,7 +42,7 @@ from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.protocol import Statistics, write_statistics
 from ssgan.metrics.resize import ResizeRule
 from ssgan.ops.cpu import keep_freed_memory
-from ssgan.runs.opening import FoundState
+from ssgan.runs.checkpoint import FoundState
 from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
 

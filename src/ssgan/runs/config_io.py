@@ -1,6 +1,7 @@
-"""Imports every kind of setting that a stored config may name: reading one imports nothing.
+"""Stored settings of this and earlier versions, read back into dataclasses.
 
-`ssgan.runs.config_io` reads them, and `ssgan train` finds by them what `--method GAN` may be.
+Reading a file must import nothing, so every class that it may name is imported here. `--method GAN`
+and the like are looked up among the same classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,9 +53,9 @@ REGISTRY = (
 def load_settings(
     table: Mapping[str, object], trusted_modules: Sequence[str] = (), where: str = ""
 ) -> object:
-    """The settings that were dumped, of any class of ours or of these modules.
+    """The dumped settings, of any class of ssgan or of the trusted modules.
 
-    UserError, ending with `where`, when there are none.
+    Raises UserError, ending with `where`, for anything else.
     """
     assert REGISTRY  # imported, and so found
     return load(_rename_kinds(table), trusted_modules, where)
@@ -63,7 +64,7 @@ def load_settings(
 def load_config(
     table: Mapping[str, object], trusted_modules: Sequence[str] = (), where: str = ""
 ) -> RunConfig:
-    """The settings that were dumped; UserError, ending with `where`, when they are not a run's."""
+    """The dumped settings of a run; UserError, ending with `where`, for anything else."""
     config = load_settings(upgrade_table(table), trusted_modules, where)
     if not isinstance(config, RunConfig):
         raise UserError(
@@ -73,7 +74,7 @@ def load_config(
 
 
 def upgrade_table(table: Mapping[str, object]) -> Mapping[str, object]:
-    """The table in today's form: what a newer version added is set to what it was before."""
+    """The table in today's form: a setting of a newer version has its value of before."""
     output = table.get("output")
     if isinstance(output, Mapping) and "keep_every" not in output:
         output = {**output, "keep_every": 0}
@@ -87,6 +88,16 @@ def upgrade_table(table: Mapping[str, object]) -> Mapping[str, object]:
         "images": output.get("score_images"),
     }
     return {**table, "output": kept, "evaluate": evaluate}
+
+
+def list_modules(table: object) -> list[str]:
+    """The modules of all settings classes in a dumped config: a running config is trusted."""
+    if isinstance(table, list):
+        return [module for item in table for module in list_modules(item)]
+    if not isinstance(table, dict):
+        return []
+    inner = [module for value in table.values() for module in list_modules(value)]
+    return [table["kind"].partition(":")[0], *inner] if "kind" in table else inner
 
 
 _RENAMED = {  # class paths in files of earlier versions

@@ -23,9 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.files.run_directory import RunDirectory, parse_step, run_name
-from ssgan.runs.checkpoint import load_part
+from ssgan.runs.checkpoint import find_state, load_part
 from ssgan.runs.config import RunConfig
-from ssgan.runs.opening import find_state
 from ssgan.runs.precision import run_dtype, to_device
 from ssgan.runs.state import fresh_state
 from ssgan.types import ImageShape, UserError
