@@ -167,7 +167,9 @@ def test_a_kept_state_among_the_checkpoints_is_no_state_to_continue_from(here, c
     layout = RunDirectory(here / "run")
     shutil.copy(layout.snapshot(2), layout.checkpoint(2))
     assert main(["train", "run", "--total_steps", "3"]) == 2
-    assert "step-00000002.ckpt holds no generator: no run can continue from a snapshot" in one_line(capsys)
+    assert "step-00000002.ckpt holds no generator: no run can continue from a snapshot" in one_line(
+        capsys
+    )
 
 
 @pytest.mark.parametrize(

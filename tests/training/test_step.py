@@ -21,7 +21,7 @@ from ssgan.runs.state import fresh_state
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
 from ssgan.training.networks import Networks
-from ssgan.training.schedule import ema_halflife
+from ssgan.runs.state import ema_halflife
 from ssgan.training.validation import validate_run
 from ssgan.types import UserError
 from tests.training.tiny import METHODS, SUCCESSORS, images, tiny

@@ -3,8 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from itertools import groupby
 from pathlib import Path
 from textwrap import fill
@@ -12,7 +12,7 @@ from textwrap import fill
 from rich.console import Console
 
 from ssgan.cli.arguments import take_options, whole_number
-from ssgan.cli.images import fetched, prepared, remarks, turn_report_of
+from ssgan.cli.images import bar, fetched, remarks
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.cli.settings import chosen_settings, default_directory, settings_file
@@ -20,28 +20,18 @@ from ssgan.config.describe import settings_text
 from ssgan.config.overlay import from_flags, overlay
 from ssgan.data.base import DatasetInfo
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import default_cache, prepare
+from ssgan.data.prepare import Progress, default_cache
 from ssgan.data.scan import readable
 from ssgan.data.sources import FORMS
 from ssgan.files.run_directory import RunDirectory
-from ssgan.methods.base import Method
 from ssgan.ops.collective import rank
-from ssgan.ops.cpu import keep_freed_memory
 from ssgan.recipes.find import list_recipes
 from ssgan.runs import config_io
 from ssgan.runs.config import RunConfig
 from ssgan.training.cost import estimate_cost
-from ssgan.training.distributed import TIMEOUT, Ranks, is_launched, join_ranks
-from ssgan.training.evaluator import prepare_held_out
-from ssgan.training.resume import (
-    refuse_other_directory,
-    refuse_other_settings,
-    refuse_used_directory,
-    resolve_auto,
-)
-from ssgan.training.run import Collapsed, RunReport, run
+from ssgan.training.distributed import TIMEOUT, is_launched, join_ranks
+from ssgan.training.run import Collapsed, RunProgress, RunReport, check_run, run
 from ssgan.training.signals import Interrupted
-from ssgan.training.validation import validate_run
 from ssgan.types import NonFinite, UserError
 
 USAGE = """usage: ssgan train [RECIPE | RUN] [--data SOURCE] [--run DIR] [--config FILE]
@@ -103,12 +93,12 @@ def main(argv: list[str]) -> int:
     if restarts and processes == 1:
         raise UserError("--restarts is of --processes, which is not given or 1")
     if options.on("dry-run"):
-        return _dry_run(config, RunDirectory(directory), processes)
+        return _dry_run(config, directory, processes)
     if processes > 1 and not is_launched():
         from ssgan.cli.processes import in_processes
 
         outline = DatasetInfo.of(fetched(config.data.source).open())
-        _refuse(config, RunDirectory(directory), outline, processes)
+        check_run(config, directory, outline, processes)
         return in_processes(["train", *argv], processes, restarts)
     return train_in(config, directory, Path(options.get("cache") or default_cache()), timeout)
 
@@ -124,31 +114,22 @@ def _listed(recipes: list[str]) -> str:
     return "\n".join(lines)
 
 
-def train_in(
-    config: RunConfig, directory: Path, cache: Path, timeout: int = TIMEOUT, *, advise: bool = True
-) -> int:
-    """Prepare the images, train in the directory with progress shown; returns the exit code.
+def train_in(config: RunConfig, directory: Path, cache: Path, timeout: int = TIMEOUT) -> int:
+    """Run in the directory with progress shown; returns the exit code.
 
-    Under a launcher this is one process of several, of which that of rank 0 speaks. With `advise`
-    it warns where turning makes no sense for the images.
+    Under a launcher this is one process of several, of which that of rank 0 speaks.
     """
-    with join_ranks(timeout, config.device) as ranks:
+    with join_ranks(timeout, config.device):
         if rank() > 0:
-            return _follow(config, directory, cache, ranks)
-        return _lead(config, directory, cache, ranks, advise)
+            return _follow(config, directory, cache)
+        return _lead(config, directory, cache)
 
 
-def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
+def _follow(config: RunConfig, directory: Path, cache: Path) -> int:
     """Train as one of the other ranks, in silence."""
     logging.getLogger("ssgan").addHandler(logging.NullHandler())
-    keep_freed_memory()
-
-    def work() -> Dataset:
-        config.data.source.fetch(lambda done, total: None)
-        return prepare(config.data.source, config.data.preprocessing, cache)
-
     try:
-        for _ in run(config, directory, ranks.first_then_others(work)):
+        for _ in run(config, directory, cache=cache):
             pass
     except (Interrupted, Collapsed) as end:
         return end.exit_code
@@ -157,32 +138,31 @@ def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> in
     return 0
 
 
-def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks, advise: bool) -> int:
+class _Progress(RunProgress):
+    """Bars and notes on the terminal."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def bar(self, what: str, unit: str) -> AbstractContextManager[Progress]:
+        return bar(what, unit)
+
+    def wait(self) -> None:
+        print("waiting: another process prepares the same", file=sys.stderr)
+
+    def begin(self, dataset: Dataset, warnings: Sequence[str]) -> None:
+        for line in remarks(dataset):
+            print(line)
+        for sentence in warnings:
+            print(f"warning: {sentence}")
+        print(f"run directory: {readable(self.directory)}")
+
+
+def _lead(config: RunConfig, directory: Path, cache: Path) -> int:
     log_to_terminal(Console(stderr=True))
-    keep_freed_memory()
-    layout = RunDirectory(directory)
-    config = resolve_auto(layout, config)
-    refuse_other_directory(layout)
-    refuse_other_settings(layout, config)
-    collection = fetched(config.data.source).open()
-    validate_run(config, len(collection), len(collection.classes()))
-    dataset, held_out = ranks.first_then_others(
-        lambda: (
-            prepared(config.data.source, config.data.preprocessing, cache),
-            prepare_held_out(
-                config, lambda source, preprocessing: prepared(source, preprocessing, cache)
-            ),
-        )
-    )
-    for line in remarks(dataset):
-        print(line)
-    if advise and config.method.predicts_rotation and not layout.holds_run():
-        _warn_of_turns(dataset, config.method)
-    if len(dataset) < config.batch_size:
-        print(f"note: {len(dataset)} images are fewer than a batch of {config.batch_size}: repeats")
-    print(f"run directory: {readable(directory)}")
+    steps = run(config, directory, cache=cache, progress=_Progress(directory))
     try:
-        done = _shown(run(config, directory, dataset, held_out=held_out), config)
+        done = _shown(steps, config)
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code
@@ -191,7 +171,7 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks, advise:
         return end.exit_code
     where = f"{readable(directory)} is at step {config.total_steps}"
     print("done" if done else f"nothing to do: {where}")
-    if (newest := layout.newest_sample()) is not None:
+    if (newest := RunDirectory(directory).newest_sample()) is not None:
         print(f"samples: {readable(newest)}")
     return 0
 
@@ -219,34 +199,12 @@ def _shown(steps: Iterator[RunReport], config: RunConfig) -> int:
     return done
 
 
-def _warn_of_turns(dataset: Dataset, method: Method) -> None:
-    """Say it where turning makes no sense for the images, or teaches D little."""
-    turns = turn_report_of(dataset)
-    if turns is not None and turns.is_warning:
-        without = "ConditionalGAN" if method.conditional else "GAN"
-        print(
-            f"note: turns: {turns.sentence}; --method {without}, added to a command, is without "
-            "the task"
-        )
-
-
-def _dry_run(config: RunConfig, layout: RunDirectory, processes: int) -> int:
+def _dry_run(config: RunConfig, directory: Path, processes: int) -> int:
     """Refuse what a run there would refuse, in the same words; else print what it would cost."""
     outline = config.data.source.outline()
-    config = _refuse(config, layout, outline, processes)
-    print(estimate_cost(config, outline).text())
+    config, state = check_run(config, directory, outline, processes)
+    print(estimate_cost(config, outline, state).text())
     return 0
-
-
-def _refuse(
-    config: RunConfig, layout: RunDirectory, outline: DatasetInfo, processes: int
-) -> RunConfig:
-    """Raise UserError for whatever a run there would refuse; returns its definite settings."""
-    config = resolve_auto(layout, config)
-    validate_run(config, outline.survey.num_images, len(outline.classes), processes)
-    refuse_other_directory(layout)
-    refuse_used_directory(layout, config)
-    return config
 
 
 def _figures(terms: dict[str, float]) -> str:

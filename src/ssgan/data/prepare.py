@@ -57,7 +57,8 @@ def prepare(
     `cache` is `default_cache()` when None. `progress` is called from this thread a few times a
     second; `workers` threads decode (None: one a core, at most 8). With `strict` one rejected
     item is an error. `collection` is the opened source, if the caller has it. `on_wait` is called
-    when another process is preparing the same data; this one then waits for it. Raises UserError when nothing is usable, DiskFull when it cannot fit.
+    when another process is preparing the same data; this one then waits for it. Raises
+    UserError when nothing is usable, DiskFull when it cannot fit.
     """
     collection = source.open() if collection is None else collection
     cache = default_cache() if cache is None else cache

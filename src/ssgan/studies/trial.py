@@ -54,4 +54,4 @@ def refuse_unfit_settings(trials: Sequence[Trial], outline: DatasetInfo) -> None
     for trial in {trial.variant: trial for trial in trials}.values():
         if isinstance(trial.training, TrainingJob):
             config, processes = trial.training.config, trial.training.processes
-            validate_run(config, outline.survey.num_images, len(outline.classes), processes)
+            validate_run(config, outline.survey.num_images, len(outline.classes), ranks=processes)

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -26,6 +26,7 @@ from torch.optim import Optimizer
 
 from ssgan.config.dump import dump
 from ssgan.data.dataset import Dataset
+from ssgan.files.sealed_file import read_verified
 from ssgan.ops.collective import (
     broadcast_from_first,
     gather_from_ranks,
@@ -54,11 +55,24 @@ def is_launched() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+class Store(Protocol):
+    """What is used here of a torch.distributed.Store."""
+
+    def set(self, key: str, value: str) -> None:
+        """Store a value under a key."""
+
+    def wait(self, keys: list[str], timeout: timedelta) -> None:
+        """Wait until all keys are there."""
+
+    def check(self, keys: list[str]) -> bool:
+        """Whether all keys are there."""
+
+
 @dataclass(frozen=True)
 class Ranks:
     """The processes of a run, and the store by which they wait for each other."""
 
-    store: "dist.Store | None"  # None: this process is alone
+    store: Store | None  # None: this process is alone
 
     def first_then_others(self, work: Callable[[], T]) -> T:
         """Do the work on the first rank of each machine, then on its others, who find it done."""
@@ -115,14 +129,15 @@ def _take_accelerator() -> None:
     torch.accelerator.set_device_index(_local_rank())
 
 
-def _start_group(wait: timedelta, device: str) -> "tuple[dist.Store, int, int]":
+def _start_group(wait: timedelta, device: str) -> tuple[Store, int, int]:
     """Meet the other ranks; returns the store, this rank and the number of ranks."""
     from torch.distributed.rendezvous import rendezvous  # not in every build of PyTorch
 
     with translate_errors():
         store, number, count = next(rendezvous("env://", timeout=wait))
     # a launcher may keep its store over a restart: keys of an earlier start must not count
-    store = dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    start = f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
+    store = dist.PrefixStore(start, store)  # type: ignore[attr-defined]
     dist.init_process_group(
         back_ends(device), store=store, rank=number, world_size=count, timeout=wait
     )
@@ -141,7 +156,7 @@ def _local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", os.environ.get("RANK", "0")))
 
 
-def _find_lost_rank(store: "dist.Store", number: int, count: int, why: str) -> str:
+def _find_lost_rank(store: Store, number: int, count: int, why: str) -> str:
     """A sentence naming the ranks that do not wait as this one does: dead, stopped or stuck."""
     silent: list[str] = []
 
@@ -214,7 +229,7 @@ def share_state(state: TrainState, config: RunConfig, newest: Path | None = None
 
 
 def _payload(newest: Path | None) -> bytes:
-    return b"" if newest is None else checkpoint.read_verified(newest)
+    return b"" if newest is None else read_verified(newest)
 
 
 def share_precision(config: RunConfig) -> RunConfig:

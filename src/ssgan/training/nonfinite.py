@@ -13,6 +13,7 @@ from ssgan.config.dump import dump
 from ssgan.data.dataset import Dataset
 from ssgan.files import jsonl
 from ssgan.files.run_directory import RunDirectory
+from ssgan.files.sealed_file import Damaged
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import list_modules
@@ -101,7 +102,7 @@ def _keep_best(layout: RunDirectory, config: RunConfig, state: TrainState) -> No
     """Take over the score of best/, which may be of an undone step: its generator is as good."""
     try:
         best = checkpoint.load_checkpoint(layout.best_checkpoint(), list_modules(dump(config)))
-    except (checkpoint.Damaged, UserError):  # or there is none yet
+    except (Damaged, UserError):  # or there is none yet
         return
     if best.best_score is None or not same_metric(best.config.evaluate, config.evaluate):
         return

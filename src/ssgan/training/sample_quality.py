@@ -1,4 +1,4 @@
-"""How good and how diverse generated images are: it chooses the best state of a run."""
+"""Frechet distances and diversity of generated images, which choose the best state of a run."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -24,12 +24,12 @@ from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")
 DIVERSITY = "diversity"
-_PAIRED = 1000  # images, at most, whose distances from each other are taken
+_PAIRED = 1000  # images, at most, whose pairwise distances are computed
 _AT_ONCE = 256  # real images in memory
 
 
 class SampleQuality:
-    """Compares generated images with one fixed choice of training images."""
+    """Compares generated images with a fixed subset of the training images."""
 
     def __init__(self, layout: RunDirectory, config: RunConfig, dataset: Dataset) -> None:
         self.extractors = load_extractors(config)
@@ -42,12 +42,12 @@ class SampleQuality:
         self.real = [real, *(self._real_moments(features) for features in trained)]
         self.real_distance = mean_distance(rows) if len(rows) > 1 else 0.0
 
-    def measures(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[EvaluationRow]:
+    def evaluate(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[EvaluationRow]:
         """Frechet distances (lower is better) and the diversity of images uint8 [n, S, S, C].
 
-        Diversity is the mean distance of two images as a share of that of two real ones: near 0
-        G makes one image, at 1 its images differ as much as real ones. Real images that are all
-        the same have none of these.
+        Diversity is the mean distance of two generated images over that of two real ones: 0 when
+        all are the same, 1 when they differ as much as real ones. There are no rows when all real
+        images are the same.
         """
         fakes, rows = _extract(self.extractors, batches)
         if self.real_distance == 0:
@@ -68,7 +68,7 @@ class SampleQuality:
             yield self._dataset.batch(self._numbers[start : start + _AT_ONCE])
 
     def _real_moments(self, features: AbstractFeatures) -> Moments:
-        """Taken once a run, and read from its directory afterwards."""
+        """Moments of the real images, computed once a run and stored in its directory."""
         protocol = Protocol(
             features=features.name,
             features_identity=features.identity(),
@@ -85,7 +85,7 @@ class SampleQuality:
             if stored.protocol == protocol:
                 return stored.moments()
         except UserError:
-            pass  # not there yet, or damaged: taken again
+            pass  # not there yet, or damaged
         _LOG.info("%s of %d real images, once a run", features.distance_name, self.num_real)
         (moments,), _ = _extract([features], self._reals())
         path.parent.mkdir(exist_ok=True)
@@ -94,16 +94,16 @@ class SampleQuality:
 
 
 def _extract(
-    load_extractors: list[AbstractFeatures], batches: Iterable[NDArray[np.uint8]]
+    extractors: list[AbstractFeatures], batches: Iterable[NDArray[np.uint8]]
 ) -> tuple[list[Moments], Float[Tensor, "N F"]]:
-    """Moments of all images by each extractor, and the first one's rows that are paired."""
-    moments = [Moments(features.size) for features in load_extractors]
-    rows, kept = [], 0
+    """Moments of all images by each extractor, and the first one's rows of up to 1000 images."""
+    moments = [Moments(features.size) for features in extractors]
+    rows, paired = [], 0
     for images in batches:
         pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-        seen = [features(pixels).cpu() for features in load_extractors]
-        for own, of_batch in zip(moments, seen, strict=True):
-            own.update(of_batch)
-        rows.append(seen[0][: _PAIRED - kept])
-        kept += len(rows[-1])
+        found = [features(pixels).cpu() for features in extractors]
+        for total, of_batch in zip(moments, found, strict=True):
+            total.update(of_batch)
+        rows.append(found[0][: _PAIRED - paired])
+        paired += len(rows[-1])
     return moments, torch.cat(rows)

@@ -48,12 +48,12 @@ def check_labels(config: RunConfig, num_classes: int) -> None:
     """Raise UserError when the method needs labels and the data or G have none."""
     if not config.method.conditional:
         return
-    method = type(config.method).__name__
+    method, source = type(config.method).__name__, config.data.source
     if num_classes < 2:
         found = "one class" if num_classes else "none"
         raise UserError(
-            f"{method} needs labels, and {config.data.source.name()} has {found}: use folders of "
-            f"at least two classes, or a method without labels{_layout_warnings(config.data.source)}"
+            f"{method} needs labels, and {source.name()} has {found}: use folders of at least two "
+            f"classes, or a method without labels{_layout_warnings(source)}"
         )
     if not config.generator.reads_labels:
         raise UserError(
