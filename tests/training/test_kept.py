@@ -102,10 +102,10 @@ def test_a_plan_counts_them():
         estimate_cost(writing(config, keep_every=0), OUTLINE),
     )
     networks = few.discriminator_weights + few.generator_weights
-    assert none.disk.kept == 0
-    assert few.disk.kept >= 3 * 4 * networks
+    assert none.disk.snapshots == 0
+    assert few.disk.snapshots >= 3 * 4 * networks
     assert f"{(few.disk.peak + few.data_bytes) / 1e6:.0f} MB: images" in few.text()
-    assert "kept states" in few.text()
+    assert "snapshots" in few.text()
 
 
 def test_a_negative_number_of_steps_is_refused():

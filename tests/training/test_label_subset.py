@@ -9,8 +9,7 @@ import torch
 from ssgan.methods.gan import ConditionalGAN
 from ssgan.models.norms import BatchNorm
 from ssgan.runs.state import fresh_state
-from ssgan.training.feed import Feed
-from ssgan.training.feed import select_labels
+from ssgan.training.feed import Feed, select_labels
 from ssgan.training.loop import train
 from ssgan.training.validation import validate_run
 from ssgan.types import UNLABELLED, UserError

@@ -62,4 +62,4 @@ def test_a_gradient_penalty_is_counted_with_its_second_derivatives():
 def test_counts_of_the_data_are_those_of_the_outline():
     planned = estimate_cost(tiny(), OUTLINE)
     assert (planned.data_images, planned.data_bytes) == (1000, 1000 * 32 * 32 * 3)
-    assert "9 MB; its counts are those published" in planned.text()
+    assert "9 MB; with its published number of images" in planned.text()

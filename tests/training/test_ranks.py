@@ -170,7 +170,7 @@ def test_a_signal_to_one_rank_saves_and_ends_all_after_the_same_step(tmp_path):
 def test_a_run_that_has_collapsed_before_ends_all_at_once(tmp_path):
     found = together("collapsed", tmp_path, 2)
     assert [code for code, _ in found] == [0, 0]
-    assert "stopped at step 0, for the run is" in found[0][1]
+    assert "stopped at step 0: the run is" in found[0][1]
     assert "stopped at step 0 by rank 0" in found[1][1]
 
 

@@ -68,7 +68,7 @@ def test_the_distance_is_that_of_the_same_images_by_those_features(bands, datase
     config = lite0()
     state = fresh_state(config, dataset.num_classes, torch.device("cpu"))
     evaluation = Evaluator(RunDirectory(tmp_path), config, dataset, None)
-    found = {one.name: one for one in evaluation.measures(state)}
+    found = {one.name: one for one in evaluation.evaluate(state)}
     quality = evaluation.quality
     reals = dataset.batch(quality._numbers)
     fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generated(state)])
@@ -95,7 +95,7 @@ def test_a_score_that_is_no_number_is_never_the_best(first, dataset, tmp_path, m
     scores = iter([first, 3.0, math.nan])
     name = metric_name(evaluating(tiny("rotation-only"), every=2).evaluate)
     monkeypatch.setattr(
-        Evaluator, "measures", lambda *_: [EvaluationRow(name, next(scores), "train")]
+        Evaluator, "evaluate", lambda *_: [EvaluationRow(name, next(scores), "train")]
     )
     for _ in run(evaluating(tiny("rotation-only"), every=2), tmp_path, dataset):
         pass
@@ -111,10 +111,10 @@ def test_a_stored_best_that_is_no_number_gives_way(dataset):
     config = evaluating(tiny("rotation-only"), every=2)
     state = fresh_state(config, dataset.num_classes, torch.device("cpu"))
     state.best_score = math.nan
-    records = object.__new__(RunLogger)
-    records.config = config
-    records._choose_best(state, [EvaluationRow(metric_name(config.evaluate), 3.0, "train")])
-    assert records.is_best
+    logger = object.__new__(RunLogger)
+    logger.config = config
+    logger._choose_best(state, [EvaluationRow(metric_name(config.evaluate), 3.0, "train")])
+    assert logger.is_best
     assert state.best_score == 3.0
 
 

@@ -128,7 +128,7 @@ def digest_on_disk(
 
 def digest_of(saved: checkpoint.Checkpoint) -> str:
     """What checkpoint.digest says of a state into which this was put, without building one."""
-    whole = hashlib.sha256(f"{checkpoint.progress_of(saved)}".encode())
+    whole = hashlib.sha256(f"{checkpoint.progress_facts(saved)}".encode())
     for leaf in tree_flatten(saved.tensors)[0]:
         if isinstance(leaf, torch.Tensor):
             whole.update(leaf.contiguous().numpy().tobytes())

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from os.path import realpath
 from pathlib import Path
+from typing import NamedTuple
 
 from ssgan.cli.arguments import Options
 from ssgan.cli.images import fetched
 from ssgan.cli.trust import trusted_modules
 from ssgan.config.dump import without_additions
 from ssgan.config.overlay import read_json, read_toml
-from ssgan.data.base import AbstractSource, DatasetInfo
+from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo
 from ssgan.data.sources import parse_source
 from ssgan.files.run_directory import RunDirectory
 from ssgan.recipes.auto import fit_recipe, with_source
@@ -23,10 +24,20 @@ from ssgan.training.resume import may_change, read_run_config
 from ssgan.types import UserError
 
 
+class StartingPoint(NamedTuple):
+    """The settings before any overlay, why they were chosen, a run's own directory, and --data."""
+
+    config: RunConfig
+    reasons: list[str]
+    directory: Path | None
+    source: AbstractSource | None  # that of --data
+    collection: AbstractCollection | None  # the same opened, where settings were fitted to it
+
+
 def chosen_settings(
     name: str | None, options: Options, table: Mapping[str, object]
-) -> tuple[RunConfig, list[str], Path | None]:
-    """The settings before any overlay, why they were chosen, and a run's own directory."""
+) -> StartingPoint:
+    """What the command line starts from."""
     trusted = trusted_modules(options)
     given = options.get("data")
     source = None if given is None else parse_source(given)
@@ -38,11 +49,13 @@ def chosen_settings(
         )
     if name is None:
         if whole:
-            return load_config(table, trusted, f"{options.get('config')}"), [], None
+            config = load_config(table, trusted, f"{options.get('config')}")
+            return StartingPoint(config, [], None, None, None)
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
-        config, reasons = fit_recipe(source, _outline(source, options))
-        return config, reasons, None
+        outline, collection = _outline(source, options)
+        config, reasons = fit_recipe(source, outline)
+        return StartingPoint(config, reasons, None, source, collection)
     layout = RunDirectory(Path(name))
     stored = read_run_config(layout, trusted) if layout.root.is_dir() else None
     if stored is None and layout.root.exists():
@@ -53,10 +66,11 @@ def chosen_settings(
             f"{name} is a run and continues in its own directory, not in --run {other}: type "
             f"`ssgan train {name}`, or start from a recipe"
         )
-    config = build_recipe(name) if stored is None else stored
+    config, collection = build_recipe(name) if stored is None else stored, None
     if source is not None:
-        config = with_source(config, source, _outline(source, options))
-    return config, [], None if stored is None else layout.root
+        outline, collection = _outline(source, options)
+        config = with_source(config, source, outline)
+    return StartingPoint(config, [], None if stored is None else layout.root, source, collection)
 
 
 def settings_file(options: Options) -> Mapping[str, object]:
@@ -83,11 +97,14 @@ def _no_run(path: Path) -> str:
     )
 
 
-def _outline(source: AbstractSource, options: Options) -> DatasetInfo:
+def _outline(
+    source: AbstractSource, options: Options
+) -> tuple[DatasetInfo, AbstractCollection | None]:
     """What settings are fitted to; downloaded first, but not for help or a dry run."""
     if options.on("help") or options.on("dry-run"):
-        return source.outline()
-    return DatasetInfo.of(fetched(source).open())
+        return source.outline(), None
+    collection = fetched(source).open()
+    return DatasetInfo.of(collection), collection
 
 
 def default_directory(name: str | None, config: RunConfig) -> str:

@@ -18,7 +18,7 @@ from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.cli.settings import chosen_settings, default_directory, settings_file
 from ssgan.config.describe import settings_text
 from ssgan.config.overlay import from_flags, overlay
-from ssgan.data.base import DatasetInfo
+from ssgan.data.base import AbstractCollection, DatasetInfo
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import Progress, default_cache
 from ssgan.data.scan import readable
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
         if name is None and options.get("data") is None:
             return 0
     table = settings_file(options)
-    config, reasons, directory = chosen_settings(name, options, table)
+    config, reasons, directory, source, collection = chosen_settings(name, options, table)
     config = overlay(config, table, options.get("config") or "")
     config = overlay(config, changes, "--")
     if (choice := options.get("on-collapse")) is not None:
@@ -100,7 +100,10 @@ def main(argv: list[str]) -> int:
         outline = DatasetInfo.of(fetched(config.data.source).open())
         check_run(config, directory, outline, processes)
         return in_processes(["train", *argv], processes, restarts)
-    return train_in(config, directory, Path(options.get("cache") or default_cache()), timeout)
+    if config.data.source != source:  # a file or a flag has changed it
+        collection = None
+    cache = Path(options.get("cache") or default_cache())
+    return train_in(config, directory, cache, timeout, collection)
 
 
 def _listed(recipes: list[str]) -> str:
@@ -114,22 +117,28 @@ def _listed(recipes: list[str]) -> str:
     return "\n".join(lines)
 
 
-def train_in(config: RunConfig, directory: Path, cache: Path, timeout: int = TIMEOUT) -> int:
+def train_in(
+    config: RunConfig,
+    directory: Path,
+    cache: Path,
+    timeout: int = TIMEOUT,
+    collection: AbstractCollection | None = None,
+) -> int:
     """Run in the directory with progress shown; returns the exit code.
 
     Under a launcher this is one process of several, of which that of rank 0 speaks.
     """
     with join_ranks(timeout, config.device):
         if rank() > 0:
-            return _follow(config, directory, cache)
-        return _lead(config, directory, cache)
+            return _follow(run(config, directory, cache=cache, collection=collection))
+        return _lead(config, directory, cache, collection)
 
 
-def _follow(config: RunConfig, directory: Path, cache: Path) -> int:
+def _follow(steps: Iterator[RunReport]) -> int:
     """Train as one of the other ranks, in silence."""
     logging.getLogger("ssgan").addHandler(logging.NullHandler())
     try:
-        for _ in run(config, directory, cache=cache):
+        for _ in steps:
             pass
     except (Interrupted, Collapsed) as end:
         return end.exit_code
@@ -158,9 +167,12 @@ class _Progress(RunProgress):
         print(f"run directory: {readable(self.directory)}")
 
 
-def _lead(config: RunConfig, directory: Path, cache: Path) -> int:
+def _lead(
+    config: RunConfig, directory: Path, cache: Path, collection: AbstractCollection | None
+) -> int:
     log_to_terminal(Console(stderr=True))
-    steps = run(config, directory, cache=cache, progress=_Progress(directory))
+    shown = _Progress(directory)
+    steps = run(config, directory, cache=cache, collection=collection, progress=shown)
     try:
         done = _shown(steps, config)
     except Interrupted as stop:
