@@ -59,15 +59,18 @@ def calls(monkeypatch):
     return counts
 
 
-ONCE = dict.fromkeys(
-    ("source opened", "settings checked", "G built", "D built", "precision resolved")
-    + ("directory accepted",),
-    1,
-)
+ONCE = {
+    "source opened": 1,
+    "directory accepted": 1,
+    "precision resolved": 1,
+    "settings checked": 1,
+    "G built": 1,
+    "D built": 1,
+}
 
 
-def command(pictures, directory):
-    words = f"train --data folder:{pictures} --run {directory} --total_steps 1 --batch_size 4"
+def command(pictures, directory, steps=1):
+    words = f"train --data folder:{pictures} --run {directory} --total_steps {steps} --batch_size 4"
     return [*words.split(), "--device", "cpu", "--cache", str(directory.parent / "cache")]
 
 
@@ -93,7 +96,7 @@ def test_python_does_everything_once(pictures, tmp_path, calls):
 def test_a_continued_run_does_everything_once(pictures, tmp_path, calls):
     main(command(pictures, tmp_path / "run"))
     calls.clear()
-    assert main([*command(pictures, tmp_path / "run"), "--total_steps", "2"]) == 0
+    assert main(command(pictures, tmp_path / "run", steps=2)) == 0
     assert "precision resolved" not in calls  # the run has one already
     assert calls == {name: 1 for name in ONCE if name != "precision resolved"}
 

@@ -118,7 +118,8 @@ def test_what_is_measured_and_on_which_images(dataset, held_out, tmp_path):
     names = {name for name, _ in found}
     assert names == {
         "FD-random", "diversity", "logit_gap", "logit", "logit_std", "rotation_accuracy",
-        "probe_accuracy", "knn_accuracy", "D/spectral_norm", "D/spectral_norm_raw", "G/spectral_norm",
+        "probe_accuracy", "knn_accuracy",
+        "D/spectral_norm", "D/spectral_norm_raw", "G/spectral_norm",
     }  # fmt: skip
     for name in ("logit", "logit_std", "rotation_accuracy"):
         assert {split for other, split in found if other == name} == {"held-out", "generated"}

@@ -83,6 +83,7 @@ def test_labels_that_are_given_are_the_images_own():
 
 def test_another_seed_gives_other_labels_and_more_of_them_keep_the_first():
     dataset = images()
+    dataset = replace(dataset, labels=dataset.labels % 2, classes=dataset.classes[:2])
     shown = {
         (seed, share): set(
             np.flatnonzero(select_labels(with_share(share, seed=seed), dataset) >= 0)

@@ -1,4 +1,4 @@
-"""The monitor raises each alarm once on histories that go wrong, and none on histories that do not."""
+"""The monitor raises each alarm once on histories that go wrong, and none on others."""
 
 import json
 import math
@@ -281,21 +281,21 @@ def test_before_an_alarm_the_watch_is_no_longer_sound():
     assert not any("if it lasts" in words for words in monitor.verdict.evidence)
 
 
-def test_of_a_healthy_run_it_is_said_that_d_is_blind():
+def test_constant_logits_of_a_healthy_run_are_reported():
     names = ("logit_gap", "logit_std", "logit_std/generated")
     blind = {name: from_onset(constant(0.4), constant(0.001)) for name in names}
     monitor, events = watched(SSGAN | blind, ONSET + LOOK)
     assert [event.alarm for event in events] == [None]
-    (words,) = (words for words in monitor.verdict.evidence if "the same to every image" in words)
-    assert words.endswith("(at 2 evaluations in a row, its logits now differ by 0.001)")
+    (words,) = (words for words in monitor.verdict.evidence if "logits are constant" in words)
+    assert words.endswith("(at 2 evaluations in a row, they now differ by 0.001)")
     monitor, _ = watched(SSGAN)
-    assert "the same to every image" not in " ".join(monitor.verdict.evidence)
+    assert "logits are constant" not in " ".join(monitor.verdict.evidence)
 
 
 def test_too_early_is_said_until_there_is_enough_and_the_log_alone_is_enough_too():
     monitor, _ = watched(SSGAN, 2 * LOOK)
     assert monitor.verdict.state == "too early to tell"
-    assert "2, of the 3" in monitor.verdict.evidence[-1]
+    assert "2 of the 3 evaluations" in monitor.verdict.evidence[-1]
     log_only = {name: SSGAN[name] for name in ("D/adversarial", TOLD[0])}
     monitor, _ = watched(log_only, 100)
     assert monitor.verdict.state == "too early to tell"

@@ -45,7 +45,7 @@ def test_a_long_step_is_told_from_shorter_ones(name, accumulation, monkeypatch):
     assert set(taken) == {4 * accumulation, 8 * accumulation}
     assert told.gigaflop_per_step == whole.gigaflop_per_step
     assert told.discriminator_images == whole.discriminator_images
-    assert f"told from batches of {4 * accumulation} and {8 * accumulation}" in told.text()
+    assert f"extrapolated from batch sizes {4 * accumulation} and {8 * accumulation}" in told.text()
     assert whole.timed_on == ""
 
 
