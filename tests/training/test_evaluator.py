@@ -176,7 +176,7 @@ def test_diversity_is_the_mean_distance_of_two_images_as_a_share_of_that_of_real
 ):
     found, state = measured("ssgan", dataset, None, tmp_path)
     evaluation = Evaluator(RunDirectory(tmp_path), evaluating(tiny(), every=1), dataset, None)
-    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generated(state)])
+    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generate(state)])
     order = evaluation.quality.num_real
     assert len(fakes) == order == 16
     distances = []
@@ -276,7 +276,7 @@ def test_held_out_images_that_cannot_be_read_are_told_and_stop_nothing(caplog, h
     config = evaluating(tiny(), every=1)
     with caplog.at_level(logging.WARNING, "ssgan"):
         assert prepare_held_out(config, fails) is None
-    assert "measured on training images: cifar10-test: test_batch.bin" in caplog.text
+    assert "training images are used: cifar10-test: test_batch.bin" in caplog.text
     never = evaluating(tiny(), every=0)
     assert prepare_held_out(never, fails) is None
     asked = []
@@ -347,7 +347,7 @@ def test_a_run_on_a_few_images_measures_what_can_be_and_is_not_called_diverged(
 
 def test_a_run_on_one_image_is_not_evaluated(dataset, tmp_path):
     one = replace(dataset, images=dataset.images[:1], labels=None, classes=())
-    with pytest.raises(UserError, match="compares with at least 2 images"):
+    with pytest.raises(UserError, match="needs at least 2 images"):
         next(run(evaluating(tiny(), every=1), tmp_path / "refused", one))
     reports = list(run(evaluating(tiny(total_steps=2), every=0), tmp_path / "run", one))
     assert [report.step for report in reports] == [1, 2]

@@ -217,7 +217,7 @@ def test_a_step_whose_line_cannot_be_written_is_not_saved_without_it(
         append(path, row)
 
     with monkeypatch.context() as patch:
-        patch.setattr(jsonlines, "append", full)
+        patch.setattr(jsonl, "append", full)
         with pytest.raises(DiskFull):
             to_the_end(CONFIG, tmp_path, dataset)
     to_the_end(CONFIG, tmp_path, dataset)

@@ -11,6 +11,7 @@ import torch
 from ssgan.cli.main import main
 from ssgan.data.cache import CACHE
 from ssgan.files.run_directory import RunDirectory
+from ssgan.metrics import installed_weights
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.frechet import frechet_distance
 from ssgan.runs import checkpoint
@@ -45,8 +46,8 @@ class Bands(AbstractFeatures):
 @pytest.fixture
 def bands(monkeypatch):
     features = Bands()
-    monkeypatch.setattr(score, "has_efficientnet_lite0", lambda: True)
-    monkeypatch.setattr(score, "load_efficientnet_lite0", lambda device: features)
+    monkeypatch.setattr(selection_metric, "has_efficientnet_lite0", lambda: True)
+    monkeypatch.setattr(selection_metric, "load_efficientnet_lite0", lambda device: features)
     return features
 
 
@@ -71,7 +72,7 @@ def test_the_distance_is_that_of_the_same_images_by_those_features(bands, datase
     found = {one.name: one for one in evaluation.evaluate(state)}
     quality = evaluation.quality
     reals = dataset.batch(quality._numbers)
-    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generated(state)])
+    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generate(state)])
     rows = [bands(torch.from_numpy(np.array(some)).permute(0, 3, 1, 2)) for some in (reals, fakes)]
     assert len(reals) == len(fakes) == config.evaluate.images
     measure = found["FD-EfficientNetLite0"]
@@ -80,7 +81,7 @@ def test_the_distance_is_that_of_the_same_images_by_those_features(bands, datase
     assert found["FD-random"].protocol["features"] != bands.identity()
 
 
-def test_it_chooses_the_best_and_fd_random_stays_for_the_watch(bands, dataset, tmp_path):
+def test_it_chooses_the_best_and_fd_random_stays_for_the_monitor(bands, dataset, tmp_path):
     reports = list(run(lite0(), tmp_path, dataset))
     scores = rows_named(tmp_path, "FD-EfficientNetLite0")
     assert sorted(scores) == sorted(rows_named(tmp_path, "FD-random")) == [2, 4, 6]
@@ -145,7 +146,7 @@ def test_the_best_is_chosen_anew_when_scores_become_other_ones(bands, dataset, t
     with caplog.at_level(logging.WARNING):
         for _ in run(lite0(), tmp_path, dataset):
             pass
-    assert "the best state is chosen anew" in caplog.text
+    assert "the best score starts over" in caplog.text
     best = checkpoint.load_newest(layout)[0]
     scores = {s: row["value"] for s, row in rows_named(tmp_path, "FD-EfficientNetLite0").items()}
     assert best.best_score == min(scores.values())
@@ -160,7 +161,7 @@ def test_the_best_stays_when_scores_are_the_same(dataset, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         for _ in run(evaluating(config, shown=4), tmp_path, dataset):
             pass
-    assert "chosen anew" not in caplog.text
+    assert "starts over" not in caplog.text
     assert checkpoint.load_newest(RunDirectory(tmp_path))[0].best_score <= old
 
 
@@ -175,17 +176,17 @@ def test_the_best_stays_when_scores_are_the_same(dataset, tmp_path, caplog):
 def test_features_without_weights_are_refused_before_any_work(
     name, words, dry, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(installed, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(installed_weights, "file_of_package", lambda *_: None)
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     flags = ["--evaluate.features", name, "--run", str(tmp_path / "run"), *["--dry-run"] * dry]
     assert main(["train", "scenes:ssgan", *flags]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert f"evaluate.features {name}: its weights are not there; {words}" in error
+    assert f"evaluate.features {name}: its weights are missing; {words}" in error
     assert not (tmp_path / "run").exists()
 
 
 def test_features_that_nothing_uses_need_no_weights(monkeypatch):
-    monkeypatch.setattr(installed, "file_of_package", lambda *_: None)
+    monkeypatch.setattr(installed_weights, "file_of_package", lambda *_: None)
     config = lite0()
     with pytest.raises(UserError, match=r"evaluate\.features lite0"):
         selection_metric.check_features(config.evaluate)

@@ -69,10 +69,10 @@ def _command(argv: list[str]) -> int:
 
 
 def _run(verb: str, argv: list[str]) -> int:
-    from ssgan.training.signals import obey_before_a_run
+    from ssgan.training.signals import exit_on_sigusr1
 
     if verb in _RUNS:
-        obey_before_a_run()  # before PyTorch is imported, which takes seconds
+        exit_on_sigusr1()  # before PyTorch is imported, which takes seconds
     from ssgan.files.atomic import DiskFull
     from ssgan.files.errors import translate_file_errors
     from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError

@@ -81,13 +81,13 @@ def upgrade_table(table: Mapping[str, object]) -> Mapping[str, object]:
         table = {**table, "output": output}
     if "evaluate" in table or not isinstance(output, Mapping) or "score_every" not in output:
         return table
-    kept = {name: value for name, value in output.items() if not name.startswith("score_")}
+    others = {name: value for name, value in output.items() if not name.startswith("score_")}
     evaluate = {
         **dump(EvaluateConfig()),
         "every": output["score_every"],
         "images": output.get("score_images"),
     }
-    return {**table, "output": kept, "evaluate": evaluate}
+    return {**table, "output": others, "evaluate": evaluate}
 
 
 def list_modules(table: object) -> list[str]:

@@ -115,7 +115,7 @@ def join_ranks(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
         raise PeerLost(_find_lost_rank(store, number, count, str(lost))) from None
     finally:
         _joined = None
-        gc.collect()  # before the group goes: whatever still holds a part of it
+        gc.collect()  # before the group is destroyed: objects that still hold a part of it
         dist.destroy_process_group()
 
 
@@ -139,12 +139,12 @@ def _start_group(wait: timedelta, device: str) -> tuple[Store, int, int]:
     start = f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
     store = dist.PrefixStore(start, store)  # type: ignore[attr-defined]
     dist.init_process_group(
-        back_ends(device), store=store, rank=number, world_size=count, timeout=wait
+        choose_back_ends(device), store=store, rank=number, world_size=count, timeout=wait
     )
     return store, number, count
 
 
-def back_ends(device: str) -> str:
+def choose_back_ends(device: str) -> str:
     """One for tensors on the CPU and one for the accelerator; by default PyTorch takes only one."""
     found = torch.accelerator.current_accelerator(check_available=True)
     if device == "cpu" or found is None:
@@ -170,7 +170,7 @@ def _find_lost_rank(store: Store, number: int, count: int, why: str) -> str:
     asking.start()
     asking.join(3 * _GRACE)  # the process with the store may be the one that is stuck
     who = f"rank {', '.join(silent)}" if silent else "another rank"
-    return f"rank {number}: {who} has gone or does not answer ({why})"
+    return f"rank {number}: {who} has ended or does not answer ({why})"
 
 
 def average_gradients(optimizer: Optimizer, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:

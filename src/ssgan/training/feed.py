@@ -133,7 +133,7 @@ class Feed:
         return Batch(images, labels, index, config.batch_size)
 
     def _number(self, place: int) -> Tensor:
-        """The number of the image at a place of the endless stream, shuffled anew every epoch."""
+        """The number of the image at a place of the endless stream, in a new order every epoch."""
         epoch, within = divmod(place, len(self.dataset))
         return self._order(epoch)[within]
 

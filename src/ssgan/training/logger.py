@@ -52,12 +52,12 @@ class TensorBoardLog:
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._write(step + 1, session_log=start)
 
-    def scalars(self, step: int, values: dict[str, float]) -> None:
+    def add_scalars(self, step: int, values: dict[str, float]) -> None:
         """One point on each named curve."""
         for name, value in values.items():
             self._write(step, summary=self._summary.scalar(name, value))
 
-    def image(self, step: int, picture: NDArray[np.uint8]) -> None:
+    def add_image(self, step: int, picture: NDArray[np.uint8]) -> None:
         """A grid of samples, uint8 [H, W, 3]."""
         self._write(step, summary=self._summary.image("samples", picture, dataformats="HWC"))
 
@@ -141,7 +141,7 @@ class RunLogger:
         jsonl.append(self.layout.log, {**row, **terms})
         self._write_events(self.monitor.add_log_line({**row, **terms}))
         if self._tensorboard is not None:
-            self._tensorboard.scalars(step, terms)
+            self._tensorboard.add_scalars(step, terms)
 
     def _draw_samples(self, state: TrainState) -> None:
         columns = self.config.output.sample_rows
@@ -149,7 +149,7 @@ class RunLogger:
         images = generate(state.generator_ema, latents, self._labels(columns**2, columns))
         save_png(self.layout.sample(state.step), image_grid(images, columns))
         if self._tensorboard is not None:
-            self._tensorboard.image(
+            self._tensorboard.add_image(
                 state.step, np.asarray(image_grid(images, columns).convert("RGB"))
             )
 
@@ -165,7 +165,7 @@ class RunLogger:
         for row in rows:
             jsonl.append(self.layout.metrics, row)
         if self._tensorboard is not None:
-            self._tensorboard.scalars(state.step, _finite_values(rows))
+            self._tensorboard.add_scalars(state.step, _finite_values(rows))
         events = self.monitor.add_evaluation(rows)
         seconds = time.monotonic() - started
         self._started += seconds

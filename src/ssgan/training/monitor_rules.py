@@ -27,7 +27,7 @@ NO_LOSS = 0.02
 # that fits its learning rate; healthy runs stay below 10, Wasserstein critics below some tens.
 HUGE = 100.0
 SPIKE = 10.0  # times what was typical before, see `_typical`
-LEARNT = 0.05  # above chance: less cannot be told from noise in a block of the log
+LEARNT = 0.05  # above chance: less is noise in a block of the log
 DEAD_BLOCKS = 10  # blocks at chance: at least 200 lines and 1000 steps
 TRIVIAL, TRIVIAL_BLOCKS = 0.01, 5  # rotation error, in so many blocks
 NO_VARIANCE = 0.1  # share of the reals' diversity; an untrained G may start there, but rises

@@ -164,7 +164,7 @@ def _forget_other_score(saved: checkpoint.Checkpoint, config: RunConfig, state: 
     if state.best_score is None or same_metric(saved.config.evaluate, config.evaluate):
         return
     state.best_score, state.best_step = None, 0
-    _LOG.warning("the best state is chosen anew: evaluate.images or evaluate.features changed")
+    _LOG.warning("the best score starts over: evaluate.images or evaluate.features changed")
 
 
 def _write_environment(layout: RunDirectory, config: RunConfig) -> None:

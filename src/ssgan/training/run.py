@@ -60,7 +60,7 @@ class RunReport:
     verdict: Verdict  # how the run is doing
 
 
-class Collapsed(Exception):  # noqa: N818 - an ending that was asked for
+class Collapsed(Exception):  # noqa: N818 - an ending, not an error
     """The run ended early because it is collapsing or diverged; its state is saved."""
 
     exit_code = 75

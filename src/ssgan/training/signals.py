@@ -34,7 +34,7 @@ def is_ignored(number: signal.Signals) -> bool:
     return number.name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN
 
 
-def obey_before_a_run() -> None:
+def exit_on_sigusr1() -> None:
     """Until a run handles SIGUSR1, let it end this process with its exit code.
 
     There is nothing to save, and a started preparation can continue. The default exit code of this
