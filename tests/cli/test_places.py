@@ -97,7 +97,8 @@ def test_a_place_that_cannot_be_used_is_refused_before_any_image_is_prepared(
         raise AssertionError("images are prepared")
 
     for verb in ("train", "forget", "evaluate"):
-        monkeypatch.setattr(f"ssgan.cli.{verb}.prepared", prepares)
+        place = "ssgan.training.run.prepare" if verb == "train" else f"ssgan.cli.{verb}.prepared"
+        monkeypatch.setattr(place, prepares)
     assert main(words) == 2
     assert expected in one_line(capsys)
 

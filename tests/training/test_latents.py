@@ -20,6 +20,7 @@ from ssgan.runs.sampling import (
     refresh_batch_statistics,
     sample_latents,
 )
+from ssgan.training import evaluator, logger
 from ssgan.training.feed import Feed
 from ssgan.training.run import run
 from tests.cli.test_main import TINY
@@ -123,7 +124,7 @@ def test_scores_and_sheets_of_a_run_are_of_its_own(monkeypatch, tmp_path):
         drawn[purpose] = sample_latents(spec, seed, purpose, count)
         return drawn[purpose]
 
-    for module in (evaluation, records):
+    for module in (evaluator, logger):
         monkeypatch.setattr(module, "sample_latents", noted)
     config = evaluating(tiny(generator=UNIFORM, total_steps=1), every=1)
     for _ in run(config, tmp_path, images()):

@@ -90,7 +90,7 @@ class RunCost:
             [
                 f"generator      {self.generator_weights:,} weights",
                 f"discriminator  {self.discriminator_weights:,} weights",
-                f"one step       {self.discriminator_images} images through D; "
+                f"one step       D reads {self.discriminator_images} images; "
                 f"{self.gigaflop_per_step:.1f} GFLOP; {self.seconds_per_step:.2f} s, "
                 f"{rate:.0f} real images/s{self.timed_on}",
                 f"the run        {self.total_steps:,} steps, about {hours:.1f} hours",
