@@ -57,9 +57,9 @@ class TensorBoardLog:
         for name, value in values.items():
             self._write(step, summary=self._summary.scalar(name, value))
 
-    def add_image(self, step: int, picture: NDArray[np.uint8]) -> None:
+    def add_image(self, step: int, grid: NDArray[np.uint8]) -> None:
         """A grid of samples, uint8 [H, W, 3]."""
-        self._write(step, summary=self._summary.image("samples", picture, dataformats="HWC"))
+        self._write(step, summary=self._summary.image("samples", grid, dataformats="HWC"))
 
     def close(self) -> None:
         """Close the file; everything is in it already."""

@@ -1,4 +1,4 @@
-"""States that are kept stay, whole and complete, whatever happens to the run."""
+"""Snapshots stay, whole and complete, whatever happens to the run."""
 
 import pytest
 import torch
@@ -35,12 +35,12 @@ def kept(root):
     return [parse_step(path) for path in RunDirectory(root).snapshot_files()]
 
 
-def test_kept_states_are_not_pruned_and_checkpoints_are_still_two(root):
+def test_snapshots_are_not_pruned_and_checkpoints_are_still_two(root):
     assert kept(root) == [6, 4, 2]
     assert [parse_step(path) for path in RunDirectory(root).checkpoint_files()] == [6, 5]
 
 
-def test_a_kept_state_is_d_and_the_averaged_g_of_that_step(dataset, root):
+def test_a_snapshot_is_d_and_the_averaged_g_of_that_step(dataset, root):
     for report in train(CONFIG, dataset):
         if report.step % 2:
             continue

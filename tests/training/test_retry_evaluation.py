@@ -1,4 +1,4 @@
-"""A step whose sheet or evaluation failed is looked at again before the run goes on."""
+"""A step whose samples or evaluation failed is evaluated again before the run continues."""
 
 import errno
 import os
