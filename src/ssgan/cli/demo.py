@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     if rest:
         raise UserError(f"demo takes no {rest[0]!r}; see ssgan demo --help")
     directory = Path(options.get("run") or "runs/demo")
-    code = train_in(demo(), directory, default_cache())
+    code = train_in(demo(), directory, default_cache(), advise=False)
     if code == 0:
         print(NEXT.format(run=readable(directory)), end="")
     return code

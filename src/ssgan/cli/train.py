@@ -123,15 +123,20 @@ def train_in(
     cache: Path,
     timeout: int = TIMEOUT,
     collection: AbstractCollection | None = None,
+    *,
+    advise: bool = True,
 ) -> int:
     """Run in the directory with progress shown; returns the exit code.
 
-    Under a launcher this is one process of several, of which that of rank 0 speaks.
+    Under a launcher this is one process of several, of which that of rank 0 speaks. With `advise`
+    it warns of images that do not suit the run.
     """
     with join_ranks(timeout, config.device):
         if rank() > 0:
             return _follow(run(config, directory, cache=cache, collection=collection))
-        return _lead(config, directory, cache, collection)
+        shown = _Progress(directory, advise)
+        steps = run(config, directory, cache=cache, collection=collection, progress=shown)
+        return _lead(config, directory, steps)
 
 
 def _follow(steps: Iterator[RunReport]) -> int:
@@ -150,8 +155,8 @@ def _follow(steps: Iterator[RunReport]) -> int:
 class _Progress(RunProgress):
     """Bars and notes on the terminal."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, advise: bool) -> None:
+        self.directory, self.advise = directory, advise
 
     def bar(self, what: str, unit: str) -> AbstractContextManager[Progress]:
         return bar(what, unit)
@@ -162,17 +167,13 @@ class _Progress(RunProgress):
     def begin(self, dataset: Dataset, warnings: Sequence[str]) -> None:
         for line in remarks(dataset):
             print(line)
-        for sentence in warnings:
+        for sentence in warnings if self.advise else ():
             print(f"warning: {sentence}")
         print(f"run directory: {readable(self.directory)}")
 
 
-def _lead(
-    config: RunConfig, directory: Path, cache: Path, collection: AbstractCollection | None
-) -> int:
+def _lead(config: RunConfig, directory: Path, steps: Iterator[RunReport]) -> int:
     log_to_terminal(Console(stderr=True))
-    shown = _Progress(directory)
-    steps = run(config, directory, cache=cache, collection=collection, progress=shown)
     try:
         done = _shown(steps, config)
     except Interrupted as stop:
