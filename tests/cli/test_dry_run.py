@@ -73,7 +73,9 @@ def test_nothing_is_downloaded_and_the_published_counts_are_named(
     monkeypatch.chdir(tmp_path)
     assert main(["train", *words, *TINY, "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    assert f"download       170 MB from {cifar10.URL}; its counts are those published" in printed
+    assert (
+        f"download       170 MB from {cifar10.URL}; with its published number of images" in printed
+    )
     assert "images 154 MB (50,000)" in printed
     assert main(["train", *words, "--help"]) == 0
     assert list(tmp_path.iterdir()) == []

@@ -232,7 +232,7 @@ BAD = [
     (["train", "scenes:rotation_only", "--method.beta", "-1"], "method.beta must be a finite"),
     (["train", "scenes:gan", *PENALTY, "-1"], "method.penalty.weight must be a finite number"),
     (["train", "scenes:gan", "--generator.latent_size", "0"], "latent_size must be at least 1"),
-    (["train", "scenes:gan", "--data", "scenes:num_images=1"], "compares with at least 2 images"),
+    (["train", "scenes:gan", "--data", "scenes:num_images=1"], "needs at least 2 images"),
     (["train", "scenes:gan", *SNDCGAN, "--accumulation", "32"], "give parts of at least 2"),
     (["train", "scenes:ssgan", "--batch_size", BEYOND], f"below 2^64, not {BEYOND}"),
     (["train", "scenes:ssgan", "--total_steps", BEYOND], f"below 2^64, not {BEYOND}"),

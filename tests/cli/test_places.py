@@ -97,7 +97,9 @@ def test_a_place_that_cannot_be_used_is_refused_before_any_image_is_prepared(
         raise AssertionError("images are prepared")
 
     for verb in ("train", "forget", "evaluate"):
-        monkeypatch.setattr(f"ssgan.cli.{verb}.prepare_images", prepares)
+        places = {"train": "ssgan.training.run.prepare", "evaluate": "ssgan.evaluation.run.prepare"}
+        place = places.get(verb, f"ssgan.cli.{verb}.prepare_images")
+        monkeypatch.setattr(place, prepares)
     assert main(words) == 2
     assert expected in one_line(capsys)
 
@@ -167,7 +169,9 @@ def test_a_kept_state_among_the_checkpoints_is_no_state_to_continue_from(here, c
     layout = RunDirectory(here / "run")
     shutil.copy(layout.snapshot(2), layout.checkpoint(2))
     assert main(["train", "run", "--total_steps", "3"]) == 2
-    assert "step-00000002.ckpt holds no generator: it is a state to probe" in one_line(capsys)
+    assert "step-00000002.ckpt holds no generator: no run can continue from a snapshot" in one_line(
+        capsys
+    )
 
 
 @pytest.mark.parametrize(

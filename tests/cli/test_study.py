@@ -289,7 +289,7 @@ def test_more_samples_than_real_images_are_spoken_of(tmp_path, capsys):
         ),
         (
             ["table1", "--data", "scenes", "--", "--compile", "true", "--method.penalty", "WGANGP"],
-            "compile does not go with",
+            "compile does not work with",
         ),
     ],
 )

@@ -17,7 +17,7 @@ from ssgan.metrics.kernel import kernel_distance
 from ssgan.metrics.knn import find_nearest
 from ssgan.metrics.precision_recall import precision_recall
 from ssgan.metrics.protocol import read_statistics, write_statistics
-from ssgan.runs.opening import find_state
+from ssgan.runs.checkpoint import find_state
 from ssgan.types import UserError
 from tests.evaluation.saved import real_images, save_run
 from tests.metrics.pictures import blurred

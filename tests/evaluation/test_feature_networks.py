@@ -9,7 +9,7 @@ from ssgan.files.download import OFFLINE
 from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.inception import features as inception
 from ssgan.metrics.resize import ResizeRule
-from ssgan.runs.opening import find_state
+from ssgan.runs.checkpoint import find_state
 from ssgan.runs.state import fresh_state
 from ssgan.types import UserError
 from tests.evaluation.saved import save_run

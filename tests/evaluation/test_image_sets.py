@@ -4,7 +4,7 @@ import torch
 from ssgan.evaluation.image_sets import GeneratedImages, RealImages
 from ssgan.models.norms import BatchStatistics
 from ssgan.ops.rng import Key, normal
-from ssgan.runs.opening import find_state
+from ssgan.runs.checkpoint import find_state
 from ssgan.runs.sampling import load_generator, refresh_batch_statistics
 from ssgan.types import UserError
 from tests.evaluation.saved import lively_state, real_images, save_run

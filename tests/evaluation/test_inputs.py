@@ -5,7 +5,7 @@ from ssgan.data.folder import Folder
 from ssgan.data.scenes.source import Scenes
 from ssgan.evaluation.image_sets import StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
-from ssgan.runs.opening import FoundState
+from ssgan.runs.checkpoint import FoundState
 from ssgan.types import ImageShape, UserError
 from tests.evaluation.saved import save_run, write_folder
 

@@ -18,6 +18,7 @@ import pytest
 import torch
 from torch.utils._pytree import tree_flatten
 
+from ssgan.files import sealed_file
 from ssgan.files.atomic import TEMPORARY
 from ssgan.files.run_directory import FORMAT_VERSION, RunDirectory
 from ssgan.runs import checkpoint
@@ -231,16 +232,16 @@ def test_a_good_file_that_cannot_be_read_now_is_neither_passed_over_nor_renamed(
     """A disk error, or another user's rights: as root chmod stops nothing, so it is planted."""
     paths = RunDirectory(root).checkpoint_files()
 
-    def refuse(path, trailer):
+    def refuse(path):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "SealedFile", refuse)
+        patch.setattr(sealed_file, "SealedFile", refuse)
         with pytest.raises(UserError, match="cannot be read: Permission denied"):
             checkpoint.load_newest(RunDirectory(root))
     with monkeypatch.context() as patch:
         patch.setattr(
-            checkpoint.torch, "load_features", lambda *a, **k: (_ for _ in ()).throw(MemoryError())
+            checkpoint.torch, "load", lambda *a, **k: (_ for _ in ()).throw(MemoryError())
         )
         with pytest.raises(UserError, match="whole but cannot be used"):
             to_the_end(tiny(), root, dataset)
@@ -349,7 +350,7 @@ def test_the_two_newest_are_there_at_every_instant_and_the_best_as_well(dataset,
         if point == "renamed" and steps:
             assert checkpoint.load_newest(layout)[0].step == newest
 
-    steps = [report.step for report in run(config, tmp_path, dataset, watch)]
+    steps = [report.step for report in run(config, tmp_path, dataset, crash=watch)]
     assert steps[-1] == STEPS
     assert max(counts) == 3  # two, and the one that has just got its name
     assert steps_of(layout) == [STEPS, STEPS - 1]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ssgan.runs.opening import find_state
+from ssgan.runs.checkpoint import find_state
 from ssgan.runs.sampling import load_discriminator, to_pixels
 from ssgan.types import UserError
 from tests.evaluation.saved import lively_state, save_run

@@ -76,7 +76,7 @@ def train_in(
 ) -> int:
     """Run to the end, or until a signal; the exit code that the command line would give."""
     try:
-        for report in run(config, root, dataset, crash):
+        for report in run(config, root, dataset, crash=crash):
             watch(report)
     except Interrupted as stop:
         return stop.exit_code

@@ -143,7 +143,9 @@ MUTANTS = {
     "local batch norm": local_batch_norm,
     "a piece of the batch each": lambda: patch.object(Feed, "_parts", _pieces),
     "latents by rank": lambda: patch.object(ResNetGenerator, "drawn", _own_latents),
-    "gradients not averaged": lambda: patch.object(step, "averaged", lambda _, terms: terms),
+    "gradients not averaged": lambda: patch.object(
+        step, "average_gradients", lambda _, terms: terms
+    ),
 }
 
 
@@ -211,7 +213,7 @@ def _refused(network: str) -> None:
     """The third step is refused, and what the refused update had moved is put back."""
     before: list[Tensor] = []
     state = fresh_state(CASES["ssgan"], images().num_classes, torch.device("cpu"))
-    update = step.nothing_if_refused
+    update = step.restore_buffers_on_error
 
     @contextmanager
     def watched(*networks: torch.nn.Module) -> Iterator[None]:
@@ -219,7 +221,7 @@ def _refused(network: str) -> None:
         with update(*networks):
             yield
 
-    with patch.object(step, "nothing_if_refused", watched):
+    with patch.object(step, "restore_buffers_on_error", watched):
         try:
             for _ in train(CASES["ssgan"], images(), state):
                 pass

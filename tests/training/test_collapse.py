@@ -127,7 +127,7 @@ def test_one_healthy_checkpoint_is_kept_with_links_and_without(tmp_path, monkeyp
 def test_the_choice_is_a_flag_and_changes_no_directory(monkeypatch, tmp_path):
     given = {}
 
-    def note(config, directory, cache, timeout):
+    def note(config, directory, *_):
         given[config.evaluate.on_collapse] = directory
         return 0
 
@@ -147,11 +147,10 @@ def test_the_command_ends_with_75(collapsed, monkeypatch, capsys):
 
     monkeypatch.setattr(command, "run", fails)
     config = replace(COLLAPSING, generator=COLLAPSING.generator)
-    monkeypatch.setattr(command, "refuse_misfits", lambda *_: None)
     assert command.train_in(config, collapsed[0].root, collapsed[0].root.parent / "cache") == 75
     assert "stopped at step 5" in capsys.readouterr().err
 
 
-def test_the_watch_says_the_same_afterwards(collapsed):
+def test_the_monitor_says_the_same_afterwards(collapsed):
     layout, states = collapsed
     assert monitor_directory(layout).verdict.state == states[STEPS]

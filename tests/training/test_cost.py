@@ -38,7 +38,9 @@ def test_a_run_takes_what_was_foretold_with_its_best_and_its_healthy_state(tmp_p
     assert len(found) == 2 + 1 + 4 + 1
     assert foretold.checkpoint < found[healthy] < 1.1 * foretold.checkpoint
     assert (
-        foretold.kept < sum(found[path] for path in layout.snapshot_files()) < 1.1 * foretold.kept
+        foretold.snapshots
+        < sum(found[path] for path in layout.snapshot_files())
+        < 1.1 * foretold.snapshots
     )
     assert foretold.done < sum(found.values()) < 1.1 * foretold.done
     assert foretold.peak == foretold.done + foretold.checkpoint

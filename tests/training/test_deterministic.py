@@ -33,4 +33,11 @@ def test_every_method_needs_nothing_that_may_vary(name, dataset, tmp_path):
     config = evaluating(writing(tiny(name, total_steps=2), sample_every=1), every=1)
     assert [report.step for report in run(config, tmp_path / "run", dataset)] == [1, 2]
     metrics = {row["name"] for row in rows_of(tmp_path / "run" / "metrics.jsonl")}
-    assert {"FD-random", "diversity", "logit", "knn_accuracy", "cka_first", "D/sigma"} <= metrics
+    assert {
+        "FD-random",
+        "diversity",
+        "logit",
+        "knn_accuracy",
+        "cka_first",
+        "D/spectral_norm",
+    } <= metrics

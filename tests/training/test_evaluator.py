@@ -50,7 +50,7 @@ def measured(name, dataset, held_out, root, **changes):
     """The measures of a fresh state, by name and split."""
     config = evaluating(tiny(name), every=1, **changes)
     state = fresh_state(config, dataset.num_classes, CPU)
-    found = Evaluator(RunDirectory(root), config, dataset, held_out).measures(state)
+    found = Evaluator(RunDirectory(root), config, dataset, held_out).evaluate(state)
     return {(one.name, one.split): one for one in found}, state
 
 
@@ -114,10 +114,11 @@ def test_what_is_measured_and_on_which_images(dataset, held_out, tmp_path):
     found, state = measured("ssgan", dataset, held_out, tmp_path)
     names = {name for name, _ in found}
     assert names == {
-        "FD-random", "diversity", "logit_gap", "logit", "logit_spread", "rotation_accuracy",
-        "probe_accuracy", "knn_accuracy", "D/sigma", "D/sigma_raw", "G/sigma",
+        "FD-random", "diversity", "logit_gap", "logit", "logit_std", "rotation_accuracy",
+        "probe_accuracy", "knn_accuracy",
+        "D/spectral_norm", "D/spectral_norm_raw", "G/spectral_norm",
     }  # fmt: skip
-    for name in ("logit", "logit_spread", "rotation_accuracy"):
+    for name in ("logit", "logit_std", "rotation_accuracy"):
         assert {split for other, split in found if other == name} == {"held-out", "generated"}
     chosen = {row.tobytes() for row in held_out.images}
     evaluation = Evaluator(RunDirectory(tmp_path), evaluating(tiny(), every=1), dataset, held_out)
@@ -172,7 +173,7 @@ def test_diversity_is_the_mean_distance_of_two_images_as_a_share_of_that_of_real
 ):
     found, state = measured("ssgan", dataset, None, tmp_path)
     evaluation = Evaluator(RunDirectory(tmp_path), evaluating(tiny(), every=1), dataset, None)
-    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generated(state)])
+    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generate(state)])
     order = evaluation.quality.num_real
     assert len(fakes) == order == 16
     distances = []
@@ -272,7 +273,7 @@ def test_held_out_images_that_cannot_be_read_are_told_and_stop_nothing(caplog, h
     config = evaluating(tiny(), every=1)
     with caplog.at_level(logging.WARNING, "ssgan"):
         assert prepare_held_out(config, fails) is None
-    assert "measured on training images: cifar10-test: test_batch.bin" in caplog.text
+    assert "training images are used: cifar10-test: test_batch.bin" in caplog.text
     never = evaluating(tiny(), every=0)
     assert prepare_held_out(never, fails) is None
     asked = []
@@ -287,7 +288,7 @@ def test_features_are_compared_with_the_first_and_the_previous_and_few_files_are
     features = {step: torch.randn(9, 4) for step in range(1, 8)}
     for step, rows in features.items():
         expected = {"first": 1, "previous": step - 1} if step > 1 else {}
-        found = drift.likeness(step, rows)
+        found = drift.compute_cka(step, rows)
         assert {name: at for name, (at, _) in found.items()} == expected
         for at, value in found.values():
             assert value == linear_cka(features[at], rows)
@@ -295,26 +296,26 @@ def test_features_are_compared_with_the_first_and_the_previous_and_few_files_are
         layout.checkpoint(step).touch()
     # checkpoints 5 and 6 were the newest two when 7 was stored
     assert [path.stem[-1] for path in layout.feature_files()] == ["1", "5", "6", "7"]
-    assert FeatureDrift(layout, "others").likeness(8, features[7]) == {}
+    assert FeatureDrift(layout, "others").compute_cka(8, features[7]) == {}
     whole = layout.features(7).read_bytes()
     flipped = bytearray(whole)
     flipped[whole.index(features[7].numpy().tobytes()[:8])] ^= 255
     for damaged in (b"", b"PK damaged", whole[:-30], whole[:200], b"\x93NUMPY", bytes(flipped)):
         layout.features(7).write_bytes(damaged)
-        assert drift.likeness(8, features[7]).keys() == {"first"}
+        assert drift.compute_cka(8, features[7]).keys() == {"first"}
 
 
 def test_the_log_s_seconds_stand_still_while_it_is_evaluated(dataset, tmp_path, monkeypatch):
     clock = itertools.count()
     later = [0]
     monkeypatch.setattr(logger.time, "monotonic", lambda: next(clock) * 1e-6 + later[0])
-    measures = Evaluator.measures
+    evaluate = Evaluator.evaluate
 
     def slow(self, state):
         later[0] += 1000
-        return measures(self, state)
+        return evaluate(self, state)
 
-    monkeypatch.setattr(Evaluator, "measures", slow)
+    monkeypatch.setattr(Evaluator, "evaluate", slow)
     config = evaluating(tiny(total_steps=3), every=1)
     for _ in run(config, tmp_path, dataset):
         pass
@@ -343,7 +344,7 @@ def test_a_run_on_a_few_images_measures_what_can_be_and_is_not_called_diverged(
 
 def test_a_run_on_one_image_is_not_evaluated(dataset, tmp_path):
     one = replace(dataset, images=dataset.images[:1], labels=None, classes=())
-    with pytest.raises(UserError, match="compares with at least 2 images"):
+    with pytest.raises(UserError, match="needs at least 2 images"):
         next(run(evaluating(tiny(), every=1), tmp_path / "refused", one))
     reports = list(run(evaluating(tiny(total_steps=2), every=0), tmp_path / "run", one))
     assert [report.step for report in reports] == [1, 2]

@@ -10,8 +10,7 @@ import torch
 from ssgan.files.run_directory import FORMAT_VERSION, RunDirectory
 from ssgan.files.sealed_file import SealedFile
 from ssgan.runs import checkpoint
-from ssgan.runs.checkpoint import Damaged
-from ssgan.runs.opening import find_state
+from ssgan.runs.checkpoint import Damaged, find_state
 from ssgan.runs.sampling import load_generator
 from ssgan.types import UserError
 from tests.runs.test_checkpoint import NEWER, OLDER, packed, sealed, zipped
@@ -115,7 +114,7 @@ def test_a_checkpoint_of_the_largest_networks_is_far_below_the_bounds(tmp_path):
     tensors = {f"blocks.{n}.some.long.name.of.a.weight": torch.zeros(1) for n in range(1000)}
     parts = {part: dict(tensors) for part in checkpoint.PARTS}
     facts = {"classes": [f"class {n} with a long name" for n in range(1000)]}
-    checkpoint.write_sealed(tmp_path / "a.ckpt", facts, parts)
+    checkpoint.write_tensors(tmp_path / "a.ckpt", facts, parts)
     assert checkpoint.unpack(checkpoint.read_verified(tmp_path / "a.ckpt")).keys() > set(parts)
     with pytest.raises(Damaged, match="no file"):
         checkpoint.read_verified(tmp_path)

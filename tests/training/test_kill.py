@@ -131,7 +131,7 @@ def test_a_save_is_forced_to_disk_before_it_gets_its_name_and_old_ones_go_last(
             monkeypatch.undo()
             seen.extend(name for name, _ in groupby(calls))
 
-    steps = harness.run(CONFIG, tmp_path, dataset, mark)
+    steps = harness.run(CONFIG, tmp_path, dataset, crash=mark)
     next(steps)
     steps.close()
     assert seen == ["write", "fsync", "replace", "fsync folder", "unlink"]

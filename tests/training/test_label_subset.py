@@ -9,8 +9,7 @@ import torch
 from ssgan.methods.gan import ConditionalGAN
 from ssgan.models.norms import BatchNorm
 from ssgan.runs.state import fresh_state
-from ssgan.training.feed import Feed
-from ssgan.training.label_subset import select_labels
+from ssgan.training.feed import Feed, select_labels
 from ssgan.training.loop import train
 from ssgan.training.validation import validate_run
 from ssgan.types import UNLABELLED, UserError
@@ -84,6 +83,7 @@ def test_labels_that_are_given_are_the_images_own():
 
 def test_another_seed_gives_other_labels_and_more_of_them_keep_the_first():
     dataset = images()
+    dataset = replace(dataset, labels=dataset.labels % 2, classes=dataset.classes[:2])
     shown = {
         (seed, share): set(
             np.flatnonzero(select_labels(with_share(share, seed=seed), dataset) >= 0)

@@ -13,13 +13,14 @@ from ssgan.config.serialize import dump, load
 from ssgan.evaluation.image_sets import GeneratedImages
 from ssgan.models.resnet import ResNetGenerator
 from ssgan.ops.rng import Key, philox
-from ssgan.runs.opening import find_state
+from ssgan.runs.checkpoint import find_state
 from ssgan.runs.sampling import (
     interpolate,
     load_generator,
     refresh_batch_statistics,
     sample_latents,
 )
+from ssgan.training import evaluator, logger
 from ssgan.training.feed import Feed
 from ssgan.training.run import run
 from tests.cli.test_main import TINY
@@ -126,7 +127,7 @@ def test_scores_and_sheets_of_a_run_are_of_its_own(monkeypatch, tmp_path):
         drawn[purpose] = sample_latents(spec, seed, purpose, count)
         return drawn[purpose]
 
-    for module in (evaluation, records):
+    for module in (evaluator, logger):
         monkeypatch.setattr(module, "sample_latents", noted)
     config = evaluating(tiny(generator=UNIFORM, total_steps=1), every=1)
     for _ in run(config, tmp_path, images()):

@@ -1,4 +1,4 @@
-"""The watch raises each alarm once on traces that go wrong, and none on traces that do not."""
+"""The monitor raises each alarm once on histories that go wrong, and none on others."""
 
 import json
 import math
@@ -10,10 +10,10 @@ import pytest
 from ssgan.files import jsonl
 from ssgan.files.run_directory import RunDirectory
 from ssgan.training.monitor import Monitor, monitor_directory
-from ssgan.training.monitor_rules import ALARMS
+from ssgan.training.monitor_rules import RULES
 
-STEPS, LINE, LOOK = 12_000, 10, 500  # of a trace; steps between lines and between evaluations
-ONSET = 6000  # where a trace that goes wrong starts to
+STEPS, LINE, LOOK = 12_000, 10, 500  # of a history; steps between lines and between evaluations
+ONSET = 6000  # where a history that goes wrong starts to
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 
@@ -38,15 +38,15 @@ SSGAN = {
     "FD-random": towards(3, 0.3, 800),
     "diversity": towards(0.2, 0.95, 500),
     "logit_gap": constant(0.5),
-    "logit_spread": constant(0.4),
-    "logit_spread/generated": constant(0.3),
+    "logit_std": constant(0.4),
+    "logit_std/generated": constant(0.3),
     "rotation_accuracy": towards(0.25, 0.65, 1000),
     "probe_accuracy": towards(0.25, 0.5, 1500),
     "knn_accuracy": towards(0.2, 0.35, 1500),
     "cka_previous": towards(0.4, 0.95, 2000),
-    "D/sigma": constant(1.05),
-    "D/sigma_raw": towards(0.3, 5, 4000),
-    "G/sigma": towards(0.5, 3, 2000),
+    "D/spectral_norm": constant(1.05),
+    "D/spectral_norm_raw": towards(0.3, 5, 4000),
+    "G/spectral_norm": towards(0.5, 3, 2000),
 }
 TOLD = ("D/rotation_accuracy", "rotation_accuracy")
 HEALTHY = {
@@ -54,14 +54,14 @@ HEALTHY = {
     # D near 0 for every image and no loss to speak of, yet quality grows: n_dis 1 with hinge
     "gan": {k: v for k, v in SSGAN.items() if k not in TOLD}
     | {"D/adversarial": constant(2.0)}
-    | dict.fromkeys(("logit_gap", "logit_spread", "logit_spread/generated"), constant(0.01)),
+    | dict.fromkeys(("logit_gap", "logit_std", "logit_std/generated"), constant(0.01)),
     # no bound, no zero: the loss starts at 0 and is negative
     "wasserstein": {k: v for k, v in SSGAN.items() if k not in TOLD}
     | {
         "D/adversarial": towards(0, -12, 500),
         "G/adversarial": towards(0, 400, 4000),
         "logit_gap": towards(0, 12, 500),
-        "D/sigma": towards(1, 20, 4000),
+        "D/spectral_norm": towards(1, 20, 4000),
     },
     # a strong D, and a quality that swings by 1.6
     "swinging": SSGAN
@@ -81,7 +81,7 @@ HEALTHY = {
     },
     # the rotation task alone: nobody asks G for images like real ones, and it makes one
     "rotation only": {k: v for k, v in SSGAN.items() if not k.endswith("/adversarial")}
-    | dict.fromkeys(("logit_gap", "logit_spread", "logit_spread/generated"), constant(0.001))
+    | dict.fromkeys(("logit_gap", "logit_std", "logit_std/generated"), constant(0.001))
     | {
         "G/rotation_accuracy": constant(0.99),
         "diversity": towards(0.9, 0.05, 500),
@@ -99,9 +99,9 @@ def rises(alarm, **curves):
 WRONG = [
     rises("no loss", **{"D/adversarial": constant(0.001)}),
     rises("huge loss", **{"D/adversarial": towards(1e-9, 1e6, 2000)}),
-    rises("turns at chance", **{"D/rotation_accuracy": constant(0.25)}),
-    rises("turns trivial", **{"D/rotation_accuracy": constant(1.0)}),
-    rises("turns forgotten", **{"D/rotation_accuracy": constant(0.4)}),
+    rises("rotation at chance", **{"D/rotation_accuracy": constant(0.25)}),
+    rises("rotation trivial", **{"D/rotation_accuracy": constant(1.0)}),
+    rises("rotation forgotten", **{"D/rotation_accuracy": constant(0.4)}),
     rises("not finite", logit_gap=constant(math.nan)),
     rises("no variance", diversity=constant(0.001)),
     rises("variance falls", diversity=constant(0.3)),
@@ -109,11 +109,11 @@ WRONG = [
     rises(
         "no signal",
         logit_gap=constant(0.001),
-        logit_spread=constant(0.002),
-        **{"logit_spread/generated": constant(0.001), "FD-random": constant(0.5)},
+        logit_std=constant(0.002),
+        **{"logit_std/generated": constant(0.001), "FD-random": constant(0.5)},
     ),
     rises("logits blow up", logit_gap=constant(3000.0)),
-    rises("norms spike", **{"D/sigma_raw": constant(500.0)}),
+    rises("norms spike", **{"D/spectral_norm_raw": constant(500.0)}),
     rises("features forget", probe_accuracy=constant(0.15)),
     rises("features forget", rotation_accuracy=constant(0.3)),
     rises(
@@ -122,10 +122,10 @@ WRONG = [
         **{"FD-random": lambda step: 0.35 * (1 + (step - ONSET) / LOOK * 0.05)},
     ),
 ]
-# What else such a trace shows: a G without variance was more diverse before.
+# What else such a history shows: a G without variance was more diverse before.
 WITH = {
     "no variance": {"variance falls"},
-    "turns at chance": {"turns forgotten"},
+    "rotation at chance": {"rotation forgotten"},
 }
 
 
@@ -155,67 +155,69 @@ def lines_of(curves, steps=STEPS):
 
 
 def watched(curves, steps=STEPS):
-    """The watch after a trace, and all events."""
-    watch, events = Monitor(), []
+    """The monitor after a history, and all events."""
+    monitor, events = Monitor(), []
     for kind, content in lines_of(curves, steps):
-        events += watch.log_line(content) if kind == "log" else watch.evaluation(content)
-    return watch, events
+        events += (
+            monitor.add_log_line(content) if kind == "log" else monitor.add_evaluation(content)
+        )
+    return monitor, events
 
 
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_healthy_trace_raises_nothing(name):
-    watch, events = watched(HEALTHY[name])
+    monitor, events = watched(HEALTHY[name])
     assert [event.alarm for event in events] == [None]  # from too early to tell to healthy
-    assert watch.verdict.state == "healthy"
-    assert watch.is_sound
+    assert monitor.verdict.state == "healthy"
+    assert monitor.is_clear
 
 
 def replayed(name):
-    """What the watch says of a committed run of 300 lines."""
-    watch, log = Monitor(), list(jsonl.read(RESULTS / f"{name}-log.jsonl", {}))
+    """What the monitor says of a committed run of 300 lines."""
+    monitor, log = Monitor(), list(jsonl.read(RESULTS / f"{name}-log.jsonl", {}))
     rows = jsonl.read(RESULTS / f"{name}-metrics.jsonl", {})
     metrics = {row["step"]: [row] for row in rows if row["name"] == "FD-random"}
     events = []
     for row in log:
-        events += watch.log_line(row) + watch.evaluation(metrics.get(row["step"], []))
+        events += monitor.add_log_line(row) + monitor.add_evaluation(metrics.get(row["step"], []))
     assert len(log) == 300
-    return watch, events
+    return monitor, events
 
 
 @pytest.mark.parametrize(
     "name", ["cifar10-quarter/ssgan", "cifar10-quarter/gan", "cifar10-laptop/ssgan"]
 )
 def test_the_real_runs_that_got_better_to_their_end_raise_nothing(name):
-    watch, events = replayed(name)
+    monitor, events = replayed(name)
     assert [event.alarm for event in events] == [None]
-    assert watch.verdict.state == "healthy"
+    assert monitor.verdict.state == "healthy"
 
 
 def test_the_real_run_whose_discriminator_died_is_told_from_its_twin():
     """The unconditional GAN with n_dis 1: D's loss is 2.0000 from step 1,500 on, and G drifts."""
-    watch, events = replayed("cifar10-laptop/gan")
+    monitor, events = replayed("cifar10-laptop/gan")
     assert [event.alarm for event in events if event.alarm] == ["no signal"]
-    assert watch.verdict.state == "collapsing"
-    assert "D answers the same to every image" in watch.verdict.evidence[0]
+    assert monitor.verdict.state == "collapsing"
+    assert "D's logits are constant" in monitor.verdict.evidence[0]
 
 
 def test_a_discriminator_that_is_dead_for_long_is_told_where_quality_drifts_but_little():
     """The same at half the width: blind from step 2,000 on, FD-random 1.19 times its best."""
-    watch, rows = Monitor(), {}
+    monitor, rows = Monitor(), {}
     for row in jsonl.read(RESULTS / "successors" / "gan-seed-0.jsonl", {}):
         rows.setdefault(row["step"], []).append(row)
     events = []
     for step in range(LINE, 3000 + 1, LINE):  # its log: D's loss, which was 2.0 throughout
-        events += watch.log_line({"step": step, "D/adversarial": 2.0})
-        events += watch.evaluation(rows.get(step, []))
+        events += monitor.add_log_line({"step": step, "D/adversarial": 2.0})
+        events += monitor.add_evaluation(rows.get(step, []))
     assert [(event.alarm, event.step) for event in events] == [(None, 1500), ("no signal", 3000)]
-    assert watch.verdict.state == "collapsing"
-    assert "3 evaluations in a row" in watch.verdict.evidence[0]
+    assert monitor.verdict.state == "collapsing"
+    assert "3 evaluations in a row" in monitor.verdict.evidence[0]
 
 
 def test_a_blind_discriminator_for_long_asks_less_of_quality_than_a_short_one():
     """FD-random 15 % above its best is noise once, and a drift at the third blind evaluation."""
-    names = ("logit_gap", "logit_spread", "logit_spread/generated")
+    names = ("logit_gap", "logit_std", "logit_std/generated")
     blind = {name: from_onset(constant(0.4), constant(0.001)) for name in names}
     _, events = watched(SSGAN | blind | {"FD-random": from_onset(constant(1.0), constant(1.15))})
     assert [(e.alarm, e.step) for e in events if e.alarm] == [("no signal", ONSET + 2 * LOOK)]
@@ -224,23 +226,23 @@ def test_a_blind_discriminator_for_long_asks_less_of_quality_than_a_short_one():
 @pytest.mark.parametrize(("alarm", "curves"), WRONG)
 def test_a_trace_that_goes_wrong_raises_its_alarm_exactly_once(alarm, curves):
     wrong = {name: from_onset(SSGAN[name], curve) for name, curve in curves.items()}
-    watch, events = watched(SSGAN | wrong)
+    monitor, events = watched(SSGAN | wrong)
     raised = [event.alarm for event in events if event.alarm is not None]
     assert raised.count(alarm) == 1
     assert set(raised) <= {alarm, *WITH.get(alarm, ())}
     assert len(raised) == len(set(raised))
     (event,) = (event for event in events if event.alarm == alarm)
     assert ONSET <= event.step <= ONSET + 8 * LOOK
-    (rule,) = (one for one in ALARMS if one.name == alarm)
+    (rule,) = (one for one in RULES if one.name == alarm)
     assert event.verdict == rule.verdict
     if rule.verdict != "healthy":
-        assert watch.verdict.state == rule.verdict
-        assert not watch.is_sound
+        assert monitor.verdict.state == rule.verdict
+        assert not monitor.is_clear
     assert any(word in " ".join(event.evidence) for word in ("%", "step"))
 
 
 def test_every_alarm_is_tried():
-    assert {alarm.name for alarm in ALARMS} == {case.values[0] for case in WRONG}
+    assert {rule.name for rule in RULES} == {case.values[0] for case in WRONG}
 
 
 @pytest.mark.parametrize("name", ["diversity", "probe_accuracy", "FD-random"])
@@ -267,53 +269,53 @@ def test_a_value_around_its_threshold_raises_once_and_recovery_ends_the_episode(
 def test_before_an_alarm_the_watch_is_no_longer_sound():
     """So a checkpoint from between the fall and the alarm is not kept as healthy."""
     falling = SSGAN | {"FD-random": from_onset(SSGAN["FD-random"], constant(2.0))}
-    watch, _ = watched(falling, ONSET - 1)
-    assert watch.is_sound
-    watch, _ = watched(falling, ONSET)
-    assert (watch.verdict.state, watch.is_sound) == ("healthy", False)
+    monitor, _ = watched(falling, ONSET - 1)
+    assert monitor.is_clear
+    monitor, _ = watched(falling, ONSET)
+    assert (monitor.verdict.state, monitor.is_clear) == ("healthy", False)
     beginning = "collapsing, if it lasts (seen 1 of 3 times): quality has fallen: FD-random is 1.9"
-    assert watch.verdict.evidence[-1].startswith(beginning)
+    assert monitor.verdict.evidence[-1].startswith(beginning)
     once = SSGAN | {"FD-random": lambda s: 2.0 if s == ONSET else SSGAN["FD-random"](s)}
-    watch, _ = watched(once, ONSET + LOOK)
-    assert watch.is_sound
-    assert not any("if it lasts" in words for words in watch.verdict.evidence)
+    monitor, _ = watched(once, ONSET + LOOK)
+    assert monitor.is_clear
+    assert not any("if it lasts" in words for words in monitor.verdict.evidence)
 
 
-def test_of_a_healthy_run_it_is_said_that_d_is_blind():
-    names = ("logit_gap", "logit_spread", "logit_spread/generated")
+def test_constant_logits_of_a_healthy_run_are_reported():
+    names = ("logit_gap", "logit_std", "logit_std/generated")
     blind = {name: from_onset(constant(0.4), constant(0.001)) for name in names}
-    watch, events = watched(SSGAN | blind, ONSET + LOOK)
+    monitor, events = watched(SSGAN | blind, ONSET + LOOK)
     assert [event.alarm for event in events] == [None]
-    (words,) = (words for words in watch.verdict.evidence if "the same to every image" in words)
-    assert words.endswith("(at 2 evaluations in a row, its logits now differ by 0.001)")
-    watch, _ = watched(SSGAN)
-    assert "the same to every image" not in " ".join(watch.verdict.evidence)
+    (words,) = (words for words in monitor.verdict.evidence if "logits are constant" in words)
+    assert words.endswith("(at 2 evaluations in a row, they now differ by 0.001)")
+    monitor, _ = watched(SSGAN)
+    assert "logits are constant" not in " ".join(monitor.verdict.evidence)
 
 
 def test_too_early_is_said_until_there_is_enough_and_the_log_alone_is_enough_too():
-    watch, _ = watched(SSGAN, 2 * LOOK)
-    assert watch.verdict.state == "too early to tell"
-    assert "2, of the 3" in watch.verdict.evidence[-1]
+    monitor, _ = watched(SSGAN, 2 * LOOK)
+    assert monitor.verdict.state == "too early to tell"
+    assert "2 of the 3 evaluations" in monitor.verdict.evidence[-1]
     log_only = {name: SSGAN[name] for name in ("D/adversarial", TOLD[0])}
-    watch, _ = watched(log_only, 100)
-    assert watch.verdict.state == "too early to tell"
-    watch, _ = watched(log_only, 1000)
-    assert watch.verdict.state == "healthy"
-    assert "the log alone" in watch.verdict.evidence[-1]
+    monitor, _ = watched(log_only, 100)
+    assert monitor.verdict.state == "too early to tell"
+    monitor, _ = watched(log_only, 1000)
+    assert monitor.verdict.state == "healthy"
+    assert "only the log" in monitor.verdict.evidence[-1]
 
 
 def test_chance_and_noise_are_known_to_the_rule_on_features():
     """20 % of 128 images in ten classes and then 10 %: as far as noise goes."""
     few = {"num_images": 128, "chance": 0.1}
-    watch = Monitor()
+    monitor = Monitor()
     for number, value in enumerate([0.2, 0.1, 0.1, 0.1, 0.1]):
         row = {"step": number + 1, "name": "probe_accuracy", "value": value, **few}
-        assert all(event.alarm is None for event in watch.evaluation([row]))
+        assert all(event.alarm is None for event in monitor.add_evaluation([row]))
     many = [{"num_images": 2048, "chance": 0.1}]
-    watch, events = Monitor(), []
+    monitor, events = Monitor(), []
     for number, value in enumerate([0.2, 0.09, 0.09, 0.09, 0.09]):
         row = {"step": number + 1, "name": "probe_accuracy", "value": value, **many[0]}
-        events += [event.alarm for event in watch.evaluation([row])]
+        events += [event.alarm for event in monitor.add_evaluation([row])]
     assert "features forget" in events
 
 

@@ -79,7 +79,7 @@ def test_one_bad_step_costs_the_steps_since_the_checkpoint_and_no_more(
     with caplog.at_level(logging.WARNING):
         to_the_end(CONFIG, tmp_path, dataset)
     assert f"step {bad + 1}: not a finite number: G/adversarial" in caplog.text
-    assert f"back to step {back}, and on with other random numbers" in caplog.text
+    assert f"back to step {back}, continuing with other random numbers" in caplog.text
     once, again = of_step(shown, bad)
     assert not torch.equal(once, again)
     assert [row["step"] for row in rows_of(tmp_path / "log.jsonl")] == list(range(1, STEPS + 1))
@@ -119,7 +119,7 @@ def test_a_run_that_cannot_be_helped_ends_with_its_best_and_its_checkpoint_whole
     config = evaluating(CONFIG, every=1)
     shown.bad, shown.always = [4], True
     with pytest.raises(
-        NonFinite, match=rf"step 5: .* going back to step 3 .* helped {MAX_RETRIES} times"
+        NonFinite, match=rf"step 5: .* {MAX_RETRIES} rollbacks to step 3 .* did not help"
     ):
         to_the_end(config, tmp_path, dataset)
     tried = of_step(shown, 4)
@@ -146,7 +146,7 @@ def test_the_best_so_far_stays_even_of_a_step_that_was_given_up(
         averages.setdefault((state.step, score), copy.deepcopy(state.generator_ema.state_dict()))
         return [EvaluationRow("FD-random", score, "generated", {})]
 
-    monkeypatch.setattr(logger.Evaluation, "measures", measured)
+    monkeypatch.setattr(logger.Evaluator, "evaluate", measured)
     shown.bad = [4]
     to_the_end(evaluating(CONFIG, every=1), tmp_path, dataset)
     assert next(scores, None) is None
@@ -158,7 +158,7 @@ def test_the_best_so_far_stays_even_of_a_step_that_was_given_up(
     torch.testing.assert_close(kept.tensors["generator_ema"], averages[best], rtol=0, atol=0)
 
 
-def test_a_newer_checkpoint_gives_new_patience(dataset, shown, tmp_path):
+def test_a_newer_checkpoint_resets_the_retry_budget(dataset, shown, tmp_path):
     often = with_output(CONFIG, checkpoint_every=1)
     shown.bad = [1, 2, 3, 4, 5]
     to_the_end(often, tmp_path, dataset)
@@ -191,7 +191,7 @@ def test_the_count_is_stored_and_old_files_have_none(dataset, tmp_path):
     assert other.rollbacks == 2
     content = checkpoint.unpack(checkpoint.read_verified(path))
     old = content.pop("facts").replace('"rollbacks": 2', '"unknown": 2')
-    checkpoint.write_sealed(path, checkpoint.json.loads(old), content)
+    checkpoint.write_tensors(path, checkpoint.json.loads(old), content)
     assert checkpoint.load_checkpoint(path).rollbacks == 0
 
 
@@ -199,7 +199,7 @@ def test_when_an_evaluation_fails_the_step_is_saved_first(dataset, tmp_path, mon
     def fails(*_):
         raise MemoryError
 
-    monkeypatch.setattr(logger.Evaluation, "measures", fails)
+    monkeypatch.setattr(logger.Evaluator, "evaluate", fails)
     with pytest.raises(MemoryError):
         to_the_end(evaluating(CONFIG, every=3), tmp_path, dataset)
     assert checkpoint.load_newest(RunDirectory(tmp_path))[0].step == 3
@@ -217,7 +217,7 @@ def test_a_step_whose_line_cannot_be_written_is_not_saved_without_it(
         append(path, row)
 
     with monkeypatch.context() as patch:
-        patch.setattr(jsonlines, "append", full)
+        patch.setattr(jsonl, "append", full)
         with pytest.raises(DiskFull):
             to_the_end(CONFIG, tmp_path, dataset)
     to_the_end(CONFIG, tmp_path, dataset)

@@ -45,7 +45,7 @@ def test_a_long_step_is_told_from_shorter_ones(name, accumulation, monkeypatch):
     assert set(taken) == {4 * accumulation, 8 * accumulation}
     assert told.gigaflop_per_step == whole.gigaflop_per_step
     assert told.discriminator_images == whole.discriminator_images
-    assert f"told from batches of {4 * accumulation} and {8 * accumulation}" in told.text()
+    assert f"extrapolated from batch sizes {4 * accumulation} and {8 * accumulation}" in told.text()
     assert whole.timed_on == ""
 
 
@@ -62,4 +62,4 @@ def test_a_gradient_penalty_is_counted_with_its_second_derivatives():
 def test_counts_of_the_data_are_those_of_the_outline():
     planned = estimate_cost(tiny(), OUTLINE)
     assert (planned.data_images, planned.data_bytes) == (1000, 1000 * 32 * 32 * 3)
-    assert "9 MB; its counts are those published" in planned.text()
+    assert "9 MB; with its published number of images" in planned.text()

@@ -135,8 +135,8 @@ def test_ranks_that_drift_apart_by_a_bit_are_found_and_the_tensor_named(tmp_path
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ("second frozen", "rank 0: rank 1 has gone"),
-        ("first frozen", "rank 1: another rank has gone"),  # which keeps the list of who is there
+        ("second frozen", "rank 0: rank 1 has ended"),
+        ("first frozen", "rank 1: another rank has ended"),  # which keeps the list of who is there
     ],
 )
 def test_a_rank_that_does_not_answer_is_told_after_the_time_out(case, words, tmp_path):
@@ -156,7 +156,7 @@ def test_an_error_of_one_rank_ends_all_and_is_the_one_that_is_told(case, failed,
     code, printed = found[1 - failed]
     assert code == LOST
     who = "another rank" if failed == 0 else "rank 1"  # rank 0 keeps the list of who is there
-    assert f"rank {1 - failed}: {who} has gone or does not answer" in printed
+    assert f"rank {1 - failed}: {who} has ended or does not answer" in printed
 
 
 def test_a_signal_to_one_rank_saves_and_ends_all_after_the_same_step(tmp_path):
@@ -170,7 +170,7 @@ def test_a_signal_to_one_rank_saves_and_ends_all_after_the_same_step(tmp_path):
 def test_a_run_that_has_collapsed_before_ends_all_at_once(tmp_path):
     found = together("collapsed", tmp_path, 2)
     assert [code for code, _ in found] == [0, 0]
-    assert "stopped at step 0, for the run is" in found[0][1]
+    assert "stopped at step 0: the run is" in found[0][1]
     assert "stopped at step 0 by rank 0" in found[1][1]
 
 
@@ -190,11 +190,11 @@ def test_a_state_with_settings_of_somebody_else_s_classes_is_shared(tmp_path, mo
 
 def test_there_is_a_back_end_for_what_is_on_the_cpu_beside_that_of_the_accelerator(monkeypatch):
     """Signals and digests are on the CPU, for which PyTorch by itself has none then."""
-    assert distributed.back_ends("auto") == "cpu:gloo"
+    assert distributed.choose_back_ends("auto") == "cpu:gloo"
     found = torch.device("cuda")
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: found)
-    assert distributed.back_ends("auto") == "cpu:gloo,cuda:nccl"
-    assert distributed.back_ends("cpu") == "cpu:gloo"
+    assert distributed.choose_back_ends("auto") == "cpu:gloo,cuda:nccl"
+    assert distributed.choose_back_ends("cpu") == "cpu:gloo"
 
 
 def test_processes_need_devices_of_their_own_unless_they_compute_on_the_cpu(monkeypatch):
@@ -219,10 +219,10 @@ def test_ranks_with_other_settings_are_refused(tmp_path):
     ("changes", "count", "words"),
     [
         ({"batch_size": 8}, 3, "batch_size 8 cannot be cut into equal parts for 3 .*nearest: 9"),
-        ({"batch_size": 8}, 4, "turns 2 of batch_size 8 .*multiple of 4 for 4 processes"),
-        ({"batch_size": 16, "accumulation": 2}, 4, "turns 4 .* 4 processes times accumulation 2"),
+        ({"batch_size": 8}, 4, "rotates 2 of batch_size 8 .*multiple of 4 for 4 processes"),
+        ({"batch_size": 16, "accumulation": 2}, 4, "rotates 4 .* 4 processes times accumulation 2"),
         ({"batch_size": 16, "device": "cuda:0"}, 2, "device cuda:0 is one device for 2 processes"),
-        ({"batch_size": 16, "compile": True}, 2, "compile is for one process"),
+        ({"batch_size": 16, "compile": True}, 2, "compile works with one process"),
     ],
 )
 def test_what_cannot_be_cut_is_refused(changes, count, words):
@@ -306,7 +306,7 @@ def test_a_frozen_process_is_named_by_the_command_with_the_step_and_ended(tmp_pa
     os.kill(children[0], signal.SIGSTOP)
     _, said = command.communicate(timeout=400)
     assert command.returncode == LOST
-    assert "rank 1: rank 0 has gone or does not answer (after step " in said
+    assert "rank 1: rank 0 has ended or does not answer (after step " in said
     assert not any(os.path.exists(f"/proc/{child}") for child in children)
 
 

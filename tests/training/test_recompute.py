@@ -116,5 +116,5 @@ def test_it_is_refused_where_it_would_do_nothing():
 
 
 def test_it_is_refused_together_with_compile():
-    with pytest.raises(UserError, match="compile does not go with recompute"):
+    with pytest.raises(UserError, match="compile does not work with recompute"):
         validate_run(tiny(recompute=True, compile=True), 20, 0)

@@ -8,7 +8,7 @@ from ssgan.models import layers
 from ssgan.training.loop import train
 from tests.training.tiny import images, tiny
 
-USED = ("conv3x3_winograd", "conv3x3_narrow")
+USED = ("conv3x3_winograd", "conv3x3_few_outputs")
 
 
 def losses(config):

@@ -9,8 +9,8 @@ import torch
 from ssgan.cli.main import main
 from ssgan.config.serialize import dump, load
 from ssgan.ops.spectral_norm import spectral_layers
+from ssgan.runs.checkpoint import find_state
 from ssgan.runs.config import AdamConfig
-from ssgan.runs.opening import find_state
 from ssgan.runs.state import fresh_state
 from ssgan.training.loop import train
 from ssgan.types import UserError

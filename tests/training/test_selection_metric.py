@@ -68,10 +68,10 @@ def test_the_distance_is_that_of_the_same_images_by_those_features(bands, datase
     config = lite0()
     state = fresh_state(config, dataset.num_classes, torch.device("cpu"))
     evaluation = Evaluator(RunDirectory(tmp_path), config, dataset, None)
-    found = {one.name: one for one in evaluation.measures(state)}
+    found = {one.name: one for one in evaluation.evaluate(state)}
     quality = evaluation.quality
     reals = dataset.batch(quality.images._order.numpy())
-    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generated(state)])
+    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generate(state)])
     rows = [bands(torch.from_numpy(np.array(some)).permute(0, 3, 1, 2)) for some in (reals, fakes)]
     assert len(reals) == len(fakes) == config.evaluate.images
     measure = found["FD-EfficientNetLite0"]
@@ -80,7 +80,7 @@ def test_the_distance_is_that_of_the_same_images_by_those_features(bands, datase
     assert found["FD-random"].protocol["features"] != bands.identity()
 
 
-def test_it_chooses_the_best_and_fd_random_stays_for_the_watch(bands, dataset, tmp_path):
+def test_it_chooses_the_best_and_fd_random_stays_for_the_monitor(bands, dataset, tmp_path):
     reports = list(run(lite0(), tmp_path, dataset))
     scores = rows_named(tmp_path, "FD-EfficientNetLite0")
     assert sorted(scores) == sorted(rows_named(tmp_path, "FD-random")) == [2, 4, 6]
@@ -95,7 +95,7 @@ def test_a_score_that_is_no_number_is_never_the_best(first, dataset, tmp_path, m
     scores = iter([first, 3.0, math.nan])
     name = metric_name(evaluating(tiny("rotation-only"), every=2).evaluate)
     monkeypatch.setattr(
-        Evaluator, "measures", lambda *_: [EvaluationRow(name, next(scores), "train")]
+        Evaluator, "evaluate", lambda *_: [EvaluationRow(name, next(scores), "train")]
     )
     for _ in run(evaluating(tiny("rotation-only"), every=2), tmp_path, dataset):
         pass
@@ -111,10 +111,10 @@ def test_a_stored_best_that_is_no_number_gives_way(dataset):
     config = evaluating(tiny("rotation-only"), every=2)
     state = fresh_state(config, dataset.num_classes, torch.device("cpu"))
     state.best_score = math.nan
-    records = object.__new__(RunLogger)
-    records.config = config
-    records._choose_best(state, [EvaluationRow(metric_name(config.evaluate), 3.0, "train")])
-    assert records.is_best
+    logger = object.__new__(RunLogger)
+    logger.config = config
+    logger._choose_best(state, [EvaluationRow(metric_name(config.evaluate), 3.0, "train")])
+    assert logger.is_best
     assert state.best_score == 3.0
 
 
@@ -145,7 +145,7 @@ def test_the_best_is_chosen_anew_when_scores_become_other_ones(bands, dataset, t
     with caplog.at_level(logging.WARNING):
         for _ in run(lite0(), tmp_path, dataset):
             pass
-    assert "the best state is chosen anew" in caplog.text
+    assert "the best score starts over" in caplog.text
     best = checkpoint.load_newest(layout)[0]
     scores = {s: row["value"] for s, row in rows_named(tmp_path, "FD-EfficientNetLite0").items()}
     assert best.best_score == min(scores.values())
@@ -160,7 +160,7 @@ def test_the_best_stays_when_scores_are_the_same(dataset, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         for _ in run(evaluating(config, shown=4), tmp_path, dataset):
             pass
-    assert "chosen anew" not in caplog.text
+    assert "starts over" not in caplog.text
     assert checkpoint.load_newest(RunDirectory(tmp_path))[0].best_score <= old
 
 
@@ -180,7 +180,7 @@ def test_features_without_weights_are_refused_before_any_work(
     flags = ["--evaluate.features", name, "--run", str(tmp_path / "run"), *["--dry-run"] * dry]
     assert main(["train", "scenes:ssgan", *flags]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert f"evaluate.features {name}: its weights are not there; {words}" in error
+    assert f"evaluate.features {name}: its weights are missing; {words}" in error
     assert not (tmp_path / "run").exists()
 
 

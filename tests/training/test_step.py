@@ -17,11 +17,10 @@ from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.ops.rng import Key
 from ssgan.ops.spectral_norm import advance_spectral_norm
 from ssgan.runs.config import AdamConfig
-from ssgan.runs.state import fresh_state
+from ssgan.runs.state import ema_halflife, fresh_state
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
 from ssgan.training.networks import Networks
-from ssgan.training.schedule import ema_halflife
 from ssgan.training.validation import validate_run
 from ssgan.types import UserError
 from tests.training.tiny import METHODS, SUCCESSORS, images, tiny

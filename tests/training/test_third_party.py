@@ -106,5 +106,7 @@ def test_a_conditional_norm_may_be_somebody_else_s():
     (report,) = train(tiny("conditional", generator=generator, total_steps=1), images())
     assert report.step == 1
     bare = replace(generator, norm=ResNetGenerator().norm)
-    with pytest.raises(UserError, match=r"ResNetGenerator does not .* ConditionalBatchNorm does"):
+    with pytest.raises(
+        UserError, match=r"ResNetGenerator does not .* set generator.norm ConditionalBatchNorm"
+    ):
         next(train(tiny("conditional", method=ConditionalGAN(), generator=bare), images()))

@@ -6,44 +6,46 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os.path import realpath
 from pathlib import Path
+from typing import NamedTuple
 
 from ssgan.cli.options import Train
 from ssgan.cli.preparation import fetch_source
 from ssgan.config.merge import from_flags, merge, read_json, read_toml
-from ssgan.config.serialize import without_additions
-from ssgan.data.base import AbstractSource, DatasetInfo
+from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo
 from ssgan.data.sources import parse_source
 from ssgan.files.run_directory import RunDirectory
 from ssgan.recipes.auto import fit_recipe, with_source
 from ssgan.recipes.find import build_recipe, import_user_module
 from ssgan.runs.config import RunConfig
-from ssgan.runs.config_io import load_config, upgrade_table
+from ssgan.runs.config_io import ALIASES, first_form, load_config, upgrade_table
 from ssgan.training.resume import may_change, read_run_config
 from ssgan.types import UserError
 
 
-def read_config(given: Train) -> tuple[RunConfig, list[str], Path | None]:
-    """All settings of a run, why they were chosen, and the run's own directory if it has one.
+class StartingPoint(NamedTuple):
+    """The settings of a run, and what is known with them."""
 
-    A recipe comes first, then --config FILE, then the settings on the command line.
-    """
+    config: RunConfig
+    reasons: list[str]  # why they were chosen, where they were
+    directory: Path | None  # the run's own, if it has one
+    collection: AbstractCollection | None  # its opened source, where it is open
+
+
+def read_config(given: Train) -> StartingPoint:
+    """All settings of a run: a recipe, then --config FILE, then the command line."""
     changes, _ = from_flags(given.settings)
-    table = _config_file(given.config)
-    config, reasons, directory = choose_config(given, table)
-    config = merge(config, table, given.config or "")
-    config = merge(config, changes, "--")
+    table = _read_config_file(given.config)
+    start = choose_config(given, table)
+    config = merge(start.config, table, given.config or "", ALIASES)
+    config = merge(config, changes, "--", ALIASES)
     if given.on_collapse is not None:
         config = merge(config, {"evaluate": {"on_collapse": given.on_collapse}}, "--")
-    return config, reasons, directory
+    same = config.data.source == start.config.data.source
+    return start._replace(config=config, collection=start.collection if same else None)
 
 
-def choose_config(
-    given: Train, table: Mapping[str, object]
-) -> tuple[RunConfig, list[str], Path | None]:
-    """The settings before any change, why they were chosen, and a run's own directory.
-
-    `table` holds the settings of --config.
-    """
+def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
+    """What a run starts from before any change; `table` holds the settings of --config."""
     trusted = import_trusted(given.trust)
     name = given.recipe
     source = None if given.data is None else parse_source(given.data)
@@ -55,11 +57,11 @@ def choose_config(
         )
     if name is None:
         if whole:
-            return load_config(table, trusted, f"{given.config}"), [], None
+            return StartingPoint(load_config(table, trusted, f"{given.config}"), [], None, None)
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
-        config, reasons = fit_recipe(source, _info(source, given))
-        return config, reasons, None
+        info, collection = _open_source(source, given)
+        return StartingPoint(*fit_recipe(source, info), None, collection)
     layout = RunDirectory(Path(name))
     stored = read_run_config(layout, trusted) if layout.root.is_dir() else None
     if stored is None and layout.root.exists():
@@ -69,10 +71,11 @@ def choose_config(
             f"{name} is a run and continues in its own directory, not in --run {given.run}: type "
             f"`ssgan train {name}`, or start from a recipe"
         )
-    config = build_recipe(name) if stored is None else stored
+    config, collection = build_recipe(name) if stored is None else stored, None
     if source is not None:
-        config = with_source(config, source, _info(source, given))
-    return config, [], None if stored is None else layout.root
+        info, collection = _open_source(source, given)
+        config = with_source(config, source, info)
+    return StartingPoint(config, [], None if stored is None else layout.root, collection)
 
 
 def import_trusted(names: Sequence[str]) -> tuple[str, ...]:
@@ -85,7 +88,7 @@ def import_trusted(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _config_file(file: str | None) -> Mapping[str, object]:
+def _read_config_file(file: str | None) -> Mapping[str, object]:
     """The settings in the file that --config names: TOML, or the config.json of a run."""
     if file is None:
         return {}
@@ -108,11 +111,14 @@ def _no_run(path: Path) -> str:
     )
 
 
-def _info(source: AbstractSource, given: Train) -> DatasetInfo:
-    """What settings are fitted to; downloaded first, but not for help or a dry run."""
+def _open_source(
+    source: AbstractSource, given: Train
+) -> tuple[DatasetInfo, AbstractCollection | None]:
+    """What settings are fitted to; downloaded and opened, but not for help or a dry run."""
     if given.help or given.dry_run:
-        return source.info()
-    return DatasetInfo.of(fetch_source(source).open())
+        return source.info(), None
+    collection = fetch_source(source).open()
+    return DatasetInfo.of(collection), collection
 
 
 def default_directory(name: str | None, config: RunConfig) -> str:
@@ -121,8 +127,6 @@ def default_directory(name: str | None, config: RunConfig) -> str:
     spared = replace(config, output=output, evaluate=evaluate, device="auto", recompute=False)
     if may_change("total_steps", config):
         spared = replace(spared, total_steps=1)
-    digest = hashlib.sha256(
-        json.dumps(without_additions(spared), sort_keys=True).encode()
-    ).hexdigest()
+    digest = hashlib.sha256(json.dumps(first_form(spared), sort_keys=True).encode()).hexdigest()
     stem = (name or config.data.source.name()).replace(":", "-").rstrip("/").split("/")[-1]
     return f"runs/{stem}-{digest[:8]}"

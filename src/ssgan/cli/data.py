@@ -4,8 +4,7 @@ from pathlib import Path
 
 from ssgan.cli.options import Data
 from ssgan.cli.preparation import (
-    check_dataset_rotations,
-    dataset_warnings,
+    describe_rejects,
     fetch_source,
     prepare_images,
 )
@@ -13,20 +12,25 @@ from ssgan.data.base import Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import choose_size
 from ssgan.data.sources import parse_source
+from ssgan.metrics.rotation_check import check_rotations_of
 from ssgan.types import ImageShape
 
 
 def main(given: Data) -> int:
     """Run `ssgan data prepare`; returns the exit code."""
     source = fetch_source(parse_source(given.source))
-    header_stats = source.open().header_stats()
+    collection = source.open()
+    header_stats = collection.header_stats()
     channels = given.channels or (1 if header_stats.grey else 3)
     red, green, blue = given.background
     preprocessing = Preprocessing(
         shape=ImageShape(channels, given.size or choose_size(header_stats)),
         background=(red, green, blue),
     )
-    print(summary(prepare_images(source, preprocessing, given.cache, given.workers, given.strict)))
+    dataset = prepare_images(
+        source, preprocessing, given.cache, given.workers, given.strict, collection
+    )
+    print(summary(dataset))
     return 0
 
 
@@ -39,7 +43,7 @@ def summary(dataset: Dataset) -> str:
         counted = zip(dataset.classes, manifest["class_counts"], strict=True)
         listed = ", ".join(f"{name} {count:,}" for name, count in counted)
         classes = f"{dataset.num_classes} ({listed})"
-    rotations = check_dataset_rotations(dataset)
+    rotations = check_rotations_of(len(dataset), dataset.batch)
     stored = Path(getattr(dataset.images, "filename", ".")).parent
     return "\n".join(
         [
@@ -47,7 +51,7 @@ def summary(dataset: Dataset) -> str:
             f"classes:      {classes}",
             f"duplicates:   {manifest['duplicates']:,}",
             *([] if rotations is None else [f"rotations:    {rotations.sentence}"]),
-            *dataset_warnings(dataset),
+            *describe_rejects(dataset),
             f"stored in:    {stored}",
             f"content hash: {dataset.content_hash}",
         ]

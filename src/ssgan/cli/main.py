@@ -94,10 +94,10 @@ def _no_verb(verb: str) -> str:
 
 
 def _run(verb: str, given: VerbOptions) -> int:
-    from ssgan.training.signals import obey_before_a_run
+    from ssgan.training.signals import exit_on_sigusr1
 
     if verb in _RUNS:
-        obey_before_a_run()  # before PyTorch is imported, which takes seconds
+        exit_on_sigusr1()  # before PyTorch is imported, which takes seconds
     from ssgan.files.atomic import DiskFull
     from ssgan.files.errors import translate_file_errors
     from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError

@@ -5,14 +5,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from ssgan.cli.progress import Meter
-from ssgan.data.base import AbstractSource, Preprocessing
+from ssgan.data.base import AbstractCollection, AbstractSource, Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import Progress, prepare
-from ssgan.metrics.rotation_check import FEWEST, MOST, RotationReport, check_rotations
 
 _LISTED = 20  # rejects named in a summary
 
@@ -23,8 +19,12 @@ def prepare_images(
     cache: Path | None,
     workers: int | None = None,
     strict: bool = False,
+    collection: AbstractCollection | None = None,
 ) -> Dataset:
-    """The images of a source, decoded now with a bar or found in the cache."""
+    """The images of a source, decoded now with a bar or found in the cache.
+
+    `collection` is the opened source, where the caller has it.
+    """
     with open_progress_bar("preparing images") as progress:
         return prepare(
             source,
@@ -33,6 +33,7 @@ def prepare_images(
             progress,
             workers,
             strict=strict,
+            collection=collection,
             on_wait=lambda: print("waiting: another process prepares the same", file=sys.stderr),
         )
 
@@ -58,7 +59,7 @@ def open_progress_bar(what: str, unit: str = "images") -> Iterator[Progress]:
         yield progress
 
 
-def dataset_warnings(dataset: Dataset) -> list[str]:
+def describe_rejects(dataset: Dataset) -> list[str]:
     """Lines on an odd layout, and on rejected items with their reasons."""
     rejected = dataset.manifest["rejected"]
     lines = [f"note: {notice}" for notice in dataset.manifest["warnings"]]
@@ -68,11 +69,3 @@ def dataset_warnings(dataset: Dataset) -> list[str]:
     if len(rejected) > _LISTED:
         lines.append(f"  and {len(rejected) - _LISTED:,} more, all in manifest.json")
     return lines
-
-
-def check_dataset_rotations(dataset: Dataset) -> RotationReport | None:
-    """Whether rotation prediction suits these images; None for very small sets."""
-    if len(dataset) < FEWEST:
-        return None
-    numbers = np.linspace(0, len(dataset) - 1, min(MOST, len(dataset))).astype(np.int64)
-    return check_rotations(torch.from_numpy(dataset.batch(numbers)).permute(0, 3, 1, 2))

@@ -15,8 +15,7 @@ from ssgan.cli.progress import Meter
 from ssgan.data.scan import readable
 from ssgan.files.image_grid import image_grid, save_gif, save_png
 from ssgan.files.run_directory import find_run_of
-from ssgan.runs.checkpoint import Checkpoint
-from ssgan.runs.opening import find_state
+from ssgan.runs.checkpoint import Checkpoint, find_state
 from ssgan.runs.precision import resolve_device
 from ssgan.runs.sampling import (
     generate,

@@ -3,8 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from itertools import groupby
 from pathlib import Path
 from shutil import get_terminal_size
@@ -15,38 +15,23 @@ from rich.console import Console
 from ssgan.cli.config_args import default_directory, read_config
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.options import Demo, Train
-from ssgan.cli.preparation import (
-    check_dataset_rotations,
-    dataset_warnings,
-    fetch_source,
-    prepare_images,
-)
+from ssgan.cli.preparation import describe_rejects, fetch_source, open_progress_bar
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.config.help import format_settings
-from ssgan.data.base import DatasetInfo
+from ssgan.data.base import AbstractCollection, DatasetInfo
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import default_cache, prepare
+from ssgan.data.prepare import Progress, default_cache
 from ssgan.data.scan import readable
 from ssgan.files.run_directory import RunDirectory
-from ssgan.methods.base import Method
 from ssgan.ops.collective import rank
-from ssgan.ops.cpu import keep_freed_memory
 from ssgan.recipes import scenes
 from ssgan.recipes.find import list_recipes
 from ssgan.runs import config_io
 from ssgan.runs.config import RunConfig
 from ssgan.training.cost import estimate_cost
-from ssgan.training.distributed import TIMEOUT, Ranks, is_launched, join_ranks
-from ssgan.training.evaluator import prepare_held_out
-from ssgan.training.resume import (
-    refuse_other_directory,
-    refuse_other_settings,
-    refuse_used_directory,
-    resolve_auto,
-)
-from ssgan.training.run import Collapsed, RunReport, run
+from ssgan.training.distributed import TIMEOUT, is_launched, join_ranks
+from ssgan.training.run import Collapsed, RunProgress, RunReport, check_run, run
 from ssgan.training.signals import Interrupted
-from ssgan.training.validation import validate_run
 from ssgan.types import NonFinite
 
 _AFTER_DEMO = """
@@ -61,24 +46,26 @@ what to try next
 def main(given: Train) -> int:
     """Train, or continue; returns the exit code."""
     if given.recipes:
-        print(_listed(list_recipes()))
+        print(_list_by_file(list_recipes()))
         return 0
-    config, reasons, directory = read_config(given)
+    config, reasons, directory, collection = read_config(given)
     if given.help:
-        print(format_settings(config))
+        print(format_settings(config, get_terminal_size().columns))
         return 0
     for reason in reasons:
         print(reason)
     directory = directory or Path(given.run or default_directory(given.recipe, config))
     if given.dry_run:
-        return _dry_run(config, RunDirectory(directory), given.processes)
+        return _dry_run(config, directory, given.processes)
     if given.processes > 1 and not is_launched():
         from ssgan.cli.processes import in_processes
 
-        info = DatasetInfo.of(fetch_source(config.data.source).open())
-        _refuse(config, RunDirectory(directory), info, given.processes)
+        if collection is None:
+            collection = fetch_source(config.data.source).open()
+        check_run(config, directory, DatasetInfo.of(collection), given.processes)
         return in_processes(["train", *given.words], given.processes, given.restarts)
-    return train_in(config, directory, given.cache or default_cache(), given.timeout or TIMEOUT)
+    cache, timeout = given.cache or default_cache(), given.timeout or TIMEOUT
+    return train_in(config, directory, cache, timeout, collection)
 
 
 def demo(given: Demo) -> int:
@@ -90,7 +77,7 @@ def demo(given: Demo) -> int:
     return code
 
 
-def _listed(recipes: list[str]) -> str:
+def _list_by_file(recipes: list[str]) -> str:
     """The recipes, a paragraph for each file."""
     lines, width = [], get_terminal_size().columns - 2
     for file, group in groupby(recipes, key=lambda name: name.split(":")[0]):
@@ -100,30 +87,32 @@ def _listed(recipes: list[str]) -> str:
 
 
 def train_in(
-    config: RunConfig, directory: Path, cache: Path, timeout: int = TIMEOUT, *, advise: bool = True
+    config: RunConfig,
+    directory: Path,
+    cache: Path,
+    timeout: int = TIMEOUT,
+    collection: AbstractCollection | None = None,
+    *,
+    advise: bool = True,
 ) -> int:
-    """Prepare the images, train in the directory with progress shown; returns the exit code.
+    """Train in the directory with progress shown; returns the exit code.
 
-    Under a launcher this is one process of several; only rank 0 prints. With `advise` it warns
-    where rotation prediction does not suit the images.
+    `collection` is the opened source, where the caller has it. Under a launcher this is one
+    process of several; only rank 0 prints. With `advise` it prints the warnings of the run.
     """
-    with join_ranks(timeout, config.device) as ranks:
+    with join_ranks(timeout, config.device):
         if rank() > 0:
-            return _follow(config, directory, cache, ranks)
-        return _lead(config, directory, cache, ranks, advise)
+            return _follow(run(config, directory, cache=cache, collection=collection))
+        progress = _Progress(directory, advise)
+        steps = run(config, directory, cache=cache, collection=collection, progress=progress)
+        return _lead(config, directory, steps)
 
 
-def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> int:
+def _follow(steps: Iterator[RunReport]) -> int:
     """Train as one of the other ranks, which print nothing."""
     logging.getLogger("ssgan").addHandler(logging.NullHandler())
-    keep_freed_memory()
-
-    def work() -> Dataset:
-        config.data.source.fetch(lambda done, total: None)
-        return prepare(config.data.source, config.data.preprocessing, cache)
-
     try:
-        for _ in run(config, directory, ranks.first_then_others(work)):
+        for _ in steps:
             pass
     except (Interrupted, Collapsed) as end:
         return end.exit_code
@@ -132,32 +121,30 @@ def _follow(config: RunConfig, directory: Path, cache: Path, ranks: Ranks) -> in
     return 0
 
 
-def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks, advise: bool) -> int:
+class _Progress(RunProgress):
+    """Bars and notes before the first step."""
+
+    def __init__(self, directory: Path, advise: bool) -> None:
+        self.directory, self.advise = directory, advise
+
+    def bar(self, what: str, unit: str) -> AbstractContextManager[Progress]:
+        return open_progress_bar(what, unit)
+
+    def wait(self) -> None:
+        print("waiting: another process prepares the same", file=sys.stderr)
+
+    def begin(self, dataset: Dataset, warnings: Sequence[str]) -> None:
+        for line in describe_rejects(dataset):
+            print(line)
+        for sentence in warnings if self.advise else ():
+            print(f"warning: {sentence}")
+        print(f"run directory: {readable(self.directory)}")
+
+
+def _lead(config: RunConfig, directory: Path, steps: Iterator[RunReport]) -> int:
     log_to_terminal(Console(stderr=True))
-    keep_freed_memory()
-    layout = RunDirectory(directory)
-    config = resolve_auto(layout, config)
-    refuse_other_directory(layout)
-    refuse_other_settings(layout, config)
-    collection = fetch_source(config.data.source).open()
-    validate_run(config, len(collection), len(collection.classes()))
-    dataset, held_out = ranks.first_then_others(
-        lambda: (
-            prepare_images(config.data.source, config.data.preprocessing, cache),
-            prepare_held_out(
-                config, lambda source, preprocessing: prepare_images(source, preprocessing, cache)
-            ),
-        )
-    )
-    for line in dataset_warnings(dataset):
-        print(line)
-    if advise and config.method.predicts_rotation and not layout.holds_run():
-        _warn_of_rotations(dataset, config.method)
-    if len(dataset) < config.batch_size:
-        print(f"note: a batch of {config.batch_size} repeats some of the {len(dataset)} images")
-    print(f"run directory: {readable(directory)}")
     try:
-        done = _train_with_bar(run(config, directory, dataset, held_out=held_out), config)
+        done = _train_with_bar(steps, config)
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code
@@ -166,7 +153,7 @@ def _lead(config: RunConfig, directory: Path, cache: Path, ranks: Ranks, advise:
         return end.exit_code
     where = f"{readable(directory)} is at step {config.total_steps}"
     print("done" if done else f"nothing to do: {where}")
-    if (newest := layout.newest_sample()) is not None:
+    if (newest := RunDirectory(directory).newest_sample()) is not None:
         print(f"samples: {readable(newest)}")
     return 0
 
@@ -194,34 +181,12 @@ def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
     return done
 
 
-def _warn_of_rotations(dataset: Dataset, method: Method) -> None:
-    """Warn where rotation prediction does not suit the images, or teaches D little."""
-    report = check_dataset_rotations(dataset)
-    if report is not None and report.is_warning:
-        without = "ConditionalGAN" if method.conditional else "GAN"
-        print(
-            f"warning: rotation prediction may not suit these images ({report.sentence}); "
-            f"--method {without} trains without it"
-        )
-
-
-def _dry_run(config: RunConfig, layout: RunDirectory, processes: int) -> int:
+def _dry_run(config: RunConfig, directory: Path, processes: int) -> int:
     """Refuse what a run there would refuse, in the same words; else print its cost."""
     info = config.data.source.info()
-    config = _refuse(config, layout, info, processes)
-    print(estimate_cost(config, info).text())
+    config, state = check_run(config, directory, info, processes)
+    print(estimate_cost(config, info, state).text())
     return 0
-
-
-def _refuse(
-    config: RunConfig, layout: RunDirectory, info: DatasetInfo, processes: int
-) -> RunConfig:
-    """The definite settings of a run there; raises UserError for whatever it would refuse."""
-    config = resolve_auto(layout, config)
-    validate_run(config, info.header_stats.num_images, len(info.classes), processes)
-    refuse_other_directory(layout)
-    refuse_used_directory(layout, config)
-    return config
 
 
 def _figures(terms: dict[str, float]) -> str:

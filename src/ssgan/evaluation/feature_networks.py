@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.config.serialize import without_additions
 from ssgan.files.download import fetch
 from ssgan.files.run_directory import run_name
 from ssgan.metrics import efficientnet_lite0
@@ -23,6 +22,7 @@ from ssgan.metrics.pretrained import find_package_file
 from ssgan.metrics.resize import ResizeRule
 from ssgan.ops.pixels import from_uint8
 from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.config_io import first_form
 from ssgan.runs.precision import run_dtype
 from ssgan.runs.sampling import load_discriminator
 from ssgan.types import UserError
@@ -47,9 +47,7 @@ class DiscriminatorFeatures(AbstractFeatures):
         self.shape = config.data.shape
         self.name = f"D-of-{run_name(checkpoint.path)}-step-{checkpoint.step}"
         self._classes = checkpoint.num_classes if config.method.conditional else 0
-        words = json.dumps(
-            [without_additions(config.discriminator), list(self.shape), self._classes]
-        )
+        words = json.dumps([first_form(config.discriminator), list(self.shape), self._classes])
         state = checkpoint.tensors["discriminator"]
         tensors = [value for value in state.values() if torch.is_tensor(value)]
         self._identity = digest(f"discriminator {words} x / 127.5 - 1", tensors)

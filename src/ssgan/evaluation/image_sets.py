@@ -13,13 +13,13 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
-from ssgan.config.serialize import without_additions
 from ssgan.data.dataset import Dataset
 from ssgan.metrics.features import digest
 from ssgan.metrics.protocol import AS_TRAINED, Statistics
 from ssgan.ops.pixels import to_uint8
 from ssgan.ops.rng import Key, integers, permutation
 from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.config_io import first_form
 from ssgan.runs.sampling import load_generator, refresh_batch_statistics
 from ssgan.types import ImageShape, UserError
 
@@ -108,7 +108,7 @@ class GeneratedImages(ImageSet):
             self.batch_norm = f"mean of {count:,} samples"
         config = checkpoint.config
         self._classes = checkpoint.num_classes if config.method.conditional else 0
-        words = json.dumps([without_additions(config.generator), list(self.shape), self._classes])
+        words = json.dumps([first_form(config.generator), list(self.shape), self._classes])
         tensors = [v for v in checkpoint.tensors["generator_ema"].values() if torch.is_tensor(v)]
         self.identity = digest(f"generator {words}", tensors)
         self._pixels_of = self.identity + (f" {self.batch_norm}" if refreshed else "")

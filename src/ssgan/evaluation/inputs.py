@@ -11,7 +11,7 @@ from ssgan.data.sources import parse_source
 from ssgan.evaluation.image_sets import StoredStatistics
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.metrics.protocol import read_statistics
-from ssgan.runs.opening import FoundState, find_state
+from ssgan.runs.checkpoint import FoundState, find_state
 from ssgan.types import ImageShape, UserError
 
 EvaluationInput: TypeAlias = FoundState | AbstractSource | StoredStatistics

@@ -35,7 +35,7 @@ from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.protocol import write_statistics
 from ssgan.metrics.resize import ResizeRule
-from ssgan.runs.opening import FoundState
+from ssgan.runs.checkpoint import FoundState
 from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
 

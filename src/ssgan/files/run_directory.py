@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 FORMAT_VERSION = 1
-_STATES = ("checkpoints", "kept", "healthy", "best")  # folders of a run that hold states
+_OLD_SNAPSHOTS = "kept"  # where runs of ssgan 0.1 have their snapshots
+_STATES = ("checkpoints", "snapshots", _OLD_SNAPSHOTS, "healthy", "best")  # folders with states
 _STEP = re.compile(r"step-\d{8,}")  # other names are the user's own copies: never read or pruned
 
 
@@ -22,7 +23,7 @@ class RunDirectory:
         self.events = root / "events.jsonl"
         self.samples = root / "samples"
         self.checkpoints = root / "checkpoints"
-        self.kept = root / "kept"
+        self.snapshots = root / "snapshots"
         self.best = root / "best"
         self.healthy = root / "healthy"
         self.evaluation = root / "evaluation"
@@ -37,15 +38,20 @@ class RunDirectory:
         return self.checkpoints / f"step-{step:08d}.ckpt"
 
     def snapshot(self, step: int) -> Path:
-        """D and the averaged G after that step, which stay: to probe and to sample from."""
-        return self.kept / f"step-{step:08d}.ckpt"
+        """D and the averaged G after that step, never pruned: to probe and to sample from.
+
+        Its path in the old folder where a run of ssgan 0.1 has written it there.
+        """
+        name = f"step-{step:08d}.ckpt"
+        old = self.root / _OLD_SNAPSHOTS / name
+        return old if old.exists() else self.snapshots / name
 
     def best_checkpoint(self) -> Path:
-        """The state with the best quality score so far."""
+        """The averaged G with the best score so far."""
         return self.best / "best.ckpt"
 
     def healthy_checkpoint(self, step: int) -> Path:
-        """The checkpoint of that step, kept because the run was healthy."""
+        """The checkpoint of that step, which stays because the run was healthy."""
         return self.healthy / self.checkpoint(step).name
 
     def features(self, step: int) -> Path:
@@ -61,8 +67,17 @@ class RunDirectory:
         return _by_step(self.checkpoints)
 
     def snapshot_files(self) -> list[Path]:
-        """All kept states, newest first."""
-        return _by_step(self.kept)
+        """All snapshots, newest first, those in the old folder included."""
+        files = [path for folder in self._snapshot_folders() for path in _by_step(folder)]
+        return sorted(files, key=parse_step, reverse=True)
+
+    def written_folders(self) -> list[Path]:
+        """The folders in which a killed run may have left temporary files."""
+        own = (self.root, self.checkpoints, self.best, self.healthy, self.samples, self.evaluation)
+        return [*own, *self._snapshot_folders()]
+
+    def _snapshot_folders(self) -> tuple[Path, Path]:
+        return self.snapshots, self.root / _OLD_SNAPSHOTS
 
     def newest_sample(self) -> Path | None:
         """The sheet of the latest step; None when there is none yet."""
@@ -73,7 +88,7 @@ class RunDirectory:
         return sorted(list_step_files(self.evaluation, "npz"), key=parse_step)
 
     def holds_run(self) -> bool:
-        """Whether there is anything to continue, to sample from or to measure."""
+        """Whether there is anything to continue, to sample from or to evaluate."""
         return self.config.exists() or bool(self.checkpoint_files())
 
 
@@ -91,7 +106,7 @@ class ForgettingDirectory:
 
 
 def find_run_of(checkpoint: Path) -> Path | None:
-    """The run directory that a file of a state lies in, by its folder's name; None: in no run."""
+    """The run directory of a checkpoint file, by its folder's name; None: in no run."""
     folder = checkpoint.parent if checkpoint.parent.name else checkpoint.absolute().parent
     return folder.parent if folder.name in _STATES else None
 

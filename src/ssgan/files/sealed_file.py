@@ -1,18 +1,32 @@
-"""What an archive of tensors says of itself, bounded before anything in it is read."""
+"""Files that end with the sha256 of their payload, which is an archive of tensors.
 
+Neither torch.load nor safetensors notices a flipped bit, so the digest is checked on every read.
+What an archive says of its own size is bounded before anything in it is read.
+"""
+
+import hashlib
 import io
 import os
 import zipfile
 from pathlib import Path
 
+from ssgan.files.atomic import Crash, write_atomic
+from ssgan.types import UserError
+
+_MAGIC = b"ssgan1"
+_TRAILER = len(_MAGIC) + 32  # bytes: the magic, then the sha256 of all before it
 _MOST_DIRECTORY = 4 * 2**20  # bytes; the largest networks here have a thousand tensors, of 100 each
 _MOST_STRUCTURE = 8 * 2**20  # bytes that say which tensor is where, with the settings and classes
 
 
-class SealedFile(io.FileIO):
-    """An open file that ends with a trailer, to be read without it."""
+class Damaged(Exception):  # noqa: N818 - named for the reader, as a state of the world
+    """A file is not what was once written; the message says how."""
 
-    def __init__(self, path: Path, trailer: int) -> None:
+
+class SealedFile(io.FileIO):
+    """An open sealed file, read as if it ended before its trailer."""
+
+    def __init__(self, path: Path, trailer: int = _TRAILER) -> None:
         super().__init__(path)
         self.size = max(0, os.fstat(self.fileno()).st_size - trailer)
 
@@ -29,11 +43,17 @@ class SealedFile(io.FileIO):
             raise ValueError("too much at once")
         return super().read(size) or b""
 
-    def check_archive(self) -> None:
-        """Raise ValueError unless this is an archive of tensors, none of which is compressed or
-        said to be larger than the file, with as many names as networks have.
+    def has_seal(self) -> bool:
+        """Whether the trailer begins with the magic; moves to the start of the file."""
+        super().seek(self.size)
+        found = super().read(len(_MAGIC))
+        super().seek(0)
+        return found == _MAGIC
 
-        Its directory alone is read, so whatever the file says of its size costs nothing.
+    def check_archive(self) -> None:
+        """Raise ValueError for a compressed archive, or one with more bytes or names than it may.
+
+        Only its directory is read: a false size in it costs nothing.
         """
         try:
             with zipfile.ZipFile(self) as archive:
@@ -47,3 +67,60 @@ class SealedFile(io.FileIO):
         structures = [m.file_size for m in members if m.filename.endswith("data.pkl")]
         if sum(structures) > _MOST_STRUCTURE:
             raise ValueError("it has more names than any network")
+
+
+def write_sealed(path: Path, payload: bytes, crash: Crash | None = None) -> None:
+    """Write the payload and its sha256, whole or not at all."""
+    write_atomic(path, payload + _MAGIC + hashlib.sha256(payload).digest(), crash=crash)
+
+
+def read_verified(path: Path) -> bytes:
+    """The payload of a sealed file.
+
+    Raises Damaged when its bytes are not those once written, or would unpack to more than the file
+    has; UserError when it cannot be read or is larger than this machine's memory.
+    """
+    data = _read(path, whole=True)
+    payload, digest = data[:-_TRAILER], data[-_TRAILER + len(_MAGIC) :]
+    if hashlib.sha256(payload).digest() != digest:
+        raise Damaged(f"{path} does not match its sha256: its bytes have changed")
+    return payload
+
+
+def check_seal(path: Path) -> None:
+    """Raise Damaged for a file that is cut short or was never sealed, without reading its tensors.
+
+    Cheap, and blind to bytes that changed in place: whoever uses the tensors reads them verified.
+    """
+    _read(path, whole=False)
+
+
+def _read(path: Path, *, whole: bool) -> bytes:
+    """All bytes, or none, after checking the trailer's magic and the archive's directory."""
+    try:
+        with SealedFile(path) as file:
+            if not file.has_seal():
+                raise Damaged(f"{path} is cut short or not a checkpoint of ssgan")
+            file.check_archive()
+            if not whole:
+                return b""
+            _refuse_beyond_memory(path, file.size)
+            file.seek(0)
+            return file.readall()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise Damaged(f"{path} is no file") from error
+    except OSError as error:  # the bytes may be as good as ever: nothing to pass over
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Damaged(f"{path} is damaged or not a checkpoint of ssgan: {error}") from error
+
+
+def _refuse_beyond_memory(path: Path, size: int) -> None:
+    if not hasattr(os, "sysconf"):  # Windows
+        return
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size > memory:
+        raise UserError(
+            f"{path} has {size / 1e9:.0f} GB, and this machine {memory / 1e9:.0f} GB of memory: "
+            "it cannot be read here"
+        )

@@ -11,11 +11,14 @@ is a lower bound of what D can learn, and no forecast of a run. docs/results/rot
 the accuracies on real images from which the limits were chosen.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Float64, Int, UInt8
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ssgan.metrics.features import RandomFeatures
@@ -46,6 +49,19 @@ class RotationReport:
     def is_warning(self) -> bool:
         """Whether the task may be empty here, or too easy to teach D much."""
         return not _HARDLY <= self.accuracy <= _TRIVIAL
+
+
+def check_rotations_of(
+    num_images: int, batch: Callable[[NDArray[np.int64]], NDArray[np.uint8]]
+) -> RotationReport | None:
+    """The report on up to 256 images, evenly spread; None for fewer than 100 images.
+
+    `batch` returns the images of these numbers as uint8 [N, S, S, C].
+    """
+    if num_images < FEWEST:
+        return None
+    numbers = np.linspace(0, num_images - 1, min(MOST, num_images)).astype(np.int64)
+    return check_rotations(torch.from_numpy(batch(numbers)).permute(0, 3, 1, 2))
 
 
 def check_rotations(images: UInt8[Tensor, "N C S S"]) -> RotationReport:

@@ -82,7 +82,7 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def read_curves(root: Path) -> dict[str, Curve]:
-    """Every logged and measured number as (steps, values), measures by `training.measure.key_of`.
+    """Every logged and measured number as (steps, values), metrics by `curve_name`.
 
     Raises UserError when nothing was logged.
     """
@@ -104,7 +104,7 @@ def read_curves(root: Path) -> dict[str, Curve]:
 
 
 def read_alarms(root: Path) -> list[int]:
-    """The steps at which the watch raised an alarm that was no mere remark."""
+    """The steps at which the monitor raised an alarm that was no mere remark."""
     rows = read_events(RunDirectory(root))
     raised = [row for row in rows if "alarm" in row and row.get("verdict") != "healthy"]
     return [step for row in raised if isinstance(step := row.get("step"), int)]

@@ -1,1 +1,1 @@
-"""What a run is: its settings, its state, its checkpoints, and samples from it."""
+"""A run: its settings, state, checkpoints, and samples from it."""

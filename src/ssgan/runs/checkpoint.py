@@ -1,8 +1,8 @@
-"""A state in one verified file: all of one instant, or nothing.
+"""A checkpoint: the state after one step, with its settings, in one verified file.
 
-The file is a payload (tensors and one JSON text, read with weights_only) and a trailer with its
-sha256, for neither torch.load nor safetensors notices a flipped bit. It is written under a
-temporary name, forced to disk and renamed, so at every instant the newest whole file is there.
+Tensors and one JSON text are read with weights_only; their sha256 follows (`files.sealed_file`).
+The file is written under a temporary name, forced to disk and renamed: the newest whole file is
+always there, whenever the process dies.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -23,33 +23,27 @@ from torch.utils._pytree import keystr, tree_leaves_with_path
 
 from ssgan.config.serialize import dump
 from ssgan.files import jsonl
-from ssgan.files.atomic import TEMPORARY, sync_folder, write_atomic
+from ssgan.files.atomic import TEMPORARY, sync_folder
 from ssgan.files.run_directory import FORMAT_VERSION, RunDirectory, list_step_files, parse_step
-from ssgan.files.sealed_file import SealedFile
+from ssgan.files.sealed_file import Damaged, check_seal, read_verified, write_sealed
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import load_config
 from ssgan.runs.state import TrainState
 from ssgan.types import UserError
 
-_MAGIC = b"ssgan1"
-_TRAILER = len(_MAGIC) + 32
 _NETWORKS = ("generator", "discriminator", "generator_ema")
 _SNAPSHOT = ("discriminator", "generator_ema")
 _OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
 PARTS = (*_NETWORKS, *_OPTIMIZERS)  # of a TrainState, each with a state dict
 
 
-class Damaged(Exception):  # noqa: N818 - named for the reader, as a state of the world
-    """A checkpoint file that is not what was once written; the message says how."""
-
-
 @dataclass(frozen=True)
 class Checkpoint:
-    """A read file, before its tensors are put into networks."""
+    """What a checkpoint file holds."""
 
     path: Path
     config: RunConfig
-    data_hash: str  # content hash of the images it was trained on
+    data_hash: str  # content hash of the training images
     num_classes: int  # of the data; 0 without labels
     classes: tuple[str, ...]
     step: int
@@ -61,7 +55,7 @@ class Checkpoint:
 
 
 def no_crash(point: str) -> None:
-    """What happens at every named point of a save: nothing. Fault tests end the process here."""
+    """Do nothing at a named point of a save. Fault tests end the process there instead."""
 
 
 def save(
@@ -70,16 +64,16 @@ def save(
     facts: dict[str, object],
     crash: Callable[[str], None] = no_crash,
 ) -> Path:
-    """Write the state after its step, keep the two newest files, return the new one's path.
+    """Write the state after its step and keep the two newest checkpoints; returns the new path.
 
-    What was logged until then is forced to disk first: a run that continues never logs it again.
+    Log lines are forced to disk first: a run that continues from here never writes them again.
     """
     for log in (layout.log, layout.metrics, layout.events):
         jsonl.force_to_disk(log)
     sync_folder(layout.root)
     path = layout.checkpoint(state.step)
     tensors = {name: getattr(state, name).state_dict() for name in PARTS}
-    _write(path, state, {**facts, "looked_at": state.evaluated}, tensors, crash)
+    _write(path, state, {**facts, "evaluated": state.evaluated}, tensors, crash)
     for old in layout.checkpoint_files()[2:]:
         old.unlink(missing_ok=True)
         crash("pruned")
@@ -92,7 +86,7 @@ def save_best(
     facts: dict[str, object],
     crash: Callable[[str], None] = no_crash,
 ) -> None:
-    """Write the averaged generator alone: something to sample from, not to resume from."""
+    """Write the averaged generator alone: to sample from, not to resume from."""
     tensors = {"generator_ema": state.generator_ema.state_dict()}
     _write(layout.best_checkpoint(), state, facts, tensors, crash)
 
@@ -103,7 +97,7 @@ def save_snapshot(
     facts: dict[str, object],
     crash: Callable[[str], None] = no_crash,
 ) -> None:
-    """Write D and the averaged generator where nothing is pruned: to probe, not to resume from."""
+    """Write D and the averaged generator, which are never pruned: to probe, not to resume from."""
     tensors = {name: getattr(state, name).state_dict() for name in _SNAPSHOT}
     _write(layout.snapshot(state.step), state, facts, tensors, crash)
 
@@ -111,36 +105,30 @@ def save_snapshot(
 def checkpoint_facts(
     config: RunConfig, data_hash: str, classes: tuple[str, ...]
 ) -> dict[str, object]:
-    """What a checkpoint states beside its tensors."""
+    """The settings and the data of a run, which each of its checkpoints states."""
     return {"config": dump(config), "data_hash": data_hash, "classes": list(classes)}
 
 
 def state_tensors(state: TrainState) -> list[torch.Tensor]:
-    """Every tensor that a checkpoint of the state holds, in a fixed order."""
-    return _tensors_of(state, PARTS)
+    """Every tensor in a checkpoint of the state, in a fixed order."""
+    return [tensor for _, tensor in named_tensors(state)]
 
 
 def snapshot_tensors(state: TrainState) -> list[torch.Tensor]:
-    """Every tensor that a kept state holds, in a fixed order."""
-    return _tensors_of(state, _SNAPSHOT)
+    """Every tensor in a snapshot of the state, in a fixed order."""
+    return [tensor for _, tensor in named_tensors(state, _SNAPSHOT)]
 
 
-def named_tensors(state: TrainState) -> list[tuple[str, torch.Tensor]]:
-    """The same, each with its path: "generator['blocks.0.first.weight']"."""
-    return _named_tensors_of(state, PARTS)
-
-
-def _tensors_of(state: TrainState, names: Sequence[str]) -> list[torch.Tensor]:
-    return [tensor for _, tensor in _named_tensors_of(state, names)]
-
-
-def _named_tensors_of(state: TrainState, names: Sequence[str]) -> list[tuple[str, torch.Tensor]]:
-    found: list[tuple[str, torch.Tensor]] = []
-    for name in names:
-        for path, leaf in tree_leaves_with_path(getattr(state, name).state_dict()):
-            if isinstance(leaf, torch.Tensor):
-                found.append((name + keystr(path), leaf))
-    return found
+def named_tensors(
+    state: TrainState, parts: Sequence[str] = PARTS
+) -> list[tuple[str, torch.Tensor]]:
+    """The tensors of these parts, each with its path: "generator['blocks.0.first.weight']"."""
+    return [
+        (name + keystr(path), leaf)
+        for name in parts
+        for path, leaf in tree_leaves_with_path(getattr(state, name).state_dict())
+        if isinstance(leaf, torch.Tensor)
+    ]
 
 
 def digest(state: TrainState) -> str:
@@ -152,7 +140,7 @@ def digest(state: TrainState) -> str:
 
 
 def progress_facts(state: TrainState | Checkpoint) -> dict[str, object]:
-    """What both hold beside tensors."""
+    """What a state and a checkpoint hold beside tensors."""
     names = ("step", "best_score", "best_step", "rollbacks")
     return {name: getattr(state, name) for name in names}
 
@@ -164,37 +152,36 @@ def _write(
     tensors: dict[str, dict[str, Any]],
     crash: Callable[[str], None],
 ) -> None:
-    write_sealed(path, {**facts, **progress_facts(state)}, tensors, crash)
+    write_tensors(path, {**facts, **progress_facts(state)}, tensors, crash)
 
 
-def write_sealed(
+def write_tensors(
     path: Path,
     facts: dict[str, object],
     tensors: dict[str, dict[str, Any]],
     crash: Callable[[str], None] = no_crash,
 ) -> None:
-    """Write facts (JSON values) and state dicts with their sha256, whole or not at all."""
+    """Write facts (JSON values) and state dicts into one sealed file, whole or not at all."""
     buffer = io.BytesIO()
     torch.save({"facts": json.dumps({"format": FORMAT_VERSION, **facts}), **tensors}, buffer)
     payload = buffer.getvalue()
     crash("serialised")
-    path.parent.mkdir(exist_ok=True)  # its own parent is the run: gone means somebody removed it
-    write_atomic(path, payload + _MAGIC + hashlib.sha256(payload).digest(), crash=crash)
+    path.parent.mkdir(exist_ok=True)  # not its parents: without a run directory saving must fail
+    write_sealed(path, payload, crash)
 
 
 def load_checkpoint(path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
-    """Verify and read a file; raises Damaged when its bytes are not those once written by ssgan.
+    """Verify and read a file; raises Damaged when its bytes are not those once written.
 
-    Whatever else is in the way (rights, a disk error, memory, a newer format) is a UserError: the
-    file may be good, so it must not be passed over.
-
-    Settings in it may be of classes of ssgan and of the `trusted_modules`, as in `stored_config`.
+    Any other obstacle (rights, a disk error, memory, a newer format) is a UserError: the file may
+    be good, so nobody must fall back on an older one. Settings may be of classes of ssgan and of
+    the trusted modules.
     """
     return parse_checkpoint(read_verified(path), path, trusted_modules)
 
 
 def parse_checkpoint(payload: bytes, path: Path, trusted_modules: Sequence[str] = ()) -> Checkpoint:
-    """The checkpoint in a verified payload; the path is for people. Errors as in `read`."""
+    """The checkpoint in a verified payload; the path is for messages. Errors as when loading."""
     try:
         content = unpack(payload)
         facts = json.loads(content.pop("facts"))
@@ -213,8 +200,8 @@ def parse_checkpoint(payload: bytes, path: Path, trusted_modules: Sequence[str] 
             step=facts["step"],
             best_score=facts["best_score"],
             best_step=facts["best_step"],
-            rollbacks=facts.get("rollbacks", 0),  # files of before have none
-            evaluated=facts.get("looked_at", True),
+            rollbacks=facts.get("rollbacks", 0),  # absent in the oldest files
+            evaluated=facts.get("evaluated", facts.get("looked_at", True)),  # 0.1: looked_at
             tensors=content,
         )
     except UserError:
@@ -228,49 +215,19 @@ def parse_checkpoint(payload: bytes, path: Path, trusted_modules: Sequence[str] 
         ) from error
 
 
-def read_verified(path: Path) -> bytes:
-    """The payload of a sealed file; raises Damaged when its bytes are not those once written.
-
-    Sizes are bounded from the end of the file before it is read: UserError for one that is larger
-    than this machine's memory, Damaged for one that would unpack to more than it has.
-    """
-    try:
-        with SealedFile(path, _TRAILER) as file:
-            file.seek(file.size)
-            if io.FileIO.read(file, len(_MAGIC)) != _MAGIC:  # beyond what file.read gives
-                raise Damaged(f"{path} is cut short or not a checkpoint of ssgan")
-            file.check_archive()
-            _refuse_beyond_memory(path, file.size)
-            file.seek(0)
-            data = file.readall()
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise Damaged(f"{path} is no file") from error
-    except OSError as error:  # the bytes may be as good as ever: nothing to pass over
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise Damaged(f"{path} is damaged or not a checkpoint of ssgan: {error}") from error
-    payload, digest = data[:-_TRAILER], data[-_TRAILER + len(_MAGIC) :]
-    if hashlib.sha256(payload).digest() != digest:
-        raise Damaged(f"{path} does not match its sha256: its bytes have changed")
-    return payload
-
-
-def _refuse_beyond_memory(path: Path, size: int) -> None:
-    sysconf = getattr(os, "sysconf", None)  # Windows has none: MemoryError must do
-    if sysconf is None:
-        return
-    memory = sysconf("SC_PHYS_PAGES") * sysconf("SC_PAGE_SIZE")
-    if size > memory:
-        raise UserError(
-            f"{path} has {size / 1e9:.0f} GB, and this machine {memory / 1e9:.0f} GB of memory: "
-            "it cannot be read here"
-        )
-
-
 def unpack(payload: bytes) -> dict[str, Any]:
     """The tables of a verified payload, "facts" as JSON text; nothing in it is run."""
     content: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     return content
+
+
+def read_step(path: Path) -> int:
+    """The step of a checkpoint file, by its name; raises Damaged when the file is cut short.
+
+    Cheap: no tensor is read or hashed, so bytes that changed in place go unnoticed.
+    """
+    check_seal(path)
+    return parse_step(path)
 
 
 def load_newest(
@@ -290,6 +247,39 @@ def load_newest(
     return None, passed_over
 
 
+class FoundState(NamedTuple):
+    """A checkpoint, and a sentence for each newer file that was passed over."""
+
+    checkpoint: Checkpoint
+    passed_over: list[str]
+
+
+def find_state(
+    path: Path, *, best: bool = False, trusted_modules: Sequence[str] = ()
+) -> FoundState:
+    """The newest (or the best) state of a run directory, or the state in one checkpoint file.
+
+    The best state holds the averaged generator alone. Settings of classes outside ssgan are read
+    when their module is trusted. Raises UserError when there is no such state or its file is
+    damaged.
+    """
+    if path.is_file() or best:
+        file = path if path.is_file() else RunDirectory(path).best_checkpoint()
+        if not file.exists():
+            raise UserError(f"{file} is not there: the run has no score yet (evaluate.every)")
+        try:
+            return FoundState(load_checkpoint(file, trusted_modules), [])
+        except Damaged as damage:
+            raise UserError(str(damage)) from None
+    if not path.is_dir():
+        raise UserError(f"{path} is not there; give a run directory or a checkpoint file")
+    found, passed_over = load_newest(RunDirectory(path), trusted_modules)
+    if found is None:
+        reason = passed_over[0] if passed_over else "it has no checkpoint yet"
+        raise UserError(f"no state to read in {path}: {reason}")
+    return FoundState(found, passed_over)
+
+
 def set_aside_damaged(layout: RunDirectory, good: Checkpoint) -> None:
     """Rename the files newer than the good one, so that they never count among the newest."""
     for path in layout.checkpoint_files():
@@ -302,18 +292,18 @@ def load_part(part: nn.Module | Optimizer, checkpoint: Checkpoint, name: str) ->
     """Load the state dict of that name; UserError when the file has none or it does not fit."""
     try:
         part.load_state_dict(checkpoint.tensors[name])
-    except Exception as error:  # whatever stands where tensors should
+    except Exception as error:  # torch has many types for state dicts that do not fit
         reason = " ".join(str(error).split())
         raise UserError(f"{checkpoint.path} does not fit {name}: {reason}") from error
 
 
 def restore(state: TrainState, checkpoint: Checkpoint) -> None:
-    """Put everything a checkpoint holds into a fresh state."""
+    """Load a whole checkpoint into a state of the same settings; UserError for a snapshot."""
     for name in PARTS:
         if name not in checkpoint.tensors:
             raise UserError(
-                f"{checkpoint.path} holds no {name}: it is a state to probe or to sample from, and "
-                "no run continues from it; remove it from there"
+                f"{checkpoint.path} holds no {name}: no run can continue from a snapshot; remove "
+                "it from there"
             )
         load_part(getattr(state, name), checkpoint, name)
     state.step = checkpoint.step
@@ -322,10 +312,10 @@ def restore(state: TrainState, checkpoint: Checkpoint) -> None:
 
 
 def keep_healthy(layout: RunDirectory, saved: Path) -> Path:
-    """Give a whole checkpoint a second name in healthy/, then remove the one that was there.
+    """Give a checkpoint a second name in healthy/, then remove the older one there.
 
-    A hard link, which takes no room while checkpoints/ has the file too; a copy where the file
-    system has no links. At every instant at least one is there, once there was one.
+    A hard link takes no room while checkpoints/ has the file too; where the file system has no
+    links it is a copy. Once there is one in healthy/, there always is.
     """
     target = layout.healthy_checkpoint(parse_step(saved))
     layout.healthy.mkdir(exist_ok=True)
@@ -344,5 +334,5 @@ def keep_healthy(layout: RunDirectory, saved: Path) -> Path:
 
 
 def healthy_files(layout: RunDirectory) -> list[Path]:
-    """What is kept, newest first: at most one, and two for an instant."""
+    """The checkpoints in healthy/, newest first: at most one, and two for an instant."""
     return sorted(list_step_files(layout.healthy, "ckpt"), key=parse_step, reverse=True)

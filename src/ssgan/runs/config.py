@@ -15,13 +15,13 @@ from ssgan.types import ImageShape, UserError
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """Which images, and how they become squares of one size."""
+    """Which images a run trains on, and how they become squares of one size."""
 
     source: AbstractSource  # where the images come from
     image_size: int  # side in pixels: 32, 48, 64 or 128 by the network; BigGAN has 256 and 512 too
     channels: int = 3  # 3 (colour) or 1 (grey)
     background: tuple[int, int, int] = (255, 255, 255)  # under transparent pixels, 0 to 255 each
-    mirror: bool = False  # show each image mirrored left to right half of the time
+    mirror: bool = False  # mirror each image left to right with probability 1/2
 
     def __post_init__(self) -> None:
         check_count("image_size", self.image_size, 8)
@@ -37,13 +37,13 @@ class DataConfig:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How a picture becomes a square."""
+        """How an image becomes a square."""
         return Preprocessing(shape=self.shape, background=self.background)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdamConfig:
-    """Adam for one network. The betas are those of the paper's best cells (Table 2)."""
+    """Adam for one network. The betas are those of the paper's best settings (Table 2)."""
 
     learning_rate: float = 2e-4  # above 0, finite
     beta1: float = 0.0  # decay of the mean of gradients, in [0, 1)
@@ -61,13 +61,13 @@ class AdamConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputConfig:
-    """What a run writes, and how often. Nothing here changes what is learnt."""
+    """What a run writes, and how often. Nothing here changes a step."""
 
     log_every: int = 20  # steps between lines of log.jsonl
-    sample_every: int = 500  # steps between sample sheets; 0: only at the end
+    sample_every: int = 500  # steps between sample grids; 0: only at the end
     checkpoint_every: int = 500  # steps between checkpoints; the last step always has one
-    keep_every: int = 0  # steps between states of D and averaged G that stay, to probe; 0: none
-    sample_rows: int = 8  # the sheet is this many rows of this many images; at most 100
+    keep_every: int = 0  # steps between snapshots of D and the averaged G, to probe; 0: none
+    sample_rows: int = 8  # rows, and columns, of a sample grid; at most 100
     tensorboard: bool = True  # also write event files for TensorBoard
 
     def __post_init__(self) -> None:
@@ -80,15 +80,15 @@ class OutputConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
-    """What is measured during a run, how often, and what follows. Nothing here changes a step."""
+    """What is evaluated during a run, how often, and what follows. Nothing here changes a step."""
 
-    every: int = 0  # steps between evaluations, and at the end; they choose the best; 0: never
+    every: int = 0  # steps between evaluations, which choose the best state; 0: never
     images: int = 2000  # generated images (and at most as many real ones) for distances, diversity
     # features of the Frechet distance that is the score and chooses the best state; FD-random is
-    # always taken too. lite0 and inception (the FID) need weights, and on a CPU minutes each time
+    # always computed too. lite0 and inception (FID) need weights, and minutes each time on a CPU
     features: Literal["random", "lite0", "inception"] = added("random")
-    shown: int = 512  # real, and as many generated, images that D is evaluated on
-    # warn: say that a run collapses or diverges; stop: also save and end it, with exit code 75
+    shown: int = 512  # real images, and as many generated ones, on which D is evaluated
+    # when a run collapses or diverges: warn, or also save and stop it (exit code 75)
     on_collapse: Literal["warn", "stop"] = "warn"
 
     def __post_init__(self) -> None:
@@ -99,13 +99,13 @@ class EvaluateConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """Everything that decides what a run learns, and what it writes."""
+    """All settings of a run: they decide what it learns and what it writes."""
 
-    method: Method  # what D and G minimise
+    method: Method  # the losses of D and G
     data: DataConfig
     generator: AbstractGeneratorConfig
     discriminator: AbstractDiscriminatorConfig
-    total_steps: int  # generator updates; there are discriminator_updates times as many of D
+    total_steps: int  # generator updates; D has discriminator_updates times as many
     batch_size: int = 64  # real images, and fakes, in each update
     # updates of D before each update of G (the paper's n_dis); at most 1000
     discriminator_updates: int = 1
@@ -113,25 +113,22 @@ class RunConfig:
     discriminator_optimizer: AdamConfig = AdamConfig()
     learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
     ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
-    ema_start_step: int = added(
-        0
-    )  # steps in which the average is a plain copy of G, before it begins
+    ema_start_step: int = added(0)  # steps before averaging begins; until then a copy of G
     power_iterations: int = added(1)  # of spectral norm, before each update; at least 1
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
-    # G learns from the fakes D's last update was shown, as the authors' code on GPUs: one pass of G
-    # less. Otherwise from fakes of its own, as their code on TPUs
+    # G learns from the fakes of D's last update, which saves one pass of G, as the authors' code on
+    # GPUs. Otherwise it learns from fakes of its own, as their code on TPUs
     reuse_fakes: bool = added(False)
     accumulation: int = 1  # parts of an update, to save memory; batch norm sees one part
-    # store only the inputs of each residual block and of attention, and compute the rest again in
-    # backward: less memory, more time, the same numbers; resnet, resnet5, resnet_stl and biggan
+    # activation checkpointing: store only the inputs of residual blocks and attention, and compute
+    # the rest again in backward: less memory, more time, the same numbers; ResNets and BigGAN
     recompute: bool = added(False)
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
     precision: Precision = "auto"
-    # compile both networks by torch.compile: takes minutes at the start, and gained nothing on the
-    # CPU it was tried on
+    # compile both networks with torch.compile: minutes at the start, and no gain on a CPU so far
     compile: bool = added(False)
     device: str = "auto"  # auto: the accelerator if there is one, else cpu
-    seed: int = 0  # of everything random
+    seed: int = 0  # of all random numbers
     output: OutputConfig = OutputConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
@@ -149,8 +146,8 @@ class RunConfig:
         parts = self.accumulation
         if self.reuse_fakes and parts > 1:
             raise UserError(
-                f"reuse_fakes keeps what G computed for a whole batch, which accumulation {parts} "
-                "is there to avoid: use one of the two"
+                f"reuse_fakes keeps the activations of G for a whole batch, which accumulation "
+                f"{parts} avoids: use one of the two"
             )
         if self.batch_size % parts:
             below, above = self.batch_size // parts * parts, -(-self.batch_size // parts) * parts
@@ -159,9 +156,9 @@ class RunConfig:
                 f"batch_size {self.batch_size} cannot be cut into accumulation {parts} equal "
                 f"parts; nearest: {nearest}"
             )
-        turned = self.method.num_rotated(self.batch_size)
-        if self.method.predicts_rotation and (turned == 0 or turned % parts):
+        rotated = self.method.num_rotated(self.batch_size)
+        if self.method.predicts_rotation and (rotated == 0 or rotated % parts):
             raise UserError(
-                f"method.rotated_fraction turns {turned} of batch_size {self.batch_size} images, "
-                f"which must be a positive multiple of accumulation {parts}"
+                f"method.rotated_fraction rotates {rotated} of batch_size {self.batch_size} "
+                f"images, which must be a positive multiple of accumulation {parts}"
             )

@@ -1,12 +1,14 @@
-"""Imports every kind of setting that a stored config may name: reading one imports nothing.
+"""Stored settings of this and earlier versions, read back into dataclasses.
 
-`ssgan.runs.config_io` reads them, and `ssgan train` finds by them what `--method GAN` may be.
+Reading a file must import nothing, so every class that it may name is imported here. `--method GAN`
+and the like are looked up among the same classes.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ssgan import losses
-from ssgan.config.serialize import dump, load
+from ssgan.config.serialize import Aliases, dump, load, without_additions
 from ssgan.data import cifar10, crops, folder, huggingface
 from ssgan.data.scenes import source as scenes
 from ssgan.methods import (
@@ -48,21 +50,58 @@ REGISTRY = (
 )
 
 
+_CONFIG, _S3GAN = "ssgan.runs.config", "ssgan.methods.s3gan:S3GAN"
+_FORGETTING = "ssgan.studies.forgetting.settings:ForgettingSettings"
+_FIRST_KINDS = {  # today's class: its name in the first version
+    **{
+        f"{_CONFIG}:{name}": f"ssgan.training.config:{name}"
+        for name in ("RunConfig", "DataConfig", "AdamConfig", "OutputConfig", "EvaluateConfig")
+    },
+    **{
+        f"ssgan.models.resnet:{family}{part}": f"ssgan.models.{module}:{family}{part}"
+        for module, family in (("resnet5", "ResNet5"), ("resnet_stl", "ResNetSTL"))
+        for part in ("Generator", "Discriminator")
+    },
+    "ssgan.data.base:UserProvided": "ssgan.data.own_copy:OwnCopy",
+    "ssgan.data.scenes.source:Scenes": "ssgan.data.scenes:Scenes",
+    _FORGETTING: "ssgan.studies.forgetting:Forgetting",
+}
+_FIRST_FIELDS = {  # today's class: today's field: its name in the first version
+    f"{_CONFIG}:RunConfig": {"activation_checkpointing": "recompute"},
+    f"{_CONFIG}:OutputConfig": {"snapshot_every": "keep_every"},
+    f"{_CONFIG}:EvaluateConfig": {"num_images_d": "shown"},
+    _S3GAN: {"pseudo_label": "guess"},
+    _FORGETTING: {"test_images": "asked"},
+}
+_FIRST_VALUES = {_S3GAN: {"pseudo_label": {"sampled": "drawn"}}}
+
+ALIASES = Aliases(  # the names of the first version, which files and flags may still use
+    kinds={old: new for new, old in _FIRST_KINDS.items()},
+    fields={
+        kind: {old: new for new, old in names.items()} for kind, names in _FIRST_FIELDS.items()
+    },
+    values={
+        kind: {name: {old: new for new, old in words.items()} for name, words in fields.items()}
+        for kind, fields in _FIRST_VALUES.items()
+    },
+)
+
+
 def load_settings(
     table: Mapping[str, object], trusted_modules: Sequence[str] = (), where: str = ""
 ) -> object:
-    """The settings that were dumped, of any class of ours or of these modules.
+    """The dumped settings, of any class of ssgan or of the trusted modules.
 
-    UserError, ending with `where`, when there are none.
+    Raises UserError, ending with `where`, for anything else.
     """
     assert REGISTRY  # imported, and so found
-    return load(_rename_kinds(table), trusted_modules, where)
+    return load(table, trusted_modules, where, ALIASES)
 
 
 def load_config(
     table: Mapping[str, object], trusted_modules: Sequence[str] = (), where: str = ""
 ) -> RunConfig:
-    """The settings that were dumped; UserError, ending with `where`, when they are not a run's."""
+    """The dumped settings of a run; UserError, ending with `where`, for anything else."""
     config = load_settings(upgrade_table(table), trusted_modules, where)
     if not isinstance(config, RunConfig):
         raise UserError(
@@ -72,44 +111,53 @@ def load_config(
 
 
 def upgrade_table(table: Mapping[str, object]) -> Mapping[str, object]:
-    """The table in today's form: what a newer version added is set to what it was before."""
+    """The table in today's form: a setting of a newer version has its value of before."""
     output = table.get("output")
-    if isinstance(output, Mapping) and "keep_every" not in output:
-        output = {**output, "keep_every": 0}
+    if isinstance(output, Mapping) and not {"keep_every", "snapshot_every"} & set(output):
+        output = {**output, "snapshot_every": 0}
         table = {**table, "output": output}
     if "evaluate" in table or not isinstance(output, Mapping) or "score_every" not in output:
         return table
-    kept = {name: value for name, value in output.items() if not name.startswith("score_")}
+    others = {name: value for name, value in output.items() if not name.startswith("score_")}
     evaluate = {
         **dump(EvaluateConfig()),
         "every": output["score_every"],
         "images": output.get("score_images"),
     }
-    return {**table, "output": kept, "evaluate": evaluate}
+    return {**table, "output": others, "evaluate": evaluate}
 
 
-_RENAMED = {  # class paths in files of earlier versions
-    "ssgan.training.config:": "ssgan.runs.config:",
-    "ssgan.data.own_copy:OwnCopy": "ssgan.data.base:UserProvided",
-    "ssgan.data.scenes:": "ssgan.data.scenes.source:",
-    "ssgan.models.resnet5:": "ssgan.models.resnet:",
-    "ssgan.models.resnet_stl:": "ssgan.models.resnet:",
-    "ssgan.studies.forgetting:Forgetting": "ssgan.studies.forgetting.settings:ForgettingSettings",
-}
+def list_modules(table: object) -> list[str]:
+    """The modules of all settings classes in a dumped config: a running config is trusted."""
+    if isinstance(table, list):
+        return [module for item in table for module in list_modules(item)]
+    if not isinstance(table, dict):
+        return []
+    inner = [module for value in table.values() for module in list_modules(value)]
+    return [table["kind"].partition(":")[0], *inner] if "kind" in table else inner
 
 
-def _rename_kinds(table: Mapping[str, object]) -> dict[str, object]:
-    """The table with today's class paths."""
-    return {name: _rename_kind(name, value) for name, value in table.items()}
+def first_form(config: object) -> dict[str, Any]:
+    """The dumped settings under the names of the first version, without later additions.
+
+    For digests that name directories and results: they stay the same when names change.
+    """
+    form = _first_form(without_additions(config))
+    assert isinstance(form, dict)
+    return form
 
 
-def _rename_kind(name: str, value: object) -> object:
-    if isinstance(value, Mapping):
-        return _rename_kinds(value)
+def _first_form(value: Any) -> Any:
     if isinstance(value, list):
-        return [_rename_kind("", item) for item in value]
-    if name == "kind" and isinstance(value, str):
-        for old, new in _RENAMED.items():
-            if value.startswith(old):
-                return new + value.removeprefix(old)
-    return value
+        return [_first_form(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("kind")
+    names, words = _FIRST_FIELDS.get(kind, {}), _FIRST_VALUES.get(kind, {})
+    form = {
+        names.get(name, name): _first_form(
+            words.get(name, {}).get(item, item) if name in words else item
+        )
+        for name, item in value.items()
+    }
+    return form if kind is None else form | {"kind": _FIRST_KINDS.get(kind, kind)}

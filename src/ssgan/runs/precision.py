@@ -1,4 +1,4 @@
-"""Where and how precisely a run computes: "auto" made definite."""
+"""The device and the precision of a run, with "auto" resolved."""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ def resolve_device(name: str) -> torch.device:
         return found if found is not None else torch.device("cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device).cpu()  # of "meta" nothing comes back
+        torch.empty(1, device=device).cpu()  # copying back fails for "meta"
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"device {name!r} cannot be used here: {reason}") from None
@@ -38,10 +38,10 @@ def resolve_precision(name: Precision, device: torch.device) -> Precision:
 
 
 def to_device(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """The network on the device, its kernels laid out channels last."""
+    """The network on the device, with weights in channels-last memory format."""
     return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def run_dtype(precision: str) -> torch.dtype:
-    """The type of weights, images and losses; bfloat16 is for the networks' insides alone."""
+    """The type of weights, images and losses: bfloat16 is used only inside the networks."""
     return torch.float64 if precision == "float64" else torch.float32

@@ -17,11 +17,11 @@ from ssgan.runs.checkpoint import Checkpoint, load_part
 from ssgan.runs.precision import run_dtype, to_device
 from ssgan.types import Scalar, UserError
 
-BATCH = 64  # images made at once
+BATCH = 64  # images generated at once
 
 
 def load_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
-    """The averaged G of a checkpoint, ready to make images; its batch statistics as trained.
+    """The averaged G of a checkpoint in evaluation mode, with its trained batch statistics.
 
     Raises UserError for a file whose tensors do not fit its own settings.
     """
@@ -60,9 +60,9 @@ def refresh_batch_statistics(
 ) -> int:
     """Replace the batch statistics of a checkpoint's G by their mean over keyed samples.
 
-    Samples are made in whole batches of 64, with uniform labels if any; returns how many they were.
-    The official code evaluates its large networks in this way, over 204,800 samples. `progress`
-    gets (samples done, samples in total). Raises UserError for a G without such statistics.
+    Samples are generated in whole batches of 64, with uniform labels if any; returns their number.
+    The authors' code evaluates its large networks so, over 204,800 samples. `progress` gets
+    (samples done, samples in total). Raises UserError for a G without such statistics.
     """
     if not any(isinstance(module, BatchStatistics) for module in generator.modules()):
         name = type(checkpoint.config.generator).__name__
@@ -96,10 +96,9 @@ def interpolate(
 ) -> Float[Tensor, "M Z"]:
     """`steps` points from each latent towards the next one: (N - 1) steps rows.
 
-    Normal ones on the great circle between them, with lengths in between: a straight line would
-    pass through latents shorter than any that G was trained on. Uniform ones on the straight
-    line, for their cube has no gap in its middle and the circle would leave it; and so are latents
-    of a single number, between which there is no circle.
+    Normal latents move on the great circle, with lengths in between: a straight line would pass
+    through latents shorter than any in training. Uniform latents move on the straight line, because
+    a circle would leave their cube; so do latents of size 1, which have no circle.
     """
     straight = spec.latents == "uniform" or spec.latent_size == 1
     way = torch.lerp if straight else _on_great_circle
@@ -126,14 +125,14 @@ def generate_images(
     weight = next(generator.parameters())
     for start in range(0, len(latents), BATCH):
         rows = slice(start, start + BATCH)
-        chosen = None if labels is None else labels[rows].to(weight.device)
-        yield generator(latents[rows].to(weight.device, weight.dtype), chosen)
+        classes = None if labels is None else labels[rows].to(weight.device)
+        yield generator(latents[rows].to(weight.device, weight.dtype), classes)
 
 
 def generate_batches(
     generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
 ) -> Iterator[NDArray[np.uint8]]:
-    """The same as uint8 [n, S, S, C]."""
+    """The images of `generate_images` as uint8 [n, S, S, C]."""
     for images in generate_images(generator, latents, labels):
         yield to_pixels(images)
 

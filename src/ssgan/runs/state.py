@@ -1,4 +1,4 @@
-"""Everything that a run changes."""
+"""The training state: everything that a run changes, and what in it follows from the step."""
 
 import copy
 from dataclasses import dataclass
@@ -11,27 +11,29 @@ from ssgan.ops.rng import Key
 from ssgan.runs.config import AdamConfig, RunConfig
 from ssgan.runs.precision import run_dtype, to_device
 
+_RAMP = 0.05  # the half-life is at most this share of the steps done: early weights fade fast
+
 
 @dataclass
 class TrainState:
-    """The only mutable thing of a run, and all that a checkpoint holds of it.
+    """The only mutable object of a run, and all that a checkpoint holds of it.
 
-    No state of a random-number generator and no place in the data: both follow from `step`.
+    Random numbers and the place in the data need no state: both follow from `step`.
     """
 
     generator: nn.Module
     discriminator: nn.Module
-    generator_ema: nn.Module  # the average of G's weights: what samples are made with
+    generator_ema: nn.Module  # G with averaged weights: samples come from it
     generator_optimizer: Adam
     discriminator_optimizer: Adam
     step: int = 0  # generator updates done
-    best_score: float | None = None  # the lowest quality score so far, and its step
+    best_score: float | None = None  # the lowest score so far, and its step
     best_step: int = 0
-    rollbacks: int = 0  # times that it went back to a checkpoint after a number that is not finite
-    evaluated: bool = True  # False: what is due after this step (sheet, evaluation) has failed
+    rollbacks: int = 0  # returns to a checkpoint after a number that is not finite
+    evaluated: bool = True  # False: samples or an evaluation due after this step have failed
 
     def noise_seed(self, seed: int) -> int:
-        """The seed of what steps draw: another one after every rollback."""
+        """The seed of the random numbers of steps: another one after every rollback."""
         return Key(seed, "rollback", self.rollbacks).words[0] if self.rollbacks else seed
 
 
@@ -59,3 +61,21 @@ def fresh_state(config: RunConfig, num_classes: int, device: torch.device) -> Tr
 def _adam(network: nn.Module, config: AdamConfig) -> Adam:
     betas = (config.beta1, config.beta2)
     return Adam(network.parameters(), lr=config.learning_rate, betas=betas, fused=True)
+
+
+def set_learning_rates(state: TrainState, config: RunConfig) -> None:
+    """Set the rates for the next step: constant, or linear from step 0 down to 0 at total_steps."""
+    left = 1 - state.step / config.total_steps if config.learning_rate_decay == "linear" else 1.0
+    for optimizer, adam in (
+        (state.generator_optimizer, config.generator_optimizer),
+        (state.discriminator_optimizer, config.discriminator_optimizer),
+    ):
+        for group in optimizer.param_groups:
+            group["lr"] = adam.learning_rate * left
+
+
+def ema_halflife(state: TrainState, config: RunConfig) -> float:
+    """The half-life in steps for the update after state.step; 0 makes the average a copy of G."""
+    if state.step < config.ema_start_step:
+        return 0.0
+    return min(config.ema_halflife_steps, _RAMP * (state.step + 1))

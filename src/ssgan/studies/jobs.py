@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssgan.config.merge import read_json
-from ssgan.config.serialize import dump, without_additions
+from ssgan.config.serialize import dump
 from ssgan.data.base import AbstractSource
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
+from ssgan.runs.config_io import first_form, list_modules
 from ssgan.training.history import read_log
-from ssgan.training.resume import list_modules, refuse_used_directory, resolve_auto
+from ssgan.training.resume import accept_directory, refuse_newest
 from ssgan.types import UserError
 
 
@@ -79,7 +80,7 @@ class ForgettingJob(FileJob):
             return
         for name in ("source", "held_out"):
             own = getattr(self, name)
-            same = [None] if own is None else [dump(own), without_additions(own)]
+            same = [None] if own is None else [dump(own), first_form(own)]
             if settings.get(name) not in same:
                 raise UserError(
                     f"{file.parent} holds a study of other images ({name}): give each data set a "
@@ -102,7 +103,7 @@ class TrainingJob(Job):
     def refuse(self) -> None:
         """Raise UserError when the directory holds a run that this one could not continue."""
         layout = RunDirectory(self.root)
-        refuse_used_directory(layout, resolve_auto(layout, self.config))
+        refuse_newest(layout, accept_directory(layout, self.config))
 
     def pace(self) -> tuple[int, float]:
         """Steps done and the seconds they took, by the newest line of the log; (0, 0.0) if none."""

@@ -54,4 +54,4 @@ def refuse_unfit_settings(trials: Sequence[Trial], info: DatasetInfo) -> None:
     for trial in {trial.variant: trial for trial in trials}.values():
         if isinstance(trial.training, TrainingJob):
             config, processes = trial.training.config, trial.training.processes
-            validate_run(config, info.header_stats.num_images, len(info.classes), processes)
+            validate_run(config, info.header_stats.num_images, len(info.classes), ranks=processes)

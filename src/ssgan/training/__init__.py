@@ -1,1 +1,1 @@
-"""State, step, loop, checkpoints: the only floor that changes weights."""
+"""Training: the step, the loop, and a run in its directory. Only this package changes weights."""

@@ -1,4 +1,4 @@
-"""What D says of fixed images between two steps, and the norms of a network's weights."""
+"""The outputs of D on fixed images, and the spectral norms of a network's weights."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -14,22 +14,21 @@ from ssgan.types import Images, Labels
 
 
 class DiscriminatorOutputs(NamedTuple):
-    """D's answers on N images, on the CPU in float32."""
+    """D's outputs on N images, on the CPU in float32."""
 
     real: Float[Tensor, " N"]  # logit of "this is a real image", upright
-    features: Float[Tensor, "N F"]  # what both heads read, upright
-    rotation_correct: (
-        Float[Tensor, " N"] | None
-    )  # share of an image's four turns recognised; None: no task
+    features: Float[Tensor, "N F"]  # the input of both heads, upright
+    # share of an image's four rotations recognised; None: no rotation task
+    rotation_correct: Float[Tensor, " N"] | None
 
 
 @torch.no_grad()
 def compute_outputs(
     discriminator: nn.Module, method: Method, batches: Iterable[tuple[Tensor, Tensor | None]]
 ) -> DiscriminatorOutputs:
-    """Ask D, in evaluation mode, about batches of images in [-1, 1] with the labels it needs.
+    """The outputs on batches of images [B, C, S, S] in [-1, 1] with labels [B] where D needs them.
 
-    Batches [B, C, S, S] and [B] may be of different sizes.
+    D must be in evaluation mode; batches may be of different sizes.
     """
     weight = next(discriminator.parameters())
     parts = [
@@ -41,11 +40,11 @@ def compute_outputs(
         )
         for images, labels in batches
     ]
-    told = [part.rotation_correct for part in parts if part.rotation_correct is not None]
+    correct = [part.rotation_correct for part in parts if part.rotation_correct is not None]
     return DiscriminatorOutputs(
         torch.cat([part.real for part in parts]),
         torch.cat([part.features for part in parts]),
-        torch.cat(told) if told else None,
+        torch.cat(correct) if correct else None,
     )
 
 
@@ -53,27 +52,27 @@ def _outputs_of_batch(
     discriminator: nn.Module, method: Method, images: Images, labels: Labels | None
 ) -> DiscriminatorOutputs:
     upright = discriminator(images, labels)
-    told = None
+    correct = None
     if method.predicts_rotation:
         repeated = None if labels is None else labels.repeat(NUM_ROTATIONS - 1)
-        turned = discriminator(rotated_copies(images), repeated)
-        logits = torch.cat([upright.auxiliary, turned.auxiliary])
-        guesses = method.rotation_logits(logits).argmax(dim=1)
-        right = guesses == rotation_labels(len(images), guesses.device)
-        told = right.view(NUM_ROTATIONS, -1).float().mean(dim=0).cpu()
-    return DiscriminatorOutputs(upright.real.float().cpu(), upright.features.float().cpu(), told)
+        rotated = discriminator(rotated_copies(images), repeated)
+        logits = torch.cat([upright.auxiliary, rotated.auxiliary])
+        predicted = method.rotation_logits(logits).argmax(dim=1)
+        right = predicted == rotation_labels(len(images), predicted.device)
+        correct = right.view(NUM_ROTATIONS, -1).float().mean(dim=0).cpu()
+    return DiscriminatorOutputs(upright.real.float().cpu(), upright.features.float().cpu(), correct)
 
 
 class Norms(NamedTuple):
-    """The largest singular value in any weight of a network."""
+    """The largest spectral norm of any weight of a network."""
 
-    effective: float  # of the weights it computes with: about 1 where all layers are normed
-    raw: float  # of the weights that the optimizer moves
+    effective: float  # of the weights used in the forward pass: about 1 with spectral norm
+    raw: float  # of the weights that the optimizer updates
 
 
 @torch.no_grad()
 def largest_norms(network: nn.Module) -> Norms:
-    """Exact, over every weight with two axes or more, its first axis against all others."""
+    """Exact, over all weights with two axes or more, as matrices of the first axis and the rest."""
     pairs = [(_norm(effective), _norm(raw)) for effective, raw in _weights(network)]
     return Norms(max(pair[0] for pair in pairs), max(pair[1] for pair in pairs))
 

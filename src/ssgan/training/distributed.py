@@ -1,9 +1,9 @@
 """A run on several processes: each is a rank with a part of every batch, and all hold one state.
 
 They are started by `ssgan train --processes N`, by torchrun or by a cluster that sets RANK,
-WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. Whatever is drawn is keyed by its place in the
-batch, batch norm sees the whole batch, and gradients are averaged: so one process or many are one
-run. Rank 0 alone writes.
+WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. Random numbers are keyed by their place in the
+batch, batch norm uses the whole batch, and gradients are averaged: so the number of processes
+changes no result. Only rank 0 writes.
 """
 
 import gc
@@ -17,17 +17,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch._C._distributed_c10d import PrefixStore, Store
-from torch.distributed.rendezvous import rendezvous
 from torch.optim import Optimizer
 
 from ssgan.config.serialize import dump
 from ssgan.data.dataset import Dataset
+from ssgan.files.sealed_file import read_verified
 from ssgan.ops.collective import (
     broadcast_from_first,
     gather_from_ranks,
@@ -39,14 +38,14 @@ from ssgan.ops.collective import (
 )
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
+from ssgan.runs.config_io import list_modules
 from ssgan.runs.state import TrainState
-from ssgan.training.resume import list_modules
 from ssgan.types import PeerLost, RanksDiffer, UserError
 
 TIMEOUT = 1800  # seconds that a rank waits for the others: longer than an evaluation takes
 _NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _LONGEST_PREPARATION = timedelta(days=7)
-_GRACE = 1.0  # seconds in which all who wait in vain say so
+_GRACE = 1.0  # seconds in which every rank that waits in vain says so
 
 T = TypeVar("T")
 
@@ -56,14 +55,27 @@ def is_launched() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+class Store(Protocol):
+    """What is used here of a torch.distributed.Store."""
+
+    def set(self, key: str, value: str) -> None:
+        """Store a value under a key."""
+
+    def wait(self, keys: list[str], timeout: timedelta) -> None:
+        """Wait until all keys are there."""
+
+    def check(self, keys: list[str]) -> bool:
+        """Whether all keys are there."""
+
+
 @dataclass(frozen=True)
 class Ranks:
-    """The processes of a run, before there is anything to compute."""
+    """The processes of a run, and the store by which they wait for each other."""
 
-    store: Store | None  # None: this one is alone
+    store: Store | None  # None: this process is alone
 
     def first_then_others(self, work: Callable[[], T]) -> T:
-        """The work done by the first rank of each machine, then by its others, who find it done."""
+        """Do the work on the first rank of each machine, then on its others, who find it done."""
         if self.store is None:
             return work()
         ours = f"done {rank() - _local_rank()}"
@@ -76,45 +88,64 @@ class Ranks:
         return result
 
 
+_joined: Ranks | None = None  # of this process, while it is within join_ranks
+
+
 @contextmanager
 def join_ranks(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
-    """Within, this process is the rank that its launcher says; without one it is alone.
+    """Within, this process is the rank that its launcher says; without a launcher it is alone.
 
-    Unless `device` is "cpu" each takes an accelerator of its machine, if there are any. Raises
-    PeerLost when another rank has gone, or has not answered for `timeout` seconds.
+    Within a second call nothing changes. Unless `device` is "cpu" each rank takes an accelerator of
+    its own, if the machine has any. Raises PeerLost when another rank has ended, or has not
+    answered for `timeout` seconds.
     """
-    if not is_launched():
-        yield Ranks(None)
+    global _joined
+    if _joined is not None or not is_launched():
+        yield _joined or Ranks(None)
         return
     if missing := [name for name in _NAMES if name not in os.environ]:
         raise UserError(f"WORLD_SIZE is set and {', '.join(missing)} not: a launcher sets all four")
     if device != "cpu" and torch.accelerator.is_available():
-        if _local_rank() >= torch.accelerator.device_count():
-            raise UserError(
-                f"process {_local_rank()} of this machine has no device of its own, for there are "
-                f"{torch.accelerator.device_count()}: start fewer, or set LOCAL_RANK to 0 "
-                "where each process is shown its own device alone"
-            )
-        torch.accelerator.set_device_index(_local_rank())
-    wait = timedelta(seconds=timeout)
-    with translate_errors():
-        store, number, count = next(rendezvous("env://", timeout=wait))
-    # a launcher may keep its store when it starts all anew: what was said before does not count
-    store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
-    dist.init_process_group(
-        back_ends(device), store=store, rank=number, world_size=count, timeout=wait
-    )
+        _take_accelerator()
+    store, number, count = _start_group(timedelta(seconds=timeout), device)
+    _joined = Ranks(store)
     try:
-        yield Ranks(store)
+        yield _joined
     except PeerLost as lost:
         raise PeerLost(_find_lost_rank(store, number, count, str(lost))) from None
     finally:
-        gc.collect()  # before the group goes: whatever still holds a part of it
+        _joined = None
+        gc.collect()  # before the group is destroyed: objects that still hold a part of it
         dist.destroy_process_group()
 
 
-def back_ends(device: str) -> str:
-    """For what is on the CPU, and for what is on the accelerator; by itself PyTorch takes one."""
+def _take_accelerator() -> None:
+    if _local_rank() >= torch.accelerator.device_count():
+        raise UserError(
+            f"process {_local_rank()} of this machine has no device of its own, for there are "
+            f"{torch.accelerator.device_count()}: start fewer, or set LOCAL_RANK to 0 "
+            "where each process is shown its own device alone"
+        )
+    torch.accelerator.set_device_index(_local_rank())
+
+
+def _start_group(wait: timedelta, device: str) -> tuple[Store, int, int]:
+    """Meet the other ranks; returns the store, this rank and the number of ranks."""
+    from torch.distributed.rendezvous import rendezvous  # not in every build of PyTorch
+
+    with translate_errors():
+        store, number, count = next(rendezvous("env://", timeout=wait))
+    # a launcher may keep its store over a restart: keys of an earlier start must not count
+    start = f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
+    store = dist.PrefixStore(start, store)  # type: ignore[attr-defined]
+    dist.init_process_group(
+        choose_back_ends(device), store=store, rank=number, world_size=count, timeout=wait
+    )
+    return store, number, count
+
+
+def choose_back_ends(device: str) -> str:
+    """One for tensors on the CPU and one for the accelerator; by default PyTorch takes only one."""
     found = torch.accelerator.current_accelerator(check_available=True)
     if device == "cpu" or found is None:
         return "cpu:gloo"
@@ -126,20 +157,20 @@ def _local_rank() -> int:
 
 
 def _find_lost_rank(store: Store, number: int, count: int, why: str) -> str:
-    """Those who do not wait in vain as we do, for they are dead, stopped or stuck elsewhere."""
+    """A sentence naming the ranks that do not wait as this one does: dead, stopped or stuck."""
     silent: list[str] = []
 
     def ask() -> None:
-        with suppress(RuntimeError):  # whoever kept the store has gone as well
+        with suppress(RuntimeError):  # the process with the store may have ended too
             store.set(f"waits {number}", "1")
             time.sleep(_GRACE)
             silent.extend([str(n) for n in range(count) if not store.check([f"waits {n}"])])
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(3 * _GRACE)  # whoever keeps the store may be the one that does not answer
+    asking.join(3 * _GRACE)  # the process with the store may be the one that is stuck
     who = f"rank {', '.join(silent)}" if silent else "another rank"
-    return f"rank {number}: {who} has gone or does not answer ({why})"
+    return f"rank {number}: {who} has ended or does not answer ({why})"
 
 
 def average_gradients(optimizer: Optimizer, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -158,7 +189,7 @@ def average_gradients(optimizer: Optimizer, terms: Mapping[str, Tensor]) -> dict
 
 @contextmanager
 def report_step_on_loss(state: TrainState) -> Iterator[None]:
-    """A PeerLost from within says how many steps this process had done."""
+    """Within, a PeerLost names the step after which it came."""
     try:
         yield
     except PeerLost as lost:
@@ -173,14 +204,14 @@ class StopDecision:
     stop: bool  # rank 0 ends the run
 
 
-def sync_stop(asked: signal.Signals | None, stop: bool) -> StopDecision:
-    """The same on every rank, whoever was asked; also where the others wait for rank 0.
+def sync_stop(received: signal.Signals | None, stop: bool) -> StopDecision:
+    """Agree on one decision with all ranks, from the signal that any got and rank 0's wish to stop.
 
-    Asked once a step: a signal that comes after this waits for the next.
+    The other ranks wait here for rank 0. A later signal counts in the next step.
     """
     if num_ranks() == 1:
-        return StopDecision(asked, stop)
-    numbers = max_over_ranks(torch.tensor([asked.value if asked is not None else 0, int(stop)]))
+        return StopDecision(received, stop)
+    numbers = max_over_ranks(torch.tensor([received.value if received else 0, int(stop)]))
     number, stopped = map(int, numbers)
     return StopDecision(signal.Signals(number) if number else None, bool(stopped))
 
@@ -198,23 +229,25 @@ def share_state(state: TrainState, config: RunConfig, newest: Path | None = None
 
 
 def _payload(newest: Path | None) -> bytes:
-    return b"" if newest is None else checkpoint.read_verified(newest)
+    return b"" if newest is None else read_verified(newest)
 
 
 def share_precision(config: RunConfig) -> RunConfig:
-    """With rank 0's precision, which is definite: "auto" may mean another on another machine."""
+    """With rank 0's resolved precision: "auto" may mean another on another machine."""
     word = broadcast_from_first(config.precision.encode() if rank() == 0 else None).decode()
     return replace(config, precision=word)  # type: ignore[arg-type]
 
 
 def check_alike(config: RunConfig, dataset: Dataset) -> None:
-    """Raise UserError when ranks were given other settings or other images."""
+    """Raise UserError when a rank has other settings or other images than rank 0."""
     shown = {"settings": repr(config), "images": dataset.content_hash}
     for what, text in shown.items():
         digests = gather_from_ranks(_digest(text.encode())[None])
         for number, theirs in enumerate(digests):
             if not torch.equal(theirs, digests[0]):
-                raise UserError(f"rank {number} has other {what} than rank 0: give all the same")
+                raise UserError(
+                    f"rank {number} has other {what} than rank 0: give all ranks the same"
+                )
 
 
 def check_in_step(state: TrainState) -> None:

@@ -1,7 +1,7 @@
-"""How far D's features have moved since an earlier step of the run, from files beside it.
+"""The drift of D's features since earlier evaluations, whose features are stored in the run.
 
-The features of the fixed images are stored after every evaluation. Kept are those of the first
-one, and those that a run continued from either of its two newest checkpoints would compare with.
+Files of the first evaluation stay, and those that a run would compare with when it continues from
+either of its two newest checkpoints.
 """
 
 import io
@@ -16,31 +16,33 @@ from ssgan.files.atomic import write_atomic
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.metrics.similarity import linear_cka
 
-_RESUMABLE = 2  # checkpoints that are kept
+_RESUMABLE = 2  # checkpoints that a run keeps
 
 
 class FeatureDrift:
-    """Compares features of images that `images`, a digest, tells from any others."""
+    """Compares features of fixed images, which the digest `images` identifies."""
 
     def __init__(self, layout: RunDirectory, images: str) -> None:
         self.layout, self.images = layout, images
 
     def earlier(self, step: int) -> dict[str, tuple[int, Float[Tensor, "N F"]]]:
-        """ "first" and "previous": the step and the features, of evaluations before that step."""
+        """ "first" and "previous": step and features of two evaluations before that step."""
         files = [file for file in self.layout.feature_files() if parse_step(file) < step]
-        chosen = {"first": files[:1], "previous": files[-1:]}
-        read = {name: (parse_step(f[0]), self._read(f[0])) for name, f in chosen.items() if f}
+        picked = {"first": files[:1], "previous": files[-1:]}
+        read = {name: (parse_step(f[0]), self._read(f[0])) for name, f in picked.items() if f}
         return {name: (at, rows) for name, (at, rows) in read.items() if rows is not None}
 
-    def likeness(self, step: int, features: Float[Tensor, "N F"]) -> dict[str, tuple[int, float]]:
-        """For "first" and "previous": its step, and the linear CKA with the features of now."""
+    def compute_cka(
+        self, step: int, features: Float[Tensor, "N F"]
+    ) -> dict[str, tuple[int, float]]:
+        """For "first" and "previous": its step, and the linear CKA with these features."""
         return {
             name: (at, linear_cka(rows, features))
             for name, (at, rows) in self.earlier(step).items()
         }
 
     def store(self, step: int, features: Float[Tensor, "N F"]) -> None:
-        """Keep these for later evaluations, and drop what no continued run would need."""
+        """Store these for later evaluations, and remove files that no continued run needs."""
         buffer = io.BytesIO()
         np.savez(buffer, features=features.numpy(), images=np.array(self.images))
         self.layout.evaluation.mkdir(exist_ok=True)
@@ -59,7 +61,7 @@ class FeatureDrift:
                 if str(content["images"]) != self.images:
                     return None
                 return torch.from_numpy(content["features"])
-        except Exception:  # whatever a torn or empty file leads numpy into
+        except Exception:  # numpy has many types for a torn or empty file
             return None
 
 

@@ -1,13 +1,15 @@
-"""What each update is shown: keyed latents and labels, and images by their place in the stream.
+"""The batches of each update: real images by their place in the stream, keyed latents and labels.
 
-All of it is a function of (config, data, step) and of a seed, which changes with every rollback:
-nothing here has a state.
+All of it is a function of (config, data, step) and of a seed, which changes with every rollback.
 """
 
 from collections.abc import Iterator
+from copy import copy
 from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ssgan.data.dataset import Dataset
@@ -16,8 +18,31 @@ from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rng import Key, integers, permutation, uniform
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import run_dtype
-from ssgan.training.label_subset import select_labels
-from ssgan.types import Batch, GeneratorInput
+from ssgan.types import UNLABELLED, Batch, GeneratorInput, UserError
+
+
+def select_labels(config: RunConfig, dataset: Dataset) -> NDArray[np.int64] | None:
+    """The class number of every image, or UNLABELLED where it is hidden; None when none is used.
+
+    Visible are the first `method.num_labelled` of a permutation of the image numbers, keyed by the
+    run's seed. The permutation reads no label (so it is not stratified): a hidden label has no
+    influence at all, not even on which are hidden. Raises UserError when labels are hidden and a
+    class is left with none.
+    """
+    if not config.method.conditional or dataset.labels is None:
+        return None
+    count = config.method.num_labelled(len(dataset))
+    hidden = permutation(Key(config.seed, "labelled"), len(dataset))[count:]
+    labels = dataset.labels.copy()
+    labels[hidden.numpy()] = UNLABELLED
+    bare = [name for number, name in enumerate(dataset.classes) if number not in labels]
+    if len(hidden) and bare:
+        raise UserError(
+            f"{type(config.method).__name__} is given {count} of the {len(dataset)} labels of "
+            f"{config.data.source.name()}, none of them of class {', '.join(bare)}: raise "
+            "method.labelled_fraction, or take another seed"
+        )
+    return labels
 
 
 def our_parts(config: RunConfig) -> range:
@@ -29,9 +54,9 @@ def our_parts(config: RunConfig) -> range:
 class Feed:
     """Cuts every update's batch into parts: part p of P holds places p, p + P, p + 2 P, ...
 
-    P is accumulation times ranks, and rank r has the parts r A, ..., r A + A - 1 of them. So each
-    has its equal share of the rotated rows at its own end, the mean over parts is the mean over
-    the batch, and all ranks' a-th parts together are the a-th of one process.
+    P is accumulation A times ranks, and rank r has the parts r A, ..., r A + A - 1. Each part has
+    an equal share of the rotated rows at its own end, and the mean over parts is the mean over the
+    batch. All ranks' a-th parts together are the a-th part of one process.
     """
 
     def __init__(
@@ -39,7 +64,7 @@ class Feed:
         config: RunConfig,
         dataset: Dataset,
         device: torch.device,
-        seed: int | None = None,  # of all that is drawn here; None: the config's
+        seed: int | None = None,  # of everything random here; None: the config's
     ) -> None:
         self.config, self.dataset, self.device = config, dataset, device
         self.seed = config.seed if seed is None else seed
@@ -47,13 +72,19 @@ class Feed:
         self.labels = select_labels(config, dataset)
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
+    def with_seed(self, seed: int) -> "Feed":
+        """The same images and labels with other random numbers, as after a rollback."""
+        other = copy(self)
+        other.seed, other._order = seed, lru_cache(maxsize=2)(other._shuffled)
+        return other
+
     def discriminator(self, step: int, update: int) -> Iterator[tuple[Batch, GeneratorInput]]:
-        """Reals and a draw, one pair a part, for D's update of that number within the step."""
+        """Real images and generator inputs, a pair a part, for one of D's updates in the step."""
         for index in self._parts(update):
             yield self._real(step, index), self._draw("D", step, index)
 
     def generator(self, step: int) -> Iterator[GeneratorInput]:
-        """A draw a part, for G's update: of its own, or that of D's last update."""
+        """Generator inputs, one a part, for G's update: its own, or those of D's last update."""
         reused = self.config.reuse_fakes
         update = self.config.discriminator_updates - 1 if reused else 0
         for index in self._parts(update):
@@ -101,7 +132,7 @@ class Feed:
         return Batch(images, labels, index, config.batch_size)
 
     def _number(self, place: int) -> Tensor:
-        """The image at a place of the endless stream: a new order of all images every epoch."""
+        """The number of the image at a place of the endless stream, in a new order every epoch."""
         epoch, within = divmod(place, len(self.dataset))
         return self._order(epoch)[within]
 

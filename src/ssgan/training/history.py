@@ -1,4 +1,4 @@
-"""One measured number of an evaluation, as it stands in metrics.jsonl."""
+"""What a run has logged: its lines, read back, and the history of losses and evaluations."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,17 +7,27 @@ from dataclasses import dataclass, field
 from ssgan.files.jsonl import NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, read
 from ssgan.files.run_directory import RunDirectory
 
+_RENAMED = {  # metrics in files of ssgan 0.1
+    "logit_spread": "logit_std",
+    "D/sigma": "D/spectral_norm",
+    "D/sigma_raw": "D/spectral_norm_raw",
+    "G/sigma": "G/spectral_norm",
+}
+_LOG = {"step": WHOLE, "images_seen": WHOLE, "seconds": NUMBER}
+_METRICS = {"step": WHOLE, "name": TEXT, "value": NUMBER_OR_NULL}
+_EVENTS = {"step": WHOLE, "verdict": TEXT}
+
 
 @dataclass(frozen=True)
 class EvaluationRow:
-    """A value, its name, the images it is on, and what else it depends on."""
+    """One metric of an evaluation, the images that it is about, and what else it depends on."""
 
     name: str
-    value: float  # may be NaN or infinite: it is then stored as null
-    split: str | None = None  # held-out, train or generated; None: not of images
+    value: float  # NaN and infinity are stored as null
+    split: str | None = None  # held-out, train or generated; None: of a network's weights
     protocol: Mapping[str, object] = field(default_factory=dict)
 
-    def row(self, step: int) -> dict[str, object]:
+    def as_json(self, step: int) -> dict[str, object]:
         """The line for metrics.jsonl."""
         value = self.value if math.isfinite(self.value) else None
         split = {} if self.split is None else {"split": self.split}
@@ -25,24 +35,20 @@ class EvaluationRow:
 
 
 def curve_name(row: Mapping[str, object]) -> str:
-    """What a row is a point of: its name; on generated images, NAME/generated."""
+    """The curve that a row is a point of: its name, or NAME/generated on generated images."""
     generated = row.get("split") == "generated"
     return f"{row['name']}/generated" if generated else str(row["name"])
 
 
-_LOG = {"step": WHOLE, "images_seen": WHOLE, "seconds": NUMBER}
-_METRICS = {"step": WHOLE, "name": TEXT, "value": NUMBER_OR_NULL}
-_EVENTS = {"step": WHOLE, "verdict": TEXT}
-
-
 def read_log(layout: RunDirectory) -> list[dict[str, object]]:
-    """The lines of log.jsonl: a step, images, seconds, and every term by its name."""
+    """The lines of log.jsonl: a step, images, seconds, and every loss term by its name."""
     return list(read(layout.log, _LOG, others=NUMBER))
 
 
 def read_metrics(layout: RunDirectory) -> list[dict[str, object]]:
-    """The lines of metrics.jsonl: a step, a name, and a value or None."""
-    return list(read(layout.metrics, _METRICS))
+    """The lines of metrics.jsonl: a step, a name as of today, and a value or None."""
+    rows = list(read(layout.metrics, _METRICS))
+    return [{**row, "name": _RENAMED.get(str(row["name"]), row["name"])} for row in rows]
 
 
 def read_events(layout: RunDirectory) -> list[dict[str, object]]:
@@ -50,10 +56,10 @@ def read_events(layout: RunDirectory) -> list[dict[str, object]]:
     return list(read(layout.events, _EVENTS))
 
 
-BLOCK_LINES, BLOCK_STEPS = 20, 100  # a block of the log has at least so many lines and steps
+BLOCK_LINES, BLOCK_STEPS = 20, 100  # the fewest lines and steps of a block of the log
 
-# All that the rotation task alone logs: no term asks G for images like real ones.
-TASK_ALONE = {f"{net}/{name}" for net in "DG" for name in ("rotation", "rotation_accuracy")}
+# All terms of training on the rotation task alone, without an adversarial loss.
+ROTATION_ONLY = {f"{net}/{name}" for net in "DG" for name in ("rotation", "rotation_accuracy")}
 
 Row = Mapping[str, object]
 
@@ -74,24 +80,24 @@ class Block:
 
 @dataclass(frozen=True)
 class EvaluationPoint:
-    """One evaluation: what was measured after a step. None stands for NaN or infinity."""
+    """The metrics after one step. None stands for NaN or infinity."""
 
     step: int
     values: Mapping[str, float | None]
-    chance: Mapping[str, float]  # of an accuracy: what guessing would reach
-    counts: Mapping[str, float]  # images that a value is of
+    chance: Mapping[str, float]  # of an accuracy: that of guessing
+    counts: Mapping[str, float]  # number of images of a metric
 
 
 @dataclass
 class History:
-    """The log in blocks, and the evaluations, in order."""
+    """The log in blocks, and the evaluations, by step."""
 
     blocks: list[Block] = field(default_factory=list)
     evaluations: list[EvaluationPoint] = field(default_factory=list)
     _lines: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
     def add_line(self, row: Row) -> bool:
-        """A line of log.jsonl; whether it completes a block."""
+        """Add a line of log.jsonl; returns whether it completes a block."""
         terms = {name: v for name in row if "/" in name and (v := _number(row[name])) is not None}
         self._lines.append((_step(row), terms))
         first, last = self._lines[0][0], self._lines[-1][0]
@@ -104,20 +110,20 @@ class History:
         return True
 
     def add_evaluation(self, rows: Sequence[Row]) -> None:
-        """The lines of metrics.jsonl of one step."""
+        """Add the lines of metrics.jsonl of one step."""
         values = {curve_name(row): _number(row["value"]) for row in rows}
         chance, counts = _collect(rows, "chance"), _collect(rows, "num_images")
         self.evaluations.append(EvaluationPoint(_step(rows[0]), values, chance, counts))
 
     @property
     def is_adversarial(self) -> bool:
-        """Whether G is to make images like real ones: not where the rotation task is all."""
+        """Whether there is an adversarial loss: not in training on the rotation task alone."""
         terms = self._lines[-1][1] if self._lines else self.blocks[-1].terms if self.blocks else {}
-        return not terms or not set(terms) <= TASK_ALONE
+        return not terms or not set(terms) <= ROTATION_ONLY
 
     def points(self, name: str) -> list[tuple[int, float]]:
-        """(step, value) of every evaluation in which it was measured and finite."""
-        found = ((look.step, look.values.get(name)) for look in self.evaluations)
+        """(step, value) of every evaluation with a finite value of that metric."""
+        found = ((point.step, point.values.get(name)) for point in self.evaluations)
         return [(step, value) for step, value in found if value is not None]
 
     def means(self, name: str) -> list[tuple[int, float]]:
@@ -129,13 +135,13 @@ class History:
 def merge_by_step(
     log: Sequence[Row], metrics: Sequence[Row]
 ) -> Iterator[tuple[Row | None, list[Row]]]:
-    """For every step in either file: its line of the log or None, and its measures."""
+    """For every step in either file: its line of the log or None, and its metrics."""
     lines = {_step(row): row for row in log}
-    measured: dict[int, list[Row]] = {}
+    evaluations: dict[int, list[Row]] = {}
     for row in metrics:
-        measured.setdefault(_step(row), []).append(row)
-    for step in sorted({*lines, *measured}):
-        yield lines.get(step), measured.get(step, [])
+        evaluations.setdefault(_step(row), []).append(row)
+    for step in sorted({*lines, *evaluations}):
+        yield lines.get(step), evaluations.get(step, [])
 
 
 def _collect(rows: Sequence[Row], what: str) -> dict[str, float]:

@@ -1,8 +1,4 @@
-"""Scalars and sheets as TensorBoard event files, a copy of what log.jsonl and samples/ hold.
-
-Each event is on its way to the disk when its call returns: the writer of TensorBoard has a thread
-for it, which dies of a full disk with a traceback that nobody can catch.
-"""
+"""What a run records: log lines, metrics, events and samples, and a copy for TensorBoard."""
 
 import logging
 import math
@@ -30,11 +26,17 @@ from ssgan.runs.state import TrainState
 from ssgan.training.evaluator import Evaluator
 from ssgan.training.history import EvaluationRow, curve_name, read_log
 from ssgan.training.loop import StepReport
-from ssgan.training.monitor import Event, monitor_directory
+from ssgan.training.monitor import Event, Verdict, monitor_directory
+
+_LOG = logging.getLogger("ssgan")
 
 
 class TensorBoardLog:
-    """An event file from one step on; what an earlier process wrote beyond it is hidden."""
+    """An event file from one step on, which hides what an earlier process wrote beyond that step.
+
+    Each event is written when its call returns. TensorBoard's own writer has a thread for it, and
+    on a full disk that thread dies with a traceback that nobody can catch.
+    """
 
     def __init__(self, folder: Path, step: int) -> None:
         from tensorboard.compat.proto import event_pb2  # slow to import, so only when used
@@ -50,14 +52,14 @@ class TensorBoardLog:
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._write(step + 1, session_log=start)
 
-    def scalars(self, step: int, values: dict[str, float]) -> None:
+    def add_scalars(self, step: int, values: dict[str, float]) -> None:
         """One point on each named curve."""
         for name, value in values.items():
             self._write(step, summary=self._summary.scalar(name, value))
 
-    def image(self, step: int, picture: NDArray[np.uint8]) -> None:
-        """A sample sheet, uint8 [H, W, 3]."""
-        self._write(step, summary=self._summary.image("samples", picture, dataformats="HWC"))
+    def add_image(self, step: int, grid: NDArray[np.uint8]) -> None:
+        """A grid of samples, uint8 [H, W, 3]."""
+        self._write(step, summary=self._summary.image("samples", grid, dataformats="HWC"))
 
     def close(self) -> None:
         """Close the file; everything is in it already."""
@@ -69,11 +71,8 @@ class TensorBoardLog:
         self._records.flush()
 
 
-_LOG = logging.getLogger("ssgan")
-
-
 class RunLogger:
-    """Writes the records of a run; use it as a context, so that they are closed."""
+    """Logs, samples and evaluates a run; a context manager, which closes its files."""
 
     def __init__(
         self,
@@ -85,17 +84,22 @@ class RunLogger:
     ) -> None:
         self.layout, self.config, self.dataset = layout, config, dataset
         self.held_out = held_out
-        self.evaluation: Evaluator | None = None
-        self.score: float | None = None
-        self.is_best = False  # whether the last step recorded has the lowest score so far
-        self.watch = monitor_directory(layout)
+        self.score: float | None = None  # the newest
+        self.is_best = False  # whether the last step evaluated has the lowest score so far
+        self.monitor = monitor_directory(layout)
+        self._evaluator: Evaluator | None = None  # built at the first evaluation
         rows = read_log(layout)
-        spent = rows[-1].get("seconds", 0.0) if rows else 0.0
-        assert isinstance(spent, int | float)
-        self._started = time.monotonic() - spent
-        self.board = (
-            TensorBoardLog(layout.tensorboard, state.step) if config.output.tensorboard else None
-        )
+        seconds = rows[-1].get("seconds", 0.0) if rows else 0.0
+        assert isinstance(seconds, int | float)
+        self._started = time.monotonic() - seconds
+        self._tensorboard: TensorBoardLog | None = None
+        if config.output.tensorboard:
+            self._tensorboard = TensorBoardLog(layout.tensorboard, state.step)
+
+    @property
+    def verdict(self) -> Verdict:
+        """How the run is doing."""
+        return self.monitor.verdict
 
     def __enter__(self) -> "RunLogger":
         return self
@@ -106,11 +110,11 @@ class RunLogger:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self.board is not None:
-            self.board.close()
+        if self._tensorboard is not None:
+            self._tensorboard.close()
 
     def log(self, report: StepReport) -> dict[str, float] | None:
-        """Write the line of this step, where it is logged; returns its terms then."""
+        """Write this step's line where log_every says so; returns its terms then."""
         last = report.step == self.config.total_steps
         if not last and report.step % self.config.output.log_every:
             return None
@@ -118,11 +122,11 @@ class RunLogger:
         self._log(report.step, terms)
         return terms
 
-    def look(self, state: TrainState) -> None:
-        """Draw and measure what is due after the step of this state.
+    def sample_and_evaluate(self, state: TrainState) -> None:
+        """Draw samples and evaluate where they are due after the step of this state.
 
-        Sets state.best_score and state.best_step when the score is the lowest so far. What fails
-        may leave measures, which are to be cut off before it is tried again.
+        Sets state.best_score and state.best_step when the score is the lowest so far. A failure
+        may leave lines in metrics.jsonl, which must be cut off before another attempt.
         """
         self.is_best, last = False, state.step == self.config.total_steps
         if last or _is_due(state.step, self.config.output.sample_every):
@@ -135,64 +139,62 @@ class RunLogger:
         seen = step * self.config.discriminator_updates * self.config.batch_size
         row = {"step": step, "images_seen": seen, "seconds": time.monotonic() - self._started}
         jsonl.append(self.layout.log, {**row, **terms})
-        self._tell(self.watch.log_line({**row, **terms}))
-        if self.board is not None:
-            self.board.scalars(step, terms)
+        self._write_events(self.monitor.add_log_line({**row, **terms}))
+        if self._tensorboard is not None:
+            self._tensorboard.add_scalars(step, terms)
 
     def _draw_samples(self, state: TrainState) -> None:
         columns = self.config.output.sample_rows
-        latents = self._latents("samples", columns**2)
+        latents = sample_latents(self.config.generator, self.config.seed, "samples", columns**2)
         images = generate(state.generator_ema, latents, self._labels(columns**2, columns))
         save_png(self.layout.sample(state.step), image_grid(images, columns))
-        if self.board is not None:
-            self.board.image(state.step, np.asarray(image_grid(images, columns).convert("RGB")))
+        if self._tensorboard is not None:
+            self._tensorboard.add_image(
+                state.step, np.asarray(image_grid(images, columns).convert("RGB"))
+            )
 
     def _evaluate(self, state: TrainState) -> None:
-        """Measure, write, ask the watch. The log's seconds stand still meanwhile."""
+        """Evaluate, write and update the monitor. The log's seconds do not count meanwhile."""
         started = time.monotonic()
         _LOG.info("step %d: evaluating", state.step)
-        self.evaluation = self.evaluation or Evaluator(
+        self._evaluator = self._evaluator or Evaluator(
             self.layout, self.config, self.dataset, self.held_out
         )
-        measures = self.evaluation.measures(state)
-        rows = [measure.row(state.step) for measure in measures]
+        found = self._evaluator.evaluate(state)
+        rows = [row.as_json(state.step) for row in found]
         for row in rows:
             jsonl.append(self.layout.metrics, row)
-        if self.board is not None:
-            self.board.scalars(state.step, _finite_values(rows))
-        events = self.watch.evaluation(rows)
+        if self._tensorboard is not None:
+            self._tensorboard.add_scalars(state.step, _finite_values(rows))
+        events = self.monitor.add_evaluation(rows)
         seconds = time.monotonic() - started
         self._started += seconds
-        state_now = self.watch.verdict.state
-        _LOG.info("step %d: evaluated in %.1f s: %s", state.step, seconds, state_now)
-        self._tell(events)
-        self._choose_best(state, measures)  # last: a failure before leaves the best as it was
+        _LOG.info("step %d: evaluated in %.1f s: %s", state.step, seconds, self.verdict.state)
+        self._write_events(events)
+        self._choose_best(state, found)  # last: a failure before leaves the best as it was
 
-    def _choose_best(self, state: TrainState, measures: Sequence[EvaluationRow]) -> None:
+    def _choose_best(self, state: TrainState, rows: Sequence[EvaluationRow]) -> None:
         name = metric_name(self.config.evaluate)
-        scores = [measure.value for measure in measures if measure.name == name]
+        scores = [row.value for row in rows if row.name == name]
         if not scores:
             return
         (self.score,) = scores
         best = math.inf if state.best_score is None else state.best_score
-        if math.isnan(best):  # of a run that took such a score for its best
+        if math.isnan(best):  # the earliest versions took NaN for a best score
             best = math.inf
         self.is_best = self.score < best
         if self.is_best:
             state.best_score, state.best_step = self.score, state.step
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        """Write what the watch has to say, and warn of what is not healthy."""
+    def _write_events(self, events: Sequence[Event]) -> None:
+        """Write the monitor's events, and log those that are not healthy as warnings."""
         for event in events:
-            jsonl.append(self.layout.events, event.row())
+            jsonl.append(self.layout.events, event.as_json())
             level = logging.INFO if event.verdict == "healthy" else logging.WARNING
             _LOG.log(level, "step %d: %s: %s", event.step, event.verdict, "; ".join(event.evidence))
 
-    def _latents(self, purpose: str, count: int) -> Tensor:
-        return sample_latents(self.config.generator, self.config.seed, purpose, count)
-
     def _labels(self, count: int, repeat: int) -> Tensor | None:
-        """With labels: each class `repeat` times, then the next, over and over."""
+        """Each class `repeat` times, then the next, cyclically; None without labels."""
         if not self.config.method.conditional:
             return None
         return torch.arange(count) // repeat % self.dataset.num_classes
@@ -203,5 +205,5 @@ def _is_due(step: int, every: int) -> bool:
 
 
 def _finite_values(rows: Sequence[Mapping[str, object]]) -> dict[str, float]:
-    """The measures that a curve can show, by name."""
+    """The values that a curve can show, by name."""
     return {curve_name(row): row["value"] for row in rows if isinstance(row["value"], float)}

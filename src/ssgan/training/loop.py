@@ -1,4 +1,4 @@
-"""The loop is an iterator: whoever consumes it decides what happens between steps."""
+"""The loop is an iterator: its consumer decides what happens between steps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -6,22 +6,14 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import default_cache, prepare
-from ssgan.ops.collective import num_ranks
-from ssgan.runs.config import DataConfig, RunConfig
+from ssgan.data.prepare import prepare
+from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import resolve_device, resolve_precision
-from ssgan.runs.state import TrainState, fresh_state
+from ssgan.runs.state import TrainState
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.step import train_step
-from ssgan.training.validation import (
-    check_compile,
-    check_given_labels,
-    check_labels,
-    check_parts,
-    check_ranks,
-    check_recompute,
-)
+from ssgan.training.validation import validate_run
 from ssgan.types import NonFinite
 
 
@@ -31,29 +23,29 @@ class StepReport:
 
     step: int  # steps done, this one included
     terms: dict[str, Tensor]  # "D/rotation", "G/adversarial", ...: scalars, still on the device
-    state: TrainState  # after the step; it changes when the next report is asked for
+    state: TrainState  # after the step; the next report changes it in place
 
 
 def train(
     config: RunConfig, dataset: Dataset | None = None, state: TrainState | None = None
 ) -> Iterator[StepReport]:
-    """Train from `state` (or from the start) to total_steps, one report a step.
+    """Train from `state` (or from the start) to total_steps, one report a step; writes no file.
 
-    Without a dataset the config's source is prepared, or found prepared, in the default cache.
-    Raises UserError for settings that do not fit the data, NonFinite before bad numbers are used.
+    Without a dataset the config's source is prepared in the default cache. Raises UserError for
+    settings that do not fit the data, NonFinite before a number that is not finite is used.
     """
     config = resolve_config(config)
-    dataset = open_dataset(config.data) if dataset is None else dataset
-    check_labels(config, dataset.num_classes)
-    check_parts(config, dataset.num_classes)
-    check_compile(config)
-    check_given_labels(config, dataset)
-    device = resolve_device(config.device)
-    state = fresh_state(config, dataset.num_classes, device) if state is None else state
-    check_recompute(config, state)
-    check_ranks(config, state, num_ranks())
-    feed = Feed(config, dataset, device, state.noise_seed(config.seed))
-    networks = Networks(config, state, device)
+    if dataset is None:
+        dataset = prepare(config.data.source, config.data.preprocessing)
+    state = validate_run(config, len(dataset), dataset.num_classes, state=state)
+    feed = Feed(config, dataset, resolve_device(config.device))
+    yield from train_steps(config, feed, state)
+
+
+def train_steps(config: RunConfig, feed: Feed, state: TrainState) -> Iterator[StepReport]:
+    """The steps of `train`, of a config and a state that are validated already."""
+    feed = feed.with_seed(state.noise_seed(config.seed))
+    networks = Networks(config, state, feed.device)
     while state.step < config.total_steps:
         try:
             terms = train_step(state, feed, networks, config)
@@ -62,12 +54,7 @@ def train(
         yield StepReport(state.step, terms, state)
 
 
-def open_dataset(data: DataConfig) -> Dataset:
-    """The prepared images of a config, made now if need be."""
-    return prepare(data.source, data.preprocessing, default_cache())
-
-
 def resolve_config(config: RunConfig) -> RunConfig:
-    """The config with its precision made definite for this machine."""
+    """The config with precision "auto" resolved for its device."""
     device = resolve_device(config.device)
     return replace(config, precision=resolve_precision(config.precision, device))

@@ -1,4 +1,4 @@
-"""G and D as a method sees them: functions, with precision and augmentation wrapped outside."""
+"""G and D as plain functions for a method, wrapped with precision and augmentation."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from ssgan.types import Discriminator, Generator, Scores
 
 
 class Networks:
-    """Wraps the state's networks; what comes out of them is in the run's full precision."""
+    """Wraps the state's networks; their outputs have the run's full precision."""
 
     def __init__(self, config: RunConfig, state: TrainState, device: torch.device) -> None:
         self.config, self.state, self.device = config, state, device
@@ -29,22 +29,21 @@ class Networks:
         for norm in state.generator.modules():
             if isinstance(norm, BatchStatistics):
                 norm.across_ranks = num_ranks() > 1
-        if config.compile:  # kernels are kept on disk, where torch keeps them for the next start
+        if config.compile:  # torch caches the kernels on disk, for the next start
             self._generator = torch.compile(state.generator)  # type: ignore[assignment]
             self._discriminator = torch.compile(state.discriminator)  # type: ignore[assignment]
         self._fakes: Tensor | None = None  # of D's last update, with G's graph, until G's update
 
     def at(self, step: int, update: int) -> Iterator[tuple[Generator, Discriminator]]:
-        """G and D for one update, a pair a part; augmentation is keyed by the update.
+        """G and D for one update of the step, a pair a part; D's updates count from 0, then G's.
 
-        Updates are counted within the step: those of D from 0 on, then G's. Part p of P holds every
-        P-th image of whatever an unaccumulated call would hold, from the p-th on: so row i of its
-        call is given the numbers of row p + i P.
+        Augmentation is keyed by the update and by rows of the whole batch. Part p of P holds every
+        P-th image from the p-th on, so row i of its call is row p + i P of the batch.
         """
         generate: Generator = self.generate
         of_generator = self.config.discriminator_updates
         if self.config.reuse_fakes and update == of_generator:
-            generate = self._kept
+            generate = self._reuse
         elif self.config.reuse_fakes and update == of_generator - 1:
             generate = self._generate_and_keep
         for part in our_parts(self.config):
@@ -77,8 +76,8 @@ class Networks:
             self._fakes = self.generate(latents, labels)
         return self._fakes.detach()
 
-    def _kept(self, latents: Tensor, labels: Tensor | None) -> Tensor:
-        """The fakes that D's last update was shown, once; made now if it was shown none."""
+    def _reuse(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """The fakes of D's last update, once; generated now if it had none."""
         fakes, self._fakes = self._fakes, None
         return self.generate(latents, labels) if fakes is None else fakes
 

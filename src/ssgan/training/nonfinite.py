@@ -1,4 +1,4 @@
-"""No update with a number that is not finite ever changes the state."""
+"""An update with a number that is not finite is refused, and the run goes back and tries again."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -14,15 +14,20 @@ from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import same_metric
 from ssgan.files import jsonl
 from ssgan.files.run_directory import RunDirectory
+from ssgan.files.sealed_file import Damaged
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
+from ssgan.runs.config_io import list_modules
 from ssgan.runs.state import TrainState, fresh_state
-from ssgan.training.resume import list_modules, resume
+from ssgan.training.resume import resume
 from ssgan.types import NonFinite, UserError
+
+_LOG = logging.getLogger("ssgan")
+MAX_RETRIES = 3  # rollbacks to one checkpoint, before the run ends
 
 
 def check_finite(optimizer: Optimizer, terms: dict[str, Tensor], network: str) -> dict[str, Tensor]:
-    """The terms; raises NonFinite when one, or a gradient about to be used, is not finite."""
+    """The terms; raises NonFinite when one of them, or a gradient, is not finite."""
     weights = [p for group in optimizer.param_groups for p in group["params"]]
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     norms = torch.stack(torch._foreach_norm(gradients))
@@ -36,10 +41,7 @@ def check_finite(optimizer: Optimizer, terms: dict[str, Tensor], network: str) -
 
 @contextmanager
 def restore_buffers_on_error(*networks: nn.Module) -> Iterator[None]:
-    """Within, an update that is refused restores the buffers that it has changed.
-
-    They are small: the statistics of batch norm, and the vectors of spectral norm.
-    """
+    """Within, a NonFinite restores the buffers: statistics of batch norm, and singular vectors."""
     buffers = [buffer for network in networks for buffer in network.buffers()]
     before = [buffer.clone() for buffer in buffers]
     try:
@@ -50,28 +52,24 @@ def restore_buffers_on_error(*networks: nn.Module) -> Iterator[None]:
         raise
 
 
-_LOG = logging.getLogger("ssgan")
-MAX_RETRIES = 3  # times back to one checkpoint, before the run ends
-
-
 class RetryBudget:
-    """Counts how often a run has gone back to its newest checkpoint; the same on every rank."""
+    """Counts the rollbacks to the newest checkpoint; the same on every rank."""
 
     def __init__(self, step: int) -> None:
-        self.step, self.times = step, 0
+        self.reset(step)
 
-    def saved(self, step: int) -> None:
-        """A newer checkpoint is there: the count starts anew."""
-        self.step, self.times = step, 0
+    def reset(self, step: int) -> None:
+        """Count from zero: a checkpoint was saved after this step."""
+        self.step, self.spent = step, 0
 
-    def again(self, refusal: NonFinite) -> None:
-        """Raise NonFinite when it has gone back often enough."""
-        if self.times == MAX_RETRIES:
+    def spend(self, refusal: NonFinite) -> None:
+        """Count one more rollback; raises NonFinite when there were MAX_RETRIES."""
+        if self.spent == MAX_RETRIES:
             raise NonFinite(
-                f"{refusal}; going back to step {self.step} for other random numbers has not "
-                f"helped {MAX_RETRIES} times"
+                f"{refusal}; {MAX_RETRIES} rollbacks to step {self.step} with other random numbers "
+                "did not help"
             ) from None
-        self.times += 1
+        self.spent += 1
 
 
 def roll_back(
@@ -82,19 +80,18 @@ def roll_back(
     facts: Mapping[str, object],
     refusal: NonFinite,
 ) -> Path:
-    """Put the newest checkpoint (or the start) into the state and the directory, and save it so.
+    """Restore the newest checkpoint (or the start) with one more rollback, and save it.
 
-    The best score so far stays, even of a step that is given up. The count of rollbacks is one
-    higher than the state's was, and stored at once: whatever then happens to the process, these
-    steps are not tried with the same numbers again.
+    The best score stays, even that of a step that is undone. The count is saved at once: whatever
+    happens to the process, these steps never see the same random numbers again.
     """
     rollbacks = state.rollbacks + 1
-    _start_over(config, dataset, state)
+    _restart(config, dataset, state)
     resume(layout, config, dataset, state)
     _keep_best(layout, config, state)
     state.rollbacks = rollbacks
     newest = checkpoint.save(layout, state, dict(facts))
-    words = f"{refusal}; back to step {state.step}, and on with other random numbers"
+    words = f"{refusal}; rolled back to step {state.step}, continuing with other random numbers"
     _LOG.warning("%s", words)
     row = {"step": state.step, "verdict": "diverged", "alarm": "rolled back", "evidence": [words]}
     jsonl.append(layout.events, row)
@@ -102,13 +99,10 @@ def roll_back(
 
 
 def _keep_best(layout: RunDirectory, config: RunConfig, state: TrainState) -> None:
-    """The best so far may be of the steps that are given up: its file stays, and so its score.
-
-    It has taken the place of the one that the checkpoint knew, and is as good a generator as ever.
-    """
+    """Take over the score of best/, which may be of an undone step: its generator is as good."""
     try:
         best = checkpoint.load_checkpoint(layout.best_checkpoint(), list_modules(dump(config)))
-    except (checkpoint.Damaged, UserError):  # or there is none yet
+    except (Damaged, UserError):  # or there is none yet
         return
     if best.best_score is None or not same_metric(best.config.evaluate, config.evaluate):
         return
@@ -116,8 +110,8 @@ def _keep_best(layout: RunDirectory, config: RunConfig, state: TrainState) -> No
         state.best_score, state.best_step = best.best_score, best.best_step
 
 
-def _start_over(config: RunConfig, dataset: Dataset, state: TrainState) -> None:
-    """Make the state a fresh one, in place: what is left where there is no checkpoint yet."""
+def _restart(config: RunConfig, dataset: Dataset, state: TrainState) -> None:
+    """Make the state a fresh one, in place."""
     device: torch.device = next(state.generator.parameters()).device
     fresh = fresh_state(config, dataset.num_classes, device)
     for name in checkpoint.PARTS:

@@ -1,4 +1,4 @@
-"""Where a run starts: from nothing, or from what its directory holds."""
+"""Where a run starts: from nothing, or from the newest checkpoint of its directory."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
 from ssgan.ops.collective import num_ranks
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
-from ssgan.runs.config_io import load_config
+from ssgan.runs.config_io import list_modules, load_config
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.runs.state import TrainState
 from ssgan.training import feature_drift
@@ -28,27 +28,25 @@ _LOG = logging.getLogger("ssgan")
 NOT_LEARNT = ("output", "evaluate", "device", "recompute")  # settings that change no step
 
 
-def open_directory(layout: RunDirectory) -> None:
-    """Make the directory, or accept it as a run's; raises UserError when it cannot be one.
+def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
+    """The config with its precision resolved, when it may train in the directory; writes nothing.
 
-    DiskFull when there is no room for even that.
+    "auto" is the precision of the directory's run, once there is one: it stays on every device.
+    Raises UserError when the directory holds other files, or a run that the config would change.
     """
     refuse_other_directory(layout)
-    root = layout.root
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        layout.lock.touch()  # before anything else: from here on the directory is a run's
-        probe = root / TEMPORARY.format("probe")
-        probe.touch()
-        probe.unlink(missing_ok=True)
-    except OSError as error:
-        if error.errno in FULL:
-            raise DiskFull(root, None, free_bytes(root)) from None
-        raise UserError(f"{root} cannot be written: {error.strerror}") from None
+    stored = read_run_config(layout, list_modules(dump(config)))
+    if config.precision == "auto":
+        device = resolve_device(config.device)
+        known = resolve_precision("auto", device) if stored is None else stored.precision
+        config = replace(config, precision=known)
+    if stored is not None:
+        refuse_changes(layout.root, stored, config)
+    return config
 
 
 def refuse_other_directory(layout: RunDirectory) -> None:
-    """Raise UserError when no run can be started or continued in a directory; reads only."""
+    """Raise UserError when no run can start or continue in a directory; writes nothing."""
     root = layout.root
     try:
         if root.exists() and not root.is_dir():
@@ -61,18 +59,39 @@ def refuse_other_directory(layout: RunDirectory) -> None:
     require_writable(root)
 
 
+def refuse_newest(layout: RunDirectory, config: RunConfig) -> None:
+    """Raise UserError when the newest checkpoint could not be continued; writes nothing."""
+    saved, _ = checkpoint.load_newest(layout, list_modules(dump(config)))
+    if saved is not None:
+        _refuse_checkpoint(layout.root, saved, config)
+
+
+def create_directory(layout: RunDirectory) -> None:
+    """Make an accepted directory; raises UserError, or DiskFull, when it cannot be written."""
+    root = layout.root
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        layout.lock.touch()  # first, so that the directory counts as a run's from here on
+        probe = root / TEMPORARY.format("probe")
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFull(root, None, free_bytes(root)) from None
+        raise UserError(f"{root} cannot be written: {error.strerror}") from None
+
+
 def resume(
     layout: RunDirectory, config: RunConfig, dataset: Dataset, state: TrainState
 ) -> Path | None:
-    """Put the newest whole checkpoint into the fresh state; None when the run is new.
+    """Load the newest whole checkpoint into the fresh state; None when the run is new.
 
-    Logs are cut back to its step, and measures to before it when not all are there. Raises
+    Logs are cut back to its step; metrics to the step before, when its evaluation failed. Raises
     UserError for changed settings or changed data.
     """
-    _clear_leavings(layout)
-    trusted = list_modules(dump(config))
-    refuse_other_settings(layout, config)
-    saved, passed_over = checkpoint.load_newest(layout, trusted)
+    for folder in layout.written_folders():  # of killed saves: whoever holds the lock may do so
+        remove_strays(folder)
+    saved, passed_over = checkpoint.load_newest(layout, list_modules(dump(config)))
     for sentence in passed_over:
         _LOG.warning("passed over: %s", sentence)
     if saved is None and layout.checkpoint_files():
@@ -81,9 +100,8 @@ def resume(
             "start in a new directory, or remove them to start over"
         )
     if saved is not None:
-        refuse_changes(layout.root, saved.config, config)  # against a foreign config.json
+        _refuse_checkpoint(layout.root, saved, config)  # config.json may be another run's
         _refuse_other_data(layout.root, saved, dataset)
-        _refuse_fewer_steps(layout.root, saved, config)
         checkpoint.set_aside_damaged(layout, saved)
         checkpoint.restore(state, saved)
         _forget_other_score(saved, config, state)
@@ -101,8 +119,8 @@ def resume(
 def read_run_config(layout: RunDirectory, trusted_modules: Sequence[str] = ()) -> RunConfig | None:
     """The settings of the run in a directory; None when there is none yet.
 
-    From its newest checkpoint when config.json has gone. Raises UserError for settings of classes
-    that are neither of ssgan nor of the trusted modules.
+    From its newest checkpoint when config.json is missing. Raises UserError for settings of
+    classes that are neither of ssgan nor of the trusted modules.
     """
     if layout.config.exists():
         return load_config(read_json(layout.config), trusted_modules, str(layout.config))
@@ -110,60 +128,22 @@ def read_run_config(layout: RunDirectory, trusted_modules: Sequence[str] = ()) -
     return None if saved is None else saved.config
 
 
-def resolve_auto(layout: RunDirectory, config: RunConfig) -> RunConfig:
-    """The config with precision "auto" made definite: what the run has, once there is one.
-
-    So the precision of its first part stays, whatever device it is continued on.
-    """
-    device = resolve_device(config.device)
-    if config.precision != "auto":
-        return config
-    stored = read_run_config(layout, list_modules(dump(config)))
-    precision = resolve_precision("auto", device) if stored is None else stored.precision
-    return replace(config, precision=precision)
-
-
-def list_modules(table: object) -> list[str]:
-    """The modules of all settings classes in a dumped config: what is running is trusted."""
-    if isinstance(table, list):
-        return [module for item in table for module in list_modules(item)]
-    if not isinstance(table, dict):
-        return []
-    inner = [module for value in table.values() for module in list_modules(value)]
-    return [table["kind"].partition(":")[0], *inner] if "kind" in table else inner
-
-
 def may_change(path: str, config: RunConfig) -> bool:
-    """Whether a setting may change between two parts of one run without changing its steps."""
+    """Whether a setting may change when a run continues, because it changes none of its steps."""
     if path == "total_steps":
         return config.learning_rate_decay == "none" and not config.method.changes
     return path.split(".")[0] in NOT_LEARNT
 
 
-def refuse_used_directory(layout: RunDirectory, config: RunConfig) -> None:
-    """Raise UserError when a run there could not be continued with these settings; reads only."""
-    refuse_other_settings(layout, config)
-    saved, _ = checkpoint.load_newest(layout, list_modules(dump(config)))
-    if saved is not None:
-        refuse_changes(layout.root, saved.config, config)
-        _refuse_fewer_steps(layout.root, saved, config)
-
-
-def refuse_other_settings(layout: RunDirectory, config: RunConfig) -> None:
-    """Raise UserError when the directory holds a run that these settings would change."""
-    stored = read_run_config(layout, list_modules(dump(config)))
-    if stored is not None:
-        refuse_changes(layout.root, stored, config)
-
-
 def refuse_changes(root: Path, stored: RunConfig, config: RunConfig) -> None:
-    """Raise UserError naming every setting that differs and would change what is learnt."""
+    """Raise UserError naming every setting that differs and would change the training."""
     changed = [str(d) for d in difference(stored, config) if not may_change(d.path, config)]
     if changed:
         raise UserError(f"{root} holds a run with other settings: {'; '.join(changed)}")
 
 
-def _refuse_fewer_steps(root: Path, saved: checkpoint.Checkpoint, config: RunConfig) -> None:
+def _refuse_checkpoint(root: Path, saved: checkpoint.Checkpoint, config: RunConfig) -> None:
+    refuse_changes(root, saved.config, config)
     if saved.step > config.total_steps:
         raise UserError(
             f"{root} is already at step {saved.step}, beyond total_steps {config.total_steps}: "
@@ -180,26 +160,11 @@ def _refuse_other_data(root: Path, saved: checkpoint.Checkpoint, dataset: Datase
 
 
 def _forget_other_score(saved: checkpoint.Checkpoint, config: RunConfig, state: TrainState) -> None:
-    """The best is chosen anew when scores from here on are another distance, or of other images."""
+    """Forget a best score that cannot be compared with those from here on."""
     if state.best_score is None or same_metric(saved.config.evaluate, config.evaluate):
         return
     state.best_score, state.best_step = None, 0
-    _LOG.warning("the best state is chosen anew: evaluate.images or evaluate.features changed")
-
-
-def _clear_leavings(layout: RunDirectory) -> None:
-    """Temporary files of a save that was killed; we hold the lock, so nobody writes them."""
-    folders = (
-        layout.root,
-        layout.checkpoints,
-        layout.kept,
-        layout.best,
-        layout.healthy,
-        layout.samples,
-        layout.evaluation,
-    )
-    for folder in folders:
-        remove_strays(folder)
+    _LOG.warning("the best score starts over: evaluate.images or evaluate.features changed")
 
 
 def _write_environment(layout: RunDirectory, config: RunConfig) -> None:
@@ -215,9 +180,9 @@ def _write_environment(layout: RunDirectory, config: RunConfig) -> None:
 
 
 def _recorded_environment(layout: RunDirectory) -> dict[str, object]:
-    """That of the run's last part; empty, with a warning, when somebody has broken the file."""
+    """The environment of the run's last part; empty, with a warning, for a broken file."""
     try:
         return read_json(layout.environment)
-    except UserError as fault:  # it is a record, which nothing is computed from
-        _LOG.warning("%s; it is written anew", fault)
+    except UserError as fault:  # a record, on which no result depends
+        _LOG.warning("%s; it is replaced", fault)
         return {}

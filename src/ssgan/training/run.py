@@ -1,38 +1,52 @@
-"""A run in its directory: whatever happens to the process, running it again continues it."""
+"""A run in its directory: whatever ends the process, the same call continues the run.
 
-from collections.abc import Callable, Iterator
+`run` is the only way in: `ssgan train`, `ssgan demo` and Python use it alike. It resolves, checks,
+prepares and trains, each once.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo, Preprocessing
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import prepare
+from ssgan.data.prepare import Progress, prepare
 from ssgan.files.errors import translate_file_errors
 from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
+from ssgan.ops.cpu import keep_freed_memory
 from ssgan.runs import checkpoint
 from ssgan.runs.checkpoint import healthy_files, keep_healthy
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import resolve_device
-from ssgan.runs.state import TrainState, fresh_state
+from ssgan.runs.state import TrainState
 from ssgan.training.distributed import (
+    TIMEOUT,
     StopDecision,
     check_alike,
     check_in_step,
+    join_ranks,
     report_step_on_loss,
     share_precision,
     share_state,
     sync_stop,
 )
 from ssgan.training.evaluator import prepare_held_out
+from ssgan.training.feed import Feed
 from ssgan.training.logger import RunLogger
-from ssgan.training.loop import open_dataset, train
+from ssgan.training.loop import train_steps
 from ssgan.training.monitor import Verdict
 from ssgan.training.nonfinite import RetryBudget, roll_back
-from ssgan.training.resume import open_directory, resolve_auto, resume
+from ssgan.training.resume import accept_directory, create_directory, refuse_newest, resume
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
-from ssgan.training.validation import check_given_labels, check_scores
+from ssgan.training.validation import check_num_images, dataset_warnings, validate_run
 from ssgan.types import NonFinite
+
+_LOG = logging.getLogger("ssgan")
 
 
 @dataclass(frozen=True)
@@ -42,107 +56,219 @@ class RunReport:
     step: int  # steps done, this one included
     terms: dict[str, float] | None  # the losses, on steps that are logged
     checkpoint: Path | None  # the newest checkpoint, once there is one
-    score: float | None  # this process's newest, by `evaluate.features`, once there is one
+    score: float | None  # the newest score of this process (`evaluate.features`), once there is one
     verdict: Verdict  # how the run is doing
 
 
-class Collapsed(Exception):  # noqa: N818 - an ending that was asked for
-    """A run ended early because it collapses or diverges; its state is saved."""
+class Collapsed(Exception):  # noqa: N818 - an ending, not an error
+    """The run ended early because it is collapsing or diverged; its state is saved."""
 
     exit_code = 75
+
+
+class RunProgress:
+    """What a caller of `run` can show before the first step. A subclass overrides what it shows."""
+
+    def bar(self, what: str, unit: str) -> AbstractContextManager[Progress]:
+        """A callback for (done, total), within a download ("bytes") or a preparation ("images")."""
+        return nullcontext(lambda done, total: None)
+
+    def wait(self) -> None:
+        """Another process prepares the same images, and this one waits for it."""
+
+    def begin(self, dataset: Dataset, warnings: Sequence[str]) -> None:
+        """The images are prepared and steps begin; by default warnings are logged."""
+        for sentence in warnings:
+            _LOG.warning("%s", sentence)
+
+
+class CheckedRun(NamedTuple):
+    """A run that nothing speaks against, as far as is known before its images are decoded."""
+
+    config: RunConfig  # with its precision resolved
+    state: TrainState  # fresh
+
+
+class _Inputs(NamedTuple):
+    """All that a run trains on."""
+
+    dataset: Dataset
+    held_out: Dataset | None
+    feed: Feed
+    state: TrainState  # fresh
 
 
 def run(
     config: RunConfig,
     directory: Path,
     dataset: Dataset | None = None,
-    crash: Callable[[str], None] = checkpoint.no_crash,
+    *,
     held_out: Dataset | None = None,
+    cache: Path | None = None,
+    collection: AbstractCollection | None = None,
+    progress: RunProgress | None = None,
+    timeout: int = TIMEOUT,
+    crash: Callable[[str], None] = checkpoint.no_crash,
 ) -> Iterator[RunReport]:
-    """Train to total_steps in a directory, from where its newest whole checkpoint stands.
+    """Train to total_steps in a directory, from its newest whole checkpoint; one report a step.
 
-    Images are prepared in the default cache when no dataset is given, and held-out ones with
-    them; with a dataset, `held_out` holds images that it does not, or None.
+    The config's images, and held-out ones, are prepared in `cache` (None: the default one);
+    `collection` is their opened source, if the caller has it. With `dataset` nothing is prepared:
+    `held_out` then has the held-out images, or None. Under a launcher this process is one of
+    several ranks, which wait `timeout` seconds for each other.
 
-    Raises UserError for settings or data that do not fit, or that differ from the directory's;
-    Interrupted after a signal; Collapsed where evaluate.on_collapse says stop; NonFinite for bad
-    numbers that came back after every rollback; DiskFull when nothing more can be written. In all
-    of these the newest checkpoint is whole.
+    Raises UserError for settings or data that do not fit each other or the directory; Interrupted
+    after a signal; Collapsed where evaluate.on_collapse is stop; NonFinite for bad numbers that
+    came back after every rollback; DiskFull when nothing more can be written. In all of these the
+    newest checkpoint is whole.
+    """
+    keep_freed_memory()
+    layout = RunDirectory(directory)
+    with join_ranks(timeout, config.device) as ranks:
+        shown = progress if progress is not None and rank() == 0 else RunProgress()
+        config = share_precision(accept_directory(layout, config) if rank() == 0 else config)
+        if dataset is None:
+            inputs = ranks.first_then_others(lambda: _prepare(config, cache, collection, shown))
+        else:
+            device = resolve_device(config.device)
+            state = validate_run(config, len(dataset), dataset.num_classes, device=device)
+            inputs = _Inputs(dataset, held_out, Feed(config, dataset, device), state)
+        check_alike(config, inputs.dataset)
+        if rank() > 0:
+            yield from _run_worker(config, inputs)
+            return
+        if dataset is None:
+            is_new = not layout.holds_run()
+            shown.begin(inputs.dataset, dataset_warnings(config, inputs.dataset, is_new=is_new))
+        yield from _run_main(layout, config, inputs, crash)
+
+
+def check_run(
+    config: RunConfig, directory: Path, info: DatasetInfo, ranks: int | None = None
+) -> CheckedRun:
+    """Raise UserError for what `run` would refuse before it decodes images; writes nothing.
+
+    `ranks` is the number of processes of the run. The networks are built on the CPU.
     """
     layout = RunDirectory(directory)
-    config = share_precision(resolve_auto(layout, config))
-    if dataset is None:
-        dataset, held_out = open_dataset(config.data), prepare_held_out(config, prepare)
-    _refuse_misfits(config, dataset)
-    state = fresh_state(config, dataset.num_classes, resolve_device(config.device))
-    if rank() > 0:
-        yield from _run_worker(config, dataset, state)
-        return
-    open_directory(layout)
-    told = report_step_on_loss(state)
-    with translate_file_errors(directory), hold_lock(layout.lock), told, stop_requests() as stop:
+    config = accept_directory(layout, config)
+    num_images, num_classes = info.header_stats.num_images, len(info.classes)
+    state = validate_run(config, num_images, num_classes, ranks=ranks)
+    refuse_newest(layout, config)
+    return CheckedRun(config, state)
+
+
+def _prepare(
+    config: RunConfig,
+    cache: Path | None,
+    collection: AbstractCollection | None,
+    progress: RunProgress,
+) -> _Inputs:
+    """Open the source, check the run against it, then decode its images."""
+    source, device = config.data.source, resolve_device(config.device)
+
+    def decode(
+        source: AbstractSource,
+        preprocessing: Preprocessing,
+        collection: AbstractCollection | None = None,
+    ) -> Dataset:
+        with progress.bar("preparing images", "images") as advance:
+            return prepare(
+                source,
+                preprocessing,
+                cache,
+                advance,
+                collection=collection,
+                on_wait=progress.wait,
+            )
+
+    if collection is None:
+        with progress.bar("downloading", "bytes") as advance:
+            source.fetch(advance)
+        collection = source.open()
+    state = validate_run(config, len(collection), len(collection.classes()), device=device)
+    dataset = decode(source, config.data.preprocessing, collection)
+    if len(dataset) < len(collection):  # some items cannot be decoded
+        check_num_images(config, len(dataset), dataset.num_classes)
+    held_out = prepare_held_out(config, decode)
+    return _Inputs(dataset, held_out, Feed(config, dataset, device), state)
+
+
+def _run_main(
+    layout: RunDirectory,
+    config: RunConfig,
+    inputs: _Inputs,
+    crash: Callable[[str], None],
+) -> Iterator[RunReport]:
+    """Train as rank 0, which writes the directory, and roll back when numbers are not finite."""
+    create_directory(layout)
+    dataset, state = inputs.dataset, inputs.state
+    with (
+        translate_file_errors(layout.root),
+        hold_lock(layout.lock),
+        report_step_on_loss(state),
+        stop_requests() as stop,
+    ):
         newest = resume(layout, config, dataset, state)
-        lead = _MainRank(layout, config, dataset, held_out, state, crash, stop)
-        patience = RetryBudget(state.step)
+        main, retries = _MainRank(layout, config, inputs, crash, stop), RetryBudget(state.step)
         while True:
             share_state(state, config, newest)
             try:
-                yield from lead.steps(newest, patience)
+                yield from main.steps(newest, retries)
                 return
             except NonFinite as refusal:
-                patience.again(refusal)
-                newest = roll_back(layout, config, dataset, state, lead.facts, refusal)
+                retries.spend(refusal)
+                newest = roll_back(layout, config, dataset, state, main.facts, refusal)
 
 
 class _MainRank:
-    """What rank 0 does, which alone writes."""
+    """What rank 0 does with every step: it logs, evaluates and saves."""
 
     def __init__(
         self,
         layout: RunDirectory,
         config: RunConfig,
-        dataset: Dataset,
-        held_out: Dataset | None,
-        state: TrainState,
+        inputs: _Inputs,
         crash: Callable[[str], None],
         stop: StopRequest,
     ) -> None:
-        self.layout, self.config, self.dataset, self.held_out = layout, config, dataset, held_out
-        self.state, self.crash, self.stop = state, crash, stop
+        self.layout, self.config, self.inputs = layout, config, inputs
+        self.state, self.crash, self.stop = inputs.state, crash, stop
+        dataset = inputs.dataset
         self.facts = checkpoint.checkpoint_facts(config, dataset.content_hash, dataset.classes)
 
-    def steps(self, newest: Path | None, patience: RetryBudget) -> Iterator[RunReport]:
+    def steps(self, newest: Path | None, retries: RetryBudget) -> Iterator[RunReport]:
         """All steps from the state on, recorded, and saved where it is due."""
         layout, config, state = self.layout, self.config, self.state
-        with RunLogger(layout, config, self.dataset, self.held_out, state) as records:
+        dataset, held_out, feed, _ = self.inputs
+        with RunLogger(layout, config, dataset, held_out, state) as logger:
             if not state.evaluated:
-                newest = self._retry_evaluation(records)
-            if sync_stop(None, _must_stop(config, state, records.watch.verdict)).stop:
-                raise _collapsed(layout, state.step, records.watch.verdict)
-            for report in train(config, self.dataset, state):
-                terms = records.log(report)
-                self._look(records)
-                self._save_beside(best=records.is_best)
-                last = state.step == config.total_steps
-                verdict = records.watch.verdict
-                orders = sync_stop(self.stop.received, _must_stop(config, state, verdict))
-                if _must_save(config, state, orders):
+                newest = self._retry_evaluation(logger)
+            if sync_stop(None, _must_stop(config, state, logger.verdict)).stop:
+                raise _collapsed(layout, state.step, logger.verdict)
+            for report in train_steps(config, feed, state):
+                terms = logger.log(report)
+                self._evaluate(logger)
+                self._save_beside(best=logger.is_best)
+                verdict = logger.verdict
+                decision = sync_stop(self.stop.received, _must_stop(config, state, verdict))
+                if _must_save(config, state, decision):
                     check_in_step(state)
-                    newest = self._save(records)
-                    patience.saved(state.step)
-                yield RunReport(state.step, terms, newest, records.score, verdict)
-                if orders.leave and not last:
-                    raise Interrupted(orders.leave, state.step)
-                if orders.stop:
+                    newest = self._save(logger)
+                    retries.reset(state.step)
+                yield RunReport(state.step, terms, newest, logger.score, verdict)
+                if decision.leave and state.step < config.total_steps:
+                    raise Interrupted(decision.leave, state.step)
+                if decision.stop:
                     raise _collapsed(layout, state.step, verdict)
 
-    def _look(self, records: RunLogger) -> None:
-        """Sheet and evaluation of the step; when one fails, the step is saved first if it is due.
+    def _evaluate(self, logger: RunLogger) -> None:
+        """Draw samples and evaluate where it is due; when that fails, save the step if it is due.
 
-        The checkpoint says so, and whoever continues from it looks again.
+        Its checkpoint says so, and a run that continues from it tries again.
         """
         try:
-            records.look(self.state)
+            logger.sample_and_evaluate(self.state)
         except Exception:
             self.state.evaluated = False
             due = self.state.step % self.config.output.checkpoint_every == 0
@@ -150,23 +276,23 @@ class _MainRank:
                 checkpoint.save(self.layout, self.state, self.facts, self.crash)
             raise
 
-    def _retry_evaluation(self, records: RunLogger) -> Path:
-        """What an earlier part failed to do after the step of its checkpoint, which is replaced."""
-        records.look(self.state)
+    def _retry_evaluation(self, logger: RunLogger) -> Path:
+        """Do what failed after the step of the newest checkpoint, and replace that checkpoint."""
+        logger.sample_and_evaluate(self.state)
         self.state.evaluated = True
-        self._save_beside(best=records.is_best)
-        return self._save(records)
+        self._save_beside(best=logger.is_best)
+        return self._save(logger)
 
-    def _save(self, records: RunLogger) -> Path:
+    def _save(self, logger: RunLogger) -> Path:
         newest = checkpoint.save(self.layout, self.state, self.facts, self.crash)
-        if records.watch.is_sound:
+        if logger.monitor.is_clear:
             keep_healthy(self.layout, newest)
         return newest
 
     def _save_beside(self, *, best: bool) -> None:
-        """Write the best and the kept state, where this step has one.
+        """Write the best state and the snapshot of this step, where they are due.
 
-        Before the step's own checkpoint: a run that continues from that never comes back here.
+        They come before the step's checkpoint: a run that continues from that never returns here.
         """
         if best:
             checkpoint.save_best(self.layout, self.state, self.facts, self.crash)
@@ -175,63 +301,55 @@ class _MainRank:
             checkpoint.save_snapshot(self.layout, self.state, self.facts, self.crash)
 
 
-def _refuse_misfits(config: RunConfig, dataset: Dataset) -> None:
-    check_scores(config, len(dataset))
-    check_given_labels(config, dataset)
-    check_alike(config, dataset)
-
-
-def _run_worker(config: RunConfig, dataset: Dataset, state: TrainState) -> Iterator[RunReport]:
-    """What the other ranks do: every step, nothing written, and the end when rank 0 says so."""
+def _run_worker(config: RunConfig, inputs: _Inputs) -> Iterator[RunReport]:
+    """Train as one of the other ranks: write nothing, and end when rank 0 does."""
+    state = inputs.state
     with report_step_on_loss(state), stop_requests() as stop:
         share_state(state, config)
-        patience = RetryBudget(state.step)
+        retries = RetryBudget(state.step)
         while True:
             try:
-                yield from _steps_of_others(config, dataset, state, stop, patience)
+                yield from _worker_steps(config, inputs, stop, retries)
                 return
             except NonFinite as refusal:
-                patience.again(refusal)
+                retries.spend(refusal)
                 share_state(state, config)
 
 
-def _steps_of_others(
-    config: RunConfig,
-    dataset: Dataset,
-    state: TrainState,
-    stop: StopRequest,
-    patience: RetryBudget,
+def _worker_steps(
+    config: RunConfig, inputs: _Inputs, stop: StopRequest, retries: RetryBudget
 ) -> Iterator[RunReport]:
-    verdict = Verdict("too early to tell", 0, ())
+    state, verdict = inputs.state, Verdict("too early to tell", 0, ())
     if sync_stop(None, False).stop:
         raise Collapsed(f"stopped at step {state.step} by rank 0")
-    for report in train(config, dataset, state):
-        orders = sync_stop(stop.received, False)
-        if _must_save(config, state, orders):
+    for report in train_steps(config, inputs.feed, state):
+        decision = sync_stop(stop.received, False)
+        if _must_save(config, state, decision):
             check_in_step(state)
-            patience.saved(state.step)
+            retries.reset(state.step)
         yield RunReport(report.step, None, None, None, verdict)
-        if orders.leave and state.step < config.total_steps:
-            raise Interrupted(orders.leave, state.step)
-        if orders.stop:
+        if decision.leave and state.step < config.total_steps:
+            raise Interrupted(decision.leave, state.step)
+        if decision.stop:
             raise Collapsed(f"stopped at step {state.step} by rank 0")
 
 
-def _must_save(config: RunConfig, state: TrainState, orders: StopDecision) -> bool:
+def _must_save(config: RunConfig, state: TrainState, decision: StopDecision) -> bool:
     due = state.step % config.output.checkpoint_every == 0
-    return due or state.step == config.total_steps or orders.leave is not None or orders.stop
+    last = state.step == config.total_steps
+    return due or last or decision.leave is not None or decision.stop
 
 
 def _must_stop(config: RunConfig, state: TrainState, verdict: Verdict) -> bool:
-    """Whether the settings ask to stop for such a verdict, and there is more to do."""
-    asked = config.evaluate.on_collapse == "stop" and verdict.state in ("collapsing", "diverged")
-    return asked and state.step < config.total_steps
+    """Whether evaluate.on_collapse ends the run here; never after its last step."""
+    stops = config.evaluate.on_collapse == "stop" and verdict.state in ("collapsing", "diverged")
+    return stops and state.step < config.total_steps
 
 
 def _collapsed(layout: RunDirectory, step: int, verdict: Verdict) -> Collapsed:
-    kept = healthy_files(layout)
+    healthy = healthy_files(layout)
     return Collapsed(
-        f"stopped at step {step}, for the run is {verdict.state} since step {verdict.since}: "
-        f"{'; '.join(verdict.evidence)}; the state is saved, the last healthy one is "
-        f"{kept[0] if kept else 'not known'}; --on-collapse warn goes on"
+        f"stopped at step {step}: the run is {verdict.state} since step {verdict.since}: "
+        f"{'; '.join(verdict.evidence)}; the state is saved; last healthy checkpoint: "
+        f"{healthy[0] if healthy else 'none'}; --on-collapse warn continues"
     )

@@ -1,4 +1,4 @@
-"""SIGTERM, SIGINT, SIGHUP and SIGUSR1 ask a run to finish its step, save and leave."""
+"""SIGTERM, SIGINT, SIGHUP and SIGUSR1 make a run finish its step, save and end."""
 
 import ctypes
 import os
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-PARENT = "SSGAN_PARENT"  # environment: the process with whose death this one is asked to end
-_INSTANT = 0.5  # seconds
+PARENT = "SSGAN_PARENT"  # environment variable: the process whose death ends this one
+_INSTANT = 0.5  # seconds in which a second signal counts as the first
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGHUP": 129, "SIGUSR1": 0}
 EXIT_CODES: dict[signal.Signals, int] = {  # of the signals that this system has
@@ -20,25 +20,25 @@ EXIT_CODES: dict[signal.Signals, int] = {  # of the signals that this system has
 
 
 def end_with_parent() -> None:
-    """On Linux, have SIGTERM sent to this process when the one named by PARENT dies, if one is."""
-    parent = os.environ.pop(PARENT, None)  # a process that this one starts has another
+    """On Linux, have SIGTERM sent to this process when the one named by PARENT dies."""
+    parent = os.environ.pop(PARENT, None)  # children of this process must not inherit it
     if parent is None or sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != int(parent):  # it died before
+    if os.getppid() != int(parent):  # it has died already
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def ignored(number: signal.Signals) -> bool:
-    """Whether that is a closed terminal (SIGHUP), and nohup started this process."""
+def is_ignored(number: signal.Signals) -> bool:
+    """Whether it is the signal of a closed terminal (SIGHUP) and nohup started this process."""
     return number.name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN
 
 
-def obey_before_a_run() -> None:
-    """From now on SIGUSR1 ends this process with its code where no run listens to it.
+def exit_on_sigusr1() -> None:
+    """Until a run handles SIGUSR1, let it end this process with its exit code.
 
-    There is nothing to save, and whatever is half prepared is continued. By themselves the other
-    signals end a process with theirs, but this one's would be that of a failure.
+    There is nothing to save, and a started preparation can continue. The default exit code of this
+    signal would be that of a failure; those of the other signals are right.
     """
     number: signal.Signals | None = getattr(signal, "SIGUSR1", None)
     if number is not None and threading.current_thread() is threading.main_thread():
@@ -47,7 +47,7 @@ def obey_before_a_run() -> None:
 
 
 class Interrupted(Exception):  # noqa: N818 - an ending, not an error
-    """A run ended early because it was asked to; its state is saved."""
+    """A signal ended the run early; its state is saved."""
 
     def __init__(self, number: signal.Signals, step: int) -> None:
         super().__init__(f"stopped by {number.name} after step {step}; the state is saved")
@@ -55,18 +55,17 @@ class Interrupted(Exception):  # noqa: N818 - an ending, not an error
 
 
 class StopRequest:
-    """What was asked for, if anything."""
+    """The signal that was received."""
 
-    received: signal.Signals | None = None
+    received: signal.Signals | None = None  # None: none yet
 
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
     """Within, the first signal is only noted; a second one ends the process at once.
 
-    One that follows in an instant is the same: a parent's death is told by each of its threads, and
-    a launcher passes on what a terminal has sent to all. SIGHUP, of a closed terminal, stays
-    ignored where nohup started this process.
+    A second one within half a second counts as the first: each thread of a dying parent sends one,
+    and a launcher passes on what the terminal has sent to all. Under nohup SIGHUP stays ignored.
     """
     request, since = StopRequest(), 0.0
 
@@ -80,10 +79,10 @@ def stop_requests() -> Iterator[StopRequest]:
         request.received, since = signal.Signals(number), time.monotonic()
 
     if threading.current_thread() is not threading.main_thread():
-        yield request  # only the main thread may listen to signals
+        yield request  # only the main thread can handle signals
         return
-    heeded = [number for number in EXIT_CODES if not ignored(number)]
-    before = {number: signal.signal(number, note) for number in heeded}
+    handled = [number for number in EXIT_CODES if not is_ignored(number)]
+    before = {number: signal.signal(number, note) for number in handled}
     try:
         yield request
     finally:

@@ -10,12 +10,11 @@ from ssgan.ops.ema import update_ema
 from ssgan.ops.modes import frozen
 from ssgan.ops.spectral_norm import advance_spectral_norm
 from ssgan.runs.config import RunConfig
-from ssgan.runs.state import TrainState
+from ssgan.runs.state import TrainState, ema_halflife, set_learning_rates
 from ssgan.training.distributed import average_gradients
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.nonfinite import check_finite, restore_buffers_on_error
-from ssgan.training.schedule import ema_halflife, set_learning_rates
 from ssgan.types import Loss
 
 
@@ -47,7 +46,7 @@ def train_step(
 def descend(
     optimizer: Optimizer, losses: Iterator[Loss], parts: int, name: str
 ) -> dict[str, Tensor]:
-    """One update from the mean over parts and ranks; refused whole when a number is not finite."""
+    """One update from the mean over parts and ranks; refused when a number is not finite."""
     optimizer.zero_grad(set_to_none=True)
     terms: dict[str, Tensor] = {}
     for loss in losses:  # one part's graph is alive at a time

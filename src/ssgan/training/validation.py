@@ -1,4 +1,6 @@
-"""Settings that do not fit each other or the images: refused in one line, before any work."""
+"""Settings that do not fit each other, the images or the ranks: refused in one line."""
+
+import copy
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -6,71 +8,81 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ssgan.data.base import AbstractSource
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import check_features
+from ssgan.metrics.rotation_check import check_rotations_of
 from ssgan.ops.activation_checkpointing import checkpointed_modules
 from ssgan.ops.collective import num_ranks
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState, fresh_state
-from ssgan.training.label_subset import select_labels
-from ssgan.types import UNLABELLED, UserError
+from ssgan.types import UserError
 
 
 def validate_run(
-    config: RunConfig, num_images: int, num_classes: int, ranks: int | None = None
-) -> None:
-    """Raise UserError for settings that do not fit each other or the source, before any decoding.
+    config: RunConfig,
+    num_images: int,
+    num_classes: int,
+    *,
+    ranks: int | None = None,
+    device: torch.device | None = None,
+    state: TrainState | None = None,
+) -> TrainState:
+    """Raise UserError for settings that do not fit each other, the source or the ranks.
 
-    The numbers are those of the source, and of the processes that there will be; None: that there
-    are. The networks are built once to see that they can be.
+    Needs no decoded image. `ranks` is the number of processes of the run (None: of this process
+    group). Returns the state whose networks were checked: `state`, or a fresh one on `device`
+    (None: the CPU).
     """
     check_labels(config, num_classes)
-    check_parts(config, num_classes)
-    check_scores(config, num_images)
     check_compile(config)
-    check_num_labelled(config, num_images, num_classes)
-    state = fresh_state(config, num_classes, torch.device("cpu"))
+    check_features(config.evaluate)
+    check_num_images(config, num_images, num_classes)
+    if state is None:
+        state = fresh_state(config, num_classes, device or torch.device("cpu"))
+    check_parts(config, state, num_classes)
     check_recompute(config, state)
     check_ranks(config, state, num_ranks() if ranks is None else ranks)
+    return state
 
 
 def check_labels(config: RunConfig, num_classes: int) -> None:
-    """Raise UserError when the method needs labels and the data or G do without."""
+    """Raise UserError when the method needs labels and the data or G have none."""
     if not config.method.conditional:
         return
-    method = type(config.method).__name__
+    method, source = type(config.method).__name__, config.data.source
     if num_classes < 2:
         found = "one class" if num_classes else "none"
         raise UserError(
-            f"{method} needs labels, and {config.data.source.name()} has {found}: use folders of "
-            f"at least two classes, or a method without labels{_oddities(config.data.source)}"
+            f"{method} needs labels, and {source.name()} has {found}: use folders of at least two "
+            f"classes, or a method without labels{_layout_warnings(source)}"
         )
     if not config.generator.reads_labels:
         raise UserError(
             f"{method} needs a generator that reads labels, which {type(config.generator).__name__}"
-            " does not as it is set: generator.norm ConditionalBatchNorm does"
+            " does not with these settings: set generator.norm ConditionalBatchNorm"
         )
 
 
-def _oddities(source: AbstractSource) -> str:
-    """The end of a refusal: what the layout of the source is seen to be."""
+def _layout_warnings(source: AbstractSource) -> str:
+    """The end of a refusal: what is unusual about the layout of the source."""
     try:
         return "".join(f"; {sentence}" for sentence in source.layout_warnings())
-    except UserError:  # it has gone since its images were prepared
+    except UserError:  # the source was removed after its images were prepared
         return ""
 
 
-def check_parts(config: RunConfig, num_classes: int) -> None:
-    """Raise UserError when parts are of one image and G has no batch statistics of one.
+def check_parts(config: RunConfig, state: TrainState, num_classes: int) -> None:
+    """Raise UserError when parts are of one image and G needs the batch statistics of more.
 
-    Whether it has depends on the family, so one forward pass is tried then.
+    Whether it does depends on the family, so a copy of G is given one image.
     """
     if config.batch_size > config.accumulation:
         return
-    num_classes = num_classes if config.method.conditional else 0
-    with torch.random.fork_rng(devices=[]):
-        generator = config.generator.build(config.data.shape, num_classes)
-    labels = torch.zeros(1, dtype=torch.int64) if num_classes else None
+    generator = copy.deepcopy(state.generator)
+    weight = next(generator.parameters())
+    labels = None
+    if config.method.conditional and num_classes:
+        labels = torch.zeros(1, dtype=torch.int64, device=weight.device)
     try:
-        generator(torch.zeros(1, config.generator.latent_size), labels)
+        generator(weight.new_zeros(1, config.generator.latent_size), labels)
     except ValueError:
         raise UserError(
             f"batch_size {config.batch_size} in accumulation {config.accumulation} parts is one "
@@ -79,42 +91,47 @@ def check_parts(config: RunConfig, num_classes: int) -> None:
         ) from None
 
 
-def check_scores(config: RunConfig, num_images: int) -> None:
-    """Raise UserError for scores that cannot be: of too few images, or without their weights."""
+def check_num_images(config: RunConfig, num_images: int, num_classes: int) -> None:
+    """Raise UserError for too few images to evaluate, or fewer visible labels than classes."""
+    source = config.data.source.name()
     if config.evaluate.every and num_images < 2:
         raise UserError(
-            f"evaluate.every {config.evaluate.every}: a score compares with at least 2 "
-            f"images, and {config.data.source.name()} has {num_images}: set it to 0"
+            f"evaluate.every {config.evaluate.every}: evaluation needs at least 2 images, and "
+            f"{source} has {num_images}: set it to 0"
         )
-    check_features(config.evaluate)
+    count = config.method.num_labelled(num_images)
+    if config.method.conditional and count < min(num_images, num_classes):
+        raise UserError(
+            f"{type(config.method).__name__} is given {count} of the {num_images} labels of "
+            f"{source}, fewer than its {num_classes} classes: raise method.labelled_fraction"
+        )
 
 
 def check_ranks(config: RunConfig, state: TrainState, ranks: int) -> None:
-    """Raise UserError for what cannot be done by so many ranks."""
+    """Raise UserError for settings that do not fit the number of ranks."""
     if ranks == 1:
         return
     parts = ranks * config.accumulation
-    of_parts = f"{ranks} processes" + (
-        f" times accumulation {config.accumulation}" if config.accumulation > 1 else ""
-    )
+    times = f" times accumulation {config.accumulation}" if config.accumulation > 1 else ""
+    processes = f"{ranks} processes{times}"
     if config.batch_size % parts:
         raise UserError(
-            f"batch_size {config.batch_size} cannot be cut into equal parts for {of_parts}; "
+            f"batch_size {config.batch_size} cannot be cut into equal parts for {processes}; "
             f"nearest: {-(-config.batch_size // parts) * parts}"
         )
-    turned = config.method.num_rotated(config.batch_size)
-    if config.method.predicts_rotation and turned % parts:
+    rotated = config.method.num_rotated(config.batch_size)
+    if config.method.predicts_rotation and rotated % parts:
         raise UserError(
-            f"method.rotated_fraction turns {turned} of batch_size {config.batch_size} images, "
-            f"which must be a multiple of {parts} for {of_parts}"
+            f"method.rotated_fraction rotates {rotated} of batch_size {config.batch_size} images, "
+            f"which must be a multiple of {parts} for {processes}"
         )
     if ":" in config.device:
         raise UserError(
-            f"device {config.device} is one device for {ranks} processes: leave the number "
-            "out, and each takes its own"
+            f"device {config.device} is one device for {ranks} processes: without the number each "
+            "process takes its own"
         )
     if config.compile:
-        raise UserError("compile is for one process; leave it out")
+        raise UserError(f"compile works with one process, not with {ranks}: leave it out")
     if any(isinstance(module, _BatchNorm) for module in state.generator.modules()):
         raise UserError(
             f"{type(config.generator).__name__} has PyTorch's own batch norm, which sees one "
@@ -123,24 +140,21 @@ def check_ranks(config: RunConfig, state: TrainState, ranks: int) -> None:
 
 
 def check_compile(config: RunConfig) -> None:
-    """Raise UserError for what does not go with a compiled form.
-
-    It is differentiated once, and chooses by itself what to compute anew in backward.
-    """
+    """Raise UserError for settings that do not work with compiled networks."""
     if config.compile and config.recompute:
         raise UserError(
-            "compile does not go with recompute, as it chooses by itself what to compute anew: "
-            "leave one of the two out"
+            "compile does not work with recompute, because torch.compile chooses by itself what to "
+            "recompute: leave one of the two out"
         )
     if config.compile and getattr(config.method, "penalty", None) is not None:
         raise UserError(
-            "compile does not go with method.penalty, which needs second derivatives that "
-            "torch.compile does not give: leave one of the two out"
+            "compile does not work with method.penalty, whose second derivatives torch.compile "
+            "does not support: leave one of the two out"
         )
 
 
 def check_recompute(config: RunConfig, state: TrainState) -> None:
-    """Raise UserError when recomputation is asked for and neither network has blocks for it."""
+    """Raise UserError when recompute is set and neither network has blocks for it."""
     if config.recompute and not any(checkpointed_modules(state.generator, state.discriminator)):
         networks = " and ".join(
             type(spec).__name__ for spec in (config.generator, config.discriminator)
@@ -151,30 +165,20 @@ def check_recompute(config: RunConfig, state: TrainState) -> None:
         )
 
 
-def check_num_labelled(config: RunConfig, num_images: int, num_classes: int) -> None:
-    """Raise UserError when the method is given fewer labels than there are classes."""
-    count = config.method.num_labelled(num_images)
-    if config.method.conditional and count < min(num_images, num_classes):
-        raise UserError(
-            f"{_few(config, count, num_images)}, fewer than its {num_classes} classes: raise "
-            "method.labelled_fraction"
+def dataset_warnings(config: RunConfig, dataset: Dataset, *, is_new: bool) -> list[str]:
+    """Sentences on images that train, but not well; rotations are checked for a new run only."""
+    warnings = []
+    if is_new and config.method.predicts_rotation:
+        report = check_rotations_of(len(dataset), dataset.batch)
+        if report is not None and report.is_warning:
+            other = "ConditionalGAN" if config.method.conditional else "GAN"
+            warnings.append(
+                f"rotation prediction may not suit these images ({report.sentence}); "
+                f"--method {other} trains without it"
+            )
+    if len(dataset) < config.batch_size:
+        warnings.append(
+            f"{len(dataset)} images are fewer than batch_size {config.batch_size}: batches repeat "
+            "images"
         )
-
-
-def check_given_labels(config: RunConfig, dataset: Dataset) -> None:
-    """Raise UserError when labels are kept from the method and a class is left with none."""
-    labels = select_labels(config, dataset)
-    if labels is None or UNLABELLED not in labels:
-        return
-    bare = [name for number, name in enumerate(dataset.classes) if number not in labels]
-    if bare:
-        count = config.method.num_labelled(len(dataset))
-        raise UserError(
-            f"{_few(config, count, len(dataset))}, none of them of class {', '.join(bare)}: raise "
-            "method.labelled_fraction, or take another seed"
-        )
-
-
-def _few(config: RunConfig, count: int, num_images: int) -> str:
-    method, source = type(config.method).__name__, config.data.source.name()
-    return f"{method} is given {count} of the {num_images} labels of {source}"
+    return warnings

@@ -24,8 +24,8 @@ from torch.nn import functional as F
 
 from ssgan.files.run_directory import RunDirectory, parse_step, run_name
 from ssgan.ops.pixels import from_uint8
+from ssgan.runs.checkpoint import find_state
 from ssgan.runs.config import RunConfig
-from ssgan.runs.opening import find_state
 from ssgan.runs.precision import run_dtype, to_device
 from ssgan.runs.sampling import load_discriminator
 from ssgan.runs.state import fresh_state

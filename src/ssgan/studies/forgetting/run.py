@@ -22,12 +22,12 @@ from ssgan.files.environment import describe_environment
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import FORMAT_VERSION, ForgettingDirectory, RunDirectory
-from ssgan.runs.checkpoint import Damaged, no_crash, read_verified, unpack, write_sealed
-from ssgan.runs.config_io import load_settings
+from ssgan.files.sealed_file import Damaged, read_verified
+from ssgan.runs.checkpoint import no_crash, unpack, write_tensors
+from ssgan.runs.config_io import list_modules, load_settings
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.studies.forgetting.settings import ForgettingSettings, Task, check_images
 from ssgan.studies.forgetting.step import Learner, TaskImages, build_learner, learn, measure
-from ssgan.training.resume import list_modules
 from ssgan.training.signals import Interrupted, stop_requests
 from ssgan.types import NonFinite, UserError
 
@@ -184,7 +184,7 @@ def _save(
         "network": learner.network.state_dict(),
         "optimizer": learner.optimizer.state_dict(),
     }
-    write_sealed(layout.state, {**facts, "step": learner.step}, tensors, crash)
+    write_tensors(layout.state, {**facts, "step": learner.step}, tensors, crash)
 
 
 def _learn(learner: Learner, images: TaskImages) -> None:

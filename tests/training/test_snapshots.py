@@ -1,12 +1,12 @@
-"""States that are kept stay, whole and complete, whatever happens to the run."""
+"""Snapshots stay, whole and complete, whatever happens to the run."""
 
 import pytest
 import torch
 
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.runs import checkpoint
+from ssgan.runs.checkpoint import find_state
 from ssgan.runs.config import OutputConfig
-from ssgan.runs.opening import find_state
 from ssgan.runs.sampling import load_generator
 from ssgan.training.cost import estimate_cost
 from ssgan.training.loop import train
@@ -35,12 +35,12 @@ def kept(root):
     return [parse_step(path) for path in RunDirectory(root).snapshot_files()]
 
 
-def test_kept_states_are_not_pruned_and_checkpoints_are_still_two(root):
+def test_snapshots_are_not_pruned_and_checkpoints_are_still_two(root):
     assert kept(root) == [6, 4, 2]
     assert [parse_step(path) for path in RunDirectory(root).checkpoint_files()] == [6, 5]
 
 
-def test_a_kept_state_is_d_and_the_averaged_g_of_that_step(dataset, root):
+def test_a_snapshot_is_d_and_the_averaged_g_of_that_step(dataset, root):
     for report in train(CONFIG, dataset):
         if report.step % 2:
             continue
@@ -102,10 +102,10 @@ def test_a_plan_counts_them():
         estimate_cost(writing(config, keep_every=0), OUTLINE),
     )
     networks = few.discriminator_weights + few.generator_weights
-    assert none.disk.kept == 0
-    assert few.disk.kept >= 3 * 4 * networks
+    assert none.disk.snapshots == 0
+    assert few.disk.snapshots >= 3 * 4 * networks
     assert f"{(few.disk.peak + few.data_bytes) / 1e6:.0f} MB: images" in few.text()
-    assert "kept states" in few.text()
+    assert "snapshots" in few.text()
 
 
 def test_a_negative_number_of_steps_is_refused():

@@ -1,4 +1,4 @@
-"""A step whose sheet or evaluation failed is looked at again before the run goes on."""
+"""A step whose samples or evaluation failed is evaluated again before the run continues."""
 
 import errno
 import os
@@ -28,9 +28,9 @@ CONFIG = evaluating(
     every=1,
 )
 PLACES = {
-    "sheet": (records, "generate"),
-    "measures": (logger.Evaluation, "measures"),
-    "lines are written": (Monitor, "evaluation"),
+    "sheet": (logger, "generate"),
+    "measures": (logger.Evaluator, "evaluate"),
+    "lines are written": (Monitor, "add_evaluation"),
 }
 
 
@@ -42,7 +42,7 @@ def dataset():
 @pytest.fixture(autouse=True, scope="module")
 def told():
     """Which step is the best, and that all are healthy: so few steps would not tell."""
-    measures = logger.Evaluation.measures
+    measures = logger.Evaluator.evaluate
 
     def scored(self, state):
         return [
@@ -51,9 +51,9 @@ def told():
         ]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logger.Evaluation, "measures", scored)
-        patch.setattr(records, "metric_name", lambda _: "score")
-        patch.setattr(Monitor, "is_sound", True)
+        patch.setattr(logger.Evaluator, "evaluate", scored)
+        patch.setattr(logger, "metric_name", lambda _: "score")
+        patch.setattr(Monitor, "is_clear", True)
         yield
 
 
@@ -77,7 +77,7 @@ def left_by(root):
             for path in states
         },
         **{path.name: path.read_bytes() for path in layout.samples.iterdir()},
-        "looked at": [
+        "evaluated": [
             checkpoint.load_checkpoint(path).evaluated for path in layout.checkpoint_files()
         ],
         "healthy": sorted(path.name for path in layout.healthy.glob("*")),
@@ -87,7 +87,7 @@ def left_by(root):
 def fail_at(step, where, error, monkeypatch, dataset, root):
     """Run until that fails in that step, which is saved nevertheless."""
     owner, name = PLACES[where]
-    whole, look = getattr(owner, name), logger.RunLogger.look
+    whole, look = getattr(owner, name), logger.RunLogger.sample_and_evaluate
     now = [0]
 
     def noted(self, state):
@@ -100,7 +100,7 @@ def fail_at(step, where, error, monkeypatch, dataset, root):
         return whole(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(logger.RunLogger, "look", noted)
+        patch.setattr(logger.RunLogger, "sample_and_evaluate", noted)
         patch.setattr(owner, name, fails)
         with pytest.raises(type(error)):
             to_the_end(CONFIG, root, dataset)
@@ -129,7 +129,7 @@ def test_what_is_killed_while_it_looks_again_looks_once_more(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(run(CONFIG, tmp_path, dataset, killed))
+        list(run(CONFIG, tmp_path, dataset, crash=killed))
     assert rows_of(tmp_path / "metrics.jsonl")[-1]["step"] == BEST
     to_the_end(CONFIG, tmp_path, dataset)
     assert left_by(tmp_path) == undisturbed
