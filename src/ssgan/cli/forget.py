@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ssgan.cli.measure_options import Forget
-from ssgan.cli.preparation import dataset_warnings, fetch_source, prepare_images
+from ssgan.cli.preparation import describe_rejects, fetch_source, prepare_images
 from ssgan.cli.progress import Meter, log_to_terminal
 from ssgan.data.base import AbstractSource
 from ssgan.data.dataset import Dataset
@@ -91,7 +91,7 @@ def _forget(settings: ForgettingSettings, directory: Path, device: str, cache: P
 
 def _images(source: AbstractSource, settings: ForgettingSettings, cache: Path) -> Dataset:
     dataset = prepare_images(fetch_source(source), settings.preprocessing, cache)
-    for line in dataset_warnings(dataset):
+    for line in describe_rejects(dataset):
         print(line)
     return dataset
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.measure_options import Probe
-from ssgan.cli.preparation import dataset_warnings, fetch_source, open_progress_bar, prepare_images
+from ssgan.cli.preparation import describe_rejects, fetch_source, open_progress_bar, prepare_images
 from ssgan.cli.progress import Meter
 from ssgan.data.base import AbstractSource
 from ssgan.data.cifar10 import Cifar10
@@ -81,7 +81,7 @@ def labelled_images(
     """The images of a source in the size and channels that D reads."""
     preprocessing = replace(subject.config.data, source=source).preprocessing
     dataset = prepare_images(fetch_source(source), preprocessing, cache or default_cache())
-    for line in dataset_warnings(dataset):
+    for line in describe_rejects(dataset):
         print(line)
     return dataset
 

@@ -152,12 +152,12 @@ def _first_form(value: Any) -> Any:
         return [_first_form(item) for item in value]
     if not isinstance(value, dict):
         return value
-    kind = value.get("kind")
+    kind = str(value.get("kind"))
     names, words = _FIRST_FIELDS.get(kind, {}), _FIRST_VALUES.get(kind, {})
-    form = {
-        names.get(name, name): _first_form(
-            words.get(name, {}).get(item, item) if name in words else item
-        )
-        for name, item in value.items()
-    }
-    return form if kind is None else form | {"kind": _FIRST_KINDS.get(kind, kind)}
+    form: dict[str, Any] = {}
+    for name, item in value.items():
+        first = words[name].get(item, item) if name in words else item
+        form[names.get(name, name)] = _first_form(first)
+    if "kind" in form:
+        form["kind"] = _FIRST_KINDS.get(kind, kind)
+    return form
