@@ -19,11 +19,11 @@ from ssgan.evaluation.splits import split
 from ssgan.files.run_directory import ForgettingDirectory
 from ssgan.models.resnet import PLANS, ResNetDiscriminator
 from ssgan.ops.cpu import keep_freed_memory
-from ssgan.plots.forgetting import draw_forgetting
-from ssgan.plots.forgetting_tables import forgetting_table
 from ssgan.runs.precision import Precision
+from ssgan.studies.forgetting.curves import draw_forgetting
 from ssgan.studies.forgetting.run import Row, forget, resolve_auto_precision
 from ssgan.studies.forgetting.settings import ForgettingSettings, check_classes
+from ssgan.studies.forgetting.tables import forgetting_table
 from ssgan.training.signals import Interrupted
 from ssgan.types import UserError
 
@@ -125,7 +125,7 @@ def settings_of(
         ),
         cycles=whole_number(options, "cycles", usual.cycles, 1),
         measure_every=whole_number(options, "measure-every", usual.measure_every, 1),
-        asked=whole_number(options, "asked", usual.asked, 1),
+        test_images=whole_number(options, "asked", usual.test_images, 1),
         precision=one_of(options, "precision", get_args(Precision), usual.precision),
         seed=whole_number(options, "seed", usual.seed, 0),
     )

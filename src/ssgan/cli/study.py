@@ -11,12 +11,10 @@ from ssgan.cli.study_teller import Teller
 from ssgan.files.locks import locked
 from ssgan.recipes.find import build_recipe
 from ssgan.studies.catalogue import STUDIES, find_study
-from ssgan.studies.disk import disk
 from ssgan.studies.output import write_study
-from ssgan.studies.resources import threads_each
-from ssgan.studies.scheduler import Process, Scheduler, Status
+from ssgan.studies.scheduler import Process, Scheduler, Status, threads_per_job
 from ssgan.studies.study import Study
-from ssgan.studies.trial import list_jobs, list_open_jobs
+from ssgan.studies.trials import estimate_study_disk, list_jobs, list_open_jobs
 from ssgan.studies.variants import Variant
 from ssgan.types import UserError
 
@@ -94,7 +92,7 @@ def _listed(study: Study) -> list[str]:
             steps = sorted({build_recipe(recipe).total_steps for recipe in recipes})
             each = f" of {' or '.join(f'{count:,}' for count in steps)} steps" if steps else ""
             runs = len(form.variants) * study.seeds
-            lines.append(f"{'':{_WIDEST}}   {scale:6} {runs} runs{each}, {form.images}")
+            lines.append(f"{'':{_WIDEST}}   {scale:6} {runs} runs{each}, {form.dataset}")
     return lines
 
 
@@ -106,7 +104,7 @@ def _arm_lines(names: Sequence[str]) -> list[str]:
             if form is not None:
                 lines.append(f"arms of {study.name}, {scale}:")
                 lines += [
-                    f"  {variant.name:18} {variant.title} ({variant.what()})"
+                    f"  {variant.name:18} {variant.title} ({variant.source_name})"
                     for variant in form.variants
                 ]
     return lines
@@ -121,7 +119,7 @@ def _print_plan(plan: Plan) -> None:
     words = ", ".join(f"{count} x {verb}" for verb, count in counts.items()) or "nothing"
     for note in plan.notes:
         print(note)
-    size = disk(plan.trials, plan.outline)
+    size = estimate_study_disk(plan.trials, plan.outline)
     room = (
         f"about {size.runs / 1e6:,.0f} MB for all runs, {size.images / 1e6:,.0f} MB of images; "
         "caches of features come on top"
@@ -138,7 +136,7 @@ def _run(plan: Plan) -> int:
     for note in plan.notes:
         print(note)
     left = list_open_jobs(plan.trials)
-    before, threads = len(list_jobs(plan.trials)) - len(left), threads_each(plan.slots)
+    before, threads = len(list_jobs(plan.trials)) - len(left), threads_per_job(plan.slots)
     print(
         f"{plan.study.title}\n{len(left)} commands, {before} with nothing to do; {plan.slots} at a "
         f"time, {threads} threads each; in {plan.asked.out}",

@@ -19,9 +19,16 @@ from ssgan.evaluation.feature_networks import choose_features
 from ssgan.files.errors import require_writable
 from ssgan.studies.jobs import TrainingJob
 from ssgan.studies.options import Scale, StudyOptions
-from ssgan.studies.resources import refuse_too_few_devices
-from ssgan.studies.study import Study, StudyScale, build_trials, select_variants
-from ssgan.studies.trial import Trial, list_open_jobs, refuse_other_runs, refuse_unfit_settings
+from ssgan.studies.scheduler import refuse_too_few_devices
+from ssgan.studies.study import Study, StudyScale
+from ssgan.studies.trials import (
+    Trial,
+    build_trials,
+    list_open_jobs,
+    refuse_other_runs,
+    refuse_unfit_settings,
+)
+from ssgan.studies.variants import select_variants
 from ssgan.types import UserError
 
 _WEIGHTED = ("inception", "lite0")  # features that need a file of weights
@@ -43,11 +50,11 @@ class Plan:
 def planned(study: Study, options: Options, settings: tuple[str, ...]) -> Plan:
     """The study as asked for; raises UserError for whatever one of its commands would refuse."""
     scale: Scale = one_of(options, "scale", get_args(Scale), "laptop")
-    form = study.form(scale, options.get("features"))
+    form = study.at_scale(scale, options.get("features"))
     variants = select_variants(form.variants, options.get("arms"))
     data = options.get("data") or form.data
     if data is None:
-        raise UserError(f"{study.name} is of {form.images}: give --data folder:PATH")
+        raise UserError(f"{study.name} is of {form.dataset}: give --data folder:PATH")
     source = parse_source(data)
     test, held_out = options.get("test"), source.held_out()
     if test is None and held_out is not None:
@@ -69,7 +76,7 @@ def planned(study: Study, options: Options, settings: tuple[str, ...]) -> Plan:
     require_writable(asked.out)
     dry = options.on("dry-run") or options.on("draw")
     outline = _outline(source, dry, drawn=options.on("draw"))
-    trials = build_trials(variants, form, asked, outline)
+    trials = build_trials(variants, form.measurement, asked, outline)
     refuse_other_runs(trials)
     notes: tuple[str, ...] = ()
     if not options.on("draw"):

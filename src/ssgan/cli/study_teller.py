@@ -26,7 +26,7 @@ class Teller:
 
     def tell(self, standing: Status) -> None:
         """Print what is new."""
-        new = standing.ended[self._ended :]
+        new = standing.finished[self._ended :]
         for ended in new:
             self._say_end(ended, stopped=standing.stopped_by is not None)
         changed = standing.running != self._running
@@ -34,7 +34,7 @@ class Teller:
             self._last = time.monotonic()
             if standing.running:
                 self._say_standing(standing)
-        self._running, self._ended = standing.running, len(standing.ended)
+        self._running, self._ended = standing.running, len(standing.finished)
         if new and standing.running:  # the last drawing is made in the end
             self._draw()
 
@@ -58,7 +58,7 @@ class Teller:
 
     def _say_standing(self, standing: Status) -> None:
         found = estimate_eta(standing, self._jobs, self._plan.slots)
-        done = sum(ended.code == 0 for ended in standing.ended)
+        done = sum(ended.code == 0 for ended in standing.finished)
         now = ", ".join(describe_activity(job) for job in standing.running)
         left = found.text(duration(found.seconds or 0.0))
         print(f"[{done}/{len(self._jobs)}] {now}; {left}", flush=True)
