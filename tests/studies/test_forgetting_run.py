@@ -76,7 +76,7 @@ def test_the_log_has_every_measurement_once_and_in_order(whole):
     ]  # fmt: skip
     assert [row["task"] for row in rows] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert all(row["cycle"] == 1 for row in rows)
-    assert all(2 * row["accuracy"] == row["class_told"] + row["rest_told"] for row in rows)
+    assert all(2 * row["accuracy"] == row["class_recall"] + row["rest_recall"] for row in rows)
     assert all(0 <= row["rotation_accuracy"] <= 1 for row in rows)
 
 
@@ -159,7 +159,7 @@ def test_a_damaged_state_is_set_aside_and_the_study_starts_over(whole, parts, tm
 def test_other_settings_are_refused_by_name(changes, words, parts, tmp_path):
     run_to(tmp_path, parts, 2)
     before = outcome(tmp_path)
-    with pytest.raises(UserError, match=f"holds a study with other settings: {words}"):
+    with pytest.raises(UserError, match=f"holds a forgetting run with other settings: {words}"):
         run_to(tmp_path, parts, settings=replace(SETTINGS, **changes))
     assert outcome(tmp_path)[0] == before[0]
 
@@ -176,13 +176,13 @@ def test_the_state_of_another_study_is_refused(parts, tmp_path):
     run_to(tmp_path / "a", parts, 2)
     run_to(tmp_path / "b", parts, 2, replace(SETTINGS, seed=1))
     (tmp_path / "b" / "forgetting.ckpt").rename(tmp_path / "a" / "forgetting.ckpt")
-    with pytest.raises(UserError, match="is of another study"):
+    with pytest.raises(UserError, match="is of another forgetting run"):
         run_to(tmp_path / "a", parts)
 
 
 def test_a_directory_with_other_files_and_a_file_are_refused(parts, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(UserError, match="holds other files and no study"):
+    with pytest.raises(UserError, match="holds other files and no forgetting run"):
         run_to(tmp_path, parts)
     with pytest.raises(UserError, match=r"letter\.txt is a file"):
         run_to(tmp_path / "letter.txt", parts)
@@ -228,6 +228,6 @@ def test_the_default_settings_are_stored_and_read_back(tmp_path):
     assert (
         resolve_auto_precision(
             ForgettingDirectory(tmp_path), ForgettingSettings(source=SETTINGS.source)
-        ).asked
+        ).test_images
         == 1000
     )

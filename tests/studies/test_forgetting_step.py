@@ -15,14 +15,15 @@ from ssgan.losses import NonSaturating
 from ssgan.models.resnet import ResNetDiscriminator
 from ssgan.ops.rng import Key
 from ssgan.ops.spectral_norm import advance_spectral_norm
+from ssgan.studies.forgetting import step as forgetting_step
 from ssgan.studies.forgetting.step import (
     Learner,
     TaskImages,
+    as_discriminator,
     build_learner,
     classifier_loss,
     learn,
     measure,
-    scorer,
 )
 from ssgan.types import NonFinite, Scores
 from tests.studies.tasks import corners, numbered, tiny
@@ -97,19 +98,21 @@ def test_images_lie_between_minus_one_and_one_as_they_were_stored():
     np.testing.assert_allclose(batch.images.numpy(), stored / 127.5 - 1, atol=1e-15)
 
 
-@pytest.mark.parametrize("asked", [1000, 7])
-def test_accuracy_is_sklearn_s_balanced_accuracy_of_the_held_out_images(asked):
+@pytest.mark.parametrize("test_images", [1000, 7])
+def test_accuracy_is_sklearn_s_balanced_accuracy_of_the_held_out_images(test_images):
     data = numbered(100)
     parts = split(numbered(60), data, seed=0)
-    settings = tiny(asked=asked, rotation=0.0, **EXACT)
+    settings = tiny(test_images=test_images, rotation=0.0, **EXACT)
     images = TaskImages(settings, parts, CPU)
     for label in range(3):
         task = settings.task(3 * label, 3)
-        own, rest = ([n for some in side for n in numbers_in(some)] for side in images.asked(task))
+        own, rest = (
+            [n for some in side for n in numbers_in(some)] for side in images.test_batches(task)
+        )
         assert all(data.labels[own] == label)
         assert all(data.labels[rest] != label)
-        assert len(own) == min(asked, (data.labels == label).sum())
-        assert len(rest) == min(asked, (data.labels != label).sum())
+        assert len(own) == min(test_images, (data.labels == label).sum())
+        assert len(rest) == min(test_images, (data.labels != label).sum())
         rows = np.array(own + rest)
         said = rows / 127.5 - 1 + 0.8 > 0
         expected = balanced_accuracy_score(data.labels[rows] == label, said)
@@ -186,7 +189,7 @@ def test_the_rotation_loss_is_that_of_the_last_quarter_image_by_image():
     settings, parts = tiny(rotation=0.7, **EXACT), corners()
     network = build_learner(settings, CPU).network
     images = TaskImages(settings, parts, CPU).batch(4)
-    loss = classifier_loss(settings, scorer(settings, network), images)
+    loss = classifier_loss(settings, as_discriminator(settings, network), images)
     logits = [network(image[None]).real for image in images.images]
     told = sum(F.softplus(-x) for x in logits[0::2]) / 4 + sum(map(F.softplus, logits[1::2])) / 4
     turns = [
@@ -199,7 +202,9 @@ def test_the_rotation_loss_is_that_of_the_last_quarter_image_by_image():
     ]  # fmt: skip
     expected = told + 0.7 * sum(turns) / 8
     torch.testing.assert_close(loss.total[None], expected, rtol=1e-10, atol=1e-12)
-    plain = classifier_loss(tiny(rotation=0.0, **EXACT), scorer(settings, network), images)
+    plain = classifier_loss(
+        tiny(rotation=0.0, **EXACT), as_discriminator(settings, network), images
+    )
     torch.testing.assert_close(plain.total[None], told, rtol=1e-10, atol=1e-12)
 
 

@@ -7,14 +7,12 @@ import pytest
 
 from ssgan.data.sources import parse_source
 from ssgan.recipes.find import find_recipe
-from ssgan.studies.catalogue import STUDIES, find_study
+from ssgan.studies.catalogue import STUDIES, find_study, table2_grid
 from ssgan.studies.options import slug
-from ssgan.studies.study import select_variants
-from ssgan.studies.table2 import grid
-from ssgan.studies.trial import list_jobs, list_open_jobs
-from ssgan.studies.variants import Variant
+from ssgan.studies.trials import list_jobs, list_open_jobs
+from ssgan.studies.variants import Variant, select_variants
 from ssgan.types import UserError
-from tests.studies.places import DATA, asked, write_distance, write_probe
+from tests.studies.made_up import DATA, options, plan, write_distance, write_probe
 
 ROWS = [
     *("gp1_b0_n1", "gp1_b0_n2", "gp1_b5_n1"),
@@ -23,12 +21,12 @@ ROWS = [
 ]
 
 
-def commands(name, request, variants=None):
-    return [job.command for job in list_jobs(trials(name, request, variants))]
+def commands(name, chosen, variants=None):
+    return [job.command for job in list_jobs(plan(name, chosen, variants))]
 
 
 def test_the_commands_of_table_1():
-    found = commands("table1", asked(Path("out")), "ssgan,gan")
+    found = commands("table1", options(Path("out")), "ssgan,gan")
     train = "ssgan train cifar10:{0}_laptop --data scenes:num_images=40"
     measure = "--against scenes:seed=1 --n 10000 --seeds 1 --metrics fd --out"
     expected = []
@@ -46,7 +44,7 @@ def test_the_commands_of_table_1():
 
 @pytest.mark.parametrize("recipes", ["robustness", "robustness_imagenet"])
 def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss(recipes):
-    variants = grid(recipes)
+    variants = table2_grid(recipes)
     assert [variant.name for variant in variants] == [
         f"{row}_{m}" for row in ROWS for m in ("gan", "ssgan")
     ]
@@ -65,7 +63,7 @@ def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss(rec
 @pytest.mark.parametrize(("number", "method"), [(0, "gan"), (1, "ssgan")])
 def test_table_2_on_a_laptop_is_the_row_whose_setting_its_recipes_have(number, method):
     variant = find_study("table2").laptop.variants[number]
-    row = next(a for a in grid("robustness") if a.name == f"sn_b0_n1_{method}")
+    row = next(a for a in table2_grid("robustness") if a.name == f"sn_b0_n1_{method}")
     assert variant.title == row.title
     config, of_row = find_recipe(variant.recipe)(), find_recipe(row.recipe)()
     assert config.method == of_row.method
@@ -77,7 +75,7 @@ def test_table_2_on_a_laptop_is_the_row_whose_setting_its_recipes_have(number, m
 def test_the_commands_of_table_2_on_imagenet():
     study = find_study("table2-imagenet")
     assert (study.laptop, study.paper.data, study.paper.samples) == (None, None, 10_000)
-    found = commands("table2-imagenet", asked(Path("out"), scale="paper"))
+    found = commands("table2-imagenet", options(Path("out"), scale="paper"))
     assert [command.split()[2] for command in found[:36:2]] == [
         f"robustness_imagenet:{row}_{method}" for row in ROWS for method in ("gan", "ssgan")
     ]
@@ -85,14 +83,14 @@ def test_the_commands_of_table_2_on_imagenet():
 
 
 def test_table_2_of_the_paper_shares_runs_with_table_1():
-    request = asked(Path("out"), scale="paper", seeds=(0,))
-    shared = set(commands("table1", request)) & set(commands("table2", request))
+    chosen = options(Path("out"), scale="paper", seeds=(0,))
+    shared = set(commands("table1", chosen)) & set(commands("table2", chosen))
     assert len(shared) == 4
 
 
 def test_probes_over_training_name_their_steps():
-    request = asked(Path("out"), overrides=("--total_steps", "1200"), seeds=(3,))
-    _, probe = commands("figure2", request, "gan")
+    chosen = options(Path("out"), overrides=("--total_steps", "1200"), seeds=(3,))
+    _, probe = commands("figure2", chosen, "gan")
     run = "cifar10-gan_laptop-total_steps=1200-seed3"
     assert probe.startswith(
         f"ssgan probe out/runs/{run} --data scenes:num_images=40 --test scenes:seed=1 "
@@ -102,20 +100,20 @@ def test_probes_over_training_name_their_steps():
 
 
 def test_figure_4_of_the_paper_measures_every_kept_state_and_shares_the_last_with_table_1():
-    request = asked(Path("out"), scale="paper", seeds=(0,))
-    train, *evaluations = commands("figure4", request, "ssgan")
+    chosen = options(Path("out"), scale="paper", seeds=(0,))
+    train, *evaluations = commands("figure4", chosen, "ssgan")
     assert "--output.keep_every 10000 --seed 0 --run out/runs/cifar10-ssgan-seed0" in train
     states = [command.split()[2] for command in evaluations]
     kept = "out/runs/cifar10-ssgan-seed0/kept/step-000{}0000.ckpt"
     assert states == [kept.format(k) for k in range(1, 10)] + ["out/runs/cifar10-ssgan-seed0"]
-    assert commands("table1", request, "ssgan") == [train, evaluations[-1]]
+    assert commands("table1", chosen, "ssgan") == [train, evaluations[-1]]
 
 
 def test_figure_4_at_laptop_scale_measures_every_kept_state_once_features_are_named():
     run = "out/runs/cifar10-ssgan_laptop-seed0"
-    assert len(commands("figure4", asked(Path("out"), seeds=(0,)), "ssgan")) == 1
-    request = asked(Path("out"), seeds=(0,), features="lite0")
-    _, *evaluations = commands("figure4", request, "ssgan")
+    assert len(commands("figure4", options(Path("out"), seeds=(0,)), "ssgan")) == 1
+    chosen = options(Path("out"), seeds=(0,), features="lite0")
+    _, *evaluations = commands("figure4", chosen, "ssgan")
     states = [command.split()[2] for command in evaluations]
     kept = [f"{run}/kept/step-0000{step}.ckpt" for step in ("0500", "1000", "1500", "2000", "2500")]
     assert states == [*kept, run]
@@ -123,20 +121,20 @@ def test_figure_4_at_laptop_scale_measures_every_kept_state_once_features_are_na
 
 
 def test_figure_4b_measures_every_published_step_and_shares_its_runs_with_table_1():
-    request = asked(Path("out"), scale="paper", seeds=(0,))
-    train, *evaluations = commands("figure4b", request, "ssgan_sbn")
+    chosen = options(Path("out"), scale="paper", seeds=(0,))
+    train, *evaluations = commands("figure4b", chosen, "ssgan_sbn")
     run = "out/runs/imagenet128-ssgan_sbn-seed0"
     states = [command.split()[2] for command in evaluations]
     assert states == [f"{run}/kept/step-00{k}00000.ckpt" for k in range(1, 10)] + [run]
-    assert commands("table1-imagenet", request, "ssgan_sbn") == [train, evaluations[-1]]
-    assert len(commands("figure4b", request)) == 4 * 11
+    assert commands("table1-imagenet", chosen, "ssgan_sbn") == [train, evaluations[-1]]
+    assert len(commands("figure4b", chosen)) == 4 * 11
 
 
 def test_large_batches_with_and_without_the_rotation_loss():
     paper = find_study("large-batch").paper
     assert (paper.data, paper.samples) == (None, 50_000)
-    request = asked(Path("out"), scale="paper", seeds=(0,), samples=paper.samples)
-    found = commands("large-batch", request)
+    chosen = options(Path("out"), scale="paper", seeds=(0,), samples=paper.samples)
+    found = commands("large-batch", chosen)
     assert [command.split()[2] for command in found[::2]] == [
         f"imagenet_large:{run}" for run in ("ssgan_2048", "gan_2048", "ssgan_1024")
     ]
@@ -147,26 +145,26 @@ def test_large_batches_with_and_without_the_rotation_loss():
     ("scale", "recipe"), [("laptop", "cifar10:ssgan_laptop"), ("paper", "cifar10:ssgan")]
 )
 def test_the_alphas_are_one_recipe_and_the_paper_s_own_alpha_is_table_1_s_run(scale, recipe):
-    request = asked(Path("out"), scale=scale, seeds=(0,))
-    variants = find_study("alpha").form(scale).variants
-    trainings = [variant.job(request, 0, parse_source(DATA).outline()) for variant in variants]
+    chosen = options(Path("out"), scale=scale, seeds=(0,))
+    variants = find_study("alpha").at_scale(scale).variants
+    trainings = [variant.job(chosen, 0, parse_source(DATA).outline()) for variant in variants]
     assert [variant.recipe for variant in variants] == [recipe] * 3
     assert [job.config.method.alpha for job in trainings] == [0.2, 0.5, 1.0]
     assert [job.config.method.beta for job in trainings] == [1.0] * 3
-    assert commands("alpha", request)[:2] == commands("table1", request, "ssgan")
+    assert commands("alpha", chosen)[:2] == commands("table1", chosen, "ssgan")
 
 
 def test_figure_3_runs_the_forgetting_study():
     own = parse_source(DATA).held_out().name()
-    request = asked(Path("out"), seeds=(2,), overrides=("--cycles", "1"), test=own)
+    chosen = options(Path("out"), seeds=(2,), overrides=("--cycles", "1"), test=own)
     small = "--width 0.25 --iterations-per-task 250"
     name = "cycles=1-iterations-per-task=250-width=0.25-seed2"
-    assert commands("figure3", request) == [
+    assert commands("figure3", chosen) == [
         f"ssgan forget --data scenes:num_images=40 --rotation {weight} {small} --cycles 1 --seed 2 "
         f"--out out/runs/forget-rotation-{weight}-{name}"
         for weight in (0, 1)
     ]
-    other = commands("figure3", replace(request, test="scenes:seed=7"))
+    other = commands("figure3", replace(chosen, test="scenes:seed=7"))
     assert all(" --test scenes:seed=7 " in command for command in other)
 
 
@@ -185,14 +183,14 @@ def test_every_study_has_arms_of_different_names_and_titles(name):
 
 @pytest.mark.parametrize("name", [n for n, study in STUDIES.items() if study.laptop])
 def test_every_study_of_laptop_scale_can_be_planned(name, tmp_path):
-    found = trials(name, asked(tmp_path))
+    found = plan(name, options(tmp_path))
     assert list_open_jobs(found) == list_jobs(found)
     assert len({job.log for job in list_jobs(found)}) == len(list_jobs(found))
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_of_paper_scale_can_be_planned(name, tmp_path):
-    found = trials(name, asked(tmp_path, scale="paper"))
+    found = plan(name, options(tmp_path, scale="paper"))
     assert list_open_jobs(found) == list_jobs(found)
     assert len({job.log for job in list_jobs(found)}) == len(list_jobs(found))
 
@@ -209,25 +207,25 @@ def test_table_1_at_128_pixels(name, recipes, methods, samples):
     """No conditional GAN without labels; as many samples as the paper is said to have taken."""
     study = find_study(name)
     assert (study.laptop, study.paper.data, study.paper.samples) == (None, None, samples)
-    request = asked(Path("out"), scale="paper", seeds=(0,), samples=study.paper.samples)
-    found = commands(name, request)
+    chosen = options(Path("out"), scale="paper", seeds=(0,), samples=study.paper.samples)
+    found = commands(name, chosen)
     assert [command.split()[2] for command in found[::2]] == [f"{recipes}:{m}" for m in methods]
     assert all(f"--against scenes:seed=1 --n {samples} " in command for command in found[1::2])
 
 
 def test_studies_share_their_runs(tmp_path):
     runs = [
-        {trial.training.command for trial in trials(name, asked(tmp_path), "gan,ssgan")}
+        {trial.training.command for trial in plan(name, options(tmp_path), "gan,ssgan")}
         for name in ("table1", "table2", "table3", "figure2", "figure4", "figure5", "figure6")
     ]
     assert all(own == runs[0] for own in runs)
 
 
 def test_a_result_that_is_there_is_not_asked_for_again(tmp_path):
-    found = trials("table1", asked(tmp_path), "gan,ssgan")
+    found = plan("table1", options(tmp_path), "gan,ssgan")
     write_distance(found[0], 20.0)
     assert list_open_jobs(found) == list_jobs(found)[2:]
-    probes = trials("table3", asked(tmp_path), "gan,ssgan")
+    probes = plan("table3", options(tmp_path), "gan,ssgan")
     write_probe(probes[3], {(3000, 0): 0.5})
     assert list_open_jobs(probes) == list_jobs(probes)[:-2]
 
@@ -236,7 +234,7 @@ def test_measurements_of_other_images_or_features_have_another_name(tmp_path):
     def results(**changes):
         return {
             job.result
-            for trial in trials("table1", asked(tmp_path, **changes), "gan")
+            for trial in plan("table1", options(tmp_path, **changes), "gan")
             for job in trial.measuring
         }
 
@@ -271,7 +269,7 @@ def test_long_or_odd_settings_become_a_digest_that_tells_them_apart():
 def test_arms_are_chosen_by_name_in_the_study_s_order():
     variants = find_study("table3").laptop.variants
     assert [variant.name for variant in select_variants(variants, "ssgan,gan")] == ["gan", "ssgan"]
-    with pytest.raises(UserError, match="no arm 'ssgam'; did you mean ssgan"):
+    with pytest.raises(UserError, match="no variant 'ssgam'; did you mean ssgan"):
         select_variants(variants, "ssgam")
     with pytest.raises(UserError, match="needs names: gan, conditional"):
         select_variants(variants, ",")
@@ -279,9 +277,9 @@ def test_arms_are_chosen_by_name_in_the_study_s_order():
 
 def test_settings_that_are_none_are_refused_before_anything_is_run(tmp_path):
     with pytest.raises(UserError, match="did you mean total_steps"):
-        trials("table1", asked(tmp_path, overrides=("--total_step", "5")))
+        plan("table1", options(tmp_path, overrides=("--total_step", "5")))
     with pytest.raises(UserError, match="'5' is no setting"):
-        trials("table1", asked(tmp_path, overrides=("5",)))
+        plan("table1", options(tmp_path, overrides=("5",)))
 
 
 @pytest.mark.parametrize(
@@ -292,22 +290,22 @@ def test_settings_that_are_none_are_refused_before_anything_is_run(tmp_path):
     ],
 )
 def test_arms_that_a_setting_makes_one_run_are_refused(name, flags, message, tmp_path):
-    request = asked(tmp_path, overrides=flags)
+    chosen = options(tmp_path, overrides=flags)
     with pytest.raises(UserError, match=message):
-        trials(name, request)
+        plan(name, chosen)
     first = find_study(name).laptop.variants[0].name
-    assert len(trials(name, request, first)) == 2  # seeds
+    assert len(plan(name, chosen, first)) == 2  # seeds
 
 
 def test_a_distance_needs_test_images(tmp_path):
     with pytest.raises(UserError, match="give --test SOURCE"):
-        trials("table1", asked(tmp_path, test=None))
+        plan("table1", options(tmp_path, test=None))
 
 
 def test_a_flag_that_is_given_replaces_the_arms_own():
     own = parse_source(DATA).held_out().name()
     given = ("--width", "0.5", "--iterations-per-task=10")
-    request = asked(Path("out"), seeds=(0,), overrides=given, test=own)
-    first, _ = commands("figure3", request)
+    chosen = options(Path("out"), seeds=(0,), overrides=given, test=own)
+    first, _ = commands("figure3", chosen)
     assert first.count("--width") == first.count("--iterations-per-task") == 1
     assert "--width 0.5 --iterations-per-task=10 --seed 0" in first

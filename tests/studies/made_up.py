@@ -1,4 +1,4 @@
-"""Studies on the embedded images, planned into a folder, with results that are made up."""
+"""Studies on the embedded images, planned into a folder, with made-up results."""
 
 import json
 from dataclasses import replace
@@ -8,7 +8,8 @@ from ssgan.evaluation.results import Result, write_results
 from ssgan.metrics.protocol import Protocol
 from ssgan.studies.catalogue import find_study
 from ssgan.studies.options import StudyOptions
-from ssgan.studies.study import build_trials, select_variants
+from ssgan.studies.trials import build_trials
+from ssgan.studies.variants import select_variants
 
 DATA = "scenes:num_images=40"
 PROTOCOL = Protocol(
@@ -23,18 +24,19 @@ PROTOCOL = Protocol(
 )
 
 
-def asked(out, **changes):
-    request = StudyOptions(
+def options(out, **changes):
+    found = StudyOptions(
         scale="laptop", data=DATA, test="scenes:seed=1", seeds=(0, 1), out=out, features=None,
         samples=10_000,
     )  # fmt: skip
-    return replace(request, **changes)
+    return replace(found, **changes)
 
 
-def trials(name, request, variants=None):
-    form = find_study(name).form(request.scale, request.features)
-    outline = parse_source(request.data).outline()
-    return build_trials(select_variants(form.variants, variants), form, request, outline)
+def plan(name, chosen, variants=None):
+    scale = find_study(name).at_scale(chosen.scale, chosen.features)
+    info = parse_source(chosen.data).outline()
+    selected = select_variants(scale.variants, variants)
+    return build_trials(selected, scale.measurement, chosen, info)
 
 
 def write_distance(trial, value, job=-1, **changes):
