@@ -13,6 +13,8 @@ from ssgan.cli.main import main
 from ssgan.data.huggingface import Hub
 from ssgan.data.scenes.source import Scenes
 from ssgan.files.run_directory import RunDirectory
+from ssgan.runs import checkpoint
+from ssgan.studies import jobs
 from ssgan.studies.catalogue import STUDIES
 from ssgan.studies.measurements import ProbeMeasurement
 from ssgan.studies.scheduler import AbstractChild
@@ -118,6 +120,19 @@ def test_when_all_is_there_nothing_is_run_and_it_is_drawn_again(finished, capsys
     assert "0 commands, 8 with nothing to do" in capsys.readouterr().out
     assert (out / "table1" / "table.md").exists()
     assert (out / "table1" / "results.json").read_bytes() == before
+
+
+def test_every_checkpoint_is_read_once_per_command(finished, monkeypatch):
+    """Else a study of large runs hashes gigabytes several times before anything starts."""
+    paths = []
+    real = checkpoint.read_verified
+    monkeypatch.setattr(checkpoint, "read_verified", lambda path: paths.append(path) or real(path))
+    jobs._read_newest.cache_clear()
+    words = ["study", "figure4", *DATA, *QUICK[2:], "--out", str(finished[0])]
+    assert main([*words, *SETTINGS]) == 0
+    newest = [RunDirectory(root).checkpoint(2) for root in finished[0].glob("runs/*-seed?")]
+    assert sorted(paths) == sorted(newest)
+    assert len(newest) == 4
 
 
 def test_an_interrupted_study_continues_to_the_same_numbers(finished, tmp_path, capsys):
