@@ -141,7 +141,7 @@ def test_directories_that_cannot_be_drawn_are_refused_in_one_line(tmp_path):
         with pytest.raises(UserError, match=words) as error:
             draw_forgetting(roots, tmp_path / "x.png")
         assert "\n" not in str(error.value)
-    with pytest.raises(UserError, match=r"ending in \.png or \.svg"):
+    with pytest.raises(UserError, match=r"ends in \.png or \.svg"):
         draw_forgetting([good], tmp_path / "x.pdf")
     assert not (tmp_path / "x.png").exists()
 

@@ -1,6 +1,5 @@
-"""The losses, accuracies and measures of a run over its steps, as one picture."""
+"""The losses, accuracies and metrics of a run over its steps, as one plot."""
 
-import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ssgan.files.atomic import write_atomic
 from ssgan.files.run_directory import RunDirectory
+from ssgan.plots.figures import check_target, label_axes, write_figure
 from ssgan.training.history import curve_name, read_events, read_log, read_metrics
 from ssgan.training.selection_metric import SELECTION_METRICS
 from ssgan.types import UserError
@@ -24,7 +23,7 @@ class _Panel(NamedTuple):
     title: str
     curves: tuple[tuple[str, str, str], ...]  # (name, label, colour)
     chance: float | None = None  # a dotted line
-    share: bool = False  # whether the axis is from 0 to 1
+    share: bool = False  # whether the axis runs from 0 to 1
 
 
 _PANELS = (
@@ -44,7 +43,7 @@ _PANELS = (
     ),
     *(_Panel(name, ((name, "lower is better", _BLUE),)) for name in SELECTION_METRICS.values()),
     _Panel(
-        "diversity of fakes, as a share of reals'", (("diversity", "1: as real images", _BLUE),)
+        "diversity of fakes, relative to reals", (("diversity", "1: as diverse as reals", _BLUE),)
     ),
     _Panel(
         "rotation accuracy, evaluated",
@@ -56,7 +55,7 @@ _PANELS = (
         share=True,
     ),
     _Panel(
-        "accuracy of classes from D's features",
+        "class accuracy from D's features",
         (
             ("probe_accuracy", "ridge probe", _BLUE),
             ("knn_accuracy", "nearest neighbours", _ORANGE),
@@ -64,10 +63,10 @@ _PANELS = (
         share=True,
     ),
     _Panel(
-        "likeness of D's features (CKA)",
+        "similarity of D's features (CKA)",
         (
-            ("cka_previous", "with the evaluation before", _BLUE),
-            ("cka_first", "with the first", _ORANGE),
+            ("cka_previous", "to the previous evaluation", _BLUE),
+            ("cka_first", "to the first", _ORANGE),
         ),
         share=True,
     ),
@@ -76,13 +75,12 @@ _PANELS = (
         (("logit", "on fixed reals", _BLUE), ("logit/generated", "on fakes", _ORANGE)),
     ),
 )
-_ENDINGS = (".png", ".svg")
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def read_curves(root: Path) -> dict[str, Curve]:
-    """Every logged and measured number as (steps, values), measures by `training.measure.key_of`.
+    """Every logged term and metric as (steps, values), metrics by `history.curve_name`.
 
     Raises UserError when nothing was logged.
     """
@@ -104,7 +102,7 @@ def read_curves(root: Path) -> dict[str, Curve]:
 
 
 def read_alarms(root: Path) -> list[int]:
-    """The steps at which the watch raised an alarm that was no mere remark."""
+    """The steps at which the monitor raised an alarm with a verdict other than healthy."""
     rows = read_events(RunDirectory(root))
     raised = [row for row in rows if "alarm" in row and row.get("verdict") != "healthy"]
     return [step for row in raised if isinstance(step := row.get("step"), int)]
@@ -117,11 +115,8 @@ def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
 
 
 def draw_curves(root: Path, target: Path) -> None:
-    """Write the curves of a run to a PNG or SVG file, by the target's ending."""
-    if target.suffix not in _ENDINGS:
-        raise UserError(
-            f"{target}: curves are drawn to a file that ends in {' or '.join(_ENDINGS)}"
-        )
+    """Write the curves of a run to a PNG or SVG file, by the target's suffix."""
+    check_target(target)
     curves, alarms = read_curves(root), read_alarms(root)
     panels = [p for p in _PANELS if any(name in curves for name, _, _ in p.curves)]
     if not panels:
@@ -136,10 +131,7 @@ def draw_curves(root: Path, target: Path) -> None:
         _draw(axes, panel, curves)
     for axes in places[len(panels) :]:
         axes.set_visible(False)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    encoded = io.BytesIO()
-    figure.savefig(encoded, format=target.suffix[1:], dpi=110)
-    write_atomic(target, encoded.getvalue())
+    write_figure(figure, target)
 
 
 def _draw(axes: Axes, panel: _Panel, curves: dict[str, Curve]) -> None:
@@ -147,7 +139,7 @@ def _draw(axes: Axes, panel: _Panel, curves: dict[str, Curve]) -> None:
         if name not in curves:
             continue
         steps, values = curves[name]
-        if len(values) < 40:  # an evaluation each
+        if len(values) < 40:  # of evaluations
             axes.plot(steps, values, color=colour, marker=".", label=label)
             continue
         axes.plot(steps, values, color=colour, alpha=0.2, linewidth=0.8)
@@ -158,10 +150,8 @@ def _draw(axes: Axes, panel: _Panel, curves: dict[str, Curve]) -> None:
         axes.set_ylim(0, 1.02)
     else:
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
-    axes.set_title(panel.title, fontsize=10)
-    axes.set_xlabel("step", fontsize=9)
+    label_axes(axes, panel.title, "step", "")
     axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
     handles, labels = axes.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))  # a line for many alarms
+    once = dict(zip(labels, handles, strict=True))  # one entry for all alarms
     axes.legend(once.values(), once.keys(), fontsize=8, frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)

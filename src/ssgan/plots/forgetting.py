@@ -1,6 +1,5 @@
 """A plot of forgetting runs: balanced accuracy over iterations, one curve per variant."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +9,8 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssgan.files.atomic import write_atomic
-from ssgan.types import UserError
+from ssgan.plots.figures import check_target, label_axes, write_figure
 
-ENDINGS = (".png", ".svg")
 _COLOURS = ("#1f5fa8", "#d1662b", "#3d8a4e", "#7a4fa3", "#8a6d1f", "#666666")
 _MAX_NAMED = 24  # tasks, at most, with class names above the curves
 
@@ -39,8 +36,7 @@ def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule, target
 
     Several runs become their mean, with a band from the lowest to the highest.
     """
-    if target.suffix not in ENDINGS:
-        raise UserError(f"{target}: plots need a file name ending in {' or '.join(ENDINGS)}")
+    check_target(target)
     figure = Figure(figsize=(10.4, 4.0), layout="constrained")
     axes = figure.subplots()
     _mark_tasks(axes, schedule)
@@ -54,14 +50,9 @@ def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule, target
             axes.fill_between(curve.steps, low, high, color=colour, alpha=0.2, linewidth=0)
         lowest = min(lowest, float(curve.accuracy.min()))
     axes.set_ylim(max(0.0, lowest - 0.03), 1.0)
-    axes.set_xlabel("iteration", fontsize=9)
-    axes.set_ylabel("balanced accuracy of the current task", fontsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
+    label_axes(axes, "", "iteration", "balanced accuracy of the current task")
     figure.legend(fontsize=8, frameon=False, loc="outside upper center", ncols=3)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    encoded = io.BytesIO()
-    figure.savefig(encoded, format=target.suffix[1:], dpi=110)
-    write_atomic(target, encoded.getvalue())
+    write_figure(figure, target)
 
 
 def _mark_tasks(axes: Axes, schedule: TaskSchedule) -> None:

@@ -1,6 +1,5 @@
 """Rows of images as one picture, each row with a label at its left."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ssgan.files.image_grid import image_grid
+from ssgan.plots.figures import encode_figure
 from ssgan.types import UserError
 
 _INCHES = 9.0  # width of a row
@@ -47,6 +47,4 @@ def draw_samples(rows: Sequence[SampleRow]) -> bytes:
         axes.set_yticks([])
         axes.spines[:].set_visible(False)
         axes.set_ylabel(row.label, rotation=0, ha="right", va="center", fontsize=10)
-    encoded = io.BytesIO()
-    figure.savefig(encoded, format="png", dpi=110)
-    return encoded.getvalue()
+    return encode_figure(figure)

@@ -8,21 +8,15 @@ import pytest
 from ssgan.data.sources import parse_source
 from ssgan.recipes.find import find_recipe
 from ssgan.studies.catalogue import STUDIES, find_study, table2_grid
-from ssgan.studies.options import slug
 from ssgan.studies.trials import list_jobs, list_open_jobs
-from ssgan.studies.variants import Variant, select_variants
-from ssgan.types import UserError
-from tests.studies.made_up import DATA, options, plan, write_distance, write_probe
+from ssgan.studies.variants import Variant
+from tests.studies.made_up import DATA, commands, options, plan
 
 ROWS = [
     *("gp1_b0_n1", "gp1_b0_n2", "gp1_b5_n1"),
     *("gp10_b0_n1", "gp10_b0_n2", "gp10_b5_n1"),
     *("sn_b0_n1", "sn_b0_n2", "sn_b5_n1"),
 ]
-
-
-def commands(name, chosen, variants=None):
-    return [job.command for job in list_jobs(plan(name, chosen, variants))]
 
 
 def test_the_commands_of_table_1():
@@ -43,7 +37,7 @@ def test_the_commands_of_table_1():
 
 
 @pytest.mark.parametrize("recipes", ["robustness", "robustness_imagenet"])
-def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss(recipes):
+def test_table_2_has_every_row_with_and_without_the_rotation_loss(recipes):
     variants = table2_grid(recipes)
     assert [variant.name for variant in variants] == [
         f"{row}_{m}" for row in ROWS for m in ("gan", "ssgan")
@@ -61,7 +55,7 @@ def test_the_grid_of_table_2_is_every_row_with_and_without_the_rotation_loss(rec
 
 
 @pytest.mark.parametrize(("number", "method"), [(0, "gan"), (1, "ssgan")])
-def test_table_2_on_a_laptop_is_the_row_whose_setting_its_recipes_have(number, method):
+def test_table_2_at_laptop_scale_is_the_row_with_the_setting_of_its_recipes(number, method):
     variant = find_study("table2").laptop.variants[number]
     row = next(a for a in table2_grid("robustness") if a.name == f"sn_b0_n1_{method}")
     assert variant.title == row.title
@@ -99,7 +93,7 @@ def test_probes_over_training_name_their_steps():
     )
 
 
-def test_figure_4_of_the_paper_measures_every_kept_state_and_shares_the_last_with_table_1():
+def test_figure_4_of_the_paper_measures_every_snapshot_and_shares_the_last_with_table_1():
     chosen = options(Path("out"), scale="paper", seeds=(0,))
     train, *evaluations = commands("figure4", chosen, "ssgan")
     assert "--output.keep_every 10000 --seed 0 --run out/runs/cifar10-ssgan-seed0" in train
@@ -109,7 +103,7 @@ def test_figure_4_of_the_paper_measures_every_kept_state_and_shares_the_last_wit
     assert commands("table1", chosen, "ssgan") == [train, evaluations[-1]]
 
 
-def test_figure_4_at_laptop_scale_measures_every_kept_state_once_features_are_named():
+def test_figure_4_at_laptop_scale_measures_every_snapshot_once_features_are_named():
     run = "out/runs/cifar10-ssgan_laptop-seed0"
     assert len(commands("figure4", options(Path("out"), seeds=(0,)), "ssgan")) == 1
     chosen = options(Path("out"), seeds=(0,), features="lite0")
@@ -154,7 +148,7 @@ def test_the_alphas_are_one_recipe_and_the_paper_s_own_alpha_is_table_1_s_run(sc
     assert commands("alpha", chosen)[:2] == commands("table1", chosen, "ssgan")
 
 
-def test_figure_3_runs_the_forgetting_study():
+def test_figure_3_runs_the_forgetting_experiment():
     own = parse_source(DATA).held_out().name()
     chosen = options(Path("out"), seeds=(2,), overrides=("--cycles", "1"), test=own)
     small = "--width 0.25 --iterations-per-task 250"
@@ -169,7 +163,7 @@ def test_figure_3_runs_the_forgetting_study():
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_study_has_arms_of_different_names_and_titles(name):
+def test_every_study_has_variants_of_different_names_and_titles(name):
     study = find_study(name)
     for form in filter(None, (study.laptop, study.paper)):
         assert all(
@@ -211,101 +205,3 @@ def test_table_1_at_128_pixels(name, recipes, methods, samples):
     found = commands(name, chosen)
     assert [command.split()[2] for command in found[::2]] == [f"{recipes}:{m}" for m in methods]
     assert all(f"--against scenes:seed=1 --n {samples} " in command for command in found[1::2])
-
-
-def test_studies_share_their_runs(tmp_path):
-    runs = [
-        {trial.training.command for trial in plan(name, options(tmp_path), "gan,ssgan")}
-        for name in ("table1", "table2", "table3", "figure2", "figure4", "figure5", "figure6")
-    ]
-    assert all(own == runs[0] for own in runs)
-
-
-def test_a_result_that_is_there_is_not_asked_for_again(tmp_path):
-    found = plan("table1", options(tmp_path), "gan,ssgan")
-    write_distance(found[0], 20.0)
-    assert list_open_jobs(found) == list_jobs(found)[2:]
-    probes = plan("table3", options(tmp_path), "gan,ssgan")
-    write_probe(probes[3], {(3000, 0): 0.5})
-    assert list_open_jobs(probes) == list_jobs(probes)[:-2]
-
-
-def test_measurements_of_other_images_or_features_have_another_name(tmp_path):
-    def results(**changes):
-        return {
-            job.result
-            for trial in plan("table1", options(tmp_path, **changes), "gan")
-            for job in trial.measuring
-        }
-
-    plain = results()
-    changes = ({"test": "scenes:seed=2"}, {"features": "random"}, {"samples": 500})
-    for change in changes:
-        assert plain.isdisjoint(results(**change))
-    assert plain == results(test="scenes:seed=1,num_images=20000")  # the same in other words
-
-
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ([], "a-b"),
-        (["--total_steps", "20"], "a-b-total_steps=20"),
-        (["--method.alpha=0.5", "--batch_size", "8"], "a-b-batch_size=8-method.alpha=0.5"),
-        (["--output.keep_every", "5", "--device", "cpu", "--evaluate.every", "2"], "a-b"),
-        (["--recompute", "true"], "a-b"),
-    ],
-)
-def test_a_run_is_called_after_what_it_learns(flags, expected):
-    assert slug("a:b", flags) == expected
-
-
-def test_long_or_odd_settings_become_a_digest_that_tells_them_apart():
-    names = {slug("a:b", ["--generator.norm", f"x{'y' * 90}{k}"]) for k in range(3)}
-    names |= {slug("a:b", ["--word", word]) for word in ("a/b", "a b", "../c")}
-    assert len(names) == 6
-    assert all(len(name) == len("a-b-") + 8 for name in names)
-
-
-def test_arms_are_chosen_by_name_in_the_study_s_order():
-    variants = find_study("table3").laptop.variants
-    assert [variant.name for variant in select_variants(variants, "ssgan,gan")] == ["gan", "ssgan"]
-    with pytest.raises(UserError, match="no variant 'ssgam'; did you mean ssgan"):
-        select_variants(variants, "ssgam")
-    with pytest.raises(UserError, match="needs names: gan, conditional"):
-        select_variants(variants, ",")
-
-
-def test_settings_that_are_none_are_refused_before_anything_is_run(tmp_path):
-    with pytest.raises(UserError, match="did you mean total_steps"):
-        plan("table1", options(tmp_path, overrides=("--total_step", "5")))
-    with pytest.raises(UserError, match="'5' is no setting"):
-        plan("table1", options(tmp_path, overrides=("5",)))
-
-
-@pytest.mark.parametrize(
-    ("name", "flags", "message"),
-    [
-        ("alpha", ("--method.alpha", "0.7"), "'alpha 0.2' and 'alpha 0.5' are one run"),
-        ("precision", ("--precision=float32",), "'float32' and 'bfloat16' are one run"),
-    ],
-)
-def test_arms_that_a_setting_makes_one_run_are_refused(name, flags, message, tmp_path):
-    chosen = options(tmp_path, overrides=flags)
-    with pytest.raises(UserError, match=message):
-        plan(name, chosen)
-    first = find_study(name).laptop.variants[0].name
-    assert len(plan(name, chosen, first)) == 2  # seeds
-
-
-def test_a_distance_needs_test_images(tmp_path):
-    with pytest.raises(UserError, match="give --test SOURCE"):
-        plan("table1", options(tmp_path, test=None))
-
-
-def test_a_flag_that_is_given_replaces_the_arms_own():
-    own = parse_source(DATA).held_out().name()
-    given = ("--width", "0.5", "--iterations-per-task=10")
-    chosen = options(Path("out"), seeds=(0,), overrides=given, test=own)
-    first, _ = commands("figure3", chosen)
-    assert first.count("--width") == first.count("--iterations-per-task") == 1
-    assert "--width 0.5 --iterations-per-task=10 --seed 0" in first
