@@ -123,7 +123,7 @@ def test_rows_of_table_2_are_compared_within_themselves(name, tmp_path):
 def test_probes_block_by_block_with_the_best_block_s_mean(tmp_path):
     chosen = options(tmp_path)
     text = write("table3", chosen, probed("table3", chosen, [3000])).text
-    ours = text.split("## Published")[0].split("difference to GAN (paired by seed, 95% CI)")
+    ours = text.split("## Published")[0].split("difference to GAN (paired by seed, 95 % CI)")
     means = lines_of(ours[0])
     assert means["block 2"] == ["0.510 +- 0.014", "0.500 +- 0.014"]
     assert means["block 3"] == ["0.420 +- 0.028", "0.550 +- 0.028"]

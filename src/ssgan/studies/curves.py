@@ -80,7 +80,7 @@ class AbstractCurves(AbstractRenderer):
             if all(last in by_step for by_step in by_seed.values())
         }
         table = self._table(found.metric, curves)
-        parts = [found.protocol, table, comparison_table(at_end, f"step {last:,}, ")]
+        parts = [found.protocol, table, comparison_table(at_end, f"step {last:,}")]
         facts = {
             **found.facts,
             "values": {variant.name: by_seed for variant, by_seed in found.curves.items()},

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ssgan.studies.published import Published, PublishedNote, PublishedTable
-from ssgan.studies.statistics import LEVEL, PairedDifference, SeedStatistics, compare_paired
+from ssgan.studies.statistics import LEVEL, PAIRED, PairedDifference, SeedStatistics, compare_paired
 from ssgan.studies.trials import Trial
 from ssgan.studies.variants import AbstractVariant
 
@@ -54,9 +54,9 @@ def compare_variants(values: BySeed[float]) -> list[dict[str, object]]:
     ]
 
 
-def comparison_table(values: BySeed[float], prefix: str = "") -> str:
+def comparison_table(values: BySeed[float], heading: str = "") -> str:
     """The same as Markdown; empty when there is nothing to compare."""
-    lines = [[f"{prefix}paired by seed", f"difference ({LEVEL:.0%} CI)", "pairs"]]
+    lines = [[heading, f"difference ({PAIRED})", "pairs"]]
     for variant, first, paired in _compare(values):
         like = next(iter(values[first].values()))
         words = f"{variant.title} minus {first.label}"
@@ -116,7 +116,7 @@ def legend(seeds: int) -> str:
         )
     return (
         "+- is the standard deviation over training seeds (n - 1). Brackets hold the "
-        f"{LEVEL:.0%} t-interval of the mean difference, paired by seed; p is of the two-sided "
+        f"{100 * LEVEL:g} % t-interval of the mean difference, paired by seed; p is of the two-sided "
         "paired t-test, without correction for multiple comparisons."
     )
 

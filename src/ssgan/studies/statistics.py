@@ -10,7 +10,8 @@ import statistics
 from collections.abc import Mapping
 from typing import NamedTuple
 
-LEVEL = 0.95  # of every interval
+LEVEL = 0.95  # of every confidence interval
+PAIRED = f"paired by seed, {100 * LEVEL:g} % CI"  # for headings
 _HALVINGS = 200  # of the interval around a quantile: more than a float64 has bits
 
 

@@ -22,7 +22,7 @@ from ssgan.studies.rendering import (
     legend,
     markdown,
 )
-from ssgan.studies.statistics import LEVEL, compare_paired, compute_spread
+from ssgan.studies.statistics import PAIRED, compare_paired, compute_spread
 from ssgan.studies.trials import Trial
 from ssgan.studies.variants import AbstractVariant
 from ssgan.types import UserError
@@ -186,7 +186,7 @@ def _block_differences(blocks: Mapping[int, BySeed[float]]) -> str:
         return format_difference(found, next(iter(values[first].values())))
 
     (_, *titles), *lines = _lines(blocks, others, difference)
-    heading = f"difference to {first.label} (paired by seed, {LEVEL:.0%} CI)"
+    heading = f"difference to {first.label} ({PAIRED})"
     return markdown([[heading, *titles], *lines])
 
 

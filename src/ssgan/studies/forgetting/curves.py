@@ -27,7 +27,7 @@ from ssgan.studies.rendering import (
     legend,
     markdown,
 )
-from ssgan.studies.statistics import LEVEL, compare_paired
+from ssgan.studies.statistics import PAIRED, compare_paired
 from ssgan.studies.trials import Trial
 from ssgan.types import UserError
 
@@ -106,8 +106,8 @@ def _last_cycle(found: BySeed[Summaries], name: str) -> BySeed[float]:
 
 def _comparisons(last: Mapping[str, BySeed[float]]) -> str:
     """Every variant minus the first in the last cycle; empty when there is nothing to compare."""
-    heading = "last cycle, balanced accuracy in %, paired by seed"
-    lines = [[heading, f"difference ({LEVEL:.0%} CI)", "pairs"]]
+    heading = "last cycle, balanced accuracy in %"
+    lines = [[heading, f"difference ({PAIRED})", "pairs"]]
     for name, values in last.items():
         percent = {variant: {s: 100 * v for s, v in own.items()} for variant, own in values.items()}
         first, *others = percent
