@@ -14,8 +14,9 @@ from ssgan.studies.measurements import (
     ProbeMeasurement,
     SampleMeasurement,
 )
+from ssgan.studies.samples import SampleSheet
 from ssgan.studies.study import Study, StudyScale, on_cifar10, provided_images
-from ssgan.studies.tables import DistanceTable, ProbeTable, SampleSheet
+from ssgan.studies.tables import DistanceTable, ProbeTable
 from ssgan.studies.variants import (
     CELEBA_HQ,
     IMAGENET,

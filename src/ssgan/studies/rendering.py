@@ -116,8 +116,8 @@ def legend(seeds: int) -> str:
         )
     return (
         "+- is the standard deviation over training seeds (n - 1). Brackets hold the "
-        f"{100 * LEVEL:g} % t-interval of the mean difference, paired by seed; p is of the two-sided "
-        "paired t-test, without correction for multiple comparisons."
+        f"{100 * LEVEL:g} % t-interval of the mean difference, paired by seed. p is of the "
+        "two-sided paired t-test, without correction for multiple comparisons."
     )
 
 

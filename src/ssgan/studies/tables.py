@@ -1,4 +1,4 @@
-"""Tables of Frechet distances, of linear probes by block, and sheets of samples."""
+"""Tables of Frechet distances, and of linear probes by block."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from ssgan.evaluation.format import protocol_lines, require_same_protocol
 from ssgan.evaluation.probe.probe import ROWS, stored_rows
 from ssgan.evaluation.probe.tables import Row, distinct
 from ssgan.evaluation.results import Result, read_results
-from ssgan.plots.samples import SampleRow, draw_samples
 from ssgan.studies.jobs import FileJob, TrainingJob
 from ssgan.studies.rendering import (
     AbstractRenderer,
@@ -236,25 +235,3 @@ def describe_probe(rows: Sequence[Row]) -> str:
         f"tested on {test['images']:,} of {test['source']} ({test['content_hash'][:12]})",
     ]
     return "\n".join(f"    {line}" for line in lines)
-
-
-@dataclass(frozen=True)
-class SampleSheet(AbstractRenderer):
-    """Samples of every variant from the same latents."""
-
-    def render(self, trials: Sequence[Trial]) -> Rendered:
-        """One row per run. Column k is one latent vector, if all G have the same latent size.
-
-        A conditional variant cycles through its classes.
-        """
-        rows, lines = [], [["row", "training seed", "images"]]
-        for trial in trials:
-            folder = trial.measuring[-1].result.parent
-            rows.append(SampleRow.read(f"{trial.variant.title}, seed {trial.seed}", folder))
-            lines.append([trial.variant.title, str(trial.seed), str(folder)])
-        text = (
-            "The first samples of the averaged generators for seed 0, not selected. A column is "
-            "one latent vector; a conditional GAN cycles through its classes."
-        )
-        facts = {"latents": "of `ssgan sample --seed 0`, the first ones", "rows": lines[1:]}
-        return Rendered(f"{text}\n\n{markdown(lines)}", facts, draw_samples(rows))
