@@ -1,4 +1,4 @@
-"""`ssgan study` as a user types it: two arms, two seeds, a few steps, random features."""
+"""`ssgan study` as a user types it: two variants, two seeds, a few steps, random features."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def measured(out, name):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """table1 of two arms and two seeds, and what was begun for it."""
+    """table1 of two variants and two seeds, and what was begun for it."""
     out = tmp_path_factory.mktemp("studies") / "laptop"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ssgan.cli.study.Process", InProcess)

@@ -1,4 +1,4 @@
-"""Forgetting runs that take milliseconds, on images that can be told apart."""
+"""Forgetting runs that take milliseconds, on images with distinct classes."""
 
 from dataclasses import replace
 

@@ -98,8 +98,8 @@ def test_figure_4_of_the_paper_measures_every_snapshot_and_shares_the_last_with_
     train, *evaluations = commands("figure4", chosen, "ssgan")
     assert "--output.keep_every 10000 --seed 0 --run out/runs/cifar10-ssgan-seed0" in train
     states = [command.split()[2] for command in evaluations]
-    kept = "out/runs/cifar10-ssgan-seed0/kept/step-000{}0000.ckpt"
-    assert states == [kept.format(k) for k in range(1, 10)] + ["out/runs/cifar10-ssgan-seed0"]
+    snapshots = "out/runs/cifar10-ssgan-seed0/kept/step-000{}0000.ckpt"
+    assert states == [snapshots.format(k) for k in range(1, 10)] + ["out/runs/cifar10-ssgan-seed0"]
     assert commands("table1", chosen, "ssgan") == [train, evaluations[-1]]
 
 
@@ -109,8 +109,10 @@ def test_figure_4_at_laptop_scale_measures_every_snapshot_once_features_are_name
     chosen = options(Path("out"), seeds=(0,), features="lite0")
     _, *evaluations = commands("figure4", chosen, "ssgan")
     states = [command.split()[2] for command in evaluations]
-    kept = [f"{run}/kept/step-0000{step}.ckpt" for step in ("0500", "1000", "1500", "2000", "2500")]
-    assert states == [*kept, run]
+    snapshots = [
+        f"{run}/kept/step-0000{step}.ckpt" for step in ("0500", "1000", "1500", "2000", "2500")
+    ]
+    assert states == [*snapshots, run]
     assert all("--features lite0" in command for command in evaluations)
 
 

@@ -1,4 +1,4 @@
-"""A study that was killed anywhere and continued is the study that was not."""
+"""A run that was killed anywhere and continued equals the run that was not."""
 
 import json
 import logging
@@ -110,7 +110,7 @@ def test_killed_within_a_save_and_continued_the_log_and_the_state_are_equal(
     assert not list(root.glob("*.tmp"))
 
 
-def test_asked_to_stop_it_saves_and_says_so(whole, parts, tmp_path):
+def test_a_stop_signal_makes_it_save_and_report(whole, parts, tmp_path):
     root = tmp_path / "study"
     steps = forget(SETTINGS, parts, root, "cpu")
     while next(steps).step < 4:
@@ -127,14 +127,14 @@ def test_asked_to_stop_it_saves_and_says_so(whole, parts, tmp_path):
     assert_same(outcome(root), whole)
 
 
-def test_a_finished_study_does_nothing(parts, tmp_path):
+def test_a_finished_run_does_nothing(parts, tmp_path):
     run_to(tmp_path, parts)
     before = outcome(tmp_path)
     assert run_to(tmp_path, parts) == -1
     assert_same(outcome(tmp_path), before)
 
 
-def test_a_damaged_state_is_set_aside_and_the_study_starts_over(whole, parts, tmp_path, caplog):
+def test_a_damaged_state_is_set_aside_and_the_run_starts_over(whole, parts, tmp_path, caplog):
     run_to(tmp_path, parts, 6)
     state = ForgettingDirectory(tmp_path).state
     data = bytearray(state.read_bytes())
@@ -172,7 +172,7 @@ def test_other_images_are_refused(parts, tmp_path):
         run_to(tmp_path, split(patches(27), patches(15, seed=1), 0))
 
 
-def test_the_state_of_another_study_is_refused(parts, tmp_path):
+def test_the_state_of_another_run_is_refused(parts, tmp_path):
     run_to(tmp_path / "a", parts, 2)
     run_to(tmp_path / "b", parts, 2, replace(SETTINGS, seed=1))
     (tmp_path / "b" / "forgetting.ckpt").rename(tmp_path / "a" / "forgetting.ckpt")

@@ -1,4 +1,4 @@
-"""Which class is asked for when, and which settings are none."""
+"""The tasks by step, and settings out of range."""
 
 import math
 from dataclasses import replace
@@ -22,10 +22,12 @@ def test_the_tasks_of_two_classes_and_two_cycles_written_out():
     assert found == first + second
 
 
-def test_what_is_asked_after_every_iteration_written_out():
+def test_the_tasks_measured_after_every_iteration_written_out():
     """Every second one; at a switch the old task, then the new one; at the end only the old."""
-    asked = {step: [t.number for t in TWO_CLASSES.tasks_measured_at(step, 2)] for step in range(13)}
-    assert asked == {
+    measured = {
+        step: [t.number for t in TWO_CLASSES.tasks_measured_at(step, 2)] for step in range(13)
+    }
+    assert measured == {
         0: [0], 1: [], 2: [0], 3: [0, 1], 4: [1], 5: [], 6: [1, 2],
         7: [], 8: [2], 9: [2, 3], 10: [3], 11: [], 12: [3],
     }  # fmt: skip

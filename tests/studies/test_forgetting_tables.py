@@ -81,7 +81,7 @@ def test_seeds_become_a_mean_and_a_deviation(tmp_path):
     np.testing.assert_allclose(curve.accuracy, [VALUES, other])
 
 
-def test_arms_are_told_apart_by_what_differs(tmp_path):
+def test_variants_are_named_after_what_differs(tmp_path):
     roots = [
         written(tmp_path / "a", rotation=0.0),
         written(tmp_path / "b"),
@@ -146,7 +146,7 @@ def test_directories_that_cannot_be_drawn_are_refused_in_one_line(tmp_path):
     assert not (tmp_path / "x.png").exists()
 
 
-def test_the_picture_is_drawn_for_one_and_for_many(tmp_path):
+def test_the_plot_is_drawn_for_one_and_for_many(tmp_path):
     roots = [written(tmp_path / f"{r}{s}", rotation=r, seed=s) for r in (0.0, 1.0) for s in (0, 1)]
     for name, some in (("one.png", roots[:1]), ("many.png", roots)):
         draw_forgetting(some, tmp_path / "new" / name)

@@ -5,7 +5,7 @@ import pytest
 from ssgan.studies.catalogue import STUDIES, find_study
 from ssgan.studies.rendering import format_published
 
-# name of the study, which of its published tables, the cells below the heading
+# name of the study, the number of its published table, the cells below the heading
 TABLES = {
     "Table 1, CIFAR-10": ("table1", 0, "FID | 19.73 | 15.60 | 17.11 | 15.65"),
     "Table 1, ImageNet": ("table1-imagenet", 0, "FID | 56.67 | 42.07 | 47.56 | 43.87"),

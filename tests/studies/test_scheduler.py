@@ -31,9 +31,9 @@ from tests.training.harness import fork, wait, wait_for
 
 @dataclass(frozen=True, kw_only=True)
 class Fake(Job):
-    """A job that is done when it ends well, unless told otherwise."""
+    """A job that is done when it ends with code 0, unless `empty`."""
 
-    empty: bool = False  # it ends well and leaves nothing
+    empty: bool = False  # it ends with code 0 and leaves no result
 
     def is_done(self):
         return not self.empty
@@ -212,8 +212,8 @@ def test_a_signal_reaches_all_that_run_and_nothing_more_is_begun(number, code):
     assert signal.getsignal(number) is before
 
 
-def test_a_closed_terminal_asks_all_to_save_and_end():
-    """They are in sessions of their own: nobody else tells them."""
+def test_a_closed_terminal_makes_all_save_and_end():
+    """They run in sessions of their own, which get no signal from the terminal."""
     stage = Stage({"a": 143}, polls=3)
     before = signal.signal(signal.SIGHUP, lambda number, frame: None)
     try:
@@ -254,7 +254,7 @@ def test_an_iterator_left_early_leaves_no_child_behind():
 
 
 def test_a_real_child_writes_its_log_and_has_its_threads(tmp_path, monkeypatch):
-    """`python -m ssgan` is replaced by a module that tells what it was given.
+    """`python -m ssgan` is replaced by a module that prints its arguments.
 
     A session of its own: a terminal's Ctrl-C must not reach it beside the one that is passed on.
     """
