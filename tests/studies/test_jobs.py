@@ -1,5 +1,6 @@
 """Whether a command's result is there, and how far a run is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def test_a_run_with_other_settings_is_refused(tmp_path):
     to_the_end(tiny("gan", total_steps=1), tmp_path / "run", images())
     with pytest.raises(UserError, match="holds a run with other settings: seed: 0 before, 5 now"):
         training(tmp_path / "run", tiny("gan", total_steps=1, seed=5)).check_directory()
+
+
+def test_a_run_beyond_the_last_step_is_refused_and_its_precision_is_auto_s(tmp_path):
+    to_the_end(tiny("gan", total_steps=2), tmp_path / "run", images())
+    auto = tiny("gan", total_steps=2, precision="auto")
+    training(tmp_path / "run", auto).check_directory()
+    with pytest.raises(UserError, match="already at step 2, beyond total_steps 1"):
+        training(tmp_path / "run", replace(auto, total_steps=1)).check_directory()
 
 
 def test_a_command_is_typed_as_it_is_run(tmp_path):

@@ -3,7 +3,7 @@
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from ssgan.data.base import AbstractSource
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
+from ssgan.runs.precision import resolve_device
 from ssgan.studies.forgetting.settings import read_settings
 from ssgan.training.history import read_log
 from ssgan.training.resume import (
     list_modules,
+    read_run_config,
     refuse_changes,
-    refuse_other_settings,
     refuse_used_directory,
-    resolve_auto,
 )
 from ssgan.types import UserError
 
@@ -114,14 +114,23 @@ class TrainingJob(Job):
 
     def check_directory(self) -> None:
         """Raise UserError when the directory holds a run that this one could not continue."""
-        directory = RunDirectory(self.root)
-        config, saved = resolve_auto(directory, self.config), self._newest()
+        directory, saved = RunDirectory(self.root), self._newest()
+        resolve_device(self.config.device)  # raises for a device that cannot be used
         if directory.config.exists():
-            refuse_other_settings(directory, config)
+            stored = read_run_config(directory, self._trusted)
+            assert stored is not None
+            self._accept(stored)
         if saved is not None:
-            refuse_changes(self.root, saved.config, config)
+            config = self._accept(saved.config)
             if saved.step > config.total_steps:
                 refuse_used_directory(directory, config)  # raises, with its reason
+
+    def _accept(self, stored: RunConfig) -> RunConfig:
+        """The config, "auto" precision being that of the run; UserError for other settings."""
+        auto = self.config.precision == "auto"
+        config = replace(self.config, precision=stored.precision) if auto else self.config
+        refuse_changes(self.root, stored, config)
+        return config
 
     def read_pace(self) -> tuple[int, float]:
         """Steps done and their seconds, by the log's last line; (0, 0.0) without a log."""
@@ -133,6 +142,10 @@ class TrainingJob(Job):
         assert isinstance(seconds, int | float)
         return step, float(seconds)
 
+    @property
+    def _trusted(self) -> tuple[str, ...]:
+        return tuple(list_modules(dump(self.config)))
+
     def _newest(self) -> _Saved | None:
         stamps = []
         for path in RunDirectory(self.root).checkpoint_files():
@@ -141,7 +154,7 @@ class TrainingJob(Job):
             except FileNotFoundError:  # a running command has just pruned it
                 continue
             stamps.append((path, facts.st_ino, facts.st_size, facts.st_mtime_ns))
-        return _read_newest(self.root, tuple(stamps), tuple(list_modules(dump(self.config))))
+        return _read_newest(self.root, tuple(stamps), self._trusted)
 
 
 @lru_cache(maxsize=4096)
