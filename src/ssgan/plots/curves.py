@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ssgan.files.run_directory import RunDirectory
-from ssgan.plots.figures import check_target, label_axes, write_figure
+from ssgan.plots.figures import check_plot_file, label_axes, write_figure
 from ssgan.training.history import curve_name, read_events, read_log, read_metrics
 from ssgan.training.selection_metric import SELECTION_METRICS
 from ssgan.types import UserError
@@ -116,7 +116,7 @@ def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
 
 def draw_curves(root: Path, target: Path) -> None:
     """Write the curves of a run to a PNG or SVG file, by the target's suffix."""
-    check_target(target)
+    check_plot_file(target)
     curves, alarms = read_curves(root), read_alarms(root)
     panels = [p for p in _PANELS if any(name in curves for name, _, _ in p.curves)]
     if not panels:

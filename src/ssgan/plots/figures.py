@@ -12,7 +12,7 @@ from ssgan.types import UserError
 _ENDINGS = (".png", ".svg")
 
 
-def check_target(target: Path) -> None:
+def check_plot_file(target: Path) -> None:
     """Raise UserError for a file that is neither PNG nor SVG, by its suffix."""
     if target.suffix not in _ENDINGS:
         raise UserError(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssgan.plots.figures import check_target, label_axes, write_figure
+from ssgan.plots.figures import check_plot_file, label_axes, write_figure
 
 _COLOURS = ("#1f5fa8", "#d1662b", "#3d8a4e", "#7a4fa3", "#8a6d1f", "#666666")
 _MAX_NAMED = 24  # tasks, at most, with class names above the curves
@@ -36,7 +36,7 @@ def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule, target
 
     Several runs become their mean, with a band from the lowest to the highest.
     """
-    check_target(target)
+    check_plot_file(target)
     figure = Figure(figsize=(10.4, 4.0), layout="constrained")
     axes = figure.subplots()
     _mark_tasks(axes, schedule)

@@ -9,7 +9,7 @@ from ssgan.data.sources import parse_source
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs.config import RunConfig
 from ssgan.studies.jobs import FileJob, TrainingJob
-from ssgan.studies.options import StudyOptions, digest
+from ssgan.studies.options import StudyOptions, short_hash
 from ssgan.types import UserError
 
 REFRESH = 204_800  # samples of the official code's "accumulators", set by its BigGAN config
@@ -69,7 +69,7 @@ class DistanceMeasurement(AbstractMeasurement):
             flags += ["--refresh", str(self.refresh)]
         if options.features is not None:
             flags += ["--features", options.features]
-        key = digest([parse_source(options.test).name(), *flags[2:]])
+        key = short_hash([parse_source(options.test).name(), *flags[2:]])
         stem = f"fd-n{options.samples}-{key}{suffix}"
         result = folder / f"{stem}.jsonl"
         return FileJob(
@@ -98,7 +98,7 @@ class ProbeMeasurement(AbstractMeasurement):
             steps = ",".join(map(str, (0, *stored_steps(training.config))))
             flags = ["--steps", steps, *flags]
         names = [parse_source(options.data).name(), test and parse_source(test).name()]
-        out = folder / f"probe-{self.states}-{digest([*names, *flags])}"
+        out = folder / f"probe-{self.states}-{short_hash([*names, *flags])}"
         images = ("--data", options.data, *(() if test is None else ("--test", test)))
         words = ("probe", str(training.root), *images, *flags)
         return (_folder_job(training, words, out, "probe.png"),)

@@ -60,9 +60,9 @@ def slug(recipe: str, overrides: Sequence[str]) -> str:
     if not words:
         return stem
     readable = len(text) <= _LONGEST and re.fullmatch(r"[\w.=-]+", text)
-    return f"{stem}-{text if readable else digest(words)}"
+    return f"{stem}-{text if readable else short_hash(words)}"
 
 
-def digest(words: Sequence[object]) -> str:
+def short_hash(words: Sequence[object]) -> str:
     """Eight hexadecimal digits of the sha256 of the words as JSON."""
     return hashlib.sha256(json.dumps(list(words)).encode()).hexdigest()[:8]
