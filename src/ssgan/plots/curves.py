@@ -15,65 +15,31 @@ from ssgan.training.history import curve_name, read_events, read_log, read_metri
 from ssgan.training.selection_metric import SELECTION_METRICS
 from ssgan.types import UserError
 
-_BLUE, _ORANGE = "#1f5fa8", "#d1662b"
+_COLOURS = ("#1f5fa8", "#d1662b")
 _COLUMNS = 3  # panels in a row, at most
 
 
 class _Panel(NamedTuple):
     title: str
-    curves: tuple[tuple[str, str, str], ...]  # (name, label, colour)
+    curves: dict[str, str]  # name -> label; a colour each
     chance: float | None = None  # a dotted line
     share: bool = False  # whether the axis runs from 0 to 1
 
 
+_ROTATION = {"D/rotation_accuracy": "on reals", "G/rotation_accuracy": "on fakes"}
+_EVALUATED = {"rotation_accuracy": "on fixed reals", "rotation_accuracy/generated": "on fakes"}
+_CLASSES = {"probe_accuracy": "ridge probe", "knn_accuracy": "nearest neighbours"}
+_CKA = {"cka_previous": "to the previous evaluation", "cka_first": "to the first"}
 _PANELS = (
-    _Panel("adversarial loss", (("D/adversarial", "D", _BLUE), ("G/adversarial", "G", _ORANGE))),
-    _Panel(
-        "rotation loss",
-        (("D/rotation", "D, on reals", _BLUE), ("G/rotation", "G, on fakes", _ORANGE)),
-    ),
-    _Panel(
-        "rotation accuracy, in training",
-        (
-            ("D/rotation_accuracy", "on reals", _BLUE),
-            ("G/rotation_accuracy", "on fakes", _ORANGE),
-        ),
-        chance=0.25,
-        share=True,
-    ),
-    *(_Panel(name, ((name, "lower is better", _BLUE),)) for name in SELECTION_METRICS.values()),
-    _Panel(
-        "diversity of fakes, relative to reals", (("diversity", "1: as diverse as reals", _BLUE),)
-    ),
-    _Panel(
-        "rotation accuracy, evaluated",
-        (
-            ("rotation_accuracy", "on fixed reals", _BLUE),
-            ("rotation_accuracy/generated", "on fakes", _ORANGE),
-        ),
-        chance=0.25,
-        share=True,
-    ),
-    _Panel(
-        "class accuracy from D's features",
-        (
-            ("probe_accuracy", "ridge probe", _BLUE),
-            ("knn_accuracy", "nearest neighbours", _ORANGE),
-        ),
-        share=True,
-    ),
-    _Panel(
-        "similarity of D's features (CKA)",
-        (
-            ("cka_previous", "to the previous evaluation", _BLUE),
-            ("cka_first", "to the first", _ORANGE),
-        ),
-        share=True,
-    ),
-    _Panel(
-        "D's logits",
-        (("logit", "on fixed reals", _BLUE), ("logit/generated", "on fakes", _ORANGE)),
-    ),
+    _Panel("adversarial loss", {"D/adversarial": "D", "G/adversarial": "G"}),
+    _Panel("rotation loss", {"D/rotation": "D, on reals", "G/rotation": "G, on fakes"}),
+    _Panel("rotation accuracy, in training", _ROTATION, chance=0.25, share=True),
+    *(_Panel(name, {name: "lower is better"}) for name in SELECTION_METRICS.values()),
+    _Panel("diversity of fakes, relative to reals", {"diversity": "1: as diverse as reals"}),
+    _Panel("rotation accuracy, evaluated", _EVALUATED, chance=0.25, share=True),
+    _Panel("class accuracy from D's features", _CLASSES, share=True),
+    _Panel("similarity of D's features (CKA)", _CKA, share=True),
+    _Panel("D's logits", {"logit": "on fixed reals", "logit/generated": "on fakes"}),
 )
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -118,7 +84,7 @@ def draw_curves(root: Path, target: Path) -> None:
     """Write the curves of a run to a PNG or SVG file, by the target's suffix."""
     check_plot_file(target)
     curves, alarms = read_curves(root), read_alarms(root)
-    panels = [p for p in _PANELS if any(name in curves for name, _, _ in p.curves)]
+    panels = [p for p in _PANELS if any(name in curves for name in p.curves)]
     if not panels:
         raise UserError(f"{root} logs no adversarial or rotation loss: there is nothing to draw")
     columns = min(len(panels), _COLUMNS)
@@ -135,7 +101,7 @@ def draw_curves(root: Path, target: Path) -> None:
 
 
 def _draw(axes: Axes, panel: _Panel, curves: dict[str, Curve]) -> None:
-    for name, label, colour in panel.curves:
+    for (name, label), colour in zip(panel.curves.items(), _COLOURS, strict=False):
         if name not in curves:
             continue
         steps, values = curves[name]

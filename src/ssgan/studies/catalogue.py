@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ssgan.config.check import nearest
-from ssgan.studies import published
+from ssgan.studies import published as paper
 from ssgan.studies.curves import DistanceCurves, ProbeCurves, SelectionMetricCurves
 from ssgan.studies.forgetting.curves import ForgettingCurves
 from ssgan.studies.measurements import (
@@ -15,7 +15,7 @@ from ssgan.studies.measurements import (
     SampleMeasurement,
 )
 from ssgan.studies.samples import SampleSheet
-from ssgan.studies.study import Study, StudyScale, on_cifar10, provided_images
+from ssgan.studies.study import Study, StudyScale, at_both_scales, at_paper_scale
 from ssgan.studies.tables import DistanceTable, ProbeTable
 from ssgan.studies.variants import (
     CELEBA_HQ,
@@ -40,250 +40,173 @@ def _table1_at_128(
     name: str,
     dataset: str,
     methods: Sequence[str],
-    paper: published.PublishedTable,
+    published: paper.PublishedTable,
     samples: int = 10_000,  # the paper's, according to a secondary source (docs/data.md)
 ) -> Study:
-    variants = at_128(dataset, *methods)
-    return Study(
-        name=f"table1-{name}",
-        title="Table 1: best FID over seeds, 128 pixels",
-        laptop=None,
-        paper=provided_images(variants, _DISTANCE, DistanceTable((paper,)), dataset, samples),
-    )
+    title, variants = "Table 1: best FID over seeds, 128 pixels", at_128(dataset, *methods)
+    renderer = DistanceTable((published,))
+    return at_paper_scale(f"table1-{name}", title, variants, _DISTANCE, renderer, dataset, samples)
 
 
-_TABLE1 = (
-    on_cifar10(
-        "table1",
-        "Table 1: best FID over seeds, four methods",
-        laptop(*_FOUR),
-        cifar10(*_FOUR),
-        _DISTANCE,
-        DistanceTable((published.TABLE1,)),
-    ),
-    _table1_at_128("imagenet", IMAGENET, _FOUR, published.TABLE1_IMAGENET),
-    _table1_at_128("lsun", LSUN, _UNLABELLED, published.TABLE1_LSUN),
-    _table1_at_128("celeba-hq", CELEBA_HQ, _UNLABELLED, published.TABLE1_CELEBA_HQ, samples=3000),
-)
-
-
-def table2_grid(recipes: str) -> tuple[AbstractVariant, ...]:
+def table2_grid(recipes: str) -> list[AbstractVariant]:
     """Both methods in every row of Table 2, from the recipes of that file."""
-    return tuple(
+    return [
         _table2_variant(recipes, row, method)
-        for row in published.TABLE2_ROWS
+        for row in paper.TABLE2_ROWS
         for method in ("gan", "ssgan")
-    )
+    ]
 
 
 def _table2_variant(recipes: str, row: str, method: str) -> AbstractVariant:
-    name, group = f"{row}_{method}", published.TABLE2_ROWS[row]
+    name, group = f"{row}_{method}", paper.TABLE2_ROWS[row]
     if (recipes, row) == ("robustness", "sn_b0_n2"):  # the setting of Table 1: its runs are shared
         return replace(cifar10(method)[0], name=name, group=group)
     return Variant(name=name, label=LABELS[method], group=group, recipe=f"{recipes}:{name}")
 
 
-_TABLE2_TITLE = "Table 2: FID under nine settings, mean and deviation over seeds"
-_TABLE2 = (
-    on_cifar10(
-        "table2",
-        _TABLE2_TITLE,
-        # the row with the setting of the laptop recipes
-        [
-            replace(variant, group=published.TABLE2_ROWS["sn_b0_n1"])
-            for variant in laptop("gan", "ssgan")
-        ],
-        table2_grid("robustness"),
-        _DISTANCE,
-        DistanceTable((published.TABLE2,)),
-    ),
-    Study(
-        name="table2-imagenet",
-        title=_TABLE2_TITLE,
-        laptop=None,
-        paper=provided_images(
-            table2_grid("robustness_imagenet"),
-            _DISTANCE,
-            DistanceTable((published.TABLE2_IMAGENET,)),
-        ),
-    ),
-)
+def _table2_at_laptop_scale() -> list[AbstractVariant]:
+    """Both methods in the row with the setting of the laptop recipes."""
+    group = paper.TABLE2_ROWS["sn_b0_n1"]
+    return [replace(variant, group=group) for variant in laptop("gan", "ssgan")]
+
+
+def _table2(recipes: str, published: paper.PublishedTable) -> Study:
+    title = "Table 2: FID under nine settings, mean and deviation over seeds"
+    full, renderer = table2_grid(recipes), DistanceTable((published,))
+    if recipes == "robustness_imagenet":
+        return at_paper_scale("table2-imagenet", title, full, _DISTANCE, renderer)
+    return at_both_scales("table2", title, _table2_at_laptop_scale(), full, _DISTANCE, renderer)
+
 
 # The paper does not say how the maps of its probes become features. On CIFAR-10 both whole maps
 # ("flat") and their means over positions are probed. On ImageNet maps are averaged to at most
 # 9,216 numbers ("grid"), as is customary. Probes are fitted by L-BFGS to the minimum; the paper's
 # schedule of gradient descent, from memory, is `ssgan probe --solver sgd`.
-_WHOLE, _FEW = ("--fractions", "1"), ("--train-n", "10000")
 _PROBED = ("gan", "conditional", "rotation_only", "ssgan_sbn")
-_TABLES_3_AND_4 = (
-    Study(
+_ALL_LABELS = ("--fractions", "1")
+_SMALL = ("--pooling", "mean", *_ALL_LABELS, "--train-n", "10000")
+
+
+def _table3() -> Study:
+    renderer = ProbeTable((paper.TABLE3,))
+    small = laptop("gan", "conditional", "rotation_only", "ssgan", "ssgan_sbn")
+    full = ProbeMeasurement("last", ("--pooling", "flat,mean", *_ALL_LABELS))
+    return Study(
         name="table3",
         title="Table 3: linear probe of D, block by block",
         laptop=StudyScale(
-            variants=laptop("gan", "conditional", "rotation_only", "ssgan", "ssgan_sbn"),
-            measurement=ProbeMeasurement("last", ("--pooling", "mean", *_WHOLE, *_FEW)),
-            renderer=ProbeTable((published.TABLE3,)),
+            variants=small, measurement=ProbeMeasurement("last", _SMALL), renderer=renderer
         ),
-        paper=StudyScale(
-            variants=cifar10(*_PROBED),
-            measurement=ProbeMeasurement("last", ("--pooling", "flat,mean", *_WHOLE)),
-            renderer=ProbeTable((published.TABLE3,)),
-        ),
-    ),
-    Study(
-        name="table4",
-        title="Tables 4 and 5: linear probe of D, block by block",
-        laptop=None,
-        paper=provided_images(
-            at_128(IMAGENET, *_PROBED),
-            ProbeMeasurement("last", ("--pooling", "grid,mean", *_WHOLE)),
-            ProbeTable((published.TABLE4, published.TABLE5)),
-        ),
-    ),
-)
+        paper=StudyScale(variants=cifar10(*_PROBED), measurement=full, renderer=renderer),
+    )
+
+
+def _table4() -> Study:
+    return at_paper_scale(
+        "table4",
+        "Tables 4 and 5: linear probe of D, block by block",
+        at_128(IMAGENET, *_PROBED),
+        ProbeMeasurement("last", ("--pooling", "grid,mean", *_ALL_LABELS)),
+        ProbeTable((paper.TABLE4, paper.TABLE5)),
+    )
 
 
 def _probe_over_training(
-    name: str, title: str, methods: Sequence[str], paper: published.PublishedCurves
+    name: str, title: str, methods: Sequence[str], published: paper.PublishedCurves
 ) -> Study:
-    """The probe of D's last block at every stored state, on CIFAR-10 or ImageNet."""
-    renderer = ProbeCurves((paper,), lower_is_better=False)
-    last_small, last_full = ("--blocks", "3"), ("--blocks", "5")
-    return Study(
-        name=name,
-        title=title,
-        laptop=StudyScale(
-            variants=laptop(*methods),
-            measurement=ProbeMeasurement("all", (*last_small, "--pooling", "mean", *_WHOLE, *_FEW)),
-            renderer=renderer,
-        ),
-        paper=provided_images(
-            at_128(IMAGENET, *methods),
-            ProbeMeasurement("all", (*last_full, "--pooling", "grid", *_WHOLE)),
-            renderer,
-        ),
-    )
+    """The probe of D's last block at every stored state, on CIFAR-10 or ImageNet.
+
+    Whether the published SS-GAN has self-modulated batch norm is unknown: its curve ends at Table
+    4's number of SS-GAN (sBN). The study trains SS-GAN without it.
+    """
+    renderer = ProbeCurves((published,), lower_is_better=False)
+    small = ProbeMeasurement("all", ("--blocks", "3", *_SMALL))
+    full = ProbeMeasurement("all", ("--blocks", "5", "--pooling", "grid", *_ALL_LABELS))
+    study = at_paper_scale(name, title, at_128(IMAGENET, *methods), full, renderer)
+    at_laptop = StudyScale(variants=laptop(*methods), measurement=small, renderer=renderer)
+    return replace(study, laptop=at_laptop)
 
 
-# Whether the published SS-GAN of Figures 2 and 6 has self-modulated batch norm is unknown: its
-# curve ends at Table 4's number of SS-GAN (sBN). These studies train SS-GAN without it.
-_FIGURE2 = _probe_over_training(
-    "figure2",
-    "Figure 2: probe of D's last block over training, two methods",
-    ("gan", "ssgan"),
-    published.FIGURE2,
-)
-_FIGURE6 = _probe_over_training(
-    "figure6",
-    "Figure 6: probe of D's last block over training, four methods",
-    ("gan", "conditional", "rotation_only", "ssgan"),
-    published.FIGURE6,
-)
-
-
-def _forgetting_variants(*overrides: str) -> tuple[AbstractVariant, ...]:
-    return (
+def _forgetting_variants(*overrides: str) -> list[AbstractVariant]:
+    return [
         ForgettingVariant(name="plain", label="without rotation", rotation=0, overrides=overrides),
         ForgettingVariant(name="rotation", label="with rotation", rotation=1, overrides=overrides),
+    ]
+
+
+def _figure3() -> Study:
+    return at_both_scales(
+        "figure3",
+        "Figure 3: forgetting of a classifier whose task changes",
+        # 5 to 8 minutes on one core
+        _forgetting_variants("--width", "0.25", "--iterations-per-task", "250"),
+        _forgetting_variants("--width", "1"),
+        NoMeasurement(),
+        ForgettingCurves((paper.FIGURE3,)),
     )
 
 
-_FIGURE3 = on_cifar10(
-    "figure3",
-    "Figure 3: forgetting of a classifier whose task changes",
-    # 5 to 8 minutes on one core
-    _forgetting_variants("--width", "0.25", "--iterations-per-task", "250"),
-    _forgetting_variants("--width", "1"),
-    NoMeasurement(),
-    ForgettingCurves((published.FIGURE3,)),
-)
+def _figure4() -> Study:
+    """At laptop scale the selection metric that runs log anyway, by --evaluate.features.
 
-_FIGURE4_CIFAR10 = DistanceCurves((published.FIGURE4,), lower_is_better=True)
-_FIGURE4 = (
-    Study(
-        name="figure4",
-        title="Figure 4: FID over training, four methods",
-        # The selection metric that runs log anyway: FD-random, or `-- --evaluate.features NAME`.
-        laptop=StudyScale(
-            variants=laptop(*_FOUR),
-            measurement=NoMeasurement(),
-            renderer=SelectionMetricCurves((published.FIGURE4,), lower_is_better=True),
-        ),
-        paper=StudyScale(
-            variants=cifar10(*_FOUR), measurement=_ALL_DISTANCES, renderer=_FIGURE4_CIFAR10
-        ),
-        # Every stored state against the test images.
-        laptop_with_features=StudyScale(
-            variants=laptop(*_FOUR), measurement=_ALL_DISTANCES, renderer=_FIGURE4_CIFAR10
-        ),
-    ),
-    Study(
-        name="figure4b",
-        title="Figure 4b: FID over training, four methods",
-        laptop=None,
-        paper=provided_images(
-            at_128(IMAGENET, *_FOUR),
-            _ALL_DISTANCES,
-            DistanceCurves((published.FIGURE4B,), lower_is_better=True),
-        ),
-    ),
-)
-_FIGURE5 = on_cifar10(
-    "figure5",
-    "Figure 5: samples of four methods from the same latents",
-    laptop(*_FOUR),
-    cifar10(*_FOUR),
-    SampleMeasurement(),
-    SampleSheet((published.FIGURE5,)),
-    seeds=1,
-)
+    With --features it is the distance of every stored state to the test images instead.
+    """
+    title, variants = "Figure 4: FID over training, four methods", laptop(*_FOUR)
+    curves = DistanceCurves((paper.FIGURE4,), lower_is_better=True)
+    logged = SelectionMetricCurves((paper.FIGURE4,), lower_is_better=True)
+    study = at_both_scales("figure4", title, variants, cifar10(*_FOUR), _ALL_DISTANCES, curves)
+    at_laptop = StudyScale(variants=variants, measurement=NoMeasurement(), renderer=logged)
+    return replace(study, laptop=at_laptop, laptop_with_features=study.laptop)
 
-_LARGE_BATCH = Study(
-    name="large-batch",
-    title="Large batches: FID of SS-GAN at batch 2048 and 1024, of the GAN at 2048",
-    laptop=None,
-    paper=provided_images(
+
+def _figure4b() -> Study:
+    curves = DistanceCurves((paper.FIGURE4B,), lower_is_better=True)
+    title, variants = "Figure 4b: FID over training, four methods", at_128(IMAGENET, *_FOUR)
+    return at_paper_scale("figure4b", title, variants, _ALL_DISTANCES, curves)
+
+
+def _figure5() -> Study:
+    title = "Figure 5: samples of four methods from the same latents"
+    small, full, sheet = laptop(*_FOUR), cifar10(*_FOUR), SampleSheet((paper.FIGURE5,))
+    study = at_both_scales("figure5", title, small, full, SampleMeasurement(), sheet)
+    return replace(study, seeds=1)
+
+
+def _large_batch() -> Study:
+    labels = {  # recipe -> name, label; the first is the baseline
+        "ssgan_2048": ("batch_2048", "SS-GAN, batch 2048"),
+        "gan_2048": ("gan_2048", "GAN, batch 2048"),
+        "ssgan_1024": ("batch_1024", "SS-GAN, batch 1024"),
+    }
+    return at_paper_scale(
+        "large-batch",
+        "Large batches: FID of SS-GAN at batch 2048 and 1024, of the GAN at 2048",
         [
             Variant(name=name, label=label, recipe=f"imagenet_large:{recipe}")
-            for name, label, recipe in (
-                ("batch_2048", "SS-GAN, batch 2048", "ssgan_2048"),
-                ("gan_2048", "GAN, batch 2048", "gan_2048"),
-                ("batch_1024", "SS-GAN, batch 1024", "ssgan_1024"),
-            )
+            for recipe, (name, label) in labels.items()
         ],
         DistanceMeasurement(refresh=REFRESH),
-        DistanceTable((published.LARGE,)),
+        DistanceTable((paper.LARGE,)),
         samples=50_000,
-    ),
-)
+    )
 
 
 def _alphas(ssgan: AbstractVariant) -> list[AbstractVariant]:
     """SS-GAN with three alphas; the baseline is the recipes' 0.2, so its runs are shared."""
+    flags = {value: ("--method.alpha", value) for value in ("0.5", "1")}
     return [
-        replace(
-            ssgan,
-            name=f"alpha_{value}",
-            label=f"alpha {value}",
-            overrides=ssgan.overrides if value == "0.2" else ("--method.alpha", value),
-        )
-        for value in ("0.2", "0.5", "1")
+        replace(ssgan, name=f"alpha_{value}", label=f"alpha {value}", overrides=overrides)
+        for value, overrides in {"0.2": ssgan.overrides, **flags}.items()
     ]
 
 
-_ALPHA = on_cifar10(
-    "alpha",
-    "Frechet distance of SS-GAN with three alphas (weights of the rotation loss in G)",
-    _alphas(*laptop("ssgan")),
-    _alphas(*cifar10("ssgan")),
-    _DISTANCE,
-    DistanceTable((published.ALPHA,)),
-)
-
-_BASELINES = ("ssgan", "gan", "conditional")  # all others are compared with the first
+def _alpha() -> Study:
+    title = "Frechet distance of SS-GAN with three alphas (weights of the rotation loss in G)"
+    small, full = _alphas(*laptop("ssgan")), _alphas(*cifar10("ssgan"))
+    return at_both_scales("alpha", title, small, full, _DISTANCE, DistanceTable((paper.ALPHA,)))
 
 
-def _successors(suffix: str) -> list[AbstractVariant]:
+def _successor_variants(suffix: str) -> list[AbstractVariant]:
     labels = {
         "annealed": "SS-GAN, alpha to 0",
         "ms": "SSGAN-MS",
@@ -297,35 +220,66 @@ def _successors(suffix: str) -> list[AbstractVariant]:
     ]
 
 
-_SUCCESSORS = on_cifar10(
-    "successors",
-    "Frechet distance of SS-GAN's successors",
-    [*laptop(*_BASELINES), *_successors("_laptop")],
-    [*cifar10(*_BASELINES), *_successors("")],
-    _DISTANCE,
-    DistanceTable((published.SUCCESSORS,)),
-)
+def _successors() -> Study:
+    baselines = ("ssgan", "gan", "conditional")  # all others are compared with the first
+    return at_both_scales(
+        "successors",
+        "Frechet distance of SS-GAN's successors",
+        [*laptop(*baselines), *_successor_variants("_laptop")],
+        [*cifar10(*baselines), *_successor_variants("")],
+        _DISTANCE,
+        DistanceTable((paper.SUCCESSORS,)),
+    )
 
 
-def _precisions(recipe: str) -> list[AbstractVariant]:
-    return [
-        Variant(name=name, label=name, recipe=recipe, overrides=("--precision", name))
-        for name in ("float32", "bfloat16")
-    ]
+def _precision() -> Study:
+    title = "Frechet distance of SS-GAN in float32 and bfloat16"
+    small, full = (
+        [
+            Variant(name=name, label=name, recipe=recipe, overrides=("--precision", name))
+            for name in ("float32", "bfloat16")
+        ]
+        for recipe in ("cifar10:ssgan_laptop", "cifar10:ssgan")
+    )
+    return at_both_scales("precision", title, small, full, _DISTANCE, DistanceTable(()))
 
-
-_PRECISION = on_cifar10(
-    "precision",
-    "Frechet distance of SS-GAN in float32 and bfloat16",
-    _precisions("cifar10:ssgan_laptop"),
-    _precisions("cifar10:ssgan"),
-    _DISTANCE,
-    DistanceTable(()),
-)
 
 _ALL = (
-    *(*_TABLE1, *_TABLE2, *_TABLES_3_AND_4, _FIGURE2, _FIGURE3, *_FIGURE4, _FIGURE5, _FIGURE6),
-    *(_LARGE_BATCH, _ALPHA, _SUCCESSORS, _PRECISION),
+    at_both_scales(
+        "table1",
+        "Table 1: best FID over seeds, four methods",
+        laptop(*_FOUR),
+        cifar10(*_FOUR),
+        _DISTANCE,
+        DistanceTable((paper.TABLE1,)),
+    ),
+    _table1_at_128("imagenet", IMAGENET, _FOUR, paper.TABLE1_IMAGENET),
+    _table1_at_128("lsun", LSUN, _UNLABELLED, paper.TABLE1_LSUN),
+    _table1_at_128("celeba-hq", CELEBA_HQ, _UNLABELLED, paper.TABLE1_CELEBA_HQ, samples=3000),
+    _table2("robustness", paper.TABLE2),
+    _table2("robustness_imagenet", paper.TABLE2_IMAGENET),
+    _table3(),
+    _table4(),
+    _probe_over_training(
+        "figure2",
+        "Figure 2: probe of D's last block over training, two methods",
+        ("gan", "ssgan"),
+        paper.FIGURE2,
+    ),
+    _figure3(),
+    _figure4(),
+    _figure4b(),
+    _figure5(),
+    _probe_over_training(
+        "figure6",
+        "Figure 6: probe of D's last block over training, four methods",
+        ("gan", "conditional", "rotation_only", "ssgan"),
+        paper.FIGURE6,
+    ),
+    _large_batch(),
+    _alpha(),
+    _successors(),
+    _precision(),
 )
 STUDIES: dict[str, Study] = {study.name: study for study in _ALL}
 

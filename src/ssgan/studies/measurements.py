@@ -25,9 +25,7 @@ class AbstractMeasurement(ABC):
     reads_labels: ClassVar[bool] = False  # whether the images must have classes
 
     @abstractmethod
-    def jobs(
-        self, training: TrainingJob, options: StudyOptions, folder: Path
-    ) -> tuple[FileJob, ...]:
+    def jobs(self, run: TrainingJob, options: StudyOptions, folder: Path) -> tuple[FileJob, ...]:
         """The commands for one run. Equal measurements have the same result path in `folder`."""
 
 
@@ -44,22 +42,20 @@ class DistanceMeasurement(AbstractMeasurement):
     states: States = "last"
     refresh: int = 0  # samples that recompute G's batch statistics; 0: as trained
 
-    def jobs(
-        self, training: TrainingJob, options: StudyOptions, folder: Path
-    ) -> tuple[FileJob, ...]:
+    def jobs(self, run: TrainingJob, options: StudyOptions, folder: Path) -> tuple[FileJob, ...]:
         """One `ssgan evaluate` per state, in the order of the steps."""
-        last = self._job(training, options, folder, training.root, "")
+        last = self._job(run, options, folder, run.root, "")
         if self.states == "last":
             return (last,)
-        directory, jobs = RunDirectory(training.root), []
-        for step in stored_steps(training.config)[:-1]:
+        directory, jobs = RunDirectory(run.root), []
+        for step in stored_steps(run.config)[:-1]:
             state = directory.snapshot(step)
-            job = self._job(training, options, folder, state, f"-{state.stem}")
+            job = self._job(run, options, folder, state, f"-{state.stem}")
             jobs.append(replace(job, label=f"{job.label}, step {step}"))
         return (*jobs, last)
 
     def _job(
-        self, training: TrainingJob, options: StudyOptions, folder: Path, state: Path, suffix: str
+        self, run: TrainingJob, options: StudyOptions, folder: Path, state: Path, suffix: str
     ) -> FileJob:
         if options.test is None:
             raise UserError(f"{options.data} has no test images of its own: give --test SOURCE")
@@ -73,10 +69,10 @@ class DistanceMeasurement(AbstractMeasurement):
         stem = f"fd-n{options.samples}-{key}{suffix}"
         result = folder / f"{stem}.jsonl"
         return FileJob(
-            label=training.label,
+            label=run.label,
             words=("evaluate", str(state), *flags, "--out", str(result)),
             log=folder / f"{stem}.log",
-            needs=(training,),
+            needs=(run,),
             result=result,
         )
 
@@ -89,52 +85,44 @@ class ProbeMeasurement(AbstractMeasurement):
     flags: tuple[str, ...]  # of `ssgan probe`
     reads_labels: ClassVar[bool] = True
 
-    def jobs(
-        self, training: TrainingJob, options: StudyOptions, folder: Path
-    ) -> tuple[FileJob, ...]:
+    def jobs(self, run: TrainingJob, options: StudyOptions, folder: Path) -> tuple[FileJob, ...]:
         """One `ssgan probe` per run, whose last file is the plot."""
         flags, test = list(self.flags), options.test
         if self.states == "all":
-            steps = ",".join(map(str, (0, *stored_steps(training.config))))
+            steps = ",".join(map(str, (0, *stored_steps(run.config))))
             flags = ["--steps", steps, *flags]
         names = [parse_source(options.data).name(), test and parse_source(test).name()]
         out = folder / f"probe-{self.states}-{short_hash([*names, *flags])}"
         images = ("--data", options.data, *(() if test is None else ("--test", test)))
-        words = ("probe", str(training.root), *images, *flags)
-        return (_folder_job(training, words, out, "probe.png"),)
+        words = ("probe", str(run.root), *images, *flags)
+        return (_folder_job(run, words, out, "probe.png"),)
 
 
 @dataclass(frozen=True)
 class SampleMeasurement(AbstractMeasurement):
     """Samples from the same latents for every run."""
 
-    def jobs(
-        self, training: TrainingJob, options: StudyOptions, folder: Path
-    ) -> tuple[FileJob, ...]:
+    def jobs(self, run: TrainingJob, options: StudyOptions, folder: Path) -> tuple[FileJob, ...]:
         """One `ssgan sample` per run."""
-        words = ("sample", str(training.root), "--n", str(SHEET_IMAGES), "--seed", "0")
+        words = ("sample", str(run.root), "--n", str(SHEET_IMAGES), "--seed", "0")
         out = folder / f"samples-n{SHEET_IMAGES}"
-        return (_folder_job(training, words, out, "interpolation.png"),)
+        return (_folder_job(run, words, out, "interpolation.png"),)
 
 
 @dataclass(frozen=True)
 class NoMeasurement(AbstractMeasurement):
     """Nothing: the renderer reads the run's own files."""
 
-    def jobs(
-        self, training: TrainingJob, options: StudyOptions, folder: Path
-    ) -> tuple[FileJob, ...]:
+    def jobs(self, run: TrainingJob, options: StudyOptions, folder: Path) -> tuple[FileJob, ...]:
         """No commands."""
         return ()
 
 
-def _folder_job(
-    training: TrainingJob, words: tuple[str, ...], out: Path, last_file: str
-) -> FileJob:
+def _folder_job(run: TrainingJob, words: tuple[str, ...], out: Path, last_file: str) -> FileJob:
     return FileJob(
-        label=training.label,
+        label=run.label,
         words=(*words, "--out", str(out)),
         log=out.with_name(f"{out.name}.log"),
-        needs=(training,),
+        needs=(run,),
         result=out / last_file,
     )

@@ -14,7 +14,7 @@ from ssgan.types import UserError
 class StudyScale:
     """A study at one scale."""
 
-    variants: tuple[AbstractVariant, ...]
+    variants: Sequence[AbstractVariant]
     measurement: AbstractMeasurement
     renderer: AbstractRenderer
     data: str | None = "cifar10"  # the default source; None: --data is required
@@ -47,36 +47,38 @@ class Study:
         return self.laptop
 
 
-def on_cifar10(
+def at_both_scales(
     name: str,
     title: str,
     small: Sequence[AbstractVariant],
     full: Sequence[AbstractVariant],
     measurement: AbstractMeasurement,
     renderer: AbstractRenderer,
-    seeds: int = 3,
 ) -> Study:
-    """A study on CIFAR-10 with the same measurement at both scales."""
+    """One measurement on CIFAR-10: `small` variants at laptop scale, `full` at paper scale."""
     scales = [
-        StudyScale(variants=tuple(variants), measurement=measurement, renderer=renderer)
+        StudyScale(variants=variants, measurement=measurement, renderer=renderer)
         for variants in (small, full)
     ]
-    return Study(name=name, title=title, laptop=scales[0], paper=scales[1], seeds=seeds)
+    return Study(name=name, title=title, laptop=scales[0], paper=scales[1])
 
 
-def provided_images(
+def at_paper_scale(
+    name: str,
+    title: str,
     variants: Sequence[AbstractVariant],
     measurement: AbstractMeasurement,
     renderer: AbstractRenderer,
     dataset: str = IMAGENET,
     samples: int = 10_000,
-) -> StudyScale:
-    """Paper scale at 128 pixels, on images that the user provides."""
-    return StudyScale(
-        variants=tuple(variants),
+) -> Study:
+    """One measurement on images of 128 pixels, which the user provides."""
+    scale = StudyScale(
+        variants=variants,
         measurement=measurement,
         renderer=renderer,
         data=None,
         dataset=dataset,
         samples=samples,
     )
+    return Study(name=name, title=title, laptop=None, paper=scale)

@@ -39,6 +39,7 @@ from ssgan.types import NonFinite, UserError
 _LOG = logging.getLogger("ssgan")
 
 Row = dict[str, Any]  # a line of forgetting.jsonl
+Facts = Mapping[str, object]  # the content of forgetting.json
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def forget(
         root.mkdir(parents=True, exist_ok=True)
     with translate_file_errors(root), locked(directory.lock), stop_requests() as stop:
         remove_strays(root)
-        _resume(directory, learner, settings, facts)
-        write_json(directory.study, facts)
+        _resume(directory, learner, facts)
+        write_json(directory.study, dict(facts))
         write_json(directory.environment, describe_environment(str(place), settings.precision))
         if learner.step == 0:
             rows = _measure(directory, learner, images, settings.tasks_measured_at(0, count))
@@ -110,7 +111,7 @@ def resolve_auto_precision(
     return settings
 
 
-def _facts(settings: ForgettingSettings, parts: Split) -> dict[str, object]:
+def _facts(settings: ForgettingSettings, parts: Split) -> Facts:
     return {
         "format": FORMAT_VERSION,
         "settings": dump(settings),
@@ -135,12 +136,7 @@ def _refuse_other_directory(directory: ForgettingDirectory) -> None:
     require_writable(root)
 
 
-def _resume(
-    directory: ForgettingDirectory,
-    learner: Learner,
-    settings: ForgettingSettings,
-    facts: Mapping[str, object],
-) -> None:
+def _resume(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> None:
     """Load the saved state into the initial learner, and cut the log back to its step."""
     if directory.study.exists():
         stored = read_json(directory.study)
@@ -151,16 +147,11 @@ def _resume(
                     "the images back, or start in a new directory"
                 )
     if directory.state.exists():
-        _restore(directory, learner, settings, facts)
+        _restore(directory, learner, facts)
     jsonl.cut_back(directory.log, learner.step or -1)  # step 0 is measured again
 
 
-def _restore(
-    directory: ForgettingDirectory,
-    learner: Learner,
-    settings: ForgettingSettings,
-    facts: Mapping[str, object],
-) -> None:
+def _restore(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> None:
     try:
         content = unpack(read_verified(directory.state))
         saved = json.loads(content["facts"])
@@ -171,7 +162,8 @@ def _restore(
         return
     trusted, where = list_modules(facts["settings"]), str(directory.state)
     same = all(saved.get(name) == facts[name] for name in ("classes", "train", "test"))
-    if not same or parse_settings(saved.get("settings"), trusted, where) != settings:
+    settings = dump(parse_settings(saved.get("settings"), trusted, where))
+    if not same or settings != facts["settings"]:
         raise UserError(f"{where} is of another forgetting run; remove it to start over")
     learner.network.load_state_dict(content["network"])
     learner.optimizer.load_state_dict(content["optimizer"])
@@ -180,10 +172,7 @@ def _restore(
 
 
 def _save(
-    directory: ForgettingDirectory,
-    learner: Learner,
-    facts: Mapping[str, object],
-    crash: Callable[[str], None],
+    directory: ForgettingDirectory, learner: Learner, facts: Facts, crash: Callable[[str], None]
 ) -> None:
     tensors = {
         "network": learner.network.state_dict(),
