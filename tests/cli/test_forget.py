@@ -42,7 +42,9 @@ def test_a_study_and_a_run_are_not_mixed_in_one_directory(finished, tmp_path, ca
     before = sorted(tmp_path.rglob("*"))
     capsys.readouterr()
     assert main(["forget", *TINY, "--out", str(tmp_path)]) == 2
-    assert one_line(capsys).endswith("holds other files and no study; give an empty directory")
+    assert one_line(capsys).endswith(
+        "holds other files and no forgetting run; give an empty directory"
+    )
     assert sorted(tmp_path.rglob("*")) == before
     assert main(["train", "scenes:gan", *small, "--run", str(finished / "plain")]) == 2
     assert "holds other files and no run" in one_line(capsys)
@@ -139,8 +141,8 @@ def folders(tmp_path_factory):
             "forget has no --rotations; did you mean --rotation?",
         ),
         ([*TINY, "--out", "{out}", "more"], "takes no 'more'"),
-        (["--draw"], "no study given"),
-        (["--draw", "{out}"], "holds no forgetting study"),
+        (["--draw"], "no forgetting run given"),
+        (["--draw", "{out}"], "holds no forgetting run"),
         (["--draw", "{out}", "--seed", "1"], "leave --seed out"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Forgetting studies that take milliseconds, on images that can be told apart."""
+"""Forgetting runs that take milliseconds, on images with distinct classes."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ TINY = ForgettingSettings(
     batch_size=8,
     iterations_per_task=3,
     measure_every=2,
-    asked=10,
+    test_images=10,
     precision="float32",
 )
 
@@ -28,7 +28,7 @@ def tiny(**changes: object) -> ForgettingSettings:
 
 
 def corners(seed: int = 0) -> Split:
-    """Three classes: which corner is brighter; 24 images to learn from, 15 to be asked about."""
+    """Three classes: which corner is brighter; 24 images to learn from, 15 to test on."""
     return split(patches(24), patches(15, seed=seed + 1), seed)
 
 

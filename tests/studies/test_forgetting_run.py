@@ -1,4 +1,4 @@
-"""A study that was killed anywhere and continued is the study that was not."""
+"""A run that was killed anywhere and continued equals the run that was not."""
 
 import json
 import logging
@@ -76,7 +76,7 @@ def test_the_log_has_every_measurement_once_and_in_order(whole):
     ]  # fmt: skip
     assert [row["task"] for row in rows] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert all(row["cycle"] == 1 for row in rows)
-    assert all(2 * row["accuracy"] == row["class_told"] + row["rest_told"] for row in rows)
+    assert all(2 * row["accuracy"] == row["class_recall"] + row["rest_recall"] for row in rows)
     assert all(0 <= row["rotation_accuracy"] <= 1 for row in rows)
 
 
@@ -110,7 +110,7 @@ def test_killed_within_a_save_and_continued_the_log_and_the_state_are_equal(
     assert not list(root.glob("*.tmp"))
 
 
-def test_asked_to_stop_it_saves_and_says_so(whole, parts, tmp_path):
+def test_a_stop_signal_makes_it_save_and_report(whole, parts, tmp_path):
     root = tmp_path / "study"
     steps = forget(SETTINGS, parts, root, "cpu")
     while next(steps).step < 4:
@@ -127,14 +127,14 @@ def test_asked_to_stop_it_saves_and_says_so(whole, parts, tmp_path):
     assert_same(outcome(root), whole)
 
 
-def test_a_finished_study_does_nothing(parts, tmp_path):
+def test_a_finished_run_does_nothing(parts, tmp_path):
     run_to(tmp_path, parts)
     before = outcome(tmp_path)
     assert run_to(tmp_path, parts) == -1
     assert_same(outcome(tmp_path), before)
 
 
-def test_a_damaged_state_is_set_aside_and_the_study_starts_over(whole, parts, tmp_path, caplog):
+def test_a_damaged_state_is_set_aside_and_the_run_starts_over(whole, parts, tmp_path, caplog):
     run_to(tmp_path, parts, 6)
     state = ForgettingDirectory(tmp_path).state
     data = bytearray(state.read_bytes())
@@ -159,7 +159,7 @@ def test_a_damaged_state_is_set_aside_and_the_study_starts_over(whole, parts, tm
 def test_other_settings_are_refused_by_name(changes, words, parts, tmp_path):
     run_to(tmp_path, parts, 2)
     before = outcome(tmp_path)
-    with pytest.raises(UserError, match=f"holds a study with other settings: {words}"):
+    with pytest.raises(UserError, match=f"holds a forgetting run with other settings: {words}"):
         run_to(tmp_path, parts, settings=replace(SETTINGS, **changes))
     assert outcome(tmp_path)[0] == before[0]
 
@@ -172,17 +172,17 @@ def test_other_images_are_refused(parts, tmp_path):
         run_to(tmp_path, split(patches(27), patches(15, seed=1), 0))
 
 
-def test_the_state_of_another_study_is_refused(parts, tmp_path):
+def test_the_state_of_another_run_is_refused(parts, tmp_path):
     run_to(tmp_path / "a", parts, 2)
     run_to(tmp_path / "b", parts, 2, replace(SETTINGS, seed=1))
     (tmp_path / "b" / "forgetting.ckpt").rename(tmp_path / "a" / "forgetting.ckpt")
-    with pytest.raises(UserError, match="is of another study"):
+    with pytest.raises(UserError, match="is of another forgetting run"):
         run_to(tmp_path / "a", parts)
 
 
 def test_a_directory_with_other_files_and_a_file_are_refused(parts, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(UserError, match="holds other files and no study"):
+    with pytest.raises(UserError, match="holds other files and no forgetting run"):
         run_to(tmp_path, parts)
     with pytest.raises(UserError, match=r"letter\.txt is a file"):
         run_to(tmp_path / "letter.txt", parts)
@@ -228,6 +228,6 @@ def test_the_default_settings_are_stored_and_read_back(tmp_path):
     assert (
         resolve_auto_precision(
             ForgettingDirectory(tmp_path), ForgettingSettings(source=SETTINGS.source)
-        ).asked
+        ).test_images
         == 1000
     )

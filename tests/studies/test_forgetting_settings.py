@@ -1,4 +1,4 @@
-"""Which class is asked for when, and which settings are none."""
+"""The tasks by step, and settings out of range."""
 
 import math
 from dataclasses import replace
@@ -22,10 +22,12 @@ def test_the_tasks_of_two_classes_and_two_cycles_written_out():
     assert found == first + second
 
 
-def test_what_is_asked_after_every_iteration_written_out():
+def test_the_tasks_measured_after_every_iteration_written_out():
     """Every second one; at a switch the old task, then the new one; at the end only the old."""
-    asked = {step: [t.number for t in TWO_CLASSES.tasks_measured_at(step, 2)] for step in range(13)}
-    assert asked == {
+    measured = {
+        step: [t.number for t in TWO_CLASSES.tasks_measured_at(step, 2)] for step in range(13)
+    }
+    assert measured == {
         0: [0], 1: [], 2: [0], 3: [0, 1], 4: [1], 5: [], 6: [1, 2],
         7: [], 8: [2], 9: [2, 3], 10: [3], 11: [], 12: [3],
     }  # fmt: skip
@@ -46,14 +48,14 @@ def test_the_defaults_are_the_published_schedule():
         ({"iterations_per_task": 0}, "iterations_per_task must be at least 1, not 0"),
         ({"cycles": 0}, "cycles must be at least 1"),
         ({"measure_every": 0}, "measure_every must be at least 1"),
-        ({"asked": 0}, "asked must be at least 1"),
+        ({"test_images": 0}, "test_images must be at least 1"),
         ({"rotation": -1.0}, "rotation must be a finite number, 0 or more, not -1.0"),
         ({"rotation": float("nan")}, "rotation must be a finite number"),
         ({"batch_size": 7}, "batch_size must be an even number, 2 or more, not 7"),
         ({"batch_size": 0}, "batch_size must be an even number"),
         ({"batch_size": 2**31}, "batch_size must be at most 2,147,483,647, not 2147483648"),
         ({"cycles": 10**30}, "cycles must be at most 1,000, not 10000"),
-        ({"batch_size": 2}, "rotated_fraction 0.25 of batch_size 2 turns 0 images"),
+        ({"batch_size": 2}, "rotated_fraction 0.25 of batch_size 2 rotates 0 images"),
         ({"rotated_fraction": 1.5}, "rotated_fraction must be above 0 and at most 1, not 1.5"),
         ({"rotated_fraction": math.nan}, "rotated_fraction must be above 0 and at most 1, not nan"),
         ({"rotated_fraction": -1.0, "rotation": 0.0}, "rotated_fraction must be above 0"),

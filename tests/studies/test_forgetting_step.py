@@ -1,4 +1,4 @@
-"""What the classifier sees, learns and is asked, against plain forms."""
+"""Batches, updates and measurements of the forgetting experiment, against plain forms."""
 
 import copy
 from dataclasses import dataclass
@@ -15,14 +15,15 @@ from ssgan.losses import NonSaturating
 from ssgan.models.resnet import ResNetDiscriminator
 from ssgan.ops.rng import Key
 from ssgan.ops.spectral_norm import advance_spectral_norm
+from ssgan.studies.forgetting import step as forgetting_step
 from ssgan.studies.forgetting.step import (
     Learner,
     TaskImages,
+    as_discriminator,
     build_learner,
     classifier_loss,
     learn,
     measure,
-    scorer,
 )
 from ssgan.types import NonFinite, Scores
 from tests.studies.tasks import corners, numbered, tiny
@@ -38,7 +39,7 @@ def numbers_in(images):
 
 
 class Brightness(nn.Module):
-    """Says "the class" of bright images, and a turn by the brightest corner."""
+    """Predicts the class for bright images, and the rotation by the brightest corner."""
 
     def forward(self, images, labels=None):
         half = images.shape[-1] // 2
@@ -51,7 +52,7 @@ class Brightness(nn.Module):
         return Scores(mean + 0.8, torch.stack(corners, dim=1), mean[:, None])
 
 
-def asking_brightness():
+def brightness_learner():
     return Learner(Brightness(), torch.optim.Adam([torch.zeros(1, requires_grad=True)]))
 
 
@@ -80,16 +81,16 @@ def test_every_batch_is_half_the_class_and_half_others_in_turn_from_the_training
     assert len(seen) > 25  # of 48: not the same few again
 
 
-def test_a_batch_depends_on_the_seed_and_the_step_and_not_on_the_arm():
+def test_a_batch_depends_on_the_seed_and_the_step_and_not_on_the_variant():
     parts = corners()
-    plain, turning = (TaskImages(tiny(rotation=r), parts, CPU) for r in (0.0, 1.0))
+    plain, rotated = (TaskImages(tiny(rotation=r), parts, CPU) for r in (0.0, 1.0))
     other = TaskImages(tiny(seed=1), parts, CPU)
-    assert torch.equal(plain.batch(4).images, turning.batch(4).images)
+    assert torch.equal(plain.batch(4).images, rotated.batch(4).images)
     assert not torch.equal(plain.batch(4).images, plain.batch(3).images)
     assert not torch.equal(plain.batch(4).images, other.batch(4).images)
 
 
-def test_images_lie_between_minus_one_and_one_as_they_were_stored():
+def test_images_are_between_minus_one_and_one_as_they_were_stored():
     data, parts = numbered(), split(numbered(), None, seed=0)
     batch = TaskImages(tiny(**EXACT), parts, CPU).batch(0)
     rows = numbers_in(batch.images)
@@ -97,25 +98,27 @@ def test_images_lie_between_minus_one_and_one_as_they_were_stored():
     np.testing.assert_allclose(batch.images.numpy(), stored / 127.5 - 1, atol=1e-15)
 
 
-@pytest.mark.parametrize("asked", [1000, 7])
-def test_accuracy_is_sklearn_s_balanced_accuracy_of_the_held_out_images(asked):
+@pytest.mark.parametrize("test_images", [1000, 7])
+def test_accuracy_is_sklearn_s_balanced_accuracy_of_the_held_out_images(test_images):
     data = numbered(100)
     parts = split(numbered(60), data, seed=0)
-    settings = tiny(asked=asked, rotation=0.0, **EXACT)
+    settings = tiny(test_images=test_images, rotation=0.0, **EXACT)
     images = TaskImages(settings, parts, CPU)
     for label in range(3):
         task = settings.task(3 * label, 3)
-        own, rest = ([n for some in side for n in numbers_in(some)] for side in images.asked(task))
+        own, rest = (
+            [n for some in side for n in numbers_in(some)] for side in images.test_batches(task)
+        )
         assert all(data.labels[own] == label)
         assert all(data.labels[rest] != label)
-        assert len(own) == min(asked, (data.labels == label).sum())
-        assert len(rest) == min(asked, (data.labels != label).sum())
+        assert len(own) == min(test_images, (data.labels == label).sum())
+        assert len(rest) == min(test_images, (data.labels != label).sum())
         rows = np.array(own + rest)
-        said = rows / 127.5 - 1 + 0.8 > 0
-        expected = balanced_accuracy_score(data.labels[rows] == label, said)
-        found = measure(asking_brightness(), images, task)
+        predicted = rows / 127.5 - 1 + 0.8 > 0
+        expected = balanced_accuracy_score(data.labels[rows] == label, predicted)
+        found = measure(brightness_learner(), images, task)
         assert found.accuracy == pytest.approx(expected, abs=1e-12)
-        assert found.class_recall == pytest.approx(said[: len(own)].mean())
+        assert found.class_recall == pytest.approx(predicted[: len(own)].mean())
         logits = torch.from_numpy(rows / 127.5 - 0.2)
         truth = torch.from_numpy((data.labels[rows] == label).astype(float))
         each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
@@ -123,19 +126,19 @@ def test_accuracy_is_sklearn_s_balanced_accuracy_of_the_held_out_images(asked):
         assert found.rotation_accuracy is None
 
 
-def test_turns_told_are_counted_over_all_four_turns_of_every_image(monkeypatch):
+def test_rotation_accuracy_is_over_all_four_rotations_of_every_image(monkeypatch):
     parts = corners()
     settings = tiny(**EXACT)
     images = TaskImages(settings, parts, CPU)
     expected = []
     for pixels in parts.test.dataset.images[parts.test.rows]:
-        for turn in range(4):
-            seen = np.rot90(pixels.astype(np.float64), turn)
+        for rotation in range(4):
+            seen = np.rot90(pixels.astype(np.float64), rotation)
             corner = [seen[:16, 16:], seen[:16, :16], seen[16:, :16], seen[16:, 16:]]
-            expected.append(np.argmax([c.mean() for c in corner]) == turn)
+            expected.append(np.argmax([c.mean() for c in corner]) == rotation)
     assert 0.2 < np.mean(expected) < 0.5  # one class of three is upright there
     monkeypatch.setattr(forgetting_step, "_AT_ONCE", 4)  # batches of unlike sizes
-    found = measure(asking_brightness(), images, settings.task(0, 3))
+    found = measure(brightness_learner(), images, settings.task(0, 3))
     assert found.rotation_accuracy == pytest.approx(np.mean(expected))
 
 
@@ -150,14 +153,14 @@ def test_measuring_changes_nothing():
     assert learner.network.training
 
 
-def test_both_arms_start_from_the_same_weights():
+def test_both_variants_start_from_the_same_weights():
     one, other = (build_learner(tiny(rotation=r), CPU).network.state_dict() for r in (0.0, 1.0))
     assert all(torch.equal(one[name], other[name]) for name in one)
     third = build_learner(tiny(seed=1), CPU).network.state_dict()
     assert not torch.equal(one["blocks.0.conv1.weight"], third["blocks.0.conv1.weight"])
 
 
-def test_without_rotation_the_study_is_a_plain_loop_and_the_second_head_never_moves():
+def test_without_rotation_the_experiment_is_a_plain_loop_and_the_second_head_never_moves():
     settings, parts = tiny(rotation=0.0, **EXACT), corners()
     learner, images = build_learner(settings, CPU), TaskImages(settings, parts, CPU)
     torch.manual_seed(Key(0, "weights").words[0])
@@ -186,21 +189,25 @@ def test_the_rotation_loss_is_that_of_the_last_quarter_image_by_image():
     settings, parts = tiny(rotation=0.7, **EXACT), corners()
     network = build_learner(settings, CPU).network
     images = TaskImages(settings, parts, CPU).batch(4)
-    loss = classifier_loss(settings, scorer(settings, network), images)
+    loss = classifier_loss(settings, as_discriminator(settings, network), images)
     logits = [network(image[None]).real for image in images.images]
-    told = sum(F.softplus(-x) for x in logits[0::2]) / 4 + sum(map(F.softplus, logits[1::2])) / 4
-    turns = [
+    of_class = (
+        sum(F.softplus(-x) for x in logits[0::2]) / 4 + sum(map(F.softplus, logits[1::2])) / 4
+    )
+    of_rotation = [
         -F.log_softmax(
-            network(torch.from_numpy(np.rot90(image.numpy(), turn, axes=(1, 2)).copy())[None])
+            network(torch.from_numpy(np.rot90(image.numpy(), rotation, axes=(1, 2)).copy())[None])
             .auxiliary[0], dim=0,
-        )[turn]
+        )[rotation]
         for image in images.images[6:]
-        for turn in range(4)
+        for rotation in range(4)
     ]  # fmt: skip
-    expected = told + 0.7 * sum(turns) / 8
+    expected = of_class + 0.7 * sum(of_rotation) / 8
     torch.testing.assert_close(loss.total[None], expected, rtol=1e-10, atol=1e-12)
-    plain = classifier_loss(tiny(rotation=0.0, **EXACT), scorer(settings, network), images)
-    torch.testing.assert_close(plain.total[None], told, rtol=1e-10, atol=1e-12)
+    plain = classifier_loss(
+        tiny(rotation=0.0, **EXACT), as_discriminator(settings, network), images
+    )
+    torch.testing.assert_close(plain.total[None], of_class, rtol=1e-10, atol=1e-12)
 
 
 def test_with_rotation_the_second_head_learns():

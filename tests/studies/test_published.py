@@ -3,9 +3,9 @@
 import pytest
 
 from ssgan.studies.catalogue import STUDIES, find_study
-from ssgan.studies.markdown import format_published
+from ssgan.studies.rendering import format_published
 
-# name of the study, which of its published tables, the cells below the heading
+# name of the study, the number of its published table, the cells below the heading
 TABLES = {
     "Table 1, CIFAR-10": ("table1", 0, "FID | 19.73 | 15.60 | 17.11 | 15.65"),
     "Table 1, ImageNet": ("table1-imagenet", 0, "FID | 56.67 | 42.07 | 47.56 | 43.87"),
@@ -87,7 +87,7 @@ def rows_of(text):
 
 
 def said_by(name, number=0):
-    return format_published(find_study(name).paper.drawing.published[number])
+    return format_published(find_study(name).paper.renderer.published[number])
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -130,7 +130,7 @@ def test_that_the_curves_ss_gan_may_be_the_self_modulated_one_is_said(name):
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_that_the_paper_s_samples_are_of_another_model_is_said(scale):
-    (words,) = find_study("figure5").form(scale).drawing.published
+    (words,) = find_study("figure5").at_scale(scale).renderer.published
     assert "of the paper's large model of ImageNet at 128 pixels" in format_published(words)
     assert "|" not in format_published(words)
 

@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from ssgan.files.locks import hold_lock
+from ssgan.files.locks import locked
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs import checkpoint
-from ssgan.studies.eta import estimate_eta
 from ssgan.studies.jobs import FileJob, Job
-from ssgan.studies.resources import (
+from ssgan.studies.scheduler import (
     VISIBLE_DEVICES,
+    AbstractChild,
+    Process,
     Resources,
+    Scheduler,
     divide_resources,
     refuse_too_few_devices,
-    threads_each,
+    threads_per_job,
 )
-from ssgan.studies.scheduler import AbstractChild, Finished, Process, Scheduler, Status
 from ssgan.types import UserError
 from tests.cli.test_main import TINY
 from tests.training.harness import fork, wait, wait_for
@@ -30,14 +31,14 @@ from tests.training.harness import fork, wait, wait_for
 
 @dataclass(frozen=True, kw_only=True)
 class Fake(Job):
-    """A job that is done when it ends well, unless told otherwise."""
+    """A job that is done when it ends with code 0, unless `empty`."""
 
-    empty: bool = False  # it ends well and leaves nothing
+    empty: bool = False  # it ends with code 0 and leaves no result
 
-    def done(self):
+    def is_done(self):
         return not self.empty
 
-    def refuse(self):
+    def check_directory(self):
         pass
 
 
@@ -46,18 +47,18 @@ def job(label, *needs, verb="train", empty=False):
 
 
 class Stage:
-    """Starts fake children and keeps the book: a child ends after so many looks at it."""
+    """Starts fake children and keeps the book: a child ends after so many polls."""
 
-    def __init__(self, codes=None, looks=1, on_start=None):
-        self.codes, self.looks, self.on_start = codes or {}, looks, on_start
+    def __init__(self, codes=None, polls=1, on_start=None):
+        self.codes, self.polls, self.on_start = codes or {}, polls, on_start
         self.begun, self.signals, self.most, self.threads = [], [], 0, set()
         self.devices = []
         self.alive = set()
 
-    def __call__(self, job, share):
+    def __call__(self, job, resources):
         self.begun.append(job.label)
-        self.threads.add(share.threads)
-        self.devices.append(share.devices)
+        self.threads.add(resources.threads)
+        self.devices.append(resources.devices)
         self.alive.add(job.label)
         self.most = max(self.most, len(self.alive))
         if self.on_start is not None:
@@ -68,7 +69,7 @@ class Stage:
 class Child(AbstractChild):
     def __init__(self, stage, label):
         self.stage, self.label = stage, label
-        self.left = stage.looks if isinstance(stage.looks, int) else stage.looks.get(label, 1)
+        self.left = stage.polls if isinstance(stage.polls, int) else stage.polls.get(label, 1)
 
     def code(self):
         self.left -= 1
@@ -85,7 +86,7 @@ class Child(AbstractChild):
 def free(lock):
     """Whether nobody holds it."""
     try:
-        with hold_lock(lock):
+        with locked(lock):
             return True
     except UserError:
         return False
@@ -97,12 +98,12 @@ def run(jobs, slots, stage):
 
 
 def test_jobs_run_in_order_some_at_a_time_with_a_share_of_the_cores():
-    stage = Stage(looks=3)
+    stage = Stage(polls=3)
     last = run([job(name) for name in "abcde"], 2, stage)
     assert stage.begun == list("abcde")
     assert stage.most == 2
-    assert stage.threads == {threads_each(2)}
-    assert [ended.job.label for ended in last.ended] == list("abcde")
+    assert stage.threads == {threads_per_job(2)}
+    assert [one.job.label for one in last.finished] == list("abcde")
     assert last.exit_code == 0
     assert (last.running, last.waiting) == ((), ())
 
@@ -110,16 +111,16 @@ def test_jobs_run_in_order_some_at_a_time_with_a_share_of_the_cores():
 def test_the_cores_are_shared(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert [threads_each(slots) for slots in (1, 2, 3, 8, 20)] == [8, 4, 2, 1, 1]
+    assert [threads_per_job(slots) for slots in (1, 2, 3, 8, 20)] == [8, 4, 2, 1, 1]
 
 
 def test_fewer_threads_are_given_where_the_environment_says_so(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert [threads_each(slots) for slots in (1, 2, 3, 8, 20)] == [3, 3, 2, 1, 1]
+    assert [threads_per_job(slots) for slots in (1, 2, 3, 8, 20)] == [3, 3, 2, 1, 1]
     for word in ("4,2", "", "0", "many"):  # a list is OpenMP's business
         monkeypatch.setenv("OMP_NUM_THREADS", word)
-        assert threads_each(2) == 4
+        assert threads_per_job(2) == 4
 
 
 @pytest.mark.parametrize(
@@ -138,13 +139,13 @@ def test_accelerators_are_dealt_out(given, count, slots, dealt, monkeypatch):
     monkeypatch.delenv(VISIBLE_DEVICES, raising=False)
     if given is not None:
         monkeypatch.setenv(VISIBLE_DEVICES, given)
-    assert [share.devices for share in divide_resources(slots)] == dealt
+    assert [one.devices for one in divide_resources(slots)] == dealt
 
 
 def test_a_command_begins_on_the_devices_that_the_last_one_left(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.delenv(VISIBLE_DEVICES, raising=False)
-    stage = Stage(looks={"a": 9})  # the first device is in use until the end
+    stage = Stage(polls={"a": 9})  # the first device is in use until the end
     run([job(name) for name in "abcd"], 2, stage)
     assert stage.devices == [("0",), ("1",), ("1",), ("1",)]
     assert Resources(4, ("1", "3")).environment() == {
@@ -166,7 +167,7 @@ def test_processes_need_a_device_each_where_there_are_devices(monkeypatch):
 
 def test_what_needs_a_result_waits_for_it_and_what_is_free_goes_first():
     train = job("t")
-    stage = Stage(looks=2)
+    stage = Stage(polls=2)
     run([train, job("m", train), job("u")], 2, stage)
     assert stage.begun == ["t", "u", "m"]
 
@@ -184,36 +185,36 @@ def test_after_a_failure_the_others_go_on_and_what_needed_it_is_left():
     last = run(jobs, 1, stage)
     assert stage.begun == ["bad", "good", "more"]
     assert [one.label for one in last.waiting] == ["after"]
-    assert [ended.code for ended in last.ended] == [70, 0, 0]
+    assert [one.code for one in last.finished] == [70, 0, 0]
     assert last.exit_code == 1
 
 
 def test_a_command_that_ends_well_without_its_result_has_failed():
     last = run([job("a", empty=True)], 1, Stage())
-    assert [ended.code for ended in last.ended] == [1]
+    assert [one.code for one in last.finished] == [1]
     assert last.exit_code == 1
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_reaches_all_that_run_and_nothing_more_is_begun(number, code):
-    stage = Stage({"a": 130, "b": 130}, looks=10**9)
+    stage = Stage({"a": 130, "b": 130}, polls=10**9)
     before = signal.getsignal(number)
-    crew = Scheduler([job(name) for name in "abc"], 2, stage, pause=0.0)
-    standings = []
-    for standing in crew.run():
-        if not standings:
+    scheduler = Scheduler([job(name) for name in "abc"], 2, stage, pause=0.0)
+    statuses = []
+    for status in scheduler.run():
+        if not statuses:
             os.kill(os.getpid(), number)
-        standings.append(standing)
+        statuses.append(status)
     assert stage.begun == ["a", "b"]
     assert stage.signals == [("a", number), ("b", number)]
-    assert [one.label for one in standings[-1].waiting] == ["c"]
-    assert standings[-1].exit_code == code
+    assert [one.label for one in statuses[-1].waiting] == ["c"]
+    assert statuses[-1].exit_code == code
     assert signal.getsignal(number) is before
 
 
-def test_a_closed_terminal_asks_all_to_save_and_end():
-    """They are in sessions of their own: nobody else tells them."""
-    stage = Stage({"a": 143}, looks=3)
+def test_a_closed_terminal_makes_all_save_and_end():
+    """They run in sessions of their own, which get no signal from the terminal."""
+    stage = Stage({"a": 143}, polls=3)
     before = signal.signal(signal.SIGHUP, lambda number, frame: None)
     try:
         stage.on_start = lambda label: os.kill(os.getpid(), signal.SIGHUP)
@@ -236,7 +237,7 @@ def test_a_closed_terminal_does_not_matter_under_nohup():
 
 
 def test_a_signal_while_a_child_is_started_reaches_it_too():
-    stage = Stage({"a": 130}, looks=10**9)
+    stage = Stage({"a": 130}, polls=10**9)
     stage.on_start = lambda label: os.kill(os.getpid(), signal.SIGINT)
     assert run([job("a"), job("b")], 2, stage).exit_code == 130
     assert stage.begun == ["a"]
@@ -244,7 +245,7 @@ def test_a_signal_while_a_child_is_started_reaches_it_too():
 
 
 def test_an_iterator_left_early_leaves_no_child_behind():
-    stage = Stage(looks=10**9)
+    stage = Stage(polls=10**9)
     steps = Scheduler([job("a"), job("b")], 2, stage, pause=0.0).run()
     next(steps)
     steps.close()
@@ -253,7 +254,7 @@ def test_an_iterator_left_early_leaves_no_child_behind():
 
 
 def test_a_real_child_writes_its_log_and_has_its_threads(tmp_path, monkeypatch):
-    """`python -m ssgan` is replaced by a module that tells what it was given.
+    """`python -m ssgan` is replaced by a module that prints its arguments.
 
     A session of its own: a terminal's Ctrl-C must not reach it beside the one that is passed on.
     """
@@ -273,10 +274,10 @@ def test_a_real_child_writes_its_log_and_has_its_threads(tmp_path, monkeypatch):
         words = ("show", word, str(result))
         jobs.append(FileJob(label=word, words=words, log=log, result=result))
     *_, last = Scheduler(jobs, 2, Process, pause=0.02).run()
-    assert {ended.job.label: ended.code for ended in last.ended} == {"good": 0, "bad": 1}
+    assert {one.job.label: one.code for one in last.finished} == {"good": 0, "bad": 1}
     command, printed = jobs[0].log.read_text().splitlines()
     assert command == f"$ ssgan show good {tmp_path / 'good'}"
-    assert printed == f"{threads_each(2)} True ['show', 'good', '{tmp_path / 'good'}']"
+    assert printed == f"{threads_per_job(2)} True ['show', 'good', '{tmp_path / 'good'}']"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a child of its parent's death")
@@ -295,23 +296,3 @@ def test_what_a_killed_study_was_running_saves_and_ends(tmp_path):
         time.sleep(0.02)
     saved, _ = checkpoint.load_newest(layout)
     assert saved.step == len(layout.log.read_text().splitlines()) < steps
-
-
-def test_the_outlook_counts_what_is_known_and_names_the_rest():
-    jobs = [job("a"), job("b", verb="probe"), job("c", verb="probe"), job("d", verb="evaluate")]
-    nothing = estimate_eta(Status((jobs[0],), tuple(jobs[1:]), (), None), jobs, 1)
-    assert nothing.seconds is None
-    assert nothing.text("") == "time left not known yet"
-    ended = tuple(Scheduler(jobs[1:2], 1, Stage(), pause=0.0).run())[-1].ended
-    found = estimate_eta(Status((), tuple(jobs[2:]), ended, None), jobs, 2)
-    assert found.seconds == pytest.approx(ended[0].seconds / 2)
-    assert found.text("0:10") == "left about 0:10 and 1 x evaluate"
-
-
-def test_the_outlook_takes_off_what_a_command_has_been_running_for():
-    """And knows nothing any more of one that takes longer than its like."""
-    jobs = [job("b", verb="probe"), job("c", verb="probe")]
-    ended = (Finished(jobs[0], 0, 100.0),)
-    for since, left in ((30.0, 70.0), (130.0, None)):
-        standing = Status((jobs[1],), (), ended, None, {jobs[1]: since})
-        assert estimate_eta(standing, jobs, 1).seconds == left

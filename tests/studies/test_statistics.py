@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ssgan.studies.statistics import compare_paired, compute_spread, quantile, two_sided_p
+from ssgan.studies.statistics import compare_paired, compute_spread, student_t_quantile, two_sided_p
 
 FREEDOM = [1, 2, 3, 4, 5, 6, 9, 10, 29, 100]
 
@@ -21,7 +21,7 @@ def test_p_is_scipy_s(freedom):
 @pytest.mark.parametrize("weight", [0.05, 0.5, 0.95, 0.999])
 def test_quantiles_are_scipy_s(freedom, weight):
     expected = stats.t.ppf(0.5 + weight / 2, freedom)
-    assert quantile(weight, freedom) == pytest.approx(expected, rel=1e-9)
+    assert student_t_quantile(weight, freedom) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 7])

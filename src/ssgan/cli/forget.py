@@ -18,10 +18,10 @@ from ssgan.evaluation.splits import split
 from ssgan.files.run_directory import ForgettingDirectory
 from ssgan.models.resnet import ResNetDiscriminator
 from ssgan.ops.cpu import keep_freed_memory
-from ssgan.plots.forgetting import draw_forgetting
-from ssgan.plots.forgetting_tables import forgetting_table
+from ssgan.studies.forgetting.curves import draw_forgetting
 from ssgan.studies.forgetting.run import Row, forget, resolve_auto_precision
 from ssgan.studies.forgetting.settings import ForgettingSettings, check_classes
+from ssgan.studies.forgetting.tables import forgetting_table
 from ssgan.training.signals import Interrupted
 
 
@@ -55,7 +55,7 @@ def forgetting_settings(
         iterations_per_task=given.iterations_per_task,
         cycles=given.cycles,
         measure_every=given.measure_every,
-        asked=given.test_images,
+        test_images=given.test_images,
         precision=given.precision,
         seed=given.seed,
     )

@@ -24,21 +24,27 @@ from ssgan.files.errors import require_writable
 from ssgan.files.locks import hold_lock
 from ssgan.recipes.find import build_recipe
 from ssgan.studies.catalogue import STUDIES, find_study
-from ssgan.studies.disk import disk
 from ssgan.studies.jobs import TrainingJob
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.output import StudyOutput, write_study
-from ssgan.studies.resources import refuse_too_few_devices, threads_each
-from ssgan.studies.scheduler import Process, Scheduler, Status
-from ssgan.studies.study import Study, StudyScale, build_trials, select_variants
-from ssgan.studies.trial import (
+from ssgan.studies.scheduler import (
+    Process,
+    Scheduler,
+    Status,
+    refuse_too_few_devices,
+    threads_per_job,
+)
+from ssgan.studies.study import Study, StudyScale
+from ssgan.studies.trials import (
     Trial,
+    build_trials,
+    estimate_study_disk,
     list_jobs,
     list_open_jobs,
     refuse_other_runs,
     refuse_unfit_settings,
 )
-from ssgan.studies.variants import Variant
+from ssgan.studies.variants import Variant, select_variants
 from ssgan.types import UserError
 
 _WIDEST = max(map(len, STUDIES))  # characters of a study's name
@@ -60,11 +66,11 @@ class Plan:
 
 def make_plan(study: Study, given: options.Study) -> Plan:
     """The plan of a study; raises UserError for whatever one of its commands would refuse."""
-    form = study.form(given.scale, given.features)
+    form = study.at_scale(given.scale, given.features)
     variants = select_variants(form.variants, given.variants)
     data = given.data or form.data
     if data is None:
-        raise UserError(f"{study.name} needs {form.images}: give --data folder:PATH")
+        raise UserError(f"{study.name} needs {form.dataset}: give --data folder:PATH")
     source = parse_source(data)
     test, held_out = given.test, source.held_out()
     if test is None and held_out is not None:
@@ -85,7 +91,7 @@ def make_plan(study: Study, given: options.Study) -> Plan:
     require_writable(request.out)
     dry = given.dry_run or given.draw
     info = _info(source, dry, drawn=given.draw)
-    trials = build_trials(variants, form, request, info)
+    trials = build_trials(variants, form.measurement, request, info)
     refuse_other_runs(trials)
     notes: tuple[str, ...] = ()
     if not given.draw:
@@ -180,7 +186,7 @@ def _listed(study: Study) -> list[str]:
             steps = sorted({build_recipe(recipe).total_steps for recipe in recipes})
             each = f" of {' or '.join(f'{count:,}' for count in steps)} steps" if steps else ""
             runs = len(form.variants) * study.seeds
-            lines.append(f"{'':{_WIDEST}}   {scale:6} {runs} runs{each}, {form.images}")
+            lines.append(f"{'':{_WIDEST}}   {scale:6} {runs} runs{each}, {form.dataset}")
     return lines
 
 
@@ -191,7 +197,7 @@ def _variant_lines(study: Study) -> list[str]:
         if form is not None:
             lines.append(f"variants of {study.name}, {scale}:")
             lines += [
-                f"  {variant.name:18} {variant.title} ({variant.what()})"
+                f"  {variant.name:18} {variant.title} ({variant.source_name})"
                 for variant in form.variants
             ]
     return lines
@@ -206,7 +212,7 @@ def _print_plan(plan: Plan) -> None:
     words = ", ".join(f"{count} x {verb}" for verb, count in counts.items()) or "nothing"
     for note in plan.notes:
         print(note)
-    size = disk(plan.trials, plan.info)
+    size = estimate_study_disk(plan.trials, plan.info)
     room = (
         f"about {size.runs / 1e6:,.0f} MB for all runs, {size.images / 1e6:,.0f} MB of images; "
         "caches of features come on top"
@@ -223,7 +229,7 @@ def _run(plan: Plan) -> int:
     for note in plan.notes:
         print(note)
     left = list_open_jobs(plan.trials)
-    before, threads = len(list_jobs(plan.trials)) - len(left), threads_each(plan.slots)
+    before, threads = len(list_jobs(plan.trials)) - len(left), threads_per_job(plan.slots)
     print(
         f"{plan.study.title}\n{len(left)} commands, {before} with nothing to do; {plan.slots} at a "
         f"time, {threads} threads each; in {plan.request.out}"

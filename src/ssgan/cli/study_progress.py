@@ -27,7 +27,7 @@ class StudyProgress:
 
     def report(self, standing: Status) -> None:
         """Print what is new."""
-        new = standing.ended[self._ended :]
+        new = standing.finished[self._ended :]
         for ended in new:
             self._print_end(ended, stopped=standing.stopped_by is not None)
         changed = standing.running != self._running
@@ -35,7 +35,7 @@ class StudyProgress:
             self._last = time.monotonic()
             if standing.running:
                 self._print_running(standing)
-        self._running, self._ended = standing.running, len(standing.ended)
+        self._running, self._ended = standing.running, len(standing.finished)
         if new and standing.running:  # the last drawing comes at the end
             self._draw_so_far()
 
@@ -59,7 +59,7 @@ class StudyProgress:
 
     def _print_running(self, standing: Status) -> None:
         eta = estimate_eta(standing, self._jobs, self._slots)
-        done = sum(ended.code == 0 for ended in standing.ended)
+        done = sum(ended.code == 0 for ended in standing.finished)
         now = ", ".join(describe_activity(job) for job in standing.running)
         left = eta.text(duration(eta.seconds or 0.0))
         print(f"[{done}/{len(self._jobs)}] {now}; {left}")

@@ -1,1 +1,1 @@
-"""Pictures and plots from run directories."""
+"""Plots of run directories, probes, studies and samples."""

@@ -1,6 +1,5 @@
-"""Curves over steps, each the mean of several runs with a band, in panels beside each other."""
+"""Curves over steps, each the mean of several runs with a band, in panels side by side."""
 
-import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,13 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from ssgan.plots.figures import encode_figure, label_axes
+
 COLOURS = {
     "GAN": "#d1662b",
     "conditional GAN": "#3d8a4e",
     "rotation only": "#7a4fa3",
     "SS-GAN": "#1f5fa8",
     "SS-GAN (sBN)": "#2aa1b3",
-}  # a label has the same in every figure; others get matplotlib's
+}  # a label has one colour in all figures; other labels get matplotlib's
 
 
 class BandCurve(NamedTuple):
@@ -24,19 +25,19 @@ class BandCurve(NamedTuple):
 
     label: str
     steps: NDArray[np.int64]  # [P], ascending
-    values: Float[np.ndarray, "R P"]  # a row a run; NaN where there is no value
+    values: Float[np.ndarray, "R P"]  # one row per run; NaN where there is no value
 
 
 class Panel(NamedTuple):
-    """Curves that compare with each other: of one protocol."""
+    """Curves of one protocol, which may be compared."""
 
     title: str
-    across: str  # the vertical axis
+    quantity: str  # of the vertical axis
     curves: Sequence[BandCurve]
 
 
 def draw_bands(panels: Sequence[Panel]) -> bytes:
-    """PNG: the mean of each curve; with several runs a band of one standard deviation (n - 1)."""
+    """PNG: the mean of each curve; several runs get a band of one standard deviation (n - 1)."""
     figure = Figure(figsize=(5.4 * len(panels), 3.8), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for curve in panel.curves:
@@ -52,19 +53,14 @@ def draw_bands(panels: Sequence[Panel]) -> bytes:
                 )
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        axes.set_title(panel.title, fontsize=9)
-        axes.set_xlabel("step", fontsize=9)
-        axes.set_ylabel(panel.across, fontsize=9)
+        label_axes(axes, panel.title, "step", panel.quantity)
         axes.legend(fontsize=8, frameon=False)
-        axes.spines[["top", "right"]].set_visible(False)
-    encoded = io.BytesIO()
-    figure.savefig(encoded, format="png", dpi=110)
-    return encoded.getvalue()
+    return encode_figure(figure)
 
 
 def std_band(
     values: Float[np.ndarray, "R P"],
 ) -> tuple[Float[np.ndarray, " P"], Float[np.ndarray, " P"]]:
-    """The mean over runs (at least two) less and plus one standard deviation (n - 1)."""
+    """The mean over at least two runs, minus and plus one standard deviation (n - 1)."""
     mean, std = values.mean(axis=0), values.std(axis=0, ddof=1)
     return mean - std, mean + std

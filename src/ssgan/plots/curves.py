@@ -1,6 +1,5 @@
-"""The losses, accuracies and measures of a run over its steps, as one picture."""
+"""The losses, accuracies and metrics of a run over its steps, as one plot."""
 
-import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,78 +10,43 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ssgan.evaluation.selection_metric import SELECTION_METRICS
-from ssgan.files.atomic import write_atomic
 from ssgan.files.run_directory import RunDirectory
+from ssgan.plots.figures import check_plot_file, label_axes, write_figure
 from ssgan.training.history import curve_name, read_events, read_log, read_metrics
 from ssgan.types import UserError
 
-_BLUE, _ORANGE = "#1f5fa8", "#d1662b"
+_COLOURS = ("#1f5fa8", "#d1662b")
 _COLUMNS = 3  # panels in a row, at most
 
 
 class _Panel(NamedTuple):
     title: str
-    curves: tuple[tuple[str, str, str], ...]  # (name, label, colour)
+    curves: dict[str, str]  # name -> label; a colour each
     chance: float | None = None  # a dotted line
-    share: bool = False  # whether the axis is from 0 to 1
+    share: bool = False  # whether the axis runs from 0 to 1
 
 
+_ROTATION = {"D/rotation_accuracy": "on reals", "G/rotation_accuracy": "on fakes"}
+_EVALUATED = {"rotation_accuracy": "on fixed reals", "rotation_accuracy/generated": "on fakes"}
+_CLASSES = {"probe_accuracy": "ridge probe", "knn_accuracy": "nearest neighbours"}
+_CKA = {"cka_previous": "to the previous evaluation", "cka_first": "to the first"}
 _PANELS = (
-    _Panel("adversarial loss", (("D/adversarial", "D", _BLUE), ("G/adversarial", "G", _ORANGE))),
-    _Panel(
-        "rotation loss",
-        (("D/rotation", "D, on reals", _BLUE), ("G/rotation", "G, on fakes", _ORANGE)),
-    ),
-    _Panel(
-        "rotation accuracy, in training",
-        (
-            ("D/rotation_accuracy", "on reals", _BLUE),
-            ("G/rotation_accuracy", "on fakes", _ORANGE),
-        ),
-        chance=0.25,
-        share=True,
-    ),
-    *(_Panel(name, ((name, "lower is better", _BLUE),)) for name in SELECTION_METRICS.values()),
-    _Panel(
-        "diversity of fakes, as a share of reals'", (("diversity", "1: as real images", _BLUE),)
-    ),
-    _Panel(
-        "rotation accuracy, evaluated",
-        (
-            ("rotation_accuracy", "on fixed reals", _BLUE),
-            ("rotation_accuracy/generated", "on fakes", _ORANGE),
-        ),
-        chance=0.25,
-        share=True,
-    ),
-    _Panel(
-        "accuracy of classes from D's features",
-        (
-            ("probe_accuracy", "ridge probe", _BLUE),
-            ("knn_accuracy", "nearest neighbours", _ORANGE),
-        ),
-        share=True,
-    ),
-    _Panel(
-        "likeness of D's features (CKA)",
-        (
-            ("cka_previous", "with the evaluation before", _BLUE),
-            ("cka_first", "with the first", _ORANGE),
-        ),
-        share=True,
-    ),
-    _Panel(
-        "D's logits",
-        (("logit", "on fixed reals", _BLUE), ("logit/generated", "on fakes", _ORANGE)),
-    ),
+    _Panel("adversarial loss", {"D/adversarial": "D", "G/adversarial": "G"}),
+    _Panel("rotation loss", {"D/rotation": "D, on reals", "G/rotation": "G, on fakes"}),
+    _Panel("rotation accuracy, in training", _ROTATION, chance=0.25, share=True),
+    *(_Panel(name, {name: "lower is better"}) for name in SELECTION_METRICS.values()),
+    _Panel("diversity of fakes, relative to reals", {"diversity": "1: as diverse as reals"}),
+    _Panel("rotation accuracy, evaluated", _EVALUATED, chance=0.25, share=True),
+    _Panel("class accuracy from D's features", _CLASSES, share=True),
+    _Panel("similarity of D's features (CKA)", _CKA, share=True),
+    _Panel("D's logits", {"logit": "on fixed reals", "logit/generated": "on fakes"}),
 )
-_ENDINGS = (".png", ".svg")
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def read_curves(root: Path) -> dict[str, Curve]:
-    """Every logged and measured number as (steps, values), metrics by `curve_name`.
+    """Every logged term and metric as (steps, values), metrics by `history.curve_name`.
 
     Raises UserError when nothing was logged.
     """
@@ -104,7 +68,7 @@ def read_curves(root: Path) -> dict[str, Curve]:
 
 
 def read_alarms(root: Path) -> list[int]:
-    """The steps at which the monitor raised an alarm that was no mere remark."""
+    """The steps at which the monitor raised an alarm with a verdict other than healthy."""
     rows = read_events(RunDirectory(root))
     raised = [row for row in rows if "alarm" in row and row.get("verdict") != "healthy"]
     return [step for row in raised if isinstance(step := row.get("step"), int)]
@@ -117,13 +81,10 @@ def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
 
 
 def draw_curves(root: Path, target: Path) -> None:
-    """Write the curves of a run to a PNG or SVG file, by the target's ending."""
-    if target.suffix not in _ENDINGS:
-        raise UserError(
-            f"{target}: curves are drawn to a file that ends in {' or '.join(_ENDINGS)}"
-        )
+    """Write the curves of a run to a PNG or SVG file, by the target's suffix."""
+    check_plot_file(target)
     curves, alarms = read_curves(root), read_alarms(root)
-    panels = [p for p in _PANELS if any(name in curves for name, _, _ in p.curves)]
+    panels = [p for p in _PANELS if any(name in curves for name in p.curves)]
     if not panels:
         raise UserError(f"{root} logs no adversarial or rotation loss: there is nothing to draw")
     columns = min(len(panels), _COLUMNS)
@@ -136,18 +97,15 @@ def draw_curves(root: Path, target: Path) -> None:
         _draw(axes, panel, curves)
     for axes in places[len(panels) :]:
         axes.set_visible(False)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    encoded = io.BytesIO()
-    figure.savefig(encoded, format=target.suffix[1:], dpi=110)
-    write_atomic(target, encoded.getvalue())
+    write_figure(figure, target)
 
 
 def _draw(axes: Axes, panel: _Panel, curves: dict[str, Curve]) -> None:
-    for name, label, colour in panel.curves:
+    for (name, label), colour in zip(panel.curves.items(), _COLOURS, strict=False):
         if name not in curves:
             continue
         steps, values = curves[name]
-        if len(values) < 40:  # an evaluation each
+        if len(values) < 40:  # of evaluations
             axes.plot(steps, values, color=colour, marker=".", label=label)
             continue
         axes.plot(steps, values, color=colour, alpha=0.2, linewidth=0.8)
@@ -158,10 +116,8 @@ def _draw(axes: Axes, panel: _Panel, curves: dict[str, Curve]) -> None:
         axes.set_ylim(0, 1.02)
     else:
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
-    axes.set_title(panel.title, fontsize=10)
-    axes.set_xlabel("step", fontsize=9)
+    label_axes(axes, panel.title, "step", "")
     axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
     handles, labels = axes.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))  # a line for many alarms
+    once = dict(zip(labels, handles, strict=True))  # one entry for all alarms
     axes.legend(once.values(), once.keys(), fontsize=8, frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)

@@ -1,6 +1,5 @@
-"""What D knows as a picture: accuracy by block, or by step, and by the number of labels."""
+"""Linear probes of D as a plot: accuracy by block or step, and by the number of labels."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ssgan.evaluation.probe.tables import Row, best_block, distinct, row_state, row_title
-from ssgan.files.atomic import write_atomic
+from ssgan.plots.figures import label_axes, write_figure
 
 
 def draw_probe(rows: Sequence[Row], target: Path) -> None:
-    """Write the plot of a probe's rows to a PNG file: a row of panels for every pooling.
+    """Write the rows of a probe to a PNG file, one row of panels per pooling.
 
-    One state a run: bars by block, with Wilson's interval, and accuracy by labels at the best
-    block. Several: curves over the steps, one a block.
+    With one state per run: bars by block with Wilson's interval, and accuracy by labels at the best
+    block. With several: one curve per block over the steps.
     """
     poolings = distinct([row["pooling"] for row in rows])
     runs = distinct([row["run"] for row in rows])
@@ -25,25 +24,23 @@ def draw_probe(rows: Sequence[Row], target: Path) -> None:
     figure = Figure(figsize=(5.2 * columns, 3.4 * len(poolings)), layout="constrained")
     panels = figure.subplots(len(poolings), columns, squeeze=False)
     for line, pooling in zip(panels, poolings, strict=True):
-        chosen = [row for row in rows if row["pooling"] == pooling]
-        most = max(row["fraction"] for row in chosen)
-        whole = [row for row in chosen if row["fraction"] == most]
+        pooled = [row for row in rows if row["pooling"] == pooling]
+        most = max(row["fraction"] for row in pooled)
+        whole = [row for row in pooled if row["fraction"] == most]
         if over_steps:
             for axes, run in zip(line, runs, strict=True):
                 _curves(axes, f"{run}, {pooling}", [row for row in whole if row["run"] == run])
             highest = max(axes.get_ylim()[1] for axes in line)
-            for axes in line:  # panels of several runs are compared by eye
+            for axes in line:  # one scale for all runs
                 axes.set_ylim(0, highest)
         else:
             _bars(line[0], pooling, whole)
-            _by_labels(line[1], pooling, chosen, whole)
-    encoded = io.BytesIO()
-    figure.savefig(encoded, dpi=110, format="png")
-    write_atomic(target, encoded.getvalue())
+            _by_labels(line[1], pooling, pooled, whole)
+    write_figure(figure, target)
 
 
 def _bars(axes: Axes, pooling: str, rows: Sequence[Row]) -> None:
-    """A group of bars a block, a bar a run; dots are the nearest neighbours."""
+    """One group of bars per block, one bar per run; dots are the nearest neighbours."""
     states = distinct([row_state(row) for row in rows])
     wide = 0.8 / len(states)
     for number, state in enumerate(states):
@@ -55,20 +52,20 @@ def _bars(axes: Axes, pooling: str, rows: Sequence[Row]) -> None:
         )
         axes.scatter(places, [row["knn_top1"] for row in own], s=12, color="black", zorder=3)
     axes.set_xticks(sorted({row["block"] for row in rows}))
-    _dress(axes, f"{pooling}, {rows[0]['labels']:,} labels (dots: kNN)", "block of D", rows)
+    _finish(axes, f"{pooling}, {rows[0]['labels']:,} labels (dots: kNN)", "block of D", rows)
 
 
 def _curves(axes: Axes, title: str, rows: Sequence[Row]) -> None:
-    """A curve a block over the steps."""
+    """One curve per block over the steps."""
     for block in sorted({row["block"] for row in rows}):
         own = sorted((row for row in rows if row["block"] == block), key=lambda row: row["step"])
         steps, heights = [row["step"] for row in own], [row["top1"] for row in own]
         axes.errorbar(steps, heights, _errors(own), marker=".", capsize=2, label=f"block {block}")
-    _dress(axes, title, "step", rows)
+    _finish(axes, title, "step", rows)
 
 
 def _by_labels(axes: Axes, pooling: str, rows: Sequence[Row], whole: Sequence[Row]) -> None:
-    """A curve a run over the number of labels, at its best block with all labels."""
+    """One curve per run over the number of labels, at its best block with all labels."""
     for state in distinct([row_state(row) for row in rows]):
         block = best_block([row for row in whole if row_state(row) == state])
         own = [row for row in rows if row_state(row) == state and row["block"] == block]
@@ -80,21 +77,18 @@ def _by_labels(axes: Axes, pooling: str, rows: Sequence[Row], whole: Sequence[Ro
     counts = sorted({row["labels"] for row in rows})
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
     axes.minorticks_off()
-    _dress(axes, f"{pooling}, by labels", "labels", rows)
+    _finish(axes, f"{pooling}, by labels", "labels", rows)
 
 
 def _errors(rows: Sequence[Row]) -> list[list[float]]:
-    """How far Wilson's interval reaches below and above."""
+    """The extent of Wilson's interval below and above the value."""
     below = [row["top1"] - row["interval"][0] for row in rows]
     above = [row["interval"][1] - row["top1"] for row in rows]
     return [below, above]
 
 
-def _dress(axes: Axes, title: str, across: str, rows: Sequence[Any]) -> None:
+def _finish(axes: Axes, title: str, x: str, rows: Sequence[Any]) -> None:
     axes.axhline(rows[0]["chance"], color="grey", linewidth=0.8, linestyle=":", label="chance")
     axes.set_ylim(0, min(1.0, 1.35 * max(row["interval"][1] for row in rows)))
-    axes.set_title(title, fontsize=10)
-    axes.set_xlabel(across, fontsize=9)
-    axes.set_ylabel("top-1", fontsize=9)
+    label_axes(axes, title, x, "top-1")
     axes.legend(fontsize=7, frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)

@@ -157,7 +157,7 @@ def _first_form(value: Any) -> Any:
     form: dict[str, Any] = {}
     for name, item in value.items():
         first = words[name].get(item, item) if name in words else item
-        form[names.get(name, name)] = _first_form(first)
+        form[names[name] if name in names else name] = _first_form(first)
     if "kind" in form:
         form["kind"] = _FIRST_KINDS.get(kind, kind)
     return form

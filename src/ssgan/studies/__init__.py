@@ -1,1 +1,1 @@
-"""The paper's tables and figures as commands and drawings; experiments that are no run of a GAN."""
+"""The tables and figures of the paper as commands, and the forgetting experiment."""

@@ -1,4 +1,4 @@
-"""How long the rest of a study takes, by what is known of its commands so far."""
+"""The remaining time of a study, estimated from its commands so far."""
 
 import statistics
 from collections import Counter
@@ -10,42 +10,42 @@ from ssgan.studies.scheduler import Status
 
 
 class Eta(NamedTuple):
-    """Time left, of the commands that something is known of; and those of which nothing is."""
+    """The remaining time of commands with an estimate, and the number of those without."""
 
-    seconds: float | None  # None: nothing is known yet
-    unknown: Mapping[str, int]  # verb -> commands that are not in `seconds`
+    seconds: float | None  # None: there is no estimate yet
+    unknown: Mapping[str, int]  # verb -> commands that `seconds` does not include
 
     def text(self, duration: str) -> str:
-        """In words; `duration` is the seconds in words."""
+        """The estimate as text; `duration` is `seconds` in words."""
         rest = ", ".join(f"{count} x {verb}" for verb, count in self.unknown.items())
         if self.seconds is None:
             return "time left not known yet"
         return f"left about {duration}" + (f" and {rest}" if rest else "")
 
 
-def estimate_eta(standing: Status, jobs: Sequence[Job], slots: int) -> Eta:
-    """The outlook for running and waiting commands, `slots` at a time.
+def estimate_eta(status: Status, jobs: Sequence[Job], slots: int) -> Eta:
+    """The remaining time of running and waiting commands, `slots` at a time.
 
-    Training is as long as its steps take by its own log, or on average by the logs of `jobs`;
-    anything else as long as commands of its verb took since the study was started.
+    Training takes its remaining steps at the pace of its own log, or else the mean pace of `jobs`.
+    Any other command takes as long as finished commands of its verb took on average.
     """
-    paces = {job: job.pace() for job in jobs if isinstance(job, TrainingJob)}
+    paces = {job: job.read_pace() for job in jobs if isinstance(job, TrainingJob)}
     known = [seconds / step for step, seconds in paces.values() if step]
-    usual = statistics.fmean(known) if known else None
-    lasted: dict[str, list[float]] = {}
-    for ended in standing.ended:
-        if ended.code == 0:
-            lasted.setdefault(ended.job.verb, []).append(ended.seconds)
+    mean_pace = statistics.fmean(known) if known else None
+    took: dict[str, list[float]] = {}
+    for one in status.finished:
+        if one.code == 0:
+            took.setdefault(one.job.verb, []).append(one.seconds)
     total, found, unknown = 0.0, False, Counter[str]()
-    for job in (*standing.running, *standing.waiting):
+    for job in (*status.running, *status.waiting):
         seconds: float | None = None
         if isinstance(job, TrainingJob):
-            step, spent = paces.get(job) or job.pace()
-            each = spent / step if step else usual
-            seconds = None if each is None else each * (job.config.total_steps - step)
-        elif job.verb in lasted:
-            rest = statistics.fmean(lasted[job.verb]) - standing.since.get(job, 0.0)
-            seconds = rest if rest > 0 else None  # it is longer than any: nothing is known
+            step, spent = paces.get(job) or job.read_pace()
+            pace = spent / step if step else mean_pace
+            seconds = None if pace is None else pace * (job.config.total_steps - step)
+        elif job.verb in took:
+            rest = statistics.fmean(took[job.verb]) - status.since.get(job, 0.0)
+            seconds = rest if rest > 0 else None  # slower than the mean: no estimate
         if seconds is None:
             unknown[job.verb] += 1
         else:
@@ -54,7 +54,7 @@ def estimate_eta(standing: Status, jobs: Sequence[Job], slots: int) -> Eta:
 
 
 def describe_activity(job: Job) -> str:
-    """What a running command is at: its name, and its step where it trains."""
+    """The name of a running command, and its step if it trains."""
     if not isinstance(job, TrainingJob):
         return job.name
-    return f"{job.name}: step {job.pace()[0]:,}/{job.config.total_steps:,}"
+    return f"{job.name}: step {job.read_pace()[0]:,}/{job.config.total_steps:,}"

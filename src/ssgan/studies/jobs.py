@@ -1,19 +1,23 @@
-"""One command of a study: what it makes, what it waits for, whether that is there already."""
+"""One command of a study: its result, what it needs, and whether the result exists."""
 
 import shlex
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-from ssgan.config.merge import read_json
 from ssgan.config.serialize import dump
 from ssgan.data.base import AbstractSource
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
-from ssgan.runs.config_io import first_form, list_modules
+from ssgan.runs.config_io import list_modules
+from ssgan.runs.precision import resolve_device
+from ssgan.studies.forgetting.settings import read_settings
 from ssgan.training.history import read_log
-from ssgan.training.resume import accept_directory, refuse_newest
+from ssgan.training.resume import read_run_config, refuse_changes, refuse_newest
 from ssgan.types import UserError
 
 
@@ -23,32 +27,32 @@ class Job(ABC):
 
     label: str  # "SS-GAN, seed 0"
     words: tuple[str, ...]  # after `ssgan`
-    log: Path  # where what the command prints goes
+    log: Path  # receives what the command prints
     needs: tuple["Job", ...] = ()  # whose results it reads
     processes: int = 1  # that it starts
 
     @property
     def verb(self) -> str:
-        """What is done: train, evaluate, probe, sample, forget."""
+        """The verb: train, evaluate, probe, sample, forget."""
         return self.words[0]
 
     @property
     def name(self) -> str:
-        """What is shown: the verb and of what."""
+        """The verb and the label."""
         return f"{self.verb} {self.label}"
 
     @property
     def command(self) -> str:
-        """The command as it can be typed."""
+        """The command line, quoted for a shell."""
         return shlex.join(("ssgan", *self.words))
 
     @abstractmethod
-    def done(self) -> bool:
-        """Whether the result is there, whole."""
+    def is_done(self) -> bool:
+        """Whether the whole result exists."""
 
     @abstractmethod
-    def refuse(self) -> None:
-        """Raise UserError when what is there is of something else than this command's."""
+    def check_directory(self) -> None:
+        """Raise UserError when the directory holds results of another command."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,56 +61,75 @@ class FileJob(Job):
 
     result: Path  # the last file that it writes
 
-    def done(self) -> bool:
-        """Whether that file is there."""
+    def is_done(self) -> bool:
+        """Whether that file exists."""
         return self.result.is_file()
 
-    def refuse(self) -> None:
-        """Nothing: its folder is named after all that decides what is in it."""
+    def check_directory(self) -> None:
+        """Accept any: the folder's name encodes everything that the result depends on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForgettingJob(FileJob):
-    """`ssgan forget`, whose directory's name says nothing of the images."""
+    """`ssgan forget`, whose directory name does not encode the images."""
 
-    source: AbstractSource  # to learn from
-    held_out: AbstractSource | None  # to ask about; None: a part of `source`
+    source: AbstractSource  # training images
+    held_out: AbstractSource | None  # test images; None: a part of `source`
 
-    def refuse(self) -> None:
-        """Raise UserError when the directory holds a study of other images."""
-        file = ForgettingDirectory(self.result.parent).study
-        settings = read_json(file).get("settings") if file.exists() else None
-        if not isinstance(settings, dict):
-            return
+    def check_directory(self) -> None:
+        """Raise UserError when the directory holds a forgetting run on other images."""
+        directory = ForgettingDirectory(self.result.parent)
+        trusted = [
+            m for one in (self.source, self.held_out) if one for m in list_modules(dump(one))
+        ]
+        stored = read_settings(directory, trusted)
         for name in ("source", "held_out"):
-            own = getattr(self, name)
-            same = [None] if own is None else [dump(own), first_form(own)]
-            if settings.get(name) not in same:
+            if stored is not None and getattr(stored, name) != getattr(self, name):
                 raise UserError(
-                    f"{file.parent} holds a study of other images ({name}): give each data set a "
-                    "directory of its own (--out)"
+                    f"{directory.root} holds a forgetting run on other images ({name}): give each "
+                    "data set a directory of its own (--out)"
                 )
+
+
+class _Saved(NamedTuple):
+    step: int
+    config: RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob(Job):
-    """`ssgan train`: its result is the checkpoint of the last step."""
+    """`ssgan train`, whose result is the checkpoint of the last step."""
 
     root: Path  # the run directory
-    config: RunConfig = field(compare=False)  # what the command makes of recipe and flags
+    config: RunConfig = field(compare=False)  # the recipe with the flags applied
 
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """Whether the newest whole checkpoint is of the last step."""
-        saved, _ = checkpoint.load_newest(RunDirectory(self.root), list_modules(dump(self.config)))
+        saved = self._newest()
         return saved is not None and saved.step == self.config.total_steps
 
-    def refuse(self) -> None:
+    def check_directory(self) -> None:
         """Raise UserError when the directory holds a run that this one could not continue."""
-        layout = RunDirectory(self.root)
-        refuse_newest(layout, accept_directory(layout, self.config))
+        directory, saved = RunDirectory(self.root), self._newest()
+        resolve_device(self.config.device)  # raises for a device that cannot be used
+        if directory.config.exists():
+            stored = read_run_config(directory, self._trusted)
+            assert stored is not None
+            self._accept(stored)
+        if saved is not None:
+            config = self._accept(saved.config)
+            if saved.step > config.total_steps:
+                refuse_newest(directory, config)  # raises, with its reason
 
-    def pace(self) -> tuple[int, float]:
-        """Steps done and the seconds they took, by the newest line of the log; (0, 0.0) if none."""
+    def _accept(self, stored: RunConfig) -> RunConfig:
+        """The config, "auto" precision being that of the run; UserError for other settings."""
+        auto = self.config.precision == "auto"
+        config = replace(self.config, precision=stored.precision) if auto else self.config
+        refuse_changes(self.root, stored, config)
+        return config
+
+    def read_pace(self) -> tuple[int, float]:
+        """Steps done and their seconds, by the log's last line; (0, 0.0) without a log."""
         rows = read_log(RunDirectory(self.root))
         if not rows:
             return 0, 0.0
@@ -114,3 +137,26 @@ class TrainingJob(Job):
         assert isinstance(step, int)
         assert isinstance(seconds, int | float)
         return step, float(seconds)
+
+    @property
+    def _trusted(self) -> tuple[str, ...]:
+        return tuple(list_modules(dump(self.config)))
+
+    def _newest(self) -> _Saved | None:
+        stamps = []
+        for path in RunDirectory(self.root).checkpoint_files():
+            try:
+                facts = path.stat()
+            except FileNotFoundError:  # a running command has just pruned it
+                continue
+            stamps.append((path, facts.st_ino, facts.st_size, facts.st_mtime_ns))
+        return _read_newest(self.root, tuple(stamps), self._trusted)
+
+
+@lru_cache(maxsize=4096)
+def _read_newest(root: Path, stamps: Sequence[object], trusted: Sequence[str]) -> _Saved | None:
+    """The newest whole checkpoint; `stamps` identify the files, each of which is read once."""
+    if not stamps:
+        return None
+    saved, _ = checkpoint.load_newest(RunDirectory(root), trusted)
+    return None if saved is None else _Saved(saved.step, saved.config)

@@ -1,7 +1,7 @@
-"""What a study is asked to do, and where everything of it lies.
+"""The options of `ssgan study`, and where its files are.
 
 OUT/runs/RUN/               run directories, shared by all studies; RUN.log beside each
-OUT/measured/RUN/...        what `ssgan evaluate`, `probe`, `sample` found of a run, with logs
+OUT/measured/RUN/...        results of `ssgan evaluate`, `probe` and `sample` for a run, with logs
 OUT/STUDY/                  table.md, results.json, figure.png
 """
 
@@ -19,7 +19,7 @@ from ssgan.training.resume import NOT_LEARNT
 from ssgan.types import UserError
 
 Scale = Literal["laptop", "paper"]
-_LONGEST = 60  # characters of overrides in a directory's name; more become a digest
+_LONGEST = 60  # characters of overrides in a directory's name; longer ones become a digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,28 +27,28 @@ class StudyOptions:
     """The options of `ssgan study`, checked."""
 
     scale: Scale
-    data: str  # the source, as given on the command line
-    test: str | None  # real images to measure against; None: the source knows no others
-    seeds: tuple[int, ...]  # of training
+    data: str  # the image source, as on the command line
+    test: str | None  # real images to compare with; None: the source has no test images
+    seeds: tuple[int, ...]  # training seeds
     out: Path
-    features: str | None  # of `ssgan evaluate`; None: its own choice
-    samples: int  # images made for a Frechet distance
+    features: str | None  # feature network of `ssgan evaluate`; None: its default
+    samples: int  # generated images for a Frechet distance
     processes: int = 1  # of every `ssgan train`
     overrides: tuple[str, ...] = ()  # settings for every run, as flags: --total_steps 20
 
-    def run(self, slug: str, seed: int) -> Path:
-        """A run's directory."""
-        return self.out / "runs" / f"{slug}-seed{seed}"
+    def run_directory(self, stem: str, seed: int) -> Path:
+        """The directory of a run."""
+        return self.out / "runs" / f"{stem}-seed{seed}"
 
-    def measured(self, slug: str, seed: int) -> Path:
-        """The folder of what is measured of that run."""
-        return self.out / "measured" / f"{slug}-seed{seed}"
+    def results_folder(self, stem: str, seed: int) -> Path:
+        """The folder of the measurements of that run."""
+        return self.out / "measured" / f"{stem}-seed{seed}"
 
 
 def slug(recipe: str, overrides: Sequence[str]) -> str:
-    """A directory's name for a recipe with flags: readable, and the same only for the same.
+    """The stem of a run's directory: readable, and equal only for equal recipes and flags.
 
-    Settings that do not change what is learnt are left out: such runs are one run.
+    Settings that do not affect learning are left out. Raises UserError for words that are no flags.
     """
     changes, rest = from_flags(overrides)
     if rest:
@@ -60,9 +60,9 @@ def slug(recipe: str, overrides: Sequence[str]) -> str:
     if not words:
         return stem
     readable = len(text) <= _LONGEST and re.fullmatch(r"[\w.=-]+", text)
-    return f"{stem}-{text if readable else digest(words)}"
+    return f"{stem}-{text if readable else short_hash(words)}"
 
 
-def digest(words: Sequence[object]) -> str:
-    """Eight hexadecimal digits that are equal for equal words."""
+def short_hash(words: Sequence[object]) -> str:
+    """Eight hexadecimal digits of the sha256 of the words as JSON."""
     return hashlib.sha256(json.dumps(list(words)).encode()).hexdigest()[:8]

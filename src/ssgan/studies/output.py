@@ -1,4 +1,4 @@
-"""A study on disk: table.md for people, results.json for programs, figure.png."""
+"""A study's files: table.md for people, results.json for programs, figure.png."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,40 +10,39 @@ from ssgan.files.atomic import write_atomic, write_json
 from ssgan.files.environment import package_version
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
 from ssgan.studies.jobs import FileJob, TrainingJob
-from ssgan.studies.markdown import format_published
 from ssgan.studies.options import StudyOptions
-from ssgan.studies.rendering import Rendered
+from ssgan.studies.rendering import Rendered, format_published
 from ssgan.studies.study import Study, StudyScale
-from ssgan.studies.trial import Trial, list_jobs
+from ssgan.studies.trials import Trial, list_jobs
 
-_MACHINE = ("argv", "process")  # of environment.json, left out: no fact about the machine
+_NOT_MACHINE = ("argv", "process")  # keys of environment.json that do not describe the machine
 
 
 class StudyOutput(NamedTuple):
-    """What a study came to."""
+    """The written results."""
 
-    text: str  # what table.md holds, without the commands
+    text: str  # table.md without the commands
     files: tuple[Path, ...]
-    missing: tuple[str, ...]  # arms with the seeds that are not there
+    missing: tuple[str, ...]  # variants with their missing seeds
 
 
 def write_study(
-    study: Study, form: StudyScale, asked: StudyOptions, trials: Sequence[Trial]
+    study: Study, scale: StudyScale, options: StudyOptions, trials: Sequence[Trial]
 ) -> StudyOutput:
-    """Draw what is there of the cells; raises UserError when it is of two protocols."""
-    done = [trial for trial in trials if trial.done()]
+    """Render the finished trials; raises UserError when their protocols differ."""
+    done = [trial for trial in trials if trial.is_done()]
     missing = _missing([trial for trial in trials if trial not in done])
-    drawn = form.drawing.draw(done) if done else Rendered("Nothing is measured yet.")
-    folder = asked.out / study.name
+    rendered = scale.renderer.render(done) if done else Rendered("Nothing is measured yet.")
+    folder = options.out / study.name
     folder.mkdir(parents=True, exist_ok=True)
-    text = _page(study, form, asked, drawn, missing)
+    text = _page(study, scale, options, rendered, missing)
     commands = "".join(f"    {job.command}\n" for job in list_jobs(trials))
     files = [folder / "table.md", folder / "results.json"]
     write_atomic(files[0], f"{text}\n## Commands\n\n{commands}".encode())
-    write_json(files[1], _facts(study, asked, trials, drawn, missing))
-    if drawn.figure is not None:
+    write_json(files[1], _facts(study, options, trials, rendered, missing))
+    if rendered.figure is not None:
         files.append(folder / "figure.png")
-        write_atomic(files[-1], drawn.figure)
+        write_atomic(files[-1], rendered.figure)
     return StudyOutput(text, tuple(files), missing)
 
 
@@ -55,41 +54,49 @@ def _missing(trials: Sequence[Trial]) -> tuple[str, ...]:
 
 
 def _page(
-    study: Study, form: StudyScale, asked: StudyOptions, drawn: Rendered, missing: Sequence[str]
+    study: Study,
+    scale: StudyScale,
+    options: StudyOptions,
+    rendered: Rendered,
+    missing: Sequence[str],
 ) -> str:
-    figure = ["![figure](figure.png)"] if drawn.figure is not None else []
+    figure = ["![figure](figure.png)"] if rendered.figure is not None else []
     lost = [f"Missing: {'; '.join(missing)}."] if missing else []
     parts = [
         f"# {study.title}",
-        f"## Measured ({asked.scale} scale)",
-        f"Images: `{asked.data}`; held out: {f'`{asked.test}`' if asked.test else 'none'}.",
+        f"## Measured ({options.scale} scale)",
+        f"Images: `{options.data}`; held out: {f'`{options.test}`' if options.test else 'none'}.",
         *figure,
-        drawn.tables,
+        rendered.tables,
         *lost,
-        *map(format_published, form.drawing.published),
+        *map(format_published, scale.renderer.published),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _facts(
     study: Study,
-    asked: StudyOptions,
+    options: StudyOptions,
     trials: Sequence[Trial],
-    drawn: Rendered,
+    rendered: Rendered,
     missing: Sequence[str],
 ) -> dict[str, object]:
-    """Everything that the numbers depend on, and the numbers, as JSON."""
+    """The numbers and everything that they depend on, as JSON values."""
     variants = {trial.variant.name: trial.variant for trial in trials}
     return {
         "study": study.name,
         "title": study.title,
-        "asked": {**asdict(asked), "out": str(asked.out)},
+        "options": {**asdict(options), "out": str(options.out)},
         "ssgan": package_version("ssgan"),
-        "arms": {
-            name: {"label": variant.title, "of": variant.what(), "overrides": variant.overrides}
+        "variants": {
+            name: {
+                "label": variant.title,
+                "recipe": variant.source_name,
+                "overrides": variant.overrides,
+            }
             for name, variant in variants.items()
         },
-        "measured": dict(drawn.facts),
+        "measured": dict(rendered.facts),
         "missing": list(missing),
         "runs": [_run(trial) for trial in trials],
         "commands": [job.command for job in list_jobs(trials)],
@@ -97,14 +104,17 @@ def _facts(
 
 
 def _run(trial: Trial) -> dict[str, object]:
-    """Where a run is, and what it ran on: commit, versions, machine, threads."""
-    facts: dict[str, object] = {"arm": trial.variant.name, "seed": trial.seed}
-    layout: RunDirectory | ForgettingDirectory
+    """A run's directory, and the commit, versions, machine and threads that it used."""
+    directory: RunDirectory | ForgettingDirectory
     if isinstance(trial.training, TrainingJob):
-        layout = RunDirectory(trial.training.root)
+        directory = RunDirectory(trial.training.root)
     else:
         assert isinstance(trial.training, FileJob)
-        layout = ForgettingDirectory(trial.training.result.parent)
-    known = read_json(layout.environment) if layout.environment.exists() else {}
-    environment = {name: value for name, value in known.items() if name not in _MACHINE}
-    return {**facts, "directory": str(layout.root), "environment": environment}
+        directory = ForgettingDirectory(trial.training.result.parent)
+    stored = read_json(directory.environment) if directory.environment.exists() else {}
+    return {
+        "variant": trial.variant.name,
+        "seed": trial.seed,
+        "directory": str(directory.root),
+        "environment": {name: fact for name, fact in stored.items() if name not in _NOT_MACHINE},
+    }

@@ -1,106 +1,103 @@
 """The paper's numbers, each with its place in it (Chen et al., CVPR 2019, arXiv 1811.11212).
 
-Tables are as printed. Curves were read off the figures: to about 0.3 of FID on CIFAR-10, 1 on
-ImageNet, 0.005 of accuracy. They stand beside measured numbers, never among them.
+The only copy of these numbers in the package. Tables are as printed. Curves were read off the
+figures, to about 0.3 FID on CIFAR-10, 1 FID on ImageNet, and 0.005 of accuracy. Renderers show
+them in sections of their own, apart from measured numbers.
 """
 
 from dataclasses import dataclass
 
-UNKNOWN = None  # hidden, or beyond the axis
+from ssgan.recipes.table2 import SETTINGS
+
+UNKNOWN = None  # hidden or beyond the axis
 
 
 @dataclass(frozen=True)
-class Table:
-    """Cells as printed."""
+class PublishedTable:
+    """A table as printed."""
 
-    place: str  # in the paper, and what the numbers are
+    place: str  # its place in the paper, and the metric
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str = "Published (full width, 100,000 steps, other protocol)"
 
 
 @dataclass(frozen=True)
-class Curves:
-    """Curves that were read off a figure; None where nothing could be read."""
+class PublishedCurves:
+    """Curves read off a figure; None where nothing could be read."""
 
     place: str
-    what: str  # what the vertical axis is
+    quantity: str  # of the vertical axis
     steps: tuple[int, ...]
     curves: tuple[tuple[str, tuple[float | None, ...]], ...]
     title: str = "Published (full width, 100,000 steps, other protocol)"
 
 
 @dataclass(frozen=True)
-class NoNumbers:
-    """Words in place of numbers: of those that could not be had, or of pictures."""
+class PublishedNote:
+    """A note where no numbers are available."""
 
-    place: str  # where they would be, and what is known of them
+    place: str  # what is known
     title: str
 
 
-Published = Table | Curves | NoNumbers
+Published = PublishedTable | PublishedCurves | PublishedNote
 
 _IMAGENET = "Published (ImageNet at full width, 1,000,000 steps, other protocol)"
-_AT_128 = "Published (full width, 128 pixels, 100,000 steps at second hand, other protocol)"
+_AT_128 = "Published (full width, 128 pixels, 100,000 steps by a secondary source, other protocol)"
 _METHODS = ("GAN", "conditional GAN", "SS-GAN", "SS-GAN (sBN)")
 _WITHOUT_LABELS = ("GAN", "SS-GAN", "SS-GAN (sBN)")
 
-TABLE1 = Table(
+TABLE1 = PublishedTable(
     "Table 1, CIFAR-10: best FID over 3 seeds",
     ("", *_METHODS),
     (("FID", "19.73", "15.60", "17.11", "15.65"),),
 )
-TABLE1_IMAGENET = Table(
+TABLE1_IMAGENET = PublishedTable(
     "Table 1, ImageNet at 128 pixels: best FID over 3 seeds",
     ("", *_METHODS),
     (("FID", "56.67", "42.07", "47.56", "43.87"),),
     _IMAGENET,
 )
-TABLE1_LSUN = Table(
+TABLE1_LSUN = PublishedTable(
     "Table 1, LSUN-Bedroom at 128 pixels: best FID over 3 seeds",
     ("", *_WITHOUT_LABELS),
     (("FID", "16.02", "13.66", "13.30"),),
     _AT_128,
 )
-TABLE1_CELEBA_HQ = Table(
+TABLE1_CELEBA_HQ = PublishedTable(
     "Table 1, CelebA-HQ at 128 pixels: best FID over 3 seeds",
     ("", *_WITHOUT_LABELS),
     (("FID", "23.77", "26.11", "24.36"),),
     _AT_128,
 )
-TABLE2 = Table(
-    "Table 2, CIFAR-10: FID, mean +- std over 3 seeds",
-    ("", "GAN", "SS-GAN"),
-    (
-        ("GP 1, betas 0, 0.9, n_dis 1", "121.05 +- 31.44", "25.8 +- 0.71"),
-        ("GP 1, betas 0, 0.9, n_dis 2", "28.11 +- 0.66", "26.98 +- 0.54"),
-        ("GP 1, betas 0.5, 0.999, n_dis 1", "78.54 +- 6.23", "25.89 +- 0.33"),
-        ("GP 10, betas 0, 0.9, n_dis 1", "188.52 +- 64.54", "28.48 +- 0.68"),
-        ("GP 10, betas 0, 0.9, n_dis 2", "29.11 +- 0.85", "27.74 +- 0.73"),
-        ("GP 10, betas 0.5, 0.999, n_dis 1", "117.67 +- 17.46", "25.22 +- 0.38"),
-        ("SN, betas 0, 0.9, n_dis 1", "87.86 +- 3.44", "19.65 +- 0.9"),
-        ("SN, betas 0, 0.9, n_dis 2", "20.24 +- 0.62", "17.88 +- 0.64"),
-        ("SN, betas 0.5, 0.999, n_dis 1", "86.87 +- 8.03", "18.23 +- 0.56"),
-    ),
-)
-TABLE2_IMAGENET = Table(
+TABLE2_ROWS = {one.name: one.row for one in SETTINGS}  # a row's name in recipes -> its label
+_TABLE2_CELLS = {  # row -> CIFAR-10: GAN, SS-GAN; ImageNet: GAN, SS-GAN
+    "gp1_b0_n1": ("121.05 +- 31.44", "25.8 +- 0.71", "183.36 +- 77.21", "80.67 +- 0.43"),
+    "gp1_b0_n2": ("28.11 +- 0.66", "26.98 +- 0.54", "85.13 +- 2.88", "83.08 +- 0.38"),
+    "gp1_b5_n1": ("78.54 +- 6.23", "25.89 +- 0.33", "104.73 +- 2.71", "91.63 +- 2.78"),
+    "gp10_b0_n1": ("188.52 +- 64.54", "28.48 +- 0.68", "227.04 +- 31.45", "85.38 +- 2.7"),
+    "gp10_b0_n2": ("29.11 +- 0.85", "27.74 +- 0.73", "227.74 +- 16.82", "80.82 +- 0.64"),
+    "gp10_b5_n1": ("117.67 +- 17.46", "25.22 +- 0.38", "242.71 +- 13.62", "144.35 +- 91.4"),
+    "sn_b0_n1": ("87.86 +- 3.44", "19.65 +- 0.9", "129.96 +- 6.6", "86.09 +- 7.66"),
+    "sn_b0_n2": ("20.24 +- 0.62", "17.88 +- 0.64", "80.05 +- 1.33", "70.64 +- 0.31"),
+    "sn_b5_n1": ("86.87 +- 8.03", "18.23 +- 0.56", "201.94 +- 27.28", "99.97 +- 2.75"),
+}
+
+
+def _table2(place: str, columns: slice, title: str = PublishedTable.title) -> PublishedTable:
+    rows = tuple((TABLE2_ROWS[row], *cells[columns]) for row, cells in _TABLE2_CELLS.items())
+    return PublishedTable(place, ("", "GAN", "SS-GAN"), rows, title)
+
+
+TABLE2 = _table2("Table 2, CIFAR-10: FID, mean +- std over 3 seeds", slice(0, 2))
+TABLE2_IMAGENET = _table2(
     "Table 2, ImageNet at 128 pixels: FID, mean +- std over 3 seeds",
-    ("", "GAN", "SS-GAN"),
-    (
-        ("GP 1, betas 0, 0.9, n_dis 1", "183.36 +- 77.21", "80.67 +- 0.43"),
-        ("GP 1, betas 0, 0.9, n_dis 2", "85.13 +- 2.88", "83.08 +- 0.38"),
-        ("GP 1, betas 0.5, 0.999, n_dis 1", "104.73 +- 2.71", "91.63 +- 2.78"),
-        ("GP 10, betas 0, 0.9, n_dis 1", "227.04 +- 31.45", "85.38 +- 2.7"),
-        ("GP 10, betas 0, 0.9, n_dis 2", "227.74 +- 16.82", "80.82 +- 0.64"),
-        ("GP 10, betas 0.5, 0.999, n_dis 1", "242.71 +- 13.62", "144.35 +- 91.4"),
-        ("SN, betas 0, 0.9, n_dis 1", "129.96 +- 6.6", "86.09 +- 7.66"),
-        ("SN, betas 0, 0.9, n_dis 2", "80.05 +- 1.33", "70.64 +- 0.31"),
-        ("SN, betas 0.5, 0.999, n_dis 1", "201.94 +- 27.28", "99.97 +- 2.75"),
-    ),
+    slice(2, 4),
     "Published (full width, about 100,000 steps as inferred, other protocol)",
 )
 _PROBED = ("", "GAN", "conditional GAN", "rotation only", "SS-GAN (sBN)")
-TABLE3 = Table(
+TABLE3 = PublishedTable(
     "Table 3, CIFAR-10: top-1 of a linear probe, mean of 3 models, standard deviations below 0.01",
     _PROBED,
     (
@@ -111,9 +108,9 @@ TABLE3 = Table(
         ("best", "0.778", "0.780", "0.762", "0.799"),
     ),
 )
-TABLE4 = Table(
+TABLE4 = PublishedTable(
     "Table 4, ImageNet: top-1 of a linear probe, mean of 3 models; standard deviations below 0.01 "
-    "but for the GAN, whose runs are unstable",
+    "except for the GAN, whose runs are unstable",
     _PROBED,
     (
         ("block 0", "0.074", "0.156", "0.147", "0.158"),
@@ -126,7 +123,7 @@ TABLE4 = Table(
     ),
     _IMAGENET,
 )
-TABLE5 = Table(
+TABLE5 = PublishedTable(
     "Table 5, ImageNet: top-1 of methods that learn without labels; SS-GAN's is the best block of "
     "Table 4",
     ("", "top-1"),
@@ -141,10 +138,10 @@ TABLE5 = Table(
     "Published, other self-supervised methods (other protocols)",
 )
 _FROM_MEMORY = "from memory, not verified"
-LARGE = Table(
+LARGE = PublishedTable(
     "The large runs on ImageNet at 128 pixels: FID; the first version of the paper says 350,000 "
     "steps on 128 TPU v3 cores",
-    ("", "FID", "of"),
+    ("", "FID", "source"),
     (
         ("SS-GAN, batch 2048, best", "23.4", "the abstract; the batch is from memory"),
         ("SS-GAN, batch 2048, mean of 3 seeds", "23.6 +- 0.1", _FROM_MEMORY),
@@ -153,19 +150,19 @@ LARGE = Table(
     ),
     "Published (other protocol)",
 )
-ALPHA = NoNumbers(
-    "No numbers: those of the paper (Table 6, in its appendix) were not available. From memory, "
-    "not verified: of 0.2, 0.5 and 1 the best was 1 on CIFAR-10 and 0.2 on ImageNet; 0.2 is used "
+ALPHA = PublishedNote(
+    "No numbers: the paper's Table 6, in its appendix, was not available. From memory, not "
+    "verified: of 0.2, 0.5 and 1 the best was 1 on CIFAR-10 and 0.2 on ImageNet; 0.2 is used "
     "throughout.",
     "Published",
 )
-SUCCESSORS = Table(
-    "other networks and protocols in every row, so no two rows compare; docs/methods.md says whose",
-    ("", "FID", "of"),
+SUCCESSORS = PublishedTable(
+    "networks and protocols differ in every row: rows are not comparable; sources: docs/methods.md",
+    ("", "FID", "source"),
     (
         ("SS-GAN", "17.88 +- 0.64", "the paper's ResNet, n_dis 2 (Chen et al. 2019)"),
-        ("SSGAN-MS", "11.40", "Dist-GAN's ResNet (Tran et al. 2019, at second hand)"),
-        ("SS-GAN", "7.52", "BigGAN's networks (Hou et al. 2021, at second hand)"),
+        ("SSGAN-MS", "11.40", "Dist-GAN's ResNet (Tran et al. 2019, secondary source)"),
+        ("SS-GAN", "7.52", "BigGAN's networks (Hou et al. 2021, secondary source)"),
         ("SSGAN-MS", "7.08", "BigGAN's networks (Hou et al. 2021, unverified)"),
         ("SSGAN-LA", "5.87", "BigGAN's networks (Hou et al. 2021, unverified)"),
     ),
@@ -174,7 +171,7 @@ SUCCESSORS = Table(
 
 _WHICH_SSGAN = "whether its SS-GAN has self-modulated batch norm is not known"
 _HUNDREDS = tuple(range(100_000, 1_000_001, 100_000))
-FIGURE2 = Curves(
+FIGURE2 = PublishedCurves(
     f"Figure 2, ImageNet: probe of D's last layer, read off;\n{_WHICH_SSGAN}",
     "top-1",
     _HUNDREDS,
@@ -184,7 +181,7 @@ FIGURE2 = Curves(
     ),
     _IMAGENET,
 )
-FIGURE4 = Curves(
+FIGURE4 = PublishedCurves(
     "Figure 4a, CIFAR-10: mean FID of 3 seeds, read off",
     "FID",
     tuple(range(10_000, 100_001, 10_000)),
@@ -195,7 +192,7 @@ FIGURE4 = Curves(
         ("SS-GAN (sBN)", (27.3, 21.3, 19.8, 19.4, 18.0, 17.4, 17.1, 16.3, 16.8, 16.5)),
     ),
 )
-FIGURE4B = Curves(
+FIGURE4B = PublishedCurves(
     "Figure 4b, ImageNet: mean FID of 3 seeds, read off;\nno number: above 125, beyond the axis",
     "FID",
     _HUNDREDS,
@@ -207,7 +204,7 @@ FIGURE4B = Curves(
     ),
     _IMAGENET,
 )
-FIGURE6 = Curves(
+FIGURE6 = PublishedCurves(
     f"Figure 6, ImageNet: probe of block 5, mean of 3 seeds, read off;\n{_WHICH_SSGAN}",
     "top-1",
     _HUNDREDS,
@@ -222,7 +219,7 @@ FIGURE6 = Curves(
     ),
     _IMAGENET,
 )
-FIGURE3 = Table(
+FIGURE3 = PublishedTable(
     "Figure 3, CIFAR-10: accuracy of one class against the rest, the class changing every 1,000 "
     "iterations through ten, twice; read off",
     ("", "peaks", "drops at 2,000 and 7,000", "drops at 12,000 and 17,000", "other drops"),
@@ -232,8 +229,8 @@ FIGURE3 = Table(
     ),
     "Published (other network and protocol)",
 )
-FIGURE5 = NoNumbers(
-    "No numbers: Figure 5 has random samples of the paper's large model of ImageNet at 128 pixels. "
-    "The rows above are of other runs; for runs of that size see `ssgan study large-batch`.",
+FIGURE5 = PublishedNote(
+    "No numbers: Figure 5 shows random samples of the paper's large model of ImageNet at 128 "
+    "pixels. The rows above are of other runs; `ssgan study large-batch` has runs of that size.",
     "Published",
 )

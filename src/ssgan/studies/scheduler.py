@@ -1,4 +1,4 @@
-"""Runs commands, some at a time, as child processes that can be interrupted and lose nothing."""
+"""Runs commands as child processes, some at a time; an interrupt is passed on and loses nothing."""
 
 import os
 import signal
@@ -13,32 +13,90 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import NamedTuple
 
-from ssgan.studies.jobs import Job
-from ssgan.studies.resources import Resources, divide_resources
-from ssgan.training.signals import EXIT_CODES, PARENT
+import torch
 
+from ssgan.ops.cpu import num_cores
+from ssgan.studies.jobs import Job
+from ssgan.training.signals import EXIT_CODES, PARENT
+from ssgan.types import UserError
+
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"  # the GPUs that a process sees, comma-separated
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM}
-if hasattr(signal, "SIGHUP"):  # a closed terminal reaches us, no child
+if hasattr(signal, "SIGHUP"):  # a closed terminal signals this process, not its children
     _PASSED_ON[signal.SIGHUP] = signal.SIGTERM
 
 
+@dataclass(frozen=True)
+class Resources:
+    """One command's part of the machine."""
+
+    threads: int  # CPU threads
+    devices: tuple[str, ...] = ()  # as CUDA numbers them; empty: no restriction
+
+    def environment(self, processes: int = 1) -> dict[str, str]:
+        """The variables that limit a command of so many processes to its part."""
+        devices = {VISIBLE_DEVICES: ",".join(self.devices)} if self.devices else {}
+        return {"OMP_NUM_THREADS": str(max(1, self.threads // processes)), **devices}
+
+
+def divide_resources(slots: int) -> tuple[Resources, ...]:
+    """The parts of `slots` simultaneous commands; they share GPUs where these are too few.
+
+    Only CUDA devices are divided. Other accelerators are not restricted.
+    """
+    threads, devices = threads_per_job(slots), _visible_devices()
+    if len(devices) < 2:
+        return (Resources(threads),) * slots
+    dealt = [devices[slot::slots] or (devices[slot % len(devices)],) for slot in range(slots)]
+    return tuple(Resources(threads, own) for own in dealt)
+
+
+def refuse_too_few_devices(slots: int, processes: int) -> None:
+    """Raise UserError where `slots` commands of so many processes need more GPUs than there are."""
+    count = len(_visible_devices())
+    if processes > 1 and 0 < count < slots * processes:
+        raise UserError(
+            f"--jobs {slots} --processes {processes} need {slots * processes} GPUs, and there "
+            f"{'is' if count == 1 else 'are'} {count}"
+        )
+
+
+def threads_per_job(slots: int) -> int:
+    """CPU threads of each of `slots` commands: the cores divided, at least 1.
+
+    A number in OMP_NUM_THREADS is an upper limit.
+    """
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    threads = max(1, num_cores() // slots)
+    return min(threads, int(limit)) if limit.isdecimal() and int(limit) else threads
+
+
+def _visible_devices() -> tuple[str, ...]:
+    """The GPUs of this process, by the names that its children would use."""
+    count = torch.cuda.device_count()
+    variable = os.environ.get(VISIBLE_DEVICES)
+    names = map(str, range(count)) if variable is None else variable.split(",")
+    return tuple(name.strip() for name in names)[:count]
+
+
 class AbstractChild(ABC):
-    """A command that is running."""
+    """A running command."""
 
     @abstractmethod
     def code(self) -> int | None:
-        """Its exit code; None as long as it runs."""
+        """Its exit code; None while it runs."""
 
     @abstractmethod
     def send(self, number: int) -> None:
-        """Pass a signal on; nothing happens when it has ended."""
+        """Send a signal; a command that has ended ignores it."""
 
 
 class Process(AbstractChild):
     """A child process."""
 
-    def __init__(self, job: Job, share: Resources) -> None:
+    def __init__(self, job: Job, resources: Resources) -> None:
         job.log.parent.mkdir(parents=True, exist_ok=True)
+        limits = resources.environment(job.processes)
         with job.log.open("ab") as log:
             log.write(f"$ {job.command}\n".encode())
             log.flush()
@@ -47,16 +105,16 @@ class Process(AbstractChild):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **share.environment(job.processes), PARENT: str(os.getpid())},
-                start_new_session=True,  # else Ctrl-C reaches it twice: from the terminal, from us
+                env={**os.environ, **limits, PARENT: str(os.getpid())},
+                start_new_session=True,  # else it gets Ctrl-C twice: from the terminal, from us
             )
 
     def code(self) -> int | None:
-        """Its exit code, or minus the signal that ended it."""
+        """Its exit code, or minus the signal that ended it; None while it runs."""
         return self._process.poll()
 
     def send(self, number: int) -> None:
-        """Pass a signal on."""
+        """Send a signal."""
         self._process.send_signal(number)
 
 
@@ -65,36 +123,36 @@ class Finished:
     """A command that has ended."""
 
     job: Job
-    code: int  # 0: its result is there
+    code: int  # 0: its result exists
     seconds: float
 
 
 @dataclass(frozen=True)
 class Status:
-    """How far the commands are."""
+    """The progress of all commands."""
 
     running: tuple[Job, ...]
     waiting: tuple[Job, ...]
-    ended: tuple[Finished, ...]  # all so far, in order
-    stopped_by: signal.Signals | None  # the first signal, if there was one
-    since: Mapping[Job, float] = field(default_factory=dict)  # seconds that each has been running
+    finished: tuple[Finished, ...]  # in order of their end
+    stopped_by: signal.Signals | None  # the first signal, if any
+    since: Mapping[Job, float] = field(default_factory=dict)  # running time of each, in seconds
 
     @property
     def exit_code(self) -> int:
-        """0; 1 when a command failed or could not be run; a signal's, 129, 130 or 143."""
+        """0; 1 when a command failed or could not run; 129, 130 or 143 after a signal."""
         if self.stopped_by is not None:
             return EXIT_CODES[self.stopped_by]
-        return 1 if self.waiting or any(ended.code for ended in self.ended) else 0
+        return 1 if self.waiting or any(one.code for one in self.finished) else 0
 
 
 class _Running(NamedTuple):
     child: AbstractChild
-    started: float  # of the monotonic clock, in seconds
-    share: Resources
+    started: float  # monotonic clock, in seconds
+    resources: Resources
 
 
 class Scheduler:
-    """Runs jobs in their order, `slots` at a time; one whose needs failed is never begun."""
+    """Runs jobs in order, `slots` at a time; a job whose needs failed is never started."""
 
     def __init__(
         self,
@@ -106,61 +164,61 @@ class Scheduler:
         self._waiting = list(jobs)
         self._free, self._start, self._pause = list(divide_resources(slots)), start, pause
         self._running: dict[Job, _Running] = {}
-        self._ended: list[Finished] = []
+        self._finished: list[Finished] = []
         self._stopped_by: signal.Signals | None = None
 
     def run(self) -> Iterator[Status]:
-        """How far it is, again and again; the last one is when nothing runs any more.
+        """The status every `pause` seconds, the last one when nothing runs any more.
 
-        Signals are passed on to the children, and nothing is begun after the first one. When the
-        iterator is closed early the children are asked to end, and waited for.
+        A signal is passed on to the children, and no job starts after it. Closing the iterator
+        early ends the children and waits for them.
         """
         with self._signals_passed_on():
             try:
-                self._begin()
+                self._start_jobs()
                 while self._running:
-                    yield self.standing()
+                    yield self.status()
                     time.sleep(self._pause)
                     self._collect()
-                    self._begin()
-                yield self.standing()
+                    self._start_jobs()
+                yield self.status()
             finally:
                 self._send(signal.SIGTERM)
                 while self._running:
                     time.sleep(self._pause)
                     self._collect()
 
-    def standing(self) -> Status:
-        """How far it is now."""
+    def status(self) -> Status:
+        """The present status."""
         running, waiting = tuple(self._running), tuple(self._waiting)
         now = time.monotonic()
         since = {job: now - one.started for job, one in self._running.items()}
-        return Status(running, waiting, tuple(self._ended), self._stopped_by, since)
+        return Status(running, waiting, tuple(self._finished), self._stopped_by, since)
 
-    def _begin(self) -> None:
+    def _start_jobs(self) -> None:
         """Fill the free slots with jobs whose needs are done."""
         for job in list(self._waiting):
             if self._stopped_by is not None or not self._free:
                 return
-            missing = {*self._waiting, *self._running, *(e.job for e in self._ended if e.code)}
-            if missing.isdisjoint(job.needs):
+            failed = (one.job for one in self._finished if one.code)
+            if {*self._waiting, *self._running, *failed}.isdisjoint(job.needs):
                 self._waiting.remove(job)
-                share = self._free.pop(0)
-                child = self._start(job, share)
-                self._running[job] = _Running(child, time.monotonic(), share)
-                if self._stopped_by is not None:  # the signal came while it was started
+                resources = self._free.pop(0)
+                child = self._start(job, resources)
+                self._running[job] = _Running(child, time.monotonic(), resources)
+                if self._stopped_by is not None:  # the signal arrived during the start
                     child.send(_PASSED_ON[self._stopped_by])
 
     def _collect(self) -> None:
-        """Note those that have ended. One that says so without its result has failed."""
+        """Move ended jobs to the finished ones. Exit code 0 without the result is a failure."""
         for job, one in list(self._running.items()):
             code = one.child.code()
             if code is not None:
                 del self._running[job]
-                self._free.append(one.share)
-                if code == 0 and self._stopped_by is None and not job.done():
+                self._free.append(one.resources)
+                if code == 0 and self._stopped_by is None and not job.is_done():
                     code = 1
-                self._ended.append(Finished(job, code, time.monotonic() - one.started))
+                self._finished.append(Finished(job, code, time.monotonic() - one.started))
 
     def _send(self, number: int) -> None:
         for one in list(self._running.values()):
@@ -168,15 +226,15 @@ class Scheduler:
 
     @contextmanager
     def _signals_passed_on(self) -> Iterator[None]:
-        def note(number: int, frame: FrameType | None) -> None:
+        def pass_on(number: int, frame: FrameType | None) -> None:
             self._stopped_by = self._stopped_by or signal.Signals(number)
             self._send(_PASSED_ON[signal.Signals(number)])
 
         if threading.current_thread() is not threading.main_thread():
-            yield  # only the main thread may listen to signals
+            yield  # only the main thread may handle signals
             return
-        heeded = [number for number in _PASSED_ON if signal.getsignal(number) != signal.SIG_IGN]
-        before = {number: signal.signal(number, note) for number in heeded}  # nohup ignores one
+        handled = [number for number in _PASSED_ON if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, pass_on) for number in handled}  # nohup ignores one
         try:
             yield
         finally:

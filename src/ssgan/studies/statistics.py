@@ -1,7 +1,8 @@
-"""Student's law of t for a whole number of degrees of freedom, in closed form.
+"""Statistics over training seeds: spread, and differences paired by seed.
 
-Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4: with
-theta = atan(t / sqrt(n)), the weight within -t .. t is a finite sum of powers of cos(theta).
+Student's t distribution has a closed form for whole degrees of freedom (Abramowitz and Stegun,
+Handbook of Mathematical Functions, 26.7.3 and 26.7.4): with theta = atan(t / sqrt(n)), the
+probability of -t .. t is a finite sum of powers of cos(theta).
 """
 
 import math
@@ -9,7 +10,57 @@ import statistics
 from collections.abc import Mapping
 from typing import NamedTuple
 
-_HALVINGS = 200  # of the interval that holds a quantile: more than a float64 has bits
+LEVEL = 0.95  # of every confidence interval
+PAIRED = f"paired by seed, {100 * LEVEL:g} % CI"  # for headings
+_HALVINGS = 200  # of the interval around a quantile: more than a float64 has bits
+
+
+class SeedStatistics(NamedTuple):
+    """The values of one variant over its seeds."""
+
+    seeds: tuple[int, ...]
+    mean: float
+    std: float | None  # over n - 1; None with one seed
+    best: float
+
+
+class PairedDifference(NamedTuple):
+    """A variant minus a baseline, over the seeds that both have."""
+
+    seeds: tuple[int, ...]
+    mean: float  # of the differences
+    low: float | None  # 95 % t-interval of the mean; None with one seed
+    high: float | None
+    p: float | None  # two-sided paired t-test; None with one seed, or equal differences
+
+
+def compute_spread(values: Mapping[int, float], *, lower_is_better: bool) -> SeedStatistics:
+    """Mean, deviation and best of at least one value; keys are seeds."""
+    numbers = list(values.values())
+    std = statistics.stdev(numbers) if len(numbers) > 1 else None
+    best = min(numbers) if lower_is_better else max(numbers)
+    return SeedStatistics(tuple(sorted(values)), statistics.fmean(numbers), std, best)
+
+
+def compare_paired(
+    variant: Mapping[int, float], baseline: Mapping[int, float]
+) -> PairedDifference | None:
+    """`variant` minus `baseline`; None when they have no seed in common.
+
+    The interval and p assume normally distributed differences, independent between seeds.
+    """
+    seeds = tuple(sorted(variant.keys() & baseline.keys()))
+    if not seeds:
+        return None
+    differences = [variant[seed] - baseline[seed] for seed in seeds]
+    mean = statistics.fmean(differences)
+    if len(seeds) == 1:
+        return PairedDifference(seeds, mean, None, None, None)
+    freedom = len(seeds) - 1
+    error = statistics.stdev(differences) / math.sqrt(len(seeds))
+    half = student_t_quantile(LEVEL, freedom) * error
+    p = two_sided_p(mean / error, freedom) if error else None
+    return PairedDifference(seeds, mean, mean - half, mean + half, p)
 
 
 def student_t_within(t: float, freedom: int) -> float:
@@ -26,14 +77,15 @@ def two_sided_p(t: float, freedom: int) -> float:
     return min(1.0, max(0.0, 1 - student_t_within(abs(t), freedom)))
 
 
-def quantile(weight: float, freedom: int) -> float:
-    """The t >= 0 with `weight`, in (0, 1), of the law within -t .. t."""
+def student_t_quantile(probability: float, freedom: int) -> float:
+    """The t >= 0 with P(-t <= T <= t) = `probability`, in (0, 1)."""
     low, high = 0.0, 1.0
-    while student_t_within(high, freedom) < weight:
+    while student_t_within(high, freedom) < probability:
         high *= 2
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if student_t_within(middle, freedom) < weight else (low, middle)
+        below = student_t_within(middle, freedom) < probability
+        low, high = (middle, high) if below else (low, middle)
     return (low + high) / 2
 
 
@@ -45,54 +97,3 @@ def _series(theta: float, odd: int, freedom: int) -> float:
         term *= (power + 1) / (power + 2) * math.cos(theta) ** 2
         total, power = total + term, power + 2
     return total
-
-
-LEVEL = 0.95  # of every interval
-
-
-class SeedStatistics(NamedTuple):
-    """One arm's values over its seeds."""
-
-    seeds: tuple[int, ...]
-    mean: float
-    std: float | None  # over n - 1; None with one seed
-    best: float
-
-
-class PairedDifference(NamedTuple):
-    """An arm less another one, seed by seed: only seeds that both have."""
-
-    seeds: tuple[int, ...]
-    mean: float  # of the differences
-    low: float | None  # 95 % t-interval of the mean; None with one seed
-    high: float | None
-    p: float | None  # two-sided paired t-test; None with one seed, or where all are equal
-
-
-def compute_spread(values: Mapping[int, float], *, lower_is_better: bool) -> SeedStatistics:
-    """The spread of at least one value; keys are seeds."""
-    numbers = list(values.values())
-    std = statistics.stdev(numbers) if len(numbers) > 1 else None
-    best = min(numbers) if lower_is_better else max(numbers)
-    return SeedStatistics(tuple(sorted(values)), statistics.fmean(numbers), std, best)
-
-
-def compare_paired(
-    variant: Mapping[int, float], first: Mapping[int, float]
-) -> PairedDifference | None:
-    """`arm` less `first`; None when no seed is in both.
-
-    The interval and p suppose that differences of other seeds are drawn from one normal law.
-    """
-    seeds = tuple(sorted(variant.keys() & first.keys()))
-    if not seeds:
-        return None
-    differences = [variant[seed] - first[seed] for seed in seeds]
-    mean = statistics.fmean(differences)
-    if len(seeds) == 1:
-        return PairedDifference(seeds, mean, None, None, None)
-    freedom = len(seeds) - 1
-    error = statistics.stdev(differences) / math.sqrt(len(seeds))
-    half = quantile(LEVEL, freedom) * error
-    p = two_sided_p(mean / error, freedom) if error else None
-    return PairedDifference(seeds, mean, mean - half, mean + half, p)

@@ -1,9 +1,11 @@
-"""The arms of a study: a label, and the command that makes a run of it."""
+"""The variants that a study compares: a label, and the command that trains one."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ssgan.config.merge import from_flags, merge
+from ssgan.config.nearest import nearest
 from ssgan.data.base import DatasetInfo
 from ssgan.data.sources import parse_source
 from ssgan.recipes.auto import with_source
@@ -12,27 +14,28 @@ from ssgan.runs.config import RunConfig
 from ssgan.studies.forgetting.settings import check_classes
 from ssgan.studies.jobs import ForgettingJob, Job, TrainingJob
 from ssgan.studies.options import StudyOptions, slug
+from ssgan.types import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
 class AbstractVariant(ABC):
-    """What is trained, once for every seed."""
+    """What is trained, once per seed."""
 
-    name: str  # for --arms
+    name: str  # for --variants
     label: str  # in tables and figures
-    group: str = ""  # the row of a table whose arms are compared with each other
+    group: str = ""  # the row of a table; variants are compared within their group
     overrides: tuple[str, ...] = ()  # flags of the command, each followed by its value
 
+    @property
     @abstractmethod
-    def what(self) -> str:
-        """What its runs are called after: the recipe."""
+    def source_name(self) -> str:
+        """What its runs are named after: the recipe, or the verb and its weight."""
 
     @abstractmethod
-    def job(self, asked: StudyOptions, seed: int, info: DatasetInfo) -> Job:
-        """The command for one seed; `outline` is that of the images.
+    def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> Job:
+        """The command for one seed on images with this info.
 
-        Raises UserError for words that are no flags, for settings that a recipe has not, and for
-        images without the classes that are needed.
+        Raises UserError for unknown flags and settings, and for images without needed classes.
         """
 
     @property
@@ -40,16 +43,16 @@ class AbstractVariant(ABC):
         """The label, after its group if it has one."""
         return f"{self.group}, {self.label}" if self.group else self.label
 
-    def slug(self, asked: StudyOptions) -> str:
+    def slug(self, options: StudyOptions) -> str:
         """The stem of its runs' names."""
-        return slug(self.what(), self.flags(asked))
+        return slug(self.source_name, self.flags(options))
 
-    def flags(self, asked: StudyOptions) -> tuple[str, ...]:
-        """Its own flags, then the request's, which replace its own of the same name."""
-        given = {word.partition("=")[0] for word in asked.overrides}
+    def flags(self, options: StudyOptions) -> tuple[str, ...]:
+        """Its own flags, then those of the options, which replace its own of the same name."""
+        replaced = {word.partition("=")[0] for word in options.overrides}
         own = zip(self.overrides[::2], self.overrides[1::2], strict=True)
-        kept = [word for flag, value in own if flag not in given for word in (flag, value)]
-        return (*kept, *asked.overrides)
+        kept = [word for flag, value in own if flag not in replaced for word in (flag, value)]
+        return (*kept, *options.overrides)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,29 +61,30 @@ class Variant(AbstractVariant):
 
     recipe: str
 
-    def what(self) -> str:
+    @property
+    def source_name(self) -> str:
         """The recipe."""
         return self.recipe
 
-    def settings(self, asked: StudyOptions, seed: int, info: DatasetInfo) -> RunConfig:
-        """What `ssgan train` makes of the command."""
-        changes, _ = from_flags((*self.flags(asked), "--seed", str(seed)))
-        config = with_source(build_recipe(self.recipe), parse_source(asked.data), info)
+    def settings(self, options: StudyOptions, seed: int, info: DatasetInfo) -> RunConfig:
+        """The settings of `ssgan train` with these flags."""
+        changes, _ = from_flags((*self.flags(options), "--seed", str(seed)))
+        config = with_source(build_recipe(self.recipe), parse_source(options.data), info)
         return merge(config, changes, "--")
 
-    def job(self, asked: StudyOptions, seed: int, info: DatasetInfo) -> TrainingJob:
+    def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> TrainingJob:
         """`ssgan train` with these settings."""
-        root = asked.run(self.slug(asked), seed)
-        words = ("train", self.recipe, "--data", asked.data, *self.flags(asked))
-        if asked.processes > 1:  # no setting, and so not in the name
-            words += ("--processes", str(asked.processes))
+        root = options.run_directory(self.slug(options), seed)
+        words = ("train", self.recipe, "--data", options.data, *self.flags(options))
+        if options.processes > 1:  # not a setting, so not in the directory's name
+            words += ("--processes", str(options.processes))
         return TrainingJob(
             label=f"{self.title}, seed {seed}",
             words=(*words, "--seed", str(seed), "--run", str(root)),
             log=root.with_name(f"{root.name}.log"),
-            processes=asked.processes,
+            processes=options.processes,
             root=root,
-            config=self.settings(asked, seed, info),
+            config=self.settings(options, seed, info),
         )
 
 
@@ -90,23 +94,24 @@ class ForgettingVariant(AbstractVariant):
 
     rotation: int  # weight of the rotation loss
 
-    def what(self) -> str:
+    @property
+    def source_name(self) -> str:
         """The verb and the weight."""
         return f"forget-rotation-{self.rotation}"
 
-    def job(self, asked: StudyOptions, seed: int, info: DatasetInfo) -> ForgettingJob:
-        """`ssgan forget`: the picture is the last file that it writes."""
-        check_classes(asked.data, info.classes)
-        root = asked.run(self.slug(asked), seed)
-        source = parse_source(asked.data)
-        own = source.held_out()  # what `ssgan forget` takes by itself
+    def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> ForgettingJob:
+        """`ssgan forget`, whose last file is the plot."""
+        check_classes(options.data, info.classes)
+        root = options.run_directory(self.slug(options), seed)
+        source = parse_source(options.data)
+        own = source.held_out()  # the default of `ssgan forget`
         usual = None if own is None else own.name()
-        test = () if asked.test in (None, usual) else ("--test", str(asked.test))
+        test = () if options.test in (None, usual) else ("--test", str(options.test))
         return ForgettingJob(
             label=f"{self.title}, seed {seed}",
             words=(
-                *("forget", "--data", asked.data, "--rotation", str(self.rotation)),
-                *(*test, *self.flags(asked)),
+                *("forget", "--data", options.data, "--rotation", str(self.rotation)),
+                *(*test, *self.flags(options)),
                 *("--seed", str(seed), "--out", str(root)),
             ),
             log=root.with_name(f"{root.name}.log"),
@@ -114,6 +119,27 @@ class ForgettingVariant(AbstractVariant):
             source=source,
             held_out=parse_source(test[1]) if test else own,
         )
+
+
+def select_variants(
+    variants: Sequence[AbstractVariant], names: str | None
+) -> list[AbstractVariant]:
+    """The variants in a comma-separated list, in the study's order; None selects all.
+
+    Raises UserError for an unknown name and for an empty list.
+    """
+    if names is None:
+        return list(variants)
+    known = [variant.name for variant in variants]
+    wanted = [name for name in names.split(",") if name]
+    for name in wanted:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise UserError(f"--variants: no variant {name!r}; {hint}")
+    if not wanted:
+        raise UserError(f"--variants needs names: {', '.join(known)}")
+    return [variant for variant in variants if variant.name in wanted]
 
 
 LABELS = {
@@ -124,27 +150,23 @@ LABELS = {
     "ssgan_sbn": "SS-GAN (sBN)",
 }
 IMAGENET, LSUN, CELEBA_HQ = "ImageNet", "LSUN-Bedroom", "CelebA-HQ"
-_FILES = {IMAGENET: "imagenet128", LSUN: "lsun_bedroom128", CELEBA_HQ: "celebahq128"}
-_KEPT = ("--output.keep_every", "10000")  # states that figures 4 and 6 measure
+_RECIPE_FILES = {IMAGENET: "imagenet128", LSUN: "lsun_bedroom128", CELEBA_HQ: "celebahq128"}
+_SNAPSHOTS = ("--output.keep_every", "10000")  # measured for Figures 4 and 6
 
 
 def laptop(*names: str) -> tuple[AbstractVariant, ...]:
-    """CIFAR-10 with 64 channels, 3,000 steps, one update of D a step."""
+    """CIFAR-10 with 64 channels, 3,000 steps, one discriminator update per step."""
     return tuple(Variant(name=n, label=LABELS[n], recipe=f"cifar10:{n}_laptop") for n in names)
 
 
 def cifar10(*names: str) -> tuple[AbstractVariant, ...]:
     """CIFAR-10 as in the paper: full width, 100,000 steps."""
     return tuple(
-        Variant(name=n, label=LABELS[n], recipe=f"cifar10:{n}", overrides=_KEPT) for n in names
+        Variant(name=n, label=LABELS[n], recipe=f"cifar10:{n}", overrides=_SNAPSHOTS) for n in names
     )
 
 
-def at_128(images: str, *names: str) -> tuple[AbstractVariant, ...]:
-    """ImageNet, LSUN-Bedroom or CelebA-HQ at 128 pixels as in the paper: the recipes' steps."""
-    return tuple(Variant(name=n, label=LABELS[n], recipe=f"{_FILES[images]}:{n}") for n in names)
-
-
-def imagenet(*names: str) -> tuple[AbstractVariant, ...]:
-    """ImageNet at 128 pixels as in the paper: 1,000,000 steps."""
-    return at_128(IMAGENET, *names)
+def at_128(dataset: str, *names: str) -> tuple[AbstractVariant, ...]:
+    """ImageNet, LSUN-Bedroom or CelebA-HQ at 128 pixels as in the paper."""
+    file = _RECIPE_FILES[dataset]
+    return tuple(Variant(name=n, label=LABELS[n], recipe=f"{file}:{n}") for n in names)

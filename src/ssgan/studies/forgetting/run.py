@@ -1,14 +1,14 @@
-"""A forgetting study in its directory: whatever happens, running it again continues it.
+"""A forgetting run in its directory. Running it again continues it, whatever happened before.
 
-forgetting.json    settings, classes, and which images were trained on and tested on
-forgetting.jsonl   a line a measurement
+forgetting.json    settings, classes, and the identity of training and test images
+forgetting.jsonl   one line per measurement
 forgetting.ckpt    the classifier and its optimizer, written after every measured step
 """
 
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,15 @@ from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import FORMAT_VERSION, ForgettingDirectory, RunDirectory
 from ssgan.files.sealed_file import Damaged, read_verified
 from ssgan.runs.checkpoint import no_crash, unpack, write_tensors
-from ssgan.runs.config_io import list_modules, load_settings
+from ssgan.runs.config_io import list_modules
 from ssgan.runs.precision import resolve_device, resolve_precision
-from ssgan.studies.forgetting.settings import ForgettingSettings, Task, check_images
+from ssgan.studies.forgetting.settings import (
+    ForgettingSettings,
+    Task,
+    check_images,
+    parse_settings,
+    read_settings,
+)
 from ssgan.studies.forgetting.step import Learner, TaskImages, build_learner, learn, measure
 from ssgan.training.signals import Interrupted, stop_requests
 from ssgan.types import NonFinite, UserError
@@ -34,92 +40,79 @@ from ssgan.types import NonFinite, UserError
 _LOG = logging.getLogger("ssgan")
 
 Row = dict[str, Any]  # a line of forgetting.jsonl
+Facts = Mapping[str, object]  # the content of forgetting.json
 
 
 @dataclass(frozen=True)
 class ForgettingReport:
-    """How far a study is."""
+    """The progress of a run."""
 
     step: int  # updates done, of `total`
     total: int
-    rows: list[Row]  # what was measured after this step
+    rows: list[Row]  # measurements after this step
 
 
 def forget(
     settings: ForgettingSettings,
     parts: Split,
-    directory: Path,
+    root: Path,
     device: str = "auto",
     crash: Callable[[str], None] = no_crash,
 ) -> Iterator[ForgettingReport]:
-    """Learn every task in turn from where the directory stands; a report a step.
+    """Learn every task in turn, from the state in the directory on; yields one report per step.
 
     Raises UserError for images or settings that do not fit, or differ from the directory's;
-    Interrupted after a signal; NonFinite for bad numbers; DiskFull.
+    Interrupted after a signal; NonFinite for a non-finite loss or gradient; DiskFull.
     """
-    layout, place = ForgettingDirectory(directory), resolve_device(device)
-    settings = resolve_auto_precision(layout, settings, device)
+    directory, place = ForgettingDirectory(root), resolve_device(device)
+    settings = resolve_auto_precision(directory, settings, device)
     check_images(parts)
     facts = _facts(settings, parts)
     count = len(parts.classes)
     total = settings.total_steps(count)
     learner, images = build_learner(settings, place), TaskImages(settings, parts, place)
-    with translate_file_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-    with translate_file_errors(directory), hold_lock(layout.lock), stop_requests() as stop:
-        remove_strays(directory)
-        _resume(layout, learner, facts)
-        write_json(layout.study, facts)
-        write_json(layout.environment, describe_environment(str(place), settings.precision))
+    with translate_file_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+    with translate_file_errors(root), hold_lock(directory.lock), stop_requests() as stop:
+        remove_strays(root)
+        _resume(directory, learner, facts)
+        write_json(directory.study, dict(facts))
+        write_json(directory.environment, describe_environment(str(place), settings.precision))
         if learner.step == 0:
-            rows = _measured(layout, learner, images, settings.tasks_measured_at(0, count))
+            rows = _measure(directory, learner, images, settings.tasks_measured_at(0, count))
             yield ForgettingReport(0, total, rows)
         while learner.step < total:
             _learn(learner, images)
-            rows = _measured(
-                layout, learner, images, settings.tasks_measured_at(learner.step, count)
-            )
+            tasks = settings.tasks_measured_at(learner.step, count)
+            rows = _measure(directory, learner, images, tasks)
             leave = stop.received
             if rows or leave:
-                _save(layout, learner, facts, crash)
+                _save(directory, learner, facts, crash)
             yield ForgettingReport(learner.step, total, rows)
             if leave and learner.step < total:
                 raise Interrupted(leave, learner.step)
 
 
 def resolve_auto_precision(
-    layout: ForgettingDirectory, settings: ForgettingSettings, device: str = "auto"
+    directory: ForgettingDirectory, settings: ForgettingSettings, device: str = "auto"
 ) -> ForgettingSettings:
-    """The settings with precision "auto" made definite: what the directory has, if it has any.
+    """The settings with "auto" precision resolved: to that of the directory's run, if it has one.
 
-    Raises UserError, naming what differs, when the directory holds another study, or cannot be
-    one's.
+    Raises UserError, naming what differs, when the directory holds another run or other files.
     """
-    _refuse_other_directory(layout)
+    _refuse_other_directory(directory)
     place = resolve_device(device)
-    stored = _stored(layout, settings)
+    stored = read_settings(directory, list_modules(dump(settings)))
     if settings.precision == "auto":
         known = resolve_precision("auto", place) if stored is None else stored.precision
         settings = replace(settings, precision=known)
     if stored is not None and (changed := difference(stored, settings)):
         words = "; ".join(map(str, changed))
-        raise UserError(f"{layout.root} holds a study with other settings: {words}")
+        raise UserError(f"{directory.root} holds a forgetting run with other settings: {words}")
     return settings
 
 
-def _stored(layout: ForgettingDirectory, settings: ForgettingSettings) -> ForgettingSettings | None:
-    if not layout.study.exists():
-        return None
-    table = read_json(layout.study).get("settings")
-    if not isinstance(table, dict):
-        raise UserError(f"{layout.study} holds no settings: it is not what ssgan forget wrote")
-    found = load_settings(table, list_modules(dump(settings)), str(layout.study))
-    if not isinstance(found, ForgettingSettings):
-        raise UserError(f"{layout.study} holds settings of {type(found).__name__}, not of a study")
-    return found
-
-
-def _facts(settings: ForgettingSettings, parts: Split) -> dict[str, object]:
+def _facts(settings: ForgettingSettings, parts: Split) -> Facts:
     return {
         "format": FORMAT_VERSION,
         "settings": dump(settings),
@@ -130,61 +123,63 @@ def _facts(settings: ForgettingSettings, parts: Split) -> dict[str, object]:
     }
 
 
-def _refuse_other_directory(layout: ForgettingDirectory) -> None:
-    root = layout.root
+def _refuse_other_directory(directory: ForgettingDirectory) -> None:
+    root = directory.root
     with translate_file_errors(root):
         if root.exists() and not root.is_dir():
-            raise UserError(f"{root} is a file; a study needs a directory")
-        started = layout.lock.exists() and not RunDirectory(root).config.exists()
-        known = layout.study.exists() or started
+            raise UserError(f"{root} is a file; a forgetting run needs a directory")
+        started = directory.lock.exists() and not RunDirectory(root).config.exists()
+        known = directory.study.exists() or started
         if root.is_dir() and not known and any(root.iterdir()):
-            raise UserError(f"{root} holds other files and no study; give an empty directory")
+            raise UserError(
+                f"{root} holds other files and no forgetting run; give an empty directory"
+            )
     require_writable(root)
 
 
-def _resume(layout: ForgettingDirectory, learner: Learner, facts: dict[str, object]) -> None:
-    """Put what was saved into the fresh learner, and cut the log back to its step."""
-    if layout.study.exists():
-        stored = read_json(layout.study)
+def _resume(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> None:
+    """Load the saved state into the initial learner, and cut the log back to its step."""
+    if directory.study.exists():
+        stored = read_json(directory.study)
         for part in ("train", "test"):
             if stored.get(part) != facts[part]:
                 raise UserError(
-                    f"{layout.root} holds a study of other images to {part} on: put the images "
-                    "back, or start in a new directory"
+                    f"{directory.root} holds a forgetting run with other images to {part} on: put "
+                    "the images back, or start in a new directory"
                 )
-    if layout.state.exists():
-        _restore(layout, learner, facts)
-    jsonl.cut_back(layout.log, learner.step or -1)  # before a step all is measured again
+    if directory.state.exists():
+        _restore(directory, learner, facts)
+    jsonl.cut_back(directory.log, learner.step or -1)  # step 0 is measured again
 
 
-def _restore(layout: ForgettingDirectory, learner: Learner, facts: dict[str, object]) -> None:
+def _restore(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> None:
     try:
-        content = unpack(read_verified(layout.state))
+        content = unpack(read_verified(directory.state))
         saved = json.loads(content["facts"])
     except Damaged as damage:
-        aside = layout.state.with_suffix(".damaged")
-        layout.state.rename(aside)
+        aside = directory.state.with_suffix(".damaged")
+        directory.state.rename(aside)
         _LOG.warning("starting over: %s; it was set aside as %s", damage, aside.name)
         return
-    if any(saved.get(name) != value for name, value in facts.items()):
-        raise UserError(f"{layout.state} is of another study; remove it to start over")
+    trusted, where = list_modules(facts["settings"]), str(directory.state)
+    same = all(saved.get(name) == facts[name] for name in ("classes", "train", "test"))
+    settings = dump(parse_settings(saved.get("settings"), trusted, where))
+    if not same or settings != facts["settings"]:
+        raise UserError(f"{where} is of another forgetting run; remove it to start over")
     learner.network.load_state_dict(content["network"])
     learner.optimizer.load_state_dict(content["optimizer"])
     learner.step = saved["step"]
-    _LOG.info("continuing from iteration %d of %s", learner.step, layout.root)
+    _LOG.info("continuing from iteration %d of %s", learner.step, directory.root)
 
 
 def _save(
-    layout: ForgettingDirectory,
-    learner: Learner,
-    facts: dict[str, object],
-    crash: Callable[[str], None],
+    directory: ForgettingDirectory, learner: Learner, facts: Facts, crash: Callable[[str], None]
 ) -> None:
     tensors = {
         "network": learner.network.state_dict(),
         "optimizer": learner.optimizer.state_dict(),
     }
-    write_tensors(layout.state, {**facts, "step": learner.step}, tensors, crash)
+    write_tensors(directory.state, {**facts, "step": learner.step}, tensors, crash)
 
 
 def _learn(learner: Learner, images: TaskImages) -> None:
@@ -194,10 +189,10 @@ def _learn(learner: Learner, images: TaskImages) -> None:
         raise NonFinite(f"iteration {learner.step + 1}: {refusal}") from None
 
 
-def _measured(
-    layout: ForgettingDirectory, learner: Learner, images: TaskImages, tasks: list[Task]
+def _measure(
+    directory: ForgettingDirectory, learner: Learner, images: TaskImages, tasks: list[Task]
 ) -> list[Row]:
-    """Ask about these tasks; the rows, which are in the log then."""
+    """Measure these tasks and log them; returns the logged rows."""
     rows = []
     for task in tasks:
         found = measure(learner, images, task)
@@ -211,6 +206,6 @@ def _measured(
             "after_switch": 0 < task.start == learner.step,
             **found._asdict(),
         }
-        jsonl.append(layout.log, row)
+        jsonl.append(directory.log, row)
         rows.append(row)
     return rows

@@ -1,76 +1,82 @@
-"""Does a classifier forget? The experiment of the paper's Figure 3: its settings and its tasks.
+"""Forgetting experiment: settings and tasks.
 
-Chen et al., "Self-Supervised GANs via Auxiliary Rotation Loss", CVPR 2019.
+Figure 3 of Chen et al., "Self-Supervised GANs via Auxiliary Rotation Loss", CVPR 2019.
 
-A classifier tells the images of one class from all others. After `iterations_per_task` iterations
-the next class is asked for, after the last class the first one again, and nothing tells the
-network so: a discriminator whose fakes move is in that place. In the figure: CIFAR-10, 1,000
-iterations a class, two cycles through ten classes, with the rotation loss and without.
+A classifier separates the images of one class from all others. The class changes every
+`iterations_per_task` iterations, and after the last class the cycle repeats. The network gets no
+sign of a change, as a discriminator gets none when its fakes change. The figure: CIFAR-10, 1,000
+iterations per class, two cycles of ten classes, with and without the rotation loss.
 
-The figure leaves the rest open. Chosen here, each a field unless it says otherwise:
+The figure leaves the rest open. The choices here, each a field unless noted:
 
-- Accuracy is balanced: the mean of the share of the class that is taken for it and the share of the
-  others that is not. A constant answer has 0.5, which is where the published curve starts.
-- Half of every batch is the class, half the others, drawn evenly and with replacement (no field).
-- Classes come in the order of their numbers (no field). One output serves all tasks. Neither
-  weights nor Adam's averages are reset at a switch (no field).
-- The network is this package's ResNet discriminator, its real head the classifier, its second head
-  for the turns. Without the rotation loss that head is there too, and never learns: both arms of
-  one seed start from the same weights and see the same images.
-- The loss is D's in SS-GAN with the other classes in place of fakes, here logistic; the last
-  quarter of the batch, classes and others alike, is also seen turned.
+- Accuracy is balanced: the mean of the recall of the class and the recall of the others. A constant
+  output has 0.5, where the published curve starts.
+- Half of every batch is the class, half the others, drawn uniformly with replacement (no field).
+- Classes come in the order of their numbers (no field). All tasks share one output. Neither weights
+  nor Adam's averages are reset at a switch (no field).
+- The network is this package's ResNet discriminator. Its real/fake head is the classifier, its
+  auxiliary head predicts rotations. Without the rotation loss that head exists and never learns, so
+  both variants of a seed start from the same weights and see the same images.
+- The loss is D's in SS-GAN with the other classes in place of fakes, here logistic. The last
+  quarter of the batch, class and others alike, is also rotated.
 - Accuracy is measured on held-out images: every `measure_every` iterations, at the end of every
   task, and for the new task right after a switch, before its first update.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ssgan.config.merge import read_json
 from ssgan.config.schema import check_count
 from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.evaluation.splits import Split
+from ssgan.files.run_directory import ForgettingDirectory
 from ssgan.losses import AdversarialLoss, NonSaturating
 from ssgan.methods.base import check_shares, check_weights
 from ssgan.models.base import AbstractDiscriminatorConfig
 from ssgan.models.resnet import ResNetDiscriminator
 from ssgan.runs.config import AdamConfig
+from ssgan.runs.config_io import load_settings
 from ssgan.runs.precision import Precision
 from ssgan.types import ImageShape, UserError
 
+_RENAMED = {"asked": "test_images"}  # fields in files of earlier versions
+
 
 class Task(NamedTuple):
-    """One stretch of iterations with one class."""
+    """A stretch of iterations with one class."""
 
     number: int  # from 0, over all cycles
     cycle: int  # from 1
-    label: int  # the class to be told from the others
-    start: int  # iterations done before it
+    label: int  # the class to separate from the others
+    start: int  # iterations before it
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForgettingSettings:
-    """Everything that decides what the classifier learns, and what is measured."""
+    """Everything that determines what the classifier learns and what is measured."""
 
-    source: AbstractSource  # labelled images to train on
-    held_out: AbstractSource | None = None  # images to test on; None: a stratified fifth of source
+    source: AbstractSource  # labelled training images
+    held_out: AbstractSource | None = None  # test images; None: a stratified fifth of source
     image_size: int = 32  # side in pixels
     channels: int = 3  # 3 (colour) or 1 (grey)
     network: AbstractDiscriminatorConfig = ResNetDiscriminator(width=0.5)  # the classifier
     loss: AdversarialLoss = NonSaturating()  # of the class (as reals) and the others (as fakes)
     rotation: float = 1.0  # weight of the rotation loss, at least 0; 0: without it
-    rotated_fraction: float = 0.25  # share of the batch also seen turned, in (0, 1]
-    batch_size: int = 64  # images an iteration, an even number: half of the class, half others
+    rotated_fraction: float = 0.25  # share of the batch that is also rotated, in (0, 1]
+    batch_size: int = 64  # images per iteration, an even number: half the class, half others
     iterations_per_task: int = 1000  # updates before the class changes, at least 1
     cycles: int = 2  # times through all classes, 1 to 1000
     measure_every: int = 100  # iterations between measurements, at least 1
-    asked: int = 1000  # held-out images of the class, and of the others, at most; at least 1
+    test_images: int = 1000  # held-out images of the class, and of the others, at most; at least 1
     optimizer: AdamConfig = AdamConfig(learning_rate=2e-4, beta1=0.5, beta2=0.999)
     # auto: bfloat16 where the hardware is fast at it, else float32
     precision: Precision = "auto"
     seed: int = 0  # of the weights, the images of every batch, and a held-out fifth
 
     def __post_init__(self) -> None:
-        for name in ("iterations_per_task", "measure_every", "asked"):
+        for name in ("iterations_per_task", "measure_every", "test_images"):
             check_count(name, getattr(self, name), 1)
         check_count("cycles", self.cycles, 1, 1000)
         check_weights(rotation=self.rotation)
@@ -83,17 +89,17 @@ class ForgettingSettings:
         check_shares(rotated_fraction=self.rotated_fraction)
         if self.rotation > 0 and round(self.rotated_fraction * self.batch_size) == 0:
             raise UserError(
-                f"rotated_fraction {self.rotated_fraction} of batch_size {self.batch_size} turns 0 "
-                "images, and the rotation loss needs one: give a larger batch"
+                f"rotated_fraction {self.rotated_fraction} of batch_size {self.batch_size} "
+                "rotates 0 images, but the rotation loss needs one: increase batch_size"
             )
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How a picture becomes a square."""
+        """The shape that images are converted to."""
         return Preprocessing(shape=ImageShape(self.channels, self.image_size))
 
     def total_steps(self, num_classes: int) -> int:
-        """Iterations of the whole study."""
+        """Iterations of the whole experiment."""
         return self.cycles * num_classes * self.iterations_per_task
 
     def task(self, step: int, num_classes: int) -> Task:
@@ -103,7 +109,7 @@ class ForgettingSettings:
         return Task(number, cycle + 1, label, number * self.iterations_per_task)
 
     def tasks_measured_at(self, step: int, num_classes: int) -> list[Task]:
-        """What is asked after `step` iterations: the task just learnt, then one that begins."""
+        """The tasks measured after `step` iterations: the current one, then one that begins."""
         if step == 0:
             return [self.task(0, num_classes)]
         switch = step % self.iterations_per_task == 0
@@ -115,22 +121,50 @@ class ForgettingSettings:
         return tasks
 
 
-def check_classes(source: str, classes: tuple[str, ...]) -> None:
-    """Raise UserError unless there is a class and a rest to tell it from."""
+def read_settings(
+    directory: ForgettingDirectory, trusted_modules: Sequence[str] = ()
+) -> ForgettingSettings | None:
+    """The settings of the forgetting run in a directory; None when there is no run.
+
+    Raises UserError for a file that `ssgan forget` did not write.
+    """
+    if not directory.study.exists():
+        return None
+    table = read_json(directory.study).get("settings")
+    return parse_settings(table, trusted_modules, str(directory.study))
+
+
+def parse_settings(table: object, trusted_modules: Sequence[str], where: str) -> ForgettingSettings:
+    """The settings in a stored table, also of an earlier version; UserError if there are none."""
+    if not isinstance(table, Mapping):
+        raise UserError(f"{where} holds no settings: ssgan forget did not write it")
+    found = load_settings(rename_fields(table), trusted_modules, where)
+    if not isinstance(found, ForgettingSettings):
+        raise UserError(f"{where} holds settings of {type(found).__name__}, not of ssgan forget")
+    return found
+
+
+def rename_fields(table: Mapping[str, object]) -> dict[str, object]:
+    """The table of settings with today's field names."""
+    return {_RENAMED.get(name, name): value for name, value in table.items()}
+
+
+def check_classes(source: str, classes: Sequence[str]) -> None:
+    """Raise UserError unless there are two classes or more."""
     if not classes:
         raise UserError(
-            f"{source} has no labels: one class is to be told from the rest; put every image into "
-            "the folder of its class"
+            f"{source} has no labels, but each task separates one class from the others: put every "
+            "image into the folder of its class"
         )
     if len(classes) == 1:
         raise UserError(
-            f"{source} has one class, {classes[0]!r}: there must be two or more, for one is to be "
-            "told from the rest"
+            f"{source} has one class, {classes[0]!r}, but each task separates one class from the "
+            "others: there must be two or more"
         )
 
 
 def check_images(parts: Split) -> None:
-    """Raise UserError, by its name, for a class without an image to train on or to test on."""
+    """Raise UserError, naming the class, for one without training or test images."""
     for part, purpose in ((parts.train, "train on"), (parts.test, "test on")):
         for label, name in enumerate(parts.classes):
             if label not in part.labels:

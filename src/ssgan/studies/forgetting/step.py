@@ -1,6 +1,6 @@
-"""What the classifier of a forgetting study is shown, how it learns, and what it is asked.
+"""The batches, the update and the measurements of the forgetting experiment.
 
-All of it is a function of (settings, data, step) and of the learner: nothing here has a state.
+Everything is a function of (settings, data, step) and of the learner.
 """
 
 from collections.abc import Iterator
@@ -30,31 +30,31 @@ from ssgan.training.nonfinite import restore_buffers_on_error
 from ssgan.training.step import descend
 from ssgan.types import Batch, Discriminator, Images, Loss, Scores
 
-NUM_ROTATED = 250  # held-out images whose turns are asked for, at most
-_AT_ONCE = 250  # images in a forward pass of a measurement: memory, not results
+NUM_ROTATED = 250  # held-out images for the rotation accuracy, at most
+_AT_ONCE = 250  # images in a forward pass of a measurement: affects memory, not results
 
 
 @dataclass
 class Learner:
-    """The classifier and its optimizer: all that a study changes, and all a checkpoint holds."""
+    """The classifier and its optimizer: the whole state, as stored in a checkpoint."""
 
     network: nn.Module
     optimizer: Adam
     step: int = 0  # updates done
 
 
-class Measured(NamedTuple):
-    """What held-out images say of one task."""
+class TaskMeasurement(NamedTuple):
+    """Results of one task on held-out images."""
 
-    accuracy: float  # balanced: the mean of the two shares below
-    class_recall: float  # share of the class's images that are taken for it
-    rest_recall: float  # share of the others that are not
-    loss: float  # of both sides, without the rotation loss
-    rotation_accuracy: float | None  # share of all four turns recognised; None: not taught
+    accuracy: float  # balanced: the mean of the two recalls
+    class_recall: float  # share of the class's images with a logit above 0
+    rest_recall: float  # share of the other images with a logit of 0 or below
+    loss: float  # of the class and the others, without the rotation loss
+    rotation_accuracy: float | None  # over all four rotations; None: without the rotation loss
 
 
 def build_learner(settings: ForgettingSettings, device: torch.device) -> Learner:
-    """The state before the first update; whether the rotation loss is on does not matter."""
+    """The initial state; it does not depend on the weight of the rotation loss."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(Key(settings.seed, "weights").words[0])
         network = settings.network.build(settings.preprocessing.shape, NUM_ROTATIONS, 0)
@@ -66,20 +66,20 @@ def build_learner(settings: ForgettingSettings, device: torch.device) -> Learner
 
 
 class TaskImages:
-    """The images of every batch and of every question, by task."""
+    """Training batches by step and test batches by task."""
 
     def __init__(self, settings: ForgettingSettings, parts: Split, device: torch.device) -> None:
         self.settings, self.parts, self.device = settings, parts, device
         self.dtype = run_dtype(settings.precision)
-        self._sides = lru_cache(maxsize=2)(self._logit_separation)
+        self._training_rows = lru_cache(maxsize=2)(self._split_training_rows)
 
     def batch(self, step: int) -> Batch:
-        """Of the class at even places, others at odd ones: so every stretch has its half of both.
+        """The class at even places, others at odd places, so that every stretch has half of both.
 
-        Images are drawn evenly and with replacement, by keys of the seed and the step.
+        Images are drawn uniformly with replacement, keyed by the seed and the step.
         """
         settings, count = self.settings, self.settings.batch_size // 2
-        sides = self._sides(settings.task(step, len(self.parts.classes)).label)
+        sides = self._training_rows(settings.task(step, len(self.parts.classes)).label)
         place = torch.arange(count)
         drawn = [
             side[integers(Key(settings.seed, purpose, step), place, len(side)).numpy()]
@@ -89,18 +89,18 @@ class TaskImages:
         images = self._images(self.parts.train.dataset, rows)
         return Batch(images, None, torch.arange(2 * count), 2 * count)
 
-    def asked(self, task: Task) -> tuple[Iterator[Images], Iterator[Images]]:
-        """Held-out images of the class, and of the others, batch by batch."""
+    def test_batches(self, task: Task) -> tuple[Iterator[Images], Iterator[Images]]:
+        """Held-out images of the class, and of the others, in batches."""
         test = self.parts.test
-        own = test.rows[test.labels == task.label][: self.settings.asked]
-        rest = test.rows[test.labels != task.label][: self.settings.asked]
+        own = test.rows[test.labels == task.label][: self.settings.test_images]
+        rest = test.rows[test.labels != task.label][: self.settings.test_images]
         return self._batches(own), self._batches(rest)
 
-    def to_rotate(self) -> Iterator[Images]:
-        """Held-out images of all classes whose turns are asked for: always the same."""
+    def rotation_batches(self) -> Iterator[Images]:
+        """Upright held-out images of all classes for the rotation accuracy, always the same."""
         return self._batches(self.parts.test.rows[:NUM_ROTATED])
 
-    def _logit_separation(self, label: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _split_training_rows(self, label: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         train = self.parts.train
         own = train.labels == label
         return train.rows[own], train.rows[~own]
@@ -114,67 +114,75 @@ class TaskImages:
         return from_uint8(pixels.permute(0, 3, 1, 2), self.dtype)
 
 
-def classifier_loss(settings: ForgettingSettings, scores: Discriminator, batch: Batch) -> Loss:
-    """The loss of the class against the others, and of the turns if they are taught."""
+def classifier_loss(
+    settings: ForgettingSettings, discriminate: Discriminator, batch: Batch
+) -> Loss:
+    """The loss of the class against the others, plus the weighted rotation loss."""
     if settings.rotation == 0:
-        (on_upright,) = score(scores, batch)
-        told = settings.loss.discriminator(on_upright.real[0::2], on_upright.real[1::2])
-        return Loss(told, {"class": told})
+        (on_upright,) = score(discriminate, batch)
+        class_loss = settings.loss.discriminator(on_upright.real[0::2], on_upright.real[1::2])
+        return Loss(class_loss, {"class": class_loss})
     rows = batch.last(settings.rotated_fraction)
-    on_upright, on_rotated = score(scores, batch, rotate(batch, rows))
-    told = settings.loss.discriminator(on_upright.real[0::2], on_upright.real[1::2])
-    turns, _ = rotation_loss(on_upright.auxiliary[rows], on_rotated.auxiliary)
-    return Loss(told + settings.rotation * turns, {"class": told, "rotation": turns})
+    on_upright, on_rotated = score(discriminate, batch, rotate(batch, rows))
+    class_loss = settings.loss.discriminator(on_upright.real[0::2], on_upright.real[1::2])
+    rotation, _ = rotation_loss(on_upright.auxiliary[rows], on_rotated.auxiliary)
+    total = class_loss + settings.rotation * rotation
+    return Loss(total, {"class": class_loss, "rotation": rotation})
 
 
 def learn(learner: Learner, images: TaskImages) -> dict[str, Tensor]:
-    """One update; returns the terms of its loss. Raises NonFinite and changes nothing for NaN."""
+    """One update; returns its loss terms. Raises NonFinite for NaN, with the learner unchanged."""
     settings = images.settings
     with restore_buffers_on_error(learner.network):
         advance_spectral_norm(learner.network)
         batch = images.batch(learner.step)
-        loss = classifier_loss(settings, scorer(settings, learner.network), batch)
+        loss = classifier_loss(settings, as_discriminator(settings, learner.network), batch)
         terms = descend(learner.optimizer, iter([loss]), 1, "classifier")
     learner.step += 1
     return terms
 
 
-def measure(learner: Learner, images: TaskImages, task: Task) -> Measured:
-    """Ask about a task; the learner stays as it is, to the bit."""
+def measure(learner: Learner, images: TaskImages, task: Task) -> TaskMeasurement:
+    """Measure a task on held-out images; the learner stays the same, to the bit."""
     settings = images.settings
-    scores = scorer(settings, learner.network)
+    discriminate = as_discriminator(settings, learner.network)
     with eval_mode(learner.network):
         own, rest = (
-            torch.cat([scores(some, None).real for some in side]) for side in images.asked(task)
+            torch.cat([discriminate(some, None).real for some in side])
+            for side in images.test_batches(task)
         )
         loss = float(settings.loss.discriminator(own, rest))
-        turns = None if settings.rotation == 0 else rotation_accuracy_of(scores, images.to_rotate())
-    class_recall, rest_recall = class_recalls(own, rest)
-    return Measured((class_recall + rest_recall) / 2, class_recall, rest_recall, loss, turns)
+        rotation = None
+        if settings.rotation > 0:
+            rotation = compute_rotation_accuracy(discriminate, images.rotation_batches())
+    class_recall, rest_recall = compute_recalls(own, rest)
+    accuracy = (class_recall + rest_recall) / 2
+    return TaskMeasurement(accuracy, class_recall, rest_recall, loss, rotation)
 
 
-def class_recalls(own: Float[Tensor, " N"], rest: Float[Tensor, " M"]) -> tuple[float, float]:
-    """Shares of the class's logits above 0, and of the others' that are not."""
+def compute_recalls(own: Float[Tensor, " N"], rest: Float[Tensor, " M"]) -> tuple[float, float]:
+    """The shares of the class's logits above 0, and of the others' at 0 or below."""
     return float((own > 0).double().mean()), float((rest <= 0).double().mean())
 
 
-def rotation_accuracy_of(scores: Discriminator, batches: Iterator[Images]) -> float:
-    """The share recognised of all four turns of all images, each batch's turns at once."""
-    right, count = 0.0, 0
+def compute_rotation_accuracy(discriminate: Discriminator, batches: Iterator[Images]) -> float:
+    """The accuracy over all four rotations of all images."""
+    correct, count = 0.0, 0
     for upright in batches:
-        on_upright, on_others = scores(upright, None), scores(rotated_copies(upright), None)
-        _, share = rotation_loss(on_upright.auxiliary, on_others.auxiliary)
-        right, count = right + float(share) * len(upright), count + len(upright)
-    return right / count
+        on_upright = discriminate(upright, None)
+        on_rotated = discriminate(rotated_copies(upright), None)
+        _, accuracy = rotation_loss(on_upright.auxiliary, on_rotated.auxiliary)
+        correct, count = correct + float(accuracy) * len(upright), count + len(upright)
+    return correct / count
 
 
-def scorer(settings: ForgettingSettings, network: nn.Module) -> Discriminator:
-    """The network in the study's precision; what comes out is in full precision."""
+def as_discriminator(settings: ForgettingSettings, network: nn.Module) -> Discriminator:
+    """The network in the settings' precision, with outputs in full precision."""
 
-    def scores(images: Tensor, labels: Tensor | None) -> Scores:
+    def discriminate(images: Tensor, labels: Tensor | None) -> Scores:
         reduced = settings.precision == "bfloat16"
         with torch.autocast(images.device.type, torch.bfloat16, enabled=reduced):
-            found = network(images.contiguous(memory_format=torch.channels_last), labels)
-        return Scores(*(part.to(images.dtype) for part in found))
+            scores = network(images.contiguous(memory_format=torch.channels_last), labels)
+        return Scores(*(part.to(images.dtype) for part in scores))
 
-    return scores
+    return discriminate

@@ -1,4 +1,4 @@
-"""The table and the picture of forgetting studies, from measurements written by hand."""
+"""The table and the plot of forgetting runs, from measurements written by hand."""
 
 import json
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ssgan.plots.forgetting import curve_of, draw_forgetting
-from ssgan.plots.forgetting_tables import (
+from ssgan.studies.forgetting.curves import draw_forgetting, read_curve
+from ssgan.studies.forgetting.tables import (
     forgetting_table,
     group_variants,
     read_forgetting_run,
@@ -71,17 +71,17 @@ def test_seeds_become_a_mean_and_a_deviation(tmp_path):
     other = [value - 0.1 for value in VALUES]
     roots = [written(tmp_path / "a"), written(tmp_path / "b", other, seed=1)]
     (variant,) = group_variants(roots[::-1])
-    assert [study.seed for study in variant.studies] == [0, 1]
+    assert [study.seed for study in variant.runs] == [0, 1]
     lines = lines_of(forgetting_table(roots))
     spread = f"{np.std([75, 65], ddof=1):.1f}"
     assert f"70.0 +- {spread}" in lines["mean"]
     assert lines["mean"].endswith("5.0 +- 0.0")
-    curve = curve_of(variant)
+    curve = read_curve(variant)
     assert curve.steps == [place[0] for place in PLACES]
     np.testing.assert_allclose(curve.accuracy, [VALUES, other])
 
 
-def test_arms_are_told_apart_by_what_differs(tmp_path):
+def test_variants_are_named_after_what_differs(tmp_path):
     roots = [
         written(tmp_path / "a", rotation=0.0),
         written(tmp_path / "b"),
@@ -89,7 +89,7 @@ def test_arms_are_told_apart_by_what_differs(tmp_path):
         written(tmp_path / "d", network={"width": 1.0}),
     ]
     found = {
-        variant.name: [study.root.name for study in variant.studies]
+        variant.name: [study.root.name for study in variant.runs]
         for variant in group_variants(roots)
     }
     assert found == {
@@ -110,9 +110,9 @@ def test_an_unfinished_study_has_what_is_complete(tmp_path):
     assert "at iteration 6 of 8" in text
     roots.append(written(tmp_path / "c", VALUES[:6], seed=2))
     (variant,) = group_variants(roots)
-    assert curve_of(variant).accuracy.shape == (3, 6)
+    assert read_curve(variant).accuracy.shape == (3, 6)
     (variant,) = group_variants(roots[1:])  # the longer one first
-    assert curve_of(variant).steps == [place[0] for place in PLACES[:6]]
+    assert read_curve(variant).steps == [place[0] for place in PLACES[:6]]
 
 
 def test_a_cycle_of_which_only_the_switch_into_it_is_known_is_not_complete(tmp_path):
@@ -129,24 +129,24 @@ def test_directories_that_cannot_be_drawn_are_refused_in_one_line(tmp_path):
     broken = written(tmp_path / "broken")
     (broken / "forgetting.json").write_text("[]")
     for roots, words in [
-        ([], "no study given"),
-        ([tmp_path / "nowhere"], "nowhere holds no forgetting study"),
-        ([tmp_path], "holds no forgetting study"),
+        ([], "no forgetting run given"),
+        ([tmp_path / "nowhere"], "nowhere holds no forgetting run"),
+        ([tmp_path], "holds no forgetting run"),
         ([broken], "forgetting.json must hold a table"),
-        ([empty], "has measured nothing yet"),
-        ([good, other], "other classes, iterations a task or cycles"),
-        ([good, named], "other classes, iterations a task or cycles"),
+        ([empty], "has no measurement yet"),
+        ([good, other], "differ in classes, iterations per task or cycles"),
+        ([good, named], "differ in classes, iterations per task or cycles"),
         ([good, twice], "same settings and seed 0"),
     ]:
         with pytest.raises(UserError, match=words) as error:
             draw_forgetting(roots, tmp_path / "x.png")
         assert "\n" not in str(error.value)
-    with pytest.raises(UserError, match=r"ending in \.png or \.svg"):
+    with pytest.raises(UserError, match=r"ends in \.png or \.svg"):
         draw_forgetting([good], tmp_path / "x.pdf")
     assert not (tmp_path / "x.png").exists()
 
 
-def test_the_picture_is_drawn_for_one_and_for_many(tmp_path):
+def test_the_plot_is_drawn_for_one_and_for_many(tmp_path):
     roots = [written(tmp_path / f"{r}{s}", rotation=r, seed=s) for r in (0.0, 1.0) for s in (0, 1)]
     for name, some in (("one.png", roots[:1]), ("many.png", roots)):
         draw_forgetting(some, tmp_path / "new" / name)

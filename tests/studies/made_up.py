@@ -1,4 +1,4 @@
-"""Studies on the embedded images, planned into a folder, with results that are made up."""
+"""Studies on the embedded images, planned into a folder, with made-up results."""
 
 import json
 from dataclasses import replace
@@ -8,7 +8,9 @@ from ssgan.evaluation.results import Result, write_results
 from ssgan.metrics.protocol import Protocol
 from ssgan.studies.catalogue import find_study
 from ssgan.studies.options import StudyOptions
-from ssgan.studies.study import build_trials, select_variants
+from ssgan.studies.output import write_study
+from ssgan.studies.trials import build_trials, list_jobs
+from ssgan.studies.variants import select_variants
 
 DATA = "scenes:num_images=40"
 PROTOCOL = Protocol(
@@ -23,18 +25,26 @@ PROTOCOL = Protocol(
 )
 
 
-def asked(out, **changes):
-    request = StudyOptions(
+FIDS = {"gan": (68.2, 71.9, 64.4), "ssgan": (49.6, 52.8, 50.1)}
+TOP1 = {
+    ("gan", 0): (0.50, 0.44), ("gan", 1): (0.52, 0.40),
+    ("ssgan", 0): (0.49, 0.53), ("ssgan", 1): (0.51, 0.57),
+}  # fmt: skip
+
+
+def options(out, **changes):
+    found = StudyOptions(
         scale="laptop", data=DATA, test="scenes:seed=1", seeds=(0, 1), out=out, features=None,
         samples=10_000,
     )  # fmt: skip
-    return replace(request, **changes)
+    return replace(found, **changes)
 
 
-def trials(name, request, variants=None):
-    form = find_study(name).form(request.scale, request.features)
-    info = parse_source(request.data).info()
-    return build_trials(select_variants(form.variants, variants), form, request, info)
+def plan(name, chosen, variants=None):
+    scale = find_study(name).at_scale(chosen.scale, chosen.features)
+    info = parse_source(chosen.data).info()
+    selected = select_variants(scale.variants, variants)
+    return build_trials(selected, scale.measurement, chosen, info)
 
 
 def write_distance(trial, value, job=-1, **changes):
@@ -66,3 +76,30 @@ def write_probe(trial, top1, **changes):
             }  # fmt: skip
             file.write(json.dumps(row) + "\n")
     job.result.write_bytes(b"a picture")
+
+
+def commands(name, chosen, variants=None):
+    return [job.command for job in list_jobs(plan(name, chosen, variants))]
+
+
+def write(name, chosen, found):
+    study = find_study(name)
+    return write_study(study, study.at_scale(chosen.scale, chosen.features), chosen, found)
+
+
+def measured(chosen, name):
+    return json.loads((chosen.out / name / "results.json").read_text())["measured"]
+
+
+def lines_of(text):
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    return {row[0].strip(): row[1:] for row in rows}
+
+
+def probed(name, chosen, steps):
+    found = plan(name, chosen, "gan,ssgan")
+    for trial in found:
+        top1 = TOP1[trial.variant.name, trial.seed]
+        rows = {(s, b + 2): top1[b] - 0.01 * k for k, s in enumerate(steps) for b in range(2)}
+        write_probe(trial, rows)
+    return found
