@@ -27,7 +27,7 @@ from ssgan.training.feed import Feed
 from ssgan.training.loop import resolve_config
 from ssgan.training.networks import Networks
 from ssgan.training.step import train_step
-from ssgan.training.validation import check_recompute
+from ssgan.training.validation import check_activation_checkpointing
 
 _Pair = tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig]
 _NOISE_IMAGES = 512  # in the data set that steps are fed from
@@ -47,7 +47,7 @@ class Case:
     precision: Precision = "auto"
     plain: bool = False  # every convolution as the operations it stands for
     reuse: bool = False  # G learns from the fakes of D's last update
-    recompute: bool = False  # residual blocks are computed anew in backward
+    activation_checkpointing: bool = False  # residual blocks are computed anew in backward
 
     @property
     def pixels(self) -> int:
@@ -80,7 +80,7 @@ def variant(case: Case, name: str) -> Case:
         elif word in ("fresh", "reused"):
             case = replace(case, reuse=word == "reused")
         elif word == "recompute":
-            case = replace(case, recompute=True)
+            case = replace(case, activation_checkpointing=True)
         elif word in networks():
             case = replace(case, network=word)
         elif word in PRECISIONS:
@@ -106,7 +106,7 @@ def config_of(case: Case) -> RunConfig:
             ema_halflife_steps=100.0,
             precision=case.precision,
             reuse_fakes=case.reuse,
-            recompute=case.recompute,
+            activation_checkpointing=case.activation_checkpointing,
         )
     )
 
@@ -126,7 +126,7 @@ class Stepper:
         self.config = config_of(case)
         self.device = resolve_device(self.config.device)
         self.state = fresh_state(self.config, 0, self.device)
-        check_recompute(self.config, self.state)
+        check_activation_checkpointing(self.config, self.state)
         for network in (self.state.generator, self.state.discriminator):
             use_plain_form(network, case.plain)
         self.feed = Feed(self.config, noise(self.config), self.device)

@@ -69,7 +69,7 @@ def _bare_row(case: Case, repeats: int) -> tuple[Stepper, dict[str, Any]]:
         "batch": case.batch,
         "width": case.width,
         "plain": case.plain,
-        "recompute": case.recompute,
+        "recompute": case.activation_checkpointing,
         "precision": stepper.config.precision,
         **times.row(),
         "real_images_per_second": case.batch * case.updates / seconds,
@@ -213,7 +213,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--updates", default="1,2,5", help="of D before each of G")
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--plain", action="store_true", help="without fused convolutions")
-    parser.add_argument("--recompute", action="store_true", help="blocks anew in backward")
+    parser.add_argument(
+        "--activation_checkpointing", action="store_true", help="blocks anew in backward"
+    )
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--width", type=float, default=1.0, help="multiplies all channels")
     parser.add_argument("--matrix", type=int, default=4096, help="side of the matrix product")
@@ -238,7 +240,7 @@ def cases_of(options: argparse.Namespace) -> list[Case]:
             width=options.width,
             precision=options.precision,
             plain=options.plain,
-            recompute=options.recompute,
+            activation_checkpointing=options.recompute,
         )
         for network in options.networks.split(",")
         for updates in _numbers(options.updates)

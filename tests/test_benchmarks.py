@@ -198,9 +198,11 @@ def test_variants_are_words_joined_by_plus():
     assert variant(SMALL, "bfloat16+plain+sndcgan") == Case(
         network="sndcgan", batch=4, width=1 / 32, precision="bfloat16", plain=True
     )
-    assert variant(SMALL, "reused+recompute") == replace(SMALL, reuse=True, recompute=True)
-    assert config_of(replace(SMALL, recompute=True)).recompute
-    with pytest.raises(UserError, match="recompute acts on"):
+    assert variant(SMALL, "reused+recompute") == replace(
+        SMALL, reuse=True, activation_checkpointing=True
+    )
+    assert config_of(replace(SMALL, activation_checkpointing=True)).activation_checkpointing
+    with pytest.raises(UserError, match="activation_checkpointing acts on"):
         Stepper(variant(SMALL, "recompute+sndcgan"))
 
 

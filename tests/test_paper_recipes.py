@@ -156,7 +156,7 @@ def test_a_row_of_table_2_is_the_beginning_of_the_main_run_on_imagenet(method):
     )
     longer = {name: getattr(run, name) for name in ("total_steps", "output", "evaluate")}
     assert replace(row, **longer) == run
-    assert run.output.keep_every == row.total_steps
+    assert run.output.snapshot_every == row.total_steps
 
 
 @pytest.mark.parametrize("function", METHODS)
@@ -191,7 +191,7 @@ def test_the_runs_at_128_pixels(name):
     assert said in words(name)
     if file == "imagenet128" and function in TABLE_4_BEST:
         assert f"features {TABLE_4_BEST[function]} (Table 4)" in words(name)
-    assert config.output.keep_every == (100_000 if file == "imagenet128" else 0)
+    assert config.output.snapshot_every == (100_000 if file == "imagenet128" else 0)
 
 
 def test_each_data_set_has_the_rows_of_table_1_and_rotation_alone():

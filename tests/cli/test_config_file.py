@@ -28,7 +28,7 @@ def test_a_run_s_own_config_starts_another_run_of_the_same_settings(recipe, fini
 
 def test_flags_are_laid_over_it_and_one_from_before_a_setting_is_read(finished, tmp_path):
     stored = json.loads((finished / "config.json").read_bytes())
-    del stored["output"]["keep_every"], stored["recompute"], stored["evaluate"]
+    del stored["output"]["snapshot_every"], stored["activation_checkpointing"], stored["evaluate"]
     stored["output"] |= {"score_every": 0, "score_images": 12}
     file, root = tmp_path / "old.json", tmp_path / "run"
     file.write_text(json.dumps(stored))
@@ -36,7 +36,7 @@ def test_flags_are_laid_over_it_and_one_from_before_a_setting_is_read(finished, 
     found = json.loads((root / "config.json").read_bytes())
     assert found["seed"] == 6
     assert found["method"] == stored["method"]
-    assert (found["output"]["keep_every"], found["recompute"]) == (0, False)
+    assert (found["output"]["snapshot_every"], found["activation_checkpointing"]) == (0, False)
     assert (found["evaluate"]["every"], found["evaluate"]["images"]) == (0, 12)
 
 

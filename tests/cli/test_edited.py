@@ -14,7 +14,7 @@ from tests.cli.test_main import TINY as RUN
 def made(tmp_path_factory):
     """A run with evaluations, and a study of forgetting."""
     root = tmp_path_factory.mktemp("made")
-    often = ["--evaluate.every", "1", "--evaluate.shown", "8"]
+    often = ["--evaluate.every", "1", "--evaluate.num_images_d", "8"]
     words = ["train", "scenes:gan", "--data", "scenes:num_images=40", *RUN, *often]
     assert main([*words, "--run", str(root / "run")]) == 0
     (root / "run" / "events.jsonl").write_text('{"step": 1, "verdict": "healthy"}\n')

@@ -110,7 +110,7 @@ def test_the_default_directory_does_not_know_whether_a_run_recomputes(
 ):
     monkeypatch.chdir(tmp_path)
     for recompute in ("false", "true"):
-        words = ["--data", "scenes:num_images=40", *TINY, "--recompute", recompute]
+        words = ["--data", "scenes:num_images=40", *TINY, "--activation_checkpointing", recompute]
         assert main(["train", "scenes:gan", *words]) == 0
     assert len(list((tmp_path / "runs").iterdir())) == 1
     assert "nothing to do" in capsys.readouterr().out
@@ -367,9 +367,9 @@ def test_too_little_memory_is_one_line(error, monkeypatch, capsys):
         monkeypatch.setattr(f"ssgan.cli.{verb}.main", fails)
         assert main([verb, "run"]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "ssgan: not enough memory for this; the same run needs less with --recompute true "
-        "(residual networks), a new run with --accumulation N or a smaller batch, width or image "
-        "size; "
+        "ssgan: not enough memory for this; the same run needs less with "
+        "--activation_checkpointing true (residual networks), a new run with --accumulation N or a "
+        "smaller batch, width or image size; "
         "what was saved is whole",
         "ssgan: not enough memory for this; what was saved is whole",
     ]

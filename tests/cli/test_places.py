@@ -21,7 +21,14 @@ SCENES = ["--data", "scenes:num_images=40"]
 def trained(tmp_path_factory):
     """A run of two steps, of which a state was kept and evaluated."""
     root = tmp_path_factory.mktemp("runs") / "run"
-    often = ["--output.keep_every", "2", "--evaluate.every", "2", "--evaluate.shown", "8"]
+    often = [
+        "--output.snapshot_every",
+        "2",
+        "--evaluate.every",
+        "2",
+        "--evaluate.num_images_d",
+        "8",
+    ]
     assert main(["train", "scenes:gan", *SCENES, "--run", str(root), *TINY, *often]) == 0
     return root
 

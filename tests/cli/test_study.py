@@ -23,7 +23,7 @@ DATA = ["--data", "scenes:num_images=40", "--test", "scenes:num_images=40,seed=1
 SETTINGS = [
     "--", "--total_steps", "2", "--batch_size", "8", "--generator.width", "0.03",
     "--discriminator.width", "0.06", "--evaluate.every", "1", "--evaluate.images", "16",
-    "--evaluate.shown", "8", "--output.keep_every", "1", "--output.log_every", "1",
+    "--evaluate.num_images_d", "8", "--output.snapshot_every", "1", "--output.log_every", "1",
     "--output.sample_rows", "2", "--output.tensorboard", "false",
 ]  # fmt: skip
 QUICK = ["--features", "random", "--samples", "20", "--arms", "gan,ssgan", "--seeds", "2"]

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 def finished_run(root: Path, name: str = "ssgan", **changes: object) -> Path:
     """A run of two steps that keeps the state of each."""
     config = tiny(name, total_steps=STEPS, **changes)
-    to_the_end(writing(config, checkpoint_every=2, keep_every=1), root, images())
+    to_the_end(writing(config, checkpoint_every=2, snapshot_every=1), root, images())
     return root
 
 

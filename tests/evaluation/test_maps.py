@@ -93,7 +93,9 @@ def test_the_states_of_a_run_by_steps(root):
     assert steps_of(list_states(root, "0,all")) == [0, 1, 2]
     assert steps_of(list_states(root, "2,0")) == [0, 2]
     assert steps_of(list_states(RunDirectory(root).snapshot(1), None)) == [1]
-    with pytest.raises(UserError, match=r"no state of step '5'; there are 0, 1, 2 .*keep_every"):
+    with pytest.raises(
+        UserError, match=r"no state of step '5'; there are 0, 1, 2 .*snapshot_every"
+    ):
         list_states(root, "1,5")
     with pytest.raises(UserError, match="is a single state"):
         list_states(RunDirectory(root).snapshot(1), "all")

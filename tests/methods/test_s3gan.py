@@ -46,12 +46,12 @@ def cases():
     for game in ADVERSARIAL:
         for penalty in (None, WGANGP(weight=7.0), DRAGAN(weight=7.0)):
             yield method(adversarial=game, penalty=penalty)
-    yield method(guess="drawn")
+    yield method(pseudo_label="sampled")
 
 
 def d_formula(m, G, D, real, draw):
     """L_D image by image; the class term is over as many labels as a batch has on average."""
-    chances = draw.noise(1) if m.guess == "drawn" else None
+    chances = draw.noise(1) if m.pseudo_label == "sampled" else None
     known = plain.complete_labels(D, real.images, real.labels, chances)
     with torch.no_grad():
         fakes = G(draw.latents, draw.labels)
@@ -140,7 +140,9 @@ def test_drawn_pseudo_labels_have_the_frequencies_of_D_s_class_probabilities():
     logits = torch.tensor([[0.0, 2.0, -1.0]], dtype=torch.float64).expand(1000, 3)
     chances = (torch.arange(1000) + 0.5)[:, None] / 1000
     draw = replace(draw, noise=lambda size: chances[:, :size])
-    counted = method(guess="drawn").pseudo_labels(logits, draw).bincount(minlength=3) / 1000
+    counted = (
+        method(pseudo_label="sampled").pseudo_labels(logits, draw).bincount(minlength=3) / 1000
+    )
     torch.testing.assert_close(counted.double(), logits[0].softmax(0), rtol=0, atol=1e-3)
     assert method().pseudo_labels(logits, draw).unique().tolist() == [1]
 

@@ -19,7 +19,7 @@ RESIDUAL = [name for name in FAMILIES if hasattr(FAMILIES[name].generator, "fuse
 
 def recomputing(network, on=True):
     for module in checkpointed_modules(network):
-        module.recompute = on
+        module.activation_checkpointing = on
     return network
 
 

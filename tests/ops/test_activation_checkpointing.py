@@ -27,7 +27,7 @@ class Cube(CheckpointedModule):
 
 def cube(recompute):
     module = Cube()
-    module.recompute = recompute
+    module.activation_checkpointing = recompute
     return module
 
 

@@ -96,7 +96,7 @@ def test_probes_over_training_name_their_steps():
 def test_figure_4_of_the_paper_measures_every_snapshot_and_shares_the_last_with_table_1():
     chosen = options(Path("out"), scale="paper", seeds=(0,))
     train, *evaluations = commands("figure4", chosen, "ssgan")
-    assert "--output.keep_every 10000 --seed 0 --run out/runs/cifar10-ssgan-seed0" in train
+    assert "--output.snapshot_every 10000 --seed 0 --run out/runs/cifar10-ssgan-seed0" in train
     states = [command.split()[2] for command in evaluations]
     snapshots = "out/runs/cifar10-ssgan-seed0/snapshots/step-000{}0000.ckpt"
     assert states == [snapshots.format(k) for k in range(1, 10)] + ["out/runs/cifar10-ssgan-seed0"]

@@ -18,8 +18,8 @@ from tests.studies.made_up import DATA, commands, options
         ([], "a-b"),
         (["--total_steps", "20"], "a-b-total_steps=20"),
         (["--method.alpha=0.5", "--batch_size", "8"], "a-b-batch_size=8-method.alpha=0.5"),
-        (["--output.keep_every", "5", "--device", "cpu", "--evaluate.every", "2"], "a-b"),
-        (["--recompute", "true"], "a-b"),
+        (["--output.snapshot_every", "5", "--device", "cpu", "--evaluate.every", "2"], "a-b"),
+        (["--activation_checkpointing", "true"], "a-b"),
     ],
 )
 def test_a_run_is_named_after_the_settings_that_affect_learning(flags, expected):

@@ -42,7 +42,7 @@ from tests.training.tiny import images, tiny
 
 BATCH, LAST = 24, 6  # of every run here
 _BIG = {"batch_size": BATCH, "precision": "float64", "total_steps": LAST}
-_DRAWN = {"method": replace(tiny("s3gan").method, guess="drawn")}
+_DRAWN = {"method": replace(tiny("s3gan").method, pseudo_label="sampled")}
 CASES = {
     "ssgan": tiny(augment=True, **_BIG),
     "two updates": tiny("gan", **_BIG),
@@ -61,7 +61,7 @@ CASES = {
         **_BIG,
     ),
     "self-modulated, recomputed": tiny(
-        recompute=True,
+        activation_checkpointing=True,
         generator=replace(tiny().generator, norm=SelfModulatedBatchNorm()),
         **_BIG,
     ),

@@ -24,7 +24,7 @@ def test_a_run_takes_what_was_foretold_with_its_best_and_its_healthy_state(tmp_p
                 total_steps=8,
             ),
             checkpoint_every=2,
-            keep_every=2,
+            snapshot_every=2,
         ),
         every=4,
     )

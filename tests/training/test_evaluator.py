@@ -158,7 +158,7 @@ def test_without_labels_there_is_no_probe_and_other_classes_are_no_held_out_imag
 @pytest.mark.parametrize("name", ["ssgan", "conditional"])
 def test_d_is_asked_about_as_many_generated_images_as_wanted(name, dataset, tmp_path):
     found, _ = measured(name, dataset, None, tmp_path)
-    assert tiny(name).evaluate.images > tiny(name).evaluate.shown == 8
+    assert tiny(name).evaluate.images > tiny(name).evaluate.num_images_d == 8
     assert found["logit_gap", "train"].protocol["num_fake"] == 8
 
 

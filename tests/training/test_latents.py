@@ -67,7 +67,14 @@ def runs(tmp_path_factory):
     for name in ("normal", "uniform"):
         roots[name] = tmp_path_factory.mktemp("runs") / name
         words = ["train", "scenes:ssgan", "--data", "scenes:num_images=40", *TINY]
-        words += ["--evaluate.every", "2", "--evaluate.shown", "8", "--generator.latents", name]
+        words += [
+            "--evaluate.every",
+            "2",
+            "--evaluate.num_images_d",
+            "8",
+            "--generator.latents",
+            name,
+        ]
         assert main([*words, "--run", str(roots[name])]) == 0
     return roots
 

@@ -1,4 +1,4 @@
-"""Runs that recompute: the same steps, from less that is kept."""
+"""Runs that activation_checkpointing: the same steps, from less that is kept."""
 
 from dataclasses import replace
 
@@ -76,7 +76,7 @@ def test_losses_weights_and_statistics_are_those_without_to_the_bit(case, monkey
     monkeypatch.setattr(
         "ssgan.models.norms.is_recomputing", lambda: repeated.append(said()) or said()
     )
-    losses, found = run_of(replace(config, recompute=True))
+    losses, found = run_of(replace(config, activation_checkpointing=True))
     assert losses == expected_losses
     assert True in repeated
     for name, tensors in found.items():
@@ -90,31 +90,35 @@ def test_the_networks_recompute_and_the_average_does_not():
     blocks = [*checkpointed_modules(state.generator, state.discriminator)]
     assert len(blocks) == 3 + 4
     for wanted in (True, False):  # a state may be handed from one run to another
-        Networks(tiny(recompute=wanted), state, torch.device("cpu"))
-        assert {block.recompute for block in blocks} == {wanted}
-        assert not any(block.recompute for block in checkpointed_modules(state.generator_ema))
+        Networks(tiny(activation_checkpointing=wanted), state, torch.device("cpu"))
+        assert {block.activation_checkpointing for block in blocks} == {wanted}
+        assert not any(
+            block.activation_checkpointing for block in checkpointed_modules(state.generator_ema)
+        )
 
 
 @pytest.mark.parametrize(("first", "then"), [(False, True), (True, False)])
 def test_a_run_may_be_continued_with_it_or_without(first, then, tmp_path):
     """So one that ran out of memory goes on where it was."""
-    whole = to_the_end(tiny(recompute=first), tmp_path / "whole", images())
-    stop_after(tiny(recompute=first), tmp_path / "parts", images(), 3)
-    assert to_the_end(tiny(recompute=then), tmp_path / "parts", images()) == whole
-    refuse_changes(tmp_path, tiny(recompute=first), tiny(recompute=then))
+    whole = to_the_end(tiny(activation_checkpointing=first), tmp_path / "whole", images())
+    stop_after(tiny(activation_checkpointing=first), tmp_path / "parts", images(), 3)
+    assert to_the_end(tiny(activation_checkpointing=then), tmp_path / "parts", images()) == whole
+    refuse_changes(
+        tmp_path, tiny(activation_checkpointing=first), tiny(activation_checkpointing=then)
+    )
 
 
 def test_it_is_refused_where_it_would_do_nothing():
     for networks in (SNDCGAN, DCGAN):
-        config = tiny(recompute=True, **networks)
+        config = tiny(activation_checkpointing=True, **networks)
         names = " and ".join(type(spec).__name__ for spec in networks.values())
         with pytest.raises(UserError, match=f"{names} have neither"):
             validate_run(config, 20, 0)
-        with pytest.raises(UserError, match="recompute acts on residual blocks"):
+        with pytest.raises(UserError, match="activation_checkpointing acts on residual blocks"):
             next(train(config, images()))
-    validate_run(tiny(recompute=True, generator=SNDCGAN["generator"]), 20, 0)
+    validate_run(tiny(activation_checkpointing=True, generator=SNDCGAN["generator"]), 20, 0)
 
 
 def test_it_is_refused_together_with_compile():
-    with pytest.raises(UserError, match="compile does not work with recompute"):
-        validate_run(tiny(recompute=True, compile=True), 20, 0)
+    with pytest.raises(UserError, match="compile does not work with activation_checkpointing"):
+        validate_run(tiny(activation_checkpointing=True, compile=True), 20, 0)

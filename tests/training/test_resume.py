@@ -152,7 +152,7 @@ def test_what_is_written_may_change_and_the_bits_do_not(uninterrupted, dataset, 
     _, _, digest = uninterrupted("ssgan")
     stop_after(tiny(), tmp_path, dataset, 2)
     other = writing(tiny(), log_every=2, checkpoint_every=4, sample_rows=1, sample_every=1)
-    other = evaluating(other, shown=4, on_collapse="stop")
+    other = evaluating(other, num_images_d=4, on_collapse="stop")
     assert to_the_end(other, tmp_path, dataset) == digest
     refuse_changes(tmp_path, tiny(), tiny(device="auto"))
 
@@ -279,7 +279,7 @@ def test_event_files_show_each_step_once(step, dataset, tmp_path):
 
 def test_a_run_from_before_a_setting_has_its_default_and_lacks_no_other():
     table = dump(tiny())
-    for later in ("reuse_fakes", "compile", "recompute"):
+    for later in ("reuse_fakes", "compile", "activation_checkpointing"):
         del table[later]
     assert load(table) == tiny()
     del table["augment"]

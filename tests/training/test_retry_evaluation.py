@@ -24,7 +24,7 @@ from tests.training.tiny import (
 
 BEST, LAST = 5, 6  # steps: both are saved, and the first has the lowest score
 CONFIG = evaluating(
-    with_output(tiny(augment=True), checkpoint_every=BEST, sample_every=BEST, keep_every=BEST),
+    with_output(tiny(augment=True), checkpoint_every=BEST, sample_every=BEST, snapshot_every=BEST),
     every=1,
 )
 PLACES = {

@@ -158,7 +158,7 @@ def test_the_best_stays_when_scores_are_the_same(dataset, tmp_path, caplog):
     stop_after(config, tmp_path, dataset, 3)
     old = checkpoint.load_newest(RunDirectory(tmp_path))[0].best_score
     with caplog.at_level(logging.WARNING):
-        for _ in run(evaluating(config, shown=4), tmp_path, dataset):
+        for _ in run(evaluating(config, num_images_d=4), tmp_path, dataset):
             pass
     assert "starts over" not in caplog.text
     assert checkpoint.load_newest(RunDirectory(tmp_path))[0].best_score <= old

@@ -16,7 +16,7 @@ from tests.training.test_plan import OUTLINE
 from tests.training.tiny import STEPS, images, stop_after, tiny, to_the_end
 from tests.training.tiny import with_output as writing
 
-CONFIG = writing(tiny(), checkpoint_every=1, keep_every=2)
+CONFIG = writing(tiny(), checkpoint_every=1, snapshot_every=2)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_a_snapshot_is_d_and_the_averaged_g_of_that_step(dataset, root):
 
 
 def test_keeping_changes_nothing_that_is_learnt(dataset, root, tmp_path):
-    plain = to_the_end(writing(CONFIG, keep_every=0), tmp_path / "plain", dataset)
+    plain = to_the_end(writing(CONFIG, snapshot_every=0), tmp_path / "plain", dataset)
     assert checkpoint.load_newest(RunDirectory(root))[0].step == STEPS
     assert plain == to_the_end(CONFIG, root, dataset)
     assert kept(tmp_path / "plain") == []
@@ -72,7 +72,7 @@ def test_a_run_that_was_stopped_and_continued_has_all_of_them(dataset, root, tmp
 
 def test_they_are_no_points_to_resume_from(dataset, tmp_path):
     """A run that has lost its checkpoints starts over, and does not take a kept state for one."""
-    config = writing(tiny(total_steps=2), checkpoint_every=1, keep_every=1)
+    config = writing(tiny(total_steps=2), checkpoint_every=1, snapshot_every=1)
     expected = to_the_end(config, tmp_path, dataset)
     for path in RunDirectory(tmp_path).checkpoint_files():
         path.unlink()
@@ -83,7 +83,7 @@ def test_they_are_no_points_to_resume_from(dataset, tmp_path):
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="an accelerator cannot be forked")
 def test_killed_between_two_files_every_one_is_there_in_the_end(dataset, tmp_path):
     """A state is kept before the checkpoint past it: a resumed run never comes back to it."""
-    config = writing(tiny(total_steps=2), checkpoint_every=1, keep_every=2)
+    config = writing(tiny(total_steps=2), checkpoint_every=1, snapshot_every=2)
     points = harness.points_of(config, tmp_path / "listed", dataset)
     starts = [number for number, point in enumerate(points) if point == "serialised"]
     assert len(starts) == 3  # checkpoint 1, kept 2, checkpoint 2
@@ -96,10 +96,10 @@ def test_killed_between_two_files_every_one_is_there_in_the_end(dataset, tmp_pat
 
 
 def test_a_plan_counts_them():
-    config = writing(tiny(total_steps=100), keep_every=30)
+    config = writing(tiny(total_steps=100), snapshot_every=30)
     few, none = (
         estimate_cost(config, OUTLINE),
-        estimate_cost(writing(config, keep_every=0), OUTLINE),
+        estimate_cost(writing(config, snapshot_every=0), OUTLINE),
     )
     networks = few.discriminator_weights + few.generator_weights
     assert none.disk.snapshots == 0
@@ -109,5 +109,5 @@ def test_a_plan_counts_them():
 
 
 def test_a_negative_number_of_steps_is_refused():
-    with pytest.raises(UserError, match="keep_every must be at least 0"):
-        OutputConfig(keep_every=-1)
+    with pytest.raises(UserError, match="snapshot_every must be at least 0"):
+        OutputConfig(snapshot_every=-1)

@@ -78,7 +78,9 @@ def tiny(name: str = "ssgan", **changes: object) -> RunConfig:
             sample_rows=2,
             tensorboard=False,
         ),
-        evaluate=EvaluateConfig(every=2 if name == "rotation-only" else 0, images=16, shown=8),
+        evaluate=EvaluateConfig(
+            every=2 if name == "rotation-only" else 0, images=16, num_images_d=8
+        ),
     )
     return replace(config, **changes)
 

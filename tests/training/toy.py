@@ -91,7 +91,7 @@ def toy(method: Method, steps: int, **changes: object) -> RunConfig:
         output=OutputConfig(
             log_every=5, sample_every=0, checkpoint_every=steps // 10, tensorboard=False
         ),
-        evaluate=EvaluateConfig(every=steps // 10, images=128, shown=64),
+        evaluate=EvaluateConfig(every=steps // 10, images=128, num_images_d=64),
     )
     return replace(config, **changes)
 

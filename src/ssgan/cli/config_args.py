@@ -124,7 +124,9 @@ def _open_source(
 def default_directory(name: str | None, config: RunConfig) -> str:
     """runs/NAME-HASH: the same command finds the same directory again."""
     output, evaluate = type(config.output)(), type(config.evaluate)()
-    spared = replace(config, output=output, evaluate=evaluate, device="auto", recompute=False)
+    spared = replace(
+        config, output=output, evaluate=evaluate, device="auto", activation_checkpointing=False
+    )
     if may_change("total_steps", config):
         spared = replace(spared, total_steps=1)
     digest = hashlib.sha256(json.dumps(first_form(spared), sort_keys=True).encode()).hexdigest()

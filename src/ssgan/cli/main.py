@@ -28,8 +28,8 @@ BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives
 _SAVED = "what was saved is whole"
 _LESS = {  # what needs less memory
-    "train": "the same run needs less with --recompute true (residual networks), a new run with "
-    f"--accumulation N or a smaller batch, width or image size; {_SAVED}",
+    "train": "the same run needs less with --activation_checkpointing true (residual networks), a "
+    f"new run with --accumulation N or a smaller batch, width or image size; {_SAVED}",
     "forget": f"in another directory a smaller --batch, --width or --size needs less; {_SAVED}",
 }
 _TOO_MANY = (  # said by torch, and by NumPy

@@ -59,7 +59,7 @@ class S3GAN(RotationMethod):
     penalty: Penalty | None = None  # gradient penalty on D; None: no penalty
     # pseudo-label where a label is missing: D's most likely class, or one drawn from its class
     # probabilities
-    guess: Literal["argmax", "drawn"] = added("argmax")
+    pseudo_label: Literal["argmax", "sampled"] = added("argmax")
     conditional: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class S3GAN(RotationMethod):
 
         DRAGAN uses the same number for the first value of its noise, which has no consequence.
         """
-        if self.guess == "argmax":
+        if self.pseudo_label == "argmax":
             return logits.argmax(dim=1)
         up_to = logits.softmax(dim=1).cumsum(dim=1)
         return (up_to[:, :-1] <= draw.noise(1)).sum(dim=1)

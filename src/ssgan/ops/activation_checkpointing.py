@@ -18,7 +18,7 @@ _RECOMPUTING = ContextVar("recomputing", default=False)
 
 
 class CheckpointedModule(nn.Module):
-    """A base class for blocks that are recomputed in backward when `recompute` is set.
+    """A base class for blocks that backward recomputes when `activation_checkpointing` is set.
 
     A subclass defines `compute` and no `forward`. It must not draw random numbers, and must not
     update buffers (such as running statistics) while `is_recomputing()`. Its weights and buffers
@@ -26,12 +26,12 @@ class CheckpointedModule(nn.Module):
     change.
     """
 
-    recompute = False
+    activation_checkpointing = False
     compute: Callable[..., Tensor]  # the outputs for these inputs
 
     def forward(self, *inputs: Tensor | None) -> Tensor:
         """The outputs of `compute`."""
-        if self.recompute:
+        if self.activation_checkpointing:
             return checkpoint_activations(self.compute, *inputs)
         return self.compute(*inputs)
 

@@ -138,7 +138,7 @@ def ssgan_laptop() -> RunConfig:
         quarter,
         generator=_LAPTOP_GENERATOR,
         discriminator=ResNetDiscriminator(width=0.5, shortcut="1x1", pooling="sum"),
-        output=replace(quarter.output, checkpoint_every=500, keep_every=500),
+        output=replace(quarter.output, checkpoint_every=500, snapshot_every=500),
     )
 
 

@@ -43,7 +43,7 @@ def ssgan() -> RunConfig:
         total_steps=1_000_000,
         discriminator_updates=2,
         output=OutputConfig(
-            log_every=100, sample_every=10_000, checkpoint_every=1000, keep_every=100_000
+            log_every=100, sample_every=10_000, checkpoint_every=1000, snapshot_every=100_000
         ),
         evaluate=EvaluateConfig(every=20_000),
     )

@@ -131,7 +131,7 @@ def s3gan_laptop() -> RunConfig:
     Cost: 3,000 steps, batch 64, n_dis 1; D reads 352 images a step, 64 of them forward only, SS-GAN
     288. Not run at this scale; at half its width, one seed: docs/results/successors.md.
     """
-    return replace(cifar10.conditional_laptop(), method=replace(_S3GAN, guess="drawn"))
+    return replace(cifar10.conditional_laptop(), method=replace(_S3GAN, pseudo_label="sampled"))
 
 
 def s3gan() -> RunConfig:

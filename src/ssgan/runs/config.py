@@ -66,7 +66,7 @@ class OutputConfig:
     log_every: int = 20  # steps between lines of log.jsonl
     sample_every: int = 500  # steps between sample grids; 0: only at the end
     checkpoint_every: int = 500  # steps between checkpoints; the last step always has one
-    keep_every: int = 0  # steps between snapshots of D and the averaged G, to probe; 0: none
+    snapshot_every: int = 0  # steps between snapshots of D and the averaged G, to probe; 0: none
     sample_rows: int = 8  # rows, and columns, of a sample grid; at most 100
     tensorboard: bool = True  # also write event files for TensorBoard
 
@@ -74,7 +74,7 @@ class OutputConfig:
         for name in ("log_every", "checkpoint_every"):
             check_count(name, getattr(self, name), 1)
         check_count("sample_rows", self.sample_rows, 1, 100)
-        for name in ("sample_every", "keep_every"):
+        for name in ("sample_every", "snapshot_every"):
             check_count(name, getattr(self, name), 0)
 
 
@@ -87,13 +87,13 @@ class EvaluateConfig:
     # features of the Frechet distance that is the score and chooses the best state; FD-random is
     # always computed too. lite0 and inception (FID) need weights, and minutes each time on a CPU
     features: Literal["random", "lite0", "inception"] = added("random")
-    shown: int = 512  # real images, and as many generated ones, on which D is evaluated
+    num_images_d: int = 512  # real images, and as many generated ones, on which D is evaluated
     # when a run collapses or diverges: warn, or also save and stop it (exit code 75)
     on_collapse: Literal["warn", "stop"] = "warn"
 
     def __post_init__(self) -> None:
         check_count("every", self.every, 0)
-        for name in ("images", "shown"):
+        for name in ("images", "num_images_d"):
             check_count(name, getattr(self, name), 2)
 
 
@@ -122,7 +122,7 @@ class RunConfig:
     accumulation: int = 1  # parts of an update, to save memory; batch norm sees one part
     # activation checkpointing: store only the inputs of residual blocks and attention, and compute
     # the rest again in backward: less memory, more time, the same numbers; ResNets and BigGAN
-    recompute: bool = added(False)
+    activation_checkpointing: bool = added(False)
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
     precision: Precision = "auto"
     # compile both networks with torch.compile: minutes at the start, and no gain on a CPU so far

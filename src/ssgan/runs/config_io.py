@@ -157,7 +157,14 @@ def _first_form(value: Any) -> Any:
     form: dict[str, Any] = {}
     for name, item in value.items():
         first = words[name].get(item, item) if name in words else item
-        form[names[name] if name in names else name] = _first_form(first)
+        form[str(names.get(name, name))] = _first_form(first)
     if "kind" in form:
         form["kind"] = _FIRST_KINDS.get(kind, kind)
     return form
+
+
+def first_words(path: str, value: object) -> str:
+    """A setting on the command line as PATH=VALUE, in the words of the first version."""
+    if path in ("method.pseudo_label", "method.guess"):
+        return f"method.guess={'drawn' if value in ('sampled', 'drawn') else value}"
+    return f"{path}={value}"

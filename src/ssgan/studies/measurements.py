@@ -31,7 +31,7 @@ class AbstractMeasurement(ABC):
 
 def stored_steps(config: RunConfig) -> list[int]:
     """The steps of a finished run with a stored D and averaged G, including the last one."""
-    every, total = config.output.keep_every, config.total_steps
+    every, total = config.output.snapshot_every, config.total_steps
     return [*(range(every, total, every) if every else ()), total]
 
 

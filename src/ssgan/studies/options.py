@@ -15,6 +15,7 @@ from typing import Literal
 
 from ssgan.config.merge import from_flags
 from ssgan.config.serialize import flatten
+from ssgan.runs.config_io import first_words
 from ssgan.training.resume import NOT_LEARNT
 from ssgan.types import UserError
 
@@ -53,9 +54,10 @@ def slug(recipe: str, overrides: Sequence[str]) -> str:
     changes, rest = from_flags(overrides)
     if rest:
         raise UserError(f"{rest[0]!r} is no setting; after -- give settings such as --batch_size 8")
-    learnt = {name: value for name, value in changes.items() if name not in NOT_LEARNT}
+    ignored = (*NOT_LEARNT, "recompute")  # the last is an old name
+    learnt = {name: value for name, value in changes.items() if name not in ignored}
     stem = re.sub(r"[^\w.-]", "-", recipe)
-    words = [f"{path}={value}" for path, value in sorted(flatten(learnt).items())]
+    words = sorted(first_words(path, value) for path, value in flatten(learnt).items())
     text = "-".join(words)
     if not words:
         return stem

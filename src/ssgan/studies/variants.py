@@ -151,7 +151,7 @@ LABELS = {
 }
 IMAGENET, LSUN, CELEBA_HQ = "ImageNet", "LSUN-Bedroom", "CelebA-HQ"
 _RECIPE_FILES = {IMAGENET: "imagenet128", LSUN: "lsun_bedroom128", CELEBA_HQ: "celebahq128"}
-_SNAPSHOTS = ("--output.keep_every", "10000")  # measured for Figures 4 and 6
+_SNAPSHOTS = ("--output.snapshot_every", "10000")  # measured for Figures 4 and 6
 
 
 def laptop(*names: str) -> tuple[AbstractVariant, ...]:

@@ -32,7 +32,7 @@ class RunDisk(NamedTuple):
     """Bytes of a run's checkpoints and snapshots."""
 
     checkpoint: int  # a whole checkpoint
-    snapshots: int  # all snapshots of output.keep_every
+    snapshots: int  # all snapshots of output.snapshot_every
     done: int  # all files of a finished run, at most
 
     @property
@@ -46,7 +46,7 @@ def estimate_disk(config: RunConfig, state: TrainState) -> RunDisk:
     networks = (state.generator, state.discriminator)
     trained = [weight for network in networks for weight in network.parameters()]
     checkpoint = _bytes(state_tensors(state)) + 2 * _bytes(trained)
-    every = config.output.keep_every
+    every = config.output.snapshot_every
     snapshots = config.total_steps // every * _bytes(snapshot_tensors(state)) if every else 0
     best = state.generator_ema.state_dict().values() if config.evaluate.every else ()
     return RunDisk(checkpoint, snapshots, _WHOLE * checkpoint + snapshots + _bytes(best))

@@ -69,7 +69,7 @@ class Evaluator:
         if held_out is not None and held_out.classes != dataset.classes:
             held_out = None
         self.split = "train" if held_out is None else "held-out"
-        count = config.evaluate.shown
+        count = config.evaluate.num_images_d
         order = permutation(Key(config.seed, "evaluate"), len(dataset))
         if held_out is None:
             count = min(count, -(-len(dataset) // 2))
@@ -86,7 +86,7 @@ class Evaluator:
         """Every metric that this run can have; also stores D's features for later evaluations."""
         rows: list[EvaluationRow] = []
         with eval_mode(state.generator, state.discriminator, state.generator_ema):
-            batches, count = self._generate(state), self.config.evaluate.shown
+            batches, count = self._generate(state), self.config.evaluate.num_images_d
             first = list(islice(batches, -(-count // BATCH)))
             pixels = (to_pixels(images) for images, _ in chain(first, batches))
             rows += (

@@ -25,7 +25,7 @@ class Networks:
         self._generator: nn.Module = state.generator
         self._discriminator: nn.Module = state.discriminator
         for module in checkpointed_modules(state.generator, state.discriminator):
-            module.recompute = config.recompute
+            module.activation_checkpointing = config.activation_checkpointing
         for norm in state.generator.modules():
             if isinstance(norm, BatchStatistics):
                 norm.across_ranks = num_ranks() > 1

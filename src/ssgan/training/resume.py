@@ -25,7 +25,12 @@ from ssgan.training import feature_drift
 from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")
-NOT_LEARNT = ("output", "evaluate", "device", "recompute")  # settings that change no step
+NOT_LEARNT = (
+    "output",
+    "evaluate",
+    "device",
+    "activation_checkpointing",
+)  # settings that change no step
 
 
 def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:

@@ -296,7 +296,7 @@ class _MainRank:
         """
         if best:
             checkpoint.save_best(self.layout, self.state, self.facts, self.crash)
-        every = self.config.output.keep_every
+        every = self.config.output.snapshot_every
         if every and self.state.step % every == 0:
             checkpoint.save_snapshot(self.layout, self.state, self.facts, self.crash)
 

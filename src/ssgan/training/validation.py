@@ -38,7 +38,7 @@ def validate_run(
     if state is None:
         state = fresh_state(config, num_classes, device or torch.device("cpu"))
     check_parts(config, state, num_classes)
-    check_recompute(config, state)
+    check_activation_checkpointing(config, state)
     check_ranks(config, state, num_ranks() if ranks is None else ranks)
     return state
 
@@ -141,10 +141,10 @@ def check_ranks(config: RunConfig, state: TrainState, ranks: int) -> None:
 
 def check_compile(config: RunConfig) -> None:
     """Raise UserError for settings that do not work with compiled networks."""
-    if config.compile and config.recompute:
+    if config.compile and config.activation_checkpointing:
         raise UserError(
-            "compile does not work with recompute, because torch.compile chooses by itself what to "
-            "recompute: leave one of the two out"
+            "compile does not work with activation_checkpointing, because torch.compile chooses by "
+            "itself what to recompute: leave one of the two out"
         )
     if config.compile and getattr(config.method, "penalty", None) is not None:
         raise UserError(
@@ -153,15 +153,17 @@ def check_compile(config: RunConfig) -> None:
         )
 
 
-def check_recompute(config: RunConfig, state: TrainState) -> None:
-    """Raise UserError when recompute is set and neither network has blocks for it."""
-    if config.recompute and not any(checkpointed_modules(state.generator, state.discriminator)):
+def check_activation_checkpointing(config: RunConfig, state: TrainState) -> None:
+    """Raise UserError for activation_checkpointing where neither network has blocks for it."""
+    if config.activation_checkpointing and not any(
+        checkpointed_modules(state.generator, state.discriminator)
+    ):
         networks = " and ".join(
             type(spec).__name__ for spec in (config.generator, config.discriminator)
         )
         raise UserError(
-            f"recompute acts on residual blocks and attention, and {networks} have neither: leave "
-            "it out; accumulation saves memory with any network"
+            "activation_checkpointing acts on residual blocks and attention, and "
+            f"{networks} have neither: leave it out; accumulation saves memory with any network"
         )
 
 

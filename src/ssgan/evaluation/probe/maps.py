@@ -104,7 +104,7 @@ def list_states(
         there = ", ".join(str(step) for step in sorted(files))
         raise UserError(
             f"{path} has no state of step {missing[0]!r}; there are {there} "
-            "(output.keep_every keeps more)"
+            "(output.snapshot_every keeps more)"
         )
     return [ProbedState(files[step], step) for step in sorted({int(word) for word in words})]
 
