@@ -14,7 +14,7 @@ Networks, learning rates, n_dis and the share of rotated images were not found. 
 
 `accumulation` splits a batch into parts, to save memory; the statistics of batch norm then cover
 one part. `activation_checkpointing` stores fewer activations and computes them again in backward,
-which takes time and does not change results. `imagenet128` has the authors' random crops of ImageNet.
+which takes time and does not change results. `imagenet128` has the random crops of ImageNet.
 
 Compute the FID with `ssgan evaluate RUN --refresh 204800`: the authors' settings for BigGAN compute
 G's batch statistics from that many samples. `ssgan study large-batch` does this itself.
