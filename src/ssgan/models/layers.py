@@ -127,16 +127,20 @@ def _convolve_at_low_resolution(
 
 
 class ConvTranspose2d(nn.Module):
-    """A 4x4 transposed convolution with stride 2 and padding 1, which doubles the size."""
+    """A 4x4 or 5x5 transposed convolution with stride 2 and padding 1, which doubles the size.
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    The 5x5 one drops the last row and column.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 4) -> None:
         super().__init__()
-        self.weight = initial_weight(in_channels, out_channels, 4, 4)
+        self.weight = initial_weight(in_channels, out_channels, kernel_size, kernel_size)
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, images: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O 2*H 2*W"]:
         """The images at twice the size."""
-        return F.conv_transpose2d(images, self.weight, self.bias, stride=2, padding=1)
+        larger = F.conv_transpose2d(images, self.weight, self.bias, stride=2, padding=1)
+        return larger if self.weight.shape[2] == 4 else larger[:, :, :-1, :-1]
 
 
 class Linear(SpectralLayer):
