@@ -20,13 +20,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan.models.base import check_shape, scale_channels
-from ssgan.models.convolutional import (
-    IMAGE_SIZES,
+from ssgan.models.base import (
     AbstractConvolutionalDiscriminator,
     AbstractConvolutionalGenerator,
-    ConvolutionalDiscriminatorNetwork,
+    check_shape,
+    scale_channels,
 )
+from ssgan.models.convolutional import IMAGE_SIZES, ConvolutionalDiscriminatorNetwork
 from ssgan.models.heads import Heads
 from ssgan.models.layers import ConvTranspose2d, Linear, initial_weight
 from ssgan.models.residual import to_maps
