@@ -4,7 +4,6 @@ Initial weights are drawn from normal(0, 0.02) and biases are 0, as in the offic
 """
 
 from enum import Enum
-from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
@@ -199,23 +198,3 @@ def use_plain_form(network: nn.Module, plain: bool = True) -> None:
 def initial_weight(*shape: int) -> nn.Parameter:
     """A weight of this shape, drawn from normal(0, 0.02)."""
     return nn.Parameter(nn.init.normal_(torch.empty(shape), std=WEIGHT_STD))
-
-
-Initial: TypeAlias = Literal["orthogonal", "normal"]
-
-
-def initialize_orthogonal(network: nn.Module) -> None:
-    """Draw every weight again, with orthonormal rows or columns; biases and norms do not change.
-
-    Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
-    networks", ICLR 2014. A kernel counts as the matrix [outputs, all others].
-    """
-    for layer in network.modules():
-        if isinstance(layer, SpectralLayer):
-            nn.init.orthogonal_(layer.weight)
-            restart_spectral_norm(layer)
-
-
-def restart_spectral_norm(layer: SpectralLayer) -> None:
-    """Compute the spectral vectors of a redrawn weight; a no-op without spectral norm."""
-    layer.start_spectral_norm(layer.spectral_u is not None)
