@@ -1,19 +1,18 @@
 """The last step of a preparation writes the images, the labels and the manifest."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.data.base import AbstractCollection, Preprocessing, Rejected
-from ssgan.data.chunks import read_chunk
+from ssgan.data.base import AbstractCollection, Rejected
+from ssgan.data.chunks import Preparation, read_chunk
 from ssgan.data.class_folders import few_images_warnings
-from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
-from ssgan.files.atomic import AtomicFile, open_atomic, write_json
+from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST, PREPARATION_VERSION
+from ssgan.files.atomic import open_atomic, write_json
 from ssgan.types import UserError
 
 _LISTED = 5  # examples named in a warning
@@ -31,44 +30,43 @@ class _Tally:
         self.same: dict[int, list[int]] = {}  # index -> later indices with the same pixels
 
 
-def assemble(
-    folder: Path,
-    *,
-    source: str,
-    collection: AbstractCollection,
-    preprocessing: Preprocessing,
-    chunks: Sequence[tuple[Path, range]],
-    kept: int,
-    identity: Mapping[str, Any],
-) -> None:
-    """Write the data set of these chunks to `folder`; raise UserError if no item is usable.
+def assemble(folder: Path, job: Preparation, kept: int) -> None:
+    """Write the data set of these pieces to `folder`; raise UserError if no item is usable.
 
-    `kept` is the number of usable images in all chunks.
+    `kept` is the number of usable images in all pieces.
     """
-    tally = _Tally()
-    _write_images(folder / IMAGES, preprocessing, chunks, kept, tally)
-    _require_images(source, collection, tally)
+    tally, collection = _Tally(), job.collection
+    _write_images(folder / IMAGES, job, kept, tally)
+    if not tally.kept:
+        name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
+        raise UserError(
+            f"{job.source.name()}: none of the {len(collection)} items can be used; the first: "
+            f"{name}: {why}"
+        )
     labels = _labels(collection, tally.kept)
     if labels is not None:
-        tally.digest.update(labels.astype("<i8").tobytes())
-        _write_labels(folder / LABELS, labels)
+        tally.digest.update(labels.tobytes())
+        with open_atomic(folder / LABELS) as file:
+            np.lib.format.write_array(file, labels)
     classes = collection.classes() if labels is not None else ()
     counts = [] if labels is None else np.bincount(labels, minlength=len(classes)).tolist()
-    channels, size = preprocessing.shape
+    channels, size = job.preprocessing.shape
+    paths = [folder / name for name in (IMAGES, LABELS)]
     manifest = {
         "format_version": FORMAT_VERSION,
-        **identity,
-        "source": source,
+        "key": job.key,
+        "preparation_version": PREPARATION_VERSION,
+        "source": job.source.name(),
         "fingerprint": collection.fingerprint(),
         "size": size,
         "channels": channels,
-        "background": list(preprocessing.background),
+        "background": list(job.preprocessing.background),
         "num_items": len(collection),
         "num_images": len(tally.kept),
         "classes": list(classes),
         "class_counts": counts,
         "content_hash": tally.digest.hexdigest(),
-        "file_bytes": _file_bytes(folder),
+        "file_bytes": {path.name: path.stat().st_size for path in paths if path.exists()},
         "duplicates": len(tally.kept) - len(tally.first),
         "warnings": [
             *collection.warnings(),
@@ -81,41 +79,18 @@ def assemble(
     write_json(folder / MANIFEST, manifest)
 
 
-def _write_labels(path: Path, labels: NDArray[np.int64]) -> None:
-    with open_atomic(path) as file:
-        _write_array_header(file, labels.shape, "<i8")
-        file.write(labels.astype("<i8").tobytes())
-
-
-def _file_bytes(folder: Path) -> dict[str, int]:
-    paths = [folder / name for name in (IMAGES, LABELS)]
-    return {path.name: path.stat().st_size for path in paths if path.exists()}
-
-
-def _require_images(source: str, collection: AbstractCollection, tally: _Tally) -> None:
-    if tally.kept:
-        return
-    name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
-    raise UserError(
-        f"{source}: none of the {len(collection)} items can be used; the first: {name}: {why}"
-    )
-
-
-def _write_images(
-    path: Path,
-    preprocessing: Preprocessing,
-    chunks: Sequence[tuple[Path, range]],
-    kept: int,
-    tally: _Tally,
-) -> None:
-    """Write the pixels of all chunks as one .npy; on a full disk a mapped file would crash."""
-    channels, size = preprocessing.shape
+def _write_images(path: Path, job: Preparation, kept: int, tally: _Tally) -> None:
+    """Write the pixels of all pieces as one .npy; on a full disk a mapped file would crash."""
+    channels, size = job.preprocessing.shape
     with open_atomic(path, kept * size * size * channels) as file:
-        _write_array_header(file, (kept, size, size, channels), "|u1")
-        for chunk_path, numbers in chunks:
-            chunk = read_chunk(chunk_path, numbers, preprocessing)
+        shape = (kept, size, size, channels)
+        facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, facts)
+        for number in range(len(job.ranges)):
+            chunk = read_chunk(job, number)
             if chunk is None or len(tally.kept) + len(chunk.kept) > kept:
-                raise UserError(f"{chunk_path} changed while it was in use; prepare again")
+                place = job.chunk_path(number)
+                raise UserError(f"{place} changed while it was in use; prepare again")
             for index, image in enumerate(chunk.pixels, start=len(tally.kept)):
                 first = tally.first.setdefault(blake2b(image, digest_size=16).digest(), index)
                 if first != index:
@@ -127,16 +102,11 @@ def _write_images(
             file.write(chunk.pixels.tobytes())
 
 
-def _write_array_header(file: AtomicFile, shape: tuple[int, ...], descr: str) -> None:
-    facts = {"descr": descr, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, facts)
-
-
 def _labels(collection: AbstractCollection, kept: Sequence[int]) -> NDArray[np.int64] | None:
     labels = collection.labels()
     if labels is None:
         return None
-    return np.asarray(labels, np.int64)[np.asarray(kept, np.int64)]
+    return np.asarray(labels, "<i8")[np.asarray(kept, np.int64)]
 
 
 def _decoding_warnings(warnings: Counter[str]) -> list[str]:

@@ -1,8 +1,9 @@
-"""Pieces of a preparation on disk, written atomically and verified by sha256 when read."""
+"""A preparation and its pieces on disk, written atomically and verified by sha256 when read."""
 
 import hashlib
 import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.data.base import AbstractCollection, DecodedWithWarning, Preprocessing, Rejected
+from ssgan.data.base import (
+    AbstractCollection,
+    AbstractSource,
+    DecodedWithWarning,
+    Preprocessing,
+    Rejected,
+)
 from ssgan.files.atomic import write_atomic
 
 _HEAD = struct.Struct("<Q")  # length of the JSON that follows
 _SUM_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """One preparation: its source, its folder and the ranges of its pieces."""
+
+    source: AbstractSource
+    collection: AbstractCollection
+    preprocessing: Preprocessing
+    folder: Path  # of the result
+    key: str
+    ranges: Sequence[range]  # item numbers of each piece
+
+    @property
+    def partial(self) -> Path:
+        """The folder of the pieces."""
+        return self.folder.with_name(self.folder.name + ".partial")
+
+    def chunk_path(self, index: int) -> Path:
+        """The file of a piece."""
+        return self.partial / f"chunk-{index:06d}"
 
 
 @dataclass
@@ -27,14 +55,13 @@ class Chunk:
     warnings: dict[str, int] = field(default_factory=dict)  # number of images with each warning
 
 
-def make_chunk(
-    collection: AbstractCollection, numbers: range, preprocessing: Preprocessing
-) -> Chunk:
-    """Decode the items of a range; raises ValueError for a result of another shape."""
-    channels, size = preprocessing.shape
+def make_chunk(job: Preparation, index: int) -> Chunk:
+    """Decode the items of a piece; raises ValueError for a result of another shape."""
+    numbers, (channels, size) = job.ranges[index], job.preprocessing.shape
     pixels = np.empty((len(numbers), size, size, channels), np.uint8)
     chunk = Chunk(pixels)
-    for number, result in zip(numbers, collection.read(numbers, preprocessing), strict=True):
+    results = job.collection.read(numbers, job.preprocessing)
+    for number, result in zip(numbers, results, strict=True):
         if isinstance(result, Rejected):
             chunk.rejected.append(result)
             continue
@@ -58,11 +85,11 @@ def write_chunk(path: Path, chunk: Chunk) -> None:
     write_atomic(path, hashlib.sha256(body).digest() + body, durable=False)
 
 
-def read_chunk(path: Path, numbers: range, preprocessing: Preprocessing) -> Chunk | None:
-    """The chunk at `path`; None if it is missing, damaged or has another number of items."""
-    channels, size = preprocessing.shape
+def read_chunk(job: Preparation, index: int) -> Chunk | None:
+    """The piece on disk; None if it is missing, damaged or has another number of items."""
+    channels, size = job.preprocessing.shape
     try:
-        data = path.read_bytes()
+        data = job.chunk_path(index).read_bytes()
         if hashlib.sha256(memoryview(data)[_SUM_BYTES:]).digest() != data[:_SUM_BYTES]:
             return None
         (length,) = _HEAD.unpack_from(data, _SUM_BYTES)
@@ -74,6 +101,6 @@ def read_chunk(path: Path, numbers: range, preprocessing: Preprocessing) -> Chun
     except (OSError, ValueError, KeyError, struct.error):
         return None
     rejected = [Rejected(name, reason) for name, reason in facts["rejected"]]
-    if len(facts["kept"]) + len(rejected) != len(numbers):
+    if len(facts["kept"]) + len(rejected) != len(job.ranges[index]):
         return None
     return Chunk(pixels, facts["kept"], rejected, warnings)
