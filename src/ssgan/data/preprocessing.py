@@ -145,10 +145,12 @@ def _from_reduced(
     # By the full size: the last row and column may cover less than a whole pixel.
     edges = _box(full, transpose, preprocessing.crop)
     left, top, right, bottom = (edge / scale for edge in edges)
-    picture = image.convert("L" if preprocessing.shape.channels == 1 else "RGB")
-    side = (preprocessing.shape.size, preprocessing.shape.size)
-    box = (left, top, right, bottom)
-    picture = picture.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    picture = image.convert("L" if preprocessing.shape.channels == 1 else "RGB").resize(
+        (preprocessing.shape.size, preprocessing.shape.size),
+        Image.Resampling.LANCZOS,
+        box=(left, top, right, bottom),
+        reducing_gap=3.0,
+    )
     return _to_square(_transpose_image(picture, transpose), preprocessing)
 
 
@@ -165,24 +167,12 @@ def _box(
     size: tuple[int, int], transpose: Image.Transpose | None, crop: Crop | None
 ) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the used square, before the picture is transposed."""
-    return _centre_box(size, transpose) if crop is None else _crop_box(size, crop)
-
-
-def _crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
-    """The box of a crop, whose place refers to the stored order."""
-    (width, height), most = size, min(size)
-    least = min(most, math.ceil(math.sqrt(width * height / 2)))
-    side = least + int(crop.side * (most - least + 1))
-    left, top = int(crop.left * (width - side + 1)), int(crop.top * (height - side + 1))
-    return left, top, left + side, top + side
-
-
-def _centre_box(
-    size: tuple[int, int], transpose: Image.Transpose | None
-) -> tuple[int, int, int, int]:
-    """The box of the centred square."""
-    width, height = size
-    side = min(width, height)
+    (width, height), side = size, min(size)
+    if crop is not None:  # its place refers to the stored order
+        least = min(side, math.ceil(math.sqrt(width * height / 2)))
+        side = least + int(crop.side * (side - least + 1))
+        left, top = int(crop.left * (width - side + 1)), int(crop.top * (height - side + 1))
+        return left, top, left + side, top + side
     left, top = (width - side) // 2, (height - side) // 2
     # The smaller half of an odd margin is left or top in the upright picture.
     if transpose in (_T.FLIP_LEFT_RIGHT, _T.ROTATE_180, _T.TRANSVERSE, _T.ROTATE_90):
