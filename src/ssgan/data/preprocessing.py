@@ -61,10 +61,10 @@ def decode(
         with _open(data) as image:
             return _decode(image, preprocessing)
     except Exception as error:
-        return Rejected(name, reason(error))
+        return Rejected(name, describe_failure(error))
 
 
-def header(data: bytes) -> tuple[int, int, bool]:
+def read_header(data: bytes) -> tuple[int, int, bool]:
     """Width, height and whether grey, from the header; raises if `decode` would reject it."""
     with _open(data) as image:
         return (*image.size, image.mode in _GREY)
@@ -78,7 +78,7 @@ def from_array(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     return _to_square(Image.fromarray(pixels), preprocessing)
 
 
-def reason(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """One printable line for the manifest."""
     if isinstance(error, UnidentifiedImageError):
         return f"not an image of a known format ({', '.join(FORMATS)}), or a damaged header"
@@ -261,9 +261,9 @@ def read_header_stats(
     with quiet_pillow():
         for number in islice(_spread(count), _MAX_TRIED):
             try:
-                headers.append(header(encoded(number)))
+                headers.append(read_header(encoded(number)))
             except Exception as error:
-                first_error = first_error or f"{item(number)}: {reason(error)}"
+                first_error = first_error or f"{item(number)}: {describe_failure(error)}"
             if len(headers) == MAX_HEADERS:
                 break
     if not headers:
