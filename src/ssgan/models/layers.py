@@ -185,16 +185,6 @@ class ChannelMap(SpectralLayer):
         return F.conv2d(inputs, weight[:, :, None, None])
 
 
-def use_plain_form(network: nn.Module, plain: bool = True) -> None:
-    """Compute every convolution in the network by the plain operations, for comparison.
-
-    The results stay the same. `plain=False` restores the fused form.
-    """
-    for module in network.modules():
-        if isinstance(module, Conv2d):
-            module.fused = not plain
-
-
 def initial_weight(*shape: int) -> nn.Parameter:
     """A weight of this shape, drawn from normal(0, 0.02)."""
     return nn.Parameter(nn.init.normal_(torch.empty(shape), std=WEIGHT_STD))
