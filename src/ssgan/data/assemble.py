@@ -1,28 +1,124 @@
-"""The last step of a preparation writes the images, the labels and the manifest."""
+"""The pieces of a preparation, and the data set assembled from them.
 
+A piece is written atomically, and verified by its sha256 when it is read.
+"""
+
+import hashlib
+import json
+import struct
 from collections import Counter
 from collections.abc import Sequence
-from hashlib import blake2b, sha256
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.data.base import AbstractCollection, Rejected
-from ssgan.data.chunks import Preparation, read_chunk
+from ssgan.data.base import (
+    AbstractCollection,
+    AbstractSource,
+    DecodedWithWarning,
+    Preprocessing,
+    Rejected,
+)
 from ssgan.data.class_folders import few_images_warnings
 from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST, PREPARATION_VERSION
-from ssgan.files.atomic import open_atomic, write_json
+from ssgan.files.atomic import open_atomic, write_atomic, write_json
 from ssgan.types import UserError
 
+_HEAD = struct.Struct("<Q")  # length of the JSON that follows
+_SUM_BYTES = 32
 _LISTED = 5  # examples named in a warning
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """One preparation: its source, its folder and the ranges of its pieces."""
+
+    source: AbstractSource
+    collection: AbstractCollection
+    preprocessing: Preprocessing
+    folder: Path  # of the result
+    key: str
+    ranges: Sequence[range]  # item numbers of each piece
+
+    @property
+    def partial(self) -> Path:
+        """The folder of the pieces."""
+        return self.folder.with_name(self.folder.name + ".partial")
+
+    def chunk_path(self, index: int) -> Path:
+        """The file of a piece."""
+        return self.partial / f"chunk-{index:06d}"
+
+
+@dataclass
+class Chunk:
+    """The decoded items of a range."""
+
+    pixels: NDArray[np.uint8]  # the usable ones, [N, S, S, C]
+    kept: list[int] = field(default_factory=list)  # their item numbers, ascending
+    rejected: list[Rejected] = field(default_factory=list)
+    warnings: dict[str, int] = field(default_factory=dict)  # number of images with each warning
+
+
+def make_chunk(job: Preparation, index: int) -> Chunk:
+    """Decode the items of a piece; raises ValueError for a result of another shape."""
+    numbers, (channels, size) = job.ranges[index], job.preprocessing.shape
+    pixels = np.empty((len(numbers), size, size, channels), np.uint8)
+    chunk = Chunk(pixels)
+    results = job.collection.read(numbers, job.preprocessing)
+    for number, result in zip(numbers, results, strict=True):
+        if isinstance(result, Rejected):
+            chunk.rejected.append(result)
+            continue
+        if isinstance(result, DecodedWithWarning):
+            chunk.warnings[result.warning] = chunk.warnings.get(result.warning, 0) + 1
+            result = result.pixels
+        if result.shape != pixels.shape[1:] or result.dtype != np.uint8:
+            raise ValueError(f"item {number} is {result.dtype} {result.shape}")
+        pixels[len(chunk.kept)] = result
+        chunk.kept.append(number)
+    chunk.pixels = pixels[: len(chunk.kept)]
+    return chunk
+
+
+def write_chunk(path: Path, chunk: Chunk) -> None:
+    """Write sha256 of the rest, length of the JSON, JSON and pixels; raises DiskFull."""
+    facts = {"kept": chunk.kept, "rejected": chunk.rejected, "warnings": chunk.warnings}
+    text = json.dumps(facts).encode("ascii")
+    body = _HEAD.pack(len(text)) + text + chunk.pixels.tobytes()
+    # Without fsync: the reader verifies it.
+    write_atomic(path, hashlib.sha256(body).digest() + body, durable=False)
+
+
+def read_chunk(job: Preparation, index: int) -> Chunk | None:
+    """The piece on disk; None if it is missing, damaged or has another number of items."""
+    channels, size = job.preprocessing.shape
+    try:
+        data = job.chunk_path(index).read_bytes()
+        if hashlib.sha256(memoryview(data)[_SUM_BYTES:]).digest() != data[:_SUM_BYTES]:
+            return None
+        (length,) = _HEAD.unpack_from(data, _SUM_BYTES)
+        start = _SUM_BYTES + _HEAD.size
+        facts: dict[str, Any] = json.loads(data[start : start + length])
+        flat = np.frombuffer(data, np.uint8)[start + length :]
+        pixels = flat.reshape(len(facts["kept"]), size, size, channels)
+        warnings: dict[str, int] = facts["warnings"]
+    except (OSError, ValueError, KeyError, struct.error):
+        return None
+    rejected = [Rejected(name, reason) for name, reason in facts["rejected"]]
+    if len(facts["kept"]) + len(rejected) != len(job.ranges[index]):
+        return None
+    return Chunk(pixels, facts["kept"], rejected, warnings)
 
 
 class _Tally:
     """Counts and digests over all chunks."""
 
     def __init__(self) -> None:
-        self.digest = sha256()
+        self.digest = hashlib.sha256()
         self.kept: list[int] = []
         self.rejected: list[Rejected] = []
         self.warnings: Counter[str] = Counter()
@@ -92,7 +188,9 @@ def _write_images(path: Path, job: Preparation, kept: int, tally: _Tally) -> Non
                 place = job.chunk_path(number)
                 raise UserError(f"{place} changed while it was in use; prepare again")
             for index, image in enumerate(chunk.pixels, start=len(tally.kept)):
-                first = tally.first.setdefault(blake2b(image, digest_size=16).digest(), index)
+                first = tally.first.setdefault(
+                    hashlib.blake2b(image, digest_size=16).digest(), index
+                )
                 if first != index:
                     tally.same.setdefault(first, []).append(index)
             tally.digest.update(chunk.pixels.data)

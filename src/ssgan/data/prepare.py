@@ -20,9 +20,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from ssgan.data.assemble import assemble
+from ssgan.data.assemble import Preparation, assemble, make_chunk, read_chunk, write_chunk
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing
-from ssgan.data.chunks import Preparation, make_chunk, read_chunk, write_chunk
 from ssgan.data.dataset import PREPARATION_VERSION, Dataset, load_prepared
 from ssgan.data.preprocessing import quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays

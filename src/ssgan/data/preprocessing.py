@@ -276,6 +276,4 @@ def _spread(count: int) -> list[int]:
     """Numbers below `count`: 256 evenly spread ones, then the others."""
     step = max(1.0, count / MAX_HEADERS)
     first = [int(k * step) for k in range(min(MAX_HEADERS, count))]
-    sampled = set(first)
-    others = (number for number in range(min(count, 4 * _MAX_TRIED)) if number not in sampled)
-    return [*first, *others]
+    return list(dict.fromkeys([*first, *range(min(count, 4 * _MAX_TRIED))]))
