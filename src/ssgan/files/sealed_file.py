@@ -58,15 +58,15 @@ class SealedFile(io.FileIO):
         try:
             with zipfile.ZipFile(self) as archive:
                 members = archive.infolist()
-        except Exception as error:  # zipfile has many types for one thing
+        except Exception as error:  # zipfile raises many types
             raise ValueError("its list of tensors cannot be read, or is too long") from error
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise ValueError("it is compressed, and may unpack to anything")
+            raise ValueError("it is compressed, so its size is unknown")
         if sum(member.file_size for member in members) > self.size:
-            raise ValueError("it holds less than it says")
+            raise ValueError("its tensors are larger than the file")
         structures = [m.file_size for m in members if m.filename.endswith("data.pkl")]
         if sum(structures) > _MOST_STRUCTURE:
-            raise ValueError("it has more names than any network")
+            raise ValueError("its index is larger than that of any network")
 
 
 def write_sealed(path: Path, payload: bytes, crash: Crash | None = None) -> None:
@@ -108,7 +108,7 @@ def _read(path: Path, *, whole: bool) -> bytes:
             file.seek(0)
             return file.readall()
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise Damaged(f"{path} is no file") from error
+        raise Damaged(f"{path} is not a file") from error
     except OSError as error:  # the bytes may be intact
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -3,7 +3,9 @@
 Initial weights are drawn from normal(0, 0.02) and biases are 0, as in the official SS-GAN code.
 """
 
+from collections.abc import Callable
 from enum import Enum
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -98,15 +100,18 @@ _FUSED = {
 }
 
 
+_UPSAMPLE: dict[Resample, Callable[[Tensor], Tensor]] = {
+    Resample.UP_ZERO: insert_zeros,
+    Resample.UP_NEAREST: partial(F.interpolate, scale_factor=2.0),
+    Resample.UP_BILINEAR: double_bilinear,
+}
+
+
 def _convolve_plain(
     images: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, resample: Resample
 ) -> Tensor:
-    if resample is Resample.UP_ZERO:
-        images = insert_zeros(images)
-    elif resample is Resample.UP_NEAREST:
-        images = F.interpolate(images, scale_factor=2.0)
-    elif resample is Resample.UP_BILINEAR:
-        images = double_bilinear(images)
+    if resample in _UPSAMPLE:
+        images = _UPSAMPLE[resample](images)
     out = F.conv2d(images, weight, bias, stride, padding)
     return F.avg_pool2d(out, 2) if resample is Resample.DOWN else out
 
@@ -117,12 +122,10 @@ def _convolve_at_low_resolution(
     """A 1x1 convolution: it commutes with resampling, except for the bias with zero insertion."""
     if resample is Resample.DOWN:
         return conv2d(F.avg_pool2d(images, 2), weight, bias)
-    if resample is Resample.UP_NEAREST:
-        return F.interpolate(F.conv2d(images, weight, bias), scale_factor=2.0)
-    if resample is Resample.UP_BILINEAR:
-        return double_bilinear(F.conv2d(images, weight, bias))
-    low = F.conv2d(images, weight)
-    return insert_zeros(low) + bias.to(low.dtype)[:, None, None]
+    if resample is Resample.UP_ZERO:
+        low = F.conv2d(images, weight)
+        return insert_zeros(low) + bias.to(low.dtype)[:, None, None]
+    return _UPSAMPLE[resample](F.conv2d(images, weight, bias))
 
 
 class ConvTranspose2d(nn.Module):
