@@ -12,7 +12,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.scenes.source import Scenes
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
-from ssgan.models.layers import use_plain_form
+from ssgan.models.layers import Conv2d
 from ssgan.models.resnet import (
     ResNet5Discriminator,
     ResNet5Generator,
@@ -128,7 +128,9 @@ class Stepper:
         self.state = fresh_state(self.config, 0, self.device)
         check_activation_checkpointing(self.config, self.state)
         for network in (self.state.generator, self.state.discriminator):
-            use_plain_form(network, case.plain)
+            for layer in network.modules():
+                if isinstance(layer, Conv2d):
+                    layer.fused = not case.plain
         self.feed = Feed(self.config, noise(self.config), self.device)
         self.networks = Networks(self.config, self.state, self.device)
 

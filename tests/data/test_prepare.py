@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from ssgan.data.base import HeaderStats
-from ssgan.data.cache import default_cache
 from ssgan.data.dataset import load_prepared
 from ssgan.data.folder import Folder
-from ssgan.data.prepare import choose_size, prepare
+from ssgan.data.prepare import choose_size, default_cache, prepare
 from ssgan.data.scenes.source import Scenes
 from ssgan.types import UserError
 from tests.data.numbered import KEPT, Numbers, tree

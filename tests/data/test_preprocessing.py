@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ssgan.data.base import DecodedWithWarning, Rejected
-from ssgan.data.preprocessing import ANIMATED, decode, from_array, header, quiet_pillow
+from ssgan.data.preprocessing import ANIMATED, decode, from_array, quiet_pillow, read_header
 from tests.data.pictures import FORMATS, as_rgb, encode, noise, png, preprocessing, ramp, smooth
 
 
@@ -389,7 +389,7 @@ def test_many_threads_decode_what_one_does() -> None:
 
 def test_a_header_tells_size_and_greyness_without_decoding() -> None:
     data = encode(noise(9, 50, 40), "PNG")
-    assert header(data[:100] + b"rubbish") == (50, 40, False)
-    assert header(encode(Image.new("L", (3, 4)), "PNG")) == (3, 4, True)
+    assert read_header(data[:100] + b"rubbish") == (50, 40, False)
+    assert read_header(encode(Image.new("L", (3, 4)), "PNG")) == (3, 4, True)
     with pytest.raises(Exception, match="cannot identify"):
-        header(io.BytesIO(b"no").getvalue())
+        read_header(io.BytesIO(b"no").getvalue())

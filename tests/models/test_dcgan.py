@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ssgan.models.dcgan import DCGANDiscriminator, DCGANGenerator, DoublingConv, HalvingConv
+from ssgan.models.dcgan import DCGANDiscriminator, DCGANGenerator, HalvingConv
+from ssgan.models.layers import ConvTranspose2d
 from ssgan.types import ImageShape
 from tests.models.checks import assert_all_close, livened, normed, parameter_count
 
@@ -38,7 +39,7 @@ def test_halving_reads_one_pixel_before_and_two_after():
 
 def test_doubling_is_the_transpose_of_halving():
     torch.manual_seed(0)
-    down, up = HalvingConv(3, 2, spectral=False).double(), DoublingConv(2, 3).double()
+    down, up = HalvingConv(3, 2, spectral=False).double(), ConvTranspose2d(2, 3, 5).double()
     up.weight.data.copy_(down.weight)
     large = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     small = torch.randn(2, 2, 4, 4, dtype=torch.float64)

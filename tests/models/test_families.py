@@ -11,14 +11,13 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.scenes.source import Scenes
 from ssgan.methods.gan import ConditionalGAN
 from ssgan.methods.ssgan import SSGAN
-from ssgan.models.layers import use_plain_form
 from ssgan.models.norms import BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
 from ssgan.ops.spectral_norm import advance_spectral_norm
 from ssgan.runs import config_io
 from ssgan.runs.config import DataConfig, RunConfig
 from ssgan.training.loop import train
 from ssgan.types import ImageShape, UserError
-from tests.models.checks import assert_all_close, livened, outputs_and_gradients
+from tests.models.checks import assert_all_close, livened, outputs_and_gradients, use_plain_form
 from tests.models.families import EVERY_SIZE, FAMILIES
 
 CLASSES = tuple("abc")

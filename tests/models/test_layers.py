@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ssgan.models.layers import Conv2d, ConvTranspose2d, Embedding, Linear, Resample, use_plain_form
+from ssgan.models.layers import Conv2d, ConvTranspose2d, Embedding, Linear, Resample
+from tests.models.checks import use_plain_form
 
 CHANGES = [resample for resample in Resample if resample is not Resample.NONE]
 

@@ -5,12 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ssgan.models.layers import Conv2d, use_plain_form
+from ssgan.models.layers import Conv2d
 from ssgan.models.norms import BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.ops.spectral_norm import SpectralLayer, advance_spectral_norm
 from ssgan.types import ImageShape, UserError
-from tests.models.checks import assert_all_close, livened, outputs_and_gradients, parameter_count
+from tests.models.checks import (
+    assert_all_close,
+    livened,
+    outputs_and_gradients,
+    parameter_count,
+    use_plain_form,
+)
 
 CIFAR = ImageShape(3, 32)
 SMALL_G = ResNetGenerator(latent_size=6, width=4 / 256)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ssgan.cli.main import main
-from ssgan.data.cache import CACHE
+from ssgan.data.prepare import CACHE
 from ssgan.evaluation import feature_networks, selection_metric
 from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files.run_directory import RunDirectory

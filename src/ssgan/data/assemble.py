@@ -1,29 +1,124 @@
-"""The last step of a preparation writes the images, the labels and the manifest."""
+"""The pieces of a preparation, and the data set assembled from them.
 
+A piece is written atomically, and verified by its sha256 when it is read.
+"""
+
+import hashlib
+import json
+import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from hashlib import blake2b, sha256
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.data.base import AbstractCollection, Preprocessing, Rejected
-from ssgan.data.chunks import read_chunk
+from ssgan.data.base import (
+    AbstractCollection,
+    AbstractSource,
+    DecodedWithWarning,
+    Preprocessing,
+    Rejected,
+)
 from ssgan.data.class_folders import few_images_warnings
-from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
-from ssgan.files.atomic import AtomicFile, open_atomic, write_json
+from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST, PREPARATION_VERSION
+from ssgan.files.atomic import open_atomic, write_atomic, write_json
 from ssgan.types import UserError
 
+_HEAD = struct.Struct("<Q")  # length of the JSON that follows
+_SUM_BYTES = 32
 _LISTED = 5  # examples named in a warning
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """One preparation: its source, its folder and the ranges of its pieces."""
+
+    source: AbstractSource
+    collection: AbstractCollection
+    preprocessing: Preprocessing
+    folder: Path  # of the result
+    key: str
+    ranges: Sequence[range]  # item numbers of each piece
+
+    @property
+    def partial(self) -> Path:
+        """The folder of the pieces."""
+        return self.folder.with_name(self.folder.name + ".partial")
+
+    def chunk_path(self, index: int) -> Path:
+        """The file of a piece."""
+        return self.partial / f"chunk-{index:06d}"
+
+
+@dataclass
+class Chunk:
+    """The decoded items of a range."""
+
+    pixels: NDArray[np.uint8]  # the usable ones, [N, S, S, C]
+    kept: list[int] = field(default_factory=list)  # their item numbers, ascending
+    rejected: list[Rejected] = field(default_factory=list)
+    warnings: dict[str, int] = field(default_factory=dict)  # number of images with each warning
+
+
+def make_chunk(job: Preparation, index: int) -> Chunk:
+    """Decode the items of a piece; raises ValueError for a result of another shape."""
+    numbers, (channels, size) = job.ranges[index], job.preprocessing.shape
+    pixels = np.empty((len(numbers), size, size, channels), np.uint8)
+    chunk = Chunk(pixels)
+    results = job.collection.read(numbers, job.preprocessing)
+    for number, result in zip(numbers, results, strict=True):
+        if isinstance(result, Rejected):
+            chunk.rejected.append(result)
+            continue
+        if isinstance(result, DecodedWithWarning):
+            chunk.warnings[result.warning] = chunk.warnings.get(result.warning, 0) + 1
+            result = result.pixels
+        if result.shape != pixels.shape[1:] or result.dtype != np.uint8:
+            raise ValueError(f"item {number} is {result.dtype} {result.shape}")
+        pixels[len(chunk.kept)] = result
+        chunk.kept.append(number)
+    chunk.pixels = pixels[: len(chunk.kept)]
+    return chunk
+
+
+def write_chunk(path: Path, chunk: Chunk) -> None:
+    """Write sha256 of the rest, length of the JSON, JSON and pixels; raises DiskFull."""
+    facts = {"kept": chunk.kept, "rejected": chunk.rejected, "warnings": chunk.warnings}
+    text = json.dumps(facts).encode("ascii")
+    body = _HEAD.pack(len(text)) + text + chunk.pixels.tobytes()
+    # Without fsync: the reader verifies it.
+    write_atomic(path, hashlib.sha256(body).digest() + body, durable=False)
+
+
+def read_chunk(job: Preparation, index: int) -> Chunk | None:
+    """The piece on disk; None if it is missing, damaged or has another number of items."""
+    channels, size = job.preprocessing.shape
+    try:
+        data = job.chunk_path(index).read_bytes()
+        if hashlib.sha256(memoryview(data)[_SUM_BYTES:]).digest() != data[:_SUM_BYTES]:
+            return None
+        (length,) = _HEAD.unpack_from(data, _SUM_BYTES)
+        start = _SUM_BYTES + _HEAD.size
+        facts: dict[str, Any] = json.loads(data[start : start + length])
+        flat = np.frombuffer(data, np.uint8)[start + length :]
+        pixels = flat.reshape(len(facts["kept"]), size, size, channels)
+        warnings: dict[str, int] = facts["warnings"]
+    except (OSError, ValueError, KeyError, struct.error):
+        return None
+    rejected = [Rejected(name, reason) for name, reason in facts["rejected"]]
+    if len(facts["kept"]) + len(rejected) != len(job.ranges[index]):
+        return None
+    return Chunk(pixels, facts["kept"], rejected, warnings)
 
 
 class _Tally:
     """Counts and digests over all chunks."""
 
     def __init__(self) -> None:
-        self.digest = sha256()
+        self.digest = hashlib.sha256()
         self.kept: list[int] = []
         self.rejected: list[Rejected] = []
         self.warnings: Counter[str] = Counter()
@@ -31,44 +126,43 @@ class _Tally:
         self.same: dict[int, list[int]] = {}  # index -> later indices with the same pixels
 
 
-def assemble(
-    folder: Path,
-    *,
-    source: str,
-    collection: AbstractCollection,
-    preprocessing: Preprocessing,
-    chunks: Sequence[tuple[Path, range]],
-    kept: int,
-    identity: Mapping[str, Any],
-) -> None:
-    """Write the data set of these chunks to `folder`; raise UserError if no item is usable.
+def assemble(folder: Path, job: Preparation, kept: int) -> None:
+    """Write the data set of these pieces to `folder`; raise UserError if no item is usable.
 
-    `kept` is the number of usable images in all chunks.
+    `kept` is the number of usable images in all pieces.
     """
-    tally = _Tally()
-    _write_images(folder / IMAGES, preprocessing, chunks, kept, tally)
-    _require_images(source, collection, tally)
+    tally, collection = _Tally(), job.collection
+    _write_images(folder / IMAGES, job, kept, tally)
+    if not tally.kept:
+        name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
+        raise UserError(
+            f"{job.source.name()}: none of the {len(collection)} items can be used; the first: "
+            f"{name}: {why}"
+        )
     labels = _labels(collection, tally.kept)
     if labels is not None:
-        tally.digest.update(labels.astype("<i8").tobytes())
-        _write_labels(folder / LABELS, labels)
+        tally.digest.update(labels.tobytes())
+        with open_atomic(folder / LABELS) as file:
+            np.lib.format.write_array(file, labels)
     classes = collection.classes() if labels is not None else ()
     counts = [] if labels is None else np.bincount(labels, minlength=len(classes)).tolist()
-    channels, size = preprocessing.shape
+    channels, size = job.preprocessing.shape
+    paths = [folder / name for name in (IMAGES, LABELS)]
     manifest = {
         "format_version": FORMAT_VERSION,
-        **identity,
-        "source": source,
+        "key": job.key,
+        "preparation_version": PREPARATION_VERSION,
+        "source": job.source.name(),
         "fingerprint": collection.fingerprint(),
         "size": size,
         "channels": channels,
-        "background": list(preprocessing.background),
+        "background": list(job.preprocessing.background),
         "num_items": len(collection),
         "num_images": len(tally.kept),
         "classes": list(classes),
         "class_counts": counts,
         "content_hash": tally.digest.hexdigest(),
-        "file_bytes": _file_bytes(folder),
+        "file_bytes": {path.name: path.stat().st_size for path in paths if path.exists()},
         "duplicates": len(tally.kept) - len(tally.first),
         "warnings": [
             *collection.warnings(),
@@ -81,43 +175,22 @@ def assemble(
     write_json(folder / MANIFEST, manifest)
 
 
-def _write_labels(path: Path, labels: NDArray[np.int64]) -> None:
-    with open_atomic(path) as file:
-        _write_array_header(file, labels.shape, "<i8")
-        file.write(labels.astype("<i8").tobytes())
-
-
-def _file_bytes(folder: Path) -> dict[str, int]:
-    paths = [folder / name for name in (IMAGES, LABELS)]
-    return {path.name: path.stat().st_size for path in paths if path.exists()}
-
-
-def _require_images(source: str, collection: AbstractCollection, tally: _Tally) -> None:
-    if tally.kept:
-        return
-    name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
-    raise UserError(
-        f"{source}: none of the {len(collection)} items can be used; the first: {name}: {why}"
-    )
-
-
-def _write_images(
-    path: Path,
-    preprocessing: Preprocessing,
-    chunks: Sequence[tuple[Path, range]],
-    kept: int,
-    tally: _Tally,
-) -> None:
-    """Write the pixels of all chunks as one .npy; on a full disk a mapped file would crash."""
-    channels, size = preprocessing.shape
+def _write_images(path: Path, job: Preparation, kept: int, tally: _Tally) -> None:
+    """Write the pixels of all pieces as one .npy; on a full disk a mapped file would crash."""
+    channels, size = job.preprocessing.shape
     with open_atomic(path, kept * size * size * channels) as file:
-        _write_array_header(file, (kept, size, size, channels), "|u1")
-        for chunk_path, numbers in chunks:
-            chunk = read_chunk(chunk_path, numbers, preprocessing)
+        shape = (kept, size, size, channels)
+        facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, facts)
+        for number in range(len(job.ranges)):
+            chunk = read_chunk(job, number)
             if chunk is None or len(tally.kept) + len(chunk.kept) > kept:
-                raise UserError(f"{chunk_path} changed while it was in use; prepare again")
+                place = job.chunk_path(number)
+                raise UserError(f"{place} changed while it was in use; prepare again")
             for index, image in enumerate(chunk.pixels, start=len(tally.kept)):
-                first = tally.first.setdefault(blake2b(image, digest_size=16).digest(), index)
+                first = tally.first.setdefault(
+                    hashlib.blake2b(image, digest_size=16).digest(), index
+                )
                 if first != index:
                     tally.same.setdefault(first, []).append(index)
             tally.digest.update(chunk.pixels.data)
@@ -127,16 +200,11 @@ def _write_images(
             file.write(chunk.pixels.tobytes())
 
 
-def _write_array_header(file: AtomicFile, shape: tuple[int, ...], descr: str) -> None:
-    facts = {"descr": descr, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, facts)
-
-
 def _labels(collection: AbstractCollection, kept: Sequence[int]) -> NDArray[np.int64] | None:
     labels = collection.labels()
     if labels is None:
         return None
-    return np.asarray(labels, np.int64)[np.asarray(kept, np.int64)]
+    return np.asarray(labels, "<i8")[np.asarray(kept, np.int64)]
 
 
 def _decoding_warnings(warnings: Counter[str]) -> list[str]:

@@ -22,7 +22,7 @@ from ssgan.data.base import (
     Pixels,
     Preprocessing,
 )
-from ssgan.data.cache import default_cache
+from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import from_array
 from ssgan.data.scan import readable
 from ssgan.files.download import fetch, file_sha256

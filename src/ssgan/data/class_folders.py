@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssgan.data.scan import Found, readable
+from ssgan.data.scan import FoundFile, readable
 
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval"}
 _UNREAD = {  # image formats and archives that are not read
@@ -15,7 +15,7 @@ _UNREAD = {  # image formats and archives that are not read
 }
 
 
-def assign_classes(found: Sequence[Found]) -> tuple[tuple[str, ...], list[int] | None]:
+def assign_classes(found: Sequence[FoundFile]) -> tuple[tuple[str, ...], list[int] | None]:
     """The names of the classes and the class of every item.
 
     Without labels unless every usable item is in a folder. A rejected item beside the folders
@@ -31,7 +31,7 @@ def assign_classes(found: Sequence[Found]) -> tuple[tuple[str, ...], list[int] |
 
 
 def layout_warnings(
-    path: str, found: Sequence[Found], classes: tuple[str, ...], others: Counter[str]
+    path: str, found: Sequence[FoundFile], classes: tuple[str, ...], others: Counter[str]
 ) -> tuple[str, ...]:
     """A sentence for each oddity of the layout that may be a mistake."""
     usable = [item for item in found if not item.reject]
@@ -74,7 +74,7 @@ def few_images_warnings(classes: tuple[str, ...], counts: Sequence[int]) -> tupl
     )
 
 
-def _one_class(path: str, usable: Sequence[Found], name: str) -> str:
+def _one_class(path: str, usable: Sequence[FoundFile], name: str) -> str:
     """There is one class, or the class folders are one level too deep."""
     within = {item.name.split(b"/")[1] for item in usable if item.name.count(b"/") > 1}
     deep = all(item.name.count(b"/") > 1 for item in usable)
@@ -101,7 +101,7 @@ def _empty_folders(path: str, used: set[bytes | None]) -> list[str]:
     ]
 
 
-def _first(item: Found) -> bytes | None:
+def _first(item: FoundFile) -> bytes | None:
     """The first-level folder of an item; None for an item beside the folders."""
     folder, slash, _ = item.name.partition(b"/")
     return folder if slash else None

@@ -131,7 +131,5 @@ def _multiply(stats: HeaderStats, count: int) -> HeaderStats:
     """The sizes of `count` crops of each picture; `short_side` is that of a medium crop."""
     side = max(1, round(stats.short_side * (1 + math.sqrt(0.5)) / 2))
     return stats._replace(
-        num_images=stats.num_images * count,
-        short_side=side,
-        views=stats.views * count,
+        num_images=stats.num_images * count, short_side=side, views=stats.views * count
     )

@@ -18,8 +18,8 @@ from ssgan.data.base import (
     Rejected,
 )
 from ssgan.data.class_folders import assign_classes, layout_warnings
-from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, read_header_stats, reason
-from ssgan.data.scan import ENDINGS, Found, readable, scan
+from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, describe_failure, read_header_stats
+from ssgan.data.scan import ENDINGS, FoundFile, readable, scan
 from ssgan.types import UserError
 
 
@@ -62,7 +62,7 @@ class Folder(AbstractSource):
 class FolderCollection(AbstractCollection):
     """The files that were in a `Folder` when it was opened."""
 
-    def __init__(self, spec: Folder, found: Sequence[Found], others: Counter[str]) -> None:
+    def __init__(self, spec: Folder, found: Sequence[FoundFile], others: Counter[str]) -> None:
         self._spec, self._found, self._others = spec, found, others
         self._classes, self._labels = assign_classes(found)
 
@@ -112,7 +112,7 @@ class FolderCollection(AbstractCollection):
         """Oddities of the layout, and other files."""
         return layout_warnings(self._spec.path, self._found, self._classes, self._others)
 
-    def _bytes(self, item: Found) -> bytes:
+    def _bytes(self, item: FoundFile) -> bytes:
         if item.reject:
             raise OSError(item.reject)
         if item.size > MAX_FILE_BYTES:
@@ -131,10 +131,10 @@ def _read_error(error: Exception) -> str:
         return "cannot be read: permission denied"
     if isinstance(error, FileNotFoundError):
         return "removed since the folder was listed"
-    return str(error) if isinstance(error, OSError) else reason(error)
+    return str(error) if isinstance(error, OSError) else describe_failure(error)
 
 
-def _missing_reason(found: Sequence[Found], others: Counter[str]) -> str:
+def _missing_reason(found: Sequence[FoundFile], others: Counter[str]) -> str:
     if found:
         first = found[0]
         return f"no image can be read; the first: {readable(first.name)}: {first.reject}"

@@ -16,22 +16,19 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from ssgan.data.assemble import assemble
+from platformdirs import user_cache_path
+
+from ssgan.data.assemble import Preparation, assemble, make_chunk, read_chunk, write_chunk
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing
-from ssgan.data.cache import default_cache
-from ssgan.data.chunks import make_chunk, read_chunk, write_chunk
-from ssgan.data.dataset import Dataset, load_prepared
+from ssgan.data.dataset import PREPARATION_VERSION, Dataset, load_prepared
 from ssgan.data.preprocessing import quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays
 from ssgan.files.locks import wait_for_lock
 from ssgan.types import UserError
 
-__all__ = ["SIZES", "choose_size", "default_cache", "prepare"]
-
-PREPARATION_VERSION = 1  # raise it when any decoded byte may change
+CACHE = "SSGAN_CACHE"  # environment variable naming the cache folder
 SIZES = (32, 48, 64, 128)  # sides in pixels that the networks of the recipes have
 _CHUNK_ITEMS = 512
 _POLL_SECONDS = 0.2
@@ -60,7 +57,7 @@ def prepare(
     """
     collection = source.open() if collection is None else collection
     cache = default_cache() if cache is None else cache
-    job = _Job.plan(source, collection, preprocessing, cache)
+    job = _plan(source, collection, preprocessing, cache)
     dataset = _existing(job.folder)
     if dataset is None:
         (cache / ".locks").mkdir(parents=True, exist_ok=True)
@@ -80,43 +77,34 @@ def choose_size(stats: HeaderStats) -> int:
     return max((size for size in SIZES if size <= stats.short_side), default=SIZES[0])
 
 
-@dataclass
-class _Job:
-    """One preparation: its source, pieces and folder."""
+def default_cache() -> Path:
+    """`$SSGAN_CACHE`, else the system's cache folder for `ssgan`; it need not exist.
 
-    source: AbstractSource
-    collection: AbstractCollection
-    preprocessing: Preprocessing
-    folder: Path
-    key: str
-    chunks: list[range] = field(default_factory=list)
+    That is `$XDG_CACHE_HOME/ssgan` or `~/.cache/ssgan` on Linux, `~/Library/Caches/ssgan` on
+    macOS and `%LOCALAPPDATA%\\ssgan\\Cache` on Windows.
+    """
+    named = os.environ.get(CACHE)
+    return Path(named) if named else user_cache_path("ssgan", appauthor=False)
 
-    @classmethod
-    def plan(
-        cls,
-        source: AbstractSource,
-        collection: AbstractCollection,
-        preprocessing: Preprocessing,
-        cache: Path,
-    ) -> "_Job":
-        (channels, size), background = preprocessing.shape, list(preprocessing.background)
-        identity = [source.name(), channels, size, background, collection.fingerprint()]
-        text = json.dumps([PREPARATION_VERSION, *identity])
-        key = hashlib.sha256(text.encode("ascii")).hexdigest()
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", source.name())[-60:].strip("-").lower() or "data"
-        # Small collections have small pieces, so that every worker has some. The number of workers
-        # does not matter: another run may continue with the pieces.
-        items = min(_CHUNK_ITEMS, max(8, len(collection) // 64))
-        numbers = range(len(collection))
-        chunks = [numbers[first : first + items] for first in range(0, len(collection), items)]
-        return cls(source, collection, preprocessing, cache / f"{slug}-{key[:16]}", key, chunks)
 
-    @property
-    def partial(self) -> Path:
-        return self.folder.with_name(self.folder.name + ".partial")
-
-    def chunk_path(self, index: int) -> Path:
-        return self.partial / f"chunk-{index:06d}"
+def _plan(
+    source: AbstractSource,
+    collection: AbstractCollection,
+    preprocessing: Preprocessing,
+    cache: Path,
+) -> Preparation:
+    (channels, size), background = preprocessing.shape, list(preprocessing.background)
+    identity = [source.name(), channels, size, background, collection.fingerprint()]
+    text = json.dumps([PREPARATION_VERSION, *identity])
+    key = hashlib.sha256(text.encode("ascii")).hexdigest()
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", source.name())[-60:].strip("-").lower() or "data"
+    # Small collections have small pieces, so that every worker has some. The number of workers
+    # does not matter: another run may continue with the pieces.
+    items = min(_CHUNK_ITEMS, max(8, len(collection) // 64))
+    numbers = range(len(collection))
+    ranges = [numbers[first : first + items] for first in range(0, len(collection), items)]
+    folder = cache / f"{slug}-{key[:16]}"
+    return Preparation(source, collection, preprocessing, folder, key, ranges)
 
 
 def _existing(folder: Path) -> Dataset | None:
@@ -126,7 +114,7 @@ def _existing(folder: Path) -> Dataset | None:
         return None
 
 
-def _make(job: _Job, progress: Progress | None, workers: int | None) -> Dataset:
+def _make(job: Preparation, progress: Progress | None, workers: int | None) -> Dataset:
     """Decode the missing pieces, assemble all, and rename the result."""
     _check_disk(job)
     job.partial.mkdir(parents=True, exist_ok=True)
@@ -135,16 +123,7 @@ def _make(job: _Job, progress: Progress | None, workers: int | None) -> Dataset:
     ready = job.partial / "ready"
     shutil.rmtree(ready, ignore_errors=True)
     ready.mkdir()
-    paths = [job.chunk_path(index) for index in range(len(job.chunks))]
-    assemble(
-        ready,
-        source=job.source.name(),
-        collection=job.collection,
-        preprocessing=job.preprocessing,
-        chunks=list(zip(paths, job.chunks, strict=True)),
-        kept=kept,
-        identity={"key": job.key, "preparation_version": PREPARATION_VERSION},
-    )
+    assemble(ready, job, kept)
     if job.folder.exists():  # it is damaged: a whole one is used
         shutil.rmtree(job.folder)
     ready.rename(job.folder)
@@ -152,7 +131,7 @@ def _make(job: _Job, progress: Progress | None, workers: int | None) -> Dataset:
     return load_prepared(job.folder)
 
 
-def _check_disk(job: _Job) -> None:
+def _check_disk(job: Preparation) -> None:
     """Raise DiskFull if the pieces and the result, which coexist for a moment, cannot fit."""
     channels, size = job.preprocessing.shape
     written = sum(path.stat().st_size for path in job.partial.glob("chunk-*"))
@@ -162,27 +141,26 @@ def _check_disk(job: _Job) -> None:
         raise DiskFull(job.folder, needed, free)
 
 
-def _decode_all(job: _Job, progress: Progress | None, workers: int) -> int:
+def _decode_all(job: Preparation, progress: Progress | None, workers: int) -> int:
     """Put every piece on disk; return how many usable images they hold."""
     total, done, kept, stop = len(job.collection), 0, 0, threading.Event()
 
     def work(index: int) -> tuple[int, int]:
         if stop.is_set():
             return 0, 0
-        numbers, path = job.chunks[index], job.chunk_path(index)
         try:
-            chunk = read_chunk(path, numbers, job.preprocessing)
+            chunk = read_chunk(job, index)
             if chunk is None:
-                chunk = make_chunk(job.collection, numbers, job.preprocessing)
-                write_chunk(path, chunk)
+                chunk = make_chunk(job, index)
+                write_chunk(job.chunk_path(index), chunk)
         except BaseException:
             stop.set()
             raise
-        return len(numbers), len(chunk.kept)
+        return len(job.ranges[index]), len(chunk.kept)
 
     with quiet_pillow(), ThreadPoolExecutor(workers, "ssgan-prepare") as threads:
         waiting: set[Future[tuple[int, int]]] = {
-            threads.submit(work, k) for k in range(len(job.chunks))
+            threads.submit(work, k) for k in range(len(job.ranges))
         }
         try:
             while waiting:

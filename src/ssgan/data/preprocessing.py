@@ -61,10 +61,10 @@ def decode(
         with _open(data) as image:
             return _decode(image, preprocessing)
     except Exception as error:
-        return Rejected(name, reason(error))
+        return Rejected(name, describe_failure(error))
 
 
-def header(data: bytes) -> tuple[int, int, bool]:
+def read_header(data: bytes) -> tuple[int, int, bool]:
     """Width, height and whether grey, from the header; raises if `decode` would reject it."""
     with _open(data) as image:
         return (*image.size, image.mode in _GREY)
@@ -78,7 +78,7 @@ def from_array(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     return _to_square(Image.fromarray(pixels), preprocessing)
 
 
-def reason(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """One printable line for the manifest."""
     if isinstance(error, UnidentifiedImageError):
         return f"not an image of a known format ({', '.join(FORMATS)}), or a damaged header"
@@ -145,10 +145,12 @@ def _from_reduced(
     # By the full size: the last row and column may cover less than a whole pixel.
     edges = _box(full, transpose, preprocessing.crop)
     left, top, right, bottom = (edge / scale for edge in edges)
-    picture = image.convert("L" if preprocessing.shape.channels == 1 else "RGB")
-    side = (preprocessing.shape.size, preprocessing.shape.size)
-    box = (left, top, right, bottom)
-    picture = picture.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    picture = image.convert("L" if preprocessing.shape.channels == 1 else "RGB").resize(
+        (preprocessing.shape.size, preprocessing.shape.size),
+        Image.Resampling.LANCZOS,
+        box=(left, top, right, bottom),
+        reducing_gap=3.0,
+    )
     return _to_square(_transpose_image(picture, transpose), preprocessing)
 
 
@@ -165,24 +167,12 @@ def _box(
     size: tuple[int, int], transpose: Image.Transpose | None, crop: Crop | None
 ) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the used square, before the picture is transposed."""
-    return _centre_box(size, transpose) if crop is None else _crop_box(size, crop)
-
-
-def _crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
-    """The box of a crop, whose place refers to the stored order."""
-    (width, height), most = size, min(size)
-    least = min(most, math.ceil(math.sqrt(width * height / 2)))
-    side = least + int(crop.side * (most - least + 1))
-    left, top = int(crop.left * (width - side + 1)), int(crop.top * (height - side + 1))
-    return left, top, left + side, top + side
-
-
-def _centre_box(
-    size: tuple[int, int], transpose: Image.Transpose | None
-) -> tuple[int, int, int, int]:
-    """The box of the centred square."""
-    width, height = size
-    side = min(width, height)
+    (width, height), side = size, min(size)
+    if crop is not None:  # its place refers to the stored order
+        least = min(side, math.ceil(math.sqrt(width * height / 2)))
+        side = least + int(crop.side * (side - least + 1))
+        left, top = int(crop.left * (width - side + 1)), int(crop.top * (height - side + 1))
+        return left, top, left + side, top + side
     left, top = (width - side) // 2, (height - side) // 2
     # The smaller half of an odd margin is left or top in the upright picture.
     if transpose in (_T.FLIP_LEFT_RIGHT, _T.ROTATE_180, _T.TRANSVERSE, _T.ROTATE_90):
@@ -271,9 +261,9 @@ def read_header_stats(
     with quiet_pillow():
         for number in islice(_spread(count), _MAX_TRIED):
             try:
-                headers.append(header(encoded(number)))
+                headers.append(read_header(encoded(number)))
             except Exception as error:
-                first_error = first_error or f"{item(number)}: {reason(error)}"
+                first_error = first_error or f"{item(number)}: {describe_failure(error)}"
             if len(headers) == MAX_HEADERS:
                 break
     if not headers:
@@ -286,6 +276,4 @@ def _spread(count: int) -> list[int]:
     """Numbers below `count`: 256 evenly spread ones, then the others."""
     step = max(1.0, count / MAX_HEADERS)
     first = [int(k * step) for k in range(min(MAX_HEADERS, count))]
-    sampled = set(first)
-    others = (number for number in range(min(count, 4 * _MAX_TRIED)) if number not in sampled)
-    return [*first, *others]
+    return list(dict.fromkeys([*first, *range(min(count, 4 * _MAX_TRIED))]))

@@ -12,7 +12,7 @@ ENDINGS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A file with the ending of an image, or a path that cannot be read."""
 
     name: bytes  # path within the folder, parts joined by "/"
@@ -26,7 +26,7 @@ class _Walk:
     """Visits each folder and file once, real ones before those behind links."""
 
     def __init__(self) -> None:
-        self.found: list[Found] = []
+        self.found: list[FoundFile] = []
         self.others: Counter[str] = Counter()
         self.folders: set[tuple[int, int]] = set()  # (device, inode)
         self.files: set[tuple[int, int]] = set()
@@ -91,13 +91,13 @@ class _Walk:
         if (status.st_dev, status.st_ino) not in self.files:
             self.files.add((status.st_dev, status.st_ino))
             times = status.st_mtime_ns, status.st_ctime_ns
-            self.found.append(Found(name, status.st_size, *times))
+            self.found.append(FoundFile(name, status.st_size, *times))
 
     def _reject(self, name: bytes, why: str) -> None:
-        self.found.append(Found(name, 0, 0, 0, why))
+        self.found.append(FoundFile(name, 0, 0, 0, why))
 
 
-def scan(root: bytes) -> tuple[list[Found], Counter[str]]:
+def scan(root: bytes) -> tuple[list[FoundFile], Counter[str]]:
     """The images below `root` sorted by name, and the number of other files by ending.
 
     Hidden names are ignored. Links are followed. A folder or file with several names, by links of

@@ -1,8 +1,8 @@
 """Parse the notation of a source on the command line, such as `folder:photos`."""
 
-import dataclasses
 import os
 from collections.abc import Callable
+from dataclasses import fields, replace
 
 from ssgan.config.nearest import nearest
 from ssgan.data.base import AbstractSource
@@ -26,7 +26,7 @@ def parse_source(text: str) -> AbstractSource:
     """
     kind, colon, rest = text.partition(":")
     read = _KINDS.get(kind)
-    if read is not None and (colon or kind not in ("folder", "hub", "crops")):
+    if read is not None and (colon or kind not in _VALUES):
         return read(rest)
     if os.path.isdir(os.path.expanduser(text)):
         return Folder(_absolute(text))
@@ -48,12 +48,8 @@ def _folder(rest: str) -> AbstractSource:
     return Folder(_absolute(rest))
 
 
-def _cifar10(rest: str) -> AbstractSource:
+def _cifar10(rest: str) -> Cifar10:
     return Cifar10(_absolute(rest) if rest else None)
-
-
-def _cifar10_test(rest: str) -> AbstractSource:
-    return Cifar10(_absolute(rest) if rest else None, split="test")
 
 
 def _hub(rest: str) -> AbstractSource:
@@ -82,7 +78,7 @@ def _crops(rest: str) -> AbstractSource:
 def _scenes(rest: str) -> AbstractSource:
     from ssgan.data.scenes.source import Scenes
 
-    names = [field.name for field in dataclasses.fields(Scenes)]
+    names = [field.name for field in fields(Scenes)]
     settings: dict[str, int] = {}
     for part in rest.split(",") if rest else []:
         name, _, value = part.partition("=")
@@ -107,7 +103,7 @@ _VALUES = {"folder": "PATH", "hub": "ID", "crops": "K:SOURCE"}
 _KINDS: dict[str, Callable[[str], AbstractSource]] = {
     "folder": _folder,
     "cifar10": _cifar10,
-    "cifar10-test": _cifar10_test,
+    "cifar10-test": lambda rest: replace(_cifar10(rest), split="test"),
     "hub": _hub,
     "scenes": _scenes,
     "crops": _crops,

@@ -4,7 +4,7 @@ FD-random costs next to nothing and is always computed. `evaluate.features` can 
 features: their distance, on the same images, is then the selection metric.
 """
 
-from ssgan.data.cache import default_cache
+from ssgan.data.prepare import default_cache
 from ssgan.evaluation.feature_networks import choose_features, has_efficientnet_lite0, has_inception
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures
 from ssgan.metrics.inception import features as inception

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CHUNK_BYTES = 16 * 1024
+_CHUNK_BYTES = 16 * 1024
 TEMPORARY = ".writing-{}.tmp"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # EFBIG: the limit on the size of a file
 
@@ -45,11 +45,11 @@ class AtomicFile:
     def write(self, data: bytes | memoryview) -> None:
         """Append all of `data`, in pieces of at most 16 KiB."""
         view = memoryview(data).cast("B")
-        for first in range(0, len(view), CHUNK_BYTES):
-            piece = view[first : first + CHUNK_BYTES]
+        for first in range(0, len(view), _CHUNK_BYTES):
+            piece = view[first : first + _CHUNK_BYTES]
             while piece:
                 piece = piece[os.write(self._descriptor, piece) :]
-            self.written += len(view[first : first + CHUNK_BYTES])
+            self.written += len(view[first : first + _CHUNK_BYTES])
             self.reach(f"wrote:{self.written}")
 
     def reach(self, point: str) -> None:
@@ -109,10 +109,10 @@ def write_atomic(
         file.write(data)
 
 
-def write_json(path: Path, value: Any, crash: Crash | None = None) -> None:
+def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented ASCII JSON, atomically; ValueError for NaN or infinity."""
     text = json.dumps(value, indent=2, allow_nan=False)
-    write_atomic(path, (text + "\n").encode("ascii"), crash)
+    write_atomic(path, (text + "\n").encode("ascii"))
 
 
 def remove_strays(folder: Path) -> list[Path]:

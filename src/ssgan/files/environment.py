@@ -23,7 +23,7 @@ def describe_environment(device: str, precision: str) -> dict[str, object]:
         "processor_features": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "device": device,
-        "device_name": _device_name(device),
+        "device_name": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "precision": precision,
         "argv": sys.argv[1:],
     }
@@ -38,12 +38,6 @@ def package_version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "unknown"
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return device
 
 
 def _commit() -> str | None:

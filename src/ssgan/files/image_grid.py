@@ -9,19 +9,19 @@ from PIL import Image
 
 from ssgan.files.atomic import write_atomic
 
+_GAP = 1  # white pixels between images
 _SHEET_PIXELS = 768  # small images are enlarged by an integer factor up to this width
 
 
-def image_grid(images: NDArray[np.uint8], columns: int, gap: int = 1) -> Image.Image:
+def image_grid(images: NDArray[np.uint8], columns: int) -> Image.Image:
     """Arrange uint8 [N, S, S, C] row by row, `columns` in a row; C is 1 or 3."""
     count, size, _, channels = images.shape
     rows = -(-count // columns)
-    page = np.full(
-        (rows * (size + gap) + gap, columns * (size + gap) + gap, channels), 255, dtype=np.uint8
-    )
+    step = size + _GAP
+    page = np.full((rows * step + _GAP, columns * step + _GAP, channels), 255, dtype=np.uint8)
     for number, image in enumerate(images):
         row, column = divmod(number, columns)
-        y, x = row * (size + gap) + gap, column * (size + gap) + gap
+        y, x = row * step + _GAP, column * step + _GAP
         page[y : y + size, x : x + size] = image
     zoom = max(1, _SHEET_PIXELS // page.shape[1])
     page = page.repeat(zoom, axis=0).repeat(zoom, axis=1)
@@ -36,7 +36,7 @@ def save_png(path: Path, image: Image.Image) -> None:
     write_atomic(path, encoded.getvalue())
 
 
-def save_gif(path: Path, frames: NDArray[np.uint8], milliseconds: int = 80) -> None:
+def save_gif(path: Path, frames: NDArray[np.uint8]) -> None:
     """Write frames uint8 [N, S, S, C] as an endless animation of at least 128 pixels."""
     zoom = max(1, 128 // frames.shape[1])
     large = frames.repeat(zoom, axis=1).repeat(zoom, axis=2)
@@ -47,7 +47,7 @@ def save_gif(path: Path, frames: NDArray[np.uint8], milliseconds: int = 80) -> N
         format="GIF",
         save_all=True,
         append_images=pictures[1:],
-        duration=milliseconds,
+        duration=80,  # milliseconds of a frame
         loop=0,
     )
     write_atomic(path, encoded.getvalue())

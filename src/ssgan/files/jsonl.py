@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ssgan.files.atomic import O_BINARY, write_atomic
 from ssgan.types import UserError
@@ -13,42 +13,28 @@ _MAX_CHARACTERS = 40
 
 
 class Kind(NamedTuple):
-    """A condition on a value."""
+    """A condition on a value of parsed JSON."""
 
     words: str  # "a whole number"
-    fits: Callable[[object], bool]
+    fits: Callable[[Any], bool]
 
 
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e100  # NaN is not
 
 
-def _number(value: object) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return abs(value) < 1e100  # NaN is not
-
-
-def _share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-def _texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _pair(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_number, value))
-
-
-WHOLE = Kind("a whole number, 0 or more", _whole)
+WHOLE = Kind("a whole number, 0 or more", lambda v: type(v) is int and 0 <= v < 2**63)
 NUMBER = Kind("a number below 1e100", _number)  # sums and squares of such are finite
 NUMBER_OR_NULL = Kind("a number below 1e100 or null", lambda v: v is None or _number(v))
-SHARE = Kind("a number from 0 to 1", _share)
-FLAG = Kind("true or false", lambda value: isinstance(value, bool))
-TEXT = Kind("a text", lambda value: isinstance(value, str))
-TEXTS = Kind("a list of texts", _texts)
-PAIR = Kind("a list of two numbers", _pair)
+SHARE = Kind("a number from 0 to 1", lambda v: _number(v) and 0 <= v <= 1)
+FLAG = Kind("true or false", lambda v: isinstance(v, bool))
+TEXT = Kind("a text", lambda v: isinstance(v, str))
+TEXTS = Kind(
+    "a list of texts", lambda v: isinstance(v, list) and all(isinstance(item, str) for item in v)
+)
+PAIR = Kind(
+    "a list of two numbers", lambda v: isinstance(v, list) and len(v) == 2 and all(map(_number, v))
+)
 
 
 def append(path: Path, row: dict[str, object]) -> None:
@@ -81,7 +67,7 @@ def read(
     lacks a name in `needs`, or has a value that violates its condition there or, for other
     names, `others`: no command writes such a line.
     """
-    lines = _lines(path)
+    lines = path.read_bytes().splitlines() if path.exists() else []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -103,12 +89,9 @@ def cut_back(path: Path, step: int) -> None:
     """Remove every row after that step, and every invalid line, atomically."""
     if not path.exists():
         return
-    kept = [row for line in _lines(path) if (row := _up_to(line, step)) is not None]
+    lines = path.read_bytes().splitlines()
+    kept = [row for line in lines if (row := _up_to(line, step)) is not None]
     write_atomic(path, "".join(json.dumps(row) + "\n" for row in kept).encode())
-
-
-def _lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines() if path.exists() else []
 
 
 def _up_to(line: bytes, step: int) -> dict[str, object] | None:

@@ -64,11 +64,12 @@ class RunDirectory:
 
     def checkpoint_files(self) -> list[Path]:
         """All checkpoints, newest first."""
-        return _by_step(self.checkpoints)
+        return list_step_files(self.checkpoints, "ckpt")[::-1]
 
     def snapshot_files(self) -> list[Path]:
         """All snapshots, newest first, those in the old folder included."""
-        files = [path for folder in self._snapshot_folders() for path in _by_step(folder)]
+        folders = self._snapshot_folders()
+        files = [path for folder in folders for path in list_step_files(folder, "ckpt")]
         return sorted(files, key=parse_step, reverse=True)
 
     def written_folders(self) -> list[Path]:
@@ -85,10 +86,10 @@ class RunDirectory:
 
     def feature_files(self) -> list[Path]:
         """D's features of all evaluations, oldest first."""
-        return sorted(list_step_files(self.evaluation, "npz"), key=parse_step)
+        return list_step_files(self.evaluation, "npz")
 
     def holds_run(self) -> bool:
-        """Whether there is anything to continue, to sample from or to evaluate."""
+        """Whether there is a run to continue, sample from or evaluate."""
         return self.config.exists() or bool(self.checkpoint_files())
 
 
@@ -98,7 +99,7 @@ class ForgettingDirectory:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.study = root / "forgetting.json"  # the settings, the classes and the data
-        self.log = root / "forgetting.jsonl"  # a line a measurement
+        self.log = root / "forgetting.jsonl"  # one measurement a line
         self.state = root / "forgetting.ckpt"
         self.environment = root / "environment.json"
         self.lock = root / ".lock"
@@ -117,13 +118,10 @@ def run_name(checkpoint: Path) -> str:
     return checkpoint.stem if run is None else run.resolve().name
 
 
-def _by_step(folder: Path) -> list[Path]:
-    return sorted(list_step_files(folder, "ckpt"), key=parse_step, reverse=True)
-
-
 def list_step_files(folder: Path, ending: str) -> list[Path]:
-    """The files in a folder that are named after a step, in no order; others are the user's own."""
-    return [path for path in folder.glob(f"step-*.{ending}") if _STEP.fullmatch(path.stem)]
+    """The files in a folder that are named after a step, oldest first; others are the user's."""
+    files = [path for path in folder.glob(f"step-*.{ending}") if _STEP.fullmatch(path.stem)]
+    return sorted(files, key=parse_step)
 
 
 def parse_step(path: Path) -> int:

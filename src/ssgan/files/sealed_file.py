@@ -1,7 +1,7 @@
-"""Files that end with the sha256 of their payload, which is an archive of tensors.
+"""Files that end with the sha256 of their payload, an archive of tensors.
 
-Neither torch.load nor safetensors notices a flipped bit, so the digest is checked on every read.
-What an archive says of its own size is bounded before anything in it is read.
+Neither torch.load nor safetensors notices a flipped bit, so every read checks the digest. The sizes
+that an archive declares are bounded before anything in it is read.
 """
 
 import hashlib
@@ -16,27 +16,27 @@ from ssgan.types import UserError
 _MAGIC = b"ssgan1"
 _TRAILER = len(_MAGIC) + 32  # bytes: the magic, then the sha256 of all before it
 _MOST_DIRECTORY = 4 * 2**20  # bytes; the largest networks here have a thousand tensors, of 100 each
-_MOST_STRUCTURE = 8 * 2**20  # bytes that say which tensor is where, with the settings and classes
+_MOST_STRUCTURE = 8 * 2**20  # bytes of the index of tensors, with the settings and classes
 
 
-class Damaged(Exception):  # noqa: N818 - named for the reader, as a state of the world
-    """A file is not what was once written; the message says how."""
+class Damaged(Exception):  # noqa: N818 - the name of a state
+    """A file differs from what was written; the message says how."""
 
 
 class SealedFile(io.FileIO):
     """An open sealed file, read as if it ended before its trailer."""
 
-    def __init__(self, path: Path, trailer: int = _TRAILER) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.size = max(0, os.fstat(self.fileno()).st_size - trailer)
+        self.size = max(0, os.fstat(self.fileno()).st_size - _TRAILER)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """As of a file of that size."""
+        """Seek as in a file of that size."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self.size}[whence]
         return super().seek(start + offset)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As of a file of that size; ValueError for more at once than the directory may have."""
+        """Read as in a file of that size; ValueError for more at once than a directory may have."""
         left = max(0, self.size - self.tell())
         size = left if size is None or size < 0 else min(size, left)
         if size > _MOST_DIRECTORY:
@@ -51,22 +51,22 @@ class SealedFile(io.FileIO):
         return found == _MAGIC
 
     def check_archive(self) -> None:
-        """Raise ValueError for a compressed archive, or one with more bytes or names than it may.
+        """Raise ValueError for an archive that is compressed, or has too many bytes or names.
 
-        Only its directory is read: a false size in it costs nothing.
+        Only its directory is read, so a false size in it costs nothing.
         """
         try:
             with zipfile.ZipFile(self) as archive:
                 members = archive.infolist()
-        except Exception as error:  # zipfile has many types for one thing
+        except Exception as error:  # zipfile raises many types
             raise ValueError("its list of tensors cannot be read, or is too long") from error
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise ValueError("it is compressed, and may unpack to anything")
+            raise ValueError("it is compressed, so its size is unknown")
         if sum(member.file_size for member in members) > self.size:
-            raise ValueError("it holds less than it says")
+            raise ValueError("its tensors are larger than the file")
         structures = [m.file_size for m in members if m.filename.endswith("data.pkl")]
         if sum(structures) > _MOST_STRUCTURE:
-            raise ValueError("it has more names than any network")
+            raise ValueError("its index is larger than that of any network")
 
 
 def write_sealed(path: Path, payload: bytes, crash: Crash | None = None) -> None:
@@ -77,8 +77,8 @@ def write_sealed(path: Path, payload: bytes, crash: Crash | None = None) -> None
 def read_verified(path: Path) -> bytes:
     """The payload of a sealed file.
 
-    Raises Damaged when its bytes are not those once written, or would unpack to more than the file
-    has; UserError when it cannot be read or is larger than this machine's memory.
+    Raises Damaged when its bytes have changed or would unpack to more than the file has, and
+    UserError when it cannot be read or is larger than this machine's memory.
     """
     data = _read(path, whole=True)
     payload, digest = data[:-_TRAILER], data[-_TRAILER + len(_MAGIC) :]
@@ -88,9 +88,9 @@ def read_verified(path: Path) -> bytes:
 
 
 def check_seal(path: Path) -> None:
-    """Raise Damaged for a file that is cut short or was never sealed, without reading its tensors.
+    """Raise Damaged for a file that is cut short or was never sealed; no tensor is read.
 
-    Cheap, and blind to bytes that changed in place: whoever uses the tensors reads them verified.
+    It does not notice bytes that changed in place: `read_verified` does.
     """
     _read(path, whole=False)
 
@@ -108,8 +108,8 @@ def _read(path: Path, *, whole: bool) -> bytes:
             file.seek(0)
             return file.readall()
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise Damaged(f"{path} is no file") from error
-    except OSError as error:  # the bytes may be as good as ever: nothing to pass over
+        raise Damaged(f"{path} is not a file") from error
+    except OSError as error:  # the bytes may be intact
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise Damaged(f"{path} is damaged or not a checkpoint of ssgan: {error}") from error

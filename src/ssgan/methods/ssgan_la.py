@@ -35,9 +35,8 @@ from ssgan.types import Batch, Discriminator, Generator, GeneratorInput, Loss
 class LabelAugmentation(RotationMethod, ABC):
     """A_D and A_G on the logits of the eight classes."""
 
-    class_loss: ClassLoss = (
-        Softmax()
-    )  # loss of the eight classes; published for SSGAN-LA: MultiHinge
+    # loss of the eight classes; published for SSGAN-LA: MultiHinge
+    class_loss: ClassLoss = Softmax()
     auxiliary_width: ClassVar[int] = 2 * NUM_ROTATIONS
 
     def rotation_logits(self, auxiliary: Float[Tensor, "B 8"]) -> Float[Tensor, "B 4"]:

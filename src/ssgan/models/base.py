@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from ssgan.config.serialize import added
+from ssgan.models.norms import AbstractNorm, BatchNorm
 from ssgan.ops.rng import Key, normal, uniform
 from ssgan.types import ImageShape, Latents, UserError
 
@@ -54,6 +55,33 @@ class AbstractDiscriminatorConfig(ABC):
         """
 
 
+@dataclass(frozen=True, kw_only=True)
+class AbstractConvolutionalGenerator(AbstractGeneratorConfig):
+    """A family of generators with a width and a norm."""
+
+    width: float = 1.0  # multiplies the number of channels in every layer
+    norm: AbstractNorm = BatchNorm()  # normalization of every layer that has one
+
+    def __post_init__(self) -> None:
+        _check_width(self.width)
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether the norm reads labels."""
+        return self.norm.reads_labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractConvolutionalDiscriminator(AbstractDiscriminatorConfig):
+    """A family of discriminators with a width and spectral norm. They have no other norm."""
+
+    width: float = 1.0  # multiplies the number of channels in every layer, and of features
+    spectral: bool = True  # spectral norm on every layer, including the heads
+
+    def __post_init__(self) -> None:
+        _check_width(self.width)
+
+
 def check_shape(family: str, shape: ImageShape, sizes: Iterable[int]) -> None:
     """Raise UserError, with the supported values, unless the family supports the shape."""
     if shape.channels not in (1, 3):
@@ -64,8 +92,7 @@ def check_shape(family: str, shape: ImageShape, sizes: Iterable[int]) -> None:
         raise UserError(f"{family} networks support sizes {known}, not {shape.size}")
 
 
-def check_width(width: float) -> None:
-    """Raise UserError unless the width is a positive, finite multiplier of channels."""
+def _check_width(width: float) -> None:
     if not 0 < width < float("inf"):
         raise UserError(f"width must be above 0, not {width}")
 

@@ -16,7 +16,7 @@ Attention follows the 64x64 map: at 128 pixels after G's fourth block and D's fi
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -26,14 +26,7 @@ from ssgan.config.schema import check_count
 from ssgan.models.attention import Attention
 from ssgan.models.base import check_shape, scale_channels
 from ssgan.models.blocks import BlockConfig, UpBlock
-from ssgan.models.layers import (
-    Conv2d,
-    Embedding,
-    Initial,
-    Linear,
-    initialize_orthogonal,
-    restart_spectral_norm,
-)
+from ssgan.models.layers import Conv2d, Embedding, Linear
 from ssgan.models.norms import AbstractNorm, BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
 from ssgan.models.residual import (
     AbstractResidualDiscriminator,
@@ -42,7 +35,10 @@ from ssgan.models.residual import (
     ResidualDiscriminatorNetwork,
     to_maps,
 )
+from ssgan.ops.spectral_norm import SpectralLayer
 from ssgan.types import Images, ImageShape, Labels, Latents, UserError
+
+Initial: TypeAlias = Literal["orthogonal", "normal"]
 
 CHANNELS = 96
 START = 4  # side of G's first map
@@ -102,7 +98,7 @@ class BigGANGenerator(AbstractResidualGenerator):
             )
         generator = BigGANGeneratorNetwork(self, shape, num_classes)
         if self.initial == "orthogonal":
-            initialize_orthogonal(generator)
+            _initialize_orthogonal(generator)
         return generator
 
 
@@ -144,11 +140,11 @@ class BigGANDiscriminator(AbstractResidualDiscriminator):
             self, layers, shape.channels, auxiliary_width, num_classes
         )
         if self.initial == "orthogonal":
-            initialize_orthogonal(network)
+            _initialize_orthogonal(network)
         projection = network.heads.projection
         if projection is not None:
             nn.init.xavier_normal_(projection.weight)
-            restart_spectral_norm(projection)
+            _restart_spectral_norm(projection)
         return network
 
 
@@ -218,3 +214,19 @@ def _norm_builder(
         return lambda channels: norm.build(channels, code_size, num_classes, spectral)
     size = config.label_features + (code_size if config.chunked else 0)
     return lambda channels: norm.build_from_code(channels, size, num_classes, spectral)
+
+
+def _initialize_orthogonal(network: nn.Module) -> None:
+    """Draw every weight again, with orthonormal rows or columns; biases and norms do not change.
+
+    Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    networks", ICLR 2014. A kernel counts as the matrix [outputs, all others].
+    """
+    for layer in network.modules():
+        if isinstance(layer, SpectralLayer):
+            nn.init.orthogonal_(layer.weight)
+            _restart_spectral_norm(layer)
+
+
+def _restart_spectral_norm(layer: SpectralLayer) -> None:
+    layer.start_spectral_norm(layer.spectral_u is not None)

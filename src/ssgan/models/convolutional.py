@@ -1,44 +1,13 @@
-"""Plain convolutional networks, without residual blocks: what DCGAN and SNDCGAN share."""
-
-from dataclasses import dataclass
+"""The discriminator that DCGAN and SNDCGAN share: convolutions without residual blocks."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig, check_width
 from ssgan.models.heads import Heads
-from ssgan.models.norms import AbstractNorm, BatchNorm
 from ssgan.types import Images, Labels, Scores
 
 IMAGE_SIZES = (32, 48, 64, 128)  # supported image sizes, in pixels
-
-
-@dataclass(frozen=True, kw_only=True)
-class AbstractConvolutionalGenerator(AbstractGeneratorConfig):
-    """A family of convolutional generators. They have no spectral norm."""
-
-    width: float = 1.0  # multiplies the number of channels in every layer
-    norm: AbstractNorm = BatchNorm()  # on the maps; sndcgan's flat vector keeps plain batch norm
-
-    def __post_init__(self) -> None:
-        check_width(self.width)
-
-    @property
-    def reads_labels(self) -> bool:
-        """Whether the norm reads labels."""
-        return self.norm.reads_labels
-
-
-@dataclass(frozen=True, kw_only=True)
-class AbstractConvolutionalDiscriminator(AbstractDiscriminatorConfig):
-    """A family of convolutional discriminators. They have no norm."""
-
-    width: float = 1.0  # multiplies the number of channels in every layer, and of features
-    spectral: bool = True  # spectral norm on every layer, including the heads
-
-    def __post_init__(self) -> None:
-        check_width(self.width)
 
 
 class ConvolutionalDiscriminatorNetwork(nn.Module):

@@ -20,15 +20,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan.models.base import check_shape, scale_channels
-from ssgan.models.convolutional import (
-    IMAGE_SIZES,
+from ssgan.models.base import (
     AbstractConvolutionalDiscriminator,
     AbstractConvolutionalGenerator,
-    ConvolutionalDiscriminatorNetwork,
+    check_shape,
+    scale_channels,
 )
+from ssgan.models.convolutional import IMAGE_SIZES, ConvolutionalDiscriminatorNetwork
 from ssgan.models.heads import Heads
-from ssgan.models.layers import Linear, initial_weight
+from ssgan.models.layers import ConvTranspose2d, Linear, initial_weight
 from ssgan.models.residual import to_maps
 from ssgan.ops.spectral_norm import SpectralLayer
 from ssgan.types import Images, ImageShape, Labels, Latents
@@ -36,7 +36,7 @@ from ssgan.types import Images, ImageShape, Labels, Latents
 GENERATOR_CHANNELS = (512, 256, 128, 64)
 DISCRIMINATOR_CHANNELS = (64, 128, 256, 512)
 LEAK = 0.2
-KERNEL = (5, 5)
+KERNEL = 5  # side of every convolution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ class DCGANGeneratorNetwork(nn.Module):
             config.norm.build(count, config.latent_size, num_classes) for count in channels
         )
         self.convs = nn.ModuleList(
-            DoublingConv(*io) for io in pairwise([*channels, shape.channels])
+            ConvTranspose2d(*io, KERNEL) for io in pairwise([*channels, shape.channels])
         )
 
     def forward(self, latents: Latents, labels: Labels | None = None) -> Images:
@@ -95,24 +95,10 @@ class HalvingConv(SpectralLayer):
 
     def __init__(self, in_channels: int, out_channels: int, *, spectral: bool) -> None:
         super().__init__()
-        self.weight = initial_weight(out_channels, in_channels, *KERNEL)
+        self.weight = initial_weight(out_channels, in_channels, KERNEL, KERNEL)
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.start_spectral_norm(spectral)
 
     def forward(self, images: Float[Tensor, "B I S S"]) -> Float[Tensor, "B O S//2 S//2"]:
         """The images at half the size; S must be even."""
         return F.conv2d(F.pad(images, (1, 2, 1, 2)), self.effective_weight(), self.bias, stride=2)
-
-
-class DoublingConv(nn.Module):
-    """A 5x5 transposed convolution with stride 2, the transpose of a `HalvingConv`."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.weight = initial_weight(in_channels, out_channels, *KERNEL)
-        self.bias = nn.Parameter(torch.zeros(out_channels))
-
-    def forward(self, images: Float[Tensor, "B I S S"]) -> Float[Tensor, "B O 2*S 2*S"]:
-        """The images at twice the size."""
-        larger = F.conv_transpose2d(images, self.weight, self.bias, stride=2, padding=1)
-        return larger[:, :, :-1, :-1]

@@ -3,8 +3,9 @@
 Initial weights are drawn from normal(0, 0.02) and biases are 0, as in the official SS-GAN code.
 """
 
+from collections.abc import Callable
 from enum import Enum
-from typing import Literal, TypeAlias
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -99,15 +100,18 @@ _FUSED = {
 }
 
 
+_UPSAMPLE: dict[Resample, Callable[[Tensor], Tensor]] = {
+    Resample.UP_ZERO: insert_zeros,
+    Resample.UP_NEAREST: partial(F.interpolate, scale_factor=2.0),
+    Resample.UP_BILINEAR: double_bilinear,
+}
+
+
 def _convolve_plain(
     images: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, resample: Resample
 ) -> Tensor:
-    if resample is Resample.UP_ZERO:
-        images = insert_zeros(images)
-    elif resample is Resample.UP_NEAREST:
-        images = F.interpolate(images, scale_factor=2.0)
-    elif resample is Resample.UP_BILINEAR:
-        images = double_bilinear(images)
+    if resample in _UPSAMPLE:
+        images = _UPSAMPLE[resample](images)
     out = F.conv2d(images, weight, bias, stride, padding)
     return F.avg_pool2d(out, 2) if resample is Resample.DOWN else out
 
@@ -118,25 +122,27 @@ def _convolve_at_low_resolution(
     """A 1x1 convolution: it commutes with resampling, except for the bias with zero insertion."""
     if resample is Resample.DOWN:
         return conv2d(F.avg_pool2d(images, 2), weight, bias)
-    if resample is Resample.UP_NEAREST:
-        return F.interpolate(F.conv2d(images, weight, bias), scale_factor=2.0)
-    if resample is Resample.UP_BILINEAR:
-        return double_bilinear(F.conv2d(images, weight, bias))
-    low = F.conv2d(images, weight)
-    return insert_zeros(low) + bias.to(low.dtype)[:, None, None]
+    if resample is Resample.UP_ZERO:
+        low = F.conv2d(images, weight)
+        return insert_zeros(low) + bias.to(low.dtype)[:, None, None]
+    return _UPSAMPLE[resample](F.conv2d(images, weight, bias))
 
 
 class ConvTranspose2d(nn.Module):
-    """A 4x4 transposed convolution with stride 2 and padding 1, which doubles the size."""
+    """A 4x4 or 5x5 transposed convolution with stride 2 and padding 1, which doubles the size.
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    The 5x5 one drops the last row and column.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 4) -> None:
         super().__init__()
-        self.weight = initial_weight(in_channels, out_channels, 4, 4)
+        self.weight = initial_weight(in_channels, out_channels, kernel_size, kernel_size)
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, images: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O 2*H 2*W"]:
         """The images at twice the size."""
-        return F.conv_transpose2d(images, self.weight, self.bias, stride=2, padding=1)
+        larger = F.conv_transpose2d(images, self.weight, self.bias, stride=2, padding=1)
+        return larger if self.weight.shape[2] == 4 else larger[:, :, :-1, :-1]
 
 
 class Linear(SpectralLayer):
@@ -182,36 +188,6 @@ class ChannelMap(SpectralLayer):
         return F.conv2d(inputs, weight[:, :, None, None])
 
 
-def use_plain_form(network: nn.Module, plain: bool = True) -> None:
-    """Compute every convolution in the network by the plain operations, for comparison.
-
-    The results stay the same. `plain=False` restores the fused form.
-    """
-    for module in network.modules():
-        if isinstance(module, Conv2d):
-            module.fused = not plain
-
-
 def initial_weight(*shape: int) -> nn.Parameter:
     """A weight of this shape, drawn from normal(0, 0.02)."""
     return nn.Parameter(nn.init.normal_(torch.empty(shape), std=WEIGHT_STD))
-
-
-Initial: TypeAlias = Literal["orthogonal", "normal"]
-
-
-def initialize_orthogonal(network: nn.Module) -> None:
-    """Draw every weight again, with orthonormal rows or columns; biases and norms do not change.
-
-    Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
-    networks", ICLR 2014. A kernel counts as the matrix [outputs, all others].
-    """
-    for layer in network.modules():
-        if isinstance(layer, SpectralLayer):
-            nn.init.orthogonal_(layer.weight)
-            restart_spectral_norm(layer)
-
-
-def restart_spectral_norm(layer: SpectralLayer) -> None:
-    """Compute the spectral vectors of a redrawn weight; a no-op without spectral norm."""
-    layer.start_spectral_norm(layer.spectral_u is not None)

@@ -113,7 +113,7 @@ class ConditionalBatchNorm(AbstractNorm):
     ) -> nn.Module:
         """A module that reads the labels; raises UserError when `num_classes` is 0."""
         _require_labels(num_classes)
-        return ConditionalModule(channels, num_classes, self.gamma_offset, spectral)
+        return ConditionalModule(Embedding, num_classes, channels, self.gamma_offset, spectral)
 
     def build_from_code(
         self, channels: int, code_size: int, num_classes: int, spectral: bool = False
@@ -123,7 +123,7 @@ class ConditionalBatchNorm(AbstractNorm):
         Raises UserError when `num_classes` is 0.
         """
         _require_labels(num_classes)
-        return CodeModule(channels, code_size, self.gamma_offset, spectral)
+        return ConditionalModule(ChannelMap, code_size, channels, self.gamma_offset, spectral)
 
 
 def _require_labels(num_classes: int) -> None:
@@ -217,44 +217,30 @@ class SelfModulatedModule(nn.Module):
 
 
 class ConditionalModule(nn.Module):
-    """The module of `ConditionalBatchNorm`."""
+    """The module of `ConditionalBatchNorm`: embeddings read the labels, other maps the latents."""
 
-    def __init__(self, channels: int, num_classes: int, offset: bool, spectral: bool) -> None:
+    def __init__(
+        self,
+        maps: type[Embedding] | type[ChannelMap],
+        code_size: int,
+        channels: int,
+        offset: bool,
+        spectral: bool,
+    ) -> None:
         super().__init__()
         self.statistics = BatchStatistics(channels)
         self.offset = float(offset)
-        self.gain = Embedding(num_classes, channels, spectral=spectral)
-        self.shift = Embedding(num_classes, channels, spectral=spectral)
+        self.gain = maps(code_size, channels, spectral=spectral)
+        self.shift = maps(code_size, channels, spectral=spectral)
 
     def forward(
         self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
     ) -> Float[Tensor, "B C ..."]:
-        """The normalized inputs, modulated by the labels; raises ValueError without labels."""
-        if labels is None:
+        """The normalized inputs, modulated; raises ValueError without the labels it reads."""
+        code = labels if isinstance(self.gain, Embedding) else latents
+        if code is None:
             raise ValueError("a generator with conditional batch norm was called without labels")
-        gain = self.gain(labels) + self.offset
-        return modulate(self.statistics(inputs), gain, self.shift(labels))
-
-
-class CodeModule(nn.Module):
-    """The module of `ConditionalBatchNorm.build_from_code`."""
-
-    def __init__(self, channels: int, code_size: int, offset: bool, spectral: bool) -> None:
-        super().__init__()
-        self.statistics = BatchStatistics(channels)
-        self.offset = float(offset)
-        self.gain = ChannelMap(code_size, channels, spectral=spectral)
-        self.shift = ChannelMap(code_size, channels, spectral=spectral)
-
-    def forward(
-        self,
-        inputs: Float[Tensor, "B C ..."],
-        latents: Float[Tensor, "B code"],
-        labels: Labels | None,
-    ) -> Float[Tensor, "B C ..."]:
-        """The normalized inputs, modulated by the code that is passed as latents."""
-        gain = self.gain(latents) + self.offset
-        return modulate(self.statistics(inputs), gain, self.shift(latents))
+        return modulate(self.statistics(inputs), self.gain(code) + self.offset, self.shift(code))
 
 
 def modulate(

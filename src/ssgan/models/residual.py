@@ -16,15 +16,13 @@ from torch.nn import functional as F
 
 from ssgan.models.attention import Attention
 from ssgan.models.base import (
-    AbstractDiscriminatorConfig,
-    AbstractGeneratorConfig,
-    check_width,
+    AbstractConvolutionalDiscriminator,
+    AbstractConvolutionalGenerator,
     scale_channels,
 )
 from ssgan.models.blocks import BlockConfig, DownBlock, UpBlock
 from ssgan.models.heads import Heads
 from ssgan.models.layers import Conv2d, Linear, Resample
-from ssgan.models.norms import AbstractNorm, BatchNorm
 from ssgan.types import Images, Labels, Latents, Scores
 
 
@@ -46,24 +44,14 @@ class DiscriminatorLayers(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AbstractResidualGenerator(AbstractGeneratorConfig):
+class AbstractResidualGenerator(AbstractConvolutionalGenerator):
     """A family of residual generators."""
 
-    width: float = 1.0  # multiplies the number of channels in every layer
-    norm: AbstractNorm = BatchNorm()  # normalization of every layer that has one
     spectral: bool = False  # spectral norm on every layer
     # upsampling before the convolutions of a block; zero insertion is the published one
     upsampling: Literal["zero", "nearest", "bilinear"] = "zero"
     shortcut: Literal["3x3", "1x1"] = "3x3"  # kernel of the shortcut convolutions; published: 3x3
     fused: bool = True  # fuse convolution and resampling; False gives the same results, slower
-
-    def __post_init__(self) -> None:
-        check_width(self.width)
-
-    @property
-    def reads_labels(self) -> bool:
-        """Whether the norm reads labels."""
-        return self.norm.reads_labels
 
     @property
     def block_config(self) -> BlockConfig:
@@ -74,17 +62,12 @@ class AbstractResidualGenerator(AbstractGeneratorConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AbstractResidualDiscriminator(AbstractDiscriminatorConfig):
+class AbstractResidualDiscriminator(AbstractConvolutionalDiscriminator):
     """A family of residual discriminators."""
 
-    width: float = 1.0  # multiplies the number of channels in every layer, and of features
-    spectral: bool = True  # spectral norm on every layer, including the heads
     shortcut: Literal["3x3", "1x1"] = "3x3"  # kernel of the shortcut convolutions; published: 3x3
     pooling: Literal["mean", "sum"] = "mean"  # of features over positions; SNGAN uses the sum
     fused: bool = True  # fuse convolution and resampling; False gives the same results, slower
-
-    def __post_init__(self) -> None:
-        check_width(self.width)
 
     @property
     def block_config(self) -> BlockConfig:

@@ -14,9 +14,10 @@ RESNET_STL, for 48 pixels. G: a 6x6x512 map, three blocks down to 64 channels. D
 1024 channels, 1024 features.
 """
 
+from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from ssgan.models.base import check_shape
 from ssgan.models.residual import (
@@ -67,90 +68,76 @@ RESNET_STL: _Table = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResNetGenerator(AbstractResidualGenerator):
-    """The generator of `resnet_cifar`: blocks of 256 channels, for 32, 48, 64 or 128 pixels."""
+class _Generator(AbstractResidualGenerator, ABC):
+    family: ClassVar[str]
+    table: ClassVar[_Table]
 
     def build(self, shape: ImageShape, num_classes: int) -> ResidualGeneratorNetwork:
         """A new generator; raises UserError for a shape that is not in the table."""
-        return _build_generator(self, "resnet", RESNET, shape, num_classes)
+        check_shape(self.family, shape, self.table)
+        layers = self.table[shape.size].generator
+        return ResidualGeneratorNetwork(self, layers, shape.channels, num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResNetDiscriminator(AbstractResidualDiscriminator):
-    """The discriminator of `resnet_cifar`: blocks of 128 channels, for 32, 48, 64 or 128 pixels."""
+class _Discriminator(AbstractResidualDiscriminator, ABC):
+    family: ClassVar[str]
+    table: ClassVar[_Table]
 
     def build(
         self, shape: ImageShape, auxiliary_width: int, num_classes: int
     ) -> ResidualDiscriminatorNetwork:
         """A new discriminator; raises UserError for a shape that is not in the table."""
-        return _build_discriminator(self, "resnet", RESNET, shape, auxiliary_width, num_classes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResNet5Generator(AbstractResidualGenerator):
-    """The generator of `resnet5`: five blocks, 512 to 64 channels, for 32, 64 or 128 pixels."""
-
-    def build(self, shape: ImageShape, num_classes: int) -> ResidualGeneratorNetwork:
-        """A new generator; raises UserError for a shape that is not in the table."""
-        return _build_generator(self, "resnet5", RESNET5, shape, num_classes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResNet5Discriminator(AbstractResidualDiscriminator):
-    """The discriminator of `resnet5`: six blocks, 64 to 512 channels, for 32, 64 or 128 pixels."""
-
-    def build(
-        self, shape: ImageShape, auxiliary_width: int, num_classes: int
-    ) -> ResidualDiscriminatorNetwork:
-        """A new discriminator; raises UserError for a shape that is not in the table."""
-        return _build_discriminator(self, "resnet5", RESNET5, shape, auxiliary_width, num_classes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResNetSTLGenerator(AbstractResidualGenerator):
-    """The generator of `resnet_stl`: three blocks, 512 to 64 channels, for 48 pixels."""
-
-    def build(self, shape: ImageShape, num_classes: int) -> ResidualGeneratorNetwork:
-        """A new generator; raises UserError for a size that is not 48."""
-        return _build_generator(self, "resnet_stl", RESNET_STL, shape, num_classes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResNetSTLDiscriminator(AbstractResidualDiscriminator):
-    """The discriminator of `resnet_stl`: five blocks, 64 to 1024 channels, for 48 pixels."""
-
-    def build(
-        self, shape: ImageShape, auxiliary_width: int, num_classes: int
-    ) -> ResidualDiscriminatorNetwork:
-        """A new discriminator; raises UserError for a size that is not 48."""
-        return _build_discriminator(
-            self, "resnet_stl", RESNET_STL, shape, auxiliary_width, num_classes
+        check_shape(self.family, shape, self.table)
+        layers = self.table[shape.size].discriminator
+        return ResidualDiscriminatorNetwork(
+            self, layers, shape.channels, auxiliary_width, num_classes
         )
 
 
-def _build_generator(
-    config: AbstractResidualGenerator,
-    family: str,
-    table: _Table,
-    shape: ImageShape,
-    num_classes: int,
-) -> ResidualGeneratorNetwork:
-    check_shape(family, shape, table)
-    return ResidualGeneratorNetwork(
-        config, table[shape.size].generator, shape.channels, num_classes
-    )
+@dataclass(frozen=True, kw_only=True)
+class ResNetGenerator(_Generator):
+    """The generator of `resnet_cifar`: blocks of 256 channels, for 32, 48, 64 or 128 pixels."""
+
+    family: ClassVar[str] = "resnet"
+    table: ClassVar[_Table] = RESNET
 
 
-def _build_discriminator(
-    config: AbstractResidualDiscriminator,
-    family: str,
-    table: _Table,
-    shape: ImageShape,
-    auxiliary_width: int,
-    num_classes: int,
-) -> ResidualDiscriminatorNetwork:
-    check_shape(family, shape, table)
-    layers = table[shape.size].discriminator
-    return ResidualDiscriminatorNetwork(
-        config, layers, shape.channels, auxiliary_width, num_classes
-    )
+@dataclass(frozen=True, kw_only=True)
+class ResNetDiscriminator(_Discriminator):
+    """The discriminator of `resnet_cifar`: blocks of 128 channels, for 32, 48, 64 or 128 pixels."""
+
+    family: ClassVar[str] = "resnet"
+    table: ClassVar[_Table] = RESNET
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet5Generator(_Generator):
+    """The generator of `resnet5`: five blocks, 512 to 64 channels, for 32, 64 or 128 pixels."""
+
+    family: ClassVar[str] = "resnet5"
+    table: ClassVar[_Table] = RESNET5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet5Discriminator(_Discriminator):
+    """The discriminator of `resnet5`: six blocks, 64 to 512 channels, for 32, 64 or 128 pixels."""
+
+    family: ClassVar[str] = "resnet5"
+    table: ClassVar[_Table] = RESNET5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetSTLGenerator(_Generator):
+    """The generator of `resnet_stl`: three blocks, 512 to 64 channels, for 48 pixels."""
+
+    family: ClassVar[str] = "resnet_stl"
+    table: ClassVar[_Table] = RESNET_STL
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetSTLDiscriminator(_Discriminator):
+    """The discriminator of `resnet_stl`: five blocks, 64 to 1024 channels, for 48 pixels."""
+
+    family: ClassVar[str] = "resnet_stl"
+    table: ClassVar[_Table] = RESNET_STL

@@ -19,13 +19,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ssgan.models.base import check_shape, scale_channels
-from ssgan.models.convolutional import (
-    IMAGE_SIZES,
+from ssgan.models.base import (
     AbstractConvolutionalDiscriminator,
     AbstractConvolutionalGenerator,
-    ConvolutionalDiscriminatorNetwork,
+    check_shape,
+    scale_channels,
 )
+from ssgan.models.convolutional import IMAGE_SIZES, ConvolutionalDiscriminatorNetwork
 from ssgan.models.heads import Heads
 from ssgan.models.layers import Conv2d, ConvTranspose2d, Linear
 from ssgan.models.norms import BatchNorm
@@ -40,7 +40,10 @@ LEAK = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class SNDCGANGenerator(AbstractConvolutionalGenerator):
-    """The generator: a linear layer, then three convolutions that double the size."""
+    """The generator: a linear layer, then three convolutions that double the size.
+
+    `norm` is the one of the convolutions; the flat vector keeps batch norm.
+    """
 
     def build(self, shape: ImageShape, num_classes: int) -> "SNDCGANGeneratorNetwork":
         """A new generator; raises UserError for a size that is not 32, 48, 64 or 128."""

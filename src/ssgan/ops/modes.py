@@ -1,36 +1,32 @@
 """Temporary modes of a network: frozen, unfrozen, evaluation."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import nn
 
 
-@contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
+def frozen(network: nn.Module) -> AbstractContextManager[None]:
     """Compute no gradients of the network's weights; gradients still pass through them."""
-    weights = [p for p in network.parameters() if p.requires_grad]
-    for weight in weights:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in weights:
-            weight.requires_grad_(True)
+    return _require_gradients(network, False)
+
+
+def unfrozen(network: nn.Module) -> AbstractContextManager[None]:
+    """Record gradients of every weight of the network, also of those frozen outside."""
+    return _require_gradients(network, True)
 
 
 @contextmanager
-def unfrozen(network: nn.Module) -> Iterator[None]:
-    """Record gradients of every weight of the network, also of those frozen outside."""
-    weights = [p for p in network.parameters() if not p.requires_grad]
+def _require_gradients(network: nn.Module, required: bool) -> Iterator[None]:
+    weights = [p for p in network.parameters() if p.requires_grad is not required]
     for weight in weights:
-        weight.requires_grad_(True)
+        weight.requires_grad_(required)
     try:
         yield
     finally:
         for weight in weights:
-            weight.requires_grad_(False)
+            weight.requires_grad_(not required)
 
 
 @contextmanager

@@ -74,9 +74,8 @@ def conditional() -> RunConfig:
 
     Cost: 10,000 steps, batch 32, n_dis 2; D reads 160 images a step. Not run at this scale.
     """
-    norm = ConditionalBatchNorm(
-        gamma_offset=True
-    )  # initial gain near 1; near 0, training starts too late
+    # The initial gain is near 1; near 0, training starts too late.
+    norm = ConditionalBatchNorm(gamma_offset=True)
     return replace(ssgan(), method=ConditionalGAN(), generator=_generator(norm))
 
 

@@ -95,16 +95,6 @@ def imagenet_config(setting: Table2Setting, method: str) -> RunConfig:
     )
 
 
-_DOCSTRING = """{title}, {norm}, betas ({beta1:g}, {beta2:g}), n_dis {n_dis}.
-
-    ssgan train {name}{data}
-
-Published: FID in Table 2 ({dataset}; {row}).
-Cost: {steps:,} steps, batch {batch}, n_dis {n_dis}; D reads {images} images a step. Not run at
-this scale.
-"""
-
-
 def _build_recipes(
     group: str, dataset: str, data: str, build: Callable[[Table2Setting, str], RunConfig]
 ) -> dict[str, Callable[[], RunConfig]]:
@@ -112,21 +102,16 @@ def _build_recipes(
     recipes: dict[str, Callable[[], RunConfig]] = {}
     for setting, method in product(SETTINGS, _METHODS):
         config, name = build(setting, method), f"{group}:{setting.name}_{method}"
+        updates, betas = setting.discriminator_updates, f"{setting.beta1:g}, {setting.beta2:g}"
         recipe = partial(build, setting, method)
-        recipe.__doc__ = _DOCSTRING.format(
-            title=_TITLES[method],
-            norm=setting.norm,
-            beta1=setting.beta1,
-            beta2=setting.beta2,
-            dataset=dataset,
-            row=setting.row,
-            name=name,
-            data=data,
-            steps=config.total_steps,
-            batch=config.batch_size,
-            n_dis=config.discriminator_updates,
-            images=_num_images_read(config, setting),
-        )
+        recipe.__doc__ = f"""{_TITLES[method]}, {setting.norm}, betas ({betas}), n_dis {updates}.
+
+    ssgan train {name}{data}
+
+Published: FID in Table 2 ({dataset}; {setting.row}).
+Cost: {config.total_steps:,} steps, batch {config.batch_size}, n_dis {updates}; D reads \
+{_num_images_read(config, setting)} images a step. Not run at this scale.
+"""
         recipes[name] = recipe
     return recipes
 

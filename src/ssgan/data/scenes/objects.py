@@ -7,12 +7,12 @@ import numpy as np
 
 from ssgan.data.scenes.random import Colour, Mask, RandomStream
 from ssgan.data.scenes.shapes import (
-    Block,
     Ellipsoid,
     Field,
     Frustum,
     Number,
     Plane,
+    Polyhedron,
     Solid,
     Vector,
     box,
@@ -21,7 +21,7 @@ from ssgan.data.scenes.shapes import (
 )
 
 
-class Part(NamedTuple):
+class PaintedSolid(NamedTuple):
     """A solid with its paint; later coats cover earlier ones."""
 
     solid: Solid
@@ -43,7 +43,7 @@ CREAM = "f6edd8"
 COAL = "2b2a30"
 
 
-def _ball(rng: RandomStream) -> list[Part]:
+def _ball(rng: RandomStream) -> list[PaintedSolid]:
     r = rng.uniform(0.85, 1.1)
     base, accent = rng.colour(TOYS), rng.colour(LIGHT)
     axis = Vector(rng.uniform(-1.0, 1.0), rng.uniform(0.4, 1.0), rng.uniform(-0.6, 0.6)).unit()
@@ -53,10 +53,10 @@ def _ball(rng: RandomStream) -> list[Part]:
         return _fraction((axis.dot(p.plus(Vector(0.0, r, 0.0), -1.0)) / r) * stripes + 0.2) < width
 
     solid = Ellipsoid(Vector(0.0, r, 0.0), Vector(r, r, r))
-    return [Part(solid, base, [(striped, accent)], gloss=0.5)]
+    return [PaintedSolid(solid, base, [(striped, accent)], gloss=0.5)]
 
 
-def _box(rng: RandomStream) -> list[Part]:
+def _box(rng: RandomStream) -> list[PaintedSolid]:
     half, depth, height = rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0), rng.uniform(1.3, 2.0)
     wood = rng.bernoulli(0.5)
     base: Field = np.where(wood, rng.colour(WOOD), rng.colour(TOYS))
@@ -70,10 +70,10 @@ def _box(rng: RandomStream) -> list[Part]:
         return np.where(wood, wide, ribbon)
 
     solid = box(Vector(-half, 0.0, -depth), Vector(half, height, depth))
-    return [Part(solid, base, [(frame, accent)])]
+    return [PaintedSolid(solid, base, [(frame, accent)])]
 
 
-def _cone(rng: RandomStream) -> list[Part]:
+def _cone(rng: RandomStream) -> list[PaintedSolid]:
     r, height = rng.uniform(0.75, 0.95), rng.uniform(2.0, 2.6)
     base, accent, plate = rng.colour(TOYS), rng.colour(LIGHT), rng.uniform(1.1, 1.25)
     bands, width = rng.uniform(1.2, 2.2), rng.uniform(0.25, 0.5) * ~rng.bernoulli(0.2)
@@ -83,10 +83,10 @@ def _cone(rng: RandomStream) -> list[Part]:
 
     foot = box(Vector(-plate * r, 0.0, -plate * r), Vector(plate * r, 0.14, plate * r))
     body = Frustum(0.0, 0.0, 0.14, height, r, 0.06)
-    return [Part(foot, base * 0.7), Part(body, base, [(banded, accent)], gloss=0.3)]
+    return [PaintedSolid(foot, base * 0.7), PaintedSolid(body, base, [(banded, accent)], gloss=0.3)]
 
 
-def _gate(rng: RandomStream) -> list[Part]:
+def _gate(rng: RandomStream) -> list[PaintedSolid]:
     half, height, r = rng.uniform(0.85, 1.1), rng.uniform(1.7, 2.1), rng.uniform(0.14, 0.22)
     base, dark = rng.colour("d1432e c9562f 8a5a3c 3f7fc4 4d8a6a e3ded2 7c6f9c"), rng.colour(ROOFS)
     reach, lower = half * rng.uniform(1.3, 1.45), height * rng.uniform(0.68, 0.76)
@@ -98,11 +98,11 @@ def _gate(rng: RandomStream) -> list[Part]:
     tie = box(Vector(-half * 1.18, lower, -0.1), Vector(half * 1.18, lower + 0.2, 0.1))
     beam = box(Vector(-reach, height, -0.22), Vector(reach, height + 0.2, 0.22))
     roof = box(Vector(-reach * 1.06, height + 0.2, -0.3), Vector(reach * 1.06, height + 0.34, 0.3))
-    painted = [Part(post, base, [(feet, dark)]) for post in posts]
-    return [*painted, Part(tie, base), Part(beam, base), Part(roof, dark)]
+    painted = [PaintedSolid(post, base, [(feet, dark)]) for post in posts]
+    return [*painted, PaintedSolid(tie, base), PaintedSolid(beam, base), PaintedSolid(roof, dark)]
 
 
-def _pyramid(rng: RandomStream) -> list[Part]:
+def _pyramid(rng: RandomStream) -> list[PaintedSolid]:
     half, height = rng.uniform(1.1, 1.4), rng.uniform(1.6, 2.2)
     base, courses = rng.colour(BRICK), rng.uniform(5.0, 9.0)
     golden, tip = rng.colour("f3c64a f4efe4 d9a86c"), height * rng.uniform(0.72, 0.9)
@@ -114,10 +114,10 @@ def _pyramid(rng: RandomStream) -> list[Part]:
         return np.asarray(p.y > tip)
 
     coats = [(joints, base * 0.6), (capped, golden)]
-    return [Part(pyramid(half, height), base, coats, gloss=0.05)]
+    return [PaintedSolid(pyramid(half, height), base, coats, gloss=0.05)]
 
 
-def _tree(rng: RandomStream) -> list[Part]:
+def _tree(rng: RandomStream) -> list[PaintedSolid]:
     trunk, r = rng.uniform(0.8, 1.2), rng.uniform(0.6, 0.75)
     leaves, bark = rng.colour(LEAVES), rng.colour("7a5236 5d4030 8f7a66")
     lean = rng.uniform(-0.15, 0.15)
@@ -125,10 +125,10 @@ def _tree(rng: RandomStream) -> list[Part]:
     def dappled(p: Vector) -> Mask:
         return _spots(p, 0.36, 0.4)
 
-    def clump(x: Number, y: Number, z: Number, size: Number) -> Part:
+    def clump(x: Number, y: Number, z: Number, size: Number) -> PaintedSolid:
         radii = Vector(r * size, r * size * 0.88, r * size)
         solid = Ellipsoid(Vector(x, trunk + y, z), radii)
-        return Part(solid, leaves, [(dappled, leaves * 0.6)], gloss=0.03)
+        return PaintedSolid(solid, leaves, [(dappled, leaves * 0.6)], gloss=0.03)
 
     low = [
         clump(sign * r * 0.62, rng.uniform(0.1, 0.35), -sign * r * 0.3, rng.uniform(0.75, 1.0))
@@ -136,10 +136,10 @@ def _tree(rng: RandomStream) -> list[Part]:
     ]
     stem = Frustum(0.0, 0.0, 0.0, trunk + 0.3, rng.uniform(0.16, 0.24), 0.12)
     top = clump(lean, rng.uniform(0.65, 0.85), 0.0, rng.uniform(0.85, 1.05))
-    return [Part(stem, bark), *low, top, clump(0.0, 0.15, r * 0.5, 0.9)]
+    return [PaintedSolid(stem, bark), *low, top, clump(0.0, 0.15, r * 0.5, 0.9)]
 
 
-def _house(rng: RandomStream) -> list[Part]:
+def _house(rng: RandomStream) -> list[PaintedSolid]:
     half, depth, eaves = rng.uniform(0.85, 1.1), rng.uniform(0.8, 1.1), rng.uniform(0.95, 1.3)
     ridge = eaves + rng.uniform(0.75, 1.1)
     wall, roof, door = rng.colour(WALLS), rng.colour(ROOFS), rng.colour(TOYS)
@@ -160,14 +160,14 @@ def _house(rng: RandomStream) -> list[Part]:
     x = half * 0.5
     chimney = box(Vector(x - 0.13, eaves, 0.1), Vector(x + 0.13, ridge + 0.22, 0.36))
     return [
-        Part(walls, wall, [(doorway, door), (windows, glass)]),
-        Part(gable_wall, wall),
-        Part(cover, roof, [(lambda p: _fraction(p.y * 5.0) < 0.2, roof * 0.75)]),
-        Part(chimney, roof * 0.8),
+        PaintedSolid(walls, wall, [(doorway, door), (windows, glass)]),
+        PaintedSolid(gable_wall, wall),
+        PaintedSolid(cover, roof, [(lambda p: _fraction(p.y * 5.0) < 0.2, roof * 0.75)]),
+        PaintedSolid(chimney, roof * 0.8),
     ]
 
 
-def _mushroom(rng: RandomStream) -> list[Part]:
+def _mushroom(rng: RandomStream) -> list[PaintedSolid]:
     height, reach, dome = rng.uniform(1.2, 1.5), rng.uniform(0.95, 1.2), rng.uniform(0.55, 0.8)
     cap, cream = rng.colour(CAPS), rng.colour(f"{CREAM} f2e2bf efe6e0")
     r, spots = rng.uniform(0.26, 0.4), rng.uniform(0.3, 0.38) * ~rng.bernoulli(0.15)
@@ -178,10 +178,14 @@ def _mushroom(rng: RandomStream) -> list[Part]:
     stem = Frustum(0.0, 0.0, 0.0, height, r * 1.3, r)
     foot = Ellipsoid(Vector(0.0, 0.12, 0.0), Vector(r * 1.6, 0.26, r * 1.6))
     hood = Ellipsoid(Vector(0.0, height, 0.0), Vector(reach, dome, reach))
-    return [Part(stem, cream), Part(foot, cream), Part(hood, cap, [(pale, cream)], gloss=0.35)]
+    return [
+        PaintedSolid(stem, cream),
+        PaintedSolid(foot, cream),
+        PaintedSolid(hood, cap, [(pale, cream)], gloss=0.35),
+    ]
 
 
-def _snowman(rng: RandomStream) -> list[Part]:
+def _snowman(rng: RandomStream) -> list[PaintedSolid]:
     a, b, c = rng.uniform(0.6, 0.72), rng.uniform(0.44, 0.5), rng.uniform(0.31, 0.37)
     snow, coal, hat = rng.colour(SNOW), rng.colour(COAL), rng.colour(f"{COAL} {TOYS}")
     waist, head = a * 1.8 + b * 0.75, a * 1.8 + b * 1.5 + c * 0.75
@@ -198,16 +202,16 @@ def _snowman(rng: RandomStream) -> list[Part]:
     nose = Ellipsoid(Vector(0.0, head - 0.02, -c * 1.15), Vector(0.075, 0.075, 0.3))
     crown = Frustum(0.0, 0.0, brim, brim + rng.uniform(0.3, 0.5), c * 0.72, c * 0.66)
     return [
-        Part(Ellipsoid(Vector(0.0, a * 0.9, 0.0), Vector(a, a, a)), snow),
-        Part(Ellipsoid(Vector(0.0, waist, 0.0), Vector(b, b, b)), snow, [(dots, coal)]),
-        Part(Ellipsoid(Vector(0.0, head, 0.0), Vector(c, c, c)), snow, [(eyes, coal)]),
-        Part(nose, rng.colour("f08a30")),
-        Part(Frustum(0.0, 0.0, brim, brim + 0.07, c * 1.15, c * 1.15), hat),
-        Part(crown, hat, [(lambda p: np.asarray(p.y < brim + 0.16), rng.colour(TOYS))]),
+        PaintedSolid(Ellipsoid(Vector(0.0, a * 0.9, 0.0), Vector(a, a, a)), snow),
+        PaintedSolid(Ellipsoid(Vector(0.0, waist, 0.0), Vector(b, b, b)), snow, [(dots, coal)]),
+        PaintedSolid(Ellipsoid(Vector(0.0, head, 0.0), Vector(c, c, c)), snow, [(eyes, coal)]),
+        PaintedSolid(nose, rng.colour("f08a30")),
+        PaintedSolid(Frustum(0.0, 0.0, brim, brim + 0.07, c * 1.15, c * 1.15), hat),
+        PaintedSolid(crown, hat, [(lambda p: np.asarray(p.y < brim + 0.16), rng.colour(TOYS))]),
     ]
 
 
-def _rocket(rng: RandomStream) -> list[Part]:
+def _rocket(rng: RandomStream) -> list[PaintedSolid]:
     r, shoulder = rng.uniform(0.36, 0.46), rng.uniform(1.6, 1.9)
     tip = shoulder + rng.uniform(0.7, 1.0)
     body, accent = rng.colour("eef0f2 f4efe4 c9d3da f0dc98"), rng.colour(TOYS)
@@ -221,7 +225,7 @@ def _rocket(rng: RandomStream) -> list[Part]:
     def ring(p: Vector) -> Mask:
         return np.abs(p.y - base - 0.5) < 0.09
 
-    def wing(side: float, along_x: bool) -> Block:
+    def wing(side: float, along_x: bool) -> Polyhedron:
         def direction(out: float, up: float, across: float) -> Vector:
             return Vector(out * side, up, across) if along_x else Vector(across, up, out * side)
 
@@ -229,15 +233,15 @@ def _rocket(rng: RandomStream) -> list[Part]:
         inner, outer = Plane(direction(-1.0, 0.0, 0.0), -0.1), Plane(direction(1.0, 0.0, 0.0), fin)
         slant = Plane(direction(1.1, 1.0, 0.0), 1.6)
         under = Plane(direction(-0.5, -1.0, 0.0), -0.45)
-        return Block([*flat, inner, outer, slant, under])
+        return Polyhedron([*flat, inner, outer, slant, under])
 
-    wings = [Part(wing(s, x), accent) for s in (1.0, -1.0) for x in (True, False)]
+    wings = [PaintedSolid(wing(s, x), accent) for s in (1.0, -1.0) for x in (True, False)]
     return [
-        Part(Frustum(0.0, 0.0, 0.1, base, r * 0.8, r * 0.5), rng.colour(COAL)),
-        Part(
+        PaintedSolid(Frustum(0.0, 0.0, 0.1, base, r * 0.8, r * 0.5), rng.colour(COAL)),
+        PaintedSolid(
             Frustum(0.0, 0.0, base, shoulder, r, r), body, [(ring, accent), (porthole, glass)], 0.4
         ),
-        Part(Frustum(0.0, 0.0, shoulder, tip, r, 0.03), accent, gloss=0.4),
+        PaintedSolid(Frustum(0.0, 0.0, shoulder, tip, r, 0.03), accent, gloss=0.4),
         *wings,
     ]
 
@@ -256,7 +260,7 @@ def _spots(p: Vector, cell: float, radius: Number) -> Mask:
     return x * x + y * y + z * z < radius * radius
 
 
-KINDS: dict[str, Callable[[RandomStream], list[Part]]] = {
+KINDS: dict[str, Callable[[RandomStream], list[PaintedSolid]]] = {
     "ball": _ball,
     "box": _box,
     "cone": _cone,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.data.scenes.objects import KINDS, Part
+from ssgan.data.scenes.objects import KINDS, PaintedSolid
 from ssgan.data.scenes.random import Colour, RandomStream, colours
 from ssgan.data.scenes.shapes import MISS, Field, Number, Rays, Vector
 
@@ -145,7 +145,9 @@ def _ground(rng: RandomStream, where: Vector, distance: Field) -> Colour:
     return _mix(dark, light, np.clip(np.where(tiled, checks, patches), 0.0, 1.0))
 
 
-def _shade(rng: RandomStream, rays: Rays, light: Light, parts: list[Part], sky: Colour) -> Colour:
+def _shade(
+    rng: RandomStream, rays: Rays, light: Light, parts: list[PaintedSolid], sky: Colour
+) -> Colour:
     """The light that reaches the camera, [3, N, H, W]."""
     nearest, which = _nearest(rays, parts)
     fall = np.minimum(rays.direction.y, -0.01)
@@ -174,7 +176,7 @@ def _shade(rng: RandomStream, rays: Rays, light: Light, parts: list[Part], sky: 
     return np.where(open_sky, sky, _mix(seen, horizon, haze))
 
 
-def _nearest(rays: Rays, parts: list[Part]) -> tuple[Field, NDArray[np.int8]]:
+def _nearest(rays: Rays, parts: list[PaintedSolid]) -> tuple[Field, NDArray[np.int8]]:
     """Distance to the nearest part, and its number."""
     best = parts[0].solid.distance(rays)
     which = np.zeros(best.shape, np.int8)
@@ -186,7 +188,7 @@ def _nearest(rays: Rays, parts: list[Part]) -> tuple[Field, NDArray[np.int8]]:
 
 
 def _paint(
-    colour: Colour, point: Vector, which: NDArray[np.int8], parts: list[Part]
+    colour: Colour, point: Vector, which: NDArray[np.int8], parts: list[PaintedSolid]
 ) -> tuple[Vector, Field]:
     """Write the colours of the parts into `colour`; return unit normals and gloss."""
     normal = Vector(*(np.full(which.shape, c, np.float32) for c in (0.0, 1.0, 0.0)))
@@ -211,7 +213,7 @@ def _window(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
     return slice(None), rows, columns
 
 
-def _lit_share(point: Vector, light: Light, parts: list[Part]) -> Field:
+def _lit_share(point: Vector, light: Light, parts: list[PaintedSolid]) -> Field:
     """1 in sunlight, 0 in shadow.
 
     Neighbouring rays aim at different points of the sun, which softens the mean of a pixel.

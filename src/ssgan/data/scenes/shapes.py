@@ -75,8 +75,8 @@ class Ellipsoid(Solid):
 
     def distance(self, rays: Rays) -> Field:
         """The nearer root of a quadratic."""
-        o = Vector(*(self._scaled(rays.origin.plus(self.centre, -1.0))))
-        d = self._scaled(rays.direction)
+        o = Vector(*(self._divide_by_radii(rays.origin.plus(self.centre, -1.0))))
+        d = self._divide_by_radii(rays.direction)
         a, b, c = d.dot(d), o.dot(d), o.dot(o) - 1.0
         root = b * b - a * c
         t = -(b + np.sqrt(np.maximum(root, 0.0))) / a
@@ -84,9 +84,9 @@ class Ellipsoid(Solid):
 
     def normal(self, point: Vector) -> Vector:
         """The gradient of the quadric."""
-        return self._scaled(self._scaled(point.plus(self.centre, -1.0)))
+        return self._divide_by_radii(self._divide_by_radii(point.plus(self.centre, -1.0)))
 
-    def _scaled(self, v: Vector) -> Vector:
+    def _divide_by_radii(self, v: Vector) -> Vector:
         return Vector(v.x / self.radii.x, v.y / self.radii.y, v.z / self.radii.z)
 
 
@@ -146,7 +146,7 @@ class Plane(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Block(Solid):
+class Polyhedron(Solid):
     """The intersection of half-spaces."""
 
     planes: Sequence[Plane]
@@ -174,27 +174,27 @@ class Block(Solid):
         return Vector(x, y, z)
 
 
-def box(low: Vector, high: Vector) -> Block:
+def box(low: Vector, high: Vector) -> Polyhedron:
     """A box along the axes, by two opposite corners."""
     axes = (Vector(1.0, 0.0, 0.0), Vector(0.0, 1.0, 0.0), Vector(0.0, 0.0, 1.0))
     planes = [Plane(axis, c) for axis, c in zip(axes, high, strict=True)]
     planes += [Plane(_opposite(a), -c) for a, c in zip(axes, low, strict=True)]
-    return Block(planes)
+    return Polyhedron(planes)
 
 
-def pyramid(half: Number, height: Number) -> Block:
+def pyramid(half: Number, height: Number) -> Polyhedron:
     """A pyramid on the ground with a square base of side 2 * half."""
     k = half / height
     sides = [Vector(1.0, k, 0.0), Vector(-1.0, k, 0.0), Vector(0.0, k, 1.0), Vector(0.0, k, -1.0)]
-    return Block([*(Plane(side, half) for side in sides), Plane(Vector(0.0, -1.0, 0.0), 0.0)])
+    return Polyhedron([*(Plane(side, half) for side in sides), Plane(Vector(0.0, -1.0, 0.0), 0.0)])
 
 
-def gable(half: Number, depth: Number, eaves: Number, ridge: Number) -> Block:
+def gable(half: Number, depth: Number, eaves: Number, ridge: Number) -> Polyhedron:
     """A roof from x = -half to half, z = -depth to depth, whose ridge runs along z."""
     k = half / (ridge - eaves)
     slopes = [Plane(Vector(s, k, 0.0), half + k * eaves) for s in (1.0, -1.0)]
     ends = [Plane(Vector(0.0, 0.0, s), depth) for s in (1.0, -1.0)]
-    return Block([*slopes, *ends, Plane(Vector(0.0, -1.0, 0.0), -eaves)])
+    return Polyhedron([*slopes, *ends, Plane(Vector(0.0, -1.0, 0.0), -eaves)])
 
 
 def _opposite(v: Vector) -> Vector:

@@ -99,10 +99,8 @@ def _render(seed: int, numbers: range, size: int) -> NDArray[np.uint8]:
     uniform = np.stack([_stream(seed, "picture", number).random(DRAWS) for number in numbers])
     for label, kind in enumerate(KINDS):
         rows = np.flatnonzero(kinds == label)
-        most = max(1, RAYS_AT_ONCE // (size * SUPERSAMPLING) ** 2)
-        for start in range(0, len(rows), most):
-            some = rows[start : start + most]
-            pixels[some] = render(kind, uniform[some], size)
+        if len(rows):
+            pixels[rows] = render(kind, uniform[rows], size)
     return pixels
 
 
