@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ssgan.files.locks import locked
+from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs import checkpoint
 from ssgan.studies.jobs import FileJob, Job
@@ -86,7 +86,7 @@ class Child(AbstractChild):
 def free(lock):
     """Whether nobody holds it."""
     try:
-        with locked(lock):
+        with hold_lock(lock):
             return True
     except UserError:
         return False

@@ -11,6 +11,7 @@ from ssgan.data.sources import parse_source
 from ssgan.recipes.auto import with_source
 from ssgan.recipes.find import build_recipe
 from ssgan.runs.config import RunConfig
+from ssgan.runs.config_io import ALIASES
 from ssgan.studies.forgetting.settings import check_classes
 from ssgan.studies.jobs import ForgettingJob, Job, TrainingJob
 from ssgan.studies.options import StudyOptions, slug
@@ -49,10 +50,16 @@ class AbstractVariant(ABC):
 
     def flags(self, options: StudyOptions) -> tuple[str, ...]:
         """Its own flags, then those of the options, which replace its own of the same name."""
-        replaced = {word.partition("=")[0] for word in options.overrides}
+        replaced = {_present_name(word.partition("=")[0]) for word in options.overrides}
         own = zip(self.overrides[::2], self.overrides[1::2], strict=True)
-        kept = [word for flag, value in own if flag not in replaced for word in (flag, value)]
+        kept = [word for flag, value in own if flag[2:] not in replaced for word in (flag, value)]
         return (*kept, *options.overrides)
+
+
+def _present_name(flag: str) -> str:
+    """Today's name of a flag that may be of the first version."""
+    names = {old: new for fields in ALIASES.fields.values() for old, new in fields.items()}
+    return ".".join(names.get(part, part) for part in flag.removeprefix("--").split("."))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +77,7 @@ class Variant(AbstractVariant):
         """The settings of `ssgan train` with these flags."""
         changes, _ = from_flags((*self.flags(options), "--seed", str(seed)))
         config = with_source(build_recipe(self.recipe), parse_source(options.data), info)
-        return merge(config, changes, "--")
+        return merge(config, changes, "--", ALIASES)
 
     def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> TrainingJob:
         """`ssgan train` with these settings."""
