@@ -1,4 +1,7 @@
-"""Commands run some at a time: order, failures, signals. Children are fake but for one test."""
+"""Commands run some at a time: order, failures, signals, time left.
+
+Children are fake except in one test.
+"""
 
 import os
 import signal
@@ -17,10 +20,13 @@ from ssgan.studies.jobs import FileJob, Job
 from ssgan.studies.scheduler import (
     VISIBLE_DEVICES,
     AbstractChild,
+    Finished,
     Process,
     Resources,
     Scheduler,
+    Status,
     divide_resources,
+    estimate_eta,
     refuse_too_few_devices,
     threads_per_job,
 )
@@ -37,9 +43,6 @@ class Fake(Job):
 
     def is_done(self):
         return not self.empty
-
-    def check_directory(self):
-        pass
 
 
 def job(label, *needs, verb="train", empty=False):
@@ -296,3 +299,23 @@ def test_what_a_killed_study_was_running_saves_and_ends(tmp_path):
         time.sleep(0.02)
     saved, _ = checkpoint.load_newest(layout)
     assert saved.step == len(layout.log.read_text().splitlines()) < steps
+
+
+def test_the_estimate_adds_what_is_known_and_names_the_rest():
+    jobs = [job("a"), job("b", verb="probe"), job("c", verb="probe"), job("d", verb="evaluate")]
+    nothing = estimate_eta(Status((jobs[0],), tuple(jobs[1:]), (), None), jobs, 1)
+    assert nothing.seconds is None
+    assert nothing.text("") == "time left not known yet"
+    finished = tuple(Scheduler(jobs[1:2], 1, Stage(), pause=0.0).run())[-1].finished
+    found = estimate_eta(Status((), tuple(jobs[2:]), finished, None), jobs, 2)
+    assert found.seconds == pytest.approx(finished[0].seconds / 2)
+    assert found.text("0:10") == "left about 0:10 and 1 x evaluate"
+
+
+def test_the_estimate_subtracts_the_time_that_a_command_has_been_running():
+    """There is none for one that takes longer than its like."""
+    jobs = [job("b", verb="probe"), job("c", verb="probe")]
+    finished = (Finished(jobs[0], 0, 100.0),)
+    for since, left in ((30.0, 70.0), (130.0, None)):
+        status = Status((jobs[1],), (), finished, None, {jobs[1]: since})
+        assert estimate_eta(status, jobs, 1).seconds == left

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from ssgan.config.merge import read_json
 from ssgan.files.atomic import write_atomic, write_json
 from ssgan.files.environment import package_version
-from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
-from ssgan.studies.jobs import FileJob, TrainingJob
+from ssgan.files.run_directory import RunDirectory
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.rendering import Rendered, format_published
 from ssgan.studies.study import Study, StudyScale
@@ -105,16 +104,12 @@ def _facts(
 
 def _run(trial: Trial) -> dict[str, object]:
     """A run's directory, and the commit, versions, machine and threads that it used."""
-    directory: RunDirectory | ForgettingDirectory
-    if isinstance(trial.training, TrainingJob):
-        directory = RunDirectory(trial.training.root)
-    else:
-        assert isinstance(trial.training, FileJob)
-        directory = ForgettingDirectory(trial.training.result.parent)
-    stored = read_json(directory.environment) if directory.environment.exists() else {}
+    root = trial.training.root
+    environment = RunDirectory(root).environment  # has the same name in forgetting runs
+    stored = read_json(environment) if environment.exists() else {}
     return {
         "variant": trial.variant.name,
         "seed": trial.seed,
-        "directory": str(directory.root),
+        "directory": str(root),
         "environment": {name: fact for name, fact in stored.items() if name not in _NOT_MACHINE},
     }

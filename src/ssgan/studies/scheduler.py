@@ -1,12 +1,17 @@
-"""Runs commands as child processes, some at a time; an interrupt is passed on and loses nothing."""
+"""Runs commands as child processes, some at a time, and estimates the remaining time.
+
+An interrupt is passed on to the commands and loses nothing.
+"""
 
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +21,7 @@ from typing import NamedTuple
 import torch
 
 from ssgan.ops.cpu import num_cores
-from ssgan.studies.jobs import Job
+from ssgan.studies.jobs import Job, TrainingJob
 from ssgan.training.signals import EXIT_CODES, PARENT
 from ssgan.types import UserError
 
@@ -240,3 +245,52 @@ class Scheduler:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+class Eta(NamedTuple):
+    """The remaining time of commands with an estimate, and the number of those without."""
+
+    seconds: float | None  # None: there is no estimate yet
+    unknown: Mapping[str, int]  # verb -> commands that `seconds` does not include
+
+    def text(self, duration: str) -> str:
+        """The estimate as text; `duration` is `seconds` in words."""
+        if self.seconds is None:
+            return "time left not known yet"
+        rest = ", ".join(f"{count} x {verb}" for verb, count in self.unknown.items())
+        return f"left about {duration}" + (f" and {rest}" if rest else "")
+
+
+def estimate_eta(status: Status, jobs: Sequence[Job], slots: int) -> Eta:
+    """The remaining time of running and waiting commands, all of them in `jobs`.
+
+    Training takes its remaining steps at the pace of its own log, or else the mean pace of `jobs`.
+    Any other command takes as long as finished commands of its verb took on average.
+    """
+    paces = {job: job.read_pace() for job in jobs if isinstance(job, TrainingJob)}
+    known = [seconds / step for step, seconds in paces.values() if step]
+    took: dict[str, list[float]] = {}
+    for one in status.finished:
+        if one.code == 0:
+            took.setdefault(one.job.verb, []).append(one.seconds)
+    estimates: list[float] = []
+    unknown = Counter[str]()
+    for job in (*status.running, *status.waiting):
+        if isinstance(job, TrainingJob) and known:
+            step, spent = paces[job]
+            pace = spent / step if step else statistics.fmean(known)
+            estimates.append(pace * (job.config.total_steps - step))
+            continue
+        since = status.since.get(job, 0.0)
+        if job.verb in took and (mean := statistics.fmean(took[job.verb])) > since:
+            estimates.append(mean - since)
+        else:  # nothing to compare with, or slower than the mean
+            unknown[job.verb] += 1
+    return Eta(sum(estimates) / slots if estimates else None, unknown)
+
+
+def describe_activity(job: Job) -> str:
+    """The name of a running command, and its step if it trains."""
+    if not isinstance(job, TrainingJob):
+        return job.name
+    return f"{job.name}: step {job.read_pace()[0]:,}/{job.config.total_steps:,}"

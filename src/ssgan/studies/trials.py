@@ -1,13 +1,13 @@
 """The trials of a study: every variant at every seed, and the commands that are still open."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from ssgan.data.base import DatasetInfo
 from ssgan.runs.state import fresh_state
-from ssgan.studies.jobs import FileJob, Job, TrainingJob
+from ssgan.studies.jobs import AbstractRunJob, FileJob, Job, TrainingJob
 from ssgan.studies.measurements import AbstractMeasurement
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.variants import AbstractVariant
@@ -21,7 +21,7 @@ class Trial(NamedTuple):
 
     variant: AbstractVariant
     seed: int
-    training: Job
+    training: AbstractRunJob
     measuring: tuple[FileJob, ...]
 
     def is_done(self) -> bool:
@@ -70,15 +70,13 @@ def list_jobs(trials: Sequence[Trial]) -> list[Job]:
 
 def list_open_jobs(trials: Sequence[Trial]) -> list[Job]:
     """The commands whose result is missing. A run is trained only if a measurement needs it."""
-    return list(_open_jobs(trials))
-
-
-def _open_jobs(trials: Sequence[Trial]) -> Iterator[Job]:
+    jobs: list[Job] = []
     for trial in trials:
         missing = [job for job in trial.measuring if not job.is_done()]
         if (missing or not trial.measuring) and not trial.training.is_done():
-            yield trial.training
-        yield from missing
+            jobs.append(trial.training)
+        jobs += missing
+    return jobs
 
 
 def refuse_other_runs(trials: Sequence[Trial]) -> None:

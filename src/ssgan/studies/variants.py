@@ -8,12 +8,13 @@ from ssgan.config.merge import from_flags, merge
 from ssgan.config.nearest import nearest
 from ssgan.data.base import DatasetInfo
 from ssgan.data.sources import parse_source
+from ssgan.files.run_directory import ForgettingDirectory
 from ssgan.recipes.auto import with_source
 from ssgan.recipes.find import build_recipe
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import ALIASES
 from ssgan.studies.forgetting.settings import check_classes
-from ssgan.studies.jobs import ForgettingJob, Job, TrainingJob
+from ssgan.studies.jobs import AbstractRunJob, ForgettingJob, TrainingJob
 from ssgan.studies.options import StudyOptions, slug
 from ssgan.types import UserError
 
@@ -33,7 +34,7 @@ class AbstractVariant(ABC):
         """What its runs are named after: the recipe, or the verb and its weight."""
 
     @abstractmethod
-    def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> Job:
+    def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> AbstractRunJob:
         """The command for one seed on images with this info.
 
         Raises UserError for unknown flags and settings, and for images without needed classes.
@@ -122,7 +123,8 @@ class ForgettingVariant(AbstractVariant):
                 *("--seed", str(seed), "--out", str(root)),
             ),
             log=root.with_name(f"{root.name}.log"),
-            result=root / "forgetting.png",
+            root=root,
+            result=ForgettingDirectory(root).picture,
             source=source,
             held_out=parse_source(test[1]) if test else own,
         )

@@ -16,7 +16,6 @@ from ssgan.studies.forgetting.tables import (
     read_forgetting_run,
     summarize_forgetting,
 )
-from ssgan.studies.jobs import FileJob
 from ssgan.studies.rendering import (
     AbstractRenderer,
     BySeed,
@@ -69,10 +68,11 @@ class ForgettingCurves(AbstractRenderer):
 
     def render(self, trials: Sequence[Trial]) -> Rendered:
         """The plot and the table that `ssgan forget --draw` produces for these directories."""
-        roots = [_root(trial) for trial in trials]
+        roots = [trial.training.root for trial in trials]
         table = "\n".join(f"    {line}".rstrip() for line in forgetting_table(roots).splitlines())
         found: BySeed[Summaries] = group_by_variant(
-            (trial, summarize_forgetting(read_forgetting_run(_root(trial)))) for trial in trials
+            (trial, summarize_forgetting(read_forgetting_run(trial.training.root)))
+            for trial in trials
         )
         last = {name: _last_cycle(found, name) for name in SUMMARIES}
         seeds = max(len(by_seed) for by_seed in found.values())
@@ -87,11 +87,6 @@ class ForgettingCurves(AbstractRenderer):
             target = Path(folder) / "figure.png"
             draw_forgetting(roots, target)
             return Rendered(text, facts, target.read_bytes())
-
-
-def _root(trial: Trial) -> Path:
-    assert isinstance(trial.training, FileJob)
-    return trial.training.result.parent
 
 
 def _last_cycle(found: BySeed[Summaries], name: str) -> BySeed[float]:
