@@ -23,7 +23,7 @@ from ssgan.evaluation.feature_networks import choose_features
 from ssgan.files.errors import require_writable
 from ssgan.files.locks import hold_lock
 from ssgan.recipes.find import build_recipe
-from ssgan.studies.catalogue import STUDIES, find_study
+from ssgan.studies.catalogue import STUDIES, Study, StudyScale, find_study
 from ssgan.studies.jobs import TrainingJob
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.output import StudyOutput, write_study
@@ -34,7 +34,6 @@ from ssgan.studies.scheduler import (
     refuse_too_few_devices,
     threads_per_job,
 )
-from ssgan.studies.study import Study, StudyScale
 from ssgan.studies.trials import (
     Trial,
     build_trials,

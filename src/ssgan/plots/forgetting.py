@@ -1,7 +1,6 @@
 """A plot of forgetting runs: balanced accuracy over iterations, one curve per variant."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssgan.plots.figures import check_plot_file, label_axes, write_figure
+from ssgan.plots.figures import label_axes
 
 _COLOURS = ("#1f5fa8", "#d1662b", "#3d8a4e", "#7a4fa3", "#8a6d1f", "#666666")
 _MAX_NAMED = 24  # tasks, at most, with class names above the curves
@@ -31,12 +30,8 @@ class TaskSchedule(NamedTuple):
     cycles: int  # times through all classes
 
 
-def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule, target: Path) -> None:
-    """Write curves to a PNG or SVG file, by the target's suffix; UserError for another one.
-
-    Several runs become their mean, with a band from the lowest to the highest.
-    """
-    check_plot_file(target)
+def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule) -> Figure:
+    """One curve per variant: several runs become their mean, with a band from low to high."""
     figure = Figure(figsize=(10.4, 4.0), layout="constrained")
     axes = figure.subplots()
     _mark_tasks(axes, schedule)
@@ -52,7 +47,7 @@ def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule, target
     axes.set_ylim(max(0.0, lowest - 0.03), 1.0)
     label_axes(axes, "", "iteration", "balanced accuracy of the current task")
     figure.legend(fontsize=8, frameon=False, loc="outside upper center", ncols=3)
-    write_figure(figure, target)
+    return figure
 
 
 def _mark_tasks(axes: Axes, schedule: TaskSchedule) -> None:

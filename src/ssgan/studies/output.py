@@ -9,9 +9,9 @@ from ssgan.config.merge import read_json
 from ssgan.files.atomic import write_atomic, write_json
 from ssgan.files.environment import package_version
 from ssgan.files.run_directory import RunDirectory
+from ssgan.studies.catalogue import Study, StudyScale
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.rendering import Rendered, format_published
-from ssgan.studies.study import Study, StudyScale
 from ssgan.studies.trials import Trial, list_jobs
 
 _NOT_MACHINE = ("argv", "process")  # keys of environment.json that do not describe the machine

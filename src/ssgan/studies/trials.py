@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 
 from ssgan.data.base import DatasetInfo
+from ssgan.runs.config import RunConfig
 from ssgan.runs.state import fresh_state
 from ssgan.studies.jobs import AbstractRunJob, FileJob, Job, TrainingJob
 from ssgan.studies.measurements import AbstractMeasurement
@@ -23,6 +24,12 @@ class Trial(NamedTuple):
     seed: int
     training: AbstractRunJob
     measuring: tuple[FileJob, ...]
+
+    @property
+    def config(self) -> RunConfig:
+        """The settings of its `ssgan train`."""
+        assert isinstance(self.training, TrainingJob)
+        return self.training.config
 
     def is_done(self) -> bool:
         """Whether everything that the renderer reads exists."""

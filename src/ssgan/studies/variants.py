@@ -1,7 +1,7 @@
 """The variants that a study compares: a label, and the command that trains one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ssgan.config.merge import from_flags, merge
@@ -143,12 +143,16 @@ def select_variants(
     wanted = [name for name in names.split(",") if name]
     for name in wanted:
         if name not in known:
-            near = nearest(name, known)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise UserError(f"--variants: no variant {name!r}; {hint}")
+            raise UserError(f"--variants: no variant {name!r}; {suggest(name, known)}")
     if not wanted:
         raise UserError(f"--variants needs names: {', '.join(known)}")
     return [variant for variant in variants if variant.name in wanted]
+
+
+def suggest(name: str, known: Collection[str]) -> str:
+    """The nearest known name as a question, or all of them when none is near."""
+    near = nearest(name, known)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
 
 
 LABELS = {
