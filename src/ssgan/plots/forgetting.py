@@ -25,9 +25,19 @@ class ForgettingCurve(NamedTuple):
 class TaskSchedule(NamedTuple):
     """Which class is learnt when."""
 
-    classes: Sequence[str]
+    classes: tuple[str, ...]
     per_task: int  # iterations
     cycles: int  # times through all classes
+
+    @property
+    def per_cycle(self) -> int:
+        """Iterations of a cycle."""
+        return self.per_task * len(self.classes)
+
+    @property
+    def total(self) -> int:
+        """Iterations of the whole run."""
+        return self.cycles * self.per_cycle
 
 
 def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule) -> Figure:
@@ -58,7 +68,7 @@ def _mark_tasks(axes: Axes, schedule: TaskSchedule) -> None:
         alpha = 0.7 if number % len(classes) == 0 else 0.2
         axes.axvline(number * per_task, color="grey", alpha=alpha, linewidth=0.8)
     axes.axhline(0.5, color="grey", linewidth=0.8, linestyle=":", label="chance")
-    axes.set_xlim(0, tasks * per_task)
+    axes.set_xlim(0, schedule.total)
     for number in range(tasks if tasks <= _MAX_NAMED else 0):
         axes.text(
             (number + 0.5) * per_task,

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ssgan.plots.figures import check_plot_file, encode_figure, write_figure
-from ssgan.plots.forgetting import ForgettingCurve, TaskSchedule, draw_tasks
+from ssgan.plots.forgetting import ForgettingCurve, draw_tasks
 from ssgan.studies.forgetting.tables import (
     SUMMARIES,
     ForgettingGroup,
@@ -47,9 +47,7 @@ def draw_forgetting(roots: Sequence[Path], target: Path) -> None:
 
 def _draw(roots: Sequence[Path]) -> Figure:
     groups = group_variants(roots)
-    first = groups[0].runs[0]
-    schedule = TaskSchedule(first.classes, first.per_task, first.cycles)
-    return draw_tasks([read_curve(group) for group in groups], schedule)
+    return draw_tasks([read_curve(group) for group in groups], groups[0].runs[0].schedule)
 
 
 def read_curve(group: ForgettingGroup) -> ForgettingCurve:
