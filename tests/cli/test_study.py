@@ -17,7 +17,6 @@ from ssgan.data.scenes.source import Scenes
 from ssgan.files.run_directory import RunDirectory
 from ssgan.studies.catalogue import STUDIES
 from ssgan.studies.measurements import ProbeMeasurement
-from ssgan.studies.scheduler import AbstractChild
 
 DATA = ["--data", "scenes:num_images=40", "--test", "scenes:num_images=40,seed=1"]
 SETTINGS = [
@@ -29,7 +28,7 @@ SETTINGS = [
 QUICK = ["--features", "random", "--samples", "20", "--variants", "gan,ssgan", "--seeds", "2"]
 
 
-class InProcess(AbstractChild):
+class InProcess:
     """A command run at once, in this process: importing torch in each takes seconds."""
 
     begun: list[str] = []  # noqa: RUF012 - set anew for every test
@@ -45,16 +44,16 @@ class InProcess(AbstractChild):
             self.ended = main(list(job.words))
             self.begun.append(job.name)
 
-    def code(self):
+    def poll(self):
         return self.ended
 
-    def send(self, number):
+    def send_signal(self, number):
         pass
 
 
 @pytest.fixture(autouse=True)
 def in_process(monkeypatch):
-    monkeypatch.setattr("ssgan.cli.study.Process", InProcess)
+    monkeypatch.setattr("ssgan.cli.study.start_process", InProcess)
     monkeypatch.setattr(InProcess, "begun", [])
     monkeypatch.setattr(InProcess, "stop_at", None)
     monkeypatch.setattr("ssgan.studies.scheduler.time.sleep", lambda _: None)
@@ -73,7 +72,7 @@ def finished(tmp_path_factory):
     """table1 of two variants and two seeds, and what was begun for it."""
     out = tmp_path_factory.mktemp("studies") / "laptop"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ssgan.cli.study.Process", InProcess)
+        patch.setattr("ssgan.cli.study.start_process", InProcess)
         patch.setattr(InProcess, "begun", [])
         assert study("table1", out) == 0
         return out, list(InProcess.begun)

@@ -19,15 +19,14 @@ from ssgan.runs import checkpoint
 from ssgan.studies.jobs import FileJob, Job
 from ssgan.studies.scheduler import (
     VISIBLE_DEVICES,
-    AbstractChild,
     Finished,
-    Process,
     Resources,
     Scheduler,
     Status,
     divide_resources,
     estimate_eta,
     refuse_too_few_devices,
+    start_process,
     threads_per_job,
 )
 from ssgan.types import UserError
@@ -69,19 +68,19 @@ class Stage:
         return Child(self, job.label)
 
 
-class Child(AbstractChild):
+class Child:
     def __init__(self, stage, label):
         self.stage, self.label = stage, label
         self.left = stage.polls if isinstance(stage.polls, int) else stage.polls.get(label, 1)
 
-    def code(self):
+    def poll(self):
         self.left -= 1
         if self.left > 0:
             return None
         self.stage.alive.discard(self.label)
         return self.stage.codes.get(self.label, 0)
 
-    def send(self, number):
+    def send_signal(self, number):
         self.stage.signals.append((self.label, number))
         self.left = 1
 
@@ -276,7 +275,7 @@ def test_a_real_child_writes_its_log_and_has_its_threads(tmp_path, monkeypatch):
         result, log = tmp_path / word, tmp_path / "logs" / f"{word}.log"
         words = ("show", word, str(result))
         jobs.append(FileJob(label=word, words=words, log=log, result=result))
-    *_, last = Scheduler(jobs, 2, Process, pause=0.02).run()
+    *_, last = Scheduler(jobs, 2, start_process, pause=0.02).run()
     assert {one.job.label: one.code for one in last.finished} == {"good": 0, "bad": 1}
     command, printed = jobs[0].log.read_text().splitlines()
     assert command == f"$ ssgan show good {tmp_path / 'good'}"
@@ -291,7 +290,7 @@ def test_what_a_killed_study_was_running_saves_and_ends(tmp_path):
     words = ("train", "scenes:gan", "--data", "scenes:num_images=40", "--run", str(layout.root))
     words += (*settings, "--evaluate.every", "0")
     job = FileJob(label="a", words=words, log=tmp_path / "log", result=tmp_path / "none")
-    study = fork(lambda: len(list(Scheduler([job], 1, Process).run())))
+    study = fork(lambda: len(list(Scheduler([job], 1, start_process).run())))
     wait_for(study, layout.log, lines=2)
     os.kill(study, signal.SIGKILL)
     assert wait(study) == -signal.SIGKILL

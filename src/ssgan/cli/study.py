@@ -28,10 +28,10 @@ from ssgan.studies.jobs import TrainingJob
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.output import StudyOutput, write_study
 from ssgan.studies.scheduler import (
-    Process,
     Scheduler,
     Status,
     refuse_too_few_devices,
+    start_process,
     threads_per_job,
 )
 from ssgan.studies.trials import (
@@ -235,7 +235,7 @@ def _run(plan: Plan) -> int:
     )
     progress = StudyProgress(left, plan.slots, lambda: _write(plan))
     standing = Status((), (), (), None)
-    for standing in Scheduler(left, plan.slots, Process).run():
+    for standing in Scheduler(left, plan.slots, start_process).run():
         progress.report(standing)
     if standing.stopped_by is not None:
         print(

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 
@@ -84,43 +83,31 @@ def _visible_devices() -> tuple[str, ...]:
     return tuple(name.strip() for name in names)[:count]
 
 
-class AbstractChild(ABC):
-    """A running command."""
+class Child(Protocol):
+    """A running command, as `subprocess.Popen`."""
 
-    @abstractmethod
-    def code(self) -> int | None:
-        """Its exit code; None while it runs."""
+    def poll(self) -> int | None:
+        """Its exit code, or minus the signal that ended it; None while it runs."""
 
-    @abstractmethod
-    def send(self, number: int) -> None:
+    def send_signal(self, number: int, /) -> None:
         """Send a signal; a command that has ended ignores it."""
 
 
-class Process(AbstractChild):
-    """A child process."""
-
-    def __init__(self, job: Job, resources: Resources) -> None:
-        job.log.parent.mkdir(parents=True, exist_ok=True)
-        limits = resources.environment(job.processes)
-        with job.log.open("ab") as log:
-            log.write(f"$ {job.command}\n".encode())
-            log.flush()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "ssgan", *job.words],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **limits, PARENT: str(os.getpid())},
-                start_new_session=True,  # else it gets Ctrl-C twice: from the terminal, from us
-            )
-
-    def code(self) -> int | None:
-        """Its exit code, or minus the signal that ended it; None while it runs."""
-        return self._process.poll()
-
-    def send(self, number: int) -> None:
-        """Send a signal."""
-        self._process.send_signal(number)
+def start_process(job: Job, resources: Resources) -> Child:
+    """Start the command as a child process that writes to the job's log."""
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    limits = resources.environment(job.processes)
+    with job.log.open("ab") as log:
+        log.write(f"$ {job.command}\n".encode())
+        log.flush()
+        return subprocess.Popen(
+            [sys.executable, "-m", "ssgan", *job.words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **limits, PARENT: str(os.getpid())},
+            start_new_session=True,  # else it gets Ctrl-C twice: from the terminal, from us
+        )
 
 
 @dataclass(frozen=True)
@@ -151,7 +138,7 @@ class Status:
 
 
 class _Running(NamedTuple):
-    child: AbstractChild
+    child: Child
     started: float  # monotonic clock, in seconds
     resources: Resources
 
@@ -163,7 +150,7 @@ class Scheduler:
         self,
         jobs: Sequence[Job],
         slots: int,
-        start: Callable[[Job, Resources], AbstractChild] = Process,
+        start: Callable[[Job, Resources], Child] = start_process,
         pause: float = 0.2,
     ) -> None:
         self._waiting = list(jobs)
@@ -212,12 +199,12 @@ class Scheduler:
                 child = self._start(job, resources)
                 self._running[job] = _Running(child, time.monotonic(), resources)
                 if self._stopped_by is not None:  # the signal arrived during the start
-                    child.send(_PASSED_ON[self._stopped_by])
+                    child.send_signal(_PASSED_ON[self._stopped_by])
 
     def _collect(self) -> None:
         """Move ended jobs to the finished ones. Exit code 0 without the result is a failure."""
         for job, one in list(self._running.items()):
-            code = one.child.code()
+            code = one.child.poll()
             if code is not None:
                 del self._running[job]
                 self._free.append(one.resources)
@@ -227,7 +214,7 @@ class Scheduler:
 
     def _send(self, number: int) -> None:
         for one in list(self._running.values()):
-            one.child.send(number)
+            one.child.send_signal(number)
 
     @contextmanager
     def _signals_passed_on(self) -> Iterator[None]:
