@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ssgan.studies.published import Published, PublishedNote, PublishedTable
+from ssgan.studies.published import Published, PublishedTable
 from ssgan.studies.statistics import LEVEL, PAIRED, PairedDifference, SeedStatistics, compare_paired
 from ssgan.studies.trials import Trial
 from ssgan.studies.variants import AbstractVariant
@@ -140,10 +140,9 @@ def legend(values: BySeed[T]) -> str:
 def format_published(published: Published) -> str:
     """Published numbers as Markdown, under a heading of their own."""
     heading = f"## {published.title}\n\n{published.place}"
-    if isinstance(published, PublishedNote):
-        return heading
     if isinstance(published, PublishedTable):
-        return f"{heading}\n\n{markdown([published.columns, *published.rows])}"
+        lines = [published.columns, *published.rows]
+        return f"{heading}\n\n{markdown(lines)}" if published.rows else heading
     columns = [[f"{step:,}" for step in published.steps]]
     digits = 1 if published.quantity == "FID" else 3
     for _, values in published.curves:
