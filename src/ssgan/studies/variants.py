@@ -53,14 +53,14 @@ class AbstractVariant(ABC):
         """Its own flags, then those of the options, which replace its own of the same name."""
         replaced = {_present_name(word.partition("=")[0]) for word in options.overrides}
         own = zip(self.overrides[::2], self.overrides[1::2], strict=True)
-        kept = [word for flag, value in own if flag[2:] not in replaced for word in (flag, value)]
+        kept = [word for flag, value in own if flag not in replaced for word in (flag, value)]
         return (*kept, *options.overrides)
 
 
 def _present_name(flag: str) -> str:
     """Today's name of a flag that may be of the first version."""
     names = {old: new for fields in ALIASES.fields.values() for old, new in fields.items()}
-    return ".".join(names.get(part, part) for part in flag.removeprefix("--").split("."))
+    return "--" + ".".join(names.get(part, part) for part in flag.removeprefix("--").split("."))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +83,9 @@ class Variant(AbstractVariant):
     def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> TrainingJob:
         """`ssgan train` with these settings."""
         root = options.run_directory(self.slug(options), seed)
-        words = ("train", self.recipe, "--data", options.data, *self.flags(options))
+        words = ["train", self.recipe, "--data", options.data, *self.flags(options)]
         if options.processes > 1:  # not a setting, so not in the directory's name
-            words += ("--processes", str(options.processes))
+            words += ["--processes", str(options.processes)]
         return TrainingJob(
             label=f"{self.title}, seed {seed}",
             words=(*words, "--seed", str(seed), "--run", str(root)),
@@ -112,21 +112,19 @@ class ForgettingVariant(AbstractVariant):
         check_classes(options.data, info.classes)
         root = options.run_directory(self.slug(options), seed)
         source = parse_source(options.data)
-        own = source.held_out()  # the default of `ssgan forget`
-        usual = None if own is None else own.name()
-        test = () if options.test in (None, usual) else ("--test", str(options.test))
+        words = ["forget", "--data", options.data, "--rotation", str(self.rotation)]
+        held_out = source.held_out()  # the default of `ssgan forget`
+        if options.test is not None and (held_out is None or options.test != held_out.name()):
+            words += ["--test", options.test]
+            held_out = parse_source(options.test)
         return ForgettingJob(
             label=f"{self.title}, seed {seed}",
-            words=(
-                *("forget", "--data", options.data, "--rotation", str(self.rotation)),
-                *(*test, *self.flags(options)),
-                *("--seed", str(seed), "--out", str(root)),
-            ),
+            words=(*words, *self.flags(options), "--seed", str(seed), "--out", str(root)),
             log=root.with_name(f"{root.name}.log"),
             root=root,
             result=ForgettingDirectory(root).picture,
             source=source,
-            held_out=parse_source(test[1]) if test else own,
+            held_out=held_out,
         )
 
 
@@ -141,11 +139,11 @@ def select_variants(
         return list(variants)
     known = [variant.name for variant in variants]
     wanted = [name for name in names.split(",") if name]
+    if not wanted:
+        raise UserError(f"--variants needs names: {', '.join(known)}")
     for name in wanted:
         if name not in known:
             raise UserError(f"--variants: no variant {name!r}; {suggest(name, known)}")
-    if not wanted:
-        raise UserError(f"--variants needs names: {', '.join(known)}")
     return [variant for variant in variants if variant.name in wanted]
 
 
