@@ -31,7 +31,7 @@ QUICK = ["--features", "random", "--samples", "20", "--variants", "gan,ssgan", "
 class InProcess:
     """A command run at once, in this process: importing torch in each takes seconds."""
 
-    begun: list[str] = []  # noqa: RUF012 - set anew for every test
+    begun: list[str] = []  # noqa: RUF012 - a new list for every test
     stop_at = None  # number of the command before which Ctrl-C is pressed
 
     def __init__(self, job, share):
@@ -269,7 +269,7 @@ def test_more_samples_than_real_images_are_spoken_of(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["table1", "--data", "FLAT", "--test", "FLAT"], "needs labels"),
         (["table3", "--data", "FLAT", "--variants", "gan"], "table3 probes D for classes"),
@@ -294,7 +294,7 @@ def test_more_samples_than_real_images_are_spoken_of(tmp_path, capsys):
 )
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
 def test_what_a_command_would_refuse_later_is_refused_at_once(
-    words, told, dry, tmp_path, capsys, monkeypatch
+    words, expected, dry, tmp_path, capsys, monkeypatch
 ):
     """Else the first runs train for hours before the study says it."""
     monkeypatch.setattr(InProcess, "stop_at", 0)
@@ -303,7 +303,7 @@ def test_what_a_command_would_refuse_later_is_refused_at_once(
     words = [word.replace("FLAT", f"folder:{tmp_path}") for word in words]
     out = tmp_path / "out"
     assert main(["study", words[0], "--out", str(out), *dry, *words[1:]]) == 2
-    assert told in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
     assert not out.exists()
 
 

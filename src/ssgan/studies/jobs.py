@@ -105,7 +105,7 @@ class TrainingJob(AbstractRunJob):
     config: RunConfig = field(compare=False)  # the recipe with the flags applied
 
     def is_done(self) -> bool:
-        """Whether the newest whole checkpoint is of the last step."""
+        """Whether the newest whole checkpoint has the last step."""
         saved = self._newest()
         return saved is not None and saved.step == self.config.total_steps
 

@@ -132,7 +132,7 @@ def legend(values: BySeed[T]) -> str:
         )
     return (
         "+- is the standard deviation over training seeds (n - 1). Brackets hold the "
-        f"{100 * LEVEL:g} % t-interval of the mean difference, paired by seed. p is of the "
+        f"{100 * LEVEL:g} % t-interval of the mean difference, paired by seed. p comes from the "
         "two-sided paired t-test, without correction for multiple comparisons."
     )
 

@@ -76,7 +76,7 @@ def read_last_distance(trial: Trial) -> Result:
     result = read_distance(job)
     if not result.subject.endswith(f"step {step}"):
         raise UserError(
-            f"{job.result} is of {result.subject}, not of step {step}: move it away, and run the "
+            f"{job.result} measures {result.subject}, not step {step}: move it away, and run the "
             "same command again"
         )
     return result

@@ -58,7 +58,7 @@ def forget(
     device: str = "auto",
     crash: Callable[[str], None] = no_crash,
 ) -> Iterator[ForgettingReport]:
-    """Learn every task in turn, from the state in the directory on; yields one report per step.
+    """Learn the tasks one after another, from the directory's state; yields a report per step.
 
     Raises UserError for images or settings that do not fit, or differ from the directory's;
     Interrupted after a signal; NonFinite for a non-finite loss or gradient; DiskFull.
@@ -165,7 +165,7 @@ def _restore(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> 
     same = all(saved.get(name) == facts[name] for name in ("classes", "train", "test"))
     settings = dump(parse_settings(saved.get("settings"), trusted, where))
     if not same or settings != facts["settings"]:
-        raise UserError(f"{where} is of another forgetting run; remove it to start over")
+        raise UserError(f"{where} belongs to another forgetting run; remove it to start over")
     learner.network.load_state_dict(content["network"])
     learner.optimizer.load_state_dict(content["optimizer"])
     learner.step = saved["step"]
