@@ -110,9 +110,11 @@ class TrainingJob(AbstractRunJob):
         return saved is not None and saved.step == self.config.total_steps
 
     def check_directory(self) -> None:
-        """Raise UserError as `ssgan train` would for this directory or device."""
+        """Raise UserError for a run that this one could not continue, or a missing device."""
         directory, saved = RunDirectory(self.root), self._newest()
         resolve_device(self.config.device)
+        if not directory.holds_run():
+            return
         config = accept_directory(directory, self.config)
         if saved is not None:
             refuse_changes(self.root, saved.config, config)
