@@ -8,9 +8,8 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssgan.plots.figures import label_axes
+from ssgan.plots.figures import PALETTE, label_axes
 
-_COLOURS = ("#1f5fa8", "#d1662b", "#3d8a4e", "#7a4fa3", "#8a6d1f", "#666666")
 _MAX_NAMED = 24  # tasks, at most, with class names above the curves
 
 
@@ -47,7 +46,7 @@ def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule) -> Fig
     _mark_tasks(axes, schedule)
     lowest = 0.5
     for number, curve in enumerate(curves):
-        colour, runs = _COLOURS[number % len(_COLOURS)], len(curve.accuracy)
+        colour, runs = PALETTE[number % len(PALETTE)], len(curve.accuracy)
         name = curve.name if runs == 1 else f"{curve.name}, mean of {runs} seeds"
         axes.plot(curve.steps, curve.accuracy.mean(axis=0), color=colour, linewidth=1, label=name)
         if runs > 1:

@@ -46,7 +46,14 @@ def build_trials(
 
     Raises UserError for settings that do not fit, or that make two variants the same run.
     """
-    _refuse_equal_variants(variants, options)
+    titles: dict[str, str] = {}
+    for variant in variants:
+        first = titles.setdefault(variant.slug(options), variant.title)
+        if first != variant.title:
+            raise UserError(
+                f"with {' '.join(options.overrides)} {first!r} and {variant.title!r} are one run: "
+                "omit the setting, or select one of them with --variants"
+            )
     trials = []
     for seed in options.seeds:
         for variant in variants:
@@ -57,17 +64,6 @@ def build_trials(
                 measuring = measurement.jobs(training, options, folder)
             trials.append(Trial(variant, seed, training, measuring))
     return trials
-
-
-def _refuse_equal_variants(variants: Sequence[AbstractVariant], options: StudyOptions) -> None:
-    titles: dict[str, str] = {}
-    for variant in variants:
-        first = titles.setdefault(variant.slug(options), variant.title)
-        if first != variant.title:
-            raise UserError(
-                f"with {' '.join(options.overrides)} {first!r} and {variant.title!r} are one run: "
-                "omit the setting, or select one of them with --variants"
-            )
 
 
 def list_jobs(trials: Sequence[Trial]) -> list[Job]:
@@ -96,8 +92,8 @@ def refuse_unfit_settings(trials: Sequence[Trial], info: DatasetInfo) -> None:
     """Raise UserError for settings or a number of processes that do not fit the images."""
     for trial in {trial.variant: trial for trial in trials}.values():
         if isinstance(trial.training, TrainingJob):
-            config, processes = trial.training.config, trial.training.processes
-            validate_run(config, info.header_stats.num_images, len(info.classes), ranks=processes)
+            count, ranks = info.header_stats.num_images, trial.training.processes
+            validate_run(trial.config, count, len(info.classes), ranks=ranks)
 
 
 class StudyDisk(NamedTuple):
@@ -113,11 +109,11 @@ def estimate_study_disk(trials: Sequence[Trial], info: DatasetInfo) -> StudyDisk
     sizes: dict[str, int] = {}
     for trial in trials:
         if isinstance(trial.training, TrainingJob):
-            config = trial.training.config
-            if trial.variant.title not in sizes:
+            config, title = trial.config, trial.variant.title
+            if title not in sizes:
                 state = fresh_state(config, len(info.classes), torch.device("cpu"))
-                sizes[trial.variant.title] = estimate_disk(config, state).done
-            runs += sizes[trial.variant.title]
+                sizes[title] = estimate_disk(config, state).done
+            runs += sizes[title]
             size, channels = config.data.image_size, config.data.channels
             images = max(images, info.header_stats.num_images * size * size * channels)
     return StudyDisk(runs, images)
