@@ -1,4 +1,4 @@
-"""`ssgan study` as a user types it: two arms, two seeds, a few steps, random features."""
+"""`ssgan study` as a user types it: two variants, two seeds, a few steps, random features."""
 
 import json
 import os
@@ -16,8 +16,7 @@ from ssgan.data.huggingface import Hub
 from ssgan.data.scenes.source import Scenes
 from ssgan.files.run_directory import RunDirectory
 from ssgan.studies.catalogue import STUDIES
-from ssgan.studies.measurements import Probe
-from ssgan.studies.scheduler import AbstractChild
+from ssgan.studies.measurements import ProbeMeasurement
 
 DATA = ["--data", "scenes:num_images=40", "--test", "scenes:num_images=40,seed=1"]
 SETTINGS = [
@@ -26,13 +25,13 @@ SETTINGS = [
     "--evaluate.num_images_d", "8", "--output.snapshot_every", "1", "--output.log_every", "1",
     "--output.sample_rows", "2", "--output.tensorboard", "false",
 ]  # fmt: skip
-QUICK = ["--features", "random", "--samples", "20", "--arms", "gan,ssgan", "--seeds", "2"]
+QUICK = ["--features", "random", "--samples", "20", "--variants", "gan,ssgan", "--seeds", "2"]
 
 
-class InProcess(AbstractChild):
+class InProcess:
     """A command run at once, in this process: importing torch in each takes seconds."""
 
-    begun: list[str] = []  # noqa: RUF012 - set anew for every test
+    begun: list[str] = []  # noqa: RUF012 - a new list for every test
     stop_at = None  # number of the command before which Ctrl-C is pressed
 
     def __init__(self, job, share):
@@ -45,16 +44,16 @@ class InProcess(AbstractChild):
             self.ended = main(list(job.words))
             self.begun.append(job.name)
 
-    def code(self):
+    def poll(self):
         return self.ended
 
-    def send(self, number):
+    def send_signal(self, number):
         pass
 
 
 @pytest.fixture(autouse=True)
 def in_process(monkeypatch):
-    monkeypatch.setattr("ssgan.cli.study.Process", InProcess)
+    monkeypatch.setattr("ssgan.cli.study.start_process", InProcess)
     monkeypatch.setattr(InProcess, "begun", [])
     monkeypatch.setattr(InProcess, "stop_at", None)
     monkeypatch.setattr("ssgan.studies.scheduler.time.sleep", lambda _: None)
@@ -70,10 +69,10 @@ def measured(out, name):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """table1 of two arms and two seeds, and what was begun for it."""
+    """table1 of two variants and two seeds, and what was begun for it."""
     out = tmp_path_factory.mktemp("studies") / "laptop"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ssgan.cli.study.Process", InProcess)
+        patch.setattr("ssgan.cli.study.start_process", InProcess)
         patch.setattr(InProcess, "begun", [])
         assert study("table1", out) == 0
         return out, list(InProcess.begun)
@@ -142,7 +141,7 @@ def test_other_studies_use_the_runs_that_are_there(finished, capsys):
     scores = [row for row in map(json.loads, rows) if row["name"] == "FD-random"]
     assert facts["values"]["gan"]["1"] == {str(row["step"]): row["value"] for row in scores}
     printed = capsys.readouterr().out
-    assert "it is no FID and compares with none" in printed
+    assert "not comparable with FID" in printed
     assert study("figure5", out, "--jobs", "2") == 0
     assert [name.split()[0] for name in InProcess.begun] == ["sample"] * 4
     with Image.open(out / "figure5" / "figure.png") as picture:
@@ -168,7 +167,7 @@ def test_figure_4_with_features_measures_the_states_of_runs_that_are_there(finis
 def test_what_d_knows_over_training(finished, monkeypatch):
     """With all of the few images there are, in place of 10,000."""
     how = ("--blocks", "3", "--pooling", "mean", "--fractions", "1")
-    small = replace(STUDIES["figure2"].laptop, measurement=Probe("all", how))
+    small = replace(STUDIES["figure2"].laptop, measurement=ProbeMeasurement("all", how))
     monkeypatch.setitem(STUDIES, "figure2", replace(STUDIES["figure2"], laptop=small))
     out, _ = finished
     assert study("figure2", out) == 0
@@ -193,15 +192,15 @@ def test_forgetting_with_and_without_rotation(tmp_path, capsys):
     assert InProcess.begun == ["forget without rotation, seed 0", "forget with rotation, seed 0"]
     said = capsys.readouterr().out
     assert "balanced accuracy" in said
-    assert "| peak of a task: with rotation less without rotation | " in said
+    assert "| peak of a task: with rotation minus without rotation | " in said
     facts = json.loads((tmp_path / "figure3" / "results.json").read_text())
     assert all({"torch", "threads"} <= run["environment"].keys() for run in facts["runs"])
     measured = facts["measured"]
-    plain, turned = (measured["values"][variant]["0"]["peak"] for variant in ("plain", "rotation"))
-    assert len(plain) == len(turned) == 1  # a value a cycle
+    plain, rotated = (measured["values"][variant]["0"]["peak"] for variant in ("plain", "rotation"))
+    assert len(plain) == len(rotated) == 1  # a value a cycle
     (pairs,) = measured["comparisons"]["peak"]
-    assert (pairs["arm"], pairs["less"]) == ("rotation", "plain")
-    assert pairs["mean"] == turned[0] - plain[0]
+    assert (pairs["variant"], pairs["baseline"]) == ("rotation", "plain")
+    assert pairs["mean"] == rotated[0] - plain[0]
     with Image.open(tmp_path / "figure3" / "figure.png") as picture:
         assert picture.width > picture.height
     assert main([*words, *short]) == 0
@@ -211,7 +210,7 @@ def test_forgetting_with_and_without_rotation(tmp_path, capsys):
     for images in (["--data", other, *DATA[2:]], [*DATA[:2], "--test", other]):  # done, of others
         again = ["study", "figure3", *images, "--seeds", "1", "--out", str(tmp_path)]
         assert main([*again, *short]) == 2
-        assert "holds a study of other images" in capsys.readouterr().err
+        assert "holds a forgetting run on other images" in capsys.readouterr().err
 
 
 def test_a_failed_command_leaves_the_others_and_is_named(finished, tmp_path, capsys):
@@ -243,7 +242,7 @@ def test_numbers_of_two_protocols_are_refused_before_anything_is_run(out, capsys
     file.write_text(json.dumps(row) + "\n")
     next(out.glob("measured/*-ssgan_*seed1/fd-*.jsonl")).unlink()
     assert study("table1", out) == 2
-    assert "these results are of two protocols: " in capsys.readouterr().err
+    assert "these results have two protocols: " in capsys.readouterr().err
     assert InProcess.begun == []
 
 
@@ -270,10 +269,10 @@ def test_more_samples_than_real_images_are_spoken_of(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["table1", "--data", "FLAT", "--test", "FLAT"], "needs labels"),
-        (["table3", "--data", "FLAT", "--arms", "gan"], "table3 probes D for classes"),
+        (["table3", "--data", "FLAT", "--variants", "gan"], "table3 probes D for classes"),
         (["figure3", "--data", "FLAT"], "has no labels"),
         (
             ["figure3", "--data", "scenes", "--", "--widht", "1"],
@@ -295,7 +294,7 @@ def test_more_samples_than_real_images_are_spoken_of(tmp_path, capsys):
 )
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
 def test_what_a_command_would_refuse_later_is_refused_at_once(
-    words, told, dry, tmp_path, capsys, monkeypatch
+    words, expected, dry, tmp_path, capsys, monkeypatch
 ):
     """Else the first runs train for hours before the study says it."""
     monkeypatch.setattr(InProcess, "stop_at", 0)
@@ -304,7 +303,7 @@ def test_what_a_command_would_refuse_later_is_refused_at_once(
     words = [word.replace("FLAT", f"folder:{tmp_path}") for word in words]
     out = tmp_path / "out"
     assert main(["study", words[0], "--out", str(out), *dry, *words[1:]]) == 2
-    assert told in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -365,7 +364,7 @@ def test_all_studies_are_listed_with_their_cost(capsys):
     assert "paper  54 runs of 100,000 steps" in printed
 
 
-def test_help_names_every_option_and_the_arms(capsys):
+def test_help_names_every_option_and_the_variants(capsys):
     assert main(["study", "table2", "--help"]) == 0
     printed = capsys.readouterr().out
     for field in fields_of(Study):
@@ -379,14 +378,14 @@ def test_help_names_every_option_and_the_arms(capsys):
         (["tabel1"], "no study 'tabel1'; did you mean table1?"),
         (["table1", "table2"], "study takes one NAME, not table1 table2"),
         (["--seeds", "2"], "study needs a NAME"),
-        (["table4"], "has no laptop form: give --scale paper --data"),
+        (["table4"], "has no laptop scale: give --scale paper --data"),
         (["table4", "--scale", "paper"], "table4 needs ImageNet: give --data folder:PATH"),
-        (["table1-lsun"], "table1-lsun is of LSUN-Bedroom at full width and has no laptop form"),
+        (["table1-lsun"], "table1-lsun uses LSUN-Bedroom at full width and has no laptop scale"),
         (["table1-celeba-hq", "--scale", "paper"], "needs CelebA-HQ: give --data folder:PATH"),
         (["table1", "--scale", "huge"], "--scale must be laptop or paper, not 'huge'"),
         (["table1", "--seeds", "0"], "--seeds must be a whole number, 1 or more"),
         (["table1", "--jobs", "x"], "--jobs must be a whole number"),
-        (["table1", "--arms", "ssgn"], "--arms: no arm 'ssgn'; did you mean ssgan?"),
+        (["table1", "--variants", "ssgn"], "--variants: no variant 'ssgn'; did you mean ssgan?"),
         (["table1", *DATA, "--", "--total_step", "3"], "no setting 'total_step'"),
         (
             ["table1", *DATA, "--total_steps", "3"],

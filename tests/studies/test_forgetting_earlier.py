@@ -39,7 +39,9 @@ def test_its_settings_and_measurements_are_read_under_today_s_names(root):
 
 
 def test_it_continues_to_the_log_of_the_run_that_was_not_interrupted(root):
+    before = read_forgetting_run(root).settings
     assert main([*WORDS, "--out", str(root)]) == 0
+    assert read_forgetting_run(root).settings == before  # old and new runs compare
     found, expected = (
         rows_of(root / "forgetting.jsonl"),
         rows_of(EARLIER / "forgetting_whole.jsonl"),

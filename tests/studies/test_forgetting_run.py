@@ -176,7 +176,7 @@ def test_the_state_of_another_run_is_refused(parts, tmp_path):
     run_to(tmp_path / "a", parts, 2)
     run_to(tmp_path / "b", parts, 2, replace(SETTINGS, seed=1))
     (tmp_path / "b" / "forgetting.ckpt").rename(tmp_path / "a" / "forgetting.ckpt")
-    with pytest.raises(UserError, match="is of another forgetting run"):
+    with pytest.raises(UserError, match="belongs to another forgetting run"):
         run_to(tmp_path / "a", parts)
 
 

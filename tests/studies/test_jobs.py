@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ssgan.files.run_directory import RunDirectory
-from ssgan.studies.eta import describe_activity
 from ssgan.studies.jobs import FileJob, TrainingJob
+from ssgan.studies.scheduler import describe_activity
 from ssgan.types import UserError
 from tests.training.tiny import images, stop_after, tiny, to_the_end
 

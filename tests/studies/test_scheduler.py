@@ -1,4 +1,7 @@
-"""Commands run some at a time: order, failures, signals. Children are fake but for one test."""
+"""Commands run some at a time: order, failures, signals, time left.
+
+Children are fake except in one test.
+"""
 
 import os
 import signal
@@ -10,18 +13,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from ssgan.files.locks import locked
+from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs import checkpoint
 from ssgan.studies.jobs import FileJob, Job
 from ssgan.studies.scheduler import (
     VISIBLE_DEVICES,
-    AbstractChild,
-    Process,
+    Finished,
     Resources,
     Scheduler,
+    Status,
     divide_resources,
+    estimate_eta,
     refuse_too_few_devices,
+    start_process,
     threads_per_job,
 )
 from ssgan.types import UserError
@@ -37,9 +42,6 @@ class Fake(Job):
 
     def is_done(self):
         return not self.empty
-
-    def check_directory(self):
-        pass
 
 
 def job(label, *needs, verb="train", empty=False):
@@ -66,19 +68,19 @@ class Stage:
         return Child(self, job.label)
 
 
-class Child(AbstractChild):
+class Child:
     def __init__(self, stage, label):
         self.stage, self.label = stage, label
         self.left = stage.polls if isinstance(stage.polls, int) else stage.polls.get(label, 1)
 
-    def code(self):
+    def poll(self):
         self.left -= 1
         if self.left > 0:
             return None
         self.stage.alive.discard(self.label)
         return self.stage.codes.get(self.label, 0)
 
-    def send(self, number):
+    def send_signal(self, number):
         self.stage.signals.append((self.label, number))
         self.left = 1
 
@@ -86,7 +88,7 @@ class Child(AbstractChild):
 def free(lock):
     """Whether nobody holds it."""
     try:
-        with locked(lock):
+        with hold_lock(lock):
             return True
     except UserError:
         return False
@@ -273,7 +275,7 @@ def test_a_real_child_writes_its_log_and_has_its_threads(tmp_path, monkeypatch):
         result, log = tmp_path / word, tmp_path / "logs" / f"{word}.log"
         words = ("show", word, str(result))
         jobs.append(FileJob(label=word, words=words, log=log, result=result))
-    *_, last = Scheduler(jobs, 2, Process, pause=0.02).run()
+    *_, last = Scheduler(jobs, 2, start_process, pause=0.02).run()
     assert {one.job.label: one.code for one in last.finished} == {"good": 0, "bad": 1}
     command, printed = jobs[0].log.read_text().splitlines()
     assert command == f"$ ssgan show good {tmp_path / 'good'}"
@@ -288,7 +290,7 @@ def test_what_a_killed_study_was_running_saves_and_ends(tmp_path):
     words = ("train", "scenes:gan", "--data", "scenes:num_images=40", "--run", str(layout.root))
     words += (*settings, "--evaluate.every", "0")
     job = FileJob(label="a", words=words, log=tmp_path / "log", result=tmp_path / "none")
-    study = fork(lambda: len(list(Scheduler([job], 1, Process).run())))
+    study = fork(lambda: len(list(Scheduler([job], 1, start_process).run())))
     wait_for(study, layout.log, lines=2)
     os.kill(study, signal.SIGKILL)
     assert wait(study) == -signal.SIGKILL
@@ -296,3 +298,23 @@ def test_what_a_killed_study_was_running_saves_and_ends(tmp_path):
         time.sleep(0.02)
     saved, _ = checkpoint.load_newest(layout)
     assert saved.step == len(layout.log.read_text().splitlines()) < steps
+
+
+def test_the_estimate_adds_what_is_known_and_names_the_rest():
+    jobs = [job("a"), job("b", verb="probe"), job("c", verb="probe"), job("d", verb="evaluate")]
+    nothing = estimate_eta(Status((jobs[0],), tuple(jobs[1:]), (), None), jobs, 1)
+    assert nothing.seconds is None
+    assert nothing.text("") == "time left not known yet"
+    finished = tuple(Scheduler(jobs[1:2], 1, Stage(), pause=0.0).run())[-1].finished
+    found = estimate_eta(Status((), tuple(jobs[2:]), finished, None), jobs, 2)
+    assert found.seconds == pytest.approx(finished[0].seconds / 2)
+    assert found.text("0:10") == "left about 0:10 and 1 x evaluate"
+
+
+def test_the_estimate_subtracts_the_time_that_a_command_has_been_running():
+    """There is none for one that takes longer than its like."""
+    jobs = [job("b", verb="probe"), job("c", verb="probe")]
+    finished = (Finished(jobs[0], 0, 100.0),)
+    for since, left in ((30.0, 70.0), (130.0, None)):
+        status = Status((jobs[1],), (), finished, None, {jobs[1]: since})
+        assert estimate_eta(status, jobs, 1).seconds == left

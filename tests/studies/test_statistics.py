@@ -44,7 +44,7 @@ def test_only_seeds_of_both_are_pairs():
 
 
 def test_one_seed_has_neither_spread_nor_interval():
-    assert compute_spread({4: 3.0}, lower_is_better=True) == ((4,), 3.0, None, 3.0)
+    assert compute_spread({4: 3.0}) == (3.0, None)
     assert compare_paired({4: 3.0}, {4: 2.0}) == ((4,), 1.0, None, None, None)
 
 
@@ -52,10 +52,8 @@ def test_equal_differences_have_no_p():
     assert compare_paired({0: 2.0, 1: 3.0}, {0: 1.0, 1: 2.0}) == ((0, 1), 1.0, 1.0, 1.0, None)
 
 
-def test_the_spread_is_numpy_s_and_the_best_is_the_better_one():
+def test_the_spread_is_numpy_s():
     values = {0: 19.7, 1: 21.0, 2: 20.3}
-    low, high = (compute_spread(values, lower_is_better=better) for better in (True, False))
-    numbers = np.array(list(values.values()))
-    assert low.mean == pytest.approx(numbers.mean())
-    assert low.std == pytest.approx(numbers.std(ddof=1))
-    assert (low.best, high.best) == (19.7, 21.0)
+    found, numbers = compute_spread(values), np.array(list(values.values()))
+    assert found.mean == pytest.approx(numbers.mean())
+    assert found.std == pytest.approx(numbers.std(ddof=1))

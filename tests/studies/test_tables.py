@@ -44,7 +44,7 @@ def test_mean_deviation_and_best_over_seeds_and_the_paired_comparison(table1):
         ({"num_fake": 5000}, "two protocols.*num_fake 10000 against 5000"),
         ({"features_identity": "e" * 64}, "two protocols.*features_identity"),
         ({"name": "KID"}, "FID and KID are different metrics"),
-        ({"step": 2500}, "is of a run, step 2500, not of step 3000"),
+        ({"step": 2500}, "measures a run, step 2500, not step 3000"),
     ],
 )
 def test_numbers_of_two_protocols_are_refused(table1, change, expected):

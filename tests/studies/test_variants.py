@@ -33,6 +33,15 @@ def test_long_or_odd_settings_become_a_digest_that_tells_them_apart():
     assert all(len(name) == len("a-b-") + 8 for name in names)
 
 
+@pytest.mark.parametrize("flag", ["--output.snapshot_every", "--output.keep_every"])
+def test_a_flag_replaces_the_variant_s_own_under_its_present_and_its_old_name(flag):
+    (variant,) = select_variants(find_study("figure4").paper.variants, "ssgan")
+    chosen = options(Path("out"), scale="paper", overrides=(flag, "5000"))
+    assert variant.flags(chosen) == (flag, "5000")
+    config = variant.settings(chosen, 0, parse_source(DATA).info())
+    assert config.output.snapshot_every == 5000
+
+
 def test_variants_are_selected_by_name_in_the_study_s_order():
     variants = find_study("table3").laptop.variants
     assert [variant.name for variant in select_variants(variants, "ssgan,gan")] == ["gan", "ssgan"]

@@ -23,18 +23,17 @@ from ssgan.evaluation.feature_networks import choose_features
 from ssgan.files.errors import require_writable
 from ssgan.files.locks import hold_lock
 from ssgan.recipes.find import build_recipe
-from ssgan.studies.catalogue import STUDIES, find_study
+from ssgan.studies.catalogue import STUDIES, Study, StudyScale, find_study
 from ssgan.studies.jobs import TrainingJob
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.output import StudyOutput, write_study
 from ssgan.studies.scheduler import (
-    Process,
     Scheduler,
     Status,
     refuse_too_few_devices,
+    start_process,
     threads_per_job,
 )
-from ssgan.studies.study import Study, StudyScale
 from ssgan.studies.trials import (
     Trial,
     build_trials,
@@ -236,7 +235,7 @@ def _run(plan: Plan) -> int:
     )
     progress = StudyProgress(left, plan.slots, lambda: _write(plan))
     standing = Status((), (), (), None)
-    for standing in Scheduler(left, plan.slots, Process).run():
+    for standing in Scheduler(left, plan.slots, start_process).run():
         progress.report(standing)
     if standing.stopped_by is not None:
         print(

@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from ssgan.cli.progress import duration
-from ssgan.studies.eta import describe_activity, estimate_eta
 from ssgan.studies.jobs import Job
-from ssgan.studies.scheduler import Finished, Status
+from ssgan.studies.scheduler import Finished, Status, describe_activity, estimate_eta
 from ssgan.types import UserError
 
 _MINUTE = 60.0  # seconds between lines, when nothing changes

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from ssgan.evaluation.selection_metric import SELECTION_METRICS
 from ssgan.files.run_directory import RunDirectory
-from ssgan.plots.figures import check_plot_file, label_axes, write_figure
+from ssgan.plots.figures import PALETTE, check_plot_file, label_axes, write_figure
 from ssgan.training.history import curve_name, read_events, read_log, read_metrics
 from ssgan.types import UserError
 
-_COLOURS = ("#1f5fa8", "#d1662b")
 _COLUMNS = 3  # panels in a row, at most
 
 
@@ -101,7 +100,7 @@ def draw_curves(root: Path, target: Path) -> None:
 
 
 def _draw(axes: Axes, panel: _Panel, curves: dict[str, Curve]) -> None:
-    for (name, label), colour in zip(panel.curves.items(), _COLOURS, strict=False):
+    for (name, label), colour in zip(panel.curves.items(), PALETTE, strict=False):
         if name not in curves:
             continue
         steps, values = curves[name]

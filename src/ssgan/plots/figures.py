@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from ssgan.files.atomic import write_atomic
 from ssgan.types import UserError
 
+PALETTE = ("#1f5fa8", "#d1662b", "#3d8a4e", "#7a4fa3", "#8a6d1f", "#666666")
 _ENDINGS = (".png", ".svg")
 
 

@@ -1,7 +1,6 @@
 """A plot of forgetting runs: balanced accuracy over iterations, one curve per variant."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +8,8 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssgan.plots.figures import check_plot_file, label_axes, write_figure
+from ssgan.plots.figures import PALETTE, label_axes
 
-_COLOURS = ("#1f5fa8", "#d1662b", "#3d8a4e", "#7a4fa3", "#8a6d1f", "#666666")
 _MAX_NAMED = 24  # tasks, at most, with class names above the curves
 
 
@@ -26,23 +24,29 @@ class ForgettingCurve(NamedTuple):
 class TaskSchedule(NamedTuple):
     """Which class is learnt when."""
 
-    classes: Sequence[str]
+    classes: tuple[str, ...]
     per_task: int  # iterations
     cycles: int  # times through all classes
 
+    @property
+    def per_cycle(self) -> int:
+        """Iterations of a cycle."""
+        return self.per_task * len(self.classes)
 
-def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule, target: Path) -> None:
-    """Write curves to a PNG or SVG file, by the target's suffix; UserError for another one.
+    @property
+    def total(self) -> int:
+        """Iterations of the whole run."""
+        return self.cycles * self.per_cycle
 
-    Several runs become their mean, with a band from the lowest to the highest.
-    """
-    check_plot_file(target)
+
+def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule) -> Figure:
+    """One curve per variant: several runs become their mean, with a band from low to high."""
     figure = Figure(figsize=(10.4, 4.0), layout="constrained")
     axes = figure.subplots()
     _mark_tasks(axes, schedule)
     lowest = 0.5
     for number, curve in enumerate(curves):
-        colour, runs = _COLOURS[number % len(_COLOURS)], len(curve.accuracy)
+        colour, runs = PALETTE[number % len(PALETTE)], len(curve.accuracy)
         name = curve.name if runs == 1 else f"{curve.name}, mean of {runs} seeds"
         axes.plot(curve.steps, curve.accuracy.mean(axis=0), color=colour, linewidth=1, label=name)
         if runs > 1:
@@ -52,7 +56,7 @@ def draw_tasks(curves: Sequence[ForgettingCurve], schedule: TaskSchedule, target
     axes.set_ylim(max(0.0, lowest - 0.03), 1.0)
     label_axes(axes, "", "iteration", "balanced accuracy of the current task")
     figure.legend(fontsize=8, frameon=False, loc="outside upper center", ncols=3)
-    write_figure(figure, target)
+    return figure
 
 
 def _mark_tasks(axes: Axes, schedule: TaskSchedule) -> None:
@@ -63,7 +67,7 @@ def _mark_tasks(axes: Axes, schedule: TaskSchedule) -> None:
         alpha = 0.7 if number % len(classes) == 0 else 0.2
         axes.axvline(number * per_task, color="grey", alpha=alpha, linewidth=0.8)
     axes.axhline(0.5, color="grey", linewidth=0.8, linestyle=":", label="chance")
-    axes.set_xlim(0, tasks * per_task)
+    axes.set_xlim(0, schedule.total)
     for number in range(tasks if tasks <= _MAX_NAMED else 0):
         axes.text(
             (number + 0.5) * per_task,

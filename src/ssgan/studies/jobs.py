@@ -3,7 +3,7 @@
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from ssgan.runs.config_io import list_modules
 from ssgan.runs.precision import resolve_device
 from ssgan.studies.forgetting.settings import read_settings
 from ssgan.training.history import read_log
-from ssgan.training.resume import read_run_config, refuse_changes, refuse_newest
+from ssgan.training.resume import accept_directory, refuse_changes, refuse_newest
 from ssgan.types import UserError
 
 
@@ -50,10 +50,6 @@ class Job(ABC):
     def is_done(self) -> bool:
         """Whether the whole result exists."""
 
-    @abstractmethod
-    def check_directory(self) -> None:
-        """Raise UserError when the directory holds results of another command."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class FileJob(Job):
@@ -65,28 +61,34 @@ class FileJob(Job):
         """Whether that file exists."""
         return self.result.is_file()
 
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractRunJob(Job):
+    """A command that writes a run directory, whose name does not encode everything."""
+
+    root: Path  # the directory
+
+    @abstractmethod
     def check_directory(self) -> None:
-        """Accept any: the folder's name encodes everything that the result depends on."""
+        """Raise UserError when the directory holds a run that this one could not continue."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForgettingJob(FileJob):
-    """`ssgan forget`, whose directory name does not encode the images."""
+class ForgettingJob(FileJob, AbstractRunJob):
+    """`ssgan forget`."""
 
     source: AbstractSource  # training images
     held_out: AbstractSource | None  # test images; None: a part of `source`
 
     def check_directory(self) -> None:
         """Raise UserError when the directory holds a forgetting run on other images."""
-        directory = ForgettingDirectory(self.result.parent)
-        trusted = [
-            m for one in (self.source, self.held_out) if one for m in list_modules(dump(one))
-        ]
-        stored = read_settings(directory, trusted)
+        sources = [one for one in (self.source, self.held_out) if one is not None]
+        trusted = [module for one in sources for module in list_modules(dump(one))]
+        stored = read_settings(ForgettingDirectory(self.root), trusted)
         for name in ("source", "held_out"):
             if stored is not None and getattr(stored, name) != getattr(self, name):
                 raise UserError(
-                    f"{directory.root} holds a forgetting run on other images ({name}): give each "
+                    f"{self.root} holds a forgetting run on other images ({name}): give each "
                     "data set a directory of its own (--out)"
                 )
 
@@ -97,50 +99,37 @@ class _Saved(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingJob(Job):
+class TrainingJob(AbstractRunJob):
     """`ssgan train`, whose result is the checkpoint of the last step."""
 
-    root: Path  # the run directory
     config: RunConfig = field(compare=False)  # the recipe with the flags applied
 
     def is_done(self) -> bool:
-        """Whether the newest whole checkpoint is of the last step."""
+        """Whether the newest whole checkpoint has the last step."""
         saved = self._newest()
         return saved is not None and saved.step == self.config.total_steps
 
     def check_directory(self) -> None:
-        """Raise UserError when the directory holds a run that this one could not continue."""
+        """Raise UserError for a run that this one could not continue, or a missing device."""
         directory, saved = RunDirectory(self.root), self._newest()
-        resolve_device(self.config.device)  # raises for a device that cannot be used
-        if directory.config.exists():
-            stored = read_run_config(directory, self._trusted)
-            assert stored is not None
-            self._accept(stored)
+        resolve_device(self.config.device)
+        if not directory.holds_run():
+            return
+        config = accept_directory(directory, self.config)
         if saved is not None:
-            config = self._accept(saved.config)
+            refuse_changes(self.root, saved.config, config)
             if saved.step > config.total_steps:
                 refuse_newest(directory, config)  # raises, with its reason
-
-    def _accept(self, stored: RunConfig) -> RunConfig:
-        """The config, "auto" precision being that of the run; UserError for other settings."""
-        auto = self.config.precision == "auto"
-        config = replace(self.config, precision=stored.precision) if auto else self.config
-        refuse_changes(self.root, stored, config)
-        return config
 
     def read_pace(self) -> tuple[int, float]:
         """Steps done and their seconds, by the log's last line; (0, 0.0) without a log."""
         rows = read_log(RunDirectory(self.root))
         if not rows:
             return 0, 0.0
-        step, seconds = rows[-1].get("step"), rows[-1].get("seconds")
+        step, seconds = rows[-1]["step"], rows[-1]["seconds"]
         assert isinstance(step, int)
         assert isinstance(seconds, int | float)
         return step, float(seconds)
-
-    @property
-    def _trusted(self) -> tuple[str, ...]:
-        return tuple(list_modules(dump(self.config)))
 
     def _newest(self) -> _Saved | None:
         stamps = []
@@ -150,7 +139,7 @@ class TrainingJob(Job):
             except FileNotFoundError:  # a running command has just pruned it
                 continue
             stamps.append((path, facts.st_ino, facts.st_size, facts.st_mtime_ns))
-        return _read_newest(self.root, tuple(stamps), self._trusted)
+        return _read_newest(self.root, tuple(stamps), tuple(list_modules(dump(self.config))))
 
 
 @lru_cache(maxsize=4096)

@@ -44,7 +44,7 @@ class DistanceMeasurement(AbstractMeasurement):
 
     def jobs(self, run: TrainingJob, options: StudyOptions, folder: Path) -> tuple[FileJob, ...]:
         """One `ssgan evaluate` per state, in the order of the steps."""
-        last = self._job(run, options, folder, run.root, "")
+        last = self._job(run, options, folder, run.root)
         if self.states == "last":
             return (last,)
         directory, jobs = RunDirectory(run.root), []
@@ -55,7 +55,7 @@ class DistanceMeasurement(AbstractMeasurement):
         return (*jobs, last)
 
     def _job(
-        self, run: TrainingJob, options: StudyOptions, folder: Path, state: Path, suffix: str
+        self, run: TrainingJob, options: StudyOptions, folder: Path, state: Path, suffix: str = ""
     ) -> FileJob:
         if options.test is None:
             raise UserError(f"{options.data} has no test images of its own: give --test SOURCE")

@@ -56,13 +56,12 @@ def slug(recipe: str, overrides: Sequence[str]) -> str:
         raise UserError(f"{rest[0]!r} is no setting; after -- give settings such as --batch_size 8")
     ignored = (*NOT_LEARNT, "recompute")  # the last is an old name
     learnt = {name: value for name, value in changes.items() if name not in ignored}
-    stem = re.sub(r"[^\w.-]", "-", recipe)
     words = sorted(first_words(path, value) for path, value in flatten(learnt).items())
     text = "-".join(words)
-    if not words:
-        return stem
-    readable = len(text) <= _LONGEST and re.fullmatch(r"[\w.=-]+", text)
-    return f"{stem}-{text if readable else short_hash(words)}"
+    if len(text) > _LONGEST or not re.fullmatch(r"[\w.=-]*", text):
+        text = short_hash(words)
+    stem = re.sub(r"[^\w.-]", "-", recipe)
+    return f"{stem}-{text}" if text else stem
 
 
 def short_hash(words: Sequence[object]) -> str:

@@ -12,14 +12,17 @@ from ssgan.recipes.table2 import SETTINGS
 UNKNOWN = None  # hidden or beyond the axis
 
 
+_TITLE = "Published (full width, 100,000 steps, other protocol)"
+
+
 @dataclass(frozen=True)
 class PublishedTable:
-    """A table as printed."""
+    """A table as printed, or a note where no numbers are available."""
 
-    place: str  # its place in the paper, and the metric
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    title: str = "Published (full width, 100,000 steps, other protocol)"
+    place: str  # its place in the paper, and the metric; or what is known
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    title: str = _TITLE
 
 
 @dataclass(frozen=True)
@@ -30,18 +33,10 @@ class PublishedCurves:
     quantity: str  # of the vertical axis
     steps: tuple[int, ...]
     curves: tuple[tuple[str, tuple[float | None, ...]], ...]
-    title: str = "Published (full width, 100,000 steps, other protocol)"
+    title: str = _TITLE
 
 
-@dataclass(frozen=True)
-class PublishedNote:
-    """A note where no numbers are available."""
-
-    place: str  # what is known
-    title: str
-
-
-Published = PublishedTable | PublishedCurves | PublishedNote
+Published = PublishedTable | PublishedCurves
 
 _IMAGENET = "Published (ImageNet at full width, 1,000,000 steps, other protocol)"
 _AT_128 = "Published (full width, 128 pixels, 100,000 steps by a secondary source, other protocol)"
@@ -85,7 +80,7 @@ _TABLE2_CELLS = {  # row -> CIFAR-10: GAN, SS-GAN; ImageNet: GAN, SS-GAN
 }
 
 
-def _table2(place: str, columns: slice, title: str = PublishedTable.title) -> PublishedTable:
+def _table2(place: str, columns: slice, title: str = _TITLE) -> PublishedTable:
     rows = tuple((TABLE2_ROWS[row], *cells[columns]) for row, cells in _TABLE2_CELLS.items())
     return PublishedTable(place, ("", "GAN", "SS-GAN"), rows, title)
 
@@ -150,11 +145,11 @@ LARGE = PublishedTable(
     ),
     "Published (other protocol)",
 )
-ALPHA = PublishedNote(
+ALPHA = PublishedTable(
     "No numbers: the paper's Table 6, in its appendix, was not available. From memory, not "
     "verified: of 0.2, 0.5 and 1 the best was 1 on CIFAR-10 and 0.2 on ImageNet; 0.2 is used "
     "throughout.",
-    "Published",
+    title="Published",
 )
 SUCCESSORS = PublishedTable(
     "networks and protocols differ in every row: rows are not comparable; sources: docs/methods.md",
@@ -229,8 +224,8 @@ FIGURE3 = PublishedTable(
     ),
     "Published (other network and protocol)",
 )
-FIGURE5 = PublishedNote(
+FIGURE5 = PublishedTable(
     "No numbers: Figure 5 shows random samples of the paper's large model of ImageNet at 128 "
     "pixels. The rows above are of other runs; `ssgan study large-batch` has runs of that size.",
-    "Published",
+    title="Published",
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ssgan.studies.published import Published, PublishedNote, PublishedTable
+from ssgan.studies.published import Published, PublishedTable
 from ssgan.studies.statistics import LEVEL, PAIRED, PairedDifference, SeedStatistics, compare_paired
 from ssgan.studies.trials import Trial
 from ssgan.studies.variants import AbstractVariant
@@ -46,6 +46,11 @@ def group_by_variant(values: Iterable[tuple[Trial, T]]) -> BySeed[T]:
     return variants
 
 
+def by_name(values: BySeed[T]) -> dict[str, dict[int, T]]:
+    """The values by variant's name and seed, for JSON."""
+    return {variant.name: by_seed for variant, by_seed in values.items()}
+
+
 def compare_variants(values: BySeed[float]) -> list[dict[str, object]]:
     """Every variant compared with the first of its group, as JSON values."""
     return [
@@ -54,14 +59,23 @@ def compare_variants(values: BySeed[float]) -> list[dict[str, object]]:
     ]
 
 
-def comparison_table(values: BySeed[float], heading: str = "") -> str:
-    """The same as Markdown; empty when there is nothing to compare."""
-    lines = [[heading, f"difference ({PAIRED})", "pairs"]]
-    for variant, first, paired in _compare(values):
-        like = next(iter(values[first].values()))
-        words = f"{variant.title} minus {first.label}"
-        lines.append([words, format_difference(paired, like), str(len(paired.seeds))])
-    return markdown(lines) if len(lines) > 1 else ""
+def comparison_lines(
+    values: BySeed[float], prefix: str = "", like: float | None = None
+) -> list[list[str]]:
+    """The same as lines of a table, with the digits of `like` (default: of the first baseline)."""
+    return [
+        [
+            f"{prefix}{variant.title} minus {first.label}",
+            format_difference(paired, next(iter(values[first].values())) if like is None else like),
+            str(len(paired.seeds)),
+        ]
+        for variant, first, paired in _compare(values)
+    ]
+
+
+def comparison_table(lines: Sequence[Sequence[str]], heading: str = "") -> str:
+    """Lines of comparisons as Markdown; empty when there are none."""
+    return markdown([[heading, f"difference ({PAIRED})", "pairs"], *lines]) if lines else ""
 
 
 def _compare(
@@ -78,6 +92,11 @@ def markdown(lines: Sequence[Sequence[str]]) -> str:
     """A table whose first line is its heading."""
     heading, *rows = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([heading, "|" + "---|" * len(lines[0]), *rows])
+
+
+def join_parts(*parts: str) -> str:
+    """The parts that are not empty, as paragraphs."""
+    return "\n\n".join(part for part in parts if part)
 
 
 def format_number(value: float, like: float) -> str:
@@ -98,25 +117,22 @@ def format_difference(found: PairedDifference, like: float) -> str:
     if found.low is None or found.high is None:
         return f"{text} (one pair: no interval)"
     interval = f"[{format_number(found.low, like)}, {format_number(found.high, like)}]"
-    return f"{text} {interval}, {_format_p(found.p)}"
+    if found.p is None:
+        return f"{text} {interval}, all differences equal"
+    p = f"p {found.p:.2g}" if found.p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
+    return f"{text} {interval}, {p}"
 
 
-def _format_p(p: float | None) -> str:
-    if p is None:
-        return "all differences equal"
-    return f"p {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
-
-
-def legend(seeds: int) -> str:
-    """An explanation of +- and of the intervals, for that many training seeds."""
-    if seeds == 1:
+def legend(values: BySeed[T]) -> str:
+    """An explanation of +- and of the intervals, for the variant with the most seeds."""
+    if max(map(len, values.values())) == 1:
         return (
             "One training seed: no standard deviation and no interval; other seeds may differ by "
             "an unknown amount."
         )
     return (
         "+- is the standard deviation over training seeds (n - 1). Brackets hold the "
-        f"{100 * LEVEL:g} % t-interval of the mean difference, paired by seed. p is of the "
+        f"{100 * LEVEL:g} % t-interval of the mean difference, paired by seed. p comes from the "
         "two-sided paired t-test, without correction for multiple comparisons."
     )
 
@@ -124,10 +140,9 @@ def legend(seeds: int) -> str:
 def format_published(published: Published) -> str:
     """Published numbers as Markdown, under a heading of their own."""
     heading = f"## {published.title}\n\n{published.place}"
-    if isinstance(published, PublishedNote):
-        return heading
     if isinstance(published, PublishedTable):
-        return f"{heading}\n\n{markdown([published.columns, *published.rows])}"
+        lines = [published.columns, *published.rows]
+        return f"{heading}\n\n{markdown(lines)}" if published.rows else heading
     columns = [[f"{step:,}" for step in published.steps]]
     digits = 1 if published.quantity == "FID" else 3
     for _, values in published.curves:

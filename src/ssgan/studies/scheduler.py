@@ -1,22 +1,26 @@
-"""Runs commands as child processes, some at a time; an interrupt is passed on and loses nothing."""
+"""Runs commands as child processes, some at a time, and estimates the remaining time.
+
+An interrupt is passed on to the commands and loses nothing.
+"""
 
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import threading
 import time
-from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 
 from ssgan.ops.cpu import num_cores
-from ssgan.studies.jobs import Job
+from ssgan.studies.jobs import Job, TrainingJob
 from ssgan.training.signals import EXIT_CODES, PARENT
 from ssgan.types import UserError
 
@@ -79,43 +83,31 @@ def _visible_devices() -> tuple[str, ...]:
     return tuple(name.strip() for name in names)[:count]
 
 
-class AbstractChild(ABC):
-    """A running command."""
+class Child(Protocol):
+    """A running command, as `subprocess.Popen`."""
 
-    @abstractmethod
-    def code(self) -> int | None:
-        """Its exit code; None while it runs."""
+    def poll(self) -> int | None:
+        """Its exit code, or minus the signal that ended it; None while it runs."""
 
-    @abstractmethod
-    def send(self, number: int) -> None:
+    def send_signal(self, number: int, /) -> None:
         """Send a signal; a command that has ended ignores it."""
 
 
-class Process(AbstractChild):
-    """A child process."""
-
-    def __init__(self, job: Job, resources: Resources) -> None:
-        job.log.parent.mkdir(parents=True, exist_ok=True)
-        limits = resources.environment(job.processes)
-        with job.log.open("ab") as log:
-            log.write(f"$ {job.command}\n".encode())
-            log.flush()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "ssgan", *job.words],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **limits, PARENT: str(os.getpid())},
-                start_new_session=True,  # else it gets Ctrl-C twice: from the terminal, from us
-            )
-
-    def code(self) -> int | None:
-        """Its exit code, or minus the signal that ended it; None while it runs."""
-        return self._process.poll()
-
-    def send(self, number: int) -> None:
-        """Send a signal."""
-        self._process.send_signal(number)
+def start_process(job: Job, resources: Resources) -> Child:
+    """Start the command as a child process that writes to the job's log."""
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    limits = resources.environment(job.processes)
+    with job.log.open("ab") as log:
+        log.write(f"$ {job.command}\n".encode())
+        log.flush()
+        return subprocess.Popen(
+            [sys.executable, "-m", "ssgan", *job.words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **limits, PARENT: str(os.getpid())},
+            start_new_session=True,  # else it gets Ctrl-C twice: from the terminal, from us
+        )
 
 
 @dataclass(frozen=True)
@@ -146,7 +138,7 @@ class Status:
 
 
 class _Running(NamedTuple):
-    child: AbstractChild
+    child: Child
     started: float  # monotonic clock, in seconds
     resources: Resources
 
@@ -158,7 +150,7 @@ class Scheduler:
         self,
         jobs: Sequence[Job],
         slots: int,
-        start: Callable[[Job, Resources], AbstractChild] = Process,
+        start: Callable[[Job, Resources], Child] = start_process,
         pause: float = 0.2,
     ) -> None:
         self._waiting = list(jobs)
@@ -207,12 +199,12 @@ class Scheduler:
                 child = self._start(job, resources)
                 self._running[job] = _Running(child, time.monotonic(), resources)
                 if self._stopped_by is not None:  # the signal arrived during the start
-                    child.send(_PASSED_ON[self._stopped_by])
+                    child.send_signal(_PASSED_ON[self._stopped_by])
 
     def _collect(self) -> None:
         """Move ended jobs to the finished ones. Exit code 0 without the result is a failure."""
         for job, one in list(self._running.items()):
-            code = one.child.code()
+            code = one.child.poll()
             if code is not None:
                 del self._running[job]
                 self._free.append(one.resources)
@@ -222,7 +214,7 @@ class Scheduler:
 
     def _send(self, number: int) -> None:
         for one in list(self._running.values()):
-            one.child.send(number)
+            one.child.send_signal(number)
 
     @contextmanager
     def _signals_passed_on(self) -> Iterator[None]:
@@ -240,3 +232,52 @@ class Scheduler:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+class Eta(NamedTuple):
+    """The remaining time of commands with an estimate, and the number of those without."""
+
+    seconds: float | None  # None: there is no estimate yet
+    unknown: Mapping[str, int]  # verb -> commands that `seconds` does not include
+
+    def text(self, duration: str) -> str:
+        """The estimate as text; `duration` is `seconds` in words."""
+        if self.seconds is None:
+            return "time left not known yet"
+        rest = ", ".join(f"{count} x {verb}" for verb, count in self.unknown.items())
+        return f"left about {duration}" + (f" and {rest}" if rest else "")
+
+
+def estimate_eta(status: Status, jobs: Sequence[Job], slots: int) -> Eta:
+    """The remaining time of running and waiting commands, all of them in `jobs`.
+
+    Training takes its remaining steps at the pace of its own log, or else the mean pace of `jobs`.
+    Any other command takes as long as finished commands of its verb took on average.
+    """
+    paces = {job: job.read_pace() for job in jobs if isinstance(job, TrainingJob)}
+    known = [seconds / step for step, seconds in paces.values() if step]
+    took: dict[str, list[float]] = {}
+    for one in status.finished:
+        if one.code == 0:
+            took.setdefault(one.job.verb, []).append(one.seconds)
+    estimates: list[float] = []
+    unknown = Counter[str]()
+    for job in (*status.running, *status.waiting):
+        if isinstance(job, TrainingJob) and known:
+            step, spent = paces[job]
+            pace = spent / step if step else statistics.fmean(known)
+            estimates.append(pace * (job.config.total_steps - step))
+            continue
+        since = status.since.get(job, 0.0)
+        if job.verb in took and (mean := statistics.fmean(took[job.verb])) > since:
+            estimates.append(mean - since)
+        else:  # nothing to compare with, or slower than the mean
+            unknown[job.verb] += 1
+    return Eta(sum(estimates) / slots if estimates else None, unknown)
+
+
+def describe_activity(job: Job) -> str:
+    """The name of a running command, and its step if it trains."""
+    if not isinstance(job, TrainingJob):
+        return job.name
+    return f"{job.name}: step {job.read_pace()[0]:,}/{job.config.total_steps:,}"

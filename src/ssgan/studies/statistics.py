@@ -18,10 +18,8 @@ _HALVINGS = 200  # of the interval around a quantile: more than a float64 has bi
 class SeedStatistics(NamedTuple):
     """The values of one variant over its seeds."""
 
-    seeds: tuple[int, ...]
     mean: float
     std: float | None  # over n - 1; None with one seed
-    best: float
 
 
 class PairedDifference(NamedTuple):
@@ -34,12 +32,11 @@ class PairedDifference(NamedTuple):
     p: float | None  # two-sided paired t-test; None with one seed, or equal differences
 
 
-def compute_spread(values: Mapping[int, float], *, lower_is_better: bool) -> SeedStatistics:
-    """Mean, deviation and best of at least one value; keys are seeds."""
+def compute_spread(values: Mapping[int, float]) -> SeedStatistics:
+    """Mean and deviation of at least one value; keys are seeds."""
     numbers = list(values.values())
     std = statistics.stdev(numbers) if len(numbers) > 1 else None
-    best = min(numbers) if lower_is_better else max(numbers)
-    return SeedStatistics(tuple(sorted(values)), statistics.fmean(numbers), std, best)
+    return SeedStatistics(statistics.fmean(numbers), std)
 
 
 def compare_paired(

@@ -7,17 +7,20 @@ from ssgan.evaluation.format import protocol_lines, require_same_protocol
 from ssgan.evaluation.probe.probe import ROWS, stored_rows
 from ssgan.evaluation.probe.tables import Row, distinct
 from ssgan.evaluation.results import Result, read_results
-from ssgan.studies.jobs import FileJob, TrainingJob
+from ssgan.studies.jobs import FileJob
 from ssgan.studies.rendering import (
     AbstractRenderer,
     BySeed,
     Rendered,
+    by_name,
     compare_variants,
+    comparison_lines,
     comparison_table,
     format_difference,
     format_number,
     format_with_std,
     group_by_variant,
+    join_parts,
     legend,
     markdown,
 )
@@ -44,29 +47,22 @@ class DistanceTable(AbstractRenderer):
             variant: {seed: result.value for seed, result in seeds.items()}
             for variant, seeds in found.items()
         }
-        seeds = max(len(by_seed) for by_seed in values.values())
-        table = _distance_rows(results[0].name, values)
-        parts = [protocol, table, legend(seeds), comparison_table(values)]
+        lines = [["", f"{results[0].name}, mean +- std", "best", "by training seed"]]
+        lines += [_distance_line(variant, by_seed) for variant, by_seed in values.items()]
+        comparisons = comparison_table(comparison_lines(values))
         facts = {
             **distance_facts(results),
-            "values": {variant.name: by_seed for variant, by_seed in values.items()},
+            "values": by_name(values),
             "comparisons": compare_variants(values),
         }
-        return Rendered("\n\n".join(part for part in parts if part), facts)
+        return Rendered(join_parts(protocol, markdown(lines), legend(values), comparisons), facts)
 
 
-def _distance_rows(name: str, values: BySeed[float]) -> str:
-    lines = [["", f"{name}, mean +- std", "best", "by training seed"]]
-    for variant, by_seed in values.items():
-        found = compute_spread(by_seed, lower_is_better=True)
-        best = format_number(found.best, found.mean)
-        each = _join_seeds(by_seed, found.mean)
-        lines.append([variant.title, format_with_std(found), best, each])
-    return markdown(lines)
-
-
-def _join_seeds(by_seed: Mapping[int, float], like: float) -> str:
-    return ", ".join(f"{seed}: {format_number(by_seed[seed], like)}" for seed in sorted(by_seed))
+def _distance_line(variant: AbstractVariant, by_seed: Mapping[int, float]) -> list[str]:
+    found = compute_spread(by_seed)
+    each = [f"{seed}: {format_number(by_seed[seed], found.mean)}" for seed in sorted(by_seed)]
+    best = format_number(min(by_seed.values()), found.mean)
+    return [variant.title, format_with_std(found), best, ", ".join(each)]
 
 
 def read_distance(job: FileJob) -> Result:
@@ -76,12 +72,11 @@ def read_distance(job: FileJob) -> Result:
 
 def read_last_distance(trial: Trial) -> Result:
     """The distance of the last step; UserError when the file has that of an older state."""
-    assert isinstance(trial.training, TrainingJob)
-    job, step = trial.measuring[-1], trial.training.config.total_steps
+    job, step = trial.measuring[-1], trial.config.total_steps
     result = read_distance(job)
     if not result.subject.endswith(f"step {step}"):
         raise UserError(
-            f"{job.result} is of {result.subject}, not of step {step}: move it away, and run the "
+            f"{job.result} measures {result.subject}, not step {step}: move it away, and run the "
             "same command again"
         )
     return result
@@ -121,8 +116,7 @@ class ProbeTable(AbstractRenderer):
 
     def render(self, trials: Sequence[Trial]) -> Rendered:
         """For each pooling, a table of means and one of differences; one row per block."""
-        found = group_by_variant((trial, read_probe(trial.measuring[-1])) for trial in trials)
-        rows = [row for seeds in found.values() for own in seeds.values() for row in own]
+        found, rows = read_probes(trials)
         protocol = require_same_probe(rows)
         parts, values = [], {}
         for pooling in distinct([row["pooling"] for row in rows]):
@@ -134,15 +128,11 @@ class ProbeTable(AbstractRenderer):
             parts += [f"### {pooling}", describe_probe(pooled), _block_means(blocks)]
             parts += [_block_differences(blocks)] if len(found) > 1 else []
             values[pooling] = {
-                str(block): {
-                    "values": {variant.name: seeds for variant, seeds in by_variant.items()},
-                    "comparisons": compare_variants(by_variant),
-                }
-                for block, by_variant in blocks.items()
+                str(block): {"values": by_name(own), "comparisons": compare_variants(own)}
+                for block, own in blocks.items()
             }
-        parts.append(legend(max(len(seeds) for seeds in found.values())))
         facts = {"metric": "top-1", "protocol": protocol, "values": values}
-        return Rendered("\n\n".join(parts), facts)
+        return Rendered(join_parts(*parts, legend(found)), facts)
 
 
 def _top1(found: BySeed[list[Row]], pooling: str, block: int) -> BySeed[float]:
@@ -159,18 +149,13 @@ def _top1(found: BySeed[list[Row]], pooling: str, block: int) -> BySeed[float]:
 
 def _block_means(blocks: Mapping[int, BySeed[float]]) -> str:
     """The mean of every block, and of the best one, chosen on the test images as in the paper."""
-    variants = list(next(iter(blocks.values())))
     spreads = {
-        variant: {
-            block: compute_spread(values[variant], lower_is_better=False)
-            for block, values in blocks.items()
-        }
-        for variant in variants
+        block: {variant: compute_spread(by_seed) for variant, by_seed in values.items()}
+        for block, values in blocks.items()
     }
-    best = [max(spreads[variant].values(), key=lambda found: found.mean) for variant in variants]
-    lines = _lines(
-        blocks, variants, lambda variant, block: format_with_std(spreads[variant][block])
-    )
+    variants = list(next(iter(blocks.values())))
+    best = [max((own[v] for own in spreads.values()), key=lambda one: one.mean) for v in variants]
+    lines = _block_lines(variants, blocks, lambda v, block: format_with_std(spreads[block][v]))
     return markdown([*lines, ["best", *map(format_with_std, best)]])
 
 
@@ -184,43 +169,47 @@ def _block_differences(blocks: Mapping[int, BySeed[float]]) -> str:
             return "-"
         return format_difference(found, next(iter(values[first].values())))
 
-    (_, *titles), *lines = _lines(blocks, others, difference)
     heading = f"difference to {first.label} ({PAIRED})"
-    return markdown([[heading, *titles], *lines])
+    return markdown(_block_lines(others, blocks, difference, heading))
 
 
-def _lines(
-    blocks: Mapping[int, BySeed[float]],
+def _block_lines(
     variants: Sequence[AbstractVariant],
+    blocks: Iterable[int],
     text: Callable[[AbstractVariant, int], str],
+    heading: str = "",
 ) -> list[list[str]]:
-    heading = ["", *(variant.title for variant in variants)]
-    return [heading] + [
-        [f"block {block}", *(text(variant, block) for variant in variants)] for block in blocks
-    ]
+    lines = [[heading, *(variant.title for variant in variants)]]
+    lines += [[f"block {block}", *(text(v, block) for v in variants)] for block in blocks]
+    return lines
 
 
-def read_probe(job: FileJob) -> list[Row]:
-    """The rows of one run's probe that have the most labels."""
-    rows: list[Row] = [*stored_rows(job.result.parent / ROWS)]
+def read_probes(trials: Sequence[Trial]) -> tuple[BySeed[list[Row]], list[Row]]:
+    """The rows of each run's probe that have the most labels; and all of them in one list."""
+    found = group_by_variant((trial, _read_probe(trial.measuring[-1])) for trial in trials)
+    return found, [row for seeds in found.values() for own in seeds.values() for row in own]
+
+
+def _read_probe(job: FileJob) -> list[Row]:
+    file = job.result.parent / ROWS
+    rows: list[Row] = [*stored_rows(file)]
     if not rows:
         raise UserError(
-            f"{job.result.parent / ROWS} has no rows: remove {job.result.name} beside it, and run "
-            "the same command again"
+            f"{file} has no rows: remove {job.result.name} beside it, and run the same command "
+            "again"
         )
     most = max(row["fraction"] for row in rows)
     return [row for row in rows if row["fraction"] == most]
 
 
-def require_same_probe(rows: Iterable[Row]) -> dict[str, object]:
+def require_same_probe(rows: Sequence[Row]) -> dict[str, object]:
     """The common protocol of the rows; UserError, naming what differs, for two protocols."""
-    first: dict[str, object] = {}
+    first = {name: rows[0].get(name) for name in _PROBE_PROTOCOL}
     for row in rows:
-        own = {name: row.get(name) for name in _PROBE_PROTOCOL}
-        first = first or own
-        unlike = [name for name in _PROBE_PROTOCOL if own[name] != first[name]]
-        if unlike:
-            words = "; ".join(f"{name} {first[name]!r} against {own[name]!r}" for name in unlike)
+        if unlike := [name for name in first if row.get(name) != first[name]]:
+            words = "; ".join(
+                f"{name} {first[name]!r} against {row.get(name)!r}" for name in unlike
+            )
             raise UserError(f"these probes have two protocols: {words}; {_REMEDY}")
     return first
 

@@ -1,13 +1,14 @@
 """The trials of a study: every variant at every seed, and the commands that are still open."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from ssgan.data.base import DatasetInfo
+from ssgan.runs.config import RunConfig
 from ssgan.runs.state import fresh_state
-from ssgan.studies.jobs import FileJob, Job, TrainingJob
+from ssgan.studies.jobs import AbstractRunJob, FileJob, Job, TrainingJob
 from ssgan.studies.measurements import AbstractMeasurement
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.variants import AbstractVariant
@@ -21,8 +22,14 @@ class Trial(NamedTuple):
 
     variant: AbstractVariant
     seed: int
-    training: Job
+    training: AbstractRunJob
     measuring: tuple[FileJob, ...]
+
+    @property
+    def config(self) -> RunConfig:
+        """The settings of its `ssgan train`."""
+        assert isinstance(self.training, TrainingJob)
+        return self.training.config
 
     def is_done(self) -> bool:
         """Whether everything that the renderer reads exists."""
@@ -39,7 +46,14 @@ def build_trials(
 
     Raises UserError for settings that do not fit, or that make two variants the same run.
     """
-    _refuse_equal_variants(variants, options)
+    titles: dict[str, str] = {}
+    for variant in variants:
+        first = titles.setdefault(variant.slug(options), variant.title)
+        if first != variant.title:
+            raise UserError(
+                f"with {' '.join(options.overrides)} {first!r} and {variant.title!r} are one run: "
+                "omit the setting, or select one of them with --variants"
+            )
     trials = []
     for seed in options.seeds:
         for variant in variants:
@@ -52,17 +66,6 @@ def build_trials(
     return trials
 
 
-def _refuse_equal_variants(variants: Sequence[AbstractVariant], options: StudyOptions) -> None:
-    titles: dict[str, str] = {}
-    for variant in variants:
-        first = titles.setdefault(variant.slug(options), variant.title)
-        if first != variant.title:
-            raise UserError(
-                f"with {' '.join(options.overrides)} {first!r} and {variant.title!r} are one run: "
-                "omit the setting, or select one of them with --variants"
-            )
-
-
 def list_jobs(trials: Sequence[Trial]) -> list[Job]:
     """All commands; the measurements of a run follow it."""
     return [job for trial in trials for job in (trial.training, *trial.measuring)]
@@ -70,15 +73,13 @@ def list_jobs(trials: Sequence[Trial]) -> list[Job]:
 
 def list_open_jobs(trials: Sequence[Trial]) -> list[Job]:
     """The commands whose result is missing. A run is trained only if a measurement needs it."""
-    return list(_open_jobs(trials))
-
-
-def _open_jobs(trials: Sequence[Trial]) -> Iterator[Job]:
+    jobs: list[Job] = []
     for trial in trials:
         missing = [job for job in trial.measuring if not job.is_done()]
         if (missing or not trial.measuring) and not trial.training.is_done():
-            yield trial.training
-        yield from missing
+            jobs.append(trial.training)
+        jobs += missing
+    return jobs
 
 
 def refuse_other_runs(trials: Sequence[Trial]) -> None:
@@ -91,8 +92,8 @@ def refuse_unfit_settings(trials: Sequence[Trial], info: DatasetInfo) -> None:
     """Raise UserError for settings or a number of processes that do not fit the images."""
     for trial in {trial.variant: trial for trial in trials}.values():
         if isinstance(trial.training, TrainingJob):
-            config, processes = trial.training.config, trial.training.processes
-            validate_run(config, info.header_stats.num_images, len(info.classes), ranks=processes)
+            count, ranks = info.header_stats.num_images, trial.training.processes
+            validate_run(trial.config, count, len(info.classes), ranks=ranks)
 
 
 class StudyDisk(NamedTuple):
@@ -108,11 +109,11 @@ def estimate_study_disk(trials: Sequence[Trial], info: DatasetInfo) -> StudyDisk
     sizes: dict[str, int] = {}
     for trial in trials:
         if isinstance(trial.training, TrainingJob):
-            config = trial.training.config
-            if trial.variant.title not in sizes:
+            config, title = trial.config, trial.variant.title
+            if title not in sizes:
                 state = fresh_state(config, len(info.classes), torch.device("cpu"))
-                sizes[trial.variant.title] = estimate_disk(config, state).done
-            runs += sizes[trial.variant.title]
+                sizes[title] = estimate_disk(config, state).done
+            runs += sizes[title]
             size, channels = config.data.image_size, config.data.channels
             images = max(images, info.header_stats.num_images * size * size * channels)
     return StudyDisk(runs, images)

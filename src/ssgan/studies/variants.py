@@ -1,18 +1,20 @@
 """The variants that a study compares: a label, and the command that trains one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ssgan.config.merge import from_flags, merge
 from ssgan.config.nearest import nearest
 from ssgan.data.base import DatasetInfo
 from ssgan.data.sources import parse_source
+from ssgan.files.run_directory import ForgettingDirectory
 from ssgan.recipes.auto import with_source
 from ssgan.recipes.find import build_recipe
 from ssgan.runs.config import RunConfig
+from ssgan.runs.config_io import ALIASES
 from ssgan.studies.forgetting.settings import check_classes
-from ssgan.studies.jobs import ForgettingJob, Job, TrainingJob
+from ssgan.studies.jobs import AbstractRunJob, ForgettingJob, TrainingJob
 from ssgan.studies.options import StudyOptions, slug
 from ssgan.types import UserError
 
@@ -32,7 +34,7 @@ class AbstractVariant(ABC):
         """What its runs are named after: the recipe, or the verb and its weight."""
 
     @abstractmethod
-    def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> Job:
+    def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> AbstractRunJob:
         """The command for one seed on images with this info.
 
         Raises UserError for unknown flags and settings, and for images without needed classes.
@@ -49,10 +51,16 @@ class AbstractVariant(ABC):
 
     def flags(self, options: StudyOptions) -> tuple[str, ...]:
         """Its own flags, then those of the options, which replace its own of the same name."""
-        replaced = {word.partition("=")[0] for word in options.overrides}
+        replaced = {_present_name(word.partition("=")[0]) for word in options.overrides}
         own = zip(self.overrides[::2], self.overrides[1::2], strict=True)
         kept = [word for flag, value in own if flag not in replaced for word in (flag, value)]
         return (*kept, *options.overrides)
+
+
+def _present_name(flag: str) -> str:
+    """Today's name of a flag that may be of the first version."""
+    names = {old: new for fields in ALIASES.fields.values() for old, new in fields.items()}
+    return "--" + ".".join(names.get(part, part) for part in flag.removeprefix("--").split("."))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +78,14 @@ class Variant(AbstractVariant):
         """The settings of `ssgan train` with these flags."""
         changes, _ = from_flags((*self.flags(options), "--seed", str(seed)))
         config = with_source(build_recipe(self.recipe), parse_source(options.data), info)
-        return merge(config, changes, "--")
+        return merge(config, changes, "--", ALIASES)
 
     def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> TrainingJob:
         """`ssgan train` with these settings."""
         root = options.run_directory(self.slug(options), seed)
-        words = ("train", self.recipe, "--data", options.data, *self.flags(options))
+        words = ["train", self.recipe, "--data", options.data, *self.flags(options)]
         if options.processes > 1:  # not a setting, so not in the directory's name
-            words += ("--processes", str(options.processes))
+            words += ["--processes", str(options.processes)]
         return TrainingJob(
             label=f"{self.title}, seed {seed}",
             words=(*words, "--seed", str(seed), "--run", str(root)),
@@ -104,20 +112,19 @@ class ForgettingVariant(AbstractVariant):
         check_classes(options.data, info.classes)
         root = options.run_directory(self.slug(options), seed)
         source = parse_source(options.data)
-        own = source.held_out()  # the default of `ssgan forget`
-        usual = None if own is None else own.name()
-        test = () if options.test in (None, usual) else ("--test", str(options.test))
+        words = ["forget", "--data", options.data, "--rotation", str(self.rotation)]
+        held_out = source.held_out()  # the default of `ssgan forget`
+        if options.test is not None and (held_out is None or options.test != held_out.name()):
+            words += ["--test", options.test]
+            held_out = parse_source(options.test)
         return ForgettingJob(
             label=f"{self.title}, seed {seed}",
-            words=(
-                *("forget", "--data", options.data, "--rotation", str(self.rotation)),
-                *(*test, *self.flags(options)),
-                *("--seed", str(seed), "--out", str(root)),
-            ),
+            words=(*words, *self.flags(options), "--seed", str(seed), "--out", str(root)),
             log=root.with_name(f"{root.name}.log"),
-            result=root / "forgetting.png",
+            root=root,
+            result=ForgettingDirectory(root).picture,
             source=source,
-            held_out=parse_source(test[1]) if test else own,
+            held_out=held_out,
         )
 
 
@@ -132,14 +139,18 @@ def select_variants(
         return list(variants)
     known = [variant.name for variant in variants]
     wanted = [name for name in names.split(",") if name]
-    for name in wanted:
-        if name not in known:
-            near = nearest(name, known)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise UserError(f"--variants: no variant {name!r}; {hint}")
     if not wanted:
         raise UserError(f"--variants needs names: {', '.join(known)}")
+    for name in wanted:
+        if name not in known:
+            raise UserError(f"--variants: no variant {name!r}; {suggest(name, known)}")
     return [variant for variant in variants if variant.name in wanted]
+
+
+def suggest(name: str, known: Collection[str]) -> str:
+    """The nearest known name as a question, or all of them when none is near."""
+    near = nearest(name, known)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
 
 
 LABELS = {

@@ -1,13 +1,14 @@
 """Figure 3: accuracy of a classifier whose task changes, with and without the rotation loss."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from ssgan.plots.forgetting import ForgettingCurve, TaskSchedule, draw_tasks
+from ssgan.plots.figures import check_plot_file, encode_figure, write_figure
+from ssgan.plots.forgetting import ForgettingCurve, draw_tasks
 from ssgan.studies.forgetting.tables import (
     SUMMARIES,
     ForgettingGroup,
@@ -16,18 +17,18 @@ from ssgan.studies.forgetting.tables import (
     read_forgetting_run,
     summarize_forgetting,
 )
-from ssgan.studies.jobs import FileJob
 from ssgan.studies.rendering import (
     AbstractRenderer,
     BySeed,
     Rendered,
+    by_name,
     compare_variants,
-    format_difference,
+    comparison_lines,
+    comparison_table,
     group_by_variant,
+    join_parts,
     legend,
-    markdown,
 )
-from ssgan.studies.statistics import PAIRED, compare_paired
 from ssgan.studies.trials import Trial
 from ssgan.types import UserError
 
@@ -40,10 +41,13 @@ def draw_forgetting(roots: Sequence[Path], target: Path) -> None:
     The seeds of a variant become their mean, with a band from the lowest to the highest. Raises
     UserError for another suffix, and for directories without a run or that do not compare.
     """
+    check_plot_file(target)
+    write_figure(_draw(roots), target)
+
+
+def _draw(roots: Sequence[Path]) -> Figure:
     groups = group_variants(roots)
-    first = groups[0].runs[0]
-    schedule = TaskSchedule(first.classes, first.per_task, first.cycles)
-    draw_tasks([read_curve(group) for group in groups], schedule, target)
+    return draw_tasks([read_curve(group) for group in groups], groups[0].runs[0].schedule)
 
 
 def read_curve(group: ForgettingGroup) -> ForgettingCurve:
@@ -69,29 +73,27 @@ class ForgettingCurves(AbstractRenderer):
 
     def render(self, trials: Sequence[Trial]) -> Rendered:
         """The plot and the table that `ssgan forget --draw` produces for these directories."""
-        roots = [_root(trial) for trial in trials]
+        roots = [trial.training.root for trial in trials]
         table = "\n".join(f"    {line}".rstrip() for line in forgetting_table(roots).splitlines())
         found: BySeed[Summaries] = group_by_variant(
-            (trial, summarize_forgetting(read_forgetting_run(_root(trial)))) for trial in trials
+            (trial, summarize_forgetting(read_forgetting_run(trial.training.root)))
+            for trial in trials
         )
         last = {name: _last_cycle(found, name) for name in SUMMARIES}
-        seeds = max(len(by_seed) for by_seed in found.values())
         facts = {
             "metric": "balanced accuracy, one value per cycle",
             "directories": list(map(str, roots)),
-            "values": {variant.name: by_seed for variant, by_seed in found.items()},
+            "values": by_name(found),
             "comparisons": {name: compare_variants(values) for name, values in last.items()},
         }
-        text = "\n\n".join(part for part in (table, _comparisons(last), legend(seeds)) if part)
-        with tempfile.TemporaryDirectory() as folder:
-            target = Path(folder) / "figure.png"
-            draw_forgetting(roots, target)
-            return Rendered(text, facts, target.read_bytes())
-
-
-def _root(trial: Trial) -> Path:
-    assert isinstance(trial.training, FileJob)
-    return trial.training.result.parent
+        lines = [
+            line
+            for name, values in last.items()
+            for line in comparison_lines(_in_percent(values), f"{SUMMARIES[name]}: ", like=100)
+        ]
+        comparisons = comparison_table(lines, "last cycle, balanced accuracy in %")
+        text = join_parts(table, comparisons, legend(found))
+        return Rendered(text, facts, encode_figure(_draw(roots)))
 
 
 def _last_cycle(found: BySeed[Summaries], name: str) -> BySeed[float]:
@@ -104,16 +106,5 @@ def _last_cycle(found: BySeed[Summaries], name: str) -> BySeed[float]:
     }
 
 
-def _comparisons(last: Mapping[str, BySeed[float]]) -> str:
-    """Every variant minus the first in the last cycle; empty when there is nothing to compare."""
-    heading = "last cycle, balanced accuracy in %"
-    lines = [[heading, f"difference ({PAIRED})", "pairs"]]
-    for name, values in last.items():
-        percent = {variant: {s: 100 * v for s, v in own.items()} for variant, own in values.items()}
-        first, *others = percent
-        for variant in others:
-            if (paired := compare_paired(percent[variant], percent[first])) is not None:
-                words = f"{SUMMARIES[name]}: {variant.title} minus {first.label}"
-                text = format_difference(paired, like=100)
-                lines.append([words, text, str(len(paired.seeds))])
-    return markdown(lines) if len(lines) > 1 else ""
+def _in_percent(values: BySeed[float]) -> BySeed[float]:
+    return {v: {seed: 100 * value for seed, value in own.items()} for v, own in values.items()}

@@ -8,7 +8,7 @@ forgetting.ckpt    the classifier and its optimizer, written after every measure
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from ssgan.runs.config_io import list_modules
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.studies.forgetting.settings import (
     ForgettingSettings,
-    Task,
     check_images,
     parse_settings,
     read_settings,
@@ -40,7 +39,7 @@ from ssgan.types import NonFinite, UserError
 _LOG = logging.getLogger("ssgan")
 
 Row = dict[str, Any]  # a line of forgetting.jsonl
-Facts = Mapping[str, object]  # the content of forgetting.json
+Facts = dict[str, object]  # the content of forgetting.json
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def forget(
     device: str = "auto",
     crash: Callable[[str], None] = no_crash,
 ) -> Iterator[ForgettingReport]:
-    """Learn every task in turn, from the state in the directory on; yields one report per step.
+    """Learn the tasks one after another, from the directory's state; yields a report per step.
 
     Raises UserError for images or settings that do not fit, or differ from the directory's;
     Interrupted after a signal; NonFinite for a non-finite loss or gradient; DiskFull.
@@ -68,26 +67,27 @@ def forget(
     settings = resolve_auto_precision(directory, settings, device)
     check_images(parts)
     facts = _facts(settings, parts)
-    count = len(parts.classes)
-    total = settings.total_steps(count)
+    total = settings.total_steps(len(parts.classes))
     learner, images = build_learner(settings, place), TaskImages(settings, parts, place)
     with translate_file_errors(root):
         root.mkdir(parents=True, exist_ok=True)
     with translate_file_errors(root), hold_lock(directory.lock), stop_requests() as stop:
         remove_strays(root)
         _resume(directory, learner, facts)
-        write_json(directory.study, dict(facts))
+        write_json(directory.study, facts)
         write_json(directory.environment, describe_environment(str(place), settings.precision))
         if learner.step == 0:
-            rows = _measure(directory, learner, images, settings.tasks_measured_at(0, count))
-            yield ForgettingReport(0, total, rows)
+            yield ForgettingReport(0, total, _measure(directory, learner, images))
         while learner.step < total:
-            _learn(learner, images)
-            tasks = settings.tasks_measured_at(learner.step, count)
-            rows = _measure(directory, learner, images, tasks)
+            try:
+                learn(learner, images)
+            except NonFinite as refusal:
+                raise NonFinite(f"iteration {learner.step + 1}: {refusal}") from None
+            rows = _measure(directory, learner, images)
             leave = stop.received
             if rows or leave:
-                _save(directory, learner, facts, crash)
+                now = {**facts, "step": learner.step}
+                write_tensors(directory.state, now, learner.state_dicts(), crash)
             yield ForgettingReport(learner.step, total, rows)
             if leave and learner.step < total:
                 raise Interrupted(leave, learner.step)
@@ -165,36 +165,18 @@ def _restore(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> 
     same = all(saved.get(name) == facts[name] for name in ("classes", "train", "test"))
     settings = dump(parse_settings(saved.get("settings"), trusted, where))
     if not same or settings != facts["settings"]:
-        raise UserError(f"{where} is of another forgetting run; remove it to start over")
+        raise UserError(f"{where} belongs to another forgetting run; remove it to start over")
     learner.network.load_state_dict(content["network"])
     learner.optimizer.load_state_dict(content["optimizer"])
     learner.step = saved["step"]
     _LOG.info("continuing from iteration %d of %s", learner.step, directory.root)
 
 
-def _save(
-    directory: ForgettingDirectory, learner: Learner, facts: Facts, crash: Callable[[str], None]
-) -> None:
-    tensors = {
-        "network": learner.network.state_dict(),
-        "optimizer": learner.optimizer.state_dict(),
-    }
-    write_tensors(directory.state, {**facts, "step": learner.step}, tensors, crash)
-
-
-def _learn(learner: Learner, images: TaskImages) -> None:
-    try:
-        learn(learner, images)
-    except NonFinite as refusal:
-        raise NonFinite(f"iteration {learner.step + 1}: {refusal}") from None
-
-
-def _measure(
-    directory: ForgettingDirectory, learner: Learner, images: TaskImages, tasks: list[Task]
-) -> list[Row]:
-    """Measure these tasks and log them; returns the logged rows."""
+def _measure(directory: ForgettingDirectory, learner: Learner, images: TaskImages) -> list[Row]:
+    """Measure the tasks that are due at this step and log them; returns the logged rows."""
     rows = []
-    for task in tasks:
+    classes = images.parts.classes
+    for task in images.settings.tasks_measured_at(learner.step, len(classes)):
         found = measure(learner, images, task)
         if not math.isfinite(found.loss):
             raise NonFinite(f"iteration {learner.step}: the loss on held-out images")
@@ -202,7 +184,7 @@ def _measure(
             "step": learner.step,
             "task": task.number,
             "cycle": task.cycle,
-            "class": images.parts.classes[task.label],
+            "class": classes[task.label],
             "after_switch": 0 < task.start == learner.step,
             **found._asdict(),
         }

@@ -41,8 +41,6 @@ from ssgan.runs.config_io import load_settings
 from ssgan.runs.precision import Precision
 from ssgan.types import ImageShape, UserError
 
-_RENAMED = {"asked": "test_images"}  # fields in files of earlier versions
-
 
 class Task(NamedTuple):
     """A stretch of iterations with one class."""
@@ -138,15 +136,10 @@ def parse_settings(table: object, trusted_modules: Sequence[str], where: str) ->
     """The settings in a stored table, also of an earlier version; UserError if there are none."""
     if not isinstance(table, Mapping):
         raise UserError(f"{where} holds no settings: ssgan forget did not write it")
-    found = load_settings(rename_fields(table), trusted_modules, where)
+    found = load_settings(table, trusted_modules, where)
     if not isinstance(found, ForgettingSettings):
         raise UserError(f"{where} holds settings of {type(found).__name__}, not of ssgan forget")
     return found
-
-
-def rename_fields(table: Mapping[str, object]) -> dict[str, object]:
-    """The table of settings with today's field names."""
-    return {_RENAMED.get(name, name): value for name, value in table.items()}
 
 
 def check_classes(source: str, classes: Sequence[str]) -> None:

@@ -6,11 +6,10 @@ Everything is a function of (settings, data, step) and of the learner.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Adam
@@ -41,6 +40,10 @@ class Learner:
     network: nn.Module
     optimizer: Adam
     step: int = 0  # updates done
+
+    def state_dicts(self) -> dict[str, dict[str, Any]]:
+        """The tensors of a checkpoint."""
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 
 
 class TaskMeasurement(NamedTuple):
@@ -85,16 +88,14 @@ class TaskImages:
             side[integers(Key(settings.seed, purpose, step), place, len(side)).numpy()]
             for side, purpose in zip(sides, ("of the class", "of the others"), strict=True)
         ]
-        rows = np.stack(drawn, axis=1).ravel()
-        images = self._images(self.parts.train.dataset, rows)
+        images = self._images(self.parts.train.dataset, np.stack(drawn, axis=1).ravel())
         return Batch(images, None, torch.arange(2 * count), 2 * count)
 
     def test_batches(self, task: Task) -> tuple[Iterator[Images], Iterator[Images]]:
         """Held-out images of the class, and of the others, in batches."""
-        test = self.parts.test
-        own = test.rows[test.labels == task.label][: self.settings.test_images]
-        rest = test.rows[test.labels != task.label][: self.settings.test_images]
-        return self._batches(own), self._batches(rest)
+        test, count = self.parts.test, self.settings.test_images
+        own = test.labels == task.label
+        return self._batches(test.rows[own][:count]), self._batches(test.rows[~own][:count])
 
     def rotation_batches(self) -> Iterator[Images]:
         """Upright held-out images of all classes for the rotation accuracy, always the same."""
@@ -118,14 +119,13 @@ def classifier_loss(
     settings: ForgettingSettings, discriminate: Discriminator, batch: Batch
 ) -> Loss:
     """The loss of the class against the others, plus the weighted rotation loss."""
-    if settings.rotation == 0:
-        (on_upright,) = score(discriminate, batch)
-        class_loss = settings.loss.discriminator(on_upright.real[0::2], on_upright.real[1::2])
-        return Loss(class_loss, {"class": class_loss})
     rows = batch.last(settings.rotated_fraction)
-    on_upright, on_rotated = score(discriminate, batch, rotate(batch, rows))
+    rotated = [rotate(batch, rows)] if settings.rotation > 0 else []
+    on_upright, *on_rotated = score(discriminate, batch, *rotated)
     class_loss = settings.loss.discriminator(on_upright.real[0::2], on_upright.real[1::2])
-    rotation, _ = rotation_loss(on_upright.auxiliary[rows], on_rotated.auxiliary)
+    if not on_rotated:
+        return Loss(class_loss, {"class": class_loss})
+    rotation, _ = rotation_loss(on_upright.auxiliary[rows], on_rotated[0].auxiliary)
     total = class_loss + settings.rotation * rotation
     return Loss(total, {"class": class_loss, "rotation": rotation})
 
@@ -154,18 +154,14 @@ def measure(learner: Learner, images: TaskImages, task: Task) -> TaskMeasurement
         loss = float(settings.loss.discriminator(own, rest))
         rotation = None
         if settings.rotation > 0:
-            rotation = compute_rotation_accuracy(discriminate, images.rotation_batches())
-    class_recall, rest_recall = compute_recalls(own, rest)
+            rotation = _rotation_accuracy(discriminate, images.rotation_batches())
+    class_recall = float((own > 0).double().mean())
+    rest_recall = float((rest <= 0).double().mean())
     accuracy = (class_recall + rest_recall) / 2
     return TaskMeasurement(accuracy, class_recall, rest_recall, loss, rotation)
 
 
-def compute_recalls(own: Float[Tensor, " N"], rest: Float[Tensor, " M"]) -> tuple[float, float]:
-    """The shares of the class's logits above 0, and of the others' at 0 or below."""
-    return float((own > 0).double().mean()), float((rest <= 0).double().mean())
-
-
-def compute_rotation_accuracy(discriminate: Discriminator, batches: Iterator[Images]) -> float:
+def _rotation_accuracy(discriminate: Discriminator, batches: Iterator[Images]) -> float:
     """The accuracy over all four rotations of all images."""
     correct, count = 0.0, 0
     for upright in batches:

@@ -23,7 +23,8 @@ from ssgan.config.serialize import flatten
 from ssgan.evaluation.probe.tables import align_columns, distinct
 from ssgan.files.jsonl import FLAG, NUMBER, SHARE, TEXTS, WHOLE, read
 from ssgan.files.run_directory import ForgettingDirectory
-from ssgan.studies.forgetting.settings import rename_fields
+from ssgan.plots.forgetting import TaskSchedule
+from ssgan.runs.config_io import ALIASES
 from ssgan.types import UserError
 
 Row = Mapping[str, Any]  # a line of forgetting.jsonl
@@ -32,7 +33,8 @@ _COLUMNS = {
     "after_switch": FLAG,
     "accuracy": SHARE,
 }
-_RENAMED = {"class_told": "class_recall", "rest_told": "rest_recall"}  # in earlier versions
+# Names in files of earlier versions.
+_RENAMED = {"class_told": "class_recall", "rest_told": "rest_recall", "asked": "test_images"}
 SUMMARIES = {
     "peak": "peak of a task",
     "switch": "right after a switch",
@@ -48,21 +50,9 @@ class ForgettingRun:
 
     root: Path
     settings: Mapping[str, Any]  # flat: "network.width"
-    classes: tuple[str, ...]
     seed: int
-    per_task: int  # iterations of a task
-    cycles: int  # planned times through all classes
+    schedule: TaskSchedule  # as planned
     rows: Sequence[Row]
-
-    @property
-    def per_cycle(self) -> int:
-        """Iterations of a cycle through all classes."""
-        return self.per_task * len(self.classes)
-
-    @property
-    def total(self) -> int:
-        """Iterations of the whole run."""
-        return self.cycles * self.per_cycle
 
 
 @dataclass(frozen=True)
@@ -80,35 +70,36 @@ def read_forgetting_run(root: Path) -> ForgettingRun:
         raise UserError(
             f"{root} holds no forgetting run; give directories that ssgan forget has written"
         )
-    run = _parse_run(directory)
-    if not run.rows:
-        lost = f" in its log, but {directory.state.name} is further: remove that file"
-        words = lost if directory.state.exists() else " yet"
-        raise UserError(f"{root} has no measurement{words}; run its command again")
-    return run
-
-
-def _parse_run(directory: ForgettingDirectory) -> ForgettingRun:
     facts = read_json(directory.study)
     table, classes = facts.get("settings"), facts.get("classes")
-    settings = flatten(rename_fields(table)) if isinstance(table, dict) else {}
-    counts = [settings.get(name) for name in ("seed", "cycles", "iterations_per_task")]
-    whole = all(map(WHOLE.fits, counts)) and all(counts[1:])
+    settings = _flatten(table) if isinstance(table, dict) else {}
+    numbers = [settings.get(name, "") for name in ("seed", "iterations_per_task", "cycles")]
+    whole = all(map(WHOLE.fits, numbers)) and all(numbers[1:])
     if not (whole and NUMBER.fits(settings.get("rotation")) and TEXTS.fits(classes) and classes):
         raise UserError(
             f"{directory.study} is not what ssgan forget wrote: it must have classes, and settings "
             "with seed, cycles, iterations_per_task and rotation"
         )
-    rows = read(directory.log, _COLUMNS)
-    return ForgettingRun(
-        root=directory.root,
-        settings=settings,
-        classes=tuple(facts["classes"]),
-        seed=settings["seed"],
-        per_task=settings["iterations_per_task"],
-        cycles=settings["cycles"],
-        rows=[{_RENAMED.get(name, name): v for name, v in row.items()} for row in rows],
-    )
+    rows = [_rename(row) for row in read(directory.log, _COLUMNS)]
+    if not rows:
+        lost = f" in its log, but {directory.state.name} is further: remove that file"
+        words = lost if directory.state.exists() else " yet"
+        raise UserError(f"{root} has no measurement{words}; run its command again")
+    seed, per_task, cycles = numbers
+    schedule = TaskSchedule(tuple(facts["classes"]), per_task, cycles)
+    return ForgettingRun(root, settings, seed, schedule, rows)
+
+
+def _flatten(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings by their path, under today's names of fields and classes."""
+    return {
+        path: ALIASES.kind(value) if path.endswith("kind") and isinstance(value, str) else value
+        for path, value in flatten(_rename(table)).items()
+    }
+
+
+def _rename(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {_RENAMED.get(name, name): value for name, value in table.items()}
 
 
 def group_variants(roots: Sequence[Path]) -> list[ForgettingGroup]:
@@ -117,7 +108,7 @@ def group_variants(roots: Sequence[Path]) -> list[ForgettingGroup]:
         raise UserError("no forgetting run given; give directories that ssgan forget has written")
     runs = [read_forgetting_run(root) for root in roots]
     for run in runs[1:]:
-        if _schedule(run) != _schedule(runs[0]):
+        if run.schedule != runs[0].schedule:
             raise UserError(
                 f"{run.root} and {runs[0].root} differ in classes, iterations per task or cycles: "
                 "they cannot share a plot"
@@ -127,14 +118,25 @@ def group_variants(roots: Sequence[Path]) -> list[ForgettingGroup]:
         for name in distinct([name for run in runs for name in run.settings])
         if name != "seed" and len({str(run.settings.get(name)) for run in runs}) > 1
     ]
-    keys = [tuple(str(run.settings.get(name)) for name in varying) for run in runs]
-    groups = []
-    for key in distinct(keys):
-        own = [run for run, its in zip(runs, keys, strict=True) if its == key]
+    groups: dict[tuple[str, ...], list[ForgettingRun]] = {}
+    for run in runs:
+        groups.setdefault(tuple(str(run.settings.get(name)) for name in varying), []).append(run)
+    for own in groups.values():
         own.sort(key=lambda run: run.seed)
-        _refuse_equal_runs(own)
-        groups.append(ForgettingGroup(_name(own[0], varying), own))
-    return groups
+        for one, other in pairwise(own):
+            if one.seed == other.seed:
+                raise UserError(
+                    f"{one.root} and {other.root} have the same settings and seed {one.seed}: "
+                    "give one"
+                )
+    return [ForgettingGroup(_name(own[0], varying), own) for own in groups.values()]
+
+
+def _name(run: ForgettingRun, varying: Sequence[str]) -> str:
+    weight = run.settings["rotation"]
+    name = "without rotation" if weight == 0 else f"rotation loss x {weight:g}"
+    others = [f"{name} {run.settings.get(name)}" for name in varying if name != "rotation"]
+    return ", ".join([name, *others])
 
 
 def summarize_forgetting(run: ForgettingRun) -> dict[str, list[float | None]]:
@@ -143,8 +145,35 @@ def summarize_forgetting(run: ForgettingRun) -> dict[str, list[float | None]]:
     None for an incomplete cycle, also where lines were removed, and for the switches of a cycle
     that has none.
     """
-    cycles = range(1, run.cycles + 1)
-    return {name: [_summarize(run, name, cycle) for cycle in cycles] for name in SUMMARIES}
+    by_cycle = [_summarize(run, cycle + 1) for cycle in range(run.schedule.cycles)]
+    return {name: [summaries.get(name) for summaries in by_cycle] for name in SUMMARIES}
+
+
+def _summarize(run: ForgettingRun, cycle: int) -> dict[str, float | None]:
+    """The summaries of one cycle; empty when it is incomplete."""
+    num_tasks, end = len(run.schedule.classes), cycle * run.schedule.per_cycle
+    own = [row for row in run.rows if row["cycle"] == cycle]
+    switches = [row for row in own if row["after_switch"]]
+    learnt = [row for row in own if not row["after_switch"] and row["step"] > 0]
+    by_task: dict[int, list[float]] = {}
+    for row in learnt:
+        by_task.setdefault(row["task"], []).append(row["accuracy"])
+    ended = any(row["step"] == end for row in own)
+    if not ended or len(by_task) < num_tasks or len(switches) < num_tasks - (cycle == 1):
+        return {}
+    old_task = {row["step"]: row["accuracy"] for row in run.rows if not row["after_switch"]}
+    drops = [old_task[r["step"]] - r["accuracy"] for r in switches if r["step"] in old_task]
+    return {
+        "peak": _mean([max(values) for values in by_task.values()]),
+        "switch": _mean([row["accuracy"] for row in switches]),
+        "drop": _mean(drops) if len(drops) == len(switches) else None,
+        "first": _mean([values[0] for values in by_task.values()]),
+        "mean": _mean([row["accuracy"] for row in learnt]),
+    }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
 
 
 def forgetting_table(roots: Sequence[Path]) -> str:
@@ -155,53 +184,23 @@ def forgetting_table(roots: Sequence[Path]) -> str:
     return "\n\n".join(_block(group) for group in group_variants(roots)) + "\n"
 
 
-def _summarize(run: ForgettingRun, name: str, cycle: int) -> float | None:
-    end = cycle * run.per_cycle
-    own = [row for row in run.rows if row["cycle"] == cycle]
-    switches = [row for row in own if row["after_switch"]]
-    learnt = [row for row in own if not row["after_switch"] and row["step"] > 0]
-    tasks = distinct([row["task"] for row in learnt])
-    if not any(row["step"] == end for row in own) or len(tasks) < len(run.classes):
-        return None
-    if len(switches) < len(run.classes) - (cycle == 1):
-        return None
-    if name == "switch":
-        return _mean([row["accuracy"] for row in switches])
-    if name == "drop":
-        drops = [_drop(run, row) for row in switches]
-        known = [drop for drop in drops if drop is not None]
-        return _mean(known) if len(known) == len(drops) else None
-    by_task = [[row["accuracy"] for row in learnt if row["task"] == task] for task in tasks]
-    if name == "peak":
-        return _mean([max(values) for values in by_task])
-    if name == "first":
-        return _mean([values[0] for values in by_task])
-    return _mean([row["accuracy"] for row in learnt])
-
-
-def _drop(run: ForgettingRun, switch: Row) -> float | None:
-    """The accuracy of the old task minus that of the new one; None without the old one's line."""
-    same = (row for row in run.rows if row["step"] == switch["step"] and not row["after_switch"])
-    before = next(same, None)
-    return None if before is None else float(before["accuracy"] - switch["accuracy"])
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return statistics.fmean(values) if values else None
-
-
 def _block(group: ForgettingGroup) -> str:
-    first, found = group.runs[0], [summarize_forgetting(run) for run in group.runs]
+    schedule, found = group.runs[0].schedule, [summarize_forgetting(run) for run in group.runs]
     seeds = ", ".join(str(run.seed) for run in group.runs)
-    heading = f"{group.name}, seed {seeds}: balanced accuracy in %"
-    columns = [f"cycle {cycle + 1}" for cycle in range(first.cycles)]
-    if first.cycles > 1:
-        columns.append(f"{first.cycles} minus 1")
-    lines = [[heading, *columns]]
+    columns = [f"cycle {cycle + 1}" for cycle in range(schedule.cycles)]
+    if schedule.cycles > 1:
+        columns.append(f"{schedule.cycles} minus 1")
+    lines = [[f"{group.name}, seed {seeds}: balanced accuracy in %", *columns]]
     for name, words in SUMMARIES.items():
         by_column = zip(*(_with_change(one[name]) for one in found), strict=True)
         lines.append([words, *map(_format, by_column)])
-    return "\n".join([align_columns(lines), *filter(None, map(_unfinished, group.runs))])
+    steps = [(run.root, run.rows[-1]["step"]) for run in group.runs]
+    notes = [
+        f"note: {root} is at iteration {step:,} of {schedule.total:,}"
+        for root, step in steps
+        if step != schedule.total
+    ]
+    return "\n".join([align_columns(lines), *notes])
 
 
 def _with_change(values: list[float | None]) -> list[float | None]:
@@ -219,29 +218,3 @@ def _format(values: Sequence[float | None]) -> str:
         return "-"
     spread = f" +- {statistics.stdev(known):.1f}" if len(known) > 1 else ""
     return f"{statistics.fmean(known):.1f}{spread}"
-
-
-def _unfinished(run: ForgettingRun) -> str:
-    step = run.rows[-1]["step"]
-    return (
-        "" if step == run.total else f"note: {run.root} is at iteration {step:,} of {run.total:,}"
-    )
-
-
-def _schedule(run: ForgettingRun) -> tuple[object, ...]:
-    return run.classes, run.per_task, run.cycles
-
-
-def _name(run: ForgettingRun, varying: Sequence[str]) -> str:
-    weight = run.settings["rotation"]
-    name = "without rotation" if weight == 0 else f"rotation loss x {weight:g}"
-    others = [f"{name} {run.settings.get(name)}" for name in varying if name != "rotation"]
-    return ", ".join([name, *others])
-
-
-def _refuse_equal_runs(runs: Sequence[ForgettingRun]) -> None:
-    for one, other in pairwise(runs):
-        if one.seed == other.seed:
-            raise UserError(
-                f"{one.root} and {other.root} have the same settings and seed {one.seed}: give one"
-            )

@@ -1,28 +1,33 @@
-"""Metrics over training: mean and band over seeds, as a figure and a table."""
+"""Figures of a study: metrics over training as curves, and sheets of samples."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
 from ssgan.evaluation.results import Result
 from ssgan.evaluation.selection_metric import FD_RANDOM, metric_name
+from ssgan.files.image_grid import image_grid
 from ssgan.files.run_directory import RunDirectory
 from ssgan.plots.bands import BandCurve, Panel, draw_bands
-from ssgan.runs.config import RunConfig
-from ssgan.studies.jobs import TrainingJob
+from ssgan.plots.figures import encode_figure
 from ssgan.studies.measurements import stored_steps
 from ssgan.studies.published import PublishedCurves
 from ssgan.studies.rendering import (
     AbstractRenderer,
     BySeed,
     Rendered,
+    by_name,
     compare_variants,
+    comparison_lines,
     comparison_table,
     format_with_std,
-    group_by_variant,
+    join_parts,
     legend,
     markdown,
 )
@@ -33,7 +38,7 @@ from ssgan.studies.tables import (
     distance_facts,
     read_distance,
     read_last_distance,
-    read_probe,
+    read_probes,
     require_same_probe,
 )
 from ssgan.studies.trials import Trial
@@ -41,6 +46,7 @@ from ssgan.studies.variants import AbstractVariant
 from ssgan.training.history import read_metrics
 from ssgan.types import UserError
 
+_INCHES = 9.0  # width of a strip of samples
 ByStep = Mapping[int, float]
 
 
@@ -57,8 +63,6 @@ class StudyCurves(NamedTuple):
 class AbstractCurves(AbstractRenderer):
     """Curves over steps; published curves get a panel of their own."""
 
-    lower_is_better: bool
-
     @abstractmethod
     def read(self, trials: Sequence[Trial]) -> StudyCurves:
         """The curves of these trials; UserError when their protocols differ."""
@@ -72,39 +76,22 @@ class AbstractCurves(AbstractRenderer):
         }
         panels = [Panel(f"{found.metric}, measured here", found.metric, _bands(curves))]
         panels += [_panel(one) for one in self.published if isinstance(one, PublishedCurves)]
-        seeds = max(len(by_seed) for by_seed in curves.values())
-        last = max(step for by_seed in curves.values() for by in by_seed.values() for step in by)
-        at_end = {
-            variant: {seed: by_step[last] for seed, by_step in by_seed.items()}
-            for variant, by_seed in curves.items()
-            if all(last in by_step for by_step in by_seed.values())
-        }
-        table = self._table(found.metric, curves)
-        parts = [found.protocol, table, comparison_table(at_end, f"step {last:,}")]
+        by_step = _transpose(curves)
+        lines = [[f"step ({found.metric})", *(variant.title for variant in curves)]]
+        for step, values in by_step.items():
+            texts = [
+                format_with_std(compute_spread(values[v])) if v in values else "-" for v in curves
+            ]
+            lines.append([f"{step:,}", *texts])
+        last, at_end = max(by_step.items())
+        comparisons = comparison_table(comparison_lines(at_end), f"step {last:,}")
         facts = {
             **found.facts,
-            "values": {variant.name: by_seed for variant, by_seed in found.curves.items()},
+            "values": by_name(found.curves),
             "comparisons": [{"step": last, **row} for row in compare_variants(at_end)],
         }
-        tables = "\n\n".join(part for part in (*parts, legend(seeds)) if part)
-        return Rendered(tables, facts, draw_bands(panels))
-
-    def _table(self, metric: str, curves: BySeed[ByStep]) -> str:
-        """One row per step, one column per variant."""
-        lines = [[f"step ({metric})", *(variant.title for variant in curves)]]
-        steps = {step for by_seed in curves.values() for by in by_seed.values() for step in by}
-        for step in sorted(steps):
-            line = [f"{step:,}"]
-            for by_seed in curves.values():
-                values = {seed: by[step] for seed, by in by_seed.items() if step in by}
-                better = self.lower_is_better
-                line.append(
-                    format_with_std(compute_spread(values, lower_is_better=better))
-                    if values
-                    else "-"
-                )
-            lines.append(line)
-        return markdown(lines)
+        text = join_parts(found.protocol, markdown(lines), comparisons, legend(curves))
+        return Rendered(text, facts, draw_bands(panels))
 
 
 @dataclass(frozen=True)
@@ -113,8 +100,7 @@ class ProbeCurves(AbstractCurves):
 
     def read(self, trials: Sequence[Trial]) -> StudyCurves:
         """From the rows of `ssgan probe`."""
-        found = group_by_variant((trial, read_probe(trial.measuring[-1])) for trial in trials)
-        rows = [row for seeds in found.values() for own in seeds.values() for row in own]
+        found, rows = read_probes(trials)
         last = max(row["block"] for row in rows)
         in_last = [row for row in rows if row["block"] == last]
         curves: BySeed[ByStep] = {
@@ -124,8 +110,7 @@ class ProbeCurves(AbstractCurves):
             }
             for variant, seeds in found.items()
         }
-        facts: dict[str, object] = {"metric": "top-1", "block": last}
-        facts["protocol"] = require_same_probe(in_last)
+        facts = {"metric": "top-1", "block": last, "protocol": require_same_probe(in_last)}
         return StudyCurves(f"top-1, block {last} of D", describe_probe(in_last), facts, curves)
 
 
@@ -139,9 +124,9 @@ class DistanceCurves(AbstractCurves):
         results: list[Result] = []
         for trial in trials:
             own = [*(read_distance(job) for job in trial.measuring[:-1]), read_last_distance(trial)]
-            steps = stored_steps(_config(trial))
             values = [result.value for result in own]
-            curves.setdefault(trial.variant, {})[trial.seed] = dict(zip(steps, values, strict=True))
+            by_step = dict(zip(stored_steps(trial.config), values, strict=True))
+            curves.setdefault(trial.variant, {})[trial.seed] = by_step
             results += own
         protocol = describe_distances(results)
         return StudyCurves(results[0].name, protocol, distance_facts(results), curves)
@@ -154,11 +139,10 @@ class SelectionMetricCurves(AbstractCurves):
     def read(self, trials: Sequence[Trial]) -> StudyCurves:
         """From the run directories."""
         names = ("num_real", "num_fake", "features", "split")
-        (metric,) = {metric_name(_config(trial).evaluate) for trial in trials}  # set for all runs
+        (metric,) = {metric_name(trial.config.evaluate) for trial in trials}  # set for all runs
         protocols: list[dict[str, object]] = []
         curves: BySeed[ByStep] = {}
         for trial in trials:
-            assert isinstance(trial.training, TrainingJob)
             rows = read_metrics(RunDirectory(trial.training.root))
             rows = [row for row in rows if row["name"] == metric and row["value"] is not None]
             protocols += [{name: row.get(name) for name in names} for row in rows]
@@ -182,11 +166,6 @@ class SelectionMetricCurves(AbstractCurves):
         return StudyCurves(label, text, {"metric": label, "protocol": first}, curves)
 
 
-def _config(trial: Trial) -> RunConfig:
-    assert isinstance(trial.training, TrainingJob)
-    return trial.training.config
-
-
 def _common_steps(
     variant: AbstractVariant, seeds: Mapping[int, ByStep], metric: str
 ) -> dict[int, ByStep]:
@@ -200,6 +179,17 @@ def _common_steps(
             "draw the other variants with --variants"
         )
     return {seed: {step: by_step[step] for step in steps} for seed, by_step in seeds.items()}
+
+
+def _transpose(curves: BySeed[ByStep]) -> dict[int, BySeed[float]]:
+    """The values by step, in ascending order, then by variant and seed."""
+    steps = {step for seeds in curves.values() for by_step in seeds.values() for step in by_step}
+    values: dict[int, BySeed[float]] = {step: {} for step in sorted(steps)}
+    for variant, seeds in curves.items():
+        for seed, by_step in seeds.items():
+            for step, value in by_step.items():
+                values[step].setdefault(variant, {})[seed] = value
+    return values
 
 
 def _bands(curves: BySeed[ByStep]) -> list[BandCurve]:
@@ -218,3 +208,52 @@ def _panel(published: PublishedCurves) -> Panel:
         for label, values in published.curves
     ]
     return Panel(f"{published.title}\n{published.place}", published.quantity, curves)
+
+
+@dataclass(frozen=True)
+class SampleSheet(AbstractRenderer):
+    """A picture with one row of samples per run, from the same latents."""
+
+    def render(self, trials: Sequence[Trial]) -> Rendered:
+        """Column k is one latent vector, if all G have the same latent size.
+
+        A conditional variant cycles through its classes.
+        """
+        strips, lines = {}, [["row", "training seed", "images"]]
+        for trial in trials:
+            folder = trial.measuring[-1].result.parent
+            strips[f"{trial.variant.title}, seed {trial.seed}"] = _read_strip(folder)
+            lines.append([trial.variant.title, str(trial.seed), str(folder)])
+        text = (
+            "The first samples of the averaged generators for seed 0, not selected. A column is "
+            "one latent vector; a conditional GAN cycles through its classes."
+        )
+        facts = {"latents": "of `ssgan sample --seed 0`, the first ones", "rows": lines[1:]}
+        return Rendered(f"{text}\n\n{markdown(lines)}", facts, _draw_strips(strips))
+
+
+def _read_strip(folder: Path) -> Image.Image:
+    """The images that `ssgan sample` wrote to a folder, side by side; UserError without any."""
+    files = sorted(folder.glob("image-*.png"))
+    if not files:
+        raise UserError(f"{folder} holds no image-*.png: remove it, and run the same command again")
+    images = np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
+    return image_grid(images, len(images)).convert("RGB")
+
+
+def _draw_strips(strips: dict[str, Image.Image]) -> bytes:
+    """PNG with a labelled row per strip; every pixel of an image is a square of equal pixels."""
+    first = next(iter(strips.values()))
+    height = len(strips) * (_INCHES * first.height / first.width + 0.1)
+    figure = Figure(figsize=(_INCHES + 2, height))
+    grid = figure.subplots(
+        len(strips), 1, squeeze=False, gridspec_kw={"hspace": 0.04, "left": 2 / (_INCHES + 2)}
+    )
+    figure.subplots_adjust(right=0.995, top=0.995, bottom=0.005)
+    for axes, (label, strip) in zip(grid[:, 0], strips.items(), strict=True):
+        axes.imshow(np.asarray(strip), interpolation="nearest")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+        axes.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
+    return encode_figure(figure)
