@@ -8,14 +8,12 @@ from ssgan.evaluation.evaluate import EvaluationSettings, evaluate, plan_evaluat
 from ssgan.evaluation.features import FeatureExtraction, build_set_protocol
 from ssgan.evaluation.image_sets import GeneratedImages, RealImages, StoredStatistics
 from ssgan.evaluation.metrics import MetricSettings
-from ssgan.metrics.authenticity import measure_authenticity
 from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.frechet import frechet_distance
-from ssgan.metrics.inception.features import InceptionFeatures
-from ssgan.metrics.inception_score import inception_score
+from ssgan.metrics.inception.features import InceptionFeatures, inception_score
 from ssgan.metrics.kernel import kernel_distance
 from ssgan.metrics.knn import find_nearest
-from ssgan.metrics.precision_recall import precision_recall
+from ssgan.metrics.precision_recall import measure_authenticity, precision_recall
 from ssgan.metrics.protocol import read_statistics, write_statistics
 from ssgan.runs.checkpoint import find_state
 from ssgan.types import UserError

@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ssgan.evaluation.features import FeatureSet
-from ssgan.metrics.authenticity import measure_authenticity
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.frechet import frechet_distance, frechet_infinity, gaussian_distance
-from ssgan.metrics.inception.features import InceptionFeatures
-from ssgan.metrics.inception_score import inception_score
+from ssgan.metrics.inception.features import InceptionFeatures, inception_score
 from ssgan.metrics.kernel import kernel_distance
 from ssgan.metrics.moments import Moments
-from ssgan.metrics.precision_recall import precision_recall
+from ssgan.metrics.precision_recall import measure_authenticity, precision_recall
 from ssgan.metrics.protocol import Statistics
 from ssgan.types import UserError
 

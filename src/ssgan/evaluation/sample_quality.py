@@ -16,9 +16,9 @@ from ssgan.evaluation.metrics import MetricValue, Parameters, compute_frechet
 from ssgan.evaluation.selection_metric import load_extractors
 from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.features import AbstractFeatures
+from ssgan.metrics.knn import mean_distance
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.protocol import Statistics, write_statistics
-from ssgan.metrics.similarity import mean_distance
 from ssgan.ops.rng import Key, permutation
 from ssgan.runs.config import RunConfig
 

@@ -23,13 +23,13 @@ from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, check_poolin
 from ssgan.evaluation.splits import HELD_OUT_SHARE, Split, count_labels_at
 from ssgan.files import jsonl
 from ssgan.files.jsonl import PAIR, SHARE, TEXT, TEXTS, WHOLE, Kind
-from ssgan.metrics.intervals import Proportion
 from ssgan.metrics.knn import NEIGHBOURS, classify_by_neighbours
 from ssgan.metrics.linear_probe import (
     PENALTIES,
     SGD_RATE,
     TOLERANCE,
     Fit,
+    Proportion,
     choose_penalty,
     fit_lbfgs,
     fit_sgd,

@@ -1,4 +1,4 @@
-"""Features of the 2015 Inception network: the Frechet distance on them is the FID.
+"""Features of the 2015 Inception network, for the FID, and its predictions, for the Inception Score.
 
 Weights come from one of two files, both checked by their sha256:
 
@@ -8,9 +8,12 @@ Weights come from one of two files, both checked by their sha256:
   but no Inception Score. It is never imported: that would pull OpenCV.
 """
 
+import itertools
+import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +21,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.metrics.features import AbstractFeatures, digest, to_three_channels
+from ssgan.metrics.features import AbstractFeatures, digest, require_finite, to_three_channels
 from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
 from ssgan.metrics.pretrained import (
     RawConvolution,
@@ -174,3 +177,40 @@ def from_archive(path: Path) -> dict[str, RawConvolution]:
 
 def _floats(raw: bytes) -> Float[Tensor, " L"]:
     return torch.from_numpy(np.frombuffer(raw, dtype="<f4").astype(np.float32))
+
+
+class InceptionScore(NamedTuple):
+    """The mean of the score over splits, and their standard deviation."""
+
+    value: float
+    std_within: float  # standard deviation over splits (over n, not n - 1)
+    splits: int
+
+
+def inception_score(log_probabilities: Float[Tensor, "N K"], *, splits: int = 10) -> InceptionScore:
+    """exp of the mean divergence of p(y|x) from p(y), in [1, K] (Salimans et al. 2016).
+
+    Rows are log p(y|x), normalised, one an image; -inf is a probability of 0. No real image is
+    used. More splits give lower scores: 10 is customary, the authors' SS-GAN code uses one.
+    Split i holds rows i N // splits to (i + 1) N // splits, in this order: shuffle images that
+    are sorted by class. Raises UserError for fewer images than splits, NaN, or rows whose
+    probabilities do not sum to 1.
+    """
+    count = len(log_probabilities)
+    if splits < 1 or count < splits:
+        raise UserError(f"an Inception Score in {splits} splits needs as many images, not {count}")
+    logp = log_probabilities.detach().double()
+    require_finite(logp.exp(), "given")
+    if not torch.allclose(logp.exp().sum(dim=1), logp.new_ones(count), atol=1e-4):
+        raise UserError("log_probabilities do not sum to 1 in every row; apply log_softmax first")
+    edges = [i * count // splits for i in range(splits + 1)]
+    scores = torch.stack([_score(logp[a:b]) for a, b in itertools.pairwise(edges)])
+    return InceptionScore(float(scores.mean()), float(scores.std(correction=0)), splits)
+
+
+def _score(logp: Float[Tensor, "N K"]) -> Float[Tensor, ""]:
+    marginal = logp.logsumexp(dim=0) - math.log(len(logp))
+    p = logp.exp()
+    # where p is 0 the term is 0, though log p and the marginal may both be -inf
+    divergence = torch.where(p > 0, p * (logp - marginal), 0.0).sum(dim=1)
+    return divergence.mean().exp()
