@@ -79,7 +79,7 @@ def test_value_and_spread_are_over_the_sample_seeds(measured):
 def test_every_number_carries_its_whole_protocol(run, measured):
     for result in measured[0].values():
         protocol = result.protocol
-        assert (protocol.features, protocol.features_identity) == ("random", FEATURES.identity())
+        assert (protocol.features, protocol.features_identity) == ("random", FEATURES.identity)
         assert (protocol.num_real, protocol.num_fake) == (40, 30)
         assert (protocol.split, protocol.selection, protocol.seeds) == ("all", "all", (0, 1, 2))
         assert (protocol.content, protocol.resize) == ("01" * 32, "antialias-bilinear-32")

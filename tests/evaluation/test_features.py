@@ -122,7 +122,7 @@ def test_other_images_features_or_devices_have_other_rows(tmp_path, what, monkey
     if what == "content":
         side = RealImages(real_images(30, seed=2))
     elif what == "features":
-        monkeypatch.setattr(features, "_identity", "cd" * 32)
+        monkeypatch.setattr(features, "identity", "cd" * 32)
     else:
         device = "other"
     FeatureExtraction(features=features, cache=tmp_path, device=device).compute(side, 30)

@@ -105,11 +105,11 @@ def test_both_files_give_the_same_network_and_identity(tmp_path):
     for layer in LAYERS:
         for a, b in zip(one[layer.name], two[layer.name], strict=True):
             assert torch.equal(a, b)
-    identities = {InceptionFeatures(r).identity() for r in (one, two)}
+    identities = {InceptionFeatures(r).identity for r in (one, two)}
     assert len(identities) == 1
-    assert InceptionFeatures(one, rule=ResizeRule.CLEAN_BICUBIC).identity() not in identities
+    assert InceptionFeatures(one, rule=ResizeRule.CLEAN_BICUBIC).identity not in identities
     one["Mixed_7c.branch1x1"].weight[0, 0] += 1e-3
-    assert InceptionFeatures(one).identity() not in identities
+    assert InceptionFeatures(one).identity not in identities
 
 
 def test_probabilities_need_the_classifier_and_leave_its_bias_out():

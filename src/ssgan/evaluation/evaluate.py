@@ -204,7 +204,7 @@ def build_protocol(
 
 
 def _statistics_protocol(reference: StoredStatistics, features: AbstractFeatures) -> Protocol:
-    stored, identity = reference.statistics, features.identity()
+    stored, identity = reference.statistics, features.identity
     if (known := stored.protocol) is None:
         if len(stored.mean) != features.size:
             raise UserError(

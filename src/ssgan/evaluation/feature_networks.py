@@ -50,14 +50,10 @@ class DiscriminatorFeatures(AbstractFeatures):
         words = json.dumps([first_form(config.discriminator), list(self.shape), self._classes])
         state = checkpoint.tensors["discriminator"]
         tensors = [value for value in state.values() if torch.is_tensor(value)]
-        self._identity = digest(f"discriminator {words} x / 127.5 - 1", tensors)
+        self.identity = digest(f"discriminator {words} x / 127.5 - 1", tensors)
         channels, side = self.shape
         probe = torch.zeros(1, channels, side, side, dtype=torch.uint8)
         self.size = self(probe).shape[1]
-
-    def identity(self) -> str:
-        """sha256 of D's settings and weights."""
-        return self._identity
 
     @torch.no_grad()
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:

@@ -103,7 +103,7 @@ class FeatureCache:
         features: AbstractFeatures,
         device: str,
     ) -> None:
-        words = [FORMAT_VERSION, content, list(shape), features.identity(), device]
+        words = [FORMAT_VERSION, content, list(shape), features.identity, device]
         self.key = hashlib.sha256(json.dumps(words).encode()).hexdigest()
         slug = re.sub(r"[^A-Za-z0-9]+", "-", features.name).strip("-").lower()[:40]
         self.folder = cache / "features" / f"{slug}-{self.key[:16]}"
@@ -222,7 +222,7 @@ def build_set_protocol(features: AbstractFeatures, images: ImageSet, count: int)
     """The protocol of statistics of one image set alone."""
     return Protocol(
         features=features.name,
-        features_identity=features.identity(),
+        features_identity=features.identity,
         resize=features.resize,
         num_real=count,
         num_fake=None,

@@ -82,7 +82,7 @@ class SampleQuality:
 
     def _sizes(self, features: AbstractFeatures, fake: Moments | Statistics) -> Parameters:
         counts = {"num_real": self.num_real, "num_fake": fake.count or 0}
-        return {**counts, "features": features.identity()}
+        return {**counts, "features": features.identity}
 
     def _batches(self) -> Iterator[UInt8[Tensor, "B C S S"]]:
         return self.images.batches(self.num_real, _AT_ONCE)

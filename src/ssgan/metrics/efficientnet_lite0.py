@@ -16,10 +16,9 @@ from torch import Tensor
 from ssgan.metrics.features import AbstractFeatures, digest, to_three_channels
 from ssgan.metrics.pretrained import (
     FoldedConvolution,
-    RawConvolution,
     find_package_file,
     fold,
-    get_tensor,
+    get_convolution,
     read_state,
     require_sha256,
 )
@@ -82,7 +81,7 @@ class EfficientNetLite0Features(AbstractFeatures):
         self.resize = rule.value
         words = f"efficientnet-lite0: {rule.value} {_SIDE}, (x - 127) / 128"
         floats = (state[name] for name in sorted(state) if state[name].is_floating_point())
-        self._identity = digest(words, floats)
+        self.identity = digest(words, floats)
 
     @classmethod
     def from_package(
@@ -102,10 +101,6 @@ class EfficientNetLite0Features(AbstractFeatures):
             )
         require_sha256(path, _SHA256)
         return cls(read_state(path), rule=rule, device=device)
-
-    def identity(self) -> str:
-        """sha256 of the preprocessing's description and the weights before folding."""
-        return self._identity
 
     @torch.no_grad()
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
@@ -159,13 +154,7 @@ def _folded(
     stride: int = 1,
     groups: int = 1,
 ) -> FoldedConvolution:
-    raw = RawConvolution(
-        weight=get_tensor(state, f"{convolution}.weight"),
-        gamma=get_tensor(state, f"{norm}.weight"),
-        beta=get_tensor(state, f"{norm}.bias"),
-        mean=get_tensor(state, f"{norm}.running_mean"),
-        variance=get_tensor(state, f"{norm}.running_var"),
-    )
+    raw = get_convolution(state, convolution, norm)
     return fold(raw, device, stride=stride, groups=groups)
 
 

@@ -1,4 +1,4 @@
-"""Features of the 2015 Inception network, for the FID, and its predictions, for the Inception Score.
+"""The 2015 Inception network: features for the FID, predictions for the Inception Score.
 
 Weights come from one of two files, both checked by their sha256:
 
@@ -26,6 +26,7 @@ from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
 from ssgan.metrics.pretrained import (
     RawConvolution,
     find_package_file,
+    get_convolution,
     get_tensor,
     read_state,
     require_sha256,
@@ -65,7 +66,7 @@ class InceptionFeatures(AbstractFeatures):
         self._rule, self._device, self._rows_at_once = rule, device, rows_at_once
         self.resize = rule.value
         tensors = [tensor for layer in LAYERS for tensor in raw[layer.name]]
-        self._identity = digest(f"inception-2015 pool3: {rule.value} 299, (x - 128) / 128", tensors)
+        self.identity = digest(f"inception-2015 pool3: {rule.value} 299, (x - 128) / 128", tensors)
 
     @classmethod
     def from_file(
@@ -100,10 +101,6 @@ class InceptionFeatures(AbstractFeatures):
     def distance_name(self) -> str:
         """FID, whatever the resampler, which is in the protocol."""
         return "FID"
-
-    def identity(self) -> str:
-        """sha256 of the preprocessing's description and the weights before folding."""
-        return self._identity
 
     @torch.no_grad()
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
@@ -147,13 +144,7 @@ class InceptionFeatures(AbstractFeatures):
 def from_state(state: Mapping[str, Tensor]) -> dict[str, RawConvolution]:
     """The 94 convolutions of pytorch-fid's state dict; UserError when one is missing."""
     return {
-        layer.name: RawConvolution(
-            weight=get_tensor(state, f"{layer.name}.conv.weight"),
-            gamma=get_tensor(state, f"{layer.name}.bn.weight"),
-            beta=get_tensor(state, f"{layer.name}.bn.bias"),
-            mean=get_tensor(state, f"{layer.name}.bn.running_mean"),
-            variance=get_tensor(state, f"{layer.name}.bn.running_var"),
-        )
+        layer.name: get_convolution(state, f"{layer.name}.conv", f"{layer.name}.bn")
         for layer in LAYERS
     }
 
