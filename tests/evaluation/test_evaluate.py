@@ -194,7 +194,7 @@ def test_the_inception_score_is_that_of_the_classified_samples(cache):
         thing, real, FeatureExtraction(features=features, cache=cache), settings
     ).results
     assert (distance.name, score.name) == ("FID", "IS")
-    logs = features.log_probabilities(thing.images(0, torch.arange(10)))
+    logs = features.log_probabilities(features(thing.images(0, torch.arange(10))))
     assert score.value == pytest.approx(inception_score(logs).value, rel=1e-6)
     assert score.parameters == {"splits": 10, "bias": False}
 

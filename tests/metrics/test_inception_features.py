@@ -115,14 +115,15 @@ def test_both_files_give_the_same_network_and_identity(tmp_path):
 def test_probabilities_need_the_classifier_and_leave_its_bias_out():
     images = pictures(2, seed=0)
     with pytest.raises(UserError, match="no Inception Score"):
-        InceptionFeatures(small_raw()).log_probabilities(images)
+        InceptionFeatures(small_raw()).log_probabilities(torch.zeros(2, 6 * WIDTH))
     weight = torch.randn(7, 6 * WIDTH, generator=torch.Generator().manual_seed(0)) / 1e6
     bias = torch.arange(7.0)
     features = InceptionFeatures(small_raw(), (weight, bias))
-    logits = features(images) @ weight.T
+    rows = features(images)
+    logits = rows @ weight.T
     for found, expected in (
-        (features.log_probabilities(images), logits),
-        (features.log_probabilities(images, bias=True), logits + bias),
+        (features.log_probabilities(rows), logits),
+        (features.log_probabilities(rows, bias=True), logits + bias),
     ):
         torch.testing.assert_close(found, expected.log_softmax(1))
 

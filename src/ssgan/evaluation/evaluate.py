@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
+import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
@@ -20,13 +21,14 @@ from ssgan.evaluation.metrics import (
     needs_rows,
     unavailable_reason,
 )
-from ssgan.evaluation.nearest_images import nearest_images_grid
 from ssgan.evaluation.results import Result
 from ssgan.metrics.features import AbstractFeatures
+from ssgan.metrics.knn import find_nearest
 from ssgan.metrics.protocol import Protocol, same_protocol
 from ssgan.types import UserError
 
 USUAL_COUNT = 10_000  # images of each set, as in the paper's CIFAR-10 experiments
+_SAMPLES, _NEIGHBOURS = 10, 5  # of the sheet of nearest images
 ProgressBar: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]  # (what, unit)
 
 
@@ -101,7 +103,7 @@ def plan_evaluation(
         metrics=metrics or METRICS,
         metric_settings=metric_settings or MetricSettings(),
     )
-    request, notes = build_request(reference, features, settings), []
+    request, notes = _build_request(reference, features, settings), []
     if metrics is None:
         reasons = {name: why for name in METRICS if (why := unavailable_reason(name, request))}
         available = tuple(name for name in METRICS if name not in reasons)
@@ -143,11 +145,11 @@ def evaluate(
     metric is not available, and for held-out images without the metric authenticity.
     """
     check_held_out(held_out is not None, settings.metrics)
-    request = build_request(reference, extraction.features, settings)
+    request = _build_request(reference, extraction.features, settings)
     for metric in settings.metrics:
         if why := unavailable_reason(metric, request):
             raise UserError(f"{metric} is not available: {why}")
-    protocol = build_protocol(images, reference, extraction.features, settings)
+    protocol = _build_protocol(images, reference, extraction.features, settings)
     keep = needs_rows(settings.metrics, request)
     real = _reference_features(reference, extraction, settings, keep, progress_bar)
     what = "samples of seed {}" if images.redrawable else "evaluated images"
@@ -162,7 +164,7 @@ def evaluate(
             values.append(_compute_metrics(real, fake, settings.metrics, request, progress))
         if nearest is None and "authenticity" in settings.metrics:
             assert isinstance(reference, ImageSet)
-            nearest = nearest_images_grid(images, fake, reference, real, seed)
+            nearest = _nearest_images(images, fake, reference, real, seed)
     results = _combine_seeds(values, images, reference, protocol)
     if held_out is not None:
         count = min(settings.count, held_out.available or settings.count)
@@ -173,7 +175,7 @@ def evaluate(
     return Evaluation(results, nearest)
 
 
-def build_request(
+def _build_request(
     reference: ImageSet | StoredStatistics, features: AbstractFeatures, settings: EvaluationSettings
 ) -> MetricRequest:
     """The sizes of both sets, for `unavailable_reason`."""
@@ -187,7 +189,7 @@ def build_request(
     )
 
 
-def build_protocol(
+def _build_protocol(
     images: ImageSet,
     reference: ImageSet | StoredStatistics,
     features: AbstractFeatures,
@@ -279,6 +281,19 @@ def _compute_metrics(
         values += compute_metric(metric, real, fake, request)
     progress(len(metrics), len(metrics))
     return values
+
+
+def _nearest_images(
+    images: ImageSet, fake: FeatureSet, reference: ImageSet, real: FeatureSet, seed: int
+) -> UInt8[Tensor, "N K C S S"]:
+    """Row by row: one of the first samples, then its nearest real images, the nearest first."""
+    assert fake.rows is not None
+    assert real.rows is not None
+    samples, count = min(_SAMPLES, len(fake.rows)), min(_NEIGHBOURS, len(real.rows))
+    nearest = find_nearest(fake.rows[:samples], real.rows, count)
+    generated = images.images(seed, torch.arange(samples))[:, None]
+    reals = reference.images(0, nearest.flatten())
+    return torch.cat([generated, reals.reshape(samples, count, *reals.shape[1:])], dim=1)
 
 
 def _combine_seeds(

@@ -158,7 +158,7 @@ def compute_authenticity(
     suffix: str = "",
     parameters: Parameters | None = None,
 ) -> list[MetricValue]:
-    """Authenticity and the share of duplicates; see `metrics.authenticity`.
+    """Authenticity and the share of duplicates; see `metrics.precision_recall`.
 
     `suffix` ends the names of both values.
     """
@@ -205,7 +205,7 @@ def _inception_score(
 ) -> MetricValue:
     if not isinstance(features, InceptionFeatures) or fake.rows is None:
         raise UserError("an Inception Score needs Inception and the samples' features")
-    found = inception_score(features.classified(fake.rows).cpu(), splits=settings.splits)
+    found = inception_score(features.log_probabilities(fake.rows).cpu(), splits=settings.splits)
     return MetricValue(
         name="IS",
         value=found.value,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from ssgan.data.base import AbstractSource, Preprocessing
+from ssgan.data.base import AbstractSource
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
 from ssgan.evaluation.evaluate import (
@@ -28,9 +28,9 @@ from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
 from ssgan.evaluation.metrics import MetricSettings, first_names
-from ssgan.evaluation.nearest_images import save_nearest_images
 from ssgan.evaluation.results import write_results
 from ssgan.files.errors import require_writable, translate_file_errors
+from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.protocol import write_statistics
@@ -115,21 +115,23 @@ class _Session:
         found = parse(subject, best=request.best, step=request.step)
         if isinstance(found, StoredStatistics):
             raise UserError(f"{subject} holds statistics; give images or a run, and --against it")
-        self.subject: FoundState | AbstractSource = found
         reference = None if request.against is None else parse(request.against)
         held_out = None if request.held_out is None else parse(request.held_out)
         if isinstance(reference, FoundState) or isinstance(held_out, FoundState):
             raise UserError("--against and --held-out expect images, not a run")
         if isinstance(held_out, StoredStatistics):
             raise UserError(f"--held-out expects images, and {held_out.name} holds statistics")
-        self.reference, self.held_out = reference, held_out
+        self.subject, self.reference, self.held_out = found, reference, held_out
         if request.write_stats is not None:
             require_writable(request.write_stats.parent)
-        if self.reference is not None:
+        if reference is not None:
             require_writable(self._folder())
         self.device = resolve_device(request.device)
         self.features = self._features()
-        self.preprocessing = self._preprocessing()
+        fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
+        opened = [one for one in (found, reference, held_out) if one is not None]
+        self.preprocessing, notes = common_preprocessing(opened, fixed, request.size)
+        self._note(notes)
         self.extraction = FeatureExtraction(
             features=self.features,
             cache=self.cache,
@@ -140,14 +142,15 @@ class _Session:
 
     def run(self) -> Evaluation | None:
         """Everything but the opening."""
-        request, images, reference = self.request, self._subject_images(), self._reference()
+        request, images, reference = self.request, self._subject_images(), self.reference
+        against = self._prepare(reference) if isinstance(reference, AbstractSource) else reference
         if request.write_stats is not None:
-            self._write_statistics(request.write_stats, reference or images)
-        if reference is None:
+            self._write_statistics(request.write_stats, against or images)
+        if against is None:
             return None
         settings, notes = plan_evaluation(
             images,
-            reference,
+            against,
             self.features,
             count=request.count,
             real_count=request.real_count,
@@ -156,17 +159,16 @@ class _Session:
             metric_settings=request.metric_settings,
         )
         self._note(notes)
-        held_out = None if self.held_out is None else self._prepare(self.held_out)
         found = evaluate(
             images,
-            reference,
+            against,
             self.extraction,
             settings,
-            held_out=held_out,
+            held_out=None if self.held_out is None else self._prepare(self.held_out),
             progress_bar=self.reporter.progress_bar,
         )
         self.reporter.show(format_card(found.results))
-        self._write(self._results_file(settings, found), found)
+        self._write_results(found, settings)
         return found
 
     def _note(self, sentences: list[str]) -> None:
@@ -174,8 +176,7 @@ class _Session:
             self.reporter.note(sentence)
 
     def _features(self) -> AbstractFeatures:
-        request = self.request
-        name, weights = request.features, request.weights
+        request, name, weights = self.request, self.request.features, self.request.weights
         owner = self.subject.checkpoint if isinstance(self.subject, FoundState) else None
         if name == "discriminator" and weights is not None:
             opened = parse_input(weights, trusted_modules=request.trusted_modules)
@@ -187,41 +188,24 @@ class _Session:
                 raise UserError("--download fetches Inception's weights; it needs no --weights")
             with self.reporter.progress_bar("downloading", "bytes") as progress:
                 download(self.cache, progress)
-        chosen = choose_features(
-            name,
-            self.device,
-            self.cache,
-            weights=None if weights is None else Path(weights),
-            rule=request.rule,
-            discriminator=owner,
+        file = None if weights is None else Path(weights)
+        features, notes = choose_features(
+            name, self.device, self.cache, weights=file, rule=request.rule, discriminator=owner
         )
-        self._note(chosen.notes)
-        return chosen.features
-
-    def _preprocessing(self) -> Preprocessing:
-        fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
-        inputs = (self.subject, self.reference, self.held_out)
-        images = [one for one in inputs if isinstance(one, FoundState | AbstractSource)]
-        preprocessing, notes = common_preprocessing(images, fixed, self.request.size)
         self._note(notes)
-        return preprocessing
+        return features
 
     def _subject_images(self) -> ImageSet:
-        if isinstance(self.subject, AbstractSource):
-            if self.request.refresh:
-                raise UserError(f"--refresh requires a run, and {self.name} is none")
-            return self._prepare(self.subject)
         found, refresh = self.subject, self.request.refresh
+        if isinstance(found, AbstractSource):
+            if refresh:
+                raise UserError(f"--refresh requires a run, and {self.name} is none")
+            return self._prepare(found)
         self._note([f"passed over: {sentence}" for sentence in found.passed_over])
         best = ", best" if found.checkpoint.path.parent.name == "best" else ""
         name = f"{readable(self.name)}{best}, step {found.checkpoint.step}"
         with self.reporter.progress_bar("batch statistics", "samples") as progress:
             return GeneratedImages(name, found.checkpoint, self.device, refresh, progress)
-
-    def _reference(self) -> ImageSet | StoredStatistics | None:
-        if isinstance(self.reference, AbstractSource):
-            return self._prepare(self.reference)
-        return self.reference
 
     def _prepare(self, source: AbstractSource) -> RealImages:
         with self.reporter.progress_bar("downloading", "bytes") as progress:
@@ -260,7 +244,7 @@ class _Session:
         file = self.subject.checkpoint.path
         return (find_run_of(file) or file.parent) / "evaluation"
 
-    def _results_file(self, settings: EvaluationSettings, found: Evaluation) -> Path:
+    def _results_file(self, found: Evaluation, settings: EvaluationSettings) -> Path:
         """By default its name is that of the protocol, so that equal results replace each other."""
         if (out := self.request.out) is not None:
             return out if out.suffix == ".jsonl" else out / "results.jsonl"
@@ -270,18 +254,21 @@ class _Session:
         if first.protocol.content is None:  # statistics of unknown images
             words.append(first.against)
         key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
-        stem = (
-            self.subject.checkpoint.path.stem if isinstance(self.subject, FoundState) else "images"
-        )
+        stem = "images"
+        if isinstance(self.subject, FoundState):
+            stem = self.subject.checkpoint.path.stem
         return self._folder() / f"{stem}-{self.features.name}-{key}" / "results.jsonl"
 
-    def _write(self, path: Path, found: Evaluation) -> None:
-        show = self.reporter.show
+    def _write_results(self, found: Evaluation, settings: EvaluationSettings) -> None:
+        path = self._results_file(found, settings)
         with translate_file_errors(path):
             write_results(path, found.results)
-            show(f"written to {readable(path)}")
+            self.reporter.show(f"written to {readable(path)}")
             if found.nearest is not None:
                 stem = "neighbours" if path.name == "results.jsonl" else f"{path.stem}-neighbours"
                 sheet = path.with_name(f"{stem}.png")
-                save_nearest_images(sheet, found.nearest)
-                show(f"samples, each beside its nearest real images: {readable(sheet)}")
+                pixels = found.nearest.flatten(0, 1).permute(0, 2, 3, 1).numpy()
+                save_png(sheet, image_grid(pixels, columns=found.nearest.shape[1]))
+                self.reporter.show(
+                    f"samples, each beside its nearest real images: {readable(sheet)}"
+                )

@@ -65,6 +65,7 @@ class EfficientNetLite0Features(AbstractFeatures):
 
     name = "EfficientNetLite0"
     size = 1280
+    _rows_at_once = 32  # images in one forward; bounds the memory
 
     def __init__(
         self,
@@ -72,12 +73,11 @@ class EfficientNetLite0Features(AbstractFeatures):
         *,
         rule: ResizeRule = ResizeRule.HALF_PIXEL_BILINEAR,
         device: torch.device | str = "cpu",
-        rows_at_once: int = 32,  # images in one forward; bounds the memory
     ) -> None:
         self._stem = _folded(state, "_conv_stem", "_bn0", device, stride=2)
         self._blocks = _blocks(state, device)
         self._head = _folded(state, "_conv_head", "_bn1", device)
-        self._rule, self._device, self._rows_at_once = rule, device, rows_at_once
+        self._rule, self._device = rule, device
         self.resize = rule.value
         words = f"efficientnet-lite0: {rule.value} {_SIDE}, (x - 127) / 128"
         floats = (state[name] for name in sorted(state) if state[name].is_floating_point())

@@ -51,6 +51,7 @@ class InceptionFeatures(AbstractFeatures):
 
     name = "inception-2015"
     size = 2048
+    _rows_at_once = 32  # images in one forward; bounds the memory
 
     def __init__(
         self,
@@ -59,11 +60,10 @@ class InceptionFeatures(AbstractFeatures):
         *,
         rule: ResizeRule = ResizeRule.TF1_BILINEAR,
         device: torch.device | str = "cpu",
-        rows_at_once: int = 32,  # images in one forward; bounds the memory
     ) -> None:
         self._network = InceptionNetwork(raw, device)
         self._classifier = classifier and (classifier[0].to(device), classifier[1].to(device))
-        self._rule, self._device, self._rows_at_once = rule, device, rows_at_once
+        self._rule, self._device = rule, device
         self.resize = rule.value
         tensors = [tensor for layer in LAYERS for tensor in raw[layer.name]]
         self.identity = digest(f"inception-2015 pool3: {rule.value} 299, (x - 128) / 128", tensors)
@@ -109,21 +109,16 @@ class InceptionFeatures(AbstractFeatures):
         parts = torch.split(pixels, self._rows_at_once)
         return torch.cat([self._network(self._input(part)) for part in parts])
 
-    @torch.no_grad()
-    def log_probabilities(
-        self, images: UInt8[Tensor, "B C S S"], *, bias: bool = False
-    ) -> Float[Tensor, "B K"]:
-        """Log p(y|x) over the 1008 outputs, for `inception_score`; see `classified`."""
-        return self.classified(self(images), bias=bias)
-
     @property
     def has_classifier(self) -> bool:
         """Whether the weights include the classifier after pool3."""
         return self._classifier is not None
 
     @torch.no_grad()
-    def classified(self, rows: Float[Tensor, "B F"], *, bias: bool = False) -> Float[Tensor, "B K"]:
-        """Log p(y|x) over the 1008 outputs, from this extractor's features of the images.
+    def log_probabilities(
+        self, rows: Float[Tensor, "B F"], *, bias: bool = False
+    ) -> Float[Tensor, "B K"]:
+        """Log p(y|x) over the 1008 outputs, from this extractor's features, for `inception_score`.
 
         Published scores leave out the classifier's bias, as the first implementation did by
         accident; the SS-GAN authors' code includes it. Raises UserError without a classifier.
