@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 
@@ -30,11 +32,14 @@ def _small_pieces(monkeypatch):
     monkeypatch.setattr("ssgan.evaluation.features.CHUNK_ROWS", 8)
 
 
-def extracted(cache, features=None, count=30, **options):
-    features = features or Counting()
-    return FeatureExtraction(features=features, cache=cache, batch=5).compute(
-        SIDE, count, **options
+def extracted(cache, features=None, count=30, progress=lambda done, total: None, **options):
+    extraction = FeatureExtraction(
+        features=features or Counting(),
+        cache=cache,
+        batch=5,
+        progress_bar=lambda what, unit: nullcontext(progress),
     )
+    return extraction.compute(SIDE, count, **options)
 
 
 def test_rows_and_moments_are_those_of_all_images_at_once(tmp_path):

@@ -1,9 +1,8 @@
 """Evaluate one set of images against another: features of both, then every metric, per seed."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from jaxtyping import UInt8
@@ -29,13 +28,6 @@ from ssgan.types import UserError
 
 USUAL_COUNT = 10_000  # images of each set, as in the paper's CIFAR-10 experiments
 _SAMPLES, _NEIGHBOURS = 10, 5  # of the sheet of nearest images
-ProgressBar: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]  # (what, unit)
-
-
-@contextmanager
-def no_progress(what: str, unit: str) -> Iterator[Progress]:
-    """A progress bar that nobody sees."""
-    yield lambda done, total: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +126,7 @@ def evaluate(
     reference: ImageSet | StoredStatistics,
     extraction: FeatureExtraction,
     settings: EvaluationSettings,
-    *,
     held_out: ImageSet | None = None,
-    progress_bar: ProgressBar = no_progress,
 ) -> Evaluation:
     """Evaluate `images` against `reference`; the same call continues an interrupted one.
 
@@ -151,16 +141,19 @@ def evaluate(
             raise UserError(f"{metric} is not available: {why}")
     protocol = _build_protocol(images, reference, extraction.features, settings)
     keep = needs_rows(settings.metrics, request)
-    real = _reference_features(reference, extraction, settings, keep, progress_bar)
-    what = "samples of seed {}" if images.redrawable else "evaluated images"
+    if isinstance(reference, StoredStatistics):
+        real = FeatureSet(reference.statistics)
+    else:
+        count = settings.real_count or 0
+        real = extraction.compute(
+            reference, count, keep_rows=keep, store_moments=True, what="real images"
+        )
     values: list[list[MetricValue]] = []
     nearest = None
     for seed in settings.seeds:
-        with progress_bar(what.format(seed), "images") as progress:
-            fake = extraction.compute(
-                images, settings.count, seed=seed, keep_rows=keep, progress=progress
-            )
-        with progress_bar("metrics", "metrics") as progress:
+        what = f"samples of seed {seed}" if images.redrawable else "evaluated images"
+        fake = extraction.compute(images, settings.count, seed=seed, keep_rows=keep, what=what)
+        with extraction.progress_bar("metrics", "metrics") as progress:
             values.append(_compute_metrics(real, fake, settings.metrics, request, progress))
         if nearest is None and "authenticity" in settings.metrics:
             assert isinstance(reference, ImageSet)
@@ -168,8 +161,7 @@ def evaluate(
     results = _combine_seeds(values, images, reference, protocol)
     if held_out is not None:
         count = min(settings.count, held_out.available or settings.count)
-        with progress_bar("held-out images", "images") as progress:
-            rows = extraction.compute(held_out, count, progress=progress)
+        rows = extraction.compute(held_out, count, what="held-out images")
         level = compute_authenticity(real, rows, " (held out)", {"held out": count})
         results += _combine_seeds([level], images, reference, protocol)
     return Evaluation(results, nearest)
@@ -178,7 +170,6 @@ def evaluate(
 def _build_request(
     reference: ImageSet | StoredStatistics, features: AbstractFeatures, settings: EvaluationSettings
 ) -> MetricRequest:
-    """The sizes of both sets, for `unavailable_reason`."""
     stored = reference.statistics if isinstance(reference, StoredStatistics) else None
     return MetricRequest(
         features=features,
@@ -195,7 +186,6 @@ def _build_protocol(
     features: AbstractFeatures,
     settings: EvaluationSettings,
 ) -> Protocol:
-    """All that the values depend on; UserError for statistics of other features."""
     seeds = settings.seeds if images.redrawable else ()
     if isinstance(reference, StoredStatistics):
         alone = _statistics_protocol(reference, features)
@@ -250,22 +240,6 @@ def _authenticity_notes(
             f"training images (--real-n {reference.available} for all)"
         ]
     return []
-
-
-def _reference_features(
-    reference: ImageSet | StoredStatistics,
-    extraction: FeatureExtraction,
-    settings: EvaluationSettings,
-    keep: bool,
-    progress_bar: ProgressBar,
-) -> FeatureSet:
-    if isinstance(reference, StoredStatistics):
-        return FeatureSet(reference.statistics)
-    assert settings.real_count is not None
-    with progress_bar("real images", "images") as progress:
-        return extraction.compute(
-            reference, settings.real_count, keep_rows=keep, store_moments=True, progress=progress
-        )
 
 
 def _compute_metrics(

@@ -11,9 +11,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -33,7 +34,14 @@ FORMAT_VERSION = 1  # raise it when rows of the same key may change
 CHUNK_ROWS = 1000  # images a file; with Inception, 8 MB and a minute on a CPU core
 _SUM_BYTES = 32
 
-Progress = Callable[[int, int], None]  # (images done, images in total)
+Progress: TypeAlias = Callable[[int, int], None]  # (images done, images in total)
+ProgressBar: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]  # (what, unit)
+
+
+@contextmanager
+def no_progress(what: str, unit: str) -> Iterator[Progress]:
+    """A progress bar that nobody sees."""
+    yield lambda done, total: None
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,7 @@ class FeatureExtraction:
     device: str = "cpu"  # kind of device that the extractor is on; a part of the cache's key
     batch: int = 64  # images in memory at once; no effect on results
     on_wait: Callable[[], None] | None = None  # called when another process computes the same rows
+    progress_bar: ProgressBar = no_progress  # not called when everything is cached
 
     def compute(
         self,
@@ -150,22 +159,18 @@ class FeatureExtraction:
         seed: int = 0,
         keep_rows: bool = True,
         store_moments: bool = False,
-        progress: Progress | None = None,
+        what: str = "images",
     ) -> FeatureSet:
         """The features of the first `count` images; cached rows are not computed again.
 
         With `store_moments` the moments are cached too (for real images, which are compared with
-        again and again). `progress` is called after each batch, and not at all when everything is
-        cached. Raises UserError for features that are NaN or infinite, DiskFull.
+        again and again). `what` names the images in the progress bar.
+        Raises UserError for features that are NaN or infinite, DiskFull.
         """
         cache = FeatureCache(self.cache, images, seed, self.features, self.device)
         protocol = build_set_protocol(self.features, images, count)
-
-        def report(done: int) -> None:
-            if progress is not None:
-                progress(done, count)
-
-        with translate_file_errors(cache.folder), cache.lock(self.on_wait):
+        files, bar = translate_file_errors(cache.folder), self.progress_bar(what, "images")
+        with files, cache.lock(self.on_wait), bar as progress:
             stored = read_moments(cache.moments(count), protocol) if store_moments else None
             if stored is not None and not keep_rows:
                 return FeatureSet(stored)
@@ -174,7 +179,7 @@ class FeatureExtraction:
                 numbers = range(start, min(start + CHUNK_ROWS, count))
                 rows = cache.read(numbers)
                 if rows is None:
-                    rows = self._compute_rows(images, seed, numbers, report)
+                    rows = self._compute_rows(images, seed, numbers, count, progress)
                     cache.write(numbers, rows)
                 if stored is None:
                     moments.update(rows)
@@ -187,14 +192,14 @@ class FeatureExtraction:
         return FeatureSet(stored or moments, torch.cat(kept) if kept else None)
 
     def _compute_rows(
-        self, images: ImageSet, seed: int, numbers: range, report: Callable[[int], None]
+        self, images: ImageSet, seed: int, numbers: range, count: int, progress: Progress
     ) -> Float[Tensor, "B F"]:
         parts = []
-        report(numbers.start)
+        progress(numbers.start, count)
         for start in range(numbers.start, numbers.stop, self.batch):
             some = torch.arange(start, min(start + self.batch, numbers.stop))
             parts.append(self.features(images.images(seed, some)).cpu())
-            report(int(some[-1]) + 1)
+            progress(int(some[-1]) + 1, count)
         rows = torch.cat(parts)
         require_finite(rows, images.name)
         return rows

@@ -15,15 +15,18 @@ from ssgan.evaluation.evaluate import (
     USUAL_COUNT,
     Evaluation,
     EvaluationSettings,
-    ProgressBar,
     check_held_out,
     evaluate,
-    no_progress,
     plan_evaluation,
     resolve_count,
 )
 from ssgan.evaluation.feature_networks import DiscriminatorFeatures, choose_features, download
-from ssgan.evaluation.features import FeatureExtraction, build_set_protocol
+from ssgan.evaluation.features import (
+    FeatureExtraction,
+    ProgressBar,
+    build_set_protocol,
+    no_progress,
+)
 from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
@@ -138,6 +141,7 @@ class _Session:
             device=self.device.type,
             batch=request.batch,
             on_wait=lambda: reporter.note("waiting: another process computes the same features"),
+            progress_bar=reporter.progress_bar,
         )
 
     def run(self) -> Evaluation | None:
@@ -159,14 +163,8 @@ class _Session:
             metric_settings=request.metric_settings,
         )
         self._note(notes)
-        found = evaluate(
-            images,
-            against,
-            self.extraction,
-            settings,
-            held_out=None if self.held_out is None else self._prepare(self.held_out),
-            progress_bar=self.reporter.progress_bar,
-        )
+        held_out = None if self.held_out is None else self._prepare(self.held_out)
+        found = evaluate(images, against, self.extraction, settings, held_out)
         self.reporter.show(format_card(found.results))
         self._write_results(found, settings)
         return found
@@ -227,10 +225,7 @@ class _Session:
         if request.against is not None:
             option, requested = "--real-n", request.real_count
         count = resolve_count(images, requested, request.count or USUAL_COUNT, option)
-        with self.reporter.progress_bar("images", "images") as progress:
-            found = self.extraction.compute(
-                images, count, keep_rows=False, store_moments=True, progress=progress
-            )
+        found = self.extraction.compute(images, count, keep_rows=False, store_moments=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_statistics(path, found.moments, build_set_protocol(self.features, images, count))
         self.reporter.show(f"statistics of {count:,} images of {images.name}: {readable(path)}")

@@ -135,29 +135,27 @@ class StateProbe:
                 f"{len(split.train.rows)} training images are too few: no fraction of them holds "
                 f"{2 * len(split.classes)} labels, two a class"
             )
-        stored = self._stored()
-        self.todo = [trial for trial in self.trials if self._find(stored, trial) is None]
+        found = self._find_rows()
+        self.todo = [trial for trial, row in zip(self.trials, found, strict=True) if row is None]
 
     @property
     def rows(self) -> list[Row]:
         """The rows that are in the file by now, in the order of the trials."""
-        stored = self._stored()
-        found = [self._find(stored, trial) for trial in self.trials]
-        return [row for row in found if row is not None]
+        return [row for row in self._find_rows() if row is not None]
 
     def read(self, progress: Progress | None = None) -> None:
         """Write the features of all layers with missing rows to the disk."""
-        layers = self._layers()
-        train, test = self.split.train, self.split.test
-        total = len(train.rows) + len(test.rows)
-        for name, part, before in (("train", train, 0), ("test", test, len(train.rows))):
+        layers, done = self._layers(), 0
+        total = len(self.split.train.rows) + len(self.split.test.rows)
+        for name, part in (("train", self.split.train), ("test", self.split.test)):
 
-            def count(done: int, _: int, before: int = before) -> None:
+            def count(now: int, _: int, before: int = done) -> None:
                 if progress is not None:
-                    progress(before + done, total)
+                    progress(before + now, total)
 
             folder = self._folder / name
             feature_store.fill_store(self.subject, part.dataset, part.rows, layers, folder, count)
+            done += len(part.rows)
 
     def fit(self, report: Activity = lambda activity: None) -> Iterator[tuple[ProbeTrial, Row]]:
         """Compute the missing rows one by one; each is in the file when it is yielded."""
@@ -168,10 +166,8 @@ class StateProbe:
             train, test = self._tensor("train", layer), self._tensor("test", layer)
             standardise(train, test)
             for trial in [trial for trial in self.todo if trial.layer == layer]:
-                kept = slice(trial.labels)
-                numbers = self._compute(
-                    trial, train[kept], train_labels[kept], test, test_labels, report
-                )
+                fitted, labels = train[: trial.labels], train_labels[: trial.labels]
+                numbers = self._compute(trial, fitted, labels, test, test_labels, report)
                 row = {**self._identity(trial), **self._description(trial), **numbers}
                 jsonl.append(self.file, row)
                 yield trial, row
@@ -183,14 +179,14 @@ class StateProbe:
     def _tensor(self, part: str, layer: Layer) -> Tensor:
         return torch.from_numpy(np.array(feature_store.load_features(self._folder / part, layer)))
 
-    def _stored(self) -> list[Row]:
-        return stored_rows(self.file)
-
-    def _find(self, stored: list[Row], trial: ProbeTrial) -> Row | None:
-        """The stored row of exactly this trial, if there is one."""
-        identity = self._identity(trial).items()
-        matching = (row for row in stored if all(row.get(k) == v for k, v in identity))
-        return next(matching, None)
+    def _find_rows(self) -> list[Row | None]:
+        """The stored row of exactly each trial, if there is one."""
+        stored = stored_rows(self.file)
+        identities = [self._identity(trial).items() for trial in self.trials]
+        return [
+            next((row for row in stored if all(row.get(k) == v for k, v in identity)), None)
+            for identity in identities
+        ]
 
     def _identity(self, trial: ProbeTrial) -> Row:
         """All that determines a row's numbers, except the machine."""
@@ -236,7 +232,6 @@ class StateProbe:
         test_labels: Tensor,
         report: Activity,
     ) -> Row:
-        """The numbers of a row."""
         count = len(self.split.classes)
         what = f"block {trial.layer.block} {trial.layer.pooling}, {trial.labels:,} labels"
         report(what)
