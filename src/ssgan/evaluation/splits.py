@@ -67,15 +67,12 @@ def split(
     order = stratified_order(labels, Key(seed, "probe split"))
     if test is None:
         held_out = len(order) // HELD_OUT_SHARE
-        testing, training, test_data = order[:held_out], order[held_out:], data
-        test_labels, how = (
-            labels[testing],
-            f"a stratified fifth of the source, seed {seed}, is test",
-        )
+        training, testing = order[held_out:], order[:held_out]
+        test_data, test_labels = data, labels
+        how = f"a stratified fifth of the source, seed {seed}, is test"
     else:
-        test_labels = _match_labels(data, test, purpose)
-        testing = stratified_order(test_labels, Key(seed, "probe test"))
-        training, test_data, test_labels = order, test, test_labels[testing]
+        test_data, test_labels = test, _match_labels(data, test, purpose)
+        training, testing = order, stratified_order(test_labels, Key(seed, "probe test"))
         how = "train and test sources given"
     for part, count in (("to train on", len(training)), ("to test on", len(testing))):
         if count < 2 * data.num_classes:
@@ -84,7 +81,7 @@ def split(
                 f"{data.num_classes} classes; {purpose} needs at least {2 * data.num_classes}"
             )
     train_part = Part(data, training, labels[training]).first(train_count, "--train-n")
-    test_part = Part(test_data, testing, test_labels).first(test_count, "--test-n")
+    test_part = Part(test_data, testing, test_labels[testing]).first(test_count, "--test-n")
     return Split(train_part, test_part, data.classes, how)
 
 
