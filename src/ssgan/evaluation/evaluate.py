@@ -8,7 +8,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from ssgan.evaluation.features import FeatureExtraction, FeatureSet, Progress, build_set_protocol
+from ssgan.data.prepare import Progress
+from ssgan.evaluation.features import FeatureExtraction, FeatureSet, build_set_protocol
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, StoredStatistics
 from ssgan.evaluation.metrics import (
     METRICS,

@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from ssgan.data.prepare import Progress
 from ssgan.evaluation.image_sets import ImageSet
 from ssgan.files.atomic import remove_strays, write_atomic
 from ssgan.files.errors import translate_file_errors
@@ -34,7 +35,6 @@ FORMAT_VERSION = 1  # raise it when rows of the same key may change
 CHUNK_ROWS = 1000  # images a file; with Inception, 8 MB and a minute on a CPU core
 _SUM_BYTES = 32
 
-Progress: TypeAlias = Callable[[int, int], None]  # (images done, images in total)
 ProgressBar: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]  # (what, unit)
 
 

@@ -106,10 +106,8 @@ class EfficientNetLite0Features(AbstractFeatures):
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
         """1280 features an image."""
         parts = torch.split(to_three_channels(images), self._rows_at_once)
-        return torch.cat([self._rows(part.to(self._device)) for part in parts])
-
-    def _rows(self, pixels: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B F"]:
-        return self.network((resize(pixels, _SIDE, self._rule) - 127) / 128)
+        sized = (resize(part.to(self._device), _SIDE, self._rule) for part in parts)
+        return torch.cat([self.network((x - 127) / 128) for x in sized])
 
     @torch.no_grad()
     def network(self, x: Float[Tensor, "B 3 224 224"]) -> Float[Tensor, "B F"]:

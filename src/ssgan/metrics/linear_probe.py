@@ -204,11 +204,10 @@ def choose_penalty(
 
 
 def _start(features: Tensor, num_classes: int, start: Fit | None) -> tuple[Tensor, Tensor]:
-    options = {"dtype": torch.float64, "device": features.device}
-    if start is None:
-        sizes = ((num_classes, features.shape[1]), (num_classes,))
-        return torch.zeros(sizes[0], **options), torch.zeros(sizes[1], **options)  # type: ignore[call-overload]
-    return start.weight.clone(), start.bias.clone()
+    if start is not None:
+        return start.weight.clone(), start.bias.clone()
+    weight = features.new_zeros(num_classes, features.shape[1], dtype=torch.float64)
+    return weight, weight.new_zeros(num_classes)
 
 
 def _error(logits: Float[Tensor, "K N"], labels: Int[Tensor, " N"]) -> Float[Tensor, "K N"]:

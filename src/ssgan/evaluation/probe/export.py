@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ssgan.data.base import AbstractSource
 from ssgan.data.dataset import Dataset
+from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe import feature_store
-from ssgan.evaluation.probe.feature_store import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator
 from ssgan.files.atomic import open_atomic, sync_folder, write_json
 from ssgan.types import UserError

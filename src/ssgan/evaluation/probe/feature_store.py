@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
@@ -20,14 +20,13 @@ import torch
 from numpy.typing import NDArray
 
 from ssgan.data.dataset import Dataset
+from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, grid_side
 from ssgan.files.atomic import DiskFull, free_bytes, write_json
 from ssgan.types import UserError
 
 BATCH = 64  # images in one forward pass
 _SAVED_BATCHES = 16  # batches between two updates of progress.json
-
-Progress = Callable[[int, int], None]  # (images done, images in total)
 
 
 def feature_width(subject: ProbedDiscriminator, layer: Layer) -> int:

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe import feature_store
-from ssgan.evaluation.probe.feature_store import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, check_pooling
 from ssgan.evaluation.splits import HELD_OUT_SHARE, Split, count_labels_at
 from ssgan.files import jsonl
