@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from jaxtyping import UInt8
@@ -27,7 +26,6 @@ from ssgan.metrics.knn import find_nearest
 from ssgan.metrics.protocol import Protocol, same_protocol
 from ssgan.types import UserError
 
-USUAL_COUNT = 10_000  # images of each set, as in the paper's CIFAR-10 experiments
 _SAMPLES, _NEIGHBOURS = 10, 5  # of the sheet of nearest images
 
 
@@ -51,75 +49,12 @@ def check_held_out(held_out: bool, metrics: Sequence[str]) -> None:
         )
 
 
-class EvaluationPlan(NamedTuple):
-    """What is evaluated, and a sentence for all that may surprise."""
-
-    settings: EvaluationSettings
-    notes: list[str]
-
-
 @dataclass(frozen=True)
 class Evaluation:
     """The results, and rows of a sample beside its nearest real images."""
 
     results: list[Result]
     nearest: UInt8[Tensor, "N K C S S"] | None  # None without the metric authenticity
-
-
-def plan_evaluation(
-    images: ImageSet,
-    reference: ImageSet | StoredStatistics,
-    features: AbstractFeatures,
-    *,
-    count: int | None = None,
-    real_count: int | None = None,
-    seeds: int = 3,
-    metrics: tuple[str, ...] | None = None,
-    metric_settings: MetricSettings | None = None,
-) -> EvaluationPlan:
-    """The counts and metrics that are possible; None is the usual, cut to what there is.
-
-    `seeds` counts repetitions with other samples, where `images` can be redrawn. Raises UserError
-    when more images are requested than there are, or no metric is available.
-    """
-    if isinstance(reference, ImageSet):
-        usual = count or USUAL_COUNT
-        real_count = resolve_count(reference, real_count, usual, "--real-n")
-    elif real_count is not None:
-        raise UserError(
-            f"--real-n {real_count}: {reference.name} holds statistics, and no single images"
-        )
-    settings = EvaluationSettings(
-        count=resolve_count(images, count, USUAL_COUNT, "--n"),
-        real_count=real_count,
-        seeds=tuple(range(seeds)) if images.redrawable else (0,),
-        metrics=metrics or METRICS,
-        metric_settings=metric_settings or MetricSettings(),
-    )
-    request, notes = _build_request(reference, features, settings), []
-    if metrics is None:
-        reasons = {name: why for name in METRICS if (why := unavailable_reason(name, request))}
-        available = tuple(name for name in METRICS if name not in reasons)
-        if not available:
-            raise UserError(f"no metric is available: {reasons['fd']}")
-        settings = replace(settings, metrics=available)
-        notes += [f"metric {name} left out: {why}" for name, why in reasons.items()]
-    few = request.smallest
-    if few <= features.size and "fd" in settings.metrics:
-        notes.append(
-            f"{few:,} images are not more than the {features.size:,} features: the "
-            "distance is exact for these images, and far above that of many"
-        )
-    return EvaluationPlan(settings, notes + _authenticity_notes(images, reference, settings))
-
-
-def resolve_count(images: ImageSet, requested: int | None, usual: int, option: str) -> int:
-    """The requested number of images, which must exist; else the usual, at most all of them."""
-    if images.available is None:
-        return requested or usual
-    if requested is not None and requested > images.available:
-        raise UserError(f"{option} {requested}: {images.name} has {images.available} images")
-    return requested or min(usual, images.available)
 
 
 def evaluate(
@@ -136,7 +71,7 @@ def evaluate(
     metric is not available, and for held-out images without the metric authenticity.
     """
     check_held_out(held_out is not None, settings.metrics)
-    request = _build_request(reference, extraction.features, settings)
+    request = build_metric_request(reference, extraction.features, settings)
     for metric in settings.metrics:
         if why := unavailable_reason(metric, request):
             raise UserError(f"{metric} is not available: {why}")
@@ -168,9 +103,10 @@ def evaluate(
     return Evaluation(results, nearest)
 
 
-def _build_request(
+def build_metric_request(
     reference: ImageSet | StoredStatistics, features: AbstractFeatures, settings: EvaluationSettings
 ) -> MetricRequest:
+    """The sizes of both sets, for `unavailable_reason`."""
     stored = reference.statistics if isinstance(reference, StoredStatistics) else None
     return MetricRequest(
         features=features,
@@ -218,29 +154,6 @@ def _statistics_protocol(reference: StoredStatistics, features: AbstractFeatures
     except UserError as error:
         raise UserError(f"{reference.name} and {features.name} features: {error}") from None
     return known
-
-
-def _authenticity_notes(
-    images: ImageSet, reference: ImageSet | StoredStatistics, settings: EvaluationSettings
-) -> list[str]:
-    if not isinstance(reference, ImageSet):
-        return []
-    if images.content(0) == reference.content(0):
-        return ["both sets are the same images"]
-    if not isinstance(images, GeneratedImages) or "authenticity" not in settings.metrics:
-        return []
-    if images.checkpoint.data_hash != reference.content(0):
-        source = images.checkpoint.config.data.source.name()
-        return [
-            "these are not the images the run was trained on: to find memorised ones, "
-            f"evaluate against {source}"
-        ]
-    if settings.real_count != reference.available:
-        return [
-            f"authenticity compares with {settings.real_count:,} of {reference.available:,} "
-            f"training images (--real-n {reference.available} for all)"
-        ]
-    return []
 
 
 def _compute_metrics(

@@ -4,21 +4,20 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from ssgan.data.base import AbstractSource
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
 from ssgan.evaluation.evaluate import (
-    USUAL_COUNT,
     Evaluation,
     EvaluationSettings,
+    build_metric_request,
     check_held_out,
     evaluate,
-    plan_evaluation,
-    resolve_count,
 )
 from ssgan.evaluation.feature_networks import DiscriminatorFeatures, choose_features, download
 from ssgan.evaluation.features import (
@@ -30,7 +29,7 @@ from ssgan.evaluation.features import (
 from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
-from ssgan.evaluation.metrics import MetricSettings, first_names
+from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unavailable_reason
 from ssgan.evaluation.results import write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
@@ -43,6 +42,7 @@ from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")
+USUAL_COUNT = 10_000  # images of each set, as in the paper's CIFAR-10 experiments
 _ONLY_WITH_REFERENCE = {"held_out": "--held-out", "real_count": "--real-n", "metrics": "--metrics"}
 
 
@@ -108,6 +108,88 @@ def evaluate_images(
     return _Session(subject, request, reporter).run()
 
 
+class EvaluationPlan(NamedTuple):
+    """What is evaluated, and a sentence for all that may surprise."""
+
+    settings: EvaluationSettings
+    notes: list[str]
+
+
+def plan_evaluation(
+    images: ImageSet,
+    reference: ImageSet | StoredStatistics,
+    features: AbstractFeatures,
+    request: EvaluationRequest,
+) -> EvaluationPlan:
+    """The requested counts and metrics; None is the usual, cut to what is possible.
+
+    Images that cannot be redrawn are evaluated once, whatever the seeds. Raises UserError when
+    more images are requested than there are, or no metric is available.
+    """
+    real_count = request.real_count
+    if isinstance(reference, ImageSet):
+        usual = request.count or USUAL_COUNT
+        real_count = resolve_count(reference, real_count, usual, "--real-n")
+    elif real_count is not None:
+        raise UserError(
+            f"--real-n {real_count}: {reference.name} holds statistics, and no single images"
+        )
+    settings = EvaluationSettings(
+        count=resolve_count(images, request.count, USUAL_COUNT, "--n"),
+        real_count=real_count,
+        seeds=tuple(range(request.seeds)) if images.redrawable else (0,),
+        metrics=request.metrics or METRICS,
+        metric_settings=request.metric_settings,
+    )
+    sizes, notes = build_metric_request(reference, features, settings), []
+    if request.metrics is None:
+        reasons = {name: why for name in METRICS if (why := unavailable_reason(name, sizes))}
+        available = tuple(name for name in METRICS if name not in reasons)
+        if not available:
+            raise UserError(f"no metric is available: {reasons['fd']}")
+        settings = replace(settings, metrics=available)
+        notes += [f"metric {name} left out: {why}" for name, why in reasons.items()]
+    few = sizes.smallest
+    if few <= features.size and "fd" in settings.metrics:
+        notes.append(
+            f"{few:,} images are not more than the {features.size:,} features: the "
+            "distance is exact for these images, and far above that of many"
+        )
+    return EvaluationPlan(settings, notes + _authenticity_notes(images, reference, settings))
+
+
+def resolve_count(images: ImageSet, requested: int | None, usual: int, option: str) -> int:
+    """The requested number of images, which must exist; else the usual, at most all of them."""
+    if images.available is None:
+        return requested or usual
+    if requested is not None and requested > images.available:
+        raise UserError(f"{option} {requested}: {images.name} has {images.available} images")
+    return requested or min(usual, images.available)
+
+
+def _authenticity_notes(
+    images: ImageSet, reference: ImageSet | StoredStatistics, settings: EvaluationSettings
+) -> list[str]:
+    if not isinstance(reference, ImageSet):
+        return []
+    if images.content(0) == reference.content(0):
+        return ["both sets are the same images"]
+    if not isinstance(images, GeneratedImages) or "authenticity" not in settings.metrics:
+        return []
+    if images.checkpoint.data_hash != reference.content(0):
+        source = images.checkpoint.config.data.source.name()
+        return [
+            "these are not the images the run was trained on: to find memorised ones, "
+            f"evaluate against {source}"
+        ]
+    if settings.real_count != reference.available:
+        return [
+            f"authenticity compares with {settings.real_count:,} of {reference.available:,} "
+            f"training images (--real-n {reference.available} for all)"
+        ]
+    return []
+
+
 class _Session:
     """The opened words of one request."""
 
@@ -152,16 +234,7 @@ class _Session:
             self._write_statistics(request.write_stats, against or images)
         if against is None:
             return None
-        settings, notes = plan_evaluation(
-            images,
-            against,
-            self.features,
-            count=request.count,
-            real_count=request.real_count,
-            seeds=request.seeds,
-            metrics=request.metrics,
-            metric_settings=request.metric_settings,
-        )
+        settings, notes = plan_evaluation(images, against, self.features, request)
         self._note(notes)
         held_out = None if self.held_out is None else self._prepare(self.held_out)
         found = evaluate(images, against, self.extraction, settings, held_out)
