@@ -159,15 +159,12 @@ class StateProbe:
 
     def fit(self, report: Activity = lambda activity: None) -> Iterator[tuple[ProbeTrial, Row]]:
         """Compute the missing rows one by one; each is in the file when it is yielded."""
-        train_labels = torch.from_numpy(self.split.train.labels)
-        test_labels = torch.from_numpy(self.split.test.labels)
         jsonl.cut_back(self.file, sys.maxsize)  # a torn line would swallow the next one
         for layer in self._layers():
             train, test = self._tensor("train", layer), self._tensor("test", layer)
             standardise(train, test)
             for trial in [trial for trial in self.todo if trial.layer == layer]:
-                fitted, labels = train[: trial.labels], train_labels[: trial.labels]
-                numbers = self._compute(trial, fitted, labels, test, test_labels, report)
+                numbers = self._compute(trial, train[: trial.labels], test, report)
                 row = {**self._identity(trial), **self._description(trial), **numbers}
                 jsonl.append(self.file, row)
                 yield trial, row
@@ -223,15 +220,9 @@ class StateProbe:
             "trained_on_same_images": subject.data_hash == self.split.train.dataset.content_hash,
         }
 
-    def _compute(
-        self,
-        trial: ProbeTrial,
-        train: Tensor,
-        train_labels: Tensor,
-        test: Tensor,
-        test_labels: Tensor,
-        report: Activity,
-    ) -> Row:
+    def _compute(self, trial: ProbeTrial, train: Tensor, test: Tensor, report: Activity) -> Row:
+        train_labels = torch.from_numpy(self.split.train.labels[: trial.labels])
+        test_labels = torch.from_numpy(self.split.test.labels)
         count = len(self.split.classes)
         what = f"block {trial.layer.block} {trial.layer.pooling}, {trial.labels:,} labels"
         report(what)
