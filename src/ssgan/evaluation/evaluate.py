@@ -80,10 +80,9 @@ def evaluate(
     if isinstance(reference, StoredStatistics):
         real = FeatureSet(reference.statistics)
     else:
-        count = settings.real_count or 0
-        real = extraction.compute(
-            reference, count, keep_rows=keep, store_moments=True, what="real images"
-        )
+        assert settings.real_count is not None
+        count, what = settings.real_count, "real images"
+        real = extraction.compute(reference, count, keep_rows=keep, store_moments=True, what=what)
     values: list[list[MetricValue]] = []
     nearest = None
     for seed in settings.seeds:
@@ -148,9 +147,11 @@ def _statistics_protocol(reference: StoredStatistics, features: AbstractFeatures
             num_fake=None,
             split="unknown",
         )
-    here = replace(known, features=features.name, features_identity=identity)
+    here = replace(
+        known, features=features.name, features_identity=identity, resize=features.resize
+    )
     try:
-        same_protocol(known, replace(here, resize=features.resize))
+        same_protocol(known, here)
     except UserError as error:
         raise UserError(f"{reference.name} and {features.name} features: {error}") from None
     return known

@@ -101,19 +101,26 @@ def choose_features(
         raise UserError(f"--weights {weights}: {name} features take no file of weights")
     if rule is not None and name in ("random", "discriminator"):
         raise UserError(f"--resize {rule.value}: {name} features have a resize rule of their own")
-    if name == "random":
-        return FeatureChoice(RandomFeatures(device), [])
-    if name == "discriminator":
-        if discriminator is None:
-            raise UserError(
-                "discriminator features need a run: evaluate one, or give one by --weights RUN"
-            )
-        return FeatureChoice(DiscriminatorFeatures(discriminator, device), [])
+    notes: list[str] = []
+    if name is None and (weights is not None or has_inception(cache)):
+        name = "inception"
+    elif name is None:
+        name = "lite0" if has_efficientnet_lite0() else "random"
+        if rule is not None and name == "random":
+            raise UserError(f"--resize {rule.value} is for Inception, and {_MISSING}")
+        network = "EfficientNet-Lite0" if name == "lite0" else "a seeded random network"
+        notes = [f"{_MISSING}; {network} is used instead, and this is no FID"]
+    if name == "inception":
+        return FeatureChoice(load_inception(cache, device, weights=weights, rule=rule), notes)
     if name == "lite0":
-        return FeatureChoice(load_efficientnet_lite0(device, rule=rule), [])
-    if name == "inception" or weights is not None or has_inception(cache):
-        return FeatureChoice(load_inception(cache, device, weights=weights, rule=rule), [])
-    return _choose_fallback(rule, device)
+        return FeatureChoice(load_efficientnet_lite0(device, rule=rule), notes)
+    if name == "random":
+        return FeatureChoice(RandomFeatures(device), notes)
+    if discriminator is None:
+        raise UserError(
+            "discriminator features need a run: evaluate one, or give one by --weights RUN"
+        )
+    return FeatureChoice(DiscriminatorFeatures(discriminator, device), notes)
 
 
 def download(cache: Path, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -123,15 +130,6 @@ def download(cache: Path, progress: Callable[[int, int], None] | None = None) ->
     """
     path, size = downloaded_inception(cache), inception.BYTES
     return fetch(inception.URL, path, sha256=inception.SHA256, max_bytes=size, progress=progress)
-
-
-def _choose_fallback(rule: ResizeRule | None, device: torch.device) -> FeatureChoice:
-    installed = has_efficientnet_lite0()
-    features = load_efficientnet_lite0(device, rule=rule) if installed else RandomFeatures(device)
-    if rule is not None and not installed:
-        raise UserError(f"--resize {rule.value} is for Inception, and {_MISSING}")
-    network = "EfficientNet-Lite0" if installed else "a seeded random network"
-    return FeatureChoice(features, [f"{_MISSING}; {network} is used instead, and this is no FID"])
 
 
 def downloaded_inception(cache: Path) -> Path:

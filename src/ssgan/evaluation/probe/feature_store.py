@@ -64,7 +64,10 @@ def fill_store(
         folder.mkdir(parents=True, exist_ok=True)
         marker.unlink(missing_ok=True)
         for layer in layers:
-            _create_file(feature_path(folder, layer), (len(rows), feature_width(subject, layer)))
+            shape = (len(rows), feature_width(subject, layer))
+            with feature_path(folder, layer).open("wb") as new:
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(new, header)
     with ExitStack() as stack:
         files = [stack.enter_context(feature_path(folder, layer).open("r+b")) for layer in layers]
         for file in files:
@@ -132,12 +135,6 @@ def _read_marker(
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return (found, done) if stored == facts and set(layers) <= set(found) else None
-
-
-def _create_file(path: Path, shape: tuple[int, int]) -> None:
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
 
 
 def _seek_row(file: IO[bytes], row: int) -> None:
