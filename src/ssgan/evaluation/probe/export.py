@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ssgan.data.base import AbstractSource
 from ssgan.data.dataset import Dataset
@@ -73,15 +72,16 @@ def export_features(
     facts = describe_export(subject, dataset, layers)
     if target.suffix == ".npy":
         if dataset.labels is not None:
-            _write_array(target.with_suffix(".labels.npy"), dataset.labels)
+            with open_atomic(target.with_suffix(".labels.npy")) as file:
+                np.lib.format.write_array(file, dataset.labels, allow_pickle=False)
         write_json(target.with_suffix(".json"), {**facts, "names": names})
         os.replace(feature_store.feature_path(folder, layers[0]), target)
     else:
         ready = folder / "ready"
         write = _write_npz if target.suffix == ".npz" else _write_parquet
         write(ready, _Export(dataset, names, layers, folder, facts))
-        with ready.open("rb") as file:
-            os.fsync(file.fileno())
+        with ready.open("rb") as written:
+            os.fsync(written.fileno())
         os.replace(ready, target)
     sync_folder(target.parent)
     shutil.rmtree(folder, ignore_errors=True)
@@ -124,11 +124,6 @@ def list_item_names(source: AbstractSource, dataset: Dataset) -> list[str]:
     names = [collection.item(number) for number in range(len(collection))]
     kept = [name for name in names if name not in rejected]
     return kept if len(kept) == len(dataset) else [f"row {k}" for k in range(len(dataset))]
-
-
-def _write_array(path: Path, array: NDArray[Any]) -> None:
-    with open_atomic(path) as file:
-        np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def _write_npz(ready: Path, export: _Export) -> None:
