@@ -114,7 +114,7 @@ def fit_lbfgs(
     num_classes: int,
     l2: float,
     start: Fit | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda iterations: None,
     *,
     tolerance: float = TOLERANCE,
 ) -> Fit:
@@ -138,8 +138,7 @@ def fit_lbfgs(
     def closure() -> Tensor:
         nonlocal iterations
         iterations += 1
-        if progress is not None:
-            progress(iterations)
+        progress(iterations)
         return _loss_with_gradient(features, labels, weight, bias, l2)
 
     with torch.enable_grad():
@@ -153,7 +152,7 @@ def fit_sgd(
     num_classes: int,
     l2: float,
     seed: int,
-    progress: Progress | None = None,
+    progress: Progress = lambda iterations: None,
 ) -> Fit:
     """The schedule of the paper's probe, from memory and not verified.
 
@@ -165,8 +164,7 @@ def fit_sgd(
     for epoch in range(SGD_EPOCHS):
         if epoch in SGD_DROPS:
             rate /= 10
-        if progress is not None:
-            progress(epoch)
+        progress(epoch)
         order = permutation(Key(seed, "probe order", epoch), len(features)).to(features.device)
         for rows in torch.split(order, SGD_BATCH):
             batch = features[rows]
@@ -182,7 +180,7 @@ def choose_penalty(
     num_classes: int,
     held_out: int,
     penalties: Sequence[float] = PENALTIES,
-    progress: Progress | None = None,
+    progress: Progress = lambda iterations: None,
 ) -> list[Tried]:
     """Fit all but the last `held_out` rows with one penalty after the other; the best comes first.
 

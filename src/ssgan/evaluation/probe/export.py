@@ -58,7 +58,7 @@ def export_features(
     names: list[str],
     layers: list[Layer],
     target: Path,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> None:
     """Write the features, label and name of every image; an interrupted call is continued.
 

@@ -46,7 +46,7 @@ def fill_store(
     rows: NDArray[np.int64],
     layers: list[Layer],
     folder: Path,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> None:
     """Write the missing features of these images into the folder.
 
@@ -81,8 +81,7 @@ def fill_store(
                     file.flush()
                     os.fsync(file.fileno())
                 write_json(marker, {**facts, "layers": layers, "done": done})
-            if progress is not None:
-                progress(done, len(rows))
+            progress(done, len(rows))
 
 
 def load_features(folder: Path, layer: Layer) -> NDArray[np.float32]:

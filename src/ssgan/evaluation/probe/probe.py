@@ -143,15 +143,14 @@ class StateProbe:
         """The rows that are in the file by now, in the order of the trials."""
         return [row for row in self._find_rows() if row is not None]
 
-    def read(self, progress: Progress | None = None) -> None:
+    def read(self, progress: Progress = lambda done, total: None) -> None:
         """Write the features of all layers with missing rows to the disk."""
         layers, done = self._layers(), 0
         total = len(self.split.train.rows) + len(self.split.test.rows)
         for name, part in (("train", self.split.train), ("test", self.split.test)):
 
             def count(now: int, _: int, before: int = done) -> None:
-                if progress is not None:
-                    progress(before + now, total)
+                progress(before + now, total)
 
             folder = self._folder / name
             feature_store.fill_store(self.subject, part.dataset, part.rows, layers, folder, count)
