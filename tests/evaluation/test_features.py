@@ -3,7 +3,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from ssgan.evaluation.features import FeatureExtraction
+from ssgan.evaluation.features import FeatureExtraction, extract_features
 from ssgan.evaluation.image_sets import RealImages
 from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.moments import Moments
@@ -159,3 +159,14 @@ def test_progress_counts_what_is_made_here(tmp_path):
     assert reports == [(8, 16), (13, 16), (16, 16)]
     extracted(tmp_path, count=16, progress=lambda done, total: reports.clear())
     assert reports == [(8, 16), (13, 16), (16, 16)]
+
+
+def test_the_first_rows_are_kept_across_batches_and_all_are_in_the_moments():
+    features = RandomFeatures()
+    images = SIDE.images(0, torch.arange(30))
+    (found,) = extract_features([features], torch.split(images, 8), keep=12)
+    torch.testing.assert_close(found.rows, features(images)[:12], rtol=1e-5, atol=1e-6)
+    assert found.moments.count == 30
+    (without,) = extract_features([features], torch.split(images, 8))
+    assert without.rows is None
+    assert torch.equal(without.moments.scatter, found.moments.scatter)

@@ -16,7 +16,7 @@ from torch import Tensor
 from ssgan.files.download import fetch
 from ssgan.files.run_directory import run_name
 from ssgan.metrics import efficientnet_lite0
-from ssgan.metrics.features import AbstractFeatures, RandomFeatures, digest
+from ssgan.metrics.features import AbstractFeatures, RandomFeatures, hash_weights
 from ssgan.metrics.inception import features as inception
 from ssgan.metrics.pretrained import find_package_file
 from ssgan.metrics.resize import ResizeRule
@@ -51,7 +51,7 @@ class DiscriminatorFeatures(AbstractFeatures):
         words = json.dumps([first_form(config.discriminator), list(self.shape), self._classes])
         state = checkpoint.tensors["discriminator"]
         tensors = [value for value in state.values() if torch.is_tensor(value)]
-        self.identity = digest(f"discriminator {words} x / 127.5 - 1", tensors)
+        self.identity = hash_weights(f"discriminator {words} x / 127.5 - 1", tensors)
         channels, side = self.shape
         probe = torch.zeros(1, channels, side, side, dtype=torch.uint8)
         self.size = self(probe).shape[1]

@@ -13,7 +13,7 @@ from ssgan.types import UserError
 HELD_OUT_SHARE = 5  # one image in so many is for testing; of the training ones, for validation
 
 
-class Part(NamedTuple):
+class LabelledImages(NamedTuple):
     """Some images of a data set, in a stratified order."""
 
     dataset: Dataset
@@ -28,18 +28,18 @@ class Part(NamedTuple):
             "images": len(self.rows),
         }
 
-    def first(self, count: int | None, option: str) -> "Part":
+    def first(self, count: int | None, option: str) -> "LabelledImages":
         """The first `count` images, None for all; `option` names the count in errors."""
         if count is not None and count > len(self.rows):
             raise UserError(f"{option} {count}: there are only {len(self.rows):,} such images")
-        return Part(self.dataset, self.rows[:count], self.labels[:count])
+        return LabelledImages(self.dataset, self.rows[:count], self.labels[:count])
 
 
 class Split(NamedTuple):
     """Training and test images, and how they were split."""
 
-    train: Part
-    test: Part
+    train: LabelledImages
+    test: LabelledImages
     classes: tuple[str, ...]
     how: str
 
@@ -80,9 +80,14 @@ def split(
                 f"{_source_of(data)}: {count} labelled images {part} are too few for "
                 f"{data.num_classes} classes; {purpose} needs at least {2 * data.num_classes}"
             )
-    train_part = Part(data, training, labels[training]).first(train_count, "--train-n")
-    test_part = Part(test_data, testing, test_labels[testing]).first(test_count, "--test-n")
-    return Split(train_part, test_part, data.classes, how)
+    train_part = LabelledImages(data, training, labels[training])
+    test_part = LabelledImages(test_data, testing, test_labels[testing])
+    return Split(
+        train_part.first(train_count, "--train-n"),
+        test_part.first(test_count, "--test-n"),
+        data.classes,
+        how,
+    )
 
 
 def stratified_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
@@ -99,7 +104,7 @@ def stratified_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
     return np.asarray(shuffled[np.argsort(place[shuffled], kind="stable")])
 
 
-def count_labels_at(train: Part, fraction: float, num_classes: int) -> int | None:
+def count_labels_at(train: LabelledImages, fraction: float, num_classes: int) -> int | None:
     """The number of training labels at that fraction; None when it is too few to train on."""
     count = math.floor(fraction * len(train.labels) + 0.5)
     return count if count >= 2 * num_classes else None

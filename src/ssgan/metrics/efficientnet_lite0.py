@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.metrics.features import AbstractFeatures, digest, to_three_channels
+from ssgan.metrics.features import AbstractFeatures, hash_weights, to_three_channels
 from ssgan.metrics.pretrained import (
     FoldedConvolution,
     find_package_file,
@@ -81,7 +81,7 @@ class EfficientNetLite0Features(AbstractFeatures):
         self.resize = rule.value
         words = f"efficientnet-lite0: {rule.value} {_SIDE}, (x - 127) / 128"
         floats = (state[name] for name in sorted(state) if state[name].is_floating_point())
-        self.identity = digest(words, floats)
+        self.identity = hash_weights(words, floats)
 
     @classmethod
     def from_package(

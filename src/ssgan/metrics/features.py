@@ -85,7 +85,7 @@ class RandomFeatures(AbstractFeatures):
             for layer, (before, after) in enumerate(pairwise(widths))
         ]
         self._weights = [weight.to(device) for weight in weights]
-        self.identity = digest(self._preprocessing, self._weights)
+        self.identity = hash_weights(self._preprocessing, self._weights)
         self._device = device
 
     @torch.no_grad()
@@ -127,7 +127,7 @@ def _kernel(
     return (ninths.double() * scale).float()
 
 
-def digest(preprocessing: str, weights: Iterable[Tensor]) -> str:
+def hash_weights(preprocessing: str, weights: Iterable[Tensor]) -> str:
     """sha256 of a description and of float32 weights in their order, as 64 hex digits."""
     total = hashlib.sha256(preprocessing.encode())
     for weight in weights:

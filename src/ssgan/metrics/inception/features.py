@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.metrics.features import AbstractFeatures, digest, require_finite, to_three_channels
+from ssgan.metrics.features import AbstractFeatures, hash_weights, require_finite, to_three_channels
 from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
 from ssgan.metrics.pretrained import (
     RawConvolution,
@@ -66,7 +66,9 @@ class InceptionFeatures(AbstractFeatures):
         self._rule, self._device = rule, device
         self.resize = rule.value
         tensors = [tensor for layer in LAYERS for tensor in raw[layer.name]]
-        self.identity = digest(f"inception-2015 pool3: {rule.value} 299, (x - 128) / 128", tensors)
+        self.identity = hash_weights(
+            f"inception-2015 pool3: {rule.value} 299, (x - 128) / 128", tensors
+        )
 
     @classmethod
     def from_file(

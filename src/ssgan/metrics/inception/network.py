@@ -16,7 +16,7 @@ from torch import Tensor
 from ssgan.metrics.pretrained import FoldedConvolution, RawConvolution, fold
 
 
-class Layer(NamedTuple):
+class _Layer(NamedTuple):
     """One convolution: its name, kernel (rows, columns), stride; padding keeps the size or is 0."""
 
     name: str
@@ -50,73 +50,73 @@ def _halve(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C P Q"]:
 class _Branch(NamedTuple):
     """Layers in a row, behind a pooling if there is one; the two of a fork are in parallel."""
 
-    layers: tuple[Layer, ...] = ()
-    fork: tuple[Layer, ...] = ()
+    layers: tuple[_Layer, ...] = ()
+    fork: tuple[_Layer, ...] = ()
     pool: Callable[[Tensor], Tensor] | None = None
 
 
 _STEM = (
-    Layer("Conv2d_1a_3x3", _THREE, 2, False),
-    Layer("Conv2d_2a_3x3", _THREE, 1, False),
-    Layer("Conv2d_2b_3x3", _THREE),
-    Layer("Conv2d_3b_1x1", _ONE),
-    Layer("Conv2d_4a_3x3", _THREE, 1, False),
+    _Layer("Conv2d_1a_3x3", _THREE, 2, False),
+    _Layer("Conv2d_2a_3x3", _THREE, 1, False),
+    _Layer("Conv2d_2b_3x3", _THREE),
+    _Layer("Conv2d_3b_1x1", _ONE),
+    _Layer("Conv2d_4a_3x3", _THREE, 1, False),
 )
-_DOUBLE = (Layer("branch3x3dbl_1", _ONE), Layer("branch3x3dbl_2", _THREE))
-_AVERAGED = _Branch((Layer("branch_pool", _ONE),), pool=_average)
+_DOUBLE = (_Layer("branch3x3dbl_1", _ONE), _Layer("branch3x3dbl_2", _THREE))
+_AVERAGED = _Branch((_Layer("branch_pool", _ONE),), pool=_average)
 _HALVED = _Branch(pool=_halve)
 _A = (
-    _Branch((Layer("branch1x1", _ONE),)),
-    _Branch((Layer("branch5x5_1", _ONE), Layer("branch5x5_2", _FIVE))),
-    _Branch((*_DOUBLE, Layer("branch3x3dbl_3", _THREE))),
+    _Branch((_Layer("branch1x1", _ONE),)),
+    _Branch((_Layer("branch5x5_1", _ONE), _Layer("branch5x5_2", _FIVE))),
+    _Branch((*_DOUBLE, _Layer("branch3x3dbl_3", _THREE))),
     _AVERAGED,
 )
 _B = (
-    _Branch((Layer("branch3x3", _THREE, 2, False),)),
-    _Branch((*_DOUBLE, Layer("branch3x3dbl_3", _THREE, 2, False))),
+    _Branch((_Layer("branch3x3", _THREE, 2, False),)),
+    _Branch((*_DOUBLE, _Layer("branch3x3dbl_3", _THREE, 2, False))),
     _HALVED,
 )
 _C = (
-    _Branch((Layer("branch1x1", _ONE),)),
+    _Branch((_Layer("branch1x1", _ONE),)),
     _Branch(
         (
-            Layer("branch7x7_1", _ONE),
-            Layer("branch7x7_2", (1, 7)),
-            Layer("branch7x7_3", (7, 1)),
+            _Layer("branch7x7_1", _ONE),
+            _Layer("branch7x7_2", (1, 7)),
+            _Layer("branch7x7_3", (7, 1)),
         )
     ),
     _Branch(
         (
-            Layer("branch7x7dbl_1", _ONE),
-            Layer("branch7x7dbl_2", (7, 1)),
-            Layer("branch7x7dbl_3", (1, 7)),
-            Layer("branch7x7dbl_4", (7, 1)),
-            Layer("branch7x7dbl_5", (1, 7)),
+            _Layer("branch7x7dbl_1", _ONE),
+            _Layer("branch7x7dbl_2", (7, 1)),
+            _Layer("branch7x7dbl_3", (1, 7)),
+            _Layer("branch7x7dbl_4", (7, 1)),
+            _Layer("branch7x7dbl_5", (1, 7)),
         )
     ),
     _AVERAGED,
 )
 _D = (
-    _Branch((Layer("branch3x3_1", _ONE), Layer("branch3x3_2", _THREE, 2, False))),
+    _Branch((_Layer("branch3x3_1", _ONE), _Layer("branch3x3_2", _THREE, 2, False))),
     _Branch(
         (
-            Layer("branch7x7x3_1", _ONE),
-            Layer("branch7x7x3_2", (1, 7)),
-            Layer("branch7x7x3_3", (7, 1)),
-            Layer("branch7x7x3_4", _THREE, 2, False),
+            _Layer("branch7x7x3_1", _ONE),
+            _Layer("branch7x7x3_2", (1, 7)),
+            _Layer("branch7x7x3_3", (7, 1)),
+            _Layer("branch7x7x3_4", _THREE, 2, False),
         )
     ),
     _HALVED,
 )
 _E = (
-    _Branch((Layer("branch1x1", _ONE),)),
+    _Branch((_Layer("branch1x1", _ONE),)),
     _Branch(
-        (Layer("branch3x3_1", _ONE),),
-        fork=(Layer("branch3x3_2a", (1, 3)), Layer("branch3x3_2b", (3, 1))),
+        (_Layer("branch3x3_1", _ONE),),
+        fork=(_Layer("branch3x3_2a", (1, 3)), _Layer("branch3x3_2b", (3, 1))),
     ),
     _Branch(
         _DOUBLE,
-        fork=(Layer("branch3x3dbl_3a", (1, 3)), Layer("branch3x3dbl_3b", (3, 1))),
+        fork=(_Layer("branch3x3dbl_3a", (1, 3)), _Layer("branch3x3dbl_3b", (3, 1))),
     ),
     _AVERAGED,
 )
@@ -162,7 +162,7 @@ class InceptionNetwork:
         x = self._chain(x, branch.layers, f"{block}.")
         return [self._chain(x, [layer], f"{block}.") for layer in branch.fork] or [x]
 
-    def _chain(self, x: Tensor, layers: Sequence[Layer], prefix: str = "") -> Tensor:
+    def _chain(self, x: Tensor, layers: Sequence[_Layer], prefix: str = "") -> Tensor:
         for layer in layers:
             x = F.relu(self._convolutions[prefix + layer.name](x), inplace=True)
         return x
