@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from ssgan.evaluation.evaluate import EvaluationSettings, evaluate, plan_evaluation
+from ssgan.evaluation.evaluate import EvaluationSettings, evaluate
 from ssgan.evaluation.features import FeatureExtraction, build_set_protocol
 from ssgan.evaluation.image_sets import GeneratedImages, RealImages, StoredStatistics
 from ssgan.evaluation.metrics import MetricSettings
-from ssgan.metrics.authenticity import measure_authenticity
+from ssgan.evaluation.run import EvaluationRequest, plan_evaluation
 from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.frechet import frechet_distance
-from ssgan.metrics.inception.features import InceptionFeatures
-from ssgan.metrics.inception_score import inception_score
+from ssgan.metrics.inception.features import InceptionFeatures, inception_score
 from ssgan.metrics.kernel import kernel_distance
 from ssgan.metrics.knn import find_nearest
-from ssgan.metrics.precision_recall import precision_recall
+from ssgan.metrics.precision_recall import measure_authenticity, precision_recall
 from ssgan.metrics.protocol import read_statistics, write_statistics
 from ssgan.runs.checkpoint import find_state
 from ssgan.types import UserError
@@ -81,7 +80,7 @@ def test_value_and_spread_are_over_the_sample_seeds(measured):
 def test_every_number_carries_its_whole_protocol(run, measured):
     for result in measured[0].values():
         protocol = result.protocol
-        assert (protocol.features, protocol.features_identity) == ("random", FEATURES.identity())
+        assert (protocol.features, protocol.features_identity) == ("random", FEATURES.identity)
         assert (protocol.num_real, protocol.num_fake) == (40, 30)
         assert (protocol.split, protocol.selection, protocol.seeds) == ("all", "all", (0, 1, 2))
         assert (protocol.content, protocol.resize) == ("01" * 32, "antialias-bilinear-32")
@@ -196,9 +195,13 @@ def test_the_inception_score_is_that_of_the_classified_samples(cache):
         thing, real, FeatureExtraction(features=features, cache=cache), settings
     ).results
     assert (distance.name, score.name) == ("FID", "IS")
-    logs = features.log_probabilities(thing.images(0, torch.arange(10)))
+    logs = features.log_probabilities(features(thing.images(0, torch.arange(10))))
     assert score.value == pytest.approx(inception_score(logs).value, rel=1e-6)
     assert score.parameters == {"splits": 10, "bias": False}
+
+
+def requested(**fields):
+    return EvaluationRequest(against="real", **fields)
 
 
 TOO_FEW = [
@@ -215,14 +218,14 @@ def test_too_few_images_are_one_line_before_any_feature(
     run, tmp_path, metric, count, real_count, words
 ):
     request = {"count": count, "real_count": real_count, "metrics": (metric,)}
-    settings, _ = plan_evaluation(run, REAL, FEATURES, **request)
+    settings, _ = plan_evaluation(run, REAL, FEATURES, requested(**request))
     with pytest.raises(UserError, match=words):
         evaluate(run, REAL, FeatureExtraction(features=FEATURES, cache=tmp_path), settings)
     assert not list(tmp_path.iterdir())
 
 
 def test_by_default_what_is_not_possible_is_left_out_and_said(run):
-    settings, remarks = plan_evaluation(run, REAL, FEATURES, count=30)
+    settings, remarks = plan_evaluation(run, REAL, FEATURES, requested(count=30))
     assert settings.metrics == ("fd", "pr", "authenticity")
     assert (settings.count, settings.real_count, settings.seeds) == (30, 30, (0, 1, 2))
     assert [remark.split(":")[0] for remark in remarks[:3]] == [
@@ -234,15 +237,15 @@ def test_by_default_what_is_not_possible_is_left_out_and_said(run):
 
 def test_images_are_measured_once_and_never_more_than_there_are():
     thing = RealImages(real_images(25, seed=5))
-    settings, _ = plan_evaluation(thing, REAL, FEATURES)
+    settings, _ = plan_evaluation(thing, REAL, FEATURES, requested())
     assert (settings.count, settings.real_count, settings.seeds) == (25, 40, (0,))
     for request, words in (
         ({"count": 26}, "--n 26: pictures 5 has 25"),
         ({"real_count": 41}, "--real-n 41: pictures 1 has 40"),
     ):
         with pytest.raises(UserError, match=words):
-            plan_evaluation(thing, REAL, FEATURES, **request)
-    _, remarks = plan_evaluation(REAL, REAL, FEATURES)
+            plan_evaluation(thing, REAL, FEATURES, requested(**request))
+    _, remarks = plan_evaluation(REAL, REAL, FEATURES, requested())
     assert "both sets are the same images" in remarks
 
 

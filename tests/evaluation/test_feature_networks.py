@@ -115,7 +115,7 @@ def test_the_identity_is_that_of_the_weights(tmp_path):
     with torch.no_grad():
         next(state.discriminator.parameters())[0] += 1e-3
     other = DiscriminatorFeatures(find_state(save_run(tmp_path / "c", state=state)).checkpoint)
-    assert one.identity() == same.identity() != other.identity()
+    assert one.identity == same.identity != other.identity
 
 
 def test_images_of_another_shape_and_states_without_d_are_refused(tmp_path):
@@ -135,4 +135,4 @@ def test_a_state_has_the_name_of_its_run_wherever_it_lies_in_it(tmp_path, folder
     copy.parent.mkdir()
     shutil.copyfile(newest.path, copy)
     one, other = DiscriminatorFeatures(newest), DiscriminatorFeatures(find_state(copy).checkpoint)
-    assert (other.name, other.identity()) == (one.name, one.identity())
+    assert (other.name, other.identity) == (one.name, one.identity)

@@ -1,7 +1,9 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 
-from ssgan.evaluation.features import FeatureExtraction
+from ssgan.evaluation.features import FeatureExtraction, extract_features
 from ssgan.evaluation.image_sets import RealImages
 from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.moments import Moments
@@ -30,11 +32,14 @@ def _small_pieces(monkeypatch):
     monkeypatch.setattr("ssgan.evaluation.features.CHUNK_ROWS", 8)
 
 
-def extracted(cache, features=None, count=30, **options):
-    features = features or Counting()
-    return FeatureExtraction(features=features, cache=cache, batch=5).compute(
-        SIDE, count, **options
+def extracted(cache, features=None, count=30, progress=lambda done, total: None, **options):
+    extraction = FeatureExtraction(
+        features=features or Counting(),
+        cache=cache,
+        batch=5,
+        progress_bar=lambda what, unit: nullcontext(progress),
     )
+    return extraction.compute(SIDE, count, **options)
 
 
 def test_rows_and_moments_are_those_of_all_images_at_once(tmp_path):
@@ -122,7 +127,7 @@ def test_other_images_features_or_devices_have_other_rows(tmp_path, what, monkey
     if what == "content":
         side = RealImages(real_images(30, seed=2))
     elif what == "features":
-        monkeypatch.setattr(features, "_identity", "cd" * 32)
+        monkeypatch.setattr(features, "identity", "cd" * 32)
     else:
         device = "other"
     FeatureExtraction(features=features, cache=tmp_path, device=device).compute(side, 30)
@@ -154,3 +159,14 @@ def test_progress_counts_what_is_made_here(tmp_path):
     assert reports == [(8, 16), (13, 16), (16, 16)]
     extracted(tmp_path, count=16, progress=lambda done, total: reports.clear())
     assert reports == [(8, 16), (13, 16), (16, 16)]
+
+
+def test_the_first_rows_are_kept_across_batches_and_all_are_in_the_moments():
+    features = RandomFeatures()
+    images = SIDE.images(0, torch.arange(30))
+    (found,) = extract_features([features], iter(torch.split(images, 8)), keep=12)
+    torch.testing.assert_close(found.rows, features(images)[:12], rtol=1e-5, atol=1e-6)
+    assert found.moments.count == 30
+    (without,) = extract_features([features], iter(torch.split(images, 8)))
+    assert without.rows is None
+    assert torch.equal(without.moments.scatter, found.moments.scatter)

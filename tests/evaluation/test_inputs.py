@@ -58,7 +58,7 @@ def test_images_are_prepared_at_the_run_s_size_or_at_the_smaller_natural_one(pla
     run, large = parse_input(str(places / "run")), Scenes(num_images=3)
     preprocessing, remarks = common_preprocessing([run, large], None, None)
     assert preprocessing == run.checkpoint.config.data.preprocessing
-    assert remarks == ["scenes:num_images=3: prepared at 32 x 32 pixels"]
+    assert remarks == ["scenes:num_images=3: prepared at 32 x 32 pixels (short side 64)"]
     small = parse_input(str(places / "images"))
     for sides in ([small, large], [large, small]):
         preprocessing, remarks = common_preprocessing(sides, None, None)

@@ -69,11 +69,11 @@ GOLDEN = [1.02162, 1.27602, 3.07368, 0.04899, 0.0, 3.41728]
 
 
 def test_the_identity_covers_weights_and_resampler(state):
-    one = EfficientNetLite0Features(state).identity()
-    assert EfficientNetLite0Features(state).identity() == one
-    assert EfficientNetLite0Features(state, rule=ResizeRule.TF1_BILINEAR).identity() != one
+    one = EfficientNetLite0Features(state).identity
+    assert EfficientNetLite0Features(state).identity == one
+    assert EfficientNetLite0Features(state, rule=ResizeRule.TF1_BILINEAR).identity != one
     changed = state | {"_bn1.bias": state["_bn1.bias"] + 1e-3}
-    assert EfficientNetLite0Features(changed).identity() != one
+    assert EfficientNetLite0Features(changed).identity != one
 
 
 def test_it_is_never_called_fid(state):

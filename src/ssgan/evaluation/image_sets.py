@@ -14,7 +14,7 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from ssgan.data.dataset import Dataset
-from ssgan.metrics.features import digest
+from ssgan.metrics.features import hash_weights
 from ssgan.metrics.protocol import AS_TRAINED, Statistics
 from ssgan.ops.pixels import to_uint8
 from ssgan.ops.rng import Key, integers, permutation
@@ -110,7 +110,7 @@ class GeneratedImages(ImageSet):
         self._classes = checkpoint.num_classes if config.method.conditional else 0
         words = json.dumps([first_form(config.generator), list(self.shape), self._classes])
         tensors = [v for v in checkpoint.tensors["generator_ema"].values() if torch.is_tensor(v)]
-        self.identity = digest(f"generator {words}", tensors)
+        self.identity = hash_weights(f"generator {words}", tensors)
         self._pixels_of = self.identity + (f" {self.batch_norm}" if refreshed else "")
 
     def content(self, seed: int) -> str:

@@ -35,14 +35,12 @@ def parse_input(
     if RunDirectory(path).holds_run():
         file = _checkpoint_of(path, best, step)
         return find_state(file, best=best, trusted_modules=trusted_modules)
-    if path.is_file() and path.suffix == ".npz" and not chosen:
-        return StoredStatistics(text, read_statistics(path))
-    if path.is_file() and not chosen:
-        return find_state(path, trusted_modules=trusted_modules)
     if chosen:
         raise UserError(f"--best and --step choose a state of a run directory; {text} is none")
-    if path.suffix == ".npz" and ":" not in text:
-        raise UserError(f"no statistics at {text}")
+    if path.suffix == ".npz" and (path.is_file() or ":" not in text):
+        return StoredStatistics(text, read_statistics(path))
+    if path.is_file():
+        return find_state(path, trusted_modules=trusted_modules)
     return parse_source(text)
 
 
@@ -59,7 +57,7 @@ def _checkpoint_of(run: Path, best: bool, step: int | None) -> Path:
 
 
 def common_preprocessing(
-    inputs: Sequence[FoundState | AbstractSource], shape: ImageShape | None, size: int | None
+    inputs: Sequence[EvaluationInput], shape: ImageShape | None, size: int | None
 ) -> tuple[Preprocessing, list[str]]:
     """How all images are prepared so that they compare, and what to say of it.
 
@@ -73,20 +71,17 @@ def common_preprocessing(
         sizes = ", ".join(f"{s.size} x {s.size} with {s.channels} channels" for s in required)
         conflict = f"; they conflict with --size {size}" if size else ""
         raise UserError(f"images of one size are compared; these need {sizes}{conflict}")
-    surveys = {source.name(): source.open().header_stats() for source in sources}
+    stats = {source.name(): source.open().header_stats() for source in sources}
     if required:
         preprocessing = runs[0].preprocessing if runs else Preprocessing(shape=required[0])
-        chosen = preprocessing.shape.size
-        others = [
-            name for name, header_stats in surveys.items() if header_stats.short_side != chosen
-        ]
-        return preprocessing, [f"{name}: prepared at {chosen} x {chosen} pixels" for name in others]
-    natural = {name: choose_size(header_stats) for name, header_stats in surveys.items()}
-    chosen = size or min(natural.values())
-    grey = all(header_stats.grey for header_stats in surveys.values())
+    else:
+        smallest = min(choose_size(found) for found in stats.values())
+        grey = all(found.grey for found in stats.values())
+        preprocessing = Preprocessing(shape=ImageShape(1 if grey else 3, size or smallest))
+    side = preprocessing.shape.size
     notes = [
-        f"{name}: prepared at {chosen} x {chosen} pixels (short side {header_stats.short_side})"
-        for name, header_stats in surveys.items()
-        if header_stats.short_side != chosen
+        f"{name}: prepared at {side} x {side} pixels (short side {found.short_side})"
+        for name, found in stats.items()
+        if found.short_side != side
     ]
-    return Preprocessing(shape=ImageShape(1 if grey else 3, chosen)), notes
+    return preprocessing, notes

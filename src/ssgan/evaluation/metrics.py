@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ssgan.evaluation.features import FeatureSet
-from ssgan.metrics.authenticity import measure_authenticity
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.frechet import frechet_distance, frechet_infinity, gaussian_distance
-from ssgan.metrics.inception.features import InceptionFeatures
-from ssgan.metrics.inception_score import inception_score
-from ssgan.metrics.kernel import kernel_distance
+from ssgan.metrics.inception.features import InceptionFeatures, InceptionScore, inception_score
+from ssgan.metrics.kernel import KernelDistance, kernel_distance
 from ssgan.metrics.moments import Moments
-from ssgan.metrics.precision_recall import precision_recall
+from ssgan.metrics.precision_recall import measure_authenticity, precision_recall
 from ssgan.metrics.protocol import Statistics
 from ssgan.types import UserError
 
@@ -125,17 +123,20 @@ def compute_metric(
         return [_frechet(features, real, fake)]
     assert fake.rows is not None
     if metric == "is":
-        return [_inception_score(features, fake, settings)]
+        assert isinstance(features, InceptionFeatures)
+        logs = features.log_probabilities(fake.rows).cpu()
+        score = inception_score(logs, splits=settings.splits)
+        used: Parameters = {"splits": score.splits, "bias": False}
+        return [_with_deviation("IS", score, used)]
     if metric == "infinity":
-        return [_frechet_infinity(features, real, fake, settings)]
+        return [_frechet_infinity(features, real, fake, settings.infinity_points)]
     assert real.rows is not None
     if metric == "kid":
         subsets, size = settings.kid_subsets, settings.kid_subset_size
         found = kernel_distance(real.rows, fake.rows, subsets=subsets, subset_size=size)
         name = "KID" if features.distance_name == "FID" else f"KD-{features.name}"
-        used: Parameters = {"subsets": found.subsets, "subset size": found.subset_size}
-        std = found.std_within
-        return [MetricValue(name=name, value=found.value, std_within=std, parameters=used)]
+        used = {"subsets": found.subsets, "subset size": found.subset_size}
+        return [_with_deviation(name, found, used)]
     if metric == "pr":
         four = precision_recall(real.rows, fake.rows, k=settings.neighbours)._asdict()
         k = four.pop("k")
@@ -160,10 +161,7 @@ def compute_authenticity(
     suffix: str = "",
     parameters: Parameters | None = None,
 ) -> list[MetricValue]:
-    """Authenticity and the share of duplicates; see `metrics.authenticity`.
-
-    `suffix` ends the names of both values.
-    """
+    """Authenticity and the share of duplicates; `suffix` ends the names of both."""
     assert training.rows is not None
     assert samples.rows is not None
     found = measure_authenticity(training.rows, samples.rows)
@@ -176,22 +174,22 @@ def compute_authenticity(
 
 def _frechet(features: AbstractFeatures, real: FeatureSet, fake: FeatureSet) -> MetricValue:
     """From moments; from rows, which is exact, where there are no more images than features."""
-    if real.rows is None or fake.rows is None:
+    if (
+        real.rows is None
+        or fake.rows is None
+        or min(len(real.rows), len(fake.rows)) > real.rows.shape[1]
+    ):
         return compute_frechet(features, real.moments, fake.moments)
-    if min(len(real.rows), len(fake.rows)) <= real.rows.shape[1]:
-        value = frechet_distance(real.rows, fake.rows)
-        return MetricValue(name=features.distance_name, value=value)
-    return compute_frechet(features, real.moments, fake.moments)
+    return MetricValue(name=features.distance_name, value=frechet_distance(real.rows, fake.rows))
 
 
 def _frechet_infinity(
-    features: AbstractFeatures, real: FeatureSet, fake: FeatureSet, settings: MetricSettings
+    features: AbstractFeatures, real: FeatureSet, fake: FeatureSet, points: int
 ) -> MetricValue:
     assert fake.rows is not None
     known = real.moments.moments() if isinstance(real.moments, Statistics) else real.rows
-    if known is None:
-        raise UserError("a distance at infinity needs the features of single images")
-    smallest, points = 2 * fake.rows.shape[1], settings.infinity_points
+    assert known is not None
+    smallest = 2 * fake.rows.shape[1]
     found = frechet_infinity(known, fake.rows.double(), smallest=smallest, points=points)
     return MetricValue(
         name=f"{features.distance_name}-infinity",
@@ -202,15 +200,9 @@ def _frechet_infinity(
     )
 
 
-def _inception_score(
-    features: AbstractFeatures, fake: FeatureSet, settings: MetricSettings
+def _with_deviation(
+    name: str, found: KernelDistance | InceptionScore, parameters: Parameters
 ) -> MetricValue:
-    if not isinstance(features, InceptionFeatures) or fake.rows is None:
-        raise UserError("an Inception Score needs Inception and the samples' features")
-    found = inception_score(features.classified(fake.rows).cpu(), splits=settings.splits)
     return MetricValue(
-        name="IS",
-        value=found.value,
-        std_within=found.std_within,
-        parameters={"splits": found.splits, "bias": False},
+        name=name, value=found.value, std_within=found.std_within, parameters=parameters
     )

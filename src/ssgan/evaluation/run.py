@@ -4,33 +4,35 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from ssgan.data.base import AbstractSource, Preprocessing
+from ssgan.data.base import AbstractSource
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
 from ssgan.evaluation.evaluate import (
-    USUAL_COUNT,
     Evaluation,
     EvaluationSettings,
-    ProgressBar,
+    build_metric_request,
     check_held_out,
     evaluate,
-    no_progress,
-    plan_evaluation,
-    resolve_count,
 )
 from ssgan.evaluation.feature_networks import DiscriminatorFeatures, choose_features, download
-from ssgan.evaluation.features import FeatureExtraction, build_set_protocol
+from ssgan.evaluation.features import (
+    FeatureExtraction,
+    ProgressBar,
+    build_set_protocol,
+    no_progress,
+)
 from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
-from ssgan.evaluation.metrics import MetricSettings, first_names
-from ssgan.evaluation.nearest_images import save_nearest_images
+from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unavailable_reason
 from ssgan.evaluation.results import write_results
 from ssgan.files.errors import require_writable, translate_file_errors
+from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.protocol import write_statistics
@@ -40,6 +42,7 @@ from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
 
 _LOG = logging.getLogger("ssgan")
+USUAL_COUNT = 10_000  # images of each set, as in the paper's CIFAR-10 experiments
 _ONLY_WITH_REFERENCE = {"held_out": "--held-out", "real_count": "--real-n", "metrics": "--metrics"}
 
 
@@ -105,6 +108,88 @@ def evaluate_images(
     return _Session(subject, request, reporter).run()
 
 
+class EvaluationPlan(NamedTuple):
+    """What is evaluated, and a sentence for all that may surprise."""
+
+    settings: EvaluationSettings
+    notes: list[str]
+
+
+def plan_evaluation(
+    images: ImageSet,
+    reference: ImageSet | StoredStatistics,
+    features: AbstractFeatures,
+    request: EvaluationRequest,
+) -> EvaluationPlan:
+    """The requested counts and metrics; None is the usual, cut to what is possible.
+
+    Images that cannot be redrawn are evaluated once, whatever the seeds. Raises UserError when
+    more images are requested than there are, or no metric is available.
+    """
+    real_count = request.real_count
+    if isinstance(reference, ImageSet):
+        usual = request.count or USUAL_COUNT
+        real_count = resolve_count(reference, real_count, usual, "--real-n")
+    elif real_count is not None:
+        raise UserError(
+            f"--real-n {real_count}: {reference.name} holds statistics, and no single images"
+        )
+    settings = EvaluationSettings(
+        count=resolve_count(images, request.count, USUAL_COUNT, "--n"),
+        real_count=real_count,
+        seeds=tuple(range(request.seeds)) if images.redrawable else (0,),
+        metrics=request.metrics or METRICS,
+        metric_settings=request.metric_settings,
+    )
+    sizes, notes = build_metric_request(reference, features, settings), []
+    if request.metrics is None:
+        reasons = {name: why for name in METRICS if (why := unavailable_reason(name, sizes))}
+        available = tuple(name for name in METRICS if name not in reasons)
+        if not available:
+            raise UserError(f"no metric is available: {reasons['fd']}")
+        settings = replace(settings, metrics=available)
+        notes += [f"metric {name} left out: {why}" for name, why in reasons.items()]
+    few = sizes.smallest
+    if few <= features.size and "fd" in settings.metrics:
+        notes.append(
+            f"{few:,} images are not more than the {features.size:,} features: the "
+            "distance is exact for these images, and far above that of many"
+        )
+    return EvaluationPlan(settings, notes + _authenticity_notes(images, reference, settings))
+
+
+def resolve_count(images: ImageSet, requested: int | None, usual: int, option: str) -> int:
+    """The requested number of images, which must exist; else the usual, at most all of them."""
+    if images.available is None:
+        return requested or usual
+    if requested is not None and requested > images.available:
+        raise UserError(f"{option} {requested}: {images.name} has {images.available} images")
+    return requested or min(usual, images.available)
+
+
+def _authenticity_notes(
+    images: ImageSet, reference: ImageSet | StoredStatistics, settings: EvaluationSettings
+) -> list[str]:
+    if not isinstance(reference, ImageSet):
+        return []
+    if images.content(0) == reference.content(0):
+        return ["both sets are the same images"]
+    if not isinstance(images, GeneratedImages) or "authenticity" not in settings.metrics:
+        return []
+    if images.checkpoint.data_hash != reference.content(0):
+        source = images.checkpoint.config.data.source.name()
+        return [
+            "these are not the images the run was trained on: to find memorised ones, "
+            f"evaluate against {source}"
+        ]
+    if settings.real_count != reference.available:
+        return [
+            f"authenticity compares with {settings.real_count:,} of {reference.available:,} "
+            f"training images (--real-n {reference.available} for all)"
+        ]
+    return []
+
+
 class _Session:
     """The opened words of one request."""
 
@@ -115,58 +200,46 @@ class _Session:
         found = parse(subject, best=request.best, step=request.step)
         if isinstance(found, StoredStatistics):
             raise UserError(f"{subject} holds statistics; give images or a run, and --against it")
-        self.subject: FoundState | AbstractSource = found
         reference = None if request.against is None else parse(request.against)
         held_out = None if request.held_out is None else parse(request.held_out)
         if isinstance(reference, FoundState) or isinstance(held_out, FoundState):
             raise UserError("--against and --held-out expect images, not a run")
         if isinstance(held_out, StoredStatistics):
             raise UserError(f"--held-out expects images, and {held_out.name} holds statistics")
-        self.reference, self.held_out = reference, held_out
+        self.subject, self.reference, self.held_out = found, reference, held_out
         if request.write_stats is not None:
             require_writable(request.write_stats.parent)
-        if self.reference is not None:
+        if reference is not None:
             require_writable(self._folder())
         self.device = resolve_device(request.device)
         self.features = self._features()
-        self.preprocessing = self._preprocessing()
+        fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
+        opened = [one for one in (found, reference, held_out) if one is not None]
+        self.preprocessing, notes = common_preprocessing(opened, fixed, request.size)
+        self._note(notes)
         self.extraction = FeatureExtraction(
             features=self.features,
             cache=self.cache,
             device=self.device.type,
             batch=request.batch,
             on_wait=lambda: reporter.note("waiting: another process computes the same features"),
+            progress_bar=reporter.progress_bar,
         )
 
     def run(self) -> Evaluation | None:
         """Everything but the opening."""
-        request, images, reference = self.request, self._subject_images(), self._reference()
+        request, images, reference = self.request, self._subject_images(), self.reference
+        against = self._prepare(reference) if isinstance(reference, AbstractSource) else reference
         if request.write_stats is not None:
-            self._write_statistics(request.write_stats, reference or images)
-        if reference is None:
+            self._write_statistics(request.write_stats, against or images)
+        if against is None:
             return None
-        settings, notes = plan_evaluation(
-            images,
-            reference,
-            self.features,
-            count=request.count,
-            real_count=request.real_count,
-            seeds=request.seeds,
-            metrics=request.metrics,
-            metric_settings=request.metric_settings,
-        )
+        settings, notes = plan_evaluation(images, against, self.features, request)
         self._note(notes)
         held_out = None if self.held_out is None else self._prepare(self.held_out)
-        found = evaluate(
-            images,
-            reference,
-            self.extraction,
-            settings,
-            held_out=held_out,
-            progress_bar=self.reporter.progress_bar,
-        )
+        found = evaluate(images, against, self.extraction, settings, held_out)
         self.reporter.show(format_card(found.results))
-        self._write(self._results_file(settings, found), found)
+        self._write_results(found, settings)
         return found
 
     def _note(self, sentences: list[str]) -> None:
@@ -174,8 +247,7 @@ class _Session:
             self.reporter.note(sentence)
 
     def _features(self) -> AbstractFeatures:
-        request = self.request
-        name, weights = request.features, request.weights
+        request, name, weights = self.request, self.request.features, self.request.weights
         owner = self.subject.checkpoint if isinstance(self.subject, FoundState) else None
         if name == "discriminator" and weights is not None:
             opened = parse_input(weights, trusted_modules=request.trusted_modules)
@@ -187,41 +259,24 @@ class _Session:
                 raise UserError("--download fetches Inception's weights; it needs no --weights")
             with self.reporter.progress_bar("downloading", "bytes") as progress:
                 download(self.cache, progress)
-        chosen = choose_features(
-            name,
-            self.device,
-            self.cache,
-            weights=None if weights is None else Path(weights),
-            rule=request.rule,
-            discriminator=owner,
+        file = None if weights is None else Path(weights)
+        features, notes = choose_features(
+            name, self.device, self.cache, weights=file, rule=request.rule, discriminator=owner
         )
-        self._note(chosen.notes)
-        return chosen.features
-
-    def _preprocessing(self) -> Preprocessing:
-        fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
-        inputs = (self.subject, self.reference, self.held_out)
-        images = [one for one in inputs if isinstance(one, FoundState | AbstractSource)]
-        preprocessing, notes = common_preprocessing(images, fixed, self.request.size)
         self._note(notes)
-        return preprocessing
+        return features
 
     def _subject_images(self) -> ImageSet:
-        if isinstance(self.subject, AbstractSource):
-            if self.request.refresh:
-                raise UserError(f"--refresh requires a run, and {self.name} is none")
-            return self._prepare(self.subject)
         found, refresh = self.subject, self.request.refresh
+        if isinstance(found, AbstractSource):
+            if refresh:
+                raise UserError(f"--refresh requires a run, and {self.name} is none")
+            return self._prepare(found)
         self._note([f"passed over: {sentence}" for sentence in found.passed_over])
         best = ", best" if found.checkpoint.path.parent.name == "best" else ""
         name = f"{readable(self.name)}{best}, step {found.checkpoint.step}"
         with self.reporter.progress_bar("batch statistics", "samples") as progress:
             return GeneratedImages(name, found.checkpoint, self.device, refresh, progress)
-
-    def _reference(self) -> ImageSet | StoredStatistics | None:
-        if isinstance(self.reference, AbstractSource):
-            return self._prepare(self.reference)
-        return self.reference
 
     def _prepare(self, source: AbstractSource) -> RealImages:
         with self.reporter.progress_bar("downloading", "bytes") as progress:
@@ -243,10 +298,7 @@ class _Session:
         if request.against is not None:
             option, requested = "--real-n", request.real_count
         count = resolve_count(images, requested, request.count or USUAL_COUNT, option)
-        with self.reporter.progress_bar("images", "images") as progress:
-            found = self.extraction.compute(
-                images, count, keep_rows=False, store_moments=True, progress=progress
-            )
+        found = self.extraction.compute(images, count, keep_rows=False, store_moments=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_statistics(path, found.moments, build_set_protocol(self.features, images, count))
         self.reporter.show(f"statistics of {count:,} images of {images.name}: {readable(path)}")
@@ -260,7 +312,7 @@ class _Session:
         file = self.subject.checkpoint.path
         return (find_run_of(file) or file.parent) / "evaluation"
 
-    def _results_file(self, settings: EvaluationSettings, found: Evaluation) -> Path:
+    def _results_file(self, found: Evaluation, settings: EvaluationSettings) -> Path:
         """By default its name is that of the protocol, so that equal results replace each other."""
         if (out := self.request.out) is not None:
             return out if out.suffix == ".jsonl" else out / "results.jsonl"
@@ -270,18 +322,21 @@ class _Session:
         if first.protocol.content is None:  # statistics of unknown images
             words.append(first.against)
         key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
-        stem = (
-            self.subject.checkpoint.path.stem if isinstance(self.subject, FoundState) else "images"
-        )
+        stem = "images"
+        if isinstance(self.subject, FoundState):
+            stem = self.subject.checkpoint.path.stem
         return self._folder() / f"{stem}-{self.features.name}-{key}" / "results.jsonl"
 
-    def _write(self, path: Path, found: Evaluation) -> None:
-        show = self.reporter.show
+    def _write_results(self, found: Evaluation, settings: EvaluationSettings) -> None:
+        path = self._results_file(found, settings)
         with translate_file_errors(path):
             write_results(path, found.results)
-            show(f"written to {readable(path)}")
+            self.reporter.show(f"written to {readable(path)}")
             if found.nearest is not None:
                 stem = "neighbours" if path.name == "results.jsonl" else f"{path.stem}-neighbours"
                 sheet = path.with_name(f"{stem}.png")
-                save_nearest_images(sheet, found.nearest)
-                show(f"samples, each beside its nearest real images: {readable(sheet)}")
+                pixels = found.nearest.flatten(0, 1).permute(0, 2, 3, 1).numpy()
+                save_png(sheet, image_grid(pixels, columns=found.nearest.shape[1]))
+                self.reporter.show(
+                    f"samples, each beside its nearest real images: {readable(sheet)}"
+                )

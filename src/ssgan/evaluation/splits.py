@@ -13,7 +13,7 @@ from ssgan.types import UserError
 HELD_OUT_SHARE = 5  # one image in so many is for testing; of the training ones, for validation
 
 
-class Part(NamedTuple):
+class LabelledImages(NamedTuple):
     """Some images of a data set, in a stratified order."""
 
     dataset: Dataset
@@ -28,18 +28,18 @@ class Part(NamedTuple):
             "images": len(self.rows),
         }
 
-    def first(self, count: int | None, option: str) -> "Part":
+    def first(self, count: int | None, option: str) -> "LabelledImages":
         """The first `count` images, None for all; `option` names the count in errors."""
         if count is not None and count > len(self.rows):
             raise UserError(f"{option} {count}: there are only {len(self.rows):,} such images")
-        return Part(self.dataset, self.rows[:count], self.labels[:count])
+        return LabelledImages(self.dataset, self.rows[:count], self.labels[:count])
 
 
 class Split(NamedTuple):
     """Training and test images, and how they were split."""
 
-    train: Part
-    test: Part
+    train: LabelledImages
+    test: LabelledImages
     classes: tuple[str, ...]
     how: str
 
@@ -67,15 +67,12 @@ def split(
     order = stratified_order(labels, Key(seed, "probe split"))
     if test is None:
         held_out = len(order) // HELD_OUT_SHARE
-        testing, training, test_data = order[:held_out], order[held_out:], data
-        test_labels, how = (
-            labels[testing],
-            f"a stratified fifth of the source, seed {seed}, is test",
-        )
+        training, testing = order[held_out:], order[:held_out]
+        test_data, test_labels = data, labels
+        how = f"a stratified fifth of the source, seed {seed}, is test"
     else:
-        test_labels = _match_labels(data, test, purpose)
-        testing = stratified_order(test_labels, Key(seed, "probe test"))
-        training, test_data, test_labels = order, test, test_labels[testing]
+        test_data, test_labels = test, _match_labels(data, test, purpose)
+        training, testing = order, stratified_order(test_labels, Key(seed, "probe test"))
         how = "train and test sources given"
     for part, count in (("to train on", len(training)), ("to test on", len(testing))):
         if count < 2 * data.num_classes:
@@ -83,9 +80,14 @@ def split(
                 f"{_source_of(data)}: {count} labelled images {part} are too few for "
                 f"{data.num_classes} classes; {purpose} needs at least {2 * data.num_classes}"
             )
-    train_part = Part(data, training, labels[training]).first(train_count, "--train-n")
-    test_part = Part(test_data, testing, test_labels).first(test_count, "--test-n")
-    return Split(train_part, test_part, data.classes, how)
+    train_part = LabelledImages(data, training, labels[training])
+    test_part = LabelledImages(test_data, testing, test_labels[testing])
+    return Split(
+        train_part.first(train_count, "--train-n"),
+        test_part.first(test_count, "--test-n"),
+        data.classes,
+        how,
+    )
 
 
 def stratified_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
@@ -102,7 +104,7 @@ def stratified_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
     return np.asarray(shuffled[np.argsort(place[shuffled], kind="stable")])
 
 
-def count_labels_at(train: Part, fraction: float, num_classes: int) -> int | None:
+def count_labels_at(train: LabelledImages, fraction: float, num_classes: int) -> int | None:
     """The number of training labels at that fraction; None when it is too few to train on."""
     count = math.floor(fraction * len(train.labels) + 0.5)
     return count if count >= 2 * num_classes else None

@@ -13,13 +13,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.metrics.features import AbstractFeatures, digest, to_three_channels
+from ssgan.metrics.features import AbstractFeatures, hash_weights, to_three_channels
 from ssgan.metrics.pretrained import (
     FoldedConvolution,
-    RawConvolution,
     find_package_file,
     fold,
-    get_tensor,
+    get_convolution,
     read_state,
     require_sha256,
 )
@@ -66,6 +65,7 @@ class EfficientNetLite0Features(AbstractFeatures):
 
     name = "EfficientNetLite0"
     size = 1280
+    _rows_at_once = 32  # images in one forward; bounds the memory
 
     def __init__(
         self,
@@ -73,16 +73,15 @@ class EfficientNetLite0Features(AbstractFeatures):
         *,
         rule: ResizeRule = ResizeRule.HALF_PIXEL_BILINEAR,
         device: torch.device | str = "cpu",
-        rows_at_once: int = 32,  # images in one forward; bounds the memory
     ) -> None:
         self._stem = _folded(state, "_conv_stem", "_bn0", device, stride=2)
         self._blocks = _blocks(state, device)
         self._head = _folded(state, "_conv_head", "_bn1", device)
-        self._rule, self._device, self._rows_at_once = rule, device, rows_at_once
+        self._rule, self._device = rule, device
         self.resize = rule.value
         words = f"efficientnet-lite0: {rule.value} {_SIDE}, (x - 127) / 128"
         floats = (state[name] for name in sorted(state) if state[name].is_floating_point())
-        self._identity = digest(words, floats)
+        self.identity = hash_weights(words, floats)
 
     @classmethod
     def from_package(
@@ -103,18 +102,12 @@ class EfficientNetLite0Features(AbstractFeatures):
         require_sha256(path, _SHA256)
         return cls(read_state(path), rule=rule, device=device)
 
-    def identity(self) -> str:
-        """sha256 of the preprocessing's description and the weights before folding."""
-        return self._identity
-
     @torch.no_grad()
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
         """1280 features an image."""
         parts = torch.split(to_three_channels(images), self._rows_at_once)
-        return torch.cat([self._rows(part.to(self._device)) for part in parts])
-
-    def _rows(self, pixels: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B F"]:
-        return self.network((resize(pixels, _SIDE, self._rule) - 127) / 128)
+        sized = (resize(part.to(self._device), _SIDE, self._rule) for part in parts)
+        return torch.cat([self.network((x - 127) / 128) for x in sized])
 
     @torch.no_grad()
     def network(self, x: Float[Tensor, "B 3 224 224"]) -> Float[Tensor, "B F"]:
@@ -159,13 +152,7 @@ def _folded(
     stride: int = 1,
     groups: int = 1,
 ) -> FoldedConvolution:
-    raw = RawConvolution(
-        weight=get_tensor(state, f"{convolution}.weight"),
-        gamma=get_tensor(state, f"{norm}.weight"),
-        beta=get_tensor(state, f"{norm}.bias"),
-        mean=get_tensor(state, f"{norm}.running_mean"),
-        variance=get_tensor(state, f"{norm}.running_var"),
-    )
+    raw = get_convolution(state, convolution, norm)
     return fold(raw, device, stride=stride, groups=groups)
 
 

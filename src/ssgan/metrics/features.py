@@ -25,15 +25,12 @@ class AbstractFeatures(ABC):
     name: str
     size: int  # F, features a row
     resize: str  # the value of a ResizeRule, or the extractor's own rule
+    identity: str  # sha256 (64 hex digits) of the weights (before folding) and the preprocessing
 
     @property
     def distance_name(self) -> str:
         """The name of a Frechet distance on these features; "FID" on one network only."""
         return f"FD-{self.name}"
-
-    @abstractmethod
-    def identity(self) -> str:
-        """sha256 (64 hex digits) of the weights and the preprocessing."""
 
     @abstractmethod
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
@@ -88,12 +85,8 @@ class RandomFeatures(AbstractFeatures):
             for layer, (before, after) in enumerate(pairwise(widths))
         ]
         self._weights = [weight.to(device) for weight in weights]
-        self._identity = digest(self._preprocessing, self._weights)
+        self.identity = hash_weights(self._preprocessing, self._weights)
         self._device = device
-
-    def identity(self) -> str:
-        """sha256 of the preprocessing's description and all weights."""
-        return self._identity
 
     @torch.no_grad()
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
@@ -134,7 +127,7 @@ def _kernel(
     return (ninths.double() * scale).float()
 
 
-def digest(preprocessing: str, weights: Iterable[Tensor]) -> str:
+def hash_weights(preprocessing: str, weights: Iterable[Tensor]) -> str:
     """sha256 of a description and of float32 weights in their order, as 64 hex digits."""
     total = hashlib.sha256(preprocessing.encode())
     for weight in weights:

@@ -1,4 +1,6 @@
-"""The kernel distance (KID; Binkowski et al. 2018): the squared MMD with a cubic kernel.
+"""Kernel statistics: the distance of two sets, and the alignment of two sets of features.
+
+The kernel distance (KID; Binkowski et al. 2018) is the squared MMD with a cubic kernel.
 
     k(x, y) = (x . y / F + 1)^3,   F features a row
 
@@ -96,3 +98,18 @@ def _kernel_blocks(
 ) -> Iterator[Float[Tensor, "R M"]]:
     for part in torch.split(a, max(1, _CELLS // len(b))):
         yield (part @ b.T / a.shape[1] + 1).pow(3)
+
+
+def linear_cka(a: Float[Tensor, "N F"], b: Float[Tensor, "N E"]) -> float:
+    """How alike two sets of features of the same N images are, in [0, 1]; 1 for the same.
+
+    Centred kernel alignment with linear kernels (Kornblith et al. 2019): blind to rotations and
+    to one scale for all features. NaN when the features of a set are all the same.
+    """
+    first, second = _centred_gram(a), _centred_gram(b)
+    return float((first * second).sum() / (first.norm() * second.norm()))
+
+
+def _centred_gram(rows: Float[Tensor, "N F"]) -> Float[Tensor, "N N"]:
+    centred = rows.double() - rows.double().mean(dim=0)
+    return centred @ centred.T

@@ -68,6 +68,17 @@ class RawConvolution(NamedTuple):
     variance: Float[Tensor, " O"]
 
 
+def get_convolution(state: Mapping[str, Tensor], convolution: str, norm: str) -> RawConvolution:
+    """A convolution and its batch norm by their names; UserError when a tensor is missing."""
+    return RawConvolution(
+        weight=get_tensor(state, f"{convolution}.weight"),
+        gamma=get_tensor(state, f"{norm}.weight"),
+        beta=get_tensor(state, f"{norm}.bias"),
+        mean=get_tensor(state, f"{norm}.running_mean"),
+        variance=get_tensor(state, f"{norm}.running_var"),
+    )
+
+
 @dataclass(frozen=True)
 class FoldedConvolution:
     """One convolution with bias that replaces both."""

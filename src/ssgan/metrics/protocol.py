@@ -76,7 +76,7 @@ class Statistics:
         return moments
 
 
-def write_statistics(path: Path, moments: "Moments | Statistics", protocol: Protocol) -> None:
+def write_statistics(path: Path, moments: Moments | Statistics, protocol: Protocol) -> None:
     """Write an `.npz`, whole or not at all; pytorch-fid reads it too.
 
     Raises UserError for fewer than two images, and for a protocol with another count.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.data.dataset import Dataset
-from ssgan.evaluation.sample_quality import SampleQuality
+from ssgan.evaluation.selection_metric import SampleQuality
 from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.knn import neighbour_accuracy
 from ssgan.metrics.linear_probe import ridge_accuracy

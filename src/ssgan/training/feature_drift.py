@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ssgan.files.atomic import write_atomic
 from ssgan.files.run_directory import RunDirectory, parse_step
-from ssgan.metrics.similarity import linear_cka
+from ssgan.metrics.kernel import linear_cka
 
 _RESUMABLE = 2  # checkpoints that a run keeps
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ssgan.evaluation.sample_quality import DIVERSITY
-from ssgan.evaluation.selection_metric import SELECTION_METRICS
+from ssgan.evaluation.selection_metric import DIVERSITY, SELECTION_METRICS
 from ssgan.files.run_directory import RunDirectory
 from ssgan.training.history import History, Row, merge_by_step, read_log, read_metrics
 from ssgan.training.monitor_rules import CLEARING, RULES, Rule, State, constant_logits

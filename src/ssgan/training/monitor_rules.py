@@ -12,8 +12,7 @@ from itertools import takewhile
 from statistics import median, pstdev
 from typing import Literal
 
-from ssgan.evaluation.sample_quality import DIVERSITY
-from ssgan.evaluation.selection_metric import FD_RANDOM
+from ssgan.evaluation.selection_metric import DIVERSITY, FD_RANDOM
 from ssgan.training.history import EvaluationPoint, History
 
 State = Literal["too early to tell", "healthy", "forgetting", "collapsing", "diverged"]

@@ -10,23 +10,29 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ssgan.data.base import AbstractSource
 from ssgan.data.dataset import Dataset
+from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe import feature_store
-from ssgan.evaluation.probe.feature_store import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator
 from ssgan.files.atomic import open_atomic, sync_folder, write_json
 from ssgan.types import UserError
 
 ENDINGS = (".npy", ".npz", ".parquet")
 _GROUP_ROWS = 1024  # rows of a Parquet row group
+
+
+class _Export(NamedTuple):
+    dataset: Dataset
+    names: list[str]
+    layers: list[Layer]
+    folder: Path  # of the stored features
+    facts: dict[str, Any]
 
 
 def check_target(target: Path, layers: int) -> None:
@@ -52,7 +58,7 @@ def export_features(
     names: list[str],
     layers: list[Layer],
     target: Path,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> None:
     """Write the features, label and name of every image; an interrupted call is continued.
 
@@ -66,15 +72,16 @@ def export_features(
     facts = describe_export(subject, dataset, layers)
     if target.suffix == ".npy":
         if dataset.labels is not None:
-            _write_array(target.with_suffix(".labels.npy"), dataset.labels)
+            with open_atomic(target.with_suffix(".labels.npy")) as file:
+                np.lib.format.write_array(file, dataset.labels, allow_pickle=False)
         write_json(target.with_suffix(".json"), {**facts, "names": names})
         os.replace(feature_store.feature_path(folder, layers[0]), target)
     else:
         ready = folder / "ready"
         write = _write_npz if target.suffix == ".npz" else _write_parquet
-        write(ready, dataset, names, layers, folder, facts)
-        with ready.open("rb") as file:
-            os.fsync(file.fileno())
+        write(ready, _Export(dataset, names, layers, folder, facts))
+        with ready.open("rb") as written:
+            os.fsync(written.fileno())
         os.replace(ready, target)
     sync_folder(target.parent)
     shutil.rmtree(folder, ignore_errors=True)
@@ -119,29 +126,13 @@ def list_item_names(source: AbstractSource, dataset: Dataset) -> list[str]:
     return kept if len(kept) == len(dataset) else [f"row {k}" for k in range(len(dataset))]
 
 
-def _list_class_names(dataset: Dataset) -> list[str | None]:
-    if dataset.labels is None:
-        return [None] * len(dataset)
-    return [dataset.classes[label] for label in dataset.labels]
-
-
-def _write_array(path: Path, array: NDArray[Any]) -> None:
-    with open_atomic(path) as file:
-        np.lib.format.write_array(file, array, allow_pickle=False)
-
-
-def _write_npz(
-    ready: Path,
-    dataset: Dataset,
-    names: list[str],
-    layers: list[Layer],
-    folder: Path,
-    facts: dict[str, Any],
-) -> None:
+def _write_npz(ready: Path, export: _Export) -> None:
+    dataset = export.dataset
     with zipfile.ZipFile(ready, "w", zipfile.ZIP_STORED) as archive:
-        for layer in layers:
-            archive.write(feature_store.feature_path(folder, layer), f"block_{layer.block}.npy")
-        arrays = {"names": np.array(names), "protocol": np.array(json.dumps(facts))}
+        for layer in export.layers:
+            path = feature_store.feature_path(export.folder, layer)
+            archive.write(path, f"block_{layer.block}.npy")
+        arrays = {"names": np.array(export.names), "protocol": np.array(json.dumps(export.facts))}
         if dataset.labels is not None:
             arrays |= {"labels": dataset.labels, "classes": np.array(dataset.classes)}
         for name, array in arrays.items():
@@ -149,42 +140,33 @@ def _write_npz(
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
-def _write_parquet(
-    ready: Path,
-    dataset: Dataset,
-    names: list[str],
-    layers: list[Layer],
-    folder: Path,
-    facts: dict[str, Any],
-) -> None:
-    arrow = _pyarrow()
-    parquet = importlib.import_module("pyarrow.parquet")
-    blocks = [
-        (f"block_{layer.block}", feature_store.load_features(folder, layer)) for layer in layers
-    ]
+def _write_parquet(ready: Path, export: _Export) -> None:
+    arrow, parquet = _pyarrow(), importlib.import_module("pyarrow.parquet")
+    blocks = {
+        f"block_{layer.block}": feature_store.load_features(export.folder, layer)
+        for layer in export.layers
+    }
     fields = [("name", arrow.string()), ("label", arrow.int64()), ("class", arrow.string())]
-    fields += [(name, arrow.list_(arrow.float32(), rows.shape[1])) for name, rows in blocks]
-    schema = arrow.schema(fields, metadata={"ssgan": json.dumps(facts)})
-    labels: list[int | None] = [None] * len(dataset)
+    fields += [(name, arrow.list_(arrow.float32(), rows.shape[1])) for name, rows in blocks.items()]
+    schema = arrow.schema(fields, metadata={"ssgan": json.dumps(export.facts)})
+    dataset, count = export.dataset, len(export.dataset)
+    labels: list[int | None] = [None] * count
+    classes: list[str | None] = [None] * count
     if dataset.labels is not None:
         labels = dataset.labels.tolist()
-    classes = _list_class_names(dataset)
+        classes = [dataset.classes[label] for label in dataset.labels]
     with contextlib.closing(parquet.ParquetWriter(str(ready), schema)) as writer:
-        for group in _groups(len(dataset)):
+        for start in range(0, count, _GROUP_ROWS):
+            group = slice(start, start + _GROUP_ROWS)
             columns = [
-                arrow.array(names[group], arrow.string()),
+                arrow.array(export.names[group], arrow.string()),
                 arrow.array(labels[group], arrow.int64()),
                 arrow.array(classes[group], arrow.string()),
             ]
-            for _, rows in blocks:
+            for rows in blocks.values():
                 flat = arrow.array(np.ascontiguousarray(rows[group]).reshape(-1))
                 columns.append(arrow.FixedSizeListArray.from_arrays(flat, rows.shape[1]))
             writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
-
-
-def _groups(count: int) -> Iterator[slice]:
-    for start in range(0, count, _GROUP_ROWS):
-        yield slice(start, start + _GROUP_ROWS)
 
 
 def _pyarrow() -> Any:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
@@ -20,14 +20,13 @@ import torch
 from numpy.typing import NDArray
 
 from ssgan.data.dataset import Dataset
+from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, grid_side
 from ssgan.files.atomic import DiskFull, free_bytes, write_json
 from ssgan.types import UserError
 
 BATCH = 64  # images in one forward pass
 _SAVED_BATCHES = 16  # batches between two updates of progress.json
-
-Progress = Callable[[int, int], None]  # (images done, images in total)
 
 
 def feature_width(subject: ProbedDiscriminator, layer: Layer) -> int:
@@ -47,7 +46,7 @@ def fill_store(
     rows: NDArray[np.int64],
     layers: list[Layer],
     folder: Path,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> None:
     """Write the missing features of these images into the folder.
 
@@ -65,7 +64,10 @@ def fill_store(
         folder.mkdir(parents=True, exist_ok=True)
         marker.unlink(missing_ok=True)
         for layer in layers:
-            _create_file(feature_path(folder, layer), (len(rows), feature_width(subject, layer)))
+            shape = (len(rows), feature_width(subject, layer))
+            with feature_path(folder, layer).open("wb") as new:
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(new, header)
     with ExitStack() as stack:
         files = [stack.enter_context(feature_path(folder, layer).open("r+b")) for layer in layers]
         for file in files:
@@ -79,8 +81,7 @@ def fill_store(
                     file.flush()
                     os.fsync(file.fileno())
                 write_json(marker, {**facts, "layers": layers, "done": done})
-            if progress is not None:
-                progress(done, len(rows))
+            progress(done, len(rows))
 
 
 def load_features(folder: Path, layer: Layer) -> NDArray[np.float32]:
@@ -133,12 +134,6 @@ def _read_marker(
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return (found, done) if stored == facts and set(layers) <= set(found) else None
-
-
-def _create_file(path: Path, shape: tuple[int, int]) -> None:
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
 
 
 def _seek_row(file: IO[bytes], row: int) -> None:

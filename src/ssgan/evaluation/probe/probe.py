@@ -17,19 +17,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe import feature_store
-from ssgan.evaluation.probe.feature_store import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, check_pooling
 from ssgan.evaluation.splits import HELD_OUT_SHARE, Split, count_labels_at
 from ssgan.files import jsonl
 from ssgan.files.jsonl import PAIR, SHARE, TEXT, TEXTS, WHOLE, Kind
-from ssgan.metrics.intervals import Proportion
 from ssgan.metrics.knn import NEIGHBOURS, classify_by_neighbours
 from ssgan.metrics.linear_probe import (
     PENALTIES,
     SGD_RATE,
     TOLERANCE,
     Fit,
+    Proportion,
     choose_penalty,
     fit_lbfgs,
     fit_sgd,
@@ -135,43 +135,35 @@ class StateProbe:
                 f"{len(split.train.rows)} training images are too few: no fraction of them holds "
                 f"{2 * len(split.classes)} labels, two a class"
             )
-        stored = self._stored()
-        self.todo = [trial for trial in self.trials if self._find(stored, trial) is None]
+        found = self._find_rows()
+        self.todo = [trial for trial, row in zip(self.trials, found, strict=True) if row is None]
 
     @property
     def rows(self) -> list[Row]:
         """The rows that are in the file by now, in the order of the trials."""
-        stored = self._stored()
-        found = [self._find(stored, trial) for trial in self.trials]
-        return [row for row in found if row is not None]
+        return [row for row in self._find_rows() if row is not None]
 
-    def read(self, progress: Progress | None = None) -> None:
+    def read(self, progress: Progress = lambda done, total: None) -> None:
         """Write the features of all layers with missing rows to the disk."""
-        layers = self._layers()
-        train, test = self.split.train, self.split.test
-        total = len(train.rows) + len(test.rows)
-        for name, part, before in (("train", train, 0), ("test", test, len(train.rows))):
+        layers, done = self._layers(), 0
+        total = len(self.split.train.rows) + len(self.split.test.rows)
+        for name, part in (("train", self.split.train), ("test", self.split.test)):
 
-            def count(done: int, _: int, before: int = before) -> None:
-                if progress is not None:
-                    progress(before + done, total)
+            def count(now: int, _: int, before: int = done) -> None:
+                progress(before + now, total)
 
             folder = self._folder / name
             feature_store.fill_store(self.subject, part.dataset, part.rows, layers, folder, count)
+            done += len(part.rows)
 
     def fit(self, report: Activity = lambda activity: None) -> Iterator[tuple[ProbeTrial, Row]]:
         """Compute the missing rows one by one; each is in the file when it is yielded."""
-        train_labels = torch.from_numpy(self.split.train.labels)
-        test_labels = torch.from_numpy(self.split.test.labels)
         jsonl.cut_back(self.file, sys.maxsize)  # a torn line would swallow the next one
         for layer in self._layers():
             train, test = self._tensor("train", layer), self._tensor("test", layer)
             standardise(train, test)
             for trial in [trial for trial in self.todo if trial.layer == layer]:
-                kept = slice(trial.labels)
-                numbers = self._compute(
-                    trial, train[kept], train_labels[kept], test, test_labels, report
-                )
+                numbers = self._compute(trial, train[: trial.labels], test, report)
                 row = {**self._identity(trial), **self._description(trial), **numbers}
                 jsonl.append(self.file, row)
                 yield trial, row
@@ -183,14 +175,14 @@ class StateProbe:
     def _tensor(self, part: str, layer: Layer) -> Tensor:
         return torch.from_numpy(np.array(feature_store.load_features(self._folder / part, layer)))
 
-    def _stored(self) -> list[Row]:
-        return stored_rows(self.file)
-
-    def _find(self, stored: list[Row], trial: ProbeTrial) -> Row | None:
-        """The stored row of exactly this trial, if there is one."""
-        identity = self._identity(trial).items()
-        matching = (row for row in stored if all(row.get(k) == v for k, v in identity))
-        return next(matching, None)
+    def _find_rows(self) -> list[Row | None]:
+        """The stored row of exactly each trial, if there is one."""
+        stored = stored_rows(self.file)
+        identities = [self._identity(trial).items() for trial in self.trials]
+        return [
+            next((row for row in stored if all(row.get(k) == v for k, v in identity)), None)
+            for identity in identities
+        ]
 
     def _identity(self, trial: ProbeTrial) -> Row:
         """All that determines a row's numbers, except the machine."""
@@ -227,16 +219,9 @@ class StateProbe:
             "trained_on_same_images": subject.data_hash == self.split.train.dataset.content_hash,
         }
 
-    def _compute(
-        self,
-        trial: ProbeTrial,
-        train: Tensor,
-        train_labels: Tensor,
-        test: Tensor,
-        test_labels: Tensor,
-        report: Activity,
-    ) -> Row:
-        """The numbers of a row."""
+    def _compute(self, trial: ProbeTrial, train: Tensor, test: Tensor, report: Activity) -> Row:
+        train_labels = torch.from_numpy(self.split.train.labels[: trial.labels])
+        test_labels = torch.from_numpy(self.split.test.labels)
         count = len(self.split.classes)
         what = f"block {trial.layer.block} {trial.layer.pooling}, {trial.labels:,} labels"
         report(what)

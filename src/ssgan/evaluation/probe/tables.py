@@ -89,15 +89,14 @@ def _find(rows: Sequence[Row], **wanted: object) -> Row | None:
 
 def _by_block(heading: str, rows: Sequence[Row]) -> str:
     """A row a block and a column a run, as in the paper's Tables 3 and 4, and a row "best"."""
-    states = _states(rows)
-    own = {state: [row for row in rows if row_state(row) == state] for state in states}
+    own = {state: [row for row in rows if row_state(row) == state] for state in _states(rows)}
     lines = []
     for block in sorted({row["block"] for row in rows}):
-        found = [_find(own[state], block=block) for state in states]
+        found = [_find(some, block=block) for some in own.values()]
         sizes = "/".join(str(n) for n in distinct([row["features"] for row in found if row]))
         lines.append([f"block {block} ({sizes} features)", *(_cell(row) for row in found)])
-    best = [f"{100 * max(row['top1'] for row in own[state]):.1f}" for state in states]
-    titles = [row_title(own[state][0]) for state in states]
+    best = [f"{100 * max(row['top1'] for row in some):.1f}" for some in own.values()]
+    titles = [row_title(some[0]) for some in own.values()]
     return align_columns([[heading, *titles], *lines, ["best", *best]])
 
 

@@ -1,4 +1,4 @@
-"""Features of the 2015 Inception network: the Frechet distance on them is the FID.
+"""The 2015 Inception network: features for the FID, predictions for the Inception Score.
 
 Weights come from one of two files, both checked by their sha256:
 
@@ -8,9 +8,12 @@ Weights come from one of two files, both checked by their sha256:
   but no Inception Score. It is never imported: that would pull OpenCV.
 """
 
+import itertools
+import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,11 +21,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ssgan.metrics.features import AbstractFeatures, digest, to_three_channels
+from ssgan.metrics.features import AbstractFeatures, hash_weights, require_finite, to_three_channels
 from ssgan.metrics.inception.network import LAYERS, InceptionNetwork
 from ssgan.metrics.pretrained import (
     RawConvolution,
     find_package_file,
+    get_convolution,
     get_tensor,
     read_state,
     require_sha256,
@@ -47,6 +51,7 @@ class InceptionFeatures(AbstractFeatures):
 
     name = "inception-2015"
     size = 2048
+    _rows_at_once = 32  # images in one forward; bounds the memory
 
     def __init__(
         self,
@@ -55,14 +60,15 @@ class InceptionFeatures(AbstractFeatures):
         *,
         rule: ResizeRule = ResizeRule.TF1_BILINEAR,
         device: torch.device | str = "cpu",
-        rows_at_once: int = 32,  # images in one forward; bounds the memory
     ) -> None:
         self._network = InceptionNetwork(raw, device)
         self._classifier = classifier and (classifier[0].to(device), classifier[1].to(device))
-        self._rule, self._device, self._rows_at_once = rule, device, rows_at_once
+        self._rule, self._device = rule, device
         self.resize = rule.value
         tensors = [tensor for layer in LAYERS for tensor in raw[layer.name]]
-        self._identity = digest(f"inception-2015 pool3: {rule.value} 299, (x - 128) / 128", tensors)
+        self.identity = hash_weights(
+            f"inception-2015 pool3: {rule.value} 299, (x - 128) / 128", tensors
+        )
 
     @classmethod
     def from_file(
@@ -98,23 +104,12 @@ class InceptionFeatures(AbstractFeatures):
         """FID, whatever the resampler, which is in the protocol."""
         return "FID"
 
-    def identity(self) -> str:
-        """sha256 of the preprocessing's description and the weights before folding."""
-        return self._identity
-
     @torch.no_grad()
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
         """2048 features an image; 5.7 billion multiplications each."""
-        pixels = to_three_channels(images)
-        parts = torch.split(pixels, self._rows_at_once)
-        return torch.cat([self._network(self._input(part)) for part in parts])
-
-    @torch.no_grad()
-    def log_probabilities(
-        self, images: UInt8[Tensor, "B C S S"], *, bias: bool = False
-    ) -> Float[Tensor, "B K"]:
-        """Log p(y|x) over the 1008 outputs, for `inception_score`; see `classified`."""
-        return self.classified(self(images), bias=bias)
+        parts = torch.split(to_three_channels(images), self._rows_at_once)
+        sized = (resize(part.to(self._device), _SIDE, self._rule) for part in parts)
+        return torch.cat([self._network((x - 128) / 128) for x in sized])
 
     @property
     def has_classifier(self) -> bool:
@@ -122,8 +117,10 @@ class InceptionFeatures(AbstractFeatures):
         return self._classifier is not None
 
     @torch.no_grad()
-    def classified(self, rows: Float[Tensor, "B F"], *, bias: bool = False) -> Float[Tensor, "B K"]:
-        """Log p(y|x) over the 1008 outputs, from this extractor's features of the images.
+    def log_probabilities(
+        self, rows: Float[Tensor, "B F"], *, bias: bool = False
+    ) -> Float[Tensor, "B K"]:
+        """Log p(y|x) over the 1008 outputs, from this extractor's features, for `inception_score`.
 
         Published scores leave out the classifier's bias, as the first implementation did by
         accident; the SS-GAN authors' code includes it. Raises UserError without a classifier.
@@ -137,20 +134,11 @@ class InceptionFeatures(AbstractFeatures):
         logits = F.linear(rows.to(weight.device), weight, offset if bias else None)
         return logits.log_softmax(dim=1)
 
-    def _input(self, pixels: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 299 299"]:
-        return (resize(pixels.to(self._device), _SIDE, self._rule) - 128) / 128
-
 
 def from_state(state: Mapping[str, Tensor]) -> dict[str, RawConvolution]:
     """The 94 convolutions of pytorch-fid's state dict; UserError when one is missing."""
     return {
-        layer.name: RawConvolution(
-            weight=get_tensor(state, f"{layer.name}.conv.weight"),
-            gamma=get_tensor(state, f"{layer.name}.bn.weight"),
-            beta=get_tensor(state, f"{layer.name}.bn.bias"),
-            mean=get_tensor(state, f"{layer.name}.bn.running_mean"),
-            variance=get_tensor(state, f"{layer.name}.bn.running_var"),
-        )
+        layer.name: get_convolution(state, f"{layer.name}.conv", f"{layer.name}.bn")
         for layer in LAYERS
     }
 
@@ -174,3 +162,40 @@ def from_archive(path: Path) -> dict[str, RawConvolution]:
 
 def _floats(raw: bytes) -> Float[Tensor, " L"]:
     return torch.from_numpy(np.frombuffer(raw, dtype="<f4").astype(np.float32))
+
+
+class InceptionScore(NamedTuple):
+    """The mean of the score over splits, and their standard deviation."""
+
+    value: float
+    std_within: float  # standard deviation over splits (over n, not n - 1)
+    splits: int
+
+
+def inception_score(log_probabilities: Float[Tensor, "N K"], *, splits: int = 10) -> InceptionScore:
+    """exp of the mean divergence of p(y|x) from p(y), in [1, K] (Salimans et al. 2016).
+
+    Rows are log p(y|x), normalised, one an image; -inf is a probability of 0. No real image is
+    used. More splits give lower scores: 10 is customary, the authors' SS-GAN code uses one.
+    Split i holds rows i N // splits to (i + 1) N // splits, in this order: shuffle images that
+    are sorted by class. Raises UserError for fewer images than splits, NaN, or rows whose
+    probabilities do not sum to 1.
+    """
+    count = len(log_probabilities)
+    if splits < 1 or count < splits:
+        raise UserError(f"an Inception Score in {splits} splits needs as many images, not {count}")
+    logp = log_probabilities.detach().double()
+    require_finite(logp.exp(), "given")
+    if not torch.allclose(logp.exp().sum(dim=1), logp.new_ones(count), atol=1e-4):
+        raise UserError("log_probabilities do not sum to 1 in every row; apply log_softmax first")
+    edges = [i * count // splits for i in range(splits + 1)]
+    scores = torch.stack([_score(logp[a:b]) for a, b in itertools.pairwise(edges)])
+    return InceptionScore(float(scores.mean()), float(scores.std(correction=0)), splits)
+
+
+def _score(logp: Float[Tensor, "N K"]) -> Float[Tensor, ""]:
+    marginal = logp.logsumexp(dim=0) - math.log(len(logp))
+    p = logp.exp()
+    # where p is 0 the term is 0, though log p and the marginal may both be -inf
+    divergence = torch.where(p > 0, p * (logp - marginal), 0.0).sum(dim=1)
+    return divergence.mean().exp()

@@ -5,7 +5,7 @@ branches does not count the padding, the last block's pooling branch takes the m
 classifier has 1008 outputs. Layers carry torchvision's and pytorch-fid's names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from ssgan.metrics.pretrained import FoldedConvolution, RawConvolution, fold
 
 
-class Layer(NamedTuple):
+class _Layer(NamedTuple):
     """One convolution: its name, kernel (rows, columns), stride; padding keeps the size or is 0."""
 
     name: str
@@ -32,76 +32,107 @@ class Layer(NamedTuple):
 
 
 _ONE, _THREE, _FIVE = (1, 1), (3, 3), (5, 5)
+
+
+def _average(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    """3 x 3 average at stride 1 that does not count the padding."""
+    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def _maximum(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    return F.max_pool2d(x, 3, stride=1, padding=1)
+
+
+def _halve(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C P Q"]:
+    return F.max_pool2d(x, 3, stride=2)
+
+
+class _Branch(NamedTuple):
+    """Layers in a row, behind a pooling if there is one; the two of a fork are in parallel."""
+
+    layers: tuple[_Layer, ...] = ()
+    fork: tuple[_Layer, ...] = ()
+    pool: Callable[[Tensor], Tensor] | None = None
+
+
 _STEM = (
-    Layer("Conv2d_1a_3x3", _THREE, 2, False),
-    Layer("Conv2d_2a_3x3", _THREE, 1, False),
-    Layer("Conv2d_2b_3x3", _THREE),
-    Layer("Conv2d_3b_1x1", _ONE),
-    Layer("Conv2d_4a_3x3", _THREE, 1, False),
+    _Layer("Conv2d_1a_3x3", _THREE, 2, False),
+    _Layer("Conv2d_2a_3x3", _THREE, 1, False),
+    _Layer("Conv2d_2b_3x3", _THREE),
+    _Layer("Conv2d_3b_1x1", _ONE),
+    _Layer("Conv2d_4a_3x3", _THREE, 1, False),
 )
+_DOUBLE = (_Layer("branch3x3dbl_1", _ONE), _Layer("branch3x3dbl_2", _THREE))
+_AVERAGED = _Branch((_Layer("branch_pool", _ONE),), pool=_average)
+_HALVED = _Branch(pool=_halve)
 _A = (
-    Layer("branch1x1", _ONE),
-    Layer("branch5x5_1", _ONE),
-    Layer("branch5x5_2", _FIVE),
-    Layer("branch3x3dbl_1", _ONE),
-    Layer("branch3x3dbl_2", _THREE),
-    Layer("branch3x3dbl_3", _THREE),
-    Layer("branch_pool", _ONE),
+    _Branch((_Layer("branch1x1", _ONE),)),
+    _Branch((_Layer("branch5x5_1", _ONE), _Layer("branch5x5_2", _FIVE))),
+    _Branch((*_DOUBLE, _Layer("branch3x3dbl_3", _THREE))),
+    _AVERAGED,
 )
 _B = (
-    Layer("branch3x3", _THREE, 2, False),
-    Layer("branch3x3dbl_1", _ONE),
-    Layer("branch3x3dbl_2", _THREE),
-    Layer("branch3x3dbl_3", _THREE, 2, False),
+    _Branch((_Layer("branch3x3", _THREE, 2, False),)),
+    _Branch((*_DOUBLE, _Layer("branch3x3dbl_3", _THREE, 2, False))),
+    _HALVED,
 )
 _C = (
-    Layer("branch1x1", _ONE),
-    Layer("branch7x7_1", _ONE),
-    Layer("branch7x7_2", (1, 7)),
-    Layer("branch7x7_3", (7, 1)),
-    Layer("branch7x7dbl_1", _ONE),
-    Layer("branch7x7dbl_2", (7, 1)),
-    Layer("branch7x7dbl_3", (1, 7)),
-    Layer("branch7x7dbl_4", (7, 1)),
-    Layer("branch7x7dbl_5", (1, 7)),
-    Layer("branch_pool", _ONE),
+    _Branch((_Layer("branch1x1", _ONE),)),
+    _Branch(
+        (
+            _Layer("branch7x7_1", _ONE),
+            _Layer("branch7x7_2", (1, 7)),
+            _Layer("branch7x7_3", (7, 1)),
+        )
+    ),
+    _Branch(
+        (
+            _Layer("branch7x7dbl_1", _ONE),
+            _Layer("branch7x7dbl_2", (7, 1)),
+            _Layer("branch7x7dbl_3", (1, 7)),
+            _Layer("branch7x7dbl_4", (7, 1)),
+            _Layer("branch7x7dbl_5", (1, 7)),
+        )
+    ),
+    _AVERAGED,
 )
 _D = (
-    Layer("branch3x3_1", _ONE),
-    Layer("branch3x3_2", _THREE, 2, False),
-    Layer("branch7x7x3_1", _ONE),
-    Layer("branch7x7x3_2", (1, 7)),
-    Layer("branch7x7x3_3", (7, 1)),
-    Layer("branch7x7x3_4", _THREE, 2, False),
+    _Branch((_Layer("branch3x3_1", _ONE), _Layer("branch3x3_2", _THREE, 2, False))),
+    _Branch(
+        (
+            _Layer("branch7x7x3_1", _ONE),
+            _Layer("branch7x7x3_2", (1, 7)),
+            _Layer("branch7x7x3_3", (7, 1)),
+            _Layer("branch7x7x3_4", _THREE, 2, False),
+        )
+    ),
+    _HALVED,
 )
 _E = (
-    Layer("branch1x1", _ONE),
-    Layer("branch3x3_1", _ONE),
-    Layer("branch3x3_2a", (1, 3)),
-    Layer("branch3x3_2b", (3, 1)),
-    Layer("branch3x3dbl_1", _ONE),
-    Layer("branch3x3dbl_2", _THREE),
-    Layer("branch3x3dbl_3a", (1, 3)),
-    Layer("branch3x3dbl_3b", (3, 1)),
-    Layer("branch_pool", _ONE),
+    _Branch((_Layer("branch1x1", _ONE),)),
+    _Branch(
+        (_Layer("branch3x3_1", _ONE),),
+        fork=(_Layer("branch3x3_2a", (1, 3)), _Layer("branch3x3_2b", (3, 1))),
+    ),
+    _Branch(
+        _DOUBLE,
+        fork=(_Layer("branch3x3dbl_3a", (1, 3)), _Layer("branch3x3dbl_3b", (3, 1))),
+    ),
+    _AVERAGED,
 )
 _BLOCKS = {
-    "Mixed_5b": _A,
-    "Mixed_5c": _A,
-    "Mixed_5d": _A,
+    **dict.fromkeys(("Mixed_5b", "Mixed_5c", "Mixed_5d"), _A),
     "Mixed_6a": _B,
-    "Mixed_6b": _C,
-    "Mixed_6c": _C,
-    "Mixed_6d": _C,
-    "Mixed_6e": _C,
+    **dict.fromkeys(("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"), _C),
     "Mixed_7a": _D,
     "Mixed_7b": _E,
-    "Mixed_7c": _E,
+    "Mixed_7c": (*_E[:-1], _AVERAGED._replace(pool=_maximum)),
 }
 LAYERS = _STEM + tuple(
     layer._replace(name=f"{block}.{layer.name}")
-    for block, layers in _BLOCKS.items()
-    for layer in layers
+    for block, branches in _BLOCKS.items()
+    for branch in branches
+    for layer in branch.layers + branch.fork
 )
 
 
@@ -118,94 +149,20 @@ class InceptionNetwork:
     def __call__(self, x: Float[Tensor, "B 3 299 299"]) -> Float[Tensor, "B F"]:
         """The 2048 means over positions of the last block; images in [-1, 1]."""
         x = x.contiguous(memory_format=torch.channels_last)
-        x = self._chain(x, "Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3")
-        x = F.max_pool2d(x, 3, stride=2)
-        x = self._chain(x, "Conv2d_3b_1x1", "Conv2d_4a_3x3")
-        x = F.max_pool2d(x, 3, stride=2)
-        for block, layers in _BLOCKS.items():
-            if layers is _A:
-                x = self._a(x, block)
-            elif layers is _B:
-                x = self._b(x, block)
-            elif layers is _C:
-                x = self._c(x, block)
-            elif layers is _D:
-                x = self._d(x, block)
-            else:
-                x = self._e(x, block)
+        x = _halve(self._chain(x, _STEM[:3]))
+        x = _halve(self._chain(x, _STEM[3:]))
+        for block, branches in _BLOCKS.items():
+            x = torch.cat([part for b in branches for part in self._branch(x, b, block)], dim=1)
         return x.mean(dim=(2, 3))
 
-    def _chain(self, x: Tensor, *names: str, block: str = "") -> Tensor:
-        prefix = f"{block}." if block else ""
-        for name in names:
-            x = F.relu(self._convolutions[prefix + name](x), inplace=True)
+    def _branch(self, x: Tensor, branch: _Branch, block: str) -> list[Tensor]:
+        """The outputs of one branch: two of a fork."""
+        if branch.pool is not None:
+            x = branch.pool(x)
+        x = self._chain(x, branch.layers, f"{block}.")
+        return [self._chain(x, [layer], f"{block}.") for layer in branch.fork] or [x]
+
+    def _chain(self, x: Tensor, layers: Sequence[_Layer], prefix: str = "") -> Tensor:
+        for layer in layers:
+            x = F.relu(self._convolutions[prefix + layer.name](x), inplace=True)
         return x
-
-    def _a(self, x: Tensor, block: str) -> Tensor:
-        double = [f"branch3x3dbl_{i}" for i in (1, 2, 3)]
-        return torch.cat(
-            [
-                self._chain(x, "branch1x1", block=block),
-                self._chain(x, "branch5x5_1", "branch5x5_2", block=block),
-                self._chain(x, *double, block=block),
-                self._chain(_average(x), "branch_pool", block=block),
-            ],
-            dim=1,
-        )
-
-    def _b(self, x: Tensor, block: str) -> Tensor:
-        double = [f"branch3x3dbl_{i}" for i in (1, 2, 3)]
-        return torch.cat(
-            [
-                self._chain(x, "branch3x3", block=block),
-                self._chain(x, *double, block=block),
-                F.max_pool2d(x, 3, stride=2),
-            ],
-            dim=1,
-        )
-
-    def _c(self, x: Tensor, block: str) -> Tensor:
-        single = [f"branch7x7_{i}" for i in (1, 2, 3)]
-        double = [f"branch7x7dbl_{i}" for i in (1, 2, 3, 4, 5)]
-        return torch.cat(
-            [
-                self._chain(x, "branch1x1", block=block),
-                self._chain(x, *single, block=block),
-                self._chain(x, *double, block=block),
-                self._chain(_average(x), "branch_pool", block=block),
-            ],
-            dim=1,
-        )
-
-    def _d(self, x: Tensor, block: str) -> Tensor:
-        mixed = [f"branch7x7x3_{i}" for i in (1, 2, 3, 4)]
-        return torch.cat(
-            [
-                self._chain(x, "branch3x3_1", "branch3x3_2", block=block),
-                self._chain(x, *mixed, block=block),
-                F.max_pool2d(x, 3, stride=2),
-            ],
-            dim=1,
-        )
-
-    def _e(self, x: Tensor, block: str) -> Tensor:
-        three = self._chain(x, "branch3x3_1", block=block)
-        double = self._chain(x, "branch3x3dbl_1", "branch3x3dbl_2", block=block)
-        last = block == "Mixed_7c"
-        pooled = F.max_pool2d(x, 3, stride=1, padding=1) if last else _average(x)
-        return torch.cat(
-            [
-                self._chain(x, "branch1x1", block=block),
-                self._chain(three, "branch3x3_2a", block=block),
-                self._chain(three, "branch3x3_2b", block=block),
-                self._chain(double, "branch3x3dbl_3a", block=block),
-                self._chain(double, "branch3x3dbl_3b", block=block),
-                self._chain(pooled, "branch_pool", block=block),
-            ],
-            dim=1,
-        )
-
-
-def _average(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-    """3 x 3 average at stride 1 that does not count the padding."""
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
