@@ -30,7 +30,7 @@ PHRASES = {  # a pattern, and the term to use
     r"\b(is|are|was|were|been|be) (told|asked)\b": "recognised, predicted, requested",
     r"\bD tells\b": "D predicts",
     r"\bby heart\b": "memorised",
-    r"\b(misfits?|crew|shelf|teller|outlook)\b": "validation, scheduler, feature store, progress, eta",
+    r"\b(misfits?|crew|shelf|teller|outlook)\b": "validation, scheduler, feature_store, eta",
 }
 NAMES = {
     *("turn", "turns", "turned", "told", "misfits", "misfit", "crew", "shelf", "teller", "outlook"),

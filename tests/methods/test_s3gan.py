@@ -10,9 +10,9 @@ from ssgan.methods.penalty import DRAGAN, WGANGP
 from ssgan.methods.s3gan import S3GAN
 from ssgan.ops.modes import frozen
 from ssgan.types import Batch, GeneratorInput, UserError
+from tests.methods.test_equations import ADVERSARIAL, BATCH, NUM_ROTATED, assert_same, gradients
 from tests.reference import losses as plain
 from tests.reference.networks import small_pair
-from tests.test_equations import ADVERSARIAL, BATCH, NUM_ROTATED, assert_same, gradients
 
 CLASSES, SHARE = 3, 0.5
 LABELS = {

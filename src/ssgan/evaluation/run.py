@@ -148,7 +148,7 @@ def plan_evaluation(
         if not available:
             raise UserError(f"no metric is available: {reasons['fd']}")
         settings = replace(settings, metrics=available)
-        notes += [f"metric {name} left out: {why}" for name, why in reasons.items()]
+        notes += [f"metric '{name}' is left out: {why}" for name, why in reasons.items()]
     few = sizes.smallest
     if few <= features.size and "fd" in settings.metrics:
         notes.append(

@@ -15,7 +15,7 @@ from ssgan.evaluation.probe.maps import grid_side
 from ssgan.recipes.find import find_recipe, list_recipes
 from tests.data.pictures import preprocessing
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def import_script(name):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ssgan.recipes.find import find_recipe
-from tests.test_recipes import noise, small
+from tests.recipes.test_find import noise, small
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 CHINESE = (ROOT / "README.zh.md").read_text()
 COMMENTS = 55  # the column in which comments beside commands begin

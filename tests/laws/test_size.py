@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[1] / "src" / "ssgan"
+SOURCE = Path(__file__).parents[2] / "src" / "ssgan"
 FILES = sorted(SOURCE.rglob("*.py"))
 CAPS = {"training/step.py": 60, "methods/ssgan.py": 60}
 
