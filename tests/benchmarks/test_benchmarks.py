@@ -99,7 +99,7 @@ def written(main, tmp_path, *words):
 def test_a_case_tells_seconds_rates_memory_ceilings_and_a_profile(here, tmp_path, capsys):
     words = ("--networks", "sndcgan", "--updates", "2", "--batch", "4", "--matrix", "16")
     (row,) = written(step.main, tmp_path, *words, "--layers", "2")["cases"]
-    assert row["discriminator_images"] == 2 * (4 + 3 + 4) + (4 + 3)  # one of four is turned
+    assert row["discriminator_images"] == 2 * (4 + 3 + 4) + (4 + 3)  # one of four is rotated
     assert row["real_images_per_second"] == pytest.approx(8 / row["seconds_minimum"])
     assert row["gigaflop_per_second"] == pytest.approx(row["gigaflop"] / row["seconds_minimum"])
     assert row["ceiling_share"] > 0

@@ -80,10 +80,10 @@ def test_every_ten_pictures_hold_each_class_once_in_an_order_that_changes() -> N
 
 
 def test_a_linear_classifier_tells_the_four_turns() -> None:
-    """Each picture in all four turns; those of the last 300 pictures are held out."""
-    turned = np.concatenate([np.rot90(small(thousand()), r, axes=(1, 2)) for r in range(4)])
-    turns, picture = np.divmod(np.arange(4000), 1000)
-    assert accuracy_of_ridge(turned, turns, picture >= 700) > 0.95
+    """Each picture in all four rotations; those of the last 300 pictures are held out."""
+    rotated = np.concatenate([np.rot90(small(thousand()), r, axes=(1, 2)) for r in range(4)])
+    quarters, picture = np.divmod(np.arange(4000), 1000)
+    assert accuracy_of_ridge(rotated, quarters, picture >= 700) > 0.95
 
 
 def test_up_is_up() -> None:

@@ -43,9 +43,9 @@ def test_the_worse_the_damage_the_larger_the_distance(clean, floor, damage):
     assert all(better < 0.9 * worse for better, worse in pairwise(scores))
 
 
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_turned_pictures_are_farther_than_upright_ones(clean, floor, turns):
-    assert distance_to(clean.rot90(turns, (2, 3))) > 3 * floor
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_rotated_images_are_farther_than_upright_ones(clean, floor, quarters):
+    assert distance_to(clean.rot90(quarters, (2, 3))) > 3 * floor
 
 
 def test_the_fewer_kinds_the_larger_the_distance(floor):

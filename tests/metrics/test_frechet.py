@@ -21,7 +21,7 @@ def normal(count, size, seed, scale=1.0, shift=0.0):
     return shift + scale * torch.randn(count, size, generator=generator, dtype=DOUBLE)
 
 
-def turn(size, seed):
+def random_rotation(size, seed):
     return torch.linalg.qr(normal(size, size, seed)).Q
 
 
@@ -46,8 +46,8 @@ def test_diagonal_gaussians_have_the_closed_form():
     s, t = torch.tensor([1.0, 4.0, 9.0], dtype=DOUBLE), torch.tensor([2.0, 0.5, 9.0], dtype=DOUBLE)
     m = torch.tensor([1.0, -2.0, 0.5], dtype=DOUBLE)
     expected = float((m**2).sum() + ((s.sqrt() - t.sqrt()) ** 2).sum())
-    turned = turn(3, 0)
-    for q in (torch.eye(3, dtype=DOUBLE), turned):
+    rotated = random_rotation(3, 0)
+    for q in (torch.eye(3, dtype=DOUBLE), rotated):
         found = gaussian_distance(q @ m, q @ s.diag() @ q.T, 0 * m, q @ t.diag() @ q.T)
         assert found == pytest.approx(expected, rel=1e-10)
 

@@ -1,4 +1,4 @@
-"""The check of whether turns can be told, on images of which the answer is known."""
+"""The rotation check, on images of which the answer is known."""
 
 import pytest
 import torch
@@ -16,8 +16,8 @@ def noise(count, seed=0):
 
 
 def turned_at_random(images):
-    turns = torch.randint(4, (len(images),), generator=torch.Generator().manual_seed(3))
-    return torch.stack([i.rot90(int(r), (1, 2)) for i, r in zip(images, turns, strict=True)])
+    quarters = torch.randint(4, (len(images),), generator=torch.Generator().manual_seed(3))
+    return torch.stack([i.rot90(int(r), (1, 2)) for i, r in zip(images, quarters, strict=True)])
 
 
 def test_pictures_with_a_sky_are_told_and_it_is_said_that_this_is_easy():
@@ -37,7 +37,7 @@ def test_images_without_an_upright_turn_are_at_chance_and_it_is_said(images):
 
 
 def test_in_between_there_is_no_warning():
-    """Half of the images can be told, and those that are looked at are spread over all."""
+    """Half of the images can be recognised, and the checked ones are spread over all."""
     report = check_rotations(torch.cat([noise(256), pictures(256, 2)]))
     assert 0.5 < report.accuracy < 0.8
     assert report.sentence == (
@@ -46,7 +46,7 @@ def test_in_between_there_is_no_warning():
 
 
 def told_in(share):
-    """Images whose turns are told in about that share: pictures among noise, evenly spread."""
+    """Images whose rotations are recognised in about that share: pictures among noise, evenly spread."""
     easy = (torch.arange(256) * 4 % 256) + torch.arange(256) * 4 // 256 < (
         share - 0.25
     ) / 0.75 * 256
@@ -54,7 +54,7 @@ def told_in(share):
 
 
 def test_the_limit_of_too_easy_is_between_other_images_and_faces():
-    """Real faces are told in 94 % and more, a brick wall, digits and clothes in 89 % and less."""
+    """Rotations of real faces are recognised in 94 % and more, of bricks, digits and clothes in less."""
     below, above = check_rotations(told_in(0.87)), check_rotations(told_in(0.94))
     assert 0.85 < below.accuracy < 0.895
     assert not below.is_warning
@@ -77,11 +77,11 @@ def test_the_share_is_that_of_a_ridge_classifier_written_out():
     """Turned by index arithmetic; fitted by least squares on rows that hold the penalty."""
     blocks = noise(100)[:, :, ::4, ::4]
     blocks = blocks // 4 * 3 + torch.arange(0, 64, 8).to(torch.uint8)  # a little lighter rightwards
-    in_turns = [rotate_by_index(image, turn) for image in blocks for turn in range(4)]
-    means = torch.stack(in_turns).double().mean(1).unflatten(1, (8, 1)).unflatten(3, (8, 1))
-    rows = RandomFeatures()(torch.stack(in_turns)).double()
+    in_rotations = [rotate_by_index(image, quarter) for image in blocks for quarter in range(4)]
+    means = torch.stack(in_rotations).double().mean(1).unflatten(1, (8, 1)).unflatten(3, (8, 1))
+    rows = RandomFeatures()(torch.stack(in_rotations)).double()
     rows = torch.cat([rows, means.mean((2, 4)).flatten(1)], 1).unflatten(0, (100, 4))
-    told = 0
+    correct = 0
     for fold in range(4):
         fitted = torch.cat([rows[n] for n in range(100) if n % 4 != fold])
         mean, spread = fitted.mean(0), fitted.std(0)
@@ -90,10 +90,10 @@ def test_the_share_is_that_of_a_ridge_classifier_written_out():
         wanted = torch.cat([torch.eye(4).repeat(75, 1) - 0.25, torch.zeros(320, 4)]).double()
         weights = torch.linalg.lstsq(inputs, wanted).solution
         for n in range(fold, 100, 4):
-            for turn in range(4):
-                told += int(((rows[n, turn] - mean) / spread @ weights).argmax()) == turn
+            for quarter in range(4):
+                correct += int(((rows[n, quarter] - mean) / spread @ weights).argmax()) == quarter
     accuracy = check_rotations(blocks).accuracy
-    assert accuracy == pytest.approx(told / 400, abs=0.0026)  # one near tie at most
+    assert accuracy == pytest.approx(correct / 400, abs=0.0026)  # one near tie at most
     assert 0.35 < accuracy < 0.9
 
 
