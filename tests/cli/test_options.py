@@ -8,10 +8,10 @@ from typing import get_args
 
 import pytest
 
-from ssgan.cli import options, synonyms
+from ssgan.cli import options
 from ssgan.cli.config_args import read_config
 from ssgan.cli.help import SHELLS, completion, help_text
-from ssgan.cli.main import VERBS, main
+from ssgan.cli.main import OTHER_VERBS, VERBS, main
 from ssgan.cli.measure_options import Evaluate, Forget, Probe
 from ssgan.cli.parser import UsageError, fields_of, parse
 from ssgan.data.sources import FORMS
@@ -159,16 +159,16 @@ def test_names_of_older_versions_still_work_and_help_hides_them():
 
 def test_every_synonym_leads_home(capsys):
     """To an option or a setting that exists, or to one line with the right words."""
-    for verb, table in synonyms.OPTIONS.items():
-        known = {field.name for field in fields_of(VERBS[verb])}
-        for word, target in table.items():
+    for verb, owner in VERBS.items():
+        known = {field.name for field in fields_of(owner)}
+        for word, target in owner.synonyms.items():
             assert word not in known
             if " " in target:
                 with pytest.raises(UsageError, match=f"^{verb} has no {word}; "):
-                    parse(verb, VERBS[verb], ["x", word, "3"])
+                    parse(verb, owner, ["x", word, "3"])
             elif verb != "train":
                 assert target in known
-    for verb in synonyms.VERBS:
+    for verb in OTHER_VERBS:
         assert main([verb, "x"]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "did you mean" not in line
@@ -245,7 +245,7 @@ def test_choices_and_defaults_are_those_of_the_settings():
     assert field(Probe, "solver").choices == get_args(Solver)
     assert field(Forget, "precision").choices == get_args(Precision)
     assert field(Forget, "size").choices == tuple(RESNET)
-    assert field(options.Train, "timeout").declared.default_text == str(TIMEOUT)
+    assert field(options.Train, "timeout").default_text == str(TIMEOUT)
     usual = ForgettingSettings(source=None)
     names = {"size": "image_size", "batch": "batch_size", "test_images": "asked"}
     keys = ("rotation", "seed", "iterations_per_task", "cycles", "measure_every", "precision")
@@ -253,6 +253,6 @@ def test_choices_and_defaults_are_those_of_the_settings():
         assert field(Forget, key).default == getattr(usual, names.get(key, key)), key
     assert field(Forget, "width").default == usual.network.width
     assert field(Probe, "solver").default == ProbeSettings().solver
-    assert field(Probe, "pooling").declared.default_text == ",".join(ProbeSettings().poolings)
+    assert field(Probe, "pooling").default_text == ",".join(ProbeSettings().poolings)
     fractions = ",".join(f"{share:g}" for share in ProbeSettings().fractions)
-    assert field(Probe, "fractions").declared.default_text == fractions
+    assert field(Probe, "fractions").default_text == fractions

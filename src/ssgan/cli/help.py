@@ -51,10 +51,10 @@ def help_text(verb: str, owner: type[VerbOptions]) -> str:
 
 def _usage(owner: type[VerbOptions]) -> str:
     fields = fields_of(owner)
-    words = [one.name for one in fields if one.declared.positional]
+    words = [one.name for one in fields if one.positional]
     for one in fields:
-        if one.declared.required and not one.declared.positional:
-            words.append(f"{one.name} {one.metavar}")
+        if one.required and not one.positional:
+            words.append(f"{one.name} {one.value_name}")
     return " ".join([*words, "[OPTIONS]"])
 
 
@@ -105,13 +105,13 @@ def _declare(
     for one in fields_of(owner):
         text = f"{one.help}{_default_text(one)}".replace("%", "%%")
         action: Any
-        if one.declared.positional:
+        if one.positional:
             action = arguments.add_argument(one.key, metavar=one.name, nargs="?", help=text)
         elif one.flag:
             names = ("-h", one.name) if one.key == "help" else (one.name,)
             action = options.add_argument(*names, action="store_true", help=text)
         else:
-            action = options.add_argument(one.name, metavar=one.metavar, help=text)
+            action = options.add_argument(one.name, metavar=one.value_name, help=text)
         if one.choices:
             action.choices = list(map(str, one.choices))
         if one.hint is Path:
@@ -119,8 +119,8 @@ def _declare(
 
 
 def _default_text(one: OptionField) -> str:
-    default = one.declared.default_text or one.default
-    if one.declared.required or default in (None, False, (), ""):
+    default = one.default_text or one.default
+    if one.required or default in (None, False, (), ""):
         return ""
     if isinstance(default, tuple):
         default = ",".join(map(str, default))

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ssgan import __version__
-from ssgan.cli import measure_options, options, synonyms
+from ssgan.cli import measure_options, options
 from ssgan.cli.help import completion, help_text, overview
 from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import losable, why_lost
@@ -23,7 +23,18 @@ VERBS: dict[str, type[VerbOptions]] = {
     "forget": measure_options.Forget,
     "study": options.Study,
 }
-_MODULES = {"demo": "train"}  # where the work of a verb is, if not in a module of its name
+OTHER_VERBS = {  # what other programs call them, and what does it here
+    "generate": "`ssgan sample RUN` generates images",
+    "resume": "`ssgan train RUN` continues a run",
+    "continue": "`ssgan train RUN` continues a run",
+    "fid": "`ssgan evaluate RUN --against IMAGES` computes the FID",
+    "eval": "`ssgan evaluate RUN --against IMAGES` measures samples",
+    "plot": "`ssgan show RUN --curves FILE.png` draws a run's curves",
+    "prepare": "`ssgan data prepare SOURCE` prepares images",
+    "export": "nothing exports weights yet; `ssgan sample RUN` writes images, `ssgan features RUN` "
+    "the features of D, and RUN/checkpoints holds the weights",
+}
+_MODULES = {"demo": "train", "features": "probe"}  # where a verb is, if not in a module of its name
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives
 _SAVED = "what was saved is whole"
@@ -87,7 +98,7 @@ def _verb(verb: str, argv: list[str]) -> int:
 
 def _no_verb(verb: str) -> str:
     near = nearest(verb, VERBS)
-    hint = synonyms.VERBS.get(verb) or (
+    hint = OTHER_VERBS.get(verb) or (
         f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(VERBS)}"
     )
     return f"no verb {verb!r}; {hint}"

@@ -1,11 +1,15 @@
 """The options of the verbs that measure; see `options`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from ssgan.cli.options import SOURCES, Options
+from ssgan.cli.options import SOURCES, USE_DEVICE, Options
 from ssgan.cli.parser import UsageError, argument, option
+
+_ONE_STATE = "--step N is one state"
+_TASKS = "--iterations-per-task N and --cycles N say how long it learns"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +60,9 @@ class Evaluate(Options):
     batch: int = option(64, at_least=1)
     # where features and prepared images are kept
     cache: Path | None = option(None, "DIR")
-    # {DEVICE}
     device: str = option("auto", "NAME")
     # print stored results in one table
     compare: bool = False
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
 
     usage: ClassVar[tuple[str, ...]] = (
@@ -68,6 +70,11 @@ class Evaluate(Options):
         "RUN|IMAGES --write-stats FILE.npz [OPTIONS]",
         "--compare FILE.jsonl [FILE.jsonl ...]",
     )
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": USE_DEVICE,
+        "--batch-size": "--batch",
+        "--steps": _ONE_STATE,
+    }
 
     def __post_init__(self) -> None:
         if self.help:
@@ -123,14 +130,15 @@ class Probe(Options):
     l2: float | None = option(None, default_text="chosen on held-out labels")
     # where probe.jsonl, probe.txt and probe.png go
     out: Path | None = option(None, "DIR", default_text="RUN/probe")
-    # {DEVICE}
     device: str = option("auto", "NAME")
-    # {CACHE}
     cache: Path | None = option(None, "DIR")
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
 
     usage: ClassVar[tuple[str, ...]] = ("RUN [RUN ...] --data SOURCE [OPTIONS]",)
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": USE_DEVICE,
+        "--lr": "the solver sets its steps; --l2 X is the penalty",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,12 +161,11 @@ class Features(Options):
     pooling: str = option("mean", "NAME")
     # the stored state to read; 0 is D before training
     step: int | None = option(None, at_least=0, default_text="the newest")
-    # {DEVICE}
     device: str = option("auto", "NAME")
-    # {CACHE}
     cache: Path | None = option(None, "DIR")
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
+
+    synonyms: ClassVar[Mapping[str, str]] = {"--gpu": USE_DEVICE, "--steps": _ONE_STATE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,9 +205,7 @@ class Forget(Options):
     test_images: int = option(1000, at_least=1)
     # of the arithmetic; auto is bfloat16 where the hardware is fast at it
     precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
-    # {DEVICE}
     device: str = option("auto", "NAME")
-    # {CACHE}
     cache: Path | None = option(None, "DIR")
     # print tables of finished directories, and draw them with --out; seeds become a mean
     draw: bool = False
@@ -209,6 +214,14 @@ class Forget(Options):
         "--data SOURCE --out DIR [OPTIONS]",
         "--draw DIR [DIR ...] [--out FILE.png|FILE.svg]",
     )
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": USE_DEVICE,
+        "--batch-size": "--batch",
+        "--steps": _TASKS,
+        "--epochs": _TASKS,
+        "--iterations": _TASKS,
+        "--asked": "--test-images",  # its name in older versions
+    }
     notes: ClassVar[str] = """\
 An interrupted command continues when it is run again. docs/forgetting.md describes the
 experiment."""

@@ -1,7 +1,8 @@
 """The options of the verbs: a frozen dataclass each, from which words are read and help is made.
 
-The comment above a field is its help, in which {NAME} stands for one of the PHRASES. Nothing
-heavy is imported, so that help and errors in the words need no PyTorch.
+The comment above a field is its help, in which {NAME} stands for one of the PHRASES; a field
+without a comment has the phrase of its own name. Nothing heavy is imported, so that help and errors
+in the words need no PyTorch.
 """
 
 from collections.abc import Mapping
@@ -25,6 +26,10 @@ PHRASES = {
     "CACHE": "where prepared images are kept",
     "REFRESH": "recompute the batch-norm statistics of G from this many samples",
 }
+_STEP = "a step is one generator update"
+_STEPS = f"training counts steps, and {_STEP}: --total_steps N"
+USE_DEVICE = "name the device: --device cuda, or --device cuda:1 for the second GPU"
+_AFTER_DASHES = f"settings of every run follow a lone --, such as: -- --total_steps 3000 ({_STEP})"
 
 
 class Options(VerbOptions):
@@ -59,9 +64,7 @@ class Train(Options):
     # a TOML file that changes settings of the recipe, or a run's config.json, which needs no
     # recipe; settings on the command line come last
     config: str | None = option(None, "FILE")
-    # {CACHE}
     cache: Path | None = option(None, "DIR")
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
     # stop: save and end with exit code 75 when the run collapses or diverges
     on_collapse: Literal["warn", "stop"] | None = None
@@ -79,6 +82,17 @@ class Train(Options):
     settings: tuple[str, ...] = ()  # the words of --any.setting VALUE
 
     setting_words: ClassVar[str] = "settings"
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--steps": "--total_steps",
+        "--batch": "--batch_size",
+        "--batch-size": "--batch_size",
+        "--size": "--data.image_size",
+        "--epochs": _STEPS,
+        "--iterations": _STEPS,
+        "--lr": "each network has its own: --generator_optimizer.learning_rate X and "
+        "--discriminator_optimizer.learning_rate X",
+        "--gpu": USE_DEVICE,
+    }
     usage: ClassVar[tuple[str, ...]] = (
         "[RECIPE|RUN] [--data SOURCE] [--any.setting VALUE ...] [OPTIONS]",
     )
@@ -118,16 +132,19 @@ class Sample(Options):
     class_name: str | None = option(None, "NAME", name="class", default_text="all classes in turn")
     # use the generator with the best score, not the newest
     best: bool = False
-    # {REFRESH}
     refresh: int = option(0, at_least=1, default_text="as trained")
     # images from one sample to the next in interpolation.png, 2 to 256
     steps: int = option(8, at_least=2, at_most=256)
     # write the interpolation as interpolation.gif, too
     gif: bool = False
-    # {DEVICE}
     device: str = option("auto", "NAME")
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
+
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": USE_DEVICE,
+        "--size": "images have the size that the run was trained at",
+        "--batch": "--n N is the number of images",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +157,6 @@ class Show(Options):
     curves: Path | None = option(None, "FILE")
     # list every setting of the run
     settings: bool = False
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
 
 
@@ -214,6 +230,13 @@ class Study(Options):
 
     setting_words: ClassVar[str] = "settings"
     settings_follow_dashes: ClassVar[bool] = True
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": "settings of every run follow a lone --, such as: -- --device cuda",
+        **dict.fromkeys(
+            ("--steps", "--epochs", "--iterations", "--lr", "--batch", "--size"), _AFTER_DASHES
+        ),
+        "--arms": "--variants",  # its name in older versions
+    }
     usage: ClassVar[tuple[str, ...]] = ("[NAME] [OPTIONS] [-- --any.setting VALUE ...]",)
     notes: ClassVar[str] = """\
 Settings after a lone -- apply to every run, as `ssgan train` takes them. Without a NAME, `ssgan
