@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ssgan.cli.options import Train
-from ssgan.cli.preparation import fetch_source
+from ssgan.cli.progress import fetch_source
 from ssgan.config.merge import from_flags, merge, read_json, read_toml
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo
 from ssgan.data.sources import parse_source

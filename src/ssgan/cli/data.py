@@ -3,11 +3,7 @@
 from pathlib import Path
 
 from ssgan.cli.options import Data
-from ssgan.cli.preparation import (
-    describe_rejects,
-    fetch_source,
-    prepare_images,
-)
+from ssgan.cli.progress import describe_rejects, fetch_source, prepare_images
 from ssgan.data.base import Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import choose_size

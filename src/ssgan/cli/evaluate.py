@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.measure_options import Evaluate
-from ssgan.cli.preparation import open_progress_bar
+from ssgan.cli.progress import open_progress_bar
 from ssgan.evaluation.format import format_comparison
 from ssgan.evaluation.metrics import MetricSettings, parse_metrics
 from ssgan.evaluation.results import read_results

@@ -8,11 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from ssgan.cli.measure_options import Forget
-from ssgan.cli.preparation import describe_rejects, fetch_source, prepare_images
-from ssgan.cli.progress import Meter, log_to_terminal
+from ssgan.cli.progress import Meter, fetch_source, load_images, log_to_terminal
 from ssgan.data.base import AbstractSource
-from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import default_cache
 from ssgan.data.sources import parse_source
 from ssgan.evaluation.splits import split
 from ssgan.files.run_directory import ForgettingDirectory
@@ -38,7 +35,7 @@ def main(given: Forget) -> int:
         check_classes(one.name(), fetch_source(one).open().classes())
     settings = replace(settings, channels=1 if source.open().header_stats().grey else 3)
     settings = resolve_auto_precision(ForgettingDirectory(given.out), settings, given.device)
-    return _forget(settings, given.out, given.device, given.cache or default_cache())
+    return _forget(settings, given.out, given.device, given.cache)
 
 
 def forgetting_settings(
@@ -61,11 +58,12 @@ def forgetting_settings(
     )
 
 
-def _forget(settings: ForgettingSettings, directory: Path, device: str, cache: Path) -> int:
+def _forget(settings: ForgettingSettings, directory: Path, device: str, cache: Path | None) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
-    data = _images(settings.source, settings, cache)
-    test = None if settings.held_out is None else _images(settings.held_out, settings, cache)
+    data, test = load_images(settings.source, settings.preprocessing, cache), None
+    if settings.held_out is not None:
+        test = load_images(settings.held_out, settings.preprocessing, cache)
     parts = split(data, test, settings.seed, purpose="this study")
     done, figures = -1, ""
     try:
@@ -89,21 +87,13 @@ def _forget(settings: ForgettingSettings, directory: Path, device: str, cache: P
     return 0
 
 
-def _images(source: AbstractSource, settings: ForgettingSettings, cache: Path) -> Dataset:
-    dataset = prepare_images(fetch_source(source), settings.preprocessing, cache)
-    for line in describe_rejects(dataset):
-        print(line)
-    return dataset
-
-
 def _draw(given: Forget) -> int:
     """Print the tables of all directories, and draw them with --out."""
-    text = forgetting_table(list(given.directories))
+    text, plot = forgetting_table(list(given.directories)), ""
     if given.out is not None:
         draw_forgetting(list(given.directories), given.out)
-    print(text, end="")
-    if given.out is not None:
-        print(f"plot: {given.out}")
+        plot = f"plot: {given.out}\n"
+    print(text + plot, end="")
     return 0
 
 

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Sample
-from ssgan.cli.preparation import open_progress_bar
-from ssgan.cli.progress import Meter
+from ssgan.cli.progress import Meter, open_progress_bar
 from ssgan.data.scan import readable
 from ssgan.files.image_grid import image_grid, save_gif, save_png
 from ssgan.files.run_directory import find_run_of

@@ -1,8 +1,9 @@
 """`ssgan study NAME`: makes a table or figure of the paper, from training to drawing."""
 
 import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,7 @@ from ssgan.cli import options
 from ssgan.cli.forget import forgetting_settings
 from ssgan.cli.measure_options import Forget
 from ssgan.cli.parser import parse
-from ssgan.cli.preparation import fetch_source
-from ssgan.cli.study_progress import StudyProgress
+from ssgan.cli.progress import duration, fetch_source
 from ssgan.data.base import AbstractSource, DatasetInfo
 from ssgan.data.huggingface import Hub
 from ssgan.data.prepare import default_cache
@@ -24,10 +24,12 @@ from ssgan.files.errors import require_writable
 from ssgan.files.locks import hold_lock
 from ssgan.recipes.find import build_recipe
 from ssgan.studies.catalogue import STUDIES, find_study
-from ssgan.studies.jobs import TrainingJob
+from ssgan.studies.eta import describe_activity, estimate_eta
+from ssgan.studies.jobs import Job, TrainingJob
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.output import StudyOutput, write_study
 from ssgan.studies.scheduler import (
+    Finished,
     Process,
     Scheduler,
     Status,
@@ -48,6 +50,8 @@ from ssgan.studies.variants import Variant, select_variants
 from ssgan.types import UserError
 
 _WIDEST = max(map(len, STUDIES))  # characters of a study's name
+_MINUTE = 60.0  # seconds between lines, when nothing changes
+_TAIL = 5  # lines of a failed command's log that are shown
 _WEIGHTED = ("inception", "lite0")  # features that need a file of weights
 
 
@@ -262,3 +266,55 @@ def _draw(plan: Plan) -> None:
 
 def _write(plan: Plan) -> StudyOutput:
     return write_study(plan.study, plan.form, plan.request, plan.trials)
+
+
+class StudyProgress:
+    """Prints how far the commands are: when one begins or ends, and once a minute.
+
+    `draw` draws the results so far; it is called after each command.
+    """
+
+    def __init__(self, jobs: Sequence[Job], slots: int, draw: Callable[[], object]) -> None:
+        self._jobs, self._slots, self._draw = jobs, slots, draw
+        self._running: tuple[Job, ...] = ()
+        self._ended = 0
+        self._last = time.monotonic()
+
+    def report(self, standing: Status) -> None:
+        """Print what is new."""
+        new = standing.finished[self._ended :]
+        for ended in new:
+            self._print_end(ended, stopped=standing.stopped_by is not None)
+        changed = standing.running != self._running
+        if changed or time.monotonic() - self._last >= _MINUTE:
+            self._last = time.monotonic()
+            if standing.running:
+                self._print_running(standing)
+        self._running, self._ended = standing.running, len(standing.finished)
+        if new and standing.running:  # the last drawing comes at the end
+            self._draw_so_far()
+
+    def _draw_so_far(self) -> None:
+        """Draw the results so far; an error is printed, and stops no command."""
+        try:
+            self._draw()
+        except UserError as error:
+            print(f"not drawn: {error}")
+
+    def _print_end(self, ended: Finished, stopped: bool) -> None:
+        job = ended.job
+        if ended.code == 0:
+            print(f"done in {duration(ended.seconds)}: {job.name}")
+        elif stopped:
+            print(f"stopped: {job.name}")
+        else:
+            print(f"failed, exit code {ended.code}: {job.name}; its log: {job.log}")
+            for line in job.log.read_text(errors="replace").splitlines()[-_TAIL:]:
+                print(f"    {line}")
+
+    def _print_running(self, standing: Status) -> None:
+        eta = estimate_eta(standing, self._jobs, self._slots)
+        done = sum(ended.code == 0 for ended in standing.finished)
+        now = ", ".join(describe_activity(job) for job in standing.running)
+        left = eta.text(duration(eta.seconds or 0.0))
+        print(f"[{done}/{len(self._jobs)}] {now}; {left}")

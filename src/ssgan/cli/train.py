@@ -15,8 +15,13 @@ from rich.console import Console
 from ssgan.cli.config_args import default_directory, read_config
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.options import Demo, Train
-from ssgan.cli.preparation import describe_rejects, fetch_source, open_progress_bar
-from ssgan.cli.progress import Meter, log_to_terminal
+from ssgan.cli.progress import (
+    Meter,
+    describe_rejects,
+    fetch_source,
+    log_to_terminal,
+    open_progress_bar,
+)
 from ssgan.config.help import format_settings
 from ssgan.data.base import AbstractCollection, DatasetInfo
 from ssgan.data.dataset import Dataset
