@@ -69,7 +69,7 @@ def _bare_row(case: Case, repeats: int) -> tuple[Stepper, dict[str, Any]]:
         "batch": case.batch,
         "width": case.width,
         "plain": case.plain,
-        "recompute": case.activation_checkpointing,
+        "activation_checkpointing": case.activation_checkpointing,
         "precision": stepper.config.precision,
         **times.row(),
         "real_images_per_second": case.batch * case.updates / seconds,
@@ -240,7 +240,7 @@ def cases_of(options: argparse.Namespace) -> list[Case]:
             width=options.width,
             precision=options.precision,
             plain=options.plain,
-            activation_checkpointing=options.recompute,
+            activation_checkpointing=options.activation_checkpointing,
         )
         for network in options.networks.split(",")
         for updates in _numbers(options.updates)

@@ -133,7 +133,7 @@ def test_a_study_whose_log_has_gone_says_what_to_remove(places, capsys):
     words = ["forget", *STUDY, "--out", str(places / "study")]
     assert main(words) == 2
     assert (
-        "which forgetting.ckpt is beyond: remove that; run its command" in capsys.readouterr().err
+        "forgetting.ckpt is further: remove that fi" in capsys.readouterr().err
     )
     (places / "study" / "forgetting.ckpt").unlink()
     assert main(words) == 0

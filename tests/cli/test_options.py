@@ -21,7 +21,7 @@ from ssgan.evaluation.probe.maps import POOLINGS
 from ssgan.evaluation.probe.probe import ProbeSettings, Solver
 from ssgan.metrics.resize import ResizeRule
 from ssgan.models.resnet import RESNET
-from ssgan.recipes.find import MODULES
+from ssgan.recipes.find import list_recipes
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import Precision
 from ssgan.studies.catalogue import STUDIES
@@ -137,7 +137,7 @@ def test_settings_of_a_run_pass_through_in_their_order():
     ],
 )
 def test_a_synonym_with_the_same_meaning_is_the_setting(words, setting, value):
-    config, _, _ = read_config(parse("train", options.Train, ["scenes:gan", *words]))
+    config, *_ = read_config(parse("train", options.Train, ["scenes:gan", *words]))
     assert getattr(config, setting) == value
 
 
@@ -229,7 +229,7 @@ def test_what_help_lists_is_what_there_is():
     assert phrases["FEATURES"] == ", ".join(NAMES)
     assert phrases["METRICS"] == ",".join(METRICS)
     assert phrases["POOLINGS"] == POOLINGS
-    for file in (module.__name__.split(".")[-1] for module in MODULES):
+    for file in {name.split(":")[0] for name in list_recipes()}:
         assert file in options.Train.notes
     listed = {field.key: field for field in fields_of(options.Study)}["name"].help
     assert listed.replace(" or ", ", ").split(", ") == list(STUDIES)
@@ -247,7 +247,7 @@ def test_choices_and_defaults_are_those_of_the_settings():
     assert field(Forget, "size").choices == tuple(RESNET)
     assert field(options.Train, "timeout").default_text == str(TIMEOUT)
     usual = ForgettingSettings(source=None)
-    names = {"size": "image_size", "batch": "batch_size", "test_images": "asked"}
+    names = {"size": "image_size", "batch": "batch_size", "test_images": "test_images"}
     keys = ("rotation", "seed", "iterations_per_task", "cycles", "measure_every", "precision")
     for key in (*keys, *names):
         assert field(Forget, key).default == getattr(usual, names.get(key, key)), key

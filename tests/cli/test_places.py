@@ -64,7 +64,7 @@ def test_a_disk_too_full_for_a_folder_is_no_bad_input(here, capsys, monkeypatch)
 
     monkeypatch.setattr(Path, "mkdir", full)
     assert main(["train", "scenes:gan", *SCENES, "--run", "new", *TINY]) == 74
-    assert one_line(capsys).startswith("ssgan: disk full: new needs more bytes than the ")
+    assert one_line(capsys).startswith("ssgan: disk full: new needs more than the ")
 
 
 FORGET = ["forget", "--data", "scenes:num_images=60", "--iterations-per-task", "1", "--batch", "4"]
@@ -82,8 +82,8 @@ EVALUATE = ["evaluate", "run", "--against", "scenes:num_images=40", "--features"
         ),
         (["demo", "--run", "file"], "file is a file; a run needs a directory"),
         (["train", "run", "--seed", "5"], "run holds a run with other settings: seed: 0 before"),
-        ([*FORGET, "--out", "file"], "file is a file; a study needs a directory"),
-        ([*FORGET, "--out", "other"], "other holds other files and no study"),
+        ([*FORGET, "--out", "file"], "file is a file; a forgetting run needs a directory"),
+        ([*FORGET, "--out", "other"], "other holds other files and no forgetting run"),
         ([*FORGET, "--out", "file/x"], "file/x cannot be written: Not a directory"),
         ([*EVALUATE, "--out", "file"], "file cannot be written: Not a directory"),
         ([*EVALUATE, "--out", "file/x.jsonl"], "file cannot be written: Not a directory"),
