@@ -16,7 +16,7 @@ from ssgan.data.huggingface import Hub
 from ssgan.data.scenes.source import Scenes
 from ssgan.files.run_directory import RunDirectory
 from ssgan.studies.catalogue import STUDIES
-from ssgan.studies.measurements import Probe
+from ssgan.studies.measurements import ProbeMeasurement
 from ssgan.studies.scheduler import AbstractChild
 
 DATA = ["--data", "scenes:num_images=40", "--test", "scenes:num_images=40,seed=1"]
@@ -168,7 +168,7 @@ def test_figure_4_with_features_measures_the_states_of_runs_that_are_there(finis
 def test_what_d_knows_over_training(finished, monkeypatch):
     """With all of the few images there are, in place of 10,000."""
     how = ("--blocks", "3", "--pooling", "mean", "--fractions", "1")
-    small = replace(STUDIES["figure2"].laptop, measurement=Probe("all", how))
+    small = replace(STUDIES["figure2"].laptop, measurement=ProbeMeasurement("all", how))
     monkeypatch.setitem(STUDIES, "figure2", replace(STUDIES["figure2"], laptop=small))
     out, _ = finished
     assert study("figure2", out) == 0

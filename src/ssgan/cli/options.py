@@ -129,7 +129,7 @@ class Sample(Options):
     # where to write
     out: Path | None = option(None, "DIR", default_text="RUN/generated-seed-SEED")
     # one class of a conditional run
-    class_name: str | None = option(None, "NAME", name="class", default_text="all classes in turn")
+    class_name: str | None = option(None, "NAME", name="--class", default_text="all classes in turn")
     # use the generator with the best score, not the newest
     best: bool = False
     refresh: int = option(0, at_least=1, default_text="as trained")
