@@ -132,9 +132,7 @@ def test_a_study_whose_log_has_gone_says_what_to_remove(places, capsys):
     (places / "study" / "forgetting.jsonl").unlink()
     words = ["forget", *STUDY, "--out", str(places / "study")]
     assert main(words) == 2
-    assert (
-        "forgetting.ckpt is further: remove that fi" in capsys.readouterr().err
-    )
+    assert "forgetting.ckpt is further: remove that fi" in capsys.readouterr().err
     (places / "study" / "forgetting.ckpt").unlink()
     assert main(words) == 0
 

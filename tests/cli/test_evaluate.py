@@ -210,7 +210,10 @@ BAD = [
     (["RUN", "--against", "REAL", "--n", "9" * 5000], "--n must be a whole number"),
     (["RUN", "--against", "REAL", "--n", "0"], "--n must be a whole number, 1 or more"),
     (["RUN", "--against", "REAL", "--metrics", "fd,fid"], "no metric 'fid'"),
-    (["RUN", "--against", "REAL", "--resize", "nearest"], "no resize rule 'nearest'"),
+    (
+        ["RUN", "--against", "REAL", "--resize", "nearest"],
+        "--resize must be one of tf1-bilinear, half-pixel-bilinear, clean-bicubic, not 'nearest'",
+    ),
     (["RUN", "--against", "REAL", "--features", "vgg"], "no features 'vgg'"),
     (["RUN", "--against", "REAL", "--weights", "absent.pth"], "no weight file at absent.pth"),
     (["RUN", "--against", "REAL", "--features", "inception"], "no Inception weights; get them by"),

@@ -132,7 +132,10 @@ def test_a_folder_without_the_right_to_write_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("file", "file is a file, and no recipe or run; settings in a file are given by --config"),
+        (
+            "file",
+            "file is a file, neither a recipe nor a run; give a file of settings with --config",
+        ),
         ("other", "other is a folder and holds no run; to train on the images in it: ssgan train "),
     ],
 )

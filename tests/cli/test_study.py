@@ -223,7 +223,7 @@ def test_a_failed_command_leaves_the_others_and_is_named(finished, tmp_path, cap
     assert "failed, exit code 2: train GAN, seed 0; its log: " in printed.out
     assert "    last words" in printed.out
     assert "missing: GAN: seed 0" in printed.out
-    assert "not run, because it needs what failed: evaluate GAN, seed 0" in printed.err
+    assert "not run, because a command that it needs failed: evaluate GAN, seed 0" in printed.err
     whole, part = (measured(place, "table1")["values"] for place in (finished[0], tmp_path))
     assert part == {"ssgan": whole["ssgan"], "gan": {"1": whole["gan"]["1"]}}
 

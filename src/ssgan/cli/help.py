@@ -120,7 +120,7 @@ def _declare(
 
 def _default_text(one: OptionField) -> str:
     default = one.default_text or one.default
-    if one.required or default in (None, False, (), ""):
+    if one.required or default is None or default is False or default in ((), ""):
         return ""
     if isinstance(default, tuple):
         default = ",".join(map(str, default))

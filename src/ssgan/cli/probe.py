@@ -128,7 +128,7 @@ def _rows(
     job = StateProbe(subject, parts, settings, out)
     for fraction in settings.fractions:
         if count_labels_at(parts.train, fraction, len(parts.classes)) is None:
-            print(f"note: {100 * fraction:g} % of the labels are too few, and left out")
+            print(f"note: {100 * fraction:g} % of the labels is too little and left out")
     if job.todo:
         with open_progress_bar(f"{which}: images through D") as progress:
             job.read(progress)

@@ -139,7 +139,9 @@ def prepare_images(
             workers,
             strict=strict,
             collection=collection,
-            on_wait=lambda: print("waiting: another process prepares the same", file=sys.stderr),
+            on_wait=lambda: print(
+                "waiting: another process is preparing the same images", file=sys.stderr
+            ),
         )
 
 

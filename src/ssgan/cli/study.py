@@ -228,7 +228,7 @@ def _run(plan: _Plan, slots: int) -> int:
         )
         return status.exit_code
     for job in status.waiting:
-        print(f"not run, because it needs what failed: {job.name}", file=sys.stderr)
+        print(f"not run, because a command that it needs failed: {job.name}", file=sys.stderr)
     _draw(plan)
     return status.exit_code
 

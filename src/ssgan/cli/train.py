@@ -136,7 +136,7 @@ class _Progress(RunProgress):
         return open_progress_bar(what, unit)
 
     def wait(self) -> None:
-        print("waiting: another process prepares the same", file=sys.stderr)
+        print("waiting: another process is preparing the same images", file=sys.stderr)
 
     def begin(self, dataset: Dataset, warnings: Sequence[str]) -> None:
         for line in describe_rejects(dataset):

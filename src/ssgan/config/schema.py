@@ -287,20 +287,6 @@ def check_fields(owner: type, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def pair_items(hints: Sequence[Any], value: object, place: Place) -> list[tuple[Any, Any, Place]]:
-    """The type, the value and the place of each item of a list.
-
-    `hints` are the arguments of a tuple type. Raises UserError for what is no list, or a list of
-    another length.
-    """
-    if not isinstance(value, list | tuple):
-        raise place.error(f"must be a list, not {quote(value)}")
-    each = [hints[0]] * len(value) if hints[-1] is ... else hints
-    if len(each) != len(value):
-        raise place.error(f"must be a list of {len(each)}, not of {len(value)}")
-    return [(each[i], item, place.child(str(i))) for i, item in enumerate(value)]
-
-
 def _to_json(value: object) -> object:
     """The JSON form of values that only Python callers can give."""
     if isinstance(value, PurePath | Enum):

@@ -23,7 +23,6 @@ from ssgan.config.schema import (
     is_named_tuple,
     is_settings,
     kind_of,
-    pair_items,
     quote,
     value_text,
 )
@@ -205,8 +204,18 @@ class Reader:
         if form.named is not None:
             return self.fields(form.named, _check_table(value, place), place, current)
         if form.items is not None:
-            return tuple(self.value(*item) for item in pair_items(form.items, value, place))
+            return self.items(form.items, value, place)
         return check_value(hint, value, place)
+
+    def items(self, hints: tuple[Any, ...], value: object, place: Place) -> tuple[Any, ...]:
+        """The items of a tuple with these type arguments."""
+        if not isinstance(value, list | tuple):
+            raise place.error(f"must be a list, not {quote(value)}")
+        each = hints[:1] * len(value) if hints[-1] is ... else hints
+        if len(each) != len(value):
+            raise place.error(f"must be a list of {len(each)}, not of {len(value)}")
+        pairs = enumerate(zip(each, value, strict=True))
+        return tuple(self.value(one, item, place.child(str(i))) for i, (one, item) in pairs)
 
     def spec(
         self, declared: tuple[type, ...], value: object, place: Place, current: object
