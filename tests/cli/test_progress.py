@@ -59,9 +59,9 @@ def test_step_total_time_left_and_speed_are_kept_at_any_width(width, monkeypatch
     screen = io.StringIO()
     console = Console(file=screen, width=width, force_terminal=True, color_system=None)
     meter = progress.Meter("step", 1_000_000, 0, 64)
-    now = 36_000.0
     meter.console, figures = console, "D 1.38  G 0.72  rotation accuracy, real 0.31  fake 0.28  "
     with meter:
+        now = 36_000.0
         meter.advance(123_456, f"{figures}adversarial_only  saved step-00123000")
         screen.truncate(0)
         console.print(meter._lines())

@@ -1,7 +1,6 @@
 """`ssgan forget --data SOURCE --out DIR`: runs the forgetting experiment of the paper."""
 
 import sys
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,16 +64,12 @@ def _forget(settings: ForgettingSettings, directory: Path, device: str, cache: P
     if settings.held_out is not None:
         test = load_images(settings.held_out, settings.preprocessing, cache)
     parts = split(data, test, settings.seed, purpose="this study")
-    done, figures = -1, ""
+    done = -1
     try:
-        with ExitStack() as bars:
-            meter: Meter | None = None
+        with Meter("iteration", per_step=settings.batch_size) as meter:
             for report in forget(settings, parts, directory, device):
-                if meter is None:  # the first update was not timed whole
-                    meter = Meter("iteration", report.total, report.step, settings.batch_size)
-                    bars.enter_context(meter)
-                figures = _figures(report.rows[-1]) if report.rows else figures
-                meter.advance(report.step, figures)
+                meter.total = report.total
+                meter.advance(report.step, _figures(report.rows[-1]) if report.rows else "")
                 done = report.step
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)

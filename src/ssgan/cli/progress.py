@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -37,25 +37,36 @@ class Meter:
 
     The rate counts `per_step` of `unit` for each of the `total` steps. It and the time left are
     from what is done after the `done` steps at the start, and are not shown before there is any.
+    Without `done` the first `advance` is the start, and nothing is shown before it.
     """
 
     def __init__(
-        self, what: str, total: int, done: int, per_step: int = 1, unit: str = "images"
+        self,
+        what: str,
+        total: int = 0,
+        done: int | None = None,
+        per_step: int = 1,
+        unit: str = "images",
     ) -> None:
-        self.what, self.total, self.done = what, total, done
+        self.what, self.total = what, total
         self.per_step, self.unit = per_step, unit
         self.console = Console(stderr=True)
-        self._first, self._started = done, time.monotonic()
-        self._last_plain = self._started
+        self._first = done
         self._figures = ""
         self._live: Live | None = None
 
     def __enter__(self) -> "Meter":
+        if self._first is not None:
+            self._start(self._first)
+        return self
+
+    def _start(self, done: int) -> None:
+        self._first = self.done = done
+        self._started = self._last_plain = time.monotonic()
         log_to_terminal(self.console)
         if self.console.is_terminal:
             self._live = Live(console=self.console, get_renderable=self._lines)
             self._live.start()
-        return self
 
     def __exit__(
         self,
@@ -67,19 +78,21 @@ class Meter:
             self._live.stop()
 
     def advance(self, done: int, figures: str = "") -> None:
-        """Show that `done` steps of the total are done; figures are shown below the bar."""
+        """Show that `done` steps of the total are done; figures, below the bar, stay until new ones."""
+        if self._first is None:
+            self._start(done)
         self.done, self._figures = done, figures or self._figures
         if self._live is not None:
             return
         now = time.monotonic()
         if now - self._last_plain >= _PLAIN_SECONDS or done == self.total:
             self._last_plain = now
-            words = (f"{self.what} {done}/{self.total}", self._pace(), figures)
+            words = (f"{self.what} {done}/{self.total}", self._pace(), self._figures)
             print("  ".join(filter(None, words)), file=sys.stderr, flush=True)
 
     def _pace(self) -> str:
         """The rate and the time left, once anything is done."""
-        done_here, seconds = self.done - self._first, time.monotonic() - self._started
+        done_here, seconds = self.done - (self._first or 0), time.monotonic() - self._started
         if done_here <= 0 or seconds <= 0:
             return ""
         left = (self.total - self.done) * seconds / done_here
@@ -155,13 +168,11 @@ def fetch_source(source: AbstractSource) -> AbstractSource:
 @contextmanager
 def open_progress_bar(what: str, unit: str = "images") -> Iterator[Progress]:
     """A progress callback whose bar appears with the first call and ends with the block."""
-    shown: list[Meter] = []
-    with ExitStack() as bars:
+    with Meter(what, unit=unit) as meter:
 
         def progress(done: int, total: int) -> None:
-            if not shown:
-                shown.append(bars.enter_context(Meter(what, total, done, unit=unit)))
-            shown[0].advance(done)
+            meter.total = total
+            meter.advance(done)
 
         yield progress
 

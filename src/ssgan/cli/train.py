@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from itertools import groupby
 from pathlib import Path
 from shutil import get_terminal_size
@@ -169,14 +169,10 @@ def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
     if config.compile:
         print("the first step compiles, which may take minutes; the kernels are reused later")
     figures, done, started = "", 0, time.monotonic()
-    with ExitStack() as bars:
-        meter: Meter | None = None
+    with Meter("step", config.total_steps, per_step=images) as meter:
         for report in steps:
-            if meter is None:  # the first step was not timed whole
-                if config.compile:
-                    print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
-                meter = Meter("step", config.total_steps, report.step, images)
-                bars.enter_context(meter)
+            if config.compile and done == 0:
+                print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
             if report.terms is not None:
                 figures = _figures(report.terms)
             saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"
