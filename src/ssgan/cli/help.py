@@ -7,12 +7,14 @@ import argparse
 import shutil
 import textwrap
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ssgan.cli.parser import OptionField, UsageError, VerbOptions, fields_of
 
 SHELLS = ("bash", "zsh", "fish")
+_wrap = partial(textwrap.wrap, break_long_words=False, break_on_hyphens=False)
 
 
 class _Paragraphs(argparse.HelpFormatter):
@@ -23,39 +25,23 @@ class _Paragraphs(argparse.HelpFormatter):
         return "\n\n".join("\n".join(self._split_lines(one, width)) for one in paragraphs)
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        words = " ".join(text.split())
-        return textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False)
+        return _wrap(" ".join(text.split()), width)
 
 
 def help_text(verb: str, owner: type[VerbOptions]) -> str:
     """The help of a verb, as wide as the terminal, or as COLUMNS says."""
-    usages = [f"ssgan {verb} {line}" for line in owner.usage or (_usage(owner),)]
+    needed = [one.usage for one in fields_of(owner) if one.positional or one.required]
     width, indent = shutil.get_terminal_size().columns - 2, " " * len("usage: ")
-    usage = f"\n{indent}".join(
-        textwrap.fill(
-            line,
-            width,
-            initial_indent=indent,
-            subsequent_indent=2 * indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        ).strip()
-        for line in usages
-    )
+    lines = [
+        line
+        for usage in owner.usage or (" ".join([*needed, "[OPTIONS]"]),)
+        for line in _wrap(f"ssgan {verb} {usage}", width - len(indent), subsequent_indent=indent)
+    ]
     parser = argparse.ArgumentParser(
-        prog=f"ssgan {verb}", usage=usage, add_help=False, formatter_class=_Paragraphs
+        usage=f"\n{indent}".join(lines), add_help=False, formatter_class=_Paragraphs
     )
     _declare(parser, owner)
     return parser.format_help()
-
-
-def _usage(owner: type[VerbOptions]) -> str:
-    fields = fields_of(owner)
-    words = [one.name for one in fields if one.positional]
-    for one in fields:
-        if one.required and not one.positional:
-            words.append(f"{one.name} {one.value_name}")
-    return " ".join([*words, "[OPTIONS]"])
 
 
 def overview(verbs: Mapping[str, type[VerbOptions]]) -> str:
@@ -69,8 +55,7 @@ def overview(verbs: Mapping[str, type[VerbOptions]]) -> str:
         "`ssgan VERB --help` lists the options of a verb. `ssgan --print-completion "
         f"{'|'.join(SHELLS)}` prints a completion script. Errors in the input end with exit code 2."
     )
-    more = textwrap.fill(more, width, break_on_hyphens=False)
-    return "usage: ssgan VERB [OPTIONS]\n\n" + "\n".join(lines) + f"\n\n{more}\n"
+    return "\n".join(["usage: ssgan VERB [OPTIONS]", "", *lines, "", *_wrap(more, width), ""])
 
 
 def summary(owner: type[VerbOptions]) -> str:

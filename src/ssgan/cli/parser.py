@@ -54,6 +54,11 @@ class OptionField:
         return "|".join(map(str, self.choices)) or ("N" if self.hint is int else "X")
 
     @property
+    def usage(self) -> str:
+        """How it is typed."""
+        return self.name if self.positional or self.flag else f"{self.name} {self.value_name}"
+
+    @property
     def flag(self) -> bool:
         """Whether it takes no value."""
         return self.hint is bool
@@ -160,8 +165,7 @@ def parse(verb: str, owner: type[VerbOptions], argv: Sequence[str]) -> Any:
     values |= _arguments(verb, [one for one in fields if one.positional], arguments)
     for one in fields if not values.get("help") else ():
         if one.required and not values.get(one.key):
-            named = one.name if one.positional else f"{one.name} {one.value_name}"
-            raise UsageError(f"{verb} needs {named}: {one.help}")
+            raise UsageError(f"{verb} needs {one.usage}: {one.help}")
     return owner(**values, words=tuple(argv))
 
 

@@ -111,11 +111,9 @@ def _refuse_other_shape(first: ProbedDiscriminator, other: ProbedDiscriminator) 
 def _split(subject: ProbedDiscriminator, given: Probe) -> Split:
     """The images to train on and those to test on."""
     source = parse_source(given.data)
-    test: AbstractSource | None = None
+    test: AbstractSource | None = source.held_out() if isinstance(source, Cifar10) else None
     if given.test is not None:
         test = parse_source(given.test)
-    elif isinstance(source, Cifar10) and source.split == "train":
-        test = replace(source, split="test")
     data = _labelled_images(subject, source, given.cache)
     testing = None if test is None else _labelled_images(subject, test, given.cache)
     return split(data, testing, given.seed, given.train_n, given.test_n)

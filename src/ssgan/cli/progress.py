@@ -78,7 +78,7 @@ class Meter:
             self._live.stop()
 
     def advance(self, done: int, figures: str = "") -> None:
-        """Show that `done` steps of the total are done; figures, below the bar, stay until new ones."""
+        """Show that `done` steps are done; figures stand below the bar until there are new ones."""
         if self._first is None:
             self._start(done)
         self.done, self._figures = done, figures or self._figures

@@ -122,7 +122,7 @@ def concrete_classes(declared: Sequence[type]) -> list[type]:
     return list(found.values())
 
 
-class Found(NamedTuple):
+class SettingEntry(NamedTuple):
     """One setting of a config, met on a walk."""
 
     path: str  # dotted, from the root
@@ -132,11 +132,11 @@ class Found(NamedTuple):
     value: object
 
 
-def walk(config: object, prefix: str = "") -> Iterator[Found]:
+def walk(config: object, prefix: str = "") -> Iterator[SettingEntry]:
     """Every setting of a config, depth first, each table before its content."""
     owner: Any = type(config)
     for name, value in field_values(config).items():
-        yield Found(f"{prefix}{name}", owner, name, field_hints(owner)[name], value)
+        yield SettingEntry(f"{prefix}{name}", owner, name, field_hints(owner)[name], value)
         yield from walk(value, f"{prefix}{name}.")
 
 
