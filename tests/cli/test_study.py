@@ -142,7 +142,7 @@ def test_other_studies_use_the_runs_that_are_there(finished, capsys):
     scores = [row for row in map(json.loads, rows) if row["name"] == "FD-random"]
     assert facts["values"]["gan"]["1"] == {str(row["step"]): row["value"] for row in scores}
     printed = capsys.readouterr().out
-    assert "it is no FID and compares with none" in printed
+    assert "training images against 16 samples; not comparable with FID" in printed
     assert study("figure5", out, "--jobs", "2") == 0
     assert [name.split()[0] for name in InProcess.begun] == ["sample"] * 4
     with Image.open(out / "figure5" / "figure.png") as picture:
@@ -193,7 +193,7 @@ def test_forgetting_with_and_without_rotation(tmp_path, capsys):
     assert InProcess.begun == ["forget without rotation, seed 0", "forget with rotation, seed 0"]
     said = capsys.readouterr().out
     assert "balanced accuracy" in said
-    assert "| peak of a task: with rotation less without rotation | " in said
+    assert "| peak of a task: with rotation minus without rotation | " in said
     facts = json.loads((tmp_path / "figure3" / "results.json").read_text())
     assert all({"torch", "threads"} <= run["environment"].keys() for run in facts["runs"])
     measured = facts["measured"]
@@ -243,7 +243,7 @@ def test_numbers_of_two_protocols_are_refused_before_anything_is_run(out, capsys
     file.write_text(json.dumps(row) + "\n")
     next(out.glob("measured/*-ssgan_*seed1/fd-*.jsonl")).unlink()
     assert study("table1", out) == 2
-    assert "these results are of two protocols: " in capsys.readouterr().err
+    assert "these results have two protocols: " in capsys.readouterr().err
     assert InProcess.begun == []
 
 
@@ -379,14 +379,14 @@ def test_help_names_every_option_and_the_arms(capsys):
         (["tabel1"], "no study 'tabel1'; did you mean table1?"),
         (["table1", "table2"], "study takes one NAME, not table1 table2"),
         (["--seeds", "2"], "study needs a NAME"),
-        (["table4"], "has no laptop form: give --scale paper --data"),
+        (["table4"], "has no laptop scale: give --scale paper --data"),
         (["table4", "--scale", "paper"], "table4 needs ImageNet: give --data folder:PATH"),
-        (["table1-lsun"], "table1-lsun is of LSUN-Bedroom at full width and has no laptop form"),
+        (["table1-lsun"], "table1-lsun uses LSUN-Bedroom at full width and has no laptop scale"),
         (["table1-celeba-hq", "--scale", "paper"], "needs CelebA-HQ: give --data folder:PATH"),
         (["table1", "--scale", "huge"], "--scale must be laptop or paper, not 'huge'"),
         (["table1", "--seeds", "0"], "--seeds must be a whole number, 1 or more"),
         (["table1", "--jobs", "x"], "--jobs must be a whole number"),
-        (["table1", "--arms", "ssgn"], "--arms: no arm 'ssgn'; did you mean ssgan?"),
+        (["table1", "--arms", "ssgn"], "--variants: no variant 'ssgn'; did you mean ssgan?"),
         (["table1", *DATA, "--", "--total_step", "3"], "no setting 'total_step'"),
         (
             ["table1", *DATA, "--total_steps", "3"],
