@@ -1,4 +1,4 @@
-"""`ssgan study` as a user types it: two arms, two seeds, a few steps, random features."""
+"""`ssgan study` as a user types it: two variants, two seeds, a few steps, random features."""
 
 import json
 import os
@@ -26,7 +26,7 @@ SETTINGS = [
     "--evaluate.num_images_d", "8", "--output.snapshot_every", "1", "--output.log_every", "1",
     "--output.sample_rows", "2", "--output.tensorboard", "false",
 ]  # fmt: skip
-QUICK = ["--features", "random", "--samples", "20", "--arms", "gan,ssgan", "--seeds", "2"]
+QUICK = ["--features", "random", "--samples", "20", "--variants", "gan,ssgan", "--seeds", "2"]
 
 
 class InProcess(AbstractChild):
@@ -70,7 +70,7 @@ def measured(out, name):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """table1 of two arms and two seeds, and what was begun for it."""
+    """table1 of two variants and two seeds, and what was begun for it."""
     out = tmp_path_factory.mktemp("studies") / "laptop"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ssgan.cli.study.Process", InProcess)
@@ -200,7 +200,7 @@ def test_forgetting_with_and_without_rotation(tmp_path, capsys):
     plain, turned = (measured["values"][variant]["0"]["peak"] for variant in ("plain", "rotation"))
     assert len(plain) == len(turned) == 1  # a value a cycle
     (pairs,) = measured["comparisons"]["peak"]
-    assert (pairs["arm"], pairs["less"]) == ("rotation", "plain")
+    assert (pairs["variant"], pairs["baseline"]) == ("rotation", "plain")
     assert pairs["mean"] == turned[0] - plain[0]
     with Image.open(tmp_path / "figure3" / "figure.png") as picture:
         assert picture.width > picture.height
@@ -273,7 +273,7 @@ def test_more_samples_than_real_images_are_spoken_of(tmp_path, capsys):
     ("words", "told"),
     [
         (["table1", "--data", "FLAT", "--test", "FLAT"], "needs labels"),
-        (["table3", "--data", "FLAT", "--arms", "gan"], "table3 probes D for classes"),
+        (["table3", "--data", "FLAT", "--variants", "gan"], "table3 probes D for classes"),
         (["figure3", "--data", "FLAT"], "has no labels"),
         (
             ["figure3", "--data", "scenes", "--", "--widht", "1"],
@@ -365,7 +365,7 @@ def test_all_studies_are_listed_with_their_cost(capsys):
     assert "paper  54 runs of 100,000 steps" in printed
 
 
-def test_help_names_every_option_and_the_arms(capsys):
+def test_help_names_every_option_and_the_variants(capsys):
     assert main(["study", "table2", "--help"]) == 0
     printed = capsys.readouterr().out
     for field in fields_of(Study):
@@ -386,7 +386,7 @@ def test_help_names_every_option_and_the_arms(capsys):
         (["table1", "--scale", "huge"], "--scale must be laptop or paper, not 'huge'"),
         (["table1", "--seeds", "0"], "--seeds must be a whole number, 1 or more"),
         (["table1", "--jobs", "x"], "--jobs must be a whole number"),
-        (["table1", "--arms", "ssgn"], "--variants: no variant 'ssgn'; did you mean ssgan?"),
+        (["table1", "--variants", "ssgn"], "--variants: no variant 'ssgn'; did you mean ssgan?"),
         (["table1", *DATA, "--", "--total_step", "3"], "no setting 'total_step'"),
         (
             ["table1", *DATA, "--total_steps", "3"],
