@@ -211,7 +211,7 @@ def test_forgetting_with_and_without_rotation(tmp_path, capsys):
     for images in (["--data", other, *DATA[2:]], [*DATA[:2], "--test", other]):  # done, of others
         again = ["study", "figure3", *images, "--seeds", "1", "--out", str(tmp_path)]
         assert main([*again, *short]) == 2
-        assert "holds a study of other images" in capsys.readouterr().err
+        assert "holds a forgetting run on other images" in capsys.readouterr().err
 
 
 def test_a_failed_command_leaves_the_others_and_is_named(finished, tmp_path, capsys):

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ssgan.data.base import AbstractCollection, AbstractSource, Preprocessing
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress, default_cache, prepare
+from ssgan.data.prepare import Progress, prepare
 
 _PLAIN_SECONDS = 10.0  # between plain lines
 _WIDEST_BAR = 24  # characters
@@ -181,7 +181,7 @@ def load_images(
     source: AbstractSource, preprocessing: Preprocessing, cache: Path | None
 ) -> Dataset:
     """The images of a source, downloaded and prepared; what is odd about them is printed."""
-    dataset = prepare_images(fetch_source(source), preprocessing, cache or default_cache())
+    dataset = prepare_images(fetch_source(source), preprocessing, cache)
     for line in describe_rejects(dataset):
         print(line)
     return dataset

@@ -25,7 +25,7 @@ from ssgan.cli.progress import (
 from ssgan.config.help import format_settings
 from ssgan.data.base import AbstractCollection, DatasetInfo
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress, default_cache
+from ssgan.data.prepare import Progress
 from ssgan.data.scan import readable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
@@ -69,14 +69,13 @@ def main(given: Train) -> int:
             collection = fetch_source(config.data.source).open()
         check_run(config, directory, DatasetInfo.of(collection), given.processes)
         return in_processes(["train", *given.words], given.processes, given.restarts)
-    cache, timeout = given.cache or default_cache(), given.timeout or TIMEOUT
-    return train_in(config, directory, cache, timeout, collection)
+    return train_in(config, directory, given.cache, given.timeout or TIMEOUT, collection)
 
 
 def demo(given: Demo) -> int:
     """Train on the embedded data set, and print what to try next; returns the exit code."""
     directory = given.run or Path("runs/demo")
-    code = train_in(scenes.demo(), directory, default_cache(), advise=False)
+    code = train_in(scenes.demo(), directory, advise=False)
     if code == 0:
         print(_AFTER_DEMO.format(run=readable(directory)), end="")
     return code
@@ -94,7 +93,7 @@ def _list_by_file(recipes: list[str]) -> str:
 def train_in(
     config: RunConfig,
     directory: Path,
-    cache: Path,
+    cache: Path | None = None,
     timeout: int = TIMEOUT,
     collection: AbstractCollection | None = None,
     *,
