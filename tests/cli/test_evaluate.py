@@ -9,7 +9,7 @@ from PIL import Image
 
 from ssgan.cli.main import main
 from ssgan.cli.measure_options import Evaluate
-from ssgan.cli.parser import fields_of
+from ssgan.cli.parser import list_fields
 from ssgan.evaluation.results import read_results
 from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.features import RandomFeatures
@@ -255,7 +255,7 @@ def test_bad_input_gets_one_line_and_exit_code_2(
 def test_help_names_every_option(capsys):
     assert main(["evaluate", "--help"]) == 0
     printed = capsys.readouterr().out
-    for field in fields_of(Evaluate):
+    for field in list_fields(Evaluate):
         assert field.name in printed, field.name
 
 

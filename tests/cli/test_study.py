@@ -11,7 +11,7 @@ from PIL import Image
 
 from ssgan.cli.main import main
 from ssgan.cli.options import Study
-from ssgan.cli.parser import fields_of
+from ssgan.cli.parser import list_fields
 from ssgan.data.huggingface import Hub
 from ssgan.data.scenes.source import Scenes
 from ssgan.files.run_directory import RunDirectory
@@ -368,7 +368,7 @@ def test_all_studies_are_listed_with_their_cost(capsys):
 def test_help_names_every_option_and_the_variants(capsys):
     assert main(["study", "table2", "--help"]) == 0
     printed = capsys.readouterr().out
-    for field in fields_of(Study):
+    for field in list_fields(Study):
         assert field.name in printed, field.name
     assert "gp1_b0_n1_gan" in printed
 

@@ -26,11 +26,11 @@ def main(given: Data) -> int:
     dataset = prepare_images(
         source, preprocessing, given.cache, given.workers, given.strict, collection
     )
-    print(summary(dataset))
+    print(_summarize(dataset))
     return 0
 
 
-def summary(dataset: Dataset) -> str:
+def _summarize(dataset: Dataset) -> str:
     """The summary of a prepared data set."""
     manifest = dataset.manifest
     size, channels = manifest["size"], "grey" if manifest["channels"] == 1 else "colour"

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ssgan.cli.parser import OptionField, UsageError, VerbOptions, fields_of
+from ssgan.cli.parser import OptionField, UsageError, VerbOptions, list_fields
 
 SHELLS = ("bash", "zsh", "fish")
 _wrap = partial(textwrap.wrap, break_long_words=False, break_on_hyphens=False)
@@ -28,9 +28,9 @@ class _Paragraphs(argparse.HelpFormatter):
         return _wrap(" ".join(text.split()), width)
 
 
-def help_text(verb: str, owner: type[VerbOptions]) -> str:
+def format_help(verb: str, owner: type[VerbOptions]) -> str:
     """The help of a verb, as wide as the terminal, or as COLUMNS says."""
-    needed = [one.usage for one in fields_of(owner) if one.positional or one.required]
+    needed = [one.usage for one in list_fields(owner) if one.positional or one.required]
     width, indent = shutil.get_terminal_size().columns - 2, " " * len("usage: ")
     lines = [
         line
@@ -44,11 +44,13 @@ def help_text(verb: str, owner: type[VerbOptions]) -> str:
     return parser.format_help()
 
 
-def overview(verbs: Mapping[str, type[VerbOptions]]) -> str:
+def format_overview(verbs: Mapping[str, type[VerbOptions]]) -> str:
     """The verbs with what each does."""
     width, indent = shutil.get_terminal_size().columns - 2, " " * 11
     lines = [
-        textwrap.fill(summary(owner), width, initial_indent=f"  {verb:9}", subsequent_indent=indent)
+        textwrap.fill(
+            _summarize(owner), width, initial_indent=f"  {verb:9}", subsequent_indent=indent
+        )
         for verb, owner in verbs.items()
     ]
     more = (
@@ -58,12 +60,12 @@ def overview(verbs: Mapping[str, type[VerbOptions]]) -> str:
     return "\n".join(["usage: ssgan VERB [OPTIONS]", "", *lines, "", *_wrap(more, width), ""])
 
 
-def summary(owner: type[VerbOptions]) -> str:
+def _summarize(owner: type[VerbOptions]) -> str:
     """What a verb does, in one line."""
     return (owner.__doc__ or "").splitlines()[0].removesuffix(".")
 
 
-def completion(shell: str, verbs: Mapping[str, type[VerbOptions]]) -> str:
+def format_completion(shell: str, verbs: Mapping[str, type[VerbOptions]]) -> str:
     """The script that completes verbs and options in that shell."""
     if shell not in SHELLS:
         raise UsageError(f"--print-completion must be one of {', '.join(SHELLS)}, not {shell!r}")
@@ -74,7 +76,7 @@ def completion(shell: str, verbs: Mapping[str, type[VerbOptions]]) -> str:
     parser.add_argument("--print-completion", choices=SHELLS, help="print a completion script")
     commands = parser.add_subparsers(dest="verb")
     for verb, owner in verbs.items():
-        command = commands.add_parser(verb, add_help=False, help=summary(owner))
+        command = commands.add_parser(verb, add_help=False, help=_summarize(owner))
         _declare(command, owner, shtab.FILE)
     return shtab.complete(parser, shell)
 
@@ -87,7 +89,7 @@ def _declare(
     parser.epilog = owner.notes
     arguments = parser.add_argument_group("arguments")
     options = parser.add_argument_group("options")
-    for one in fields_of(owner):
+    for one in list_fields(owner):
         text = f"{one.help}{_default_text(one)}".replace("%", "%%")
         action: Any
         if one.positional:

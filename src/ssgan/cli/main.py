@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ssgan import __version__
 from ssgan.cli import measure_options, options
-from ssgan.cli.help import completion, help_text, overview
+from ssgan.cli.help import format_completion, format_help, format_overview
 from ssgan.cli.parser import UsageError, VerbOptions, parse
-from ssgan.cli.streams import losable, why_lost
+from ssgan.cli.streams import find_output_error, tolerate_lost_output
 from ssgan.config.nearest import nearest
 
 VERBS: dict[str, type[VerbOptions]] = {
@@ -51,9 +51,9 @@ _TOO_MANY = (  # said by torch, and by NumPy
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    with losable() as stdout:
+    with tolerate_lost_output() as stdout:
         code = _command(sys.argv[1:] if argv is None else argv)
-        lost = why_lost(stdout)
+        lost = find_output_error(stdout)
         if lost is None or code != 0:
             return code
         sentence = f"standard output cannot be written: {lost.strerror}; all else is done"
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _command(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(overview(VERBS), end="")
+        print(format_overview(VERBS), end="")
         return 0 if argv else BAD_INPUT
     if argv[0] == "--version":
         print(f"ssgan {__version__}")
@@ -70,7 +70,7 @@ def _command(argv: list[str]) -> int:
     try:
         if argv[0].startswith("--print-completion"):
             shell = argv[0].partition("=")[2] or " ".join(argv[1:2])
-            print(completion(shell, VERBS))
+            print(format_completion(shell, VERBS))
             return 0
         return _verb(argv[0], argv[1:])
     except UsageError as error:
@@ -85,11 +85,11 @@ def _verb(verb: str, argv: list[str]) -> int:
         raise UsageError(_no_verb(verb))
     wants_help = any(word in ("-h", "--help") for word in argv)
     if wants_help and owner.has_more_help is VerbOptions.has_more_help:
-        print(help_text(verb, owner), end="")
+        print(format_help(verb, owner), end="")
         return 0
     given: VerbOptions = parse(verb, owner, argv)
     if given.help:
-        print(help_text(verb, owner), end="")
+        print(format_help(verb, owner), end="")
         if not given.has_more_help():
             return 0
         print()

@@ -86,8 +86,8 @@ class Evaluate(Options):
                 raise UsageError("--compare needs the .jsonl files of evaluations")
             return
         if len(self.images) != 1:
-            given = " ".join(self.images) or "nothing"
-            raise UsageError(f"evaluate takes one run, checkpoint, folder or source, not {given}")
+            given = f", not {' '.join(self.images)}" if self.images else ""
+            raise UsageError(f"evaluate takes one run, checkpoint, folder or source{given}")
         if self.against is None and self.write_stats is None:
             raise UsageError("evaluate needs --against SOURCE, FOLDER or STATS.npz")
         for name in ("held_out", "real_n", "metrics"):

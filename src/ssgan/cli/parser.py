@@ -30,7 +30,7 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class OptionField:
-    """An option or argument: `option` declares it, `fields_of` adds what the dataclass says."""
+    """An option or argument: `option` declares it, `list_fields` adds what the dataclass says."""
 
     metavar: str = ""  # in help; empty: made from the type
     positional: bool = False
@@ -103,7 +103,7 @@ class VerbOptions:
         return False
 
 
-def fields_of(owner: type[VerbOptions]) -> tuple[OptionField, ...]:
+def list_fields(owner: type[VerbOptions]) -> tuple[OptionField, ...]:
     """The options and arguments that a verb declares, in order; --help comes last."""
     hints, found = get_type_hints(owner), []
     for one in dataclasses.fields(owner):
@@ -130,7 +130,7 @@ def fields_of(owner: type[VerbOptions]) -> tuple[OptionField, ...]:
 
 def parse(verb: str, owner: type[VerbOptions], argv: Sequence[str]) -> Any:
     """The options of `ssgan VERB ARGV`; raises UsageError for words that are none of them."""
-    fields = fields_of(owner)
+    fields = list_fields(owner)
     known = {one.name: one for one in fields if not one.positional}
     known["-h"] = known["--help"]
     values: dict[str, Any] = {}

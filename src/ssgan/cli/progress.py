@@ -97,17 +97,17 @@ class Meter:
             return ""
         left = (self.total - self.done) * seconds / done_here
         rate = done_here * self.per_step / seconds
-        return f"{rate:,.1f} {self.unit}/s  left {duration(left)}"
+        return f"{rate:,.1f} {self.unit}/s  left {format_duration(left)}"
 
     def _lines(self) -> RenderableType:
         """What is live now: a narrow terminal costs figures first, then the bar, then the name."""
-        row = bar_line(self.console.width, self.what, self.done, self.total, self._pace())
+        row = format_bar(self.console.width, self.what, self.done, self.total, self._pace())
         if not self._figures:
             return row
         return Group(row, Text(self._figures, no_wrap=True, overflow="ellipsis"))
 
 
-def bar_line(width: int, what: str, done: int, total: int, pace: str) -> RenderableType:
+def format_bar(width: int, what: str, done: int, total: int, pace: str) -> RenderableType:
     """One line of `width` characters with the count and the pace whole."""
     count = f"{done}/{total}"
     spare = width - len(count) - len(pace) - 4  # the spaces between four columns
@@ -124,7 +124,7 @@ def bar_line(width: int, what: str, done: int, total: int, pace: str) -> Rendera
     return grid
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """1:02:03 for hours, minutes, seconds; minutes and seconds alone below an hour."""
     whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60

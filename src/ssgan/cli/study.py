@@ -13,7 +13,7 @@ from ssgan.cli import options
 from ssgan.cli.forget import forgetting_settings
 from ssgan.cli.measure_options import Forget
 from ssgan.cli.parser import parse
-from ssgan.cli.progress import duration, fetch_source
+from ssgan.cli.progress import fetch_source, format_duration
 from ssgan.data.base import AbstractSource, DatasetInfo
 from ssgan.data.huggingface import Hub
 from ssgan.data.prepare import default_cache
@@ -69,7 +69,7 @@ def main(given: options.Study) -> int:
         return 0
     plan = _make_plan(study, given)
     if not given.draw:
-        _refuse_misfits(plan)
+        _refuse_unfit_plan(plan)
         _print_notes(plan)
     if given.dry_run:
         _print_plan(plan)
@@ -151,7 +151,7 @@ def _info(source: AbstractSource, dry: bool) -> DatasetInfo:
     return source.info() if dry else DatasetInfo.of(fetch_source(source).open())
 
 
-def _refuse_misfits(plan: _Plan) -> None:
+def _refuse_unfit_plan(plan: _Plan) -> None:
     """Raise UserError before any training for what a command would refuse after it."""
     study, given, left = plan.study, plan.options, list_open_jobs(plan.trials)
     refuse_unfit_settings(plan.trials, plan.info)
@@ -274,7 +274,7 @@ class _Progress:
     def _print_end(self, ended: Finished, stopped: bool) -> None:
         job = ended.job
         if ended.code == 0:
-            print(f"done in {duration(ended.seconds)}: {job.name}")
+            print(f"done in {format_duration(ended.seconds)}: {job.name}")
         elif stopped:
             print(f"stopped: {job.name}")
         else:
@@ -286,4 +286,4 @@ class _Progress:
         eta = estimate_eta(status, self._jobs, self._slots)
         done = sum(ended.code == 0 for ended in status.finished)
         now = ", ".join(describe_activity(job) for job in status.running)
-        print(f"[{done}/{len(self._jobs)}] {now}; {eta.text(duration(eta.seconds or 0.0))}")
+        print(f"[{done}/{len(self._jobs)}] {now}; {eta.text(format_duration(eta.seconds or 0.0))}")

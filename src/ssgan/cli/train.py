@@ -63,12 +63,12 @@ def main(given: Train) -> int:
     if given.dry_run:
         return _dry_run(config, directory, given.processes)
     if given.processes > 1 and not is_launched():
-        from ssgan.cli.processes import in_processes
+        from ssgan.cli.processes import run_in_processes
 
         if collection is None:
             collection = fetch_source(config.data.source).open()
         check_run(config, directory, DatasetInfo.of(collection), given.processes)
-        return in_processes(["train", *given.words], given.processes, given.restarts)
+        return run_in_processes(["train", *given.words], given.processes, given.restarts)
     return train_in(config, directory, given.cache, given.timeout or TIMEOUT, collection)
 
 

@@ -39,8 +39,8 @@ def _choices(hint: object) -> tuple[str, ...]:
     form = form_of(hint)
     if form.specs:
         return tuple(owner.__name__ for owner in concrete_classes(form.specs))
-    literals = (arm for arm in form.arms if get_origin(arm) is Literal)
-    return tuple(str(choice) for arm in literals for choice in get_args(arm))
+    literals = (member for member in form.members if get_origin(member) is Literal)
+    return tuple(str(choice) for member in literals for choice in get_args(member))
 
 
 def format_settings(config: object, width: int = 100) -> str:
