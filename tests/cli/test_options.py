@@ -256,3 +256,12 @@ def test_choices_and_defaults_are_those_of_the_settings():
     assert field(Probe, "pooling").default_text == ",".join(ProbeSettings().poolings)
     fractions = ",".join(f"{share:g}" for share in ProbeSettings().fractions)
     assert field(Probe, "fractions").default_text == fractions
+
+
+def test_a_default_of_zero_is_shown_and_an_unset_flag_is_not(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = format_help("sample", options.Sample).splitlines()
+    described = {line.split()[0]: line for line in lines if line.startswith("  --")}
+    assert described["--seed"].endswith("(default: 0)")
+    assert "default" not in described["--gif"]
+    assert options.PHRASES["DEVICE"] in described["--device"]
