@@ -106,7 +106,7 @@ def test_show_says_when_the_manifest_is_not_what_was_written(change, places, cap
     path = places / "run" / "manifest.json"
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
     assert main(["show", str(places / "run")]) == 2
-    assert f"{path} is not what a run wrote" in one_line(capsys)
+    assert f"{path} lacks num_images or content_hash" in one_line(capsys)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ssgan.cli.main import main
 from ssgan.cli.measure_options import Evaluate
-from ssgan.cli.parser import fields_of
+from ssgan.cli.parser import list_fields
 from ssgan.evaluation.results import read_results
 from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.features import RandomFeatures
@@ -210,7 +210,10 @@ BAD = [
     (["RUN", "--against", "REAL", "--n", "9" * 5000], "--n must be a whole number"),
     (["RUN", "--against", "REAL", "--n", "0"], "--n must be a whole number, 1 or more"),
     (["RUN", "--against", "REAL", "--metrics", "fd,fid"], "no metric 'fid'"),
-    (["RUN", "--against", "REAL", "--resize", "nearest"], "no resize rule 'nearest'"),
+    (
+        ["RUN", "--against", "REAL", "--resize", "nearest"],
+        "--resize must be one of tf1-bilinear, half-pixel-bilinear, clean-bicubic, not 'nearest'",
+    ),
     (["RUN", "--against", "REAL", "--features", "vgg"], "no features 'vgg'"),
     (["RUN", "--against", "REAL", "--weights", "absent.pth"], "no weight file at absent.pth"),
     (["RUN", "--against", "REAL", "--features", "inception"], "no Inception weights; get them by"),
@@ -252,7 +255,7 @@ def test_bad_input_gets_one_line_and_exit_code_2(
 def test_help_names_every_option(capsys):
     assert main(["evaluate", "--help"]) == 0
     printed = capsys.readouterr().out
-    for field in fields_of(Evaluate):
+    for field in list_fields(Evaluate):
         assert field.name in printed, field.name
 
 

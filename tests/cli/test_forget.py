@@ -11,7 +11,7 @@ from PIL import Image
 from ssgan.cli import forget as verb
 from ssgan.cli.main import main
 from ssgan.cli.measure_options import Forget
-from ssgan.cli.parser import fields_of
+from ssgan.cli.parser import list_fields
 from tests.cli.test_main import TINY as TINY_RUN
 from tests.data.pictures import write_images
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_done_is_one_line_and_nothing_is_written(
 def test_help_names_every_option(capsys):
     assert main(["forget", "--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(field.name in printed for field in fields_of(Forget))
+    assert all(field.name in printed for field in list_fields(Forget))
 
 
 def test_a_folder_of_grey_classes_is_split(tmp_path, capsys):

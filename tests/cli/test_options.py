@@ -8,12 +8,12 @@ from typing import get_args
 
 import pytest
 
-from ssgan.cli import options, synonyms
+from ssgan.cli import options
 from ssgan.cli.config_args import read_config
-from ssgan.cli.help import SHELLS, completion, help_text
-from ssgan.cli.main import VERBS, main
+from ssgan.cli.help import SHELLS, format_completion, format_help
+from ssgan.cli.main import OTHER_VERBS, VERBS, main
 from ssgan.cli.measure_options import Evaluate, Forget, Probe
-from ssgan.cli.parser import UsageError, fields_of, parse
+from ssgan.cli.parser import UsageError, list_fields, parse
 from ssgan.data.sources import FORMS
 from ssgan.evaluation.feature_networks import NAMES
 from ssgan.evaluation.metrics import METRICS
@@ -64,7 +64,7 @@ def test_help_of_every_verb_needs_nothing_heavy(verb):
     words = [sys.executable, "-c", WITHOUT_TORCH, verb, "--help"]
     ended = subprocess.run(words, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
-    for field in fields_of(VERBS[verb]):
+    for field in list_fields(VERBS[verb]):
         assert field.name in ended.stdout, field.name
         assert field.help, field.name
 
@@ -81,7 +81,7 @@ def test_wrong_words_are_one_line_and_need_nothing_heavy(words, expected):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_misspelt_option_of_any_verb_is_named_with_its_nearest(verb, capsys):
-    for field in fields_of(VERBS[verb]):
+    for field in list_fields(VERBS[verb]):
         if field.name.startswith("--") and len(field.name) > 5:
             wrong = f"{field.name[:-1]}x"
             assert main([verb, wrong]) == 2
@@ -153,22 +153,22 @@ def test_names_of_older_versions_still_work_and_help_hides_them():
     )
     words = ["--data", "scenes", "--out", "x"]
     assert parse("forget", Forget, [*words, "--asked", "5"]).test_images == 5
-    assert "--arms" not in help_text("study", options.Study)
-    assert "--asked" not in help_text("forget", Forget)
+    assert "--arms" not in format_help("study", options.Study)
+    assert "--asked" not in format_help("forget", Forget)
 
 
 def test_every_synonym_leads_home(capsys):
     """To an option or a setting that exists, or to one line with the right words."""
-    for verb, table in synonyms.OPTIONS.items():
-        known = {field.name for field in fields_of(VERBS[verb])}
-        for word, target in table.items():
+    for verb, owner in VERBS.items():
+        known = {field.name for field in list_fields(owner)}
+        for word, target in owner.synonyms.items():
             assert word not in known
             if " " in target:
                 with pytest.raises(UsageError, match=f"^{verb} has no {word}; "):
-                    parse(verb, VERBS[verb], ["x", word, "3"])
+                    parse(verb, owner, ["x", word, "3"])
             elif verb != "train":
                 assert target in known
-    for verb in synonyms.VERBS:
+    for verb in OTHER_VERBS:
         assert main([verb, "x"]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "did you mean" not in line
@@ -198,10 +198,10 @@ def test_a_word_near_to_no_verb_gets_the_list_of_verbs(capsys):
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes_verbs_and_options(shell):
-    script = completion(shell, VERBS)
+    script = format_completion(shell, VERBS)
     for verb, owner in VERBS.items():
         assert verb in script
-        for field in fields_of(owner):
+        for field in list_fields(owner):
             if field.name.startswith("--"):
                 assert field.name.removeprefix("--") in script, (verb, field.name)
     if shutil.which(shell):
@@ -231,21 +231,21 @@ def test_what_help_lists_is_what_there_is():
     assert phrases["POOLINGS"] == POOLINGS
     for file in {name.split(":")[0] for name in list_recipes()}:
         assert file in options.Train.notes
-    listed = {field.key: field for field in fields_of(options.Study)}["name"].help
+    listed = {field.key: field for field in list_fields(options.Study)}["name"].help
     assert listed.replace(" or ", ", ").split(", ") == list(STUDIES)
-    evaluate = {field.key: field.help for field in fields_of(Evaluate)}
+    evaluate = {field.key: field.help for field in list_fields(Evaluate)}
     assert all(rule.value in evaluate["resize"] for rule in ResizeRule)
 
 
 def test_choices_and_defaults_are_those_of_the_settings():
     def field(owner, key):
-        return {field.key: field for field in fields_of(owner)}[key]
+        return {field.key: field for field in list_fields(owner)}[key]
 
     assert field(options.Study, "scale").choices == get_args(Scale)
     assert field(Probe, "solver").choices == get_args(Solver)
     assert field(Forget, "precision").choices == get_args(Precision)
     assert field(Forget, "size").choices == tuple(RESNET)
-    assert field(options.Train, "timeout").declared.default_text == str(TIMEOUT)
+    assert field(options.Train, "timeout").default_text == str(TIMEOUT)
     usual = ForgettingSettings(source=None)
     names = {"size": "image_size", "batch": "batch_size", "test_images": "test_images"}
     keys = ("rotation", "seed", "iterations_per_task", "cycles", "measure_every", "precision")
@@ -253,6 +253,15 @@ def test_choices_and_defaults_are_those_of_the_settings():
         assert field(Forget, key).default == getattr(usual, names.get(key, key)), key
     assert field(Forget, "width").default == usual.network.width
     assert field(Probe, "solver").default == ProbeSettings().solver
-    assert field(Probe, "pooling").declared.default_text == ",".join(ProbeSettings().poolings)
+    assert field(Probe, "pooling").default_text == ",".join(ProbeSettings().poolings)
     fractions = ",".join(f"{share:g}" for share in ProbeSettings().fractions)
-    assert field(Probe, "fractions").declared.default_text == fractions
+    assert field(Probe, "fractions").default_text == fractions
+
+
+def test_a_default_of_zero_is_shown_and_an_unset_flag_is_not(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = format_help("sample", options.Sample).splitlines()
+    described = {line.split()[0]: line for line in lines if line.startswith("  --")}
+    assert described["--seed"].endswith("(default: 0)")
+    assert "default" not in described["--gif"]
+    assert options.PHRASES["DEVICE"] in described["--device"]

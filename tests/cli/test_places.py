@@ -103,10 +103,8 @@ def test_a_place_that_cannot_be_used_is_refused_before_any_image_is_prepared(
     def prepares(*_, **__):
         raise AssertionError("images are prepared")
 
-    for verb in ("train", "forget", "evaluate"):
-        places = {"train": "ssgan.training.run.prepare", "evaluate": "ssgan.evaluation.run.prepare"}
-        place = places.get(verb, f"ssgan.cli.{verb}.prepare_images")
-        monkeypatch.setattr(place, prepares)
+    for module in ("training.run", "evaluation.run", "cli.progress"):
+        monkeypatch.setattr(f"ssgan.{module}.prepare", prepares)
     assert main(words) == 2
     assert expected in one_line(capsys)
 
@@ -134,7 +132,10 @@ def test_a_folder_without_the_right_to_write_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("file", "file is a file, and no recipe or run; settings in a file are given by --config"),
+        (
+            "file",
+            "file is a file, neither a recipe nor a run; give a file of settings with --config",
+        ),
         ("other", "other is a folder and holds no run; to train on the images in it: ssgan train "),
     ],
 )

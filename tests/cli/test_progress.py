@@ -38,7 +38,7 @@ def test_a_rate_counts_whole_steps_whether_the_run_is_new_or_resumed(
     assert train_in(tiny(total_steps=100), tmp_path / "run", default_cache()) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("step ")]
     numbers = [*range(first + 4, 100, 4), 100]  # every ten seconds or more, and the last
-    left = [progress.duration(SECONDS * (100 - number)) for number in numbers]
+    left = [progress.format_duration(SECONDS * (100 - number)) for number in numbers]
     assert lines == [
         f"step {number}/100  2.7 images/s  left {time}  healthy  not saved yet"
         for number, time in zip(numbers, left, strict=True)
@@ -59,9 +59,9 @@ def test_step_total_time_left_and_speed_are_kept_at_any_width(width, monkeypatch
     screen = io.StringIO()
     console = Console(file=screen, width=width, force_terminal=True, color_system=None)
     meter = progress.Meter("step", 1_000_000, 0, 64)
-    now = 36_000.0
     meter.console, figures = console, "D 1.38  G 0.72  rotation accuracy, real 0.31  fake 0.28  "
     with meter:
+        now = 36_000.0
         meter.advance(123_456, f"{figures}adversarial_only  saved step-00123000")
         screen.truncate(0)
         console.print(meter._lines())
@@ -77,7 +77,7 @@ def test_a_long_name_is_cut_before_the_count(monkeypatch):
     screen = io.StringIO()
     console = Console(file=screen, width=60, color_system=None)
     name = "a run with a long name, 1 of 2: images through D"
-    console.print(progress.bar_line(60, name, 12345, 50000, "1,234.5 images/s  left 1:02:03"))
+    console.print(progress.format_bar(60, name, 12345, 50000, "1,234.5 images/s  left 1:02:03"))
     (line,) = screen.getvalue().splitlines()
     assert "12345/50000 1,234.5 images/s  left 1:02:03" in line
     assert line.startswith("a run with")

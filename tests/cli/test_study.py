@@ -11,7 +11,7 @@ from PIL import Image
 
 from ssgan.cli.main import main
 from ssgan.cli.options import Study
-from ssgan.cli.parser import fields_of
+from ssgan.cli.parser import list_fields
 from ssgan.data.huggingface import Hub
 from ssgan.data.scenes.source import Scenes
 from ssgan.files.run_directory import RunDirectory
@@ -222,7 +222,7 @@ def test_a_failed_command_leaves_the_others_and_is_named(finished, tmp_path, cap
     assert "failed, exit code 2: train GAN, seed 0; its log: " in printed.out
     assert "    last words" in printed.out
     assert "missing: GAN: seed 0" in printed.out
-    assert "not run, because it needs what failed: evaluate GAN, seed 0" in printed.err
+    assert "not run, because a command that it needs failed: evaluate GAN, seed 0" in printed.err
     whole, part = (measured(place, "table1")["values"] for place in (finished[0], tmp_path))
     assert part == {"ssgan": whole["ssgan"], "gan": {"1": whole["gan"]["1"]}}
 
@@ -367,7 +367,7 @@ def test_all_studies_are_listed_with_their_cost(capsys):
 def test_help_names_every_option_and_the_variants(capsys):
     assert main(["study", "table2", "--help"]) == 0
     printed = capsys.readouterr().out
-    for field in fields_of(Study):
+    for field in list_fields(Study):
         assert field.name in printed, field.name
     assert "gp1_b0_n1_gan" in printed
 

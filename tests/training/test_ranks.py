@@ -331,7 +331,7 @@ def together_as(monkeypatch):
 def test_every_process_is_told_who_it_is_and_where_all_meet(together_as):
     starts, commands = together_as
     commands.append(["", ""])
-    assert processes.in_processes(["train"], 2, 0) == 0
+    assert processes.run_in_processes(["train"], 2, 0) == 0
     assert [(env["RANK"], env["LOCAL_RANK"]) for env in starts] == [("0", "0"), ("1", "1")]
     assert {env["WORLD_SIZE"] for env in starts} == {"2"}
     assert len({(env["MASTER_ADDR"], env["MASTER_PORT"]) for env in starts}) == 1
@@ -353,7 +353,7 @@ def test_whoever_does_not_end_after_another_is_ended_by_force(
     for name in ("_SECONDS_TO_END", "_SECONDS_IF_LOST"):
         monkeypatch.setattr(processes, name, 0.1 if name == which else 1000.0)
     together_as[1].append([IGNORES_SIGTERM, f"exit({code})"])
-    assert processes.in_processes(["train"], 2, 0) == code
+    assert processes.run_in_processes(["train"], 2, 0) == code
 
 
 @pytest.mark.parametrize(("nohup", "heeded"), [(False, True), (True, False)])
@@ -365,7 +365,7 @@ def test_the_launcher_passes_on_signals_and_a_closed_terminal_but_under_nohup(
     together_as[1].append([ask, "import signal; signal.pause()" if heeded else "exit(75)"])
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
     try:
-        assert processes.in_processes(["train"], 2, 0) == (129 if heeded else 75)
+        assert processes.run_in_processes(["train"], 2, 0) == (129 if heeded else 75)
     finally:
         signal.signal(signal.SIGHUP, before)
 
@@ -385,7 +385,7 @@ KILLED = "import os; os.kill(os.getpid(), 9)"
 def test_all_are_started_anew_where_that_may_help(ends, last, together_as, capfd):
     starts, commands = together_as
     commands.extend(["", end] for end in ends)
-    assert processes.in_processes(["train"], 2, 2) == last
+    assert processes.run_in_processes(["train"], 2, 2) == last
     assert len(starts) == 2 * len(ends)
     if ends[0] == KILLED:
         assert "rank 1 was ended by SIGKILL; all are restarted" in capfd.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ssgan.cli.options import Train
-from ssgan.cli.preparation import fetch_source
+from ssgan.cli.progress import fetch_source
 from ssgan.config.merge import from_flags, merge, read_json, read_toml
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo
 from ssgan.data.sources import parse_source
@@ -106,8 +106,8 @@ def _no_run(path: Path) -> str:
             f"--data folder:{path}"
         )
     return (
-        f"{path} is a file, and no recipe or run; settings in a file are given by --config, and a "
-        "recipe of your own is named as it is imported: my_file:function"
+        f"{path} is a file, neither a recipe nor a run; give a file of settings with --config, and "
+        "your own recipe as my_file:function"
     )
 
 

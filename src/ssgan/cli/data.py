@@ -3,11 +3,7 @@
 from pathlib import Path
 
 from ssgan.cli.options import Data
-from ssgan.cli.preparation import (
-    describe_rejects,
-    fetch_source,
-    prepare_images,
-)
+from ssgan.cli.progress import describe_rejects, fetch_source, prepare_images
 from ssgan.data.base import Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import choose_size
@@ -30,11 +26,11 @@ def main(given: Data) -> int:
     dataset = prepare_images(
         source, preprocessing, given.cache, given.workers, given.strict, collection
     )
-    print(summary(dataset))
+    print(_summarize(dataset))
     return 0
 
 
-def summary(dataset: Dataset) -> str:
+def _summarize(dataset: Dataset) -> str:
     """The summary of a prepared data set."""
     manifest = dataset.manifest
     size, channels = manifest["size"], "grey" if manifest["channels"] == 1 else "colour"

@@ -4,14 +4,13 @@ from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.measure_options import Evaluate
-from ssgan.cli.preparation import open_progress_bar
+from ssgan.cli.progress import open_progress_bar
 from ssgan.evaluation.format import format_comparison
 from ssgan.evaluation.metrics import MetricSettings, parse_metrics
 from ssgan.evaluation.results import read_results
 from ssgan.evaluation.run import EvaluationRequest, Reporter, evaluate_images
 from ssgan.metrics.resize import ResizeRule
 from ssgan.ops.cpu import keep_freed_memory
-from ssgan.types import UserError
 
 
 def main(given: Evaluate) -> int:
@@ -30,9 +29,6 @@ def main(given: Evaluate) -> int:
 def _request(given: Evaluate) -> EvaluationRequest:
     """The options as a request, checked before anything is read."""
     metrics = ",".join(given.metrics)
-    rules = {known.value: known for known in ResizeRule}
-    if given.resize is not None and given.resize not in rules:
-        raise UserError(f"no resize rule {given.resize!r}; there are {', '.join(rules)}")
     return EvaluationRequest(
         against=given.against,
         held_out=given.held_out,
@@ -45,7 +41,7 @@ def _request(given: Evaluate) -> EvaluationRequest:
         features=given.features,
         weights=given.weights,
         download=given.download,
-        rule=None if given.resize is None else rules[given.resize],
+        rule=None if given.resize is None else ResizeRule(given.resize),
         best=given.best,
         step=given.step,
         refresh=given.refresh,

@@ -1,18 +1,14 @@
 """`ssgan forget --data SOURCE --out DIR`: runs the forgetting experiment of the paper."""
 
 import sys
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from ssgan.cli.measure_options import Forget
-from ssgan.cli.preparation import describe_rejects, fetch_source, prepare_images
-from ssgan.cli.progress import Meter, log_to_terminal
+from ssgan.cli.progress import Meter, fetch_source, load_images, log_to_terminal
 from ssgan.data.base import AbstractSource
-from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import default_cache
 from ssgan.data.sources import parse_source
 from ssgan.evaluation.splits import split
 from ssgan.files.run_directory import ForgettingDirectory
@@ -38,7 +34,7 @@ def main(given: Forget) -> int:
         check_classes(one.name(), fetch_source(one).open().classes())
     settings = replace(settings, channels=1 if source.open().header_stats().grey else 3)
     settings = resolve_auto_precision(ForgettingDirectory(given.out), settings, given.device)
-    return _forget(settings, given.out, given.device, given.cache or default_cache())
+    return _forget(settings, given.out, given.device, given.cache)
 
 
 def forgetting_settings(
@@ -61,22 +57,19 @@ def forgetting_settings(
     )
 
 
-def _forget(settings: ForgettingSettings, directory: Path, device: str, cache: Path) -> int:
+def _forget(settings: ForgettingSettings, directory: Path, device: str, cache: Path | None) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
-    data = _images(settings.source, settings, cache)
-    test = None if settings.held_out is None else _images(settings.held_out, settings, cache)
+    data, test = load_images(settings.source, settings.preprocessing, cache), None
+    if settings.held_out is not None:
+        test = load_images(settings.held_out, settings.preprocessing, cache)
     parts = split(data, test, settings.seed, purpose="this study")
-    done, figures = -1, ""
+    done = -1
     try:
-        with ExitStack() as bars:
-            meter: Meter | None = None
+        with Meter("iteration", per_step=settings.batch_size) as meter:
             for report in forget(settings, parts, directory, device):
-                if meter is None:  # the first update was not timed whole
-                    meter = Meter("iteration", report.total, report.step, settings.batch_size)
-                    bars.enter_context(meter)
-                figures = _figures(report.rows[-1]) if report.rows else figures
-                meter.advance(report.step, figures)
+                meter.total = report.total
+                meter.advance(report.step, _figures(report.rows[-1]) if report.rows else "")
                 done = report.step
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
@@ -89,21 +82,13 @@ def _forget(settings: ForgettingSettings, directory: Path, device: str, cache: P
     return 0
 
 
-def _images(source: AbstractSource, settings: ForgettingSettings, cache: Path) -> Dataset:
-    dataset = prepare_images(fetch_source(source), settings.preprocessing, cache)
-    for line in describe_rejects(dataset):
-        print(line)
-    return dataset
-
-
 def _draw(given: Forget) -> int:
     """Print the tables of all directories, and draw them with --out."""
-    text = forgetting_table(list(given.directories))
+    text, plot = forgetting_table(list(given.directories)), ""
     if given.out is not None:
         draw_forgetting(list(given.directories), given.out)
-    print(text, end="")
-    if given.out is not None:
-        print(f"plot: {given.out}")
+        plot = f"plot: {given.out}\n"
+    print(text + plot, end="")
     return 0
 
 

@@ -7,12 +7,14 @@ import argparse
 import shutil
 import textwrap
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ssgan.cli.parser import OptionField, UsageError, VerbOptions, fields_of
+from ssgan.cli.parser import OptionField, UsageError, VerbOptions, list_fields
 
 SHELLS = ("bash", "zsh", "fish")
+_wrap = partial(textwrap.wrap, break_long_words=False, break_on_hyphens=False)
 
 
 class _Paragraphs(argparse.HelpFormatter):
@@ -23,62 +25,47 @@ class _Paragraphs(argparse.HelpFormatter):
         return "\n\n".join("\n".join(self._split_lines(one, width)) for one in paragraphs)
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        words = " ".join(text.split())
-        return textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False)
+        return _wrap(" ".join(text.split()), width)
 
 
-def help_text(verb: str, owner: type[VerbOptions]) -> str:
+def format_help(verb: str, owner: type[VerbOptions]) -> str:
     """The help of a verb, as wide as the terminal, or as COLUMNS says."""
-    usages = [f"ssgan {verb} {line}" for line in owner.usage or (_usage(owner),)]
+    needed = [one.usage for one in list_fields(owner) if one.positional or one.required]
     width, indent = shutil.get_terminal_size().columns - 2, " " * len("usage: ")
-    usage = f"\n{indent}".join(
-        textwrap.fill(
-            line,
-            width,
-            initial_indent=indent,
-            subsequent_indent=2 * indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        ).strip()
-        for line in usages
-    )
+    lines = [
+        line
+        for usage in owner.usage or (" ".join([*needed, "[OPTIONS]"]),)
+        for line in _wrap(f"ssgan {verb} {usage}", width - len(indent), subsequent_indent=indent)
+    ]
     parser = argparse.ArgumentParser(
-        prog=f"ssgan {verb}", usage=usage, add_help=False, formatter_class=_Paragraphs
+        usage=f"\n{indent}".join(lines), add_help=False, formatter_class=_Paragraphs
     )
     _declare(parser, owner)
     return parser.format_help()
 
 
-def _usage(owner: type[VerbOptions]) -> str:
-    fields = fields_of(owner)
-    words = [one.name for one in fields if one.declared.positional]
-    for one in fields:
-        if one.declared.required and not one.declared.positional:
-            words.append(f"{one.name} {one.metavar}")
-    return " ".join([*words, "[OPTIONS]"])
-
-
-def overview(verbs: Mapping[str, type[VerbOptions]]) -> str:
+def format_overview(verbs: Mapping[str, type[VerbOptions]]) -> str:
     """The verbs with what each does."""
     width, indent = shutil.get_terminal_size().columns - 2, " " * 11
     lines = [
-        textwrap.fill(summary(owner), width, initial_indent=f"  {verb:9}", subsequent_indent=indent)
+        textwrap.fill(
+            _summarize(owner), width, initial_indent=f"  {verb:9}", subsequent_indent=indent
+        )
         for verb, owner in verbs.items()
     ]
     more = (
         "`ssgan VERB --help` lists the options of a verb. `ssgan --print-completion "
         f"{'|'.join(SHELLS)}` prints a completion script. Errors in the input end with exit code 2."
     )
-    more = textwrap.fill(more, width, break_on_hyphens=False)
-    return "usage: ssgan VERB [OPTIONS]\n\n" + "\n".join(lines) + f"\n\n{more}\n"
+    return "\n".join(["usage: ssgan VERB [OPTIONS]", "", *lines, "", *_wrap(more, width), ""])
 
 
-def summary(owner: type[VerbOptions]) -> str:
+def _summarize(owner: type[VerbOptions]) -> str:
     """What a verb does, in one line."""
     return (owner.__doc__ or "").splitlines()[0].removesuffix(".")
 
 
-def completion(shell: str, verbs: Mapping[str, type[VerbOptions]]) -> str:
+def format_completion(shell: str, verbs: Mapping[str, type[VerbOptions]]) -> str:
     """The script that completes verbs and options in that shell."""
     if shell not in SHELLS:
         raise UsageError(f"--print-completion must be one of {', '.join(SHELLS)}, not {shell!r}")
@@ -89,7 +76,7 @@ def completion(shell: str, verbs: Mapping[str, type[VerbOptions]]) -> str:
     parser.add_argument("--print-completion", choices=SHELLS, help="print a completion script")
     commands = parser.add_subparsers(dest="verb")
     for verb, owner in verbs.items():
-        command = commands.add_parser(verb, add_help=False, help=summary(owner))
+        command = commands.add_parser(verb, add_help=False, help=_summarize(owner))
         _declare(command, owner, shtab.FILE)
     return shtab.complete(parser, shell)
 
@@ -102,16 +89,16 @@ def _declare(
     parser.epilog = owner.notes
     arguments = parser.add_argument_group("arguments")
     options = parser.add_argument_group("options")
-    for one in fields_of(owner):
+    for one in list_fields(owner):
         text = f"{one.help}{_default_text(one)}".replace("%", "%%")
         action: Any
-        if one.declared.positional:
+        if one.positional:
             action = arguments.add_argument(one.key, metavar=one.name, nargs="?", help=text)
         elif one.flag:
             names = ("-h", one.name) if one.key == "help" else (one.name,)
             action = options.add_argument(*names, action="store_true", help=text)
         else:
-            action = options.add_argument(one.name, metavar=one.metavar, help=text)
+            action = options.add_argument(one.name, metavar=one.value_name, help=text)
         if one.choices:
             action.choices = list(map(str, one.choices))
         if one.hint is Path:
@@ -119,8 +106,8 @@ def _declare(
 
 
 def _default_text(one: OptionField) -> str:
-    default = one.declared.default_text or one.default
-    if one.declared.required or default in (None, False, (), ""):
+    default = one.default_text or one.default
+    if one.required or default is None or default is False or default in ((), ""):
         return ""
     if isinstance(default, tuple):
         default = ",".join(map(str, default))

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from ssgan import __version__
-from ssgan.cli import measure_options, options, synonyms
-from ssgan.cli.help import completion, help_text, overview
+from ssgan.cli import measure_options, options
+from ssgan.cli.help import format_completion, format_help, format_overview
 from ssgan.cli.parser import UsageError, VerbOptions, parse
-from ssgan.cli.streams import losable, why_lost
+from ssgan.cli.streams import find_output_error, tolerate_lost_output
 from ssgan.config.nearest import nearest
 
 VERBS: dict[str, type[VerbOptions]] = {
@@ -23,7 +23,18 @@ VERBS: dict[str, type[VerbOptions]] = {
     "forget": measure_options.Forget,
     "study": options.Study,
 }
-_MODULES = {"demo": "train"}  # where the work of a verb is, if not in a module of its name
+OTHER_VERBS = {  # what other programs call them, and what does it here
+    "generate": "`ssgan sample RUN` generates images",
+    "resume": "`ssgan train RUN` continues a run",
+    "continue": "`ssgan train RUN` continues a run",
+    "fid": "`ssgan evaluate RUN --against IMAGES` computes the FID",
+    "eval": "`ssgan evaluate RUN --against IMAGES` measures samples",
+    "plot": "`ssgan show RUN --curves FILE.png` draws a run's curves",
+    "prepare": "`ssgan data prepare SOURCE` prepares images",
+    "export": "nothing exports weights yet; `ssgan sample RUN` writes images, `ssgan features RUN` "
+    "the features of D, and RUN/checkpoints holds the weights",
+}
+_MODULES = {"demo": "train", "features": "probe"}  # where a verb is, if not in a module of its name
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives
 _SAVED = "what was saved is whole"
@@ -40,9 +51,9 @@ _TOO_MANY = (  # said by torch, and by NumPy
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    with losable() as stdout:
+    with tolerate_lost_output() as stdout:
         code = _command(sys.argv[1:] if argv is None else argv)
-        lost = why_lost(stdout)
+        lost = find_output_error(stdout)
         if lost is None or code != 0:
             return code
         sentence = f"standard output cannot be written: {lost.strerror}; all else is done"
@@ -51,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _command(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(overview(VERBS), end="")
+        print(format_overview(VERBS), end="")
         return 0 if argv else BAD_INPUT
     if argv[0] == "--version":
         print(f"ssgan {__version__}")
@@ -59,7 +70,7 @@ def _command(argv: list[str]) -> int:
     try:
         if argv[0].startswith("--print-completion"):
             shell = argv[0].partition("=")[2] or " ".join(argv[1:2])
-            print(completion(shell, VERBS))
+            print(format_completion(shell, VERBS))
             return 0
         return _verb(argv[0], argv[1:])
     except UsageError as error:
@@ -74,11 +85,11 @@ def _verb(verb: str, argv: list[str]) -> int:
         raise UsageError(_no_verb(verb))
     wants_help = any(word in ("-h", "--help") for word in argv)
     if wants_help and owner.has_more_help is VerbOptions.has_more_help:
-        print(help_text(verb, owner), end="")
+        print(format_help(verb, owner), end="")
         return 0
     given: VerbOptions = parse(verb, owner, argv)
     if given.help:
-        print(help_text(verb, owner), end="")
+        print(format_help(verb, owner), end="")
         if not given.has_more_help():
             return 0
         print()
@@ -87,7 +98,7 @@ def _verb(verb: str, argv: list[str]) -> int:
 
 def _no_verb(verb: str) -> str:
     near = nearest(verb, VERBS)
-    hint = synonyms.VERBS.get(verb) or (
+    hint = OTHER_VERBS.get(verb) or (
         f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(VERBS)}"
     )
     return f"no verb {verb!r}; {hint}"

@@ -1,11 +1,15 @@
 """The options of the verbs that measure; see `options`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from ssgan.cli.options import SOURCES, Options
+from ssgan.cli.options import SOURCES, USE_DEVICE, Options
 from ssgan.cli.parser import UsageError, argument, option
+
+_ONE_STATE = "--step N is one state"
+_TASKS = "--iterations-per-task N and --cycles N say how long it learns"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,21 +26,23 @@ class Evaluate(Options):
     # real images that the run has not seen; measures the share of samples that are closer to
     # training images than chance explains (metric authenticity)
     held_out: str | None = option(None, "IMAGES")
-    # {FEATURES}; inception (the FID) where its weights are, else what is installed
-    features: str | None = option(None, "NAME")
+    # {FEATURES}; inception gives the FID
+    features: str | None = option(None, "NAME", default_text="the first whose weights are there")
     # a file of Inception weights, or the run whose discriminator is used
     weights: str | None = option(None, "FILE|RUN")
     # download the Inception weights (96 MB) once
     download: bool = False
     # tf1-bilinear, half-pixel-bilinear or clean-bicubic; for inception and lite0
-    resize: str | None = option(None, "RULE")
+    resize: Literal["tf1-bilinear", "half-pixel-bilinear", "clean-bicubic"] | None = option(
+        None, "RULE"
+    )
     # number of images of RUN|IMAGES; all, if there are fewer
     n: int | None = option(None, at_least=1, default_text="10000")
     # number of real images; all, if there are fewer
     real_n: int | None = option(None, at_least=1, default_text="as --n")
     # sample sets, from seeds 0, 1, ...
     seeds: int = option(3, at_least=1, at_most=1000)
-    # of {METRICS}
+    # some of {METRICS}
     metrics: tuple[str, ...] = option((), "NAME,NAME", default_text="all that are possible")
     # images in each of the 100 subsets of the KID
     kid_subset: int = option(1000, at_least=2)
@@ -50,17 +56,15 @@ class Evaluate(Options):
     size: int | None = option(None, at_least=8)
     # a folder or a .jsonl file for the numbers and the picture of nearest real images
     out: str | None = option(None, "PATH", default_text="RUN/evaluation")
-    # store the statistics of --against, or without it of RUN|IMAGES
+    # store the statistics of --against, or of RUN|IMAGES without --against
     write_stats: str | None = option(None, "FILE.npz")
     # images in memory at once
     batch: int = option(64, at_least=1)
     # where features and prepared images are kept
     cache: Path | None = option(None, "DIR")
-    # {DEVICE}
     device: str = option("auto", "NAME")
     # print stored results in one table
     compare: bool = False
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
 
     usage: ClassVar[tuple[str, ...]] = (
@@ -68,6 +72,11 @@ class Evaluate(Options):
         "RUN|IMAGES --write-stats FILE.npz [OPTIONS]",
         "--compare FILE.jsonl [FILE.jsonl ...]",
     )
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": USE_DEVICE,
+        "--batch-size": "--batch",
+        "--steps": _ONE_STATE,
+    }
 
     def __post_init__(self) -> None:
         if self.help:
@@ -77,8 +86,8 @@ class Evaluate(Options):
                 raise UsageError("--compare needs the .jsonl files of evaluations")
             return
         if len(self.images) != 1:
-            given = " ".join(self.images) or "nothing"
-            raise UsageError(f"evaluate takes one run, checkpoint, folder or source, not {given}")
+            given = f", not {' '.join(self.images)}" if self.images else ""
+            raise UsageError(f"evaluate takes one run, checkpoint, folder or source{given}")
         if self.against is None and self.write_stats is None:
             raise UsageError("evaluate needs --against SOURCE, FOLDER or STATS.npz")
         for name in ("held_out", "real_n", "metrics"):
@@ -92,14 +101,14 @@ class Evaluate(Options):
 class Probe(Options):
     """Train linear classifiers on the features of D, block by block.
 
-    Rows that are in probe.jsonl already are not computed again: run the same command to continue.
+    Rows already in probe.jsonl are reused: run the same command again to continue.
     """
 
     # run directories or checkpoint files; several are compared in one table
     runs: tuple[Path, ...] = argument((), "RUN...", required=True)
     # labelled images to train on: {SOURCES}
     data: str = option("", "SOURCE", required=True)
-    # labelled images to test on; without it cifar10-test for cifar10, else a fifth of --data, which
+    # labelled images to test on; by default cifar10-test for cifar10, else a fifth of --data, which
     # is then not trained on
     test: str | None = option(None, "SOURCE")
     # states of each run: step numbers, or all that are stored; 0 is D before training
@@ -114,7 +123,7 @@ class Probe(Options):
     train_n: int | None = option(None, at_least=1, default_text="all")
     # number of images to test on
     test_n: int | None = option(None, at_least=1, default_text="all")
-    # of the split and of every order
+    # seed of the split and of every order of the images
     seed: int = option(0, at_least=0)
     # lbfgs: logistic regression to its minimum, with the penalty chosen on held-out labels; sgd:
     # the schedule that the paper's probe probably used
@@ -123,14 +132,15 @@ class Probe(Options):
     l2: float | None = option(None, default_text="chosen on held-out labels")
     # where probe.jsonl, probe.txt and probe.png go
     out: Path | None = option(None, "DIR", default_text="RUN/probe")
-    # {DEVICE}
     device: str = option("auto", "NAME")
-    # {CACHE}
     cache: Path | None = option(None, "DIR")
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
 
     usage: ClassVar[tuple[str, ...]] = ("RUN [RUN ...] --data SOURCE [OPTIONS]",)
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": USE_DEVICE,
+        "--lr": "the solver sets its steps; --l2 X is the penalty",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,12 +163,11 @@ class Features(Options):
     pooling: str = option("mean", "NAME")
     # the stored state to read; 0 is D before training
     step: int | None = option(None, at_least=0, default_text="the newest")
-    # {DEVICE}
     device: str = option("auto", "NAME")
-    # {CACHE}
     cache: Path | None = option(None, "DIR")
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
+
+    synonyms: ClassVar[Mapping[str, str]] = {"--gpu": USE_DEVICE, "--steps": _ONE_STATE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,46 +178,52 @@ class Forget(Options):
     cycle begins again. Its balanced accuracy on held-out images is measured throughout.
     """
 
-    # with --draw, the directories to draw
+    # with --draw, the directories of finished runs
     directories: tuple[Path, ...] = argument((), "DIR...")
     # labelled images: {SOURCES}
     data: str | None = option(None, "SOURCE")
     # where forgetting.jsonl and forgetting.png go; with --draw, a PNG or SVG file
     out: Path | None = option(None, "DIR")
-    # images to test on; without it cifar10-test for cifar10, else a fifth of --data, which is then
+    # images to test on; by default cifar10-test for cifar10, else a fifth of --data, which is then
     # not trained on
     test: str | None = option(None, "SOURCE")
     # weight of the rotation loss; 0 leaves it out
     rotation: float = 1.0
-    # of the weights and of every batch
+    # seed of the weights and of every batch
     seed: int = option(0, at_least=0)
     # iterations before the class changes
     iterations_per_task: int = option(1000, at_least=1)
-    # how often all classes are learnt
+    # how often the classes are learnt, one after the other
     cycles: int = option(2, at_least=1)
     # iterations between measurements
     measure_every: int = option(100, at_least=1)
-    # channels, as a share of the published discriminator's
+    # number of channels, relative to the published discriminator
     width: float = 0.5
-    # images an iteration: half of the class, half of others
+    # images per iteration: half from the class, half from the others
     batch: int = option(64, at_least=2)
     # side of the images in pixels
     size: Literal[32, 48, 64, 128] = 32
-    # held-out images of the class, and of the others, at most
+    # maximum number of held-out images of the class, and of the others
     test_images: int = option(1000, at_least=1)
-    # of the arithmetic; auto is bfloat16 where the hardware is fast at it
+    # number format of the network; auto is bfloat16 where the hardware is fast at it
     precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
-    # {DEVICE}
     device: str = option("auto", "NAME")
-    # {CACHE}
     cache: Path | None = option(None, "DIR")
-    # print tables of finished directories, and draw them with --out; seeds become a mean
+    # print tables of finished runs, and draw them to --out; seeds are averaged
     draw: bool = False
 
     usage: ClassVar[tuple[str, ...]] = (
         "--data SOURCE --out DIR [OPTIONS]",
         "--draw DIR [DIR ...] [--out FILE.png|FILE.svg]",
     )
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": USE_DEVICE,
+        "--batch-size": "--batch",
+        "--steps": _TASKS,
+        "--epochs": _TASKS,
+        "--iterations": _TASKS,
+        "--asked": "--test-images",  # its name in older versions
+    }
     notes: ClassVar[str] = """\
 An interrupted command continues when it is run again. docs/forgetting.md describes the
 experiment."""

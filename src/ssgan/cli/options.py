@@ -1,7 +1,8 @@
 """The options of the verbs: a frozen dataclass each, from which words are read and help is made.
 
-The comment above a field is its help, in which {NAME} stands for one of the PHRASES. Nothing
-heavy is imported, so that help and errors in the words need no PyTorch.
+The comment above a field is its help, in which {NAME} stands for one of the PHRASES; a field
+without a comment has the phrase of its own name. Nothing heavy is imported, so that help and errors
+in the words need no PyTorch.
 """
 
 from collections.abc import Mapping
@@ -20,11 +21,15 @@ PHRASES = {
     "FEATURES": "inception, lite0, random, discriminator",
     "METRICS": "fd,infinity,kid,is,pr,authenticity",
     "POOLINGS": "mean, grid, gridN (such as grid4) or flat",
-    "TRUST": "your own modules, separated by commas, whose classes a run uses; they are imported",
+    "TRUST": "your modules whose classes the run uses, separated by commas; they are imported",
     "DEVICE": "auto, cpu, cuda, cuda:1, ...; auto is a GPU where there is one",
     "CACHE": "where prepared images are kept",
     "REFRESH": "recompute the batch-norm statistics of G from this many samples",
 }
+_STEP = "a step is one generator update"
+_STEPS = f"training counts steps, and {_STEP}: --total_steps N"
+USE_DEVICE = "name the device: --device cuda, or --device cuda:1 for the second GPU"
+_AFTER_DASHES = f"settings of every run follow a lone --, such as: -- --total_steps 3000 ({_STEP})"
 
 
 class Options(VerbOptions):
@@ -49,36 +54,45 @@ class Demo(Options):
 class Train(Options):
     """Train a recipe, or your own folder of images; run it again to continue."""
 
-    # a recipe such as scenes:ssgan or your_module:function, or a run directory, to continue it;
-    # without one, --data alone chooses settings that fit the images
+    # a recipe such as scenes:ssgan or your_module:function, or a run directory to continue; without
+    # either, the settings are chosen to fit the images of --data
     recipe: str | None = argument(None, "RECIPE|RUN")
-    # {SOURCES}
+    # training images: {SOURCES}
     data: str | None = option(None, "SOURCE")
     # where to write; the same command continues there
     run: str | None = option(None, "DIR", default_text="runs/NAME-HASH")
     # a TOML file that changes settings of the recipe, or a run's config.json, which needs no
     # recipe; settings on the command line come last
     config: str | None = option(None, "FILE")
-    # {CACHE}
     cache: Path | None = option(None, "DIR")
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
-    # stop: save and end with exit code 75 when the run collapses or diverges
+    # when the run collapses or diverges: warn, or save and end with exit code 75
     on_collapse: Literal["warn", "stop"] | None = None
     # processes on this machine, each with its own device and a part of every batch; on several
     # machines torchrun or a cluster starts `python -m ssgan train ...`
     processes: int = option(1, at_least=1)
-    # how often all processes are restarted after one was lost
+    # how often all processes are restarted after one is lost
     restarts: int = option(0, at_least=0)
     # seconds that a process waits for the others
     timeout: int | None = option(None, "SECONDS", at_least=1, default_text="1800")
-    # print the plan and its cost; write and download nothing
+    # print what the run would cost; write and download nothing
     dry_run: bool = False
     # list all recipes
     recipes: bool = False
     settings: tuple[str, ...] = ()  # the words of --any.setting VALUE
 
     setting_words: ClassVar[str] = "settings"
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--steps": "--total_steps",
+        "--batch": "--batch_size",
+        "--batch-size": "--batch_size",
+        "--size": "--data.image_size",
+        "--epochs": _STEPS,
+        "--iterations": _STEPS,
+        "--lr": "each network has its own: --generator_optimizer.learning_rate X and "
+        "--discriminator_optimizer.learning_rate X",
+        "--gpu": USE_DEVICE,
+    }
     usage: ClassVar[tuple[str, ...]] = (
         "[RECIPE|RUN] [--data SOURCE] [--any.setting VALUE ...] [OPTIONS]",
     )
@@ -108,26 +122,31 @@ class Sample(Options):
 
     # a run directory or a checkpoint file
     run: Path = argument(Path(), "RUN", required=True)
-    # number of images, at most 100,000: image-00000.png, ..., and sheet.png of up to 400
+    # number of images, at most 100,000; the first 400 are together in sheet.png, too
     n: int = option(64, at_least=1, at_most=100_000)
-    # of the latents; the first images are the same for every --n
+    # seed of the latents; the first images are the same for every --n
     seed: int = option(0, at_least=0)
     # where to write
     out: Path | None = option(None, "DIR", default_text="RUN/generated-seed-SEED")
     # one class of a conditional run
-    class_name: str | None = option(None, "NAME", name="class", default_text="all classes in turn")
+    class_name: str | None = option(
+        None, "NAME", name="--class", default_text="all classes in turn"
+    )
     # use the generator with the best score, not the newest
     best: bool = False
-    # {REFRESH}
     refresh: int = option(0, at_least=1, default_text="as trained")
     # images from one sample to the next in interpolation.png, 2 to 256
     steps: int = option(8, at_least=2, at_most=256)
     # write the interpolation as interpolation.gif, too
     gif: bool = False
-    # {DEVICE}
     device: str = option("auto", "NAME")
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
+
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": USE_DEVICE,
+        "--size": "images have the size that the run was trained at",
+        "--batch": "--n N is the number of images",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +159,6 @@ class Show(Options):
     curves: Path | None = option(None, "FILE")
     # list every setting of the run
     settings: bool = False
-    # {TRUST}
     trust: tuple[str, ...] = option((), "MODULE")
 
 
@@ -151,9 +169,9 @@ class Data(Options):
     It decodes every image of a source once and prints a summary. Run it again to continue.
     """
 
-    # the only action so far
+    # the only action
     action: Literal["prepare"] | None = argument(None, "prepare", required=True)
-    # {SOURCES}
+    # the images: {SOURCES}
     source: str = argument("", "SOURCE", required=True)
     # side in pixels
     size: int | None = option(None, at_least=8, default_text="chosen from the images")
@@ -164,7 +182,7 @@ class Data(Options):
     # where to store the images
     cache: Path | None = option(None, "DIR")
     # threads
-    workers: int | None = option(None, at_least=1, default_text="one a core, at most 8")
+    workers: int | None = option(None, at_least=1, default_text="one per core, at most 8")
     # fail if any item cannot be used
     strict: bool = False
 
@@ -188,24 +206,24 @@ class Study(Options):
     name: str | None = argument(None, "NAME")
     # laptop: small networks, 3,000 steps; paper: the paper's settings
     scale: Literal["laptop", "paper"] = "laptop"
-    # the images
+    # training images
     data: str | None = option(None, "SOURCE", default_text="cifar10, for a study of CIFAR-10")
-    # real images to measure against, such as cifar10-test
+    # real images to evaluate against, such as cifar10-test
     test: str | None = option(None, "SOURCE", default_text="the held-out part of --data")
     # number of training seeds: 0, 1, ...
     seeds: int | None = option(None, at_least=1, at_most=100, default_text="3")
     # some of the variants; `ssgan study NAME --help` lists them
     variants: str | None = option(None, "NAME,NAME", default_text="all")
-    # commands at a time; each gets its share of the cores and GPUs
+    # number of commands that run at a time; each gets its share of the cores and GPUs
     jobs: int = option(1, at_least=1)
-    # processes of every training run (see ssgan train --help)
+    # processes of every training run, as for ssgan train
     processes: int = option(1, at_least=1)
-    # where runs, measurements and drawings go
+    # where runs, results and figures go
     out: Path | None = option(None, "DIR", default_text="studies/SCALE")
     # {FEATURES}, as for ssgan evaluate
-    features: str | None = option(None, "NAME", default_text="its own choice")
+    features: str | None = option(None, "NAME", default_text="chosen by the study")
     # images generated for a Frechet distance
-    samples: int | None = option(None, at_least=2, default_text="the study's")
+    samples: int | None = option(None, at_least=2, default_text="chosen by the study")
     # print the commands, their number and the disk they need; run nothing
     dry_run: bool = False
     # draw existing results again; run nothing
@@ -214,6 +232,13 @@ class Study(Options):
 
     setting_words: ClassVar[str] = "settings"
     settings_follow_dashes: ClassVar[bool] = True
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": "settings of every run follow a lone --, such as: -- --device cuda",
+        **dict.fromkeys(
+            ("--steps", "--epochs", "--iterations", "--lr", "--batch", "--size"), _AFTER_DASHES
+        ),
+        "--arms": "--variants",  # its name in older versions
+    }
     usage: ClassVar[tuple[str, ...]] = ("[NAME] [OPTIONS] [-- --any.setting VALUE ...]",)
     notes: ClassVar[str] = """\
 Settings after a lone -- apply to every run, as `ssgan train` takes them. Without a NAME, `ssgan

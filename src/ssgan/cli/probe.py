@@ -1,21 +1,27 @@
-"""`ssgan probe RUN ... --data SOURCE`: linear classifiers on D's features, block by block."""
+"""`ssgan probe`: linear classifiers on D's features; `ssgan features`: these features in a file."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ssgan.cli.config_args import import_trusted
-from ssgan.cli.measure_options import Probe
-from ssgan.cli.preparation import describe_rejects, fetch_source, open_progress_bar, prepare_images
-from ssgan.cli.progress import Meter
+from ssgan.cli.measure_options import Features, Probe
+from ssgan.cli.progress import Meter, load_images, open_progress_bar
 from ssgan.data.base import AbstractSource
 from ssgan.data.cifar10 import Cifar10
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import default_cache
 from ssgan.data.sources import parse_source
+from ssgan.evaluation.probe.export import (
+    check_target,
+    export_features,
+    list_item_names,
+    partial_folder,
+)
 from ssgan.evaluation.probe.maps import (
+    Layer,
     ProbedDiscriminator,
     ProbedState,
+    check_pooling,
     list_states,
     open_discriminator,
 )
@@ -75,15 +81,12 @@ def probe_settings(given: Probe) -> ProbeSettings:
     )
 
 
-def labelled_images(
+def _labelled_images(
     subject: ProbedDiscriminator, source: AbstractSource, cache: Path | None
 ) -> Dataset:
     """The images of a source in the size and channels that D reads."""
     preprocessing = replace(subject.config.data, source=source).preprocessing
-    dataset = prepare_images(fetch_source(source), preprocessing, cache or default_cache())
-    for line in describe_rejects(dataset):
-        print(line)
-    return dataset
+    return load_images(source, preprocessing, cache)
 
 
 def _refuse_twice(states: list[ProbedState]) -> None:
@@ -108,13 +111,11 @@ def _refuse_other_shape(first: ProbedDiscriminator, other: ProbedDiscriminator) 
 def _split(subject: ProbedDiscriminator, given: Probe) -> Split:
     """The images to train on and those to test on."""
     source = parse_source(given.data)
-    test: AbstractSource | None = None
+    test: AbstractSource | None = source.held_out() if isinstance(source, Cifar10) else None
     if given.test is not None:
         test = parse_source(given.test)
-    elif isinstance(source, Cifar10) and source.split == "train":
-        test = replace(source, split="test")
-    data = labelled_images(subject, source, given.cache)
-    testing = None if test is None else labelled_images(subject, test, given.cache)
+    data = _labelled_images(subject, source, given.cache)
+    testing = None if test is None else _labelled_images(subject, test, given.cache)
     return split(data, testing, given.seed, given.train_n, given.test_n)
 
 
@@ -125,7 +126,7 @@ def _rows(
     job = StateProbe(subject, parts, settings, out)
     for fraction in settings.fractions:
         if count_labels_at(parts.train, fraction, len(parts.classes)) is None:
-            print(f"note: {100 * fraction:g} % of the labels are too few, and left out")
+            print(f"note: {100 * fraction:g} % of the labels is too little and left out")
     if job.todo:
         with open_progress_bar(f"{which}: images through D") as progress:
             job.read(progress)
@@ -134,3 +135,36 @@ def _rows(
             for trial, row in job.fit(lambda doing: meter.advance(meter.done, doing)):
                 meter.advance(meter.done + trial.labels, f"top-1 {row['top1']:.3f}")
     return job.rows
+
+
+def features(given: Features) -> int:
+    """Write the file; returns the exit code."""
+    target = given.out
+    check_target(target, 2 if given.block == "all" else 1)
+    check_pooling(given.pooling)
+    device = resolve_device(given.device)
+    keep_freed_memory()
+    step = None if given.step is None else str(given.step)
+    trusted = import_trusted(given.trust)
+    subject = open_discriminator(list_states(given.run, step, trusted)[0], device, trusted)
+    layers = [Layer(number, given.pooling) for number in _blocks(given.block, len(subject.maps))]
+    source = parse_source(given.data)
+    dataset = _labelled_images(subject, source, given.cache)
+    names, partial = list_item_names(source, dataset), partial_folder(target)
+    with translate_file_errors(target):
+        partial.mkdir(parents=True, exist_ok=True)
+        with hold_lock(partial / ".lock"), open_progress_bar("images through D") as progress:
+            export_features(subject, dataset, names, layers, target, progress)
+    print(f"{len(dataset):,} images, step {subject.step} of {subject.run}: {target}")
+    return 0
+
+
+def _blocks(text: str, count: int) -> list[int]:
+    """The blocks that `--block` names, of `count`."""
+    if text == "all":
+        return list(range(count))
+    if text == "last":
+        return [count - 1]
+    if not text.isdecimal() or int(text) >= count:
+        raise UserError(f"--block must be last, all, or 0 to {count - 1}, not {text!r}")
+    return [int(text)]

@@ -22,11 +22,11 @@ _HOST = "127.0.0.1"
 _POLL_SECONDS = 0.05  # between checks of the processes
 _SECONDS_TO_SAVE = 120  # between a signal and the end of whoever has not ended by then
 _SECONDS_TO_END = 30  # the same, after one has failed
-_SECONDS_IF_LOST = 3  # the same, after one has waited for them in vain
-_WORTH_A_RESTART = (1, LOST)  # an error that nobody foresaw, or that a process has gone
+_SECONDS_IF_LOST = 3  # the same, after one has waited for a lost one
+_WORTH_A_RESTART = (1, LOST)  # an unforeseen error, or a lost process
 
 
-def in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
+def run_in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
     """Run `ssgan argv` as `count` processes; returns the exit code.
 
     A signal is passed on, and they save and end. When one is lost all end, and are restarted up to
@@ -34,46 +34,46 @@ def in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
     that was requested or would happen again.
     """
     threads = {"OMP_NUM_THREADS": str(max(1, num_cores() // count))}
-    # of the processes: nothing from the back end, and an end when this one is killed
+    # the processes print nothing from the back end, and end when this one is killed
     shared = {"TORCH_CPP_LOG_LEVEL": "ERROR", **threads, **os.environ, PARENT: str(os.getpid())}
     for _ in range(restarts):
-        code = _together(argv, count, shared, "all are restarted")
+        code = _run_once(argv, count, shared, "all are restarted")
         if code not in _WORTH_A_RESTART:
             return code
-    return _together(argv, count, shared, "run the same command again to continue")
+    return _run_once(argv, count, shared, "run the same command again to continue")
 
 
-def _together(argv: Sequence[str], count: int, shared: Mapping[str, str], advice: str) -> int:
-    """Start them once, wait for their end, print what killed one; returns the exit code."""
-    # where they meet, kept here: so whoever has gone, the others can tell who it is
+def _run_once(argv: Sequence[str], count: int, shared: Mapping[str, str], advice: str) -> int:
+    """Start all once, wait for their end, print what killed one; returns the exit code."""
+    # the store is in this process, so that the ranks can name whichever of them is lost
     store = TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)
     meeting = {
         "MASTER_ADDR": _HOST,
         "MASTER_PORT": str(store.port),
         "WORLD_SIZE": str(count),
-        "TORCHELASTIC_USE_AGENT_STORE": "True",  # PyTorch's word for a store that is kept so
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # PyTorch's word for a store outside the ranks
     }
     command = [sys.executable, "-m", "ssgan", *argv]
-    with stop_requests() as asked:
+    with stop_requests() as request:
         children = [
             Popen(
                 command,
                 env={**shared, **meeting, "RANK": str(n), "LOCAL_RANK": str(n)},
-                start_new_session=True,  # what a terminal sends comes to them from here alone
+                start_new_session=True,  # signals of a terminal reach them through here alone
             )
             for n in range(count)
         ]
-        while asked.received is None and _failed(children) is None and _left(children):
+        while request.received is None and _failed(children) is None and _left(children):
             time.sleep(_POLL_SECONDS)
         number = _failed(children)
         code = 0 if number is None else children[number].returncode
-        if asked.received is not None:
-            _end(children, asked.received, _SECONDS_TO_SAVE)
+        if request.received is not None:
+            _end(children, request.received, _SECONDS_TO_SAVE)
         else:
             _end(children, signal.SIGTERM, _SECONDS_IF_LOST if code == LOST else _SECONDS_TO_END)
-    if asked.received is not None:
-        return EXIT_CODES[asked.received]
-    if code >= 0:  # it has said why
+    if request.received is not None:
+        return EXIT_CODES[request.received]
+    if code >= 0:  # it has printed why
         return int(code)
     name = signal.Signals(-code).name
     print(f"ssgan: rank {number} was ended by {name}; {advice}", file=sys.stderr)

@@ -3,6 +3,9 @@
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -12,9 +15,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ssgan.data.base import AbstractCollection, AbstractSource, Preprocessing
+from ssgan.data.dataset import Dataset
+from ssgan.data.prepare import Progress, prepare
+
 _PLAIN_SECONDS = 10.0  # between plain lines
 _WIDEST_BAR = 24  # characters
 _NARROWEST_BAR = 4  # below that, none is drawn
+_LISTED = 20  # rejects named in a summary
 
 
 def log_to_terminal(console: Console) -> None:
@@ -29,25 +37,36 @@ class Meter:
 
     The rate counts `per_step` of `unit` for each of the `total` steps. It and the time left are
     from what is done after the `done` steps at the start, and are not shown before there is any.
+    Without `done` the first `advance` is the start, and nothing is shown before it.
     """
 
     def __init__(
-        self, what: str, total: int, done: int, per_step: int = 1, unit: str = "images"
+        self,
+        what: str,
+        total: int = 0,
+        done: int | None = None,
+        per_step: int = 1,
+        unit: str = "images",
     ) -> None:
-        self.what, self.total, self.done = what, total, done
+        self.what, self.total = what, total
         self.per_step, self.unit = per_step, unit
         self.console = Console(stderr=True)
-        self._first, self._started = done, time.monotonic()
-        self._last_plain = self._started
+        self._first = done
         self._figures = ""
         self._live: Live | None = None
 
     def __enter__(self) -> "Meter":
+        if self._first is not None:
+            self._start(self._first)
+        return self
+
+    def _start(self, done: int) -> None:
+        self._first = self.done = done
+        self._started = self._last_plain = time.monotonic()
         log_to_terminal(self.console)
         if self.console.is_terminal:
             self._live = Live(console=self.console, get_renderable=self._lines)
             self._live.start()
-        return self
 
     def __exit__(
         self,
@@ -59,34 +78,36 @@ class Meter:
             self._live.stop()
 
     def advance(self, done: int, figures: str = "") -> None:
-        """Show that `done` steps of the total are done; figures are shown below the bar."""
+        """Show that `done` steps are done; figures stand below the bar until there are new ones."""
+        if self._first is None:
+            self._start(done)
         self.done, self._figures = done, figures or self._figures
         if self._live is not None:
             return
         now = time.monotonic()
         if now - self._last_plain >= _PLAIN_SECONDS or done == self.total:
             self._last_plain = now
-            words = (f"{self.what} {done}/{self.total}", self._pace(), figures)
+            words = (f"{self.what} {done}/{self.total}", self._pace(), self._figures)
             print("  ".join(filter(None, words)), file=sys.stderr, flush=True)
 
     def _pace(self) -> str:
         """The rate and the time left, once anything is done."""
-        done_here, seconds = self.done - self._first, time.monotonic() - self._started
+        done_here, seconds = self.done - (self._first or 0), time.monotonic() - self._started
         if done_here <= 0 or seconds <= 0:
             return ""
         left = (self.total - self.done) * seconds / done_here
         rate = done_here * self.per_step / seconds
-        return f"{rate:,.1f} {self.unit}/s  left {duration(left)}"
+        return f"{rate:,.1f} {self.unit}/s  left {format_duration(left)}"
 
     def _lines(self) -> RenderableType:
         """What is live now: a narrow terminal costs figures first, then the bar, then the name."""
-        row = bar_line(self.console.width, self.what, self.done, self.total, self._pace())
+        row = format_bar(self.console.width, self.what, self.done, self.total, self._pace())
         if not self._figures:
             return row
         return Group(row, Text(self._figures, no_wrap=True, overflow="ellipsis"))
 
 
-def bar_line(width: int, what: str, done: int, total: int, pace: str) -> RenderableType:
+def format_bar(width: int, what: str, done: int, total: int, pace: str) -> RenderableType:
     """One line of `width` characters with the count and the pace whole."""
     count = f"{done}/{total}"
     spare = width - len(count) - len(pace) - 4  # the spaces between four columns
@@ -103,8 +124,76 @@ def bar_line(width: int, what: str, done: int, total: int, pace: str) -> Rendera
     return grid
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """1:02:03 for hours, minutes, seconds; minutes and seconds alone below an hour."""
     whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def prepare_images(
+    source: AbstractSource,
+    preprocessing: Preprocessing,
+    cache: Path | None,
+    workers: int | None = None,
+    strict: bool = False,
+    collection: AbstractCollection | None = None,
+) -> Dataset:
+    """The images of a source, decoded now with a bar or found in the cache.
+
+    `collection` is the opened source, where the caller has it.
+    """
+    with open_progress_bar("preparing images") as progress:
+        return prepare(
+            source,
+            preprocessing,
+            cache,
+            progress,
+            workers,
+            strict=strict,
+            collection=collection,
+            on_wait=lambda: print(
+                "waiting: another process is preparing the same images", file=sys.stderr
+            ),
+        )
+
+
+def fetch_source(source: AbstractSource) -> AbstractSource:
+    """The source, after downloading what it lacks with a bar; most lack nothing."""
+    with open_progress_bar("downloading", unit="bytes") as progress:
+        source.fetch(progress)
+    return source
+
+
+@contextmanager
+def open_progress_bar(what: str, unit: str = "images") -> Iterator[Progress]:
+    """A progress callback whose bar appears with the first call and ends with the block."""
+    with Meter(what, unit=unit) as meter:
+
+        def progress(done: int, total: int) -> None:
+            meter.total = total
+            meter.advance(done)
+
+        yield progress
+
+
+def load_images(
+    source: AbstractSource, preprocessing: Preprocessing, cache: Path | None
+) -> Dataset:
+    """The images of a source, downloaded and prepared; what is odd about them is printed."""
+    dataset = prepare_images(fetch_source(source), preprocessing, cache)
+    for line in describe_rejects(dataset):
+        print(line)
+    return dataset
+
+
+def describe_rejects(dataset: Dataset) -> list[str]:
+    """Lines on an odd layout, and on rejected items with their reasons."""
+    rejected = dataset.manifest["rejected"]
+    lines = [f"note: {notice}" for notice in dataset.manifest["warnings"]]
+    if rejected:
+        lines.append(f"not used: {len(rejected):,} of {dataset.manifest['num_items']:,} items")
+    lines += [f"  {name}: {reason}" for name, reason in rejected[:_LISTED]]
+    if len(rejected) > _LISTED:
+        lines.append(f"  and {len(rejected) - _LISTED:,} more, all in manifest.json")
+    return lines

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Sample
-from ssgan.cli.preparation import open_progress_bar
-from ssgan.cli.progress import Meter
+from ssgan.cli.progress import Meter, open_progress_bar
 from ssgan.data.scan import readable
 from ssgan.files.image_grid import image_grid, save_gif, save_png
 from ssgan.files.run_directory import find_run_of
@@ -36,7 +35,7 @@ def main(given: Sample) -> int:
         given.run, best=given.best, trusted_modules=import_trusted(given.trust)
     )
     for sentence in passed_over:
-        print(f"passed over: {sentence}")
+        print(f"skipped: {sentence}")
     root = find_run_of(saved.path) or saved.path.parent
     out = given.out or root / f"generated-seed-{given.seed}"
     generator = load_generator(saved, resolve_device(given.device))
@@ -95,7 +94,7 @@ def _write_interpolation(
     repeated = None if labels is None else labels.repeat_interleave(steps)[: len(path)]
     frames = generate(generator, path, repeated)
     save_png(out / "interpolation.png", image_grid(frames, steps))
-    print(f"from sample to sample: {readable(out / 'interpolation.png')}")
+    print(f"interpolation: {readable(out / 'interpolation.png')}")
     if gif:
         save_gif(out / "interpolation.gif", frames)
-        print(f"the same, moving: {readable(out / 'interpolation.gif')}")
+        print(f"animation: {readable(out / 'interpolation.gif')}")

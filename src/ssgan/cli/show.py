@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Show
-from ssgan.cli.progress import duration
+from ssgan.cli.progress import format_duration
 from ssgan.config.help import format_settings
 from ssgan.config.merge import read_json
 from ssgan.data.scan import readable
@@ -64,8 +64,8 @@ def _data(path: Path) -> str:
     count, content = manifest.get("num_images"), manifest.get("content_hash")
     if not (isinstance(count, int) and isinstance(content, str)):
         raise UserError(
-            f"{path} is not what a run wrote, with num_images and content_hash: remove it; the run "
-            "writes it again when it continues"
+            f"{path} lacks num_images or content_hash: remove it; the run writes it again when it "
+            "continues"
         )
     return f"{count:,} images, {content[:12]}"
 
@@ -74,7 +74,7 @@ def _last_line(row: dict[str, object]) -> list[tuple[str, str]]:
     seconds, seen = row["seconds"], row["images_seen"]
     assert isinstance(seconds, int | float)
     assert isinstance(seen, int)
-    speed = f"{duration(seconds)}, {seen / max(seconds, 1e-9):.1f} real images/s"
+    speed = f"{format_duration(seconds)}, {seen / max(seconds, 1e-9):.1f} real images/s"
     terms = [f"{k} {v:.3f}" for k, v in row.items() if "/" in k and isinstance(v, float)]
     return [("time", speed), ("terms", "  ".join(terms))]
 
@@ -99,14 +99,8 @@ def _files(
     scores = [r for r in rows if r.get("name") == name and isinstance(r.get("value"), float)]
     if scores:
         best = min(scores, key=lambda row: float(str(row["value"])))
-        last = scores[-1]
-        facts.append(
-            (
-                "score",
-                f"{last['name']} {last['value']:.3f} at step {last['step']}; best "
-                f"{best['value']:.3f} at step {best['step']}",
-            )
-        )
+        now, least = (f"{row['value']:.3f} at step {row['step']}" for row in (scores[-1], best))
+        facts.append(("score", f"{name} {now}; best {least}"))
     newest = layout.newest_sample()
     facts.append(("samples", "none yet" if newest is None else readable(newest)))
     return facts

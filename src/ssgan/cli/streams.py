@@ -33,8 +33,8 @@ class Lines(io.FileIO):
 
 
 @contextmanager
-def losable() -> Iterator[Lines | None]:
-    """Within, writing to stdout and stderr raises nothing; yields the lines of stdout.
+def tolerate_lost_output() -> Iterator[Lines | None]:
+    """Writing to stdout and stderr raises nothing inside; yields the lines of stdout.
 
     It yields None where stdout is no open file. Characters outside its encoding are escaped.
     """
@@ -50,7 +50,7 @@ def losable() -> Iterator[Lines | None]:
                 stream.flush()
 
 
-def why_lost(lines: Lines | None) -> OSError | None:
+def find_output_error(lines: Lines | None) -> OSError | None:
     """Why not all of stdout was written; a reader who had read enough (EPIPE) is no reason."""
     if lines is None:
         return None

@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from itertools import groupby
 from pathlib import Path
 from shutil import get_terminal_size
@@ -15,12 +15,17 @@ from rich.console import Console
 from ssgan.cli.config_args import default_directory, read_config
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.options import Demo, Train
-from ssgan.cli.preparation import describe_rejects, fetch_source, open_progress_bar
-from ssgan.cli.progress import Meter, log_to_terminal
+from ssgan.cli.progress import (
+    Meter,
+    describe_rejects,
+    fetch_source,
+    log_to_terminal,
+    open_progress_bar,
+)
 from ssgan.config.help import format_settings
 from ssgan.data.base import AbstractCollection, DatasetInfo
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress, default_cache
+from ssgan.data.prepare import Progress
 from ssgan.data.scan import readable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
@@ -58,20 +63,19 @@ def main(given: Train) -> int:
     if given.dry_run:
         return _dry_run(config, directory, given.processes)
     if given.processes > 1 and not is_launched():
-        from ssgan.cli.processes import in_processes
+        from ssgan.cli.processes import run_in_processes
 
         if collection is None:
             collection = fetch_source(config.data.source).open()
         check_run(config, directory, DatasetInfo.of(collection), given.processes)
-        return in_processes(["train", *given.words], given.processes, given.restarts)
-    cache, timeout = given.cache or default_cache(), given.timeout or TIMEOUT
-    return train_in(config, directory, cache, timeout, collection)
+        return run_in_processes(["train", *given.words], given.processes, given.restarts)
+    return train_in(config, directory, given.cache, given.timeout or TIMEOUT, collection)
 
 
 def demo(given: Demo) -> int:
     """Train on the embedded data set, and print what to try next; returns the exit code."""
     directory = given.run or Path("runs/demo")
-    code = train_in(scenes.demo(), directory, default_cache(), advise=False)
+    code = train_in(scenes.demo(), directory, advise=False)
     if code == 0:
         print(_AFTER_DEMO.format(run=readable(directory)), end="")
     return code
@@ -89,7 +93,7 @@ def _list_by_file(recipes: list[str]) -> str:
 def train_in(
     config: RunConfig,
     directory: Path,
-    cache: Path,
+    cache: Path | None = None,
     timeout: int = TIMEOUT,
     collection: AbstractCollection | None = None,
     *,
@@ -131,7 +135,7 @@ class _Progress(RunProgress):
         return open_progress_bar(what, unit)
 
     def wait(self) -> None:
-        print("waiting: another process prepares the same", file=sys.stderr)
+        print("waiting: another process is preparing the same images", file=sys.stderr)
 
     def begin(self, dataset: Dataset, warnings: Sequence[str]) -> None:
         for line in describe_rejects(dataset):
@@ -164,14 +168,10 @@ def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
     if config.compile:
         print("the first step compiles, which may take minutes; the kernels are reused later")
     figures, done, started = "", 0, time.monotonic()
-    with ExitStack() as bars:
-        meter: Meter | None = None
+    with Meter("step", config.total_steps, per_step=images) as meter:
         for report in steps:
-            if meter is None:  # the first step was not timed whole
-                if config.compile:
-                    print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
-                meter = Meter("step", config.total_steps, report.step, images)
-                bars.enter_context(meter)
+            if config.compile and done == 0:
+                print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
             if report.terms is not None:
                 figures = _figures(report.terms)
             saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"

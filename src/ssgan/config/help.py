@@ -1,13 +1,9 @@
 """Every setting of a config: its path, value, type, and the comment beside it in the source."""
 
-import ast
-import inspect
-import io
 import textwrap
-import tokenize
-from functools import lru_cache
 from typing import Literal, NamedTuple, get_args, get_origin
 
+from ssgan.config.comments import field_comment
 from ssgan.config.schema import concrete_classes, form_of, type_text, value_text, walk
 
 _MAX_PATH = 38  # characters of a column
@@ -32,7 +28,7 @@ def describe(config: object) -> list[Setting]:
             found.path,
             found.value,
             type_text(found.hint),
-            _comment(found.owner, found.name),
+            field_comment(found.owner, found.name),
             _choices(found.hint),
         )
         for found in walk(config)
@@ -43,8 +39,8 @@ def _choices(hint: object) -> tuple[str, ...]:
     form = form_of(hint)
     if form.specs:
         return tuple(owner.__name__ for owner in concrete_classes(form.specs))
-    literals = (arm for arm in form.arms if get_origin(arm) is Literal)
-    return tuple(str(choice) for arm in literals for choice in get_args(arm))
+    literals = (member for member in form.members if get_origin(member) is Literal)
+    return tuple(str(choice) for member in literals for choice in get_args(member))
 
 
 def format_settings(config: object, width: int = 100) -> str:
@@ -83,51 +79,3 @@ def _remark(setting: Setting) -> str:
         return setting.comment
     none = " or none" if setting.type_text.endswith(" or none") else ""
     return f"{setting.comment} (one of {', '.join(setting.choices)}{none})".strip()
-
-
-def _comment(owner: type, name: str) -> str:
-    """The comment of a field, from the class that declares it."""
-    declaring = (c for c in inspect.getmro(owner) if name in vars(c).get("__annotations__", {}))
-    return next((field_comments(base).get(name, "") for base in declaring), "")
-
-
-@lru_cache(maxsize=1024)
-def field_comments(owner: type) -> dict[str, str]:
-    """The comment of every field in the source of one class.
-
-    It is the comment on the field's lines, with the comment lines after it that are indented
-    deeper (`#   and on`), else the comment lines just above the field. Empty when the source is
-    not at hand.
-    """
-    try:
-        source = textwrap.dedent(inspect.getsource(owner))
-        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-        (definition,) = ast.parse(source).body
-    except (OSError, TypeError, ValueError, SyntaxError, tokenize.TokenError):
-        return {}
-    comments = {token.start[0]: token for token in tokens if token.type == tokenize.COMMENT}
-    found: dict[str, str] = {}
-    for node in getattr(definition, "body", ()):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            lines = _comment_lines(node, comments)
-            found[node.target.id] = " ".join(comments[n].string.lstrip("#").strip() for n in lines)
-    return found
-
-
-def _comment_lines(node: ast.AnnAssign, comments: dict[int, tokenize.TokenInfo]) -> list[int]:
-    """The numbers of the lines with the comment of one field."""
-
-    def continues(line: int, deeper: bool) -> bool:
-        token = comments.get(line)
-        if token is None or not token.line.lstrip().startswith("#"):
-            return False
-        return deeper == (token.start[1] > node.col_offset or token.string.startswith("#  "))
-
-    start, end = node.lineno, node.end_lineno or node.lineno
-    lines = [line for line in range(start, end + 1) if line in comments]
-    while continues(end + 1, deeper=True):
-        end += 1
-        lines.append(end)
-    while not lines and continues(start - 1, deeper=False):
-        start -= 1
-    return lines or list(range(start, node.lineno))

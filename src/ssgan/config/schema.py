@@ -42,7 +42,7 @@ _MAX_NAMES = 12
 class Form(NamedTuple):
     """What a declared type may hold. At most one of specs, named and items is set."""
 
-    arms: tuple[Any, ...]  # the alternatives of a union, without None
+    members: tuple[Any, ...]  # the alternatives of a union, without None
     optional: bool  # whether None is allowed
     specs: tuple[type, ...] = ()  # spec classes, abstract or not
     named: type | None = None  # a NamedTuple class
@@ -53,14 +53,14 @@ def form_of(hint: Any) -> Form:
     """The form of a declared type."""
     is_union = get_origin(hint) in (Union, types.UnionType)
     given = get_args(hint) if is_union else (hint,)
-    arms = tuple(arm for arm in given if arm not in (None, type(None)))
-    form = Form(arms, len(arms) < len(given))
-    if all(_is_spec(arm) for arm in arms):
-        return form._replace(specs=arms)
-    if len(arms) == 1 and is_named_tuple(arms[0]):
-        return form._replace(named=arms[0])
-    if len(arms) == 1 and get_origin(arms[0]) is tuple:
-        items = get_args(arms[0])
+    members = tuple(member for member in given if member not in (None, type(None)))
+    form = Form(members, len(members) < len(given))
+    if all(_is_spec(member) for member in members):
+        return form._replace(specs=members)
+    if len(members) == 1 and is_named_tuple(members[0]):
+        return form._replace(named=members[0])
+    if len(members) == 1 and get_origin(members[0]) is tuple:
+        items = get_args(members[0])
         if any(form_of(item).specs or form_of(item).named for item in items):
             return form._replace(items=items)
     return form
@@ -122,7 +122,7 @@ def concrete_classes(declared: Sequence[type]) -> list[type]:
     return list(found.values())
 
 
-class Found(NamedTuple):
+class SettingEntry(NamedTuple):
     """One setting of a config, met on a walk."""
 
     path: str  # dotted, from the root
@@ -132,19 +132,19 @@ class Found(NamedTuple):
     value: object
 
 
-def walk(config: object, prefix: str = "") -> Iterator[Found]:
+def walk(config: object, prefix: str = "") -> Iterator[SettingEntry]:
     """Every setting of a config, depth first, each table before its content."""
     owner: Any = type(config)
     for name, value in field_values(config).items():
-        yield Found(f"{prefix}{name}", owner, name, field_hints(owner)[name], value)
+        yield SettingEntry(f"{prefix}{name}", owner, name, field_hints(owner)[name], value)
         yield from walk(value, f"{prefix}{name}.")
 
 
 def type_text(hint: Any) -> str:
     """A declared type in words: `int`, `tuple[int, int]`, `float or none`, `crop | pad`."""
-    arms, optional = form_of(hint)[:2]
-    if optional or len(arms) > 1:
-        return " or ".join([type_text(arm) for arm in arms] + ["none"] * optional)
+    members, optional = form_of(hint)[:2]
+    if optional or len(members) > 1:
+        return " or ".join([type_text(member) for member in members] + ["none"] * optional)
     if get_origin(hint) is Annotated:
         return type_text(get_args(hint)[0])
     if get_origin(hint) is Literal:
@@ -250,10 +250,10 @@ def check_value(hint: Any, value: object, place: Place) -> Any:
 
     Raises UserError for any other value.
     """
-    arms = form_of(hint).arms
-    if arms == (str,) and isinstance(value, str):
+    members = form_of(hint).members
+    if members == (str,) and isinstance(value, str):
         return value  # not by way of JSON: a file's name may hold bytes that are no text
-    if arms == (Path,) and isinstance(value, str | Path):
+    if members == (Path,) and isinstance(value, str | Path):
         if not str(value) or "\0" in str(value):
             raise place.error(f"must be the path of a file or folder, not {quote(value)}")
         return Path(value)
@@ -287,20 +287,6 @@ def check_fields(owner: type, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def pair_items(hints: Sequence[Any], value: object, place: Place) -> list[tuple[Any, Any, Place]]:
-    """The type, the value and the place of each item of a list.
-
-    `hints` are the arguments of a tuple type. Raises UserError for what is no list, or a list of
-    another length.
-    """
-    if not isinstance(value, list | tuple):
-        raise place.error(f"must be a list, not {quote(value)}")
-    each = [hints[0]] * len(value) if hints[-1] is ... else hints
-    if len(each) != len(value):
-        raise place.error(f"must be a list of {len(each)}, not of {len(value)}")
-    return [(each[i], item, place.child(str(i))) for i, item in enumerate(value)]
-
-
 def _to_json(value: object) -> object:
     """The JSON form of values that only Python callers can give."""
     if isinstance(value, PurePath | Enum):
@@ -315,18 +301,20 @@ def _adapter(hint: Any) -> Any:
 
 
 def _complaint(hint: Any, value: object, detail: str) -> str:
-    arms = form_of(hint).arms
-    origins = [get_origin(arm) for arm in arms]
+    members = form_of(hint).members
+    origins = [get_origin(member) for member in members]
     message = f"must be {_wanted(hint)}, not {quote(value)}"
     if isinstance(value, float) and not math.isfinite(value):
         return f"must be a finite number, not {value}"
     if isinstance(value, str) and Literal in origins:
-        choices = [str(c) for arm in arms if get_origin(arm) is Literal for c in get_args(arm)]
+        choices = [
+            str(c) for member in members if get_origin(member) is Literal for c in get_args(member)
+        ]
         near = did_you_mean(nearest(value, choices))
         return f"{message}; {near}" if near else message
     if isinstance(value, str) and tuple in origins:
         return f"{message}; write it as [a, b]"
-    if isinstance(value, bool | int | float) and arms in ((str,), (Path,)):
+    if isinstance(value, bool | int | float) and members in ((str,), (Path,)):
         return f'{message}; as text it is written "{value}", with its quotes'
     if Annotated in origins:
         return f"{message}: {detail[:1].lower()}{detail[1:]}"
@@ -334,7 +322,7 @@ def _complaint(hint: Any, value: object, detail: str) -> str:
 
 
 def _wanted(hint: Any) -> str:
-    arms, text = form_of(hint).arms, type_text(hint)
-    if any(get_origin(arm) is Literal for arm in arms):
+    members, text = form_of(hint).members, type_text(hint)
+    if any(get_origin(member) is Literal for member in members):
         return f"one of {text.replace(' | ', ', ')}"
-    return f"{text} (true or false)" if bool in arms else text
+    return f"{text} (true or false)" if bool in members else text

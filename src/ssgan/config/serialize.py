@@ -23,7 +23,6 @@ from ssgan.config.schema import (
     is_named_tuple,
     is_settings,
     kind_of,
-    pair_items,
     quote,
     value_text,
 )
@@ -91,7 +90,7 @@ def _of_class(owner: type, tables: Mapping[str, Mapping[str, Any]]) -> dict[str,
     return {name: entry for table in bases for name, entry in table.items()}
 
 
-def added(default: Any) -> Any:
+def added_setting(default: Any) -> Any:
     """A setting that came later. Files from before it lack it, and mean the default.
 
     So the default must be what was done before. Every other setting must be in a stored file.
@@ -102,20 +101,14 @@ def added(default: Any) -> Any:
 def dump(config: object, whole: bool = True) -> dict[str, Any]:
     """The config as nested tables, lists and plain values; `load` gives an equal one back.
 
-    Raises UserError for infinite numbers and for classes that are defined in a function.
+    Unless `whole`, it lacks each `added_setting` at its default, so that names and digests made of
+    it stay the same when settings are added. Raises UserError for infinite numbers, and for classes
+    that are defined in a function.
     """
     if not is_settings(config):
         raise TypeError(f"{type(config).__name__} is not a settings class")
     table: dict[str, Any] = _dump(config, "", whole)
     return table
-
-
-def without_additions(config: object) -> dict[str, Any]:
-    """`dump` without `added` settings that have their default.
-
-    For names and digests: they stay the same when settings are added.
-    """
-    return dump(config, whole=False)
 
 
 def _dump(value: object, path: str, whole: bool) -> Any:
@@ -179,7 +172,7 @@ def load(
 
     Classes are taken from `ssgan` and the `trusted_modules` (packages, or single modules), which
     must be imported before. Raises UserError, ending with `where`, for a class from elsewhere, a
-    wrong value, an unknown name, and a missing setting that is not `added`.
+    wrong value, an unknown name, and a missing setting that is no `added_setting`.
     """
     reader = Reader(aliases, ("ssgan", *trusted_modules))
     return reader.spec((), table, Place("", where, None), None)
@@ -205,8 +198,18 @@ class Reader:
         if form.named is not None:
             return self.fields(form.named, _check_table(value, place), place, current)
         if form.items is not None:
-            return tuple(self.value(*item) for item in pair_items(form.items, value, place))
+            return self.items(form.items, value, place)
         return check_value(hint, value, place)
+
+    def items(self, hints: tuple[Any, ...], value: object, place: Place) -> tuple[Any, ...]:
+        """The items of a tuple with these type arguments."""
+        if not isinstance(value, list | tuple):
+            raise place.error(f"must be a list, not {quote(value)}")
+        each = hints[:1] * len(value) if hints[-1] is ... else hints
+        if len(each) != len(value):
+            raise place.error(f"must be a list of {len(each)}, not of {len(value)}")
+        pairs = enumerate(zip(each, value, strict=True))
+        return tuple(self.value(one, item, place.child(str(i))) for i, (one, item) in pairs)
 
     def spec(
         self, declared: tuple[type, ...], value: object, place: Place, current: object

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from ssgan.config.serialize import added
+from ssgan.config.serialize import added_setting
 from ssgan.losses import AdversarialLoss, Hinge
 from ssgan.methods.base import check_shares, check_weights
 from ssgan.methods.forward import generate, rotate, score
@@ -59,7 +59,7 @@ class S3GAN(RotationMethod):
     penalty: Penalty | None = None  # gradient penalty on D; None: no penalty
     # pseudo-label where a label is missing: D's most likely class, or one drawn from its class
     # probabilities
-    pseudo_label: Literal["argmax", "sampled"] = added("argmax")
+    pseudo_label: Literal["argmax", "sampled"] = added_setting("argmax")
     conditional: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

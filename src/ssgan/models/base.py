@@ -8,7 +8,7 @@ from typing import Literal
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from ssgan.config.serialize import added
+from ssgan.config.serialize import added_setting
 from ssgan.models.norms import AbstractNorm, BatchNorm
 from ssgan.ops.rng import Key, normal, uniform
 from ssgan.types import ImageShape, Latents, UserError
@@ -21,7 +21,7 @@ class AbstractGeneratorConfig(ABC):
     latent_size: int = 128  # size of a latent vector, Z; at least 1
     # distribution of the latents: normal(0, 1), or uniform in [-1, 1), the default of the authors'
     # code; training, evaluation and sampling use the same
-    latents: Literal["normal", "uniform"] = added("normal")
+    latents: Literal["normal", "uniform"] = added_setting("normal")
 
     @property
     def reads_labels(self) -> bool:

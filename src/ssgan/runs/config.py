@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ssgan.config.schema import check_count
-from ssgan.config.serialize import added
+from ssgan.config.serialize import added_setting
 from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.methods.base import Method
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
@@ -86,7 +86,7 @@ class EvaluateConfig:
     images: int = 2000  # generated images (and at most as many real ones) for distances, diversity
     # features of the Frechet distance that is the score and chooses the best state; FD-random is
     # always computed too. lite0 and inception (FID) need weights, and minutes each time on a CPU
-    features: Literal["random", "lite0", "inception"] = added("random")
+    features: Literal["random", "lite0", "inception"] = added_setting("random")
     num_images_d: int = 512  # real images, and as many generated ones, on which D is evaluated
     # when a run collapses or diverges: warn, or also save and stop it (exit code 75)
     on_collapse: Literal["warn", "stop"] = "warn"
@@ -113,20 +113,20 @@ class RunConfig:
     discriminator_optimizer: AdamConfig = AdamConfig()
     learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
     ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
-    ema_start_step: int = added(0)  # steps before averaging begins; until then a copy of G
-    power_iterations: int = added(1)  # of spectral norm, before each update; at least 1
+    ema_start_step: int = added_setting(0)  # steps before averaging begins; until then a copy of G
+    power_iterations: int = added_setting(1)  # of spectral norm, before each update; at least 1
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
     # G learns from the fakes of D's last update, which saves one pass of G, as the authors' code on
     # GPUs. Otherwise it learns from fakes of its own, as their code on TPUs
-    reuse_fakes: bool = added(False)
+    reuse_fakes: bool = added_setting(False)
     accumulation: int = 1  # parts of an update, to save memory; batch norm sees one part
     # activation checkpointing: store only the inputs of residual blocks and attention, and compute
     # the rest again in backward: less memory, more time, the same numbers; ResNets and BigGAN
-    activation_checkpointing: bool = added(False)
+    activation_checkpointing: bool = added_setting(False)
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
     precision: Precision = "auto"
     # compile both networks with torch.compile: minutes at the start, and no gain on a CPU so far
-    compile: bool = added(False)
+    compile: bool = added_setting(False)
     device: str = "auto"  # auto: the accelerator if there is one, else cpu
     seed: int = 0  # of all random numbers
     output: OutputConfig = OutputConfig()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ssgan import losses
-from ssgan.config.serialize import Aliases, dump, load, without_additions
+from ssgan.config.serialize import Aliases, dump, load
 from ssgan.data import cifar10, crops, folder, huggingface
 from ssgan.data.scenes import source as scenes
 from ssgan.methods import (
@@ -142,7 +142,7 @@ def first_form(config: object) -> dict[str, Any]:
 
     For digests that name directories and results: they stay the same when names change.
     """
-    form = _first_form(without_additions(config))
+    form = _first_form(dump(config, whole=False))
     assert isinstance(form, dict)
     return form
 
