@@ -397,5 +397,5 @@ def test_settings_that_cannot_be_cut_are_refused_before_anything_is_started(tmp_
     assert "nearest: 16" in capsys.readouterr().err
     assert main([*words, "--dry-run"]) == 2
     assert main(["train", "scenes:ssgan", "--restarts", "2", "--dry-run"]) == 2
-    assert "--restarts is of --processes" in capsys.readouterr().err
+    assert "--restarts requires --processes" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
