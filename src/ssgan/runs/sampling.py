@@ -137,7 +137,7 @@ def generate_batches(
         yield to_pixels(images)
 
 
-def generate(
+def generate_pixels(
     generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
 ) -> NDArray[np.uint8]:
     """All images at once, uint8 [N, S, S, C]."""

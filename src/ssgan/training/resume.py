@@ -1,4 +1,4 @@
-"""Where a run starts: from nothing, or from the newest checkpoint of its directory."""
+"""Where a run starts and returns to: nothing, or the newest checkpoint of its directory."""
 
 import logging
 import os
@@ -15,14 +15,15 @@ from ssgan.files.atomic import FULL, TEMPORARY, DiskFull, free_bytes, remove_str
 from ssgan.files.environment import BITS_DEPEND_ON, describe_environment
 from ssgan.files.errors import require_writable
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
+from ssgan.files.sealed_file import Damaged
 from ssgan.ops.collective import num_ranks
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import list_modules, load_config
 from ssgan.runs.precision import resolve_device, resolve_precision
-from ssgan.runs.state import TrainState
+from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training import feature_drift
-from ssgan.types import UserError
+from ssgan.types import NonFinite, UserError
 
 _LOG = logging.getLogger("ssgan")
 NOT_LEARNT = (
@@ -119,6 +120,52 @@ def resume(
     write_json(layout.manifest, {"content_hash": dataset.content_hash, **dataset.manifest})
     _write_environment(layout, config)
     return None if saved is None else saved.path
+
+
+def roll_back(
+    writer: checkpoint.CheckpointWriter,
+    config: RunConfig,
+    dataset: Dataset,
+    state: TrainState,
+    refusal: NonFinite,
+) -> Path:
+    """Restore the newest checkpoint (or the start) with one more rollback, and save it.
+
+    The best score stays, even that of a step that is undone. The count is saved at once: whatever
+    happens to the process, these steps never see the same random numbers again.
+    """
+    layout, rollbacks = writer.layout, state.rollbacks + 1
+    _restart(config, dataset, state)
+    resume(layout, config, dataset, state)
+    _keep_best(layout, config, state)
+    state.rollbacks = rollbacks
+    newest = writer.save(state)
+    words = f"{refusal}; rolled back to step {state.step}, continuing with other random numbers"
+    _LOG.warning("%s", words)
+    row = {"step": state.step, "verdict": "diverged", "alarm": "rolled back", "evidence": [words]}
+    jsonl.append(layout.events, row)
+    return newest
+
+
+def _keep_best(layout: RunDirectory, config: RunConfig, state: TrainState) -> None:
+    """Take over the score of best/, which may be of an undone step: its generator is as good."""
+    try:
+        best = checkpoint.load_checkpoint(layout.best_checkpoint(), list_modules(dump(config)))
+    except (Damaged, UserError):  # or there is none yet
+        return
+    if best.best_score is None or not same_metric(best.config.evaluate, config.evaluate):
+        return
+    if state.best_score is None or best.best_score < state.best_score:
+        state.best_score, state.best_step = best.best_score, best.best_step
+
+
+def _restart(config: RunConfig, dataset: Dataset, state: TrainState) -> None:
+    """Make the state a fresh one, in place."""
+    device = next(state.generator.parameters()).device
+    fresh = fresh_state(config, dataset.num_classes, device)
+    for name in checkpoint.PARTS:
+        getattr(state, name).load_state_dict(getattr(fresh, name).state_dict())
+    state.step, state.best_score, state.best_step = 0, None, 0
 
 
 def read_run_config(layout: RunDirectory, trusted_modules: Sequence[str] = ()) -> RunConfig | None:
