@@ -65,7 +65,7 @@ Row = Mapping[str, object]
 
 
 @dataclass(frozen=True)
-class Block:
+class LogBlock:
     """Successive lines of the log: each term's values, over some steps."""
 
     first: int
@@ -92,7 +92,7 @@ class EvaluationPoint:
 class History:
     """The log in blocks, and the evaluations, by step."""
 
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[LogBlock] = field(default_factory=list)
     evaluations: list[EvaluationPoint] = field(default_factory=list)
     _lines: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
@@ -105,7 +105,7 @@ class History:
             return False
         names = set.intersection(*(set(line) for _, line in self._lines))
         terms_of = {name: tuple(line[name] for _, line in self._lines) for name in names}
-        self.blocks.append(Block(first, last, terms_of))
+        self.blocks.append(LogBlock(first, last, terms_of))
         self._lines = []
         return True
 

@@ -22,7 +22,7 @@ from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import list_modules, load_config
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.runs.state import TrainState, fresh_state
-from ssgan.training import feature_drift
+from ssgan.training.evaluator import remove_features_after
 from ssgan.types import NonFinite, UserError
 
 _LOG = logging.getLogger("ssgan")
@@ -115,7 +115,7 @@ def resume(
     for path in (layout.log, layout.events):
         jsonl.cut_back(path, state.step)
     jsonl.cut_back(layout.metrics, state.step if state.evaluated else state.step - 1)
-    feature_drift.cut_back(layout, state.step)
+    remove_features_after(layout, state.step)
     write_json(layout.config, dump(config))
     write_json(layout.manifest, {"content_hash": dataset.content_hash, **dataset.manifest})
     _write_environment(layout, config)
