@@ -142,12 +142,15 @@ class Evaluator:
             batches, count = self._generate(state), self.config.evaluate.num_images_d
             first = list(islice(batches, -(-count // BATCH)))
             pixels = (to_pixels(images) for images, _ in chain(first, batches))
-            values = self.quality.evaluate(pixels)
+            quality = [
+                EvaluationRow(one.name, one.value, "train", one.parameters)
+                for one in self.quality.evaluate(pixels)
+            ]
             on_fake = compute_outputs(state.discriminator, self.config.method, _take(first, count))
             on_real = self._outputs_on(state, self.real)
             d, g = largest_norms(state.discriminator), largest_norms(state.generator)
             return [
-                *(EvaluationRow(one.name, one.value, "train", one.parameters) for one in values),
+                *quality,
                 *self._compare_outputs(on_real, on_fake),
                 *self._probe_accuracy(state, on_real),
                 *self._drift(state.step, on_real),

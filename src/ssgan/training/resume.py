@@ -40,7 +40,7 @@ def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
     "auto" is the precision of the directory's run, once there is one: it stays on every device.
     Raises UserError when the directory holds other files, or a run that the config would change.
     """
-    refuse_other_directory(layout)
+    _refuse_other_directory(layout)
     stored = read_run_config(layout, list_modules(dump(config)))
     if config.precision == "auto":
         device = resolve_device(config.device)
@@ -51,7 +51,7 @@ def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
     return config
 
 
-def refuse_other_directory(layout: RunDirectory) -> None:
+def _refuse_other_directory(layout: RunDirectory) -> None:
     """Raise UserError when no run can start or continue in a directory; writes nothing."""
     root = layout.root
     try:
@@ -220,21 +220,17 @@ def _forget_other_score(saved: checkpoint.Checkpoint, config: RunConfig, state: 
 
 
 def _write_environment(layout: RunDirectory, config: RunConfig) -> None:
+    """Write the environment of this part of the run; log what changed since the last one."""
     now = describe_environment(str(resolve_device(config.device)), config.precision)
     now["processes"] = num_ranks()
+    before: dict[str, object] = {}
     if layout.environment.exists():
-        before = _recorded_environment(layout)
-        keys = (*BITS_DEPEND_ON, "processes")
-        changed = [key for key in keys if before.get(key, now[key]) != now[key]]
-        if changed:
-            _LOG.warning("bits may differ from the first part: %s changed", ", ".join(changed))
+        try:
+            before = read_json(layout.environment)
+        except UserError as fault:  # a record, on which no result depends
+            _LOG.warning("%s; it is replaced", fault)
+    keys = (*BITS_DEPEND_ON, "processes")
+    changed = [key for key in keys if before.get(key, now[key]) != now[key]]
+    if changed:
+        _LOG.warning("bits may differ from the first part: %s changed", ", ".join(changed))
     write_json(layout.environment, {**now, "process": os.getpid()})
-
-
-def _recorded_environment(layout: RunDirectory) -> dict[str, object]:
-    """The environment of the run's last part; empty, with a warning, for a broken file."""
-    try:
-        return read_json(layout.environment)
-    except UserError as fault:  # a record, on which no result depends
-        _LOG.warning("%s; it is replaced", fault)
-        return {}

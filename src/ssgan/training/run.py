@@ -27,6 +27,7 @@ from ssgan.training.distributed import (
     TIMEOUT,
     check_alike,
     check_in_step,
+    first_then_others,
     join_ranks,
     report_step_on_loss,
     share_precision,
@@ -128,12 +129,12 @@ def run(
     """
     keep_freed_memory()
     layout = RunDirectory(directory)
-    with join_ranks(timeout, config.device) as ranks:
+    with join_ranks(timeout, config.device):
         if progress is None or rank() > 0:
             progress = RunProgress()
         config = share_precision(accept_directory(layout, config) if rank() == 0 else config)
         if dataset is None:
-            inputs = ranks.first_then_others(lambda: _prepare(config, cache, collection, progress))
+            inputs = first_then_others(lambda: _prepare(config, cache, collection, progress))
         else:
             device = resolve_device(config.device)
             state = validate_run(config, len(dataset), dataset.num_classes, device=device)
