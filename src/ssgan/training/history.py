@@ -1,7 +1,7 @@
 """What a run has logged: its lines, read back, and the history of losses and evaluations."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ssgan.files.jsonl import NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, read
@@ -99,7 +99,7 @@ class History:
     def add_line(self, row: Row) -> bool:
         """Add a line of log.jsonl; returns whether it completes a block."""
         terms = {name: v for name in row if "/" in name and (v := _number(row[name])) is not None}
-        self._lines.append((_step(row), terms))
+        self._lines.append((step_of(row), terms))
         first, last = self._lines[0][0], self._lines[-1][0]
         if len(self._lines) < BLOCK_LINES or last - first < BLOCK_STEPS:
             return False
@@ -113,7 +113,7 @@ class History:
         """Add the lines of metrics.jsonl of one step."""
         values = {curve_name(row): _number(row["value"]) for row in rows}
         chance, counts = _collect(rows, "chance"), _collect(rows, "num_images")
-        self.evaluations.append(EvaluationPoint(_step(rows[0]), values, chance, counts))
+        self.evaluations.append(EvaluationPoint(step_of(rows[0]), values, chance, counts))
 
     @property
     def is_adversarial(self) -> bool:
@@ -132,24 +132,13 @@ class History:
         return [(step, value) for step, value in found if value is not None]
 
 
-def merge_by_step(
-    log: Sequence[Row], metrics: Sequence[Row]
-) -> Iterator[tuple[Row | None, list[Row]]]:
-    """For every step in either file: its line of the log or None, and its metrics."""
-    lines = {_step(row): row for row in log}
-    evaluations: dict[int, list[Row]] = {}
-    for row in metrics:
-        evaluations.setdefault(_step(row), []).append(row)
-    for step in sorted({*lines, *evaluations}):
-        yield lines.get(step), evaluations.get(step, [])
-
-
 def _collect(rows: Sequence[Row], what: str) -> dict[str, float]:
     found = {curve_name(row): _number(row.get(what)) for row in rows}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _step(row: Row) -> int:
+def step_of(row: Row) -> int:
+    """The step of a line."""
     step = row["step"]
     assert isinstance(step, int)
     return step
