@@ -11,9 +11,9 @@ from ssgan.config.serialize import difference, dump
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import same_metric
 from ssgan.files import jsonl
-from ssgan.files.atomic import FULL, TEMPORARY, DiskFull, free_bytes, remove_strays, write_json
+from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, describe_environment
-from ssgan.files.errors import require_writable
+from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
 from ssgan.files.sealed_file import Damaged
 from ssgan.ops.collective import num_ranks
@@ -26,12 +26,8 @@ from ssgan.training.evaluator import remove_features_after
 from ssgan.types import NonFinite, UserError
 
 _LOG = logging.getLogger("ssgan")
-NOT_LEARNT = (
-    "output",
-    "evaluate",
-    "device",
-    "activation_checkpointing",
-)  # settings that change no step
+# Settings that change no step.
+NOT_LEARNT = ("output", "evaluate", "device", "activation_checkpointing")
 
 
 def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
@@ -74,17 +70,12 @@ def refuse_newest(layout: RunDirectory, config: RunConfig) -> None:
 
 def create_directory(layout: RunDirectory) -> None:
     """Make an accepted directory; raises UserError, or DiskFull, when it cannot be written."""
-    root = layout.root
-    try:
-        root.mkdir(parents=True, exist_ok=True)
+    with translate_file_errors(layout.root):
+        layout.root.mkdir(parents=True, exist_ok=True)
         layout.lock.touch()  # first, so that the directory counts as a run's from here on
-        probe = root / TEMPORARY.format("probe")
+        probe = layout.root / TEMPORARY.format("probe")
         probe.touch()
         probe.unlink(missing_ok=True)
-    except OSError as error:
-        if error.errno in FULL:
-            raise DiskFull(root, None, free_bytes(root)) from None
-        raise UserError(f"{root} cannot be written: {error.strerror}") from None
 
 
 def resume(

@@ -88,7 +88,7 @@ class RunProgress:
 
 
 class CheckedRun(NamedTuple):
-    """A run that nothing speaks against, as far as is known before its images are decoded."""
+    """A run that passed every check that needs no decoded image."""
 
     config: RunConfig  # with its precision resolved
     state: TrainState  # fresh
