@@ -169,8 +169,8 @@ class RunLogger:
         if not scores:
             return
         (self.score,) = scores
-        best = math.inf if state.best_score is None else state.best_score
-        if math.isnan(best):  # the earliest versions took NaN for a best score
+        best = state.best_score
+        if best is None or math.isnan(best):  # the earliest versions took NaN for a best score
             best = math.inf
         self.is_best = self.score < best
         if self.is_best:
