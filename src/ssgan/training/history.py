@@ -13,9 +13,11 @@ _RENAMED = {  # metrics in files of ssgan 0.1
     "D/sigma_raw": "D/spectral_norm_raw",
     "G/sigma": "G/spectral_norm",
 }
-_LOG = {"step": WHOLE, "images_seen": WHOLE, "seconds": NUMBER}
-_METRICS = {"step": WHOLE, "name": TEXT, "value": NUMBER_OR_NULL}
-_EVENTS = {"step": WHOLE, "verdict": TEXT}
+BLOCK_LINES, BLOCK_STEPS = 20, 100  # the fewest lines and steps of a block of the log
+# All terms of training on the rotation task alone, without an adversarial loss.
+ROTATION_ONLY = {f"{net}/{name}" for net in "DG" for name in ("rotation", "rotation_accuracy")}
+
+Row = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -42,26 +44,19 @@ def curve_name(row: Mapping[str, object]) -> str:
 
 def read_log(layout: RunDirectory) -> list[dict[str, object]]:
     """The lines of log.jsonl: a step, images, seconds, and every loss term by its name."""
-    return list(read(layout.log, _LOG, others=NUMBER))
+    columns = {"step": WHOLE, "images_seen": WHOLE, "seconds": NUMBER}
+    return list(read(layout.log, columns, others=NUMBER))
 
 
 def read_metrics(layout: RunDirectory) -> list[dict[str, object]]:
     """The lines of metrics.jsonl: a step, a name as of today, and a value or None."""
-    rows = list(read(layout.metrics, _METRICS))
+    rows = read(layout.metrics, {"step": WHOLE, "name": TEXT, "value": NUMBER_OR_NULL})
     return [{**row, "name": _RENAMED.get(str(row["name"]), row["name"])} for row in rows]
 
 
 def read_events(layout: RunDirectory) -> list[dict[str, object]]:
     """The lines of events.jsonl: a step and a verdict."""
-    return list(read(layout.events, _EVENTS))
-
-
-BLOCK_LINES, BLOCK_STEPS = 20, 100  # the fewest lines and steps of a block of the log
-
-# All terms of training on the rotation task alone, without an adversarial loss.
-ROTATION_ONLY = {f"{net}/{name}" for net in "DG" for name in ("rotation", "rotation_accuracy")}
-
-Row = Mapping[str, object]
+    return list(read(layout.events, {"step": WHOLE, "verdict": TEXT}))
 
 
 @dataclass(frozen=True)

@@ -180,12 +180,7 @@ def _prepare(
     ) -> Dataset:
         with progress.bar("preparing images", "images") as advance:
             return prepare(
-                source,
-                preprocessing,
-                cache,
-                advance,
-                collection=collection,
-                on_wait=progress.wait,
+                source, preprocessing, cache, advance, collection=collection, on_wait=progress.wait
             )
 
     if collection is None:
