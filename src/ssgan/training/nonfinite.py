@@ -1,4 +1,4 @@
-"""An update with a number that is not finite is refused; a run tries again a few times."""
+"""Refuse an update with a number that is not finite, and count the rollbacks that follow."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

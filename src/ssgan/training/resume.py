@@ -1,4 +1,4 @@
-"""Where a run starts and returns to: nothing, or the newest checkpoint of its directory."""
+"""Start, continue or roll back a run, from the newest checkpoint of its directory."""
 
 import logging
 import os
