@@ -23,7 +23,7 @@ from ssgan.metrics.efficientnet_lite0 import EfficientNetLite0Features
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures
 from ssgan.metrics.inception.features import InceptionFeatures
 from ssgan.runs.precision import resolve_device
-from ssgan.runs.sampling import generate, sample_latents
+from ssgan.runs.sampling import generate_pixels, sample_latents
 from ssgan.types import UserError
 
 GENERATORS = ("resnet-laptop", "resnet")
@@ -31,12 +31,14 @@ EXTRACTORS = ("random", "lite0", "inception")
 
 
 def sampled(case: Case, images: int, repeats: int) -> dict[str, Any]:
-    """`generate` with the average of an untrained generator: the path of `ssgan sample`."""
+    """`generate_pixels` with the average of an untrained generator: the path of `ssgan sample`."""
     config = config_of(case)
     set_baseline()
     generator = Stepper(case).state.generator_ema
     latents = sample_latents(config.generator, 0, "benchmark", images)
-    return _row(case.network, "made", images, lambda: generate(generator, latents, None), repeats)
+    return _row(
+        case.network, "made", images, lambda: generate_pixels(generator, latents, None), repeats
+    )
 
 
 def read(name: str, file: Path | None, images: int, size: int, repeats: int) -> dict[str, Any]:

@@ -36,9 +36,9 @@ def save_run(
     state = lively_state(config) if state is None else state
     root.mkdir(parents=True)
     write_json(layout.config, dump(config))
-    facts = checkpoint.checkpoint_facts(config, data_hash, tuple("abcdefghij"))
-    checkpoint.save(layout, state, facts)
-    checkpoint.save_best(layout, state, facts)
+    writer = checkpoint.CheckpointWriter(layout, config, data_hash, "abcdefghij")
+    writer.save(state)
+    writer.save_best(state)
     return root
 
 

@@ -28,7 +28,16 @@ from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training.loop import train
 from ssgan.training.run import run
 from ssgan.types import UserError
-from tests.training.tiny import STEPS, digest_of, images, stop_after, tiny, to_the_end
+from tests.training.tiny import (
+    STEPS,
+    digest_of,
+    digest_state,
+    images,
+    stop_after,
+    tiny,
+    to_the_end,
+    writer_of,
+)
 from tests.training.tiny import with_output as writing
 
 CPU = torch.device("cpu")
@@ -89,16 +98,12 @@ def leaves_of(value):
 
 def test_every_tensor_and_number_of_a_state_comes_back(dataset, tmp_path):
     config, state = busy(dataset)
-    facts = checkpoint.checkpoint_facts(config, dataset.content_hash, dataset.classes)
-    path = checkpoint.save(RunDirectory(tmp_path), state, facts)
+    writer = writer_of(RunDirectory(tmp_path), config, dataset)
+    path = writer.save(state)
     fresh = fresh_state(config, dataset.num_classes, CPU)
-    assert checkpoint.digest(fresh) != checkpoint.digest(state)
+    assert digest_state(fresh) != digest_state(state)
     checkpoint.restore(fresh, checkpoint.load_checkpoint(path))
-    assert (
-        checkpoint.digest(fresh)
-        == checkpoint.digest(state)
-        == digest_of(checkpoint.load_checkpoint(path))
-    )
+    assert digest_state(fresh) == digest_state(state) == digest_of(checkpoint.load_checkpoint(path))
     for field in fields(TrainState):
         there, back = leaves_of(getattr(state, field.name)), leaves_of(getattr(fresh, field.name))
         for (name, old), (same, new) in zip(there, back, strict=True):
@@ -157,7 +162,7 @@ FORGETTING |= {
 def gone_on(config, dataset, state):
     for _ in train(replace(config, total_steps=4), dataset, state):
         pass
-    return checkpoint.digest(state)
+    return digest_state(state)
 
 
 @pytest.fixture(scope="module")
@@ -169,8 +174,8 @@ def halfway(dataset):
 @pytest.mark.parametrize("piece", [None, *FORGETTING])
 def test_a_resumed_run_that_forgot_any_piece_ends_elsewhere(piece, halfway, dataset, tmp_path):
     config, state, expected = halfway
-    facts = checkpoint.checkpoint_facts(config, dataset.content_hash, dataset.classes)
-    saved = checkpoint.load_checkpoint(checkpoint.save(RunDirectory(tmp_path), state, facts))
+    writer = writer_of(RunDirectory(tmp_path), config, dataset)
+    saved = checkpoint.load_checkpoint(writer.save(state))
     resumed = fresh_state(config, dataset.num_classes, CPU)
     checkpoint.restore(resumed, saved)
     if piece is not None:

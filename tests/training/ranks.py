@@ -142,7 +142,7 @@ def _own_latents(spec: ResNetGenerator, key: Key, index: Tensor) -> Tensor:
 MUTANTS = {
     "local batch norm": local_batch_norm,
     "a piece of the batch each": lambda: patch.object(Feed, "_parts", _pieces),
-    "latents by rank": lambda: patch.object(ResNetGenerator, "drawn", _own_latents),
+    "latents by rank": lambda: patch.object(ResNetGenerator, "sample_latents", _own_latents),
     "gradients not averaged": lambda: patch.object(
         step, "average_gradients", lambda _, terms: terms
     ),

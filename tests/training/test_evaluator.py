@@ -26,9 +26,13 @@ from ssgan.runs.config_io import load_config
 from ssgan.runs.sampling import to_pixels
 from ssgan.runs.state import fresh_state
 from ssgan.training import logger
-from ssgan.training.discriminator_outputs import compute_outputs, largest_norms
-from ssgan.training.evaluator import Evaluator, prepare_held_out
-from ssgan.training.feature_drift import FeatureDrift
+from ssgan.training.evaluator import (
+    Evaluator,
+    FeatureDrift,
+    compute_outputs,
+    largest_norms,
+    prepare_held_out,
+)
 from ssgan.training.run import run
 from ssgan.types import Scores, UserError
 from tests.training.tiny import evaluating, images, rows_of, tiny

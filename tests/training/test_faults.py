@@ -30,12 +30,14 @@ from tests.training.harness import check_whole, fork, train_in, wait, warm_up
 from tests.training.tiny import (
     METHODS,
     SUCCESSORS,
+    digest_state,
     evaluating,
     images,
     rows_of,
     stop_after,
     tiny,
     to_the_end,
+    writer_of,
 )
 from tests.training.tiny import with_output as writing
 
@@ -315,7 +317,7 @@ def test_whoever_catches_the_refusal_can_go_on_as_if_nothing_had_been(dataset, m
             list(train(CONFIG, dataset, states[0]))
     for state in states:
         list(train(CONFIG, dataset, state))
-    assert checkpoint.digest(states[0]) == checkpoint.digest(states[1])
+    assert digest_state(states[0]) == digest_state(states[1])
 
 
 def test_with_the_guard_off_the_bad_number_does_arrive(dataset, monkeypatch):
@@ -368,12 +370,11 @@ def open_files():
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted in /proc")
 def test_saves_starts_and_stops_leave_no_file_open(dataset, tmp_path):
     state = fresh_state(CONFIG, dataset.num_classes, CPU)
-    facts = checkpoint.checkpoint_facts(CONFIG, dataset.content_hash, dataset.classes)
-    layout = RunDirectory(tmp_path)
+    writer = writer_of(RunDirectory(tmp_path), CONFIG, dataset)
     before = open_files()
     for step in range(20):
         state.step = step
-        checkpoint.load_checkpoint(checkpoint.save(layout, state, facts))
+        checkpoint.load_checkpoint(writer.save(state))
     assert open_files() == before
     for step in range(1, 4):
         stop_after(CONFIG, tmp_path / "run", dataset, step)

@@ -26,12 +26,14 @@ from tests.training.harness import check_whole
 from tests.training.tiny import (
     STEPS,
     digest_of,
+    digest_state,
     evaluating,
     images,
     rows_of,
     tiny,
     to_the_end,
     with_output,
+    writer_of,
 )
 
 CPU = torch.device("cpu")
@@ -180,12 +182,12 @@ def test_a_process_that_dies_after_going_back_does_not_try_the_same_numbers(
 
 def test_the_count_is_stored_and_old_files_have_none(dataset, tmp_path):
     state = fresh_state(CONFIG, dataset.num_classes, CPU)
-    before = checkpoint.digest(state)
+    before = digest_state(state)
     state.rollbacks = 2
-    assert checkpoint.digest(state) != before
+    assert digest_state(state) != before
     layout = RunDirectory(tmp_path)
-    facts = checkpoint.checkpoint_facts(CONFIG, dataset.content_hash, dataset.classes)
-    path = checkpoint.save(layout, state, facts)
+    writer = writer_of(layout, CONFIG, dataset)
+    path = writer.save(state)
     other = fresh_state(CONFIG, dataset.num_classes, CPU)
     checkpoint.restore(other, checkpoint.load_checkpoint(path))
     assert other.rollbacks == 2
@@ -235,8 +237,8 @@ def test_a_state_is_as_fresh_as_new_when_there_was_no_checkpoint(dataset, shown,
     layout = RunDirectory(root)
     root.mkdir()
     layout.lock.touch()
-    facts = checkpoint.checkpoint_facts(CONFIG, dataset.content_hash, dataset.classes)
-    checkpoint.save(layout, state, facts)
+    writer = writer_of(layout, CONFIG, dataset)
+    writer.save(state)
     resume(layout, replace(CONFIG), dataset, fresh_state(CONFIG, dataset.num_classes, CPU))
     to_the_end(CONFIG, root, dataset)
     assert digest_of(checkpoint.load_newest(layout)[0]) == found

@@ -26,7 +26,7 @@ from ssgan.types import PeerLost, UserError
 from tests.training import ranks
 from tests.training.ranks import CASES, LAST, MUTANTS, final, together
 from tests.training.test_resume import Mine
-from tests.training.tiny import images, tiny
+from tests.training.tiny import digest_state, images, tiny
 
 CLOSE = 1e-9  # of numbers up to 3, in float64: Adam divides rounding errors by small numbers
 
@@ -185,7 +185,7 @@ def test_a_state_with_settings_of_somebody_else_s_classes_is_shared(tmp_path, mo
         distributed, "broadcast_from_first", lambda _: checkpoint.read_verified(report.checkpoint)
     )
     distributed.share_state(second, config)
-    assert checkpoint.digest(first) == checkpoint.digest(second)
+    assert digest_state(first) == digest_state(second)
 
 
 def test_there_is_a_back_end_for_what_is_on_the_cpu_beside_that_of_the_accelerator(monkeypatch):
@@ -397,5 +397,5 @@ def test_settings_that_cannot_be_cut_are_refused_before_anything_is_started(tmp_
     assert "nearest: 16" in capsys.readouterr().err
     assert main([*words, "--dry-run"]) == 2
     assert main(["train", "scenes:ssgan", "--restarts", "2", "--dry-run"]) == 2
-    assert "--restarts is of --processes" in capsys.readouterr().err
+    assert "--restarts requires --processes" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

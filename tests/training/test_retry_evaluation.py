@@ -28,7 +28,7 @@ CONFIG = evaluating(
     every=1,
 )
 PLACES = {
-    "sheet": (logger, "generate"),
+    "sheet": (logger, "generate_pixels"),
     "measures": (logger.Evaluator, "evaluate"),
     "lines are written": (Monitor, "add_evaluation"),
 }

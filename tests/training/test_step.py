@@ -258,7 +258,7 @@ def test_a_conditional_method_refuses_images_without_labels():
     [
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"batch_size": 10, "accumulation": 4}, "nearest: 8, 12"),
-        ({"batch_size": 8, "accumulation": 4}, "turns 2 of batch_size 8"),
+        ({"batch_size": 8, "accumulation": 4}, "rotates 2 of batch_size 8"),
         ({"total_steps": -1}, "total_steps must be at least 1"),
         ({"ema_halflife_steps": float("nan")}, "ema_halflife_steps must be 0 or more"),
         ({"generator": SNDCGANGenerator(latent_size=0)}, "generator.latent_size must be at least"),

@@ -26,6 +26,7 @@ from ssgan.models.norms import ConditionalBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.runs import checkpoint
 from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
+from ssgan.runs.state import TrainState
 from ssgan.training.run import run
 from ssgan.types import ImageShape
 
@@ -129,12 +130,28 @@ def digest_on_disk(
 
 
 def digest_of(saved: checkpoint.Checkpoint) -> str:
-    """What checkpoint.digest says of a state into which this was put, without building one."""
-    whole = hashlib.sha256(f"{checkpoint.progress_facts(saved)}".encode())
-    for leaf in tree_flatten(saved.tensors)[0]:
-        if isinstance(leaf, torch.Tensor):
-            whole.update(leaf.contiguous().numpy().tobytes())
+    """What `digest_state` says of a state into which this was put, without building one."""
+    leaves = tree_flatten(saved.tensors)[0]
+    return _digest(saved, [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)])
+
+
+def digest_state(state: TrainState) -> str:
+    """sha256 over the bytes of every tensor and the step: equal only for equal states."""
+    return _digest(state, checkpoint.state_tensors(state))
+
+
+def _digest(facts: TrainState | checkpoint.Checkpoint, tensors: list[torch.Tensor]) -> str:
+    whole = hashlib.sha256(f"{checkpoint.progress_facts(facts)}".encode())
+    for tensor in tensors:
+        whole.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return whole.hexdigest()
+
+
+def writer_of(
+    layout: RunDirectory, config: RunConfig, dataset: Dataset
+) -> checkpoint.CheckpointWriter:
+    """The writer of a run's checkpoints."""
+    return checkpoint.CheckpointWriter(layout, config, dataset.content_hash, dataset.classes)
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:

@@ -17,8 +17,8 @@ from ssgan.files.run_directory import find_run_of
 from ssgan.runs.checkpoint import Checkpoint, find_state
 from ssgan.runs.precision import resolve_device
 from ssgan.runs.sampling import (
-    generate,
     generate_batches,
+    generate_pixels,
     interpolate,
     load_generator,
     refresh_batch_statistics,
@@ -92,7 +92,7 @@ def _write_interpolation(
 ) -> None:
     """Write a row for each pair of samples, with the label of the first."""
     repeated = None if labels is None else labels.repeat_interleave(steps)[: len(path)]
-    frames = generate(generator, path, repeated)
+    frames = generate_pixels(generator, path, repeated)
     save_png(out / "interpolation.png", image_grid(frames, steps))
     print(f"interpolation: {readable(out / 'interpolation.png')}")
     if gif:

@@ -5,7 +5,6 @@ The file is written under a temporary name, forced to disk and renamed: the newe
 always there, whenever the process dies.
 """
 
-import hashlib
 import io
 import json
 import os
@@ -25,16 +24,20 @@ from ssgan.config.serialize import dump
 from ssgan.files import jsonl
 from ssgan.files.atomic import TEMPORARY, sync_folder
 from ssgan.files.run_directory import FORMAT_VERSION, RunDirectory, list_step_files, parse_step
-from ssgan.files.sealed_file import Damaged, check_seal, read_verified, write_sealed
+from ssgan.files.sealed_file import Damaged, read_verified, write_sealed
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import load_config
 from ssgan.runs.state import TrainState
 from ssgan.types import UserError
 
-_NETWORKS = ("generator", "discriminator", "generator_ema")
-_SNAPSHOT = ("discriminator", "generator_ema")
-_OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
-PARTS = (*_NETWORKS, *_OPTIMIZERS)  # of a TrainState, each with a state dict
+PARTS = (  # of a TrainState, each with a state dict
+    "generator",
+    "discriminator",
+    "generator_ema",
+    "generator_optimizer",
+    "discriminator_optimizer",
+)
+SNAPSHOT = ("discriminator", "generator_ema")  # the parts in a snapshot
 
 
 @dataclass(frozen=True)
@@ -58,65 +61,51 @@ def no_crash(point: str) -> None:
     """Do nothing at a named point of a save. Fault tests end the process there instead."""
 
 
-def save(
-    layout: RunDirectory,
-    state: TrainState,
-    facts: dict[str, object],
-    crash: Callable[[str], None] = no_crash,
-) -> Path:
-    """Write the state after its step and keep the two newest checkpoints; returns the new path.
+class CheckpointWriter:
+    """Writes the checkpoints of one run; each states the run's settings and data."""
 
-    Log lines are forced to disk first: a run that continues from here never writes them again.
-    """
-    for log in (layout.log, layout.metrics, layout.events):
-        jsonl.force_to_disk(log)
-    sync_folder(layout.root)
-    path = layout.checkpoint(state.step)
-    tensors = {name: getattr(state, name).state_dict() for name in PARTS}
-    _write(path, state, {**facts, "evaluated": state.evaluated}, tensors, crash)
-    for old in layout.checkpoint_files()[2:]:
-        old.unlink(missing_ok=True)
-        crash("pruned")
-    return path
+    def __init__(
+        self,
+        layout: RunDirectory,
+        config: RunConfig,
+        data_hash: str,
+        classes: Sequence[str],
+        crash: Callable[[str], None] = no_crash,
+    ) -> None:
+        self.layout, self.crash = layout, crash
+        self.facts = {"config": dump(config), "data_hash": data_hash, "classes": list(classes)}
 
+    def save(self, state: TrainState) -> Path:
+        """Write the state after its step and keep the two newest checkpoints; returns the new path.
 
-def save_best(
-    layout: RunDirectory,
-    state: TrainState,
-    facts: dict[str, object],
-    crash: Callable[[str], None] = no_crash,
-) -> None:
-    """Write the averaged generator alone: to sample from, not to resume from."""
-    tensors = {"generator_ema": state.generator_ema.state_dict()}
-    _write(layout.best_checkpoint(), state, facts, tensors, crash)
+        Log lines are forced to disk first: a run that continues from here never writes them again.
+        """
+        for log in (self.layout.log, self.layout.metrics, self.layout.events):
+            jsonl.force_to_disk(log)
+        sync_folder(self.layout.root)
+        path = self.layout.checkpoint(state.step)
+        self._write(path, state, PARTS, evaluated=state.evaluated)
+        for old in self.layout.checkpoint_files()[2:]:
+            old.unlink(missing_ok=True)
+            self.crash("pruned")
+        return path
 
+    def save_best(self, state: TrainState) -> None:
+        """Write the averaged generator alone: to sample from, not to resume from."""
+        self._write(self.layout.best_checkpoint(), state, ["generator_ema"])
 
-def save_snapshot(
-    layout: RunDirectory,
-    state: TrainState,
-    facts: dict[str, object],
-    crash: Callable[[str], None] = no_crash,
-) -> None:
-    """Write D and the averaged generator, which are never pruned: to probe, not to resume from."""
-    tensors = {name: getattr(state, name).state_dict() for name in _SNAPSHOT}
-    _write(layout.snapshot(state.step), state, facts, tensors, crash)
+    def save_snapshot(self, state: TrainState) -> None:
+        """Write D and the averaged generator, which are never pruned: to probe, not to resume."""
+        self._write(self.layout.snapshot(state.step), state, SNAPSHOT)
+
+    def _write(self, path: Path, state: TrainState, parts: Sequence[str], **facts: bool) -> None:
+        tensors = {name: getattr(state, name).state_dict() for name in parts}
+        write_tensors(path, {**self.facts, **facts, **progress_facts(state)}, tensors, self.crash)
 
 
-def checkpoint_facts(
-    config: RunConfig, data_hash: str, classes: tuple[str, ...]
-) -> dict[str, object]:
-    """The settings and the data of a run, which each of its checkpoints states."""
-    return {"config": dump(config), "data_hash": data_hash, "classes": list(classes)}
-
-
-def state_tensors(state: TrainState) -> list[torch.Tensor]:
-    """Every tensor in a checkpoint of the state, in a fixed order."""
-    return [tensor for _, tensor in named_tensors(state)]
-
-
-def snapshot_tensors(state: TrainState) -> list[torch.Tensor]:
-    """Every tensor in a snapshot of the state, in a fixed order."""
-    return [tensor for _, tensor in named_tensors(state, _SNAPSHOT)]
+def state_tensors(state: TrainState, parts: Sequence[str] = PARTS) -> list[torch.Tensor]:
+    """Every tensor of these parts of the state, in a fixed order."""
+    return [tensor for _, tensor in named_tensors(state, parts)]
 
 
 def named_tensors(
@@ -131,28 +120,10 @@ def named_tensors(
     ]
 
 
-def digest(state: TrainState) -> str:
-    """sha256 over the bytes of every tensor and the step: equal only for equal states."""
-    whole = hashlib.sha256(f"{progress_facts(state)}".encode())
-    for tensor in state_tensors(state):
-        whole.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return whole.hexdigest()
-
-
 def progress_facts(state: TrainState | Checkpoint) -> dict[str, object]:
     """What a state and a checkpoint hold beside tensors."""
     names = ("step", "best_score", "best_step", "rollbacks")
     return {name: getattr(state, name) for name in names}
-
-
-def _write(
-    path: Path,
-    state: TrainState,
-    facts: dict[str, object],
-    tensors: dict[str, dict[str, Any]],
-    crash: Callable[[str], None],
-) -> None:
-    write_tensors(path, {**facts, **progress_facts(state)}, tensors, crash)
 
 
 def write_tensors(
@@ -219,15 +190,6 @@ def unpack(payload: bytes) -> dict[str, Any]:
     """The tables of a verified payload, "facts" as JSON text; nothing in it is run."""
     content: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     return content
-
-
-def read_step(path: Path) -> int:
-    """The step of a checkpoint file, by its name; raises Damaged when the file is cut short.
-
-    Cheap: no tensor is read or hashed, so bytes that changed in place go unnoticed.
-    """
-    check_seal(path)
-    return parse_step(path)
 
 
 def load_newest(

@@ -27,28 +27,10 @@ from ssgan.runs.config import EvaluateConfig, RunConfig
 from ssgan.types import UserError
 
 REGISTRY = (
-    losses,
-    cifar10,
-    crops,
-    folder,
-    huggingface,
-    scenes,
-    class_losses,
-    gan,
-    penalty,
-    rotation_only,
-    s3gan,
-    ssgan,
-    ssgan_annealed,
-    ssgan_la,
-    ssgan_ms,
-    norms,
-    biggan,
-    dcgan,
-    resnet,
-    sndcgan,
-)
-
+    losses, cifar10, crops, folder, huggingface, scenes,
+    class_losses, gan, penalty, rotation_only, s3gan, ssgan, ssgan_annealed, ssgan_la, ssgan_ms,
+    norms, biggan, dcgan, resnet, sndcgan,
+)  # fmt: skip
 
 _CONFIG, _S3GAN = "ssgan.runs.config", "ssgan.methods.s3gan:S3GAN"
 _FORGETTING = "ssgan.studies.forgetting.settings:ForgettingSettings"

@@ -15,22 +15,19 @@ from ssgan.ops.pixels import to_uint8
 from ssgan.ops.rng import Key, integers
 from ssgan.runs.checkpoint import Checkpoint, load_part
 from ssgan.runs.precision import run_dtype, to_device
+from ssgan.runs.state import build_discriminator, build_generator
 from ssgan.types import Scalar, UserError
 
 BATCH = 64  # images generated at once
 
 
 def load_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
-    """The averaged G of a checkpoint in evaluation mode, with its trained batch statistics.
+    """The averaged G of a checkpoint, frozen and in evaluation mode, in the run's precision.
 
-    Raises UserError for a file whose tensors do not fit its own settings.
+    It has its trained batch statistics. Raises UserError for tensors that do not fit.
     """
-    config = checkpoint.config
-    num_classes = checkpoint.num_classes if config.method.conditional else 0
-    generator = config.generator.build(config.data.shape, num_classes)
-    load_part(generator, checkpoint, "generator_ema")
-    dtype = run_dtype(config.precision)
-    return to_device(generator, device, dtype).eval().requires_grad_(False)
+    generator = build_generator(checkpoint.config, checkpoint.num_classes)
+    return _load(generator, checkpoint, "generator_ema", device)
 
 
 def load_discriminator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
@@ -38,18 +35,19 @@ def load_discriminator(checkpoint: Checkpoint, device: torch.device) -> nn.Modul
 
     Raises UserError for a state without D (the best one), and for tensors that do not fit.
     """
-    config = checkpoint.config
     if "discriminator" not in checkpoint.tensors:
         raise UserError(
             f"{checkpoint.path} holds the averaged generator alone and has no discriminator: give "
             "a run directory or one of its checkpoints"
         )
-    num_classes = checkpoint.num_classes if config.method.conditional else 0
-    width = config.method.auxiliary_width_for(num_classes)
-    discriminator = config.discriminator.build(config.data.shape, width, num_classes)
-    load_part(discriminator, checkpoint, "discriminator")
-    dtype = run_dtype(config.precision)
-    return to_device(discriminator, device, dtype).eval().requires_grad_(False)
+    discriminator = build_discriminator(checkpoint.config, checkpoint.num_classes)
+    return _load(discriminator, checkpoint, "discriminator", device)
+
+
+def _load(network: nn.Module, checkpoint: Checkpoint, name: str, device: torch.device) -> nn.Module:
+    load_part(network, checkpoint, name)
+    dtype = run_dtype(checkpoint.config.precision)
+    return to_device(network, device, dtype).eval().requires_grad_(False)
 
 
 def refresh_batch_statistics(
@@ -137,7 +135,7 @@ def generate_batches(
         yield to_pixels(images)
 
 
-def generate(
+def generate_pixels(
     generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
 ) -> NDArray[np.uint8]:
     """All images at once, uint8 [N, S, S, C]."""

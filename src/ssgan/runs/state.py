@@ -37,15 +37,25 @@ class TrainState:
         return Key(seed, "rollback", self.rollbacks).words[0] if self.rollbacks else seed
 
 
+def build_generator(config: RunConfig, num_classes: int) -> nn.Module:
+    """An untrained G for data with that many classes."""
+    num_classes = num_classes if config.method.conditional else 0
+    return config.generator.build(config.data.shape, num_classes)
+
+
+def build_discriminator(config: RunConfig, num_classes: int) -> nn.Module:
+    """An untrained D for data with that many classes."""
+    num_classes = num_classes if config.method.conditional else 0
+    width = config.method.auxiliary_width_for(num_classes)
+    return config.discriminator.build(config.data.shape, width, num_classes)
+
+
 def fresh_state(config: RunConfig, num_classes: int, device: torch.device) -> TrainState:
     """The state before the first step; the same for the same seed on any device."""
-    num_classes = num_classes if config.method.conditional else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(Key(config.seed, "weights").words[0])
-        generator = config.generator.build(config.data.shape, num_classes)
-        discriminator = config.discriminator.build(
-            config.data.shape, config.method.auxiliary_width_for(num_classes), num_classes
-        )
+        generator = build_generator(config, num_classes)
+        discriminator = build_discriminator(config, num_classes)
     dtype = run_dtype(config.precision)
     generator = to_device(generator, device, dtype)
     discriminator = to_device(discriminator, device, dtype)

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import flop_registry
 
 from ssgan.data.base import DatasetInfo
 from ssgan.data.dataset import Dataset
-from ssgan.runs.checkpoint import snapshot_tensors, state_tensors
+from ssgan.runs.checkpoint import SNAPSHOT, state_tensors
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import resolve_device
 from ssgan.runs.state import TrainState, fresh_state
@@ -47,7 +47,7 @@ def estimate_disk(config: RunConfig, state: TrainState) -> RunDisk:
     trained = [weight for network in networks for weight in network.parameters()]
     checkpoint = _bytes(state_tensors(state)) + 2 * _bytes(trained)
     every = config.output.snapshot_every
-    snapshots = config.total_steps // every * _bytes(snapshot_tensors(state)) if every else 0
+    snapshots = config.total_steps // every * _bytes(state_tensors(state, SNAPSHOT)) if every else 0
     best = state.generator_ema.state_dict().values() if config.evaluate.every else ()
     return RunDisk(checkpoint, snapshots, _WHOLE * checkpoint + snapshots + _bytes(best))
 
@@ -224,9 +224,9 @@ def _noise(config: RunConfig, classes: tuple[str, ...]) -> Dataset:
 def _peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":  # which has no module `resource`
         return 0
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -55,68 +55,48 @@ def is_launched() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-class Store(Protocol):
-    """What is used here of a torch.distributed.Store."""
-
-    def set(self, key: str, value: str) -> None:
-        """Store a value under a key."""
-
-    def wait(self, keys: list[str], timeout: timedelta) -> None:
-        """Wait until all keys are there."""
-
-    def check(self, keys: list[str]) -> bool:
-        """Whether all keys are there."""
-
-
-@dataclass(frozen=True)
-class Ranks:
-    """The processes of a run, and the store by which they wait for each other."""
-
-    store: Store | None  # None: this process is alone
-
-    def first_then_others(self, work: Callable[[], T]) -> T:
-        """Do the work on the first rank of each machine, then on its others, who find it done."""
-        if self.store is None:
-            return work()
-        ours = f"done {rank() - _local_rank()}"
-        if _local_rank() > 0:
-            with translate_errors():
-                self.store.wait([ours], _LONGEST_PREPARATION)
-            return work()
-        result = work()
-        self.store.set(ours, "1")
-        return result
-
-
-_joined: Ranks | None = None  # of this process, while it is within join_ranks
+_store: Any = None  # a torch.distributed.Store, by which ranks wait for each other
 
 
 @contextmanager
-def join_ranks(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[Ranks]:
+def join_ranks(timeout: int = TIMEOUT, device: str = "auto") -> Iterator[None]:
     """Within, this process is the rank that its launcher says; without a launcher it is alone.
 
     Within a second call nothing changes. Unless `device` is "cpu" each rank takes an accelerator of
     its own, if the machine has any. Raises PeerLost when another rank has ended, or has not
     answered for `timeout` seconds.
     """
-    global _joined
-    if _joined is not None or not is_launched():
-        yield _joined or Ranks(None)
+    global _store
+    if _store is not None or not is_launched():
+        yield
         return
     if missing := [name for name in _NAMES if name not in os.environ]:
         raise UserError(f"WORLD_SIZE is set and {', '.join(missing)} not: a launcher sets all four")
     if device != "cpu" and torch.accelerator.is_available():
         _take_accelerator()
-    store, number, count = _start_group(timedelta(seconds=timeout), device)
-    _joined = Ranks(store)
+    _store, number, count = _start_group(timedelta(seconds=timeout), device)
     try:
-        yield _joined
+        yield
     except PeerLost as lost:
-        raise PeerLost(_find_lost_rank(store, number, count, str(lost))) from None
+        raise PeerLost(_find_lost_rank(_store, number, count, str(lost))) from None
     finally:
-        _joined = None
+        _store = None
         gc.collect()  # before the group is destroyed: objects that still hold a part of it
         dist.destroy_process_group()
+
+
+def first_then_others(work: Callable[[], T]) -> T:
+    """Do the work on the first rank of each machine, then on its others, who find it done."""
+    if _store is None:
+        return work()
+    ours = f"done {rank() - _local_rank()}"
+    if _local_rank() > 0:
+        with translate_errors():
+            _store.wait([ours], _LONGEST_PREPARATION)
+        return work()
+    result = work()
+    _store.set(ours, "1")
+    return result
 
 
 def _take_accelerator() -> None:
@@ -129,7 +109,7 @@ def _take_accelerator() -> None:
     torch.accelerator.set_device_index(_local_rank())
 
 
-def _start_group(wait: timedelta, device: str) -> tuple[Store, int, int]:
+def _start_group(wait: timedelta, device: str) -> tuple[Any, int, int]:
     """Meet the other ranks; returns the store, this rank and the number of ranks."""
     from torch.distributed.rendezvous import rendezvous  # not in every build of PyTorch
 
@@ -156,19 +136,19 @@ def _local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", os.environ.get("RANK", "0")))
 
 
-def _find_lost_rank(store: Store, number: int, count: int, why: str) -> str:
+def _find_lost_rank(store: Any, number: int, count: int, why: str) -> str:
     """A sentence naming the ranks that do not wait as this one does: dead, stopped or stuck."""
     silent: list[str] = []
 
-    def ask() -> None:
+    def find() -> None:
         with suppress(RuntimeError):  # the process with the store may have ended too
             store.set(f"waits {number}", "1")
             time.sleep(_GRACE)
             silent.extend([str(n) for n in range(count) if not store.check([f"waits {n}"])])
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(3 * _GRACE)  # the process with the store may be the one that is stuck
+    search = threading.Thread(target=find, daemon=True)
+    search.start()
+    search.join(3 * _GRACE)  # the process with the store may be the one that is stuck
     who = f"rank {', '.join(silent)}" if silent else "another rank"
     return f"rank {number}: {who} has ended or does not answer ({why})"
 
@@ -220,16 +200,13 @@ def share_state(state: TrainState, config: RunConfig, newest: Path | None = None
     """Give all ranks the state that rank 0 has restored from its newest checkpoint, if any."""
     if num_ranks() == 1:
         return
-    payload = broadcast_from_first(_payload(newest) if rank() == 0 else None)
+    ours = b"" if newest is None else read_verified(newest)
+    payload = broadcast_from_first(ours if rank() == 0 else None)
     if payload and rank() > 0:
         trusted = list_modules(dump(config))
         checkpoint.restore(
             state, checkpoint.parse_checkpoint(payload, Path("rank 0's checkpoint"), trusted)
         )
-
-
-def _payload(newest: Path | None) -> bytes:
-    return b"" if newest is None else read_verified(newest)
 
 
 def share_precision(config: RunConfig) -> RunConfig:
@@ -240,8 +217,8 @@ def share_precision(config: RunConfig) -> RunConfig:
 
 def check_alike(config: RunConfig, dataset: Dataset) -> None:
     """Raise UserError when a rank has other settings or other images than rank 0."""
-    shown = {"settings": repr(config), "images": dataset.content_hash}
-    for what, text in shown.items():
+    facts = {"settings": repr(config), "images": dataset.content_hash}
+    for what, text in facts.items():
         digests = gather_from_ranks(_digest(text.encode())[None])
         for number, theirs in enumerate(digests):
             if not torch.equal(theirs, digests[0]):

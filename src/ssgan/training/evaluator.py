@@ -5,36 +5,40 @@ modes, batch statistics, spectral vectors and random generators are as before.
 """
 
 import hashlib
+import io
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice, repeat
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import SampleQuality
-from ssgan.files.run_directory import RunDirectory
+from ssgan.files.atomic import write_atomic
+from ssgan.files.run_directory import RunDirectory, parse_step
+from ssgan.methods.base import Method
+from ssgan.metrics.kernel import linear_cka
 from ssgan.metrics.knn import neighbour_accuracy
 from ssgan.metrics.linear_probe import ridge_accuracy
 from ssgan.ops.modes import eval_mode
 from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rng import Key, permutation
+from ssgan.ops.rotation import NUM_ROTATIONS, rotated_copies, rotation_labels
+from ssgan.ops.spectral_norm import SpectralLayer, as_matrix
 from ssgan.runs.config import RunConfig
 from ssgan.runs.sampling import BATCH, generate_images, sample_latents, to_pixels
 from ssgan.runs.state import TrainState
-from ssgan.training.discriminator_outputs import (
-    DiscriminatorOutputs,
-    compute_outputs,
-    largest_norms,
-)
-from ssgan.training.feature_drift import FeatureDrift
 from ssgan.training.history import EvaluationRow
-from ssgan.types import UserError
+from ssgan.types import Images, Labels, UserError
 
 _LOG = logging.getLogger("ssgan")
+_RESUMABLE = 2  # checkpoints that a run keeps
 _LabelledImages = tuple[Tensor, Tensor | None]  # images [B, C, S, S] in [-1, 1], labels [B]
 
 
@@ -53,6 +57,56 @@ def prepare_held_out(
     except UserError as error:
         _LOG.warning("no held-out images, so training images are used: %s", error)
         return None
+
+
+class DiscriminatorOutputs(NamedTuple):
+    """D's outputs on N images, on the CPU in float32."""
+
+    real: Float[Tensor, " N"]  # logit of "this is a real image", upright
+    features: Float[Tensor, "N F"]  # the input of both heads, upright
+    # share of an image's four rotations recognised; None: no rotation task
+    rotation_correct: Float[Tensor, " N"] | None
+
+
+@torch.no_grad()
+def compute_outputs(
+    discriminator: nn.Module, method: Method, batches: Iterable[tuple[Tensor, Tensor | None]]
+) -> DiscriminatorOutputs:
+    """The outputs on batches of images [B, C, S, S] in [-1, 1] with labels [B] where D needs them.
+
+    D must be in evaluation mode; batches may be of different sizes.
+    """
+    weight = next(discriminator.parameters())
+    parts = [
+        _outputs_of_batch(
+            discriminator,
+            method,
+            images.to(weight.device, weight.dtype).contiguous(memory_format=torch.channels_last),
+            None if labels is None else labels.to(weight.device),
+        )
+        for images, labels in batches
+    ]
+    correct = [part.rotation_correct for part in parts if part.rotation_correct is not None]
+    return DiscriminatorOutputs(
+        torch.cat([part.real for part in parts]),
+        torch.cat([part.features for part in parts]),
+        torch.cat(correct) if correct else None,
+    )
+
+
+def _outputs_of_batch(
+    discriminator: nn.Module, method: Method, images: Images, labels: Labels | None
+) -> DiscriminatorOutputs:
+    upright = discriminator(images, labels)
+    correct = None
+    if method.predicts_rotation:
+        repeated = None if labels is None else labels.repeat(NUM_ROTATIONS - 1)
+        rotated = discriminator(rotated_copies(images), repeated)
+        logits = torch.cat([upright.auxiliary, rotated.auxiliary])
+        predicted = method.rotation_logits(logits).argmax(dim=1)
+        right = predicted == rotation_labels(len(images), predicted.device)
+        correct = right.view(NUM_ROTATIONS, -1).float().mean(dim=0).cpu()
+    return DiscriminatorOutputs(upright.real.float().cpu(), upright.features.float().cpu(), correct)
 
 
 class Evaluator:
@@ -84,27 +138,26 @@ class Evaluator:
 
     def evaluate(self, state: TrainState) -> list[EvaluationRow]:
         """Every metric that this run can have; also stores D's features for later evaluations."""
-        rows: list[EvaluationRow] = []
         with eval_mode(state.generator, state.discriminator, state.generator_ema):
             batches, count = self._generate(state), self.config.evaluate.num_images_d
             first = list(islice(batches, -(-count // BATCH)))
             pixels = (to_pixels(images) for images, _ in chain(first, batches))
-            rows += (
+            quality = [
                 EvaluationRow(one.name, one.value, "train", one.parameters)
                 for one in self.quality.evaluate(pixels)
-            )
+            ]
             on_fake = compute_outputs(state.discriminator, self.config.method, _take(first, count))
             on_real = self._outputs_on(state, self.real)
-            rows += self._logits(on_real, on_fake) + self._rotation_accuracy(on_real, on_fake)
-            rows += self._probe_accuracy(state, on_real)
             d, g = largest_norms(state.discriminator), largest_norms(state.generator)
-        rows += self._drift(state.step, on_real)
-        return [
-            *rows,
-            EvaluationRow("D/spectral_norm", d.effective),
-            EvaluationRow("D/spectral_norm_raw", d.raw),
-            EvaluationRow("G/spectral_norm", g.effective),
-        ]
+            return [
+                *quality,
+                *self._compare_outputs(on_real, on_fake),
+                *self._probe_accuracy(state, on_real),
+                *self._drift(state.step, on_real),
+                EvaluationRow("D/spectral_norm", d.effective),
+                EvaluationRow("D/spectral_norm_raw", d.raw),
+                EvaluationRow("G/spectral_norm", g.effective),
+            ]
 
     def _generate(self, state: TrainState) -> Iterator[_LabelledImages]:
         """All generated images in batches, not rounded to uint8."""
@@ -118,35 +171,23 @@ class Evaluator:
         method = self.config.method
         return compute_outputs(state.discriminator, method, images.batches(method.conditional))
 
-    def _logits(
+    def _compare_outputs(
         self, real: DiscriminatorOutputs, fake: DiscriminatorOutputs
     ) -> list[EvaluationRow]:
-        """Mean and standard deviation of D's logits, and the gap between the means."""
+        """D's logits on real and generated images, and its accuracy over their four rotations."""
         counts = {"num_real": len(real.real), "num_fake": len(fake.real)}
         gap = float(real.real.mean() - fake.real.mean())
-        found = [EvaluationRow("logit_gap", gap, self.split, counts)]
-        for split, logits in ((self.split, real.real), ("generated", fake.real)):
-            images = {"num_images": len(logits)}
-            found += [
+        rows = [EvaluationRow("logit_gap", gap, self.split, counts)]
+        for split, outputs in ((self.split, real), ("generated", fake)):
+            logits, images = outputs.real, {"num_images": len(outputs.real)}
+            rows += [
                 EvaluationRow("logit", float(logits.mean()), split, images),
                 EvaluationRow("logit_std", float(logits.std(correction=0)), split, images),
             ]
-        return found
-
-    def _rotation_accuracy(
-        self, real: DiscriminatorOutputs, fake: DiscriminatorOutputs
-    ) -> list[EvaluationRow]:
-        """The accuracy of D's rotation predictions, over all four rotations of each image."""
-        return [
-            EvaluationRow(
-                "rotation_accuracy", float(correct.mean()), split, {"num_images": len(correct)}
-            )
-            for split, correct in (
-                (self.split, real.rotation_correct),
-                ("generated", fake.rotation_correct),
-            )
-            if correct is not None
-        ]
+            if outputs.rotation_correct is not None:
+                accuracy = float(outputs.rotation_correct.mean())
+                rows.append(EvaluationRow("rotation_accuracy", accuracy, split, images))
+        return rows
 
     def _probe_accuracy(
         self, state: TrainState, on_real: DiscriminatorOutputs
@@ -184,6 +225,92 @@ def _take(batches: Iterable[_LabelledImages], count: int) -> Iterator[_LabelledI
     for images, labels in batches:
         yield images[:count], None if labels is None else labels[:count]
         count = max(0, count - len(images))
+
+
+class Norms(NamedTuple):
+    """The largest spectral norm of any weight of a network."""
+
+    effective: float  # of the weights used in the forward pass: about 1 with spectral norm
+    raw: float  # of the weights that the optimizer updates
+
+
+@torch.no_grad()
+def largest_norms(network: nn.Module) -> Norms:
+    """Exact, over all weights with two axes or more, as matrices of the first axis and the rest."""
+    pairs = [(_norm(effective), _norm(raw)) for effective, raw in _weights(network)]
+    return Norms(max(pair[0] for pair in pairs), max(pair[1] for pair in pairs))
+
+
+def _weights(network: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
+    for module in network.modules():
+        if isinstance(module, SpectralLayer):
+            yield module.effective_weight(), module.weight
+            continue
+        for weight in module.parameters(recurse=False):
+            if weight.ndim > 1:
+                yield weight, weight
+
+
+def _norm(weight: Tensor) -> float:
+    """The root of the largest eigenvalue of the smaller of W W' and W' W, in float64."""
+    matrix = as_matrix(weight.detach()).cpu().double()
+    small = matrix if len(matrix) <= matrix.shape[1] else matrix.T
+    if not small.isfinite().all():
+        return float("nan")
+    return float(torch.linalg.eigvalsh(small @ small.T)[-1].clamp(min=0).sqrt())
+
+
+class FeatureDrift:
+    """Compares D's features of fixed images, which the digest `images` identifies, over a run.
+
+    Files of the first evaluation stay, and those that a run would compare with when it continues
+    from either of its two newest checkpoints.
+    """
+
+    def __init__(self, layout: RunDirectory, images: str) -> None:
+        self.layout, self.images = layout, images
+
+    def compute_cka(
+        self, step: int, features: Float[Tensor, "N F"]
+    ) -> dict[str, tuple[int, float]]:
+        """For the "first" and the "previous" evaluation: its step, and the linear CKA with it."""
+        files = [file for file in self.layout.feature_files() if parse_step(file) < step]
+        found = {}
+        for name, picked in (("first", files[:1]), ("previous", files[-1:])):
+            for file in picked:
+                if (rows := self._read(file)) is not None:
+                    found[name] = parse_step(file), linear_cka(rows, features)
+        return found
+
+    def store(self, step: int, features: Float[Tensor, "N F"]) -> None:
+        """Store these for later evaluations, and remove files that no continued run needs."""
+        buffer = io.BytesIO()
+        np.savez(buffer, features=features.numpy(), images=np.array(self.images))
+        self.layout.evaluation.mkdir(exist_ok=True)
+        write_atomic(self.layout.features(step), buffer.getvalue())
+        oldest = min(map(parse_step, self.layout.checkpoint_files()[:_RESUMABLE]), default=0)
+        files = [file for file in self.layout.feature_files() if parse_step(file) < step]
+        before = [file for file in files if parse_step(file) <= oldest]
+        for file in before[1:-1]:
+            file.unlink(missing_ok=True)
+
+    def _read(self, file: Path) -> Float[Tensor, "N F"] | None:
+        """The features in a file; None when it is damaged or of other images."""
+        try:
+            data = io.BytesIO(file.read_bytes())  # numpy leaves a damaged file open
+            with np.load(data, allow_pickle=False) as content:
+                if str(content["images"]) != self.images:
+                    return None
+                return torch.from_numpy(content["features"])
+        except Exception:  # numpy has many types for a torn or empty file
+            return None
+
+
+def remove_features_after(layout: RunDirectory, step: int) -> None:
+    """Remove the stored features of evaluations after that step."""
+    for file in layout.feature_files():
+        if parse_step(file) > step:
+            file.unlink(missing_ok=True)
 
 
 class _FixedImages:

@@ -1,7 +1,7 @@
 """What a run has logged: its lines, read back, and the history of losses and evaluations."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ssgan.files.jsonl import NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, read
@@ -13,9 +13,11 @@ _RENAMED = {  # metrics in files of ssgan 0.1
     "D/sigma_raw": "D/spectral_norm_raw",
     "G/sigma": "G/spectral_norm",
 }
-_LOG = {"step": WHOLE, "images_seen": WHOLE, "seconds": NUMBER}
-_METRICS = {"step": WHOLE, "name": TEXT, "value": NUMBER_OR_NULL}
-_EVENTS = {"step": WHOLE, "verdict": TEXT}
+BLOCK_LINES, BLOCK_STEPS = 20, 100  # the fewest lines and steps of a block of the log
+# All terms of training on the rotation task alone, without an adversarial loss.
+ROTATION_ONLY = {f"{net}/{name}" for net in "DG" for name in ("rotation", "rotation_accuracy")}
+
+Row = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -42,30 +44,23 @@ def curve_name(row: Mapping[str, object]) -> str:
 
 def read_log(layout: RunDirectory) -> list[dict[str, object]]:
     """The lines of log.jsonl: a step, images, seconds, and every loss term by its name."""
-    return list(read(layout.log, _LOG, others=NUMBER))
+    columns = {"step": WHOLE, "images_seen": WHOLE, "seconds": NUMBER}
+    return list(read(layout.log, columns, others=NUMBER))
 
 
 def read_metrics(layout: RunDirectory) -> list[dict[str, object]]:
     """The lines of metrics.jsonl: a step, a name as of today, and a value or None."""
-    rows = list(read(layout.metrics, _METRICS))
+    rows = read(layout.metrics, {"step": WHOLE, "name": TEXT, "value": NUMBER_OR_NULL})
     return [{**row, "name": _RENAMED.get(str(row["name"]), row["name"])} for row in rows]
 
 
 def read_events(layout: RunDirectory) -> list[dict[str, object]]:
     """The lines of events.jsonl: a step and a verdict."""
-    return list(read(layout.events, _EVENTS))
-
-
-BLOCK_LINES, BLOCK_STEPS = 20, 100  # the fewest lines and steps of a block of the log
-
-# All terms of training on the rotation task alone, without an adversarial loss.
-ROTATION_ONLY = {f"{net}/{name}" for net in "DG" for name in ("rotation", "rotation_accuracy")}
-
-Row = Mapping[str, object]
+    return list(read(layout.events, {"step": WHOLE, "verdict": TEXT}))
 
 
 @dataclass(frozen=True)
-class Block:
+class LogBlock:
     """Successive lines of the log: each term's values, over some steps."""
 
     first: int
@@ -92,20 +87,20 @@ class EvaluationPoint:
 class History:
     """The log in blocks, and the evaluations, by step."""
 
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[LogBlock] = field(default_factory=list)
     evaluations: list[EvaluationPoint] = field(default_factory=list)
     _lines: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
     def add_line(self, row: Row) -> bool:
         """Add a line of log.jsonl; returns whether it completes a block."""
         terms = {name: v for name in row if "/" in name and (v := _number(row[name])) is not None}
-        self._lines.append((_step(row), terms))
+        self._lines.append((step_of(row), terms))
         first, last = self._lines[0][0], self._lines[-1][0]
         if len(self._lines) < BLOCK_LINES or last - first < BLOCK_STEPS:
             return False
         names = set.intersection(*(set(line) for _, line in self._lines))
         terms_of = {name: tuple(line[name] for _, line in self._lines) for name in names}
-        self.blocks.append(Block(first, last, terms_of))
+        self.blocks.append(LogBlock(first, last, terms_of))
         self._lines = []
         return True
 
@@ -113,7 +108,7 @@ class History:
         """Add the lines of metrics.jsonl of one step."""
         values = {curve_name(row): _number(row["value"]) for row in rows}
         chance, counts = _collect(rows, "chance"), _collect(rows, "num_images")
-        self.evaluations.append(EvaluationPoint(_step(rows[0]), values, chance, counts))
+        self.evaluations.append(EvaluationPoint(step_of(rows[0]), values, chance, counts))
 
     @property
     def is_adversarial(self) -> bool:
@@ -132,24 +127,13 @@ class History:
         return [(step, value) for step, value in found if value is not None]
 
 
-def merge_by_step(
-    log: Sequence[Row], metrics: Sequence[Row]
-) -> Iterator[tuple[Row | None, list[Row]]]:
-    """For every step in either file: its line of the log or None, and its metrics."""
-    lines = {_step(row): row for row in log}
-    evaluations: dict[int, list[Row]] = {}
-    for row in metrics:
-        evaluations.setdefault(_step(row), []).append(row)
-    for step in sorted({*lines, *evaluations}):
-        yield lines.get(step), evaluations.get(step, [])
-
-
 def _collect(rows: Sequence[Row], what: str) -> dict[str, float]:
     found = {curve_name(row): _number(row.get(what)) for row in rows}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _step(row: Row) -> int:
+def step_of(row: Row) -> int:
+    """The step of a line."""
     step = row["step"]
     assert isinstance(step, int)
     return step

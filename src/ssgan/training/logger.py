@@ -5,15 +5,13 @@ import math
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import metric_name
@@ -21,12 +19,12 @@ from ssgan.files import jsonl
 from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs.config import RunConfig
-from ssgan.runs.sampling import generate, sample_latents
+from ssgan.runs.sampling import generate_pixels, sample_latents
 from ssgan.runs.state import TrainState
 from ssgan.training.evaluator import Evaluator
 from ssgan.training.history import EvaluationRow, curve_name, read_log
 from ssgan.training.loop import StepReport
-from ssgan.training.monitor import Event, Verdict, monitor_directory
+from ssgan.training.monitor import Event, monitor_directory
 
 _LOG = logging.getLogger("ssgan")
 
@@ -72,7 +70,7 @@ class TensorBoardLog:
 
 
 class RunLogger:
-    """Logs, samples and evaluates a run; a context manager, which closes its files."""
+    """Logs, samples and evaluates a run, from one step on."""
 
     def __init__(
         self,
@@ -80,7 +78,7 @@ class RunLogger:
         config: RunConfig,
         dataset: Dataset,
         held_out: Dataset | None,
-        state: TrainState,
+        step: int,
     ) -> None:
         self.layout, self.config, self.dataset = layout, config, dataset
         self.held_out = held_out
@@ -94,32 +92,26 @@ class RunLogger:
         self._started = time.monotonic() - seconds
         self._tensorboard: TensorBoardLog | None = None
         if config.output.tensorboard:
-            self._tensorboard = TensorBoardLog(layout.tensorboard, state.step)
+            self._tensorboard = TensorBoardLog(layout.tensorboard, step)
 
-    @property
-    def verdict(self) -> Verdict:
-        """How the run is doing."""
-        return self.monitor.verdict
-
-    def __enter__(self) -> "RunLogger":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the files."""
         if self._tensorboard is not None:
             self._tensorboard.close()
 
     def log(self, report: StepReport) -> dict[str, float] | None:
         """Write this step's line where log_every says so; returns its terms then."""
-        last = report.step == self.config.total_steps
-        if not last and report.step % self.config.output.log_every:
+        config, step = self.config, report.step
+        if step % config.output.log_every and step < config.total_steps:
             return None
         terms = {name: float(value) for name, value in report.terms.items()}
-        self._log(report.step, terms)
+        seen = step * config.discriminator_updates * config.batch_size
+        seconds = time.monotonic() - self._started
+        row: dict[str, object] = {"step": step, "images_seen": seen, "seconds": seconds, **terms}
+        jsonl.append(self.layout.log, row)
+        self._write_events(self.monitor.add_log_line(row))
+        if self._tensorboard is not None:
+            self._tensorboard.add_scalars(step, terms)
         return terms
 
     def sample_and_evaluate(self, state: TrainState) -> None:
@@ -135,23 +127,17 @@ class RunLogger:
         if every and (last or _is_due(state.step, every)):
             self._evaluate(state)
 
-    def _log(self, step: int, terms: dict[str, float]) -> None:
-        seen = step * self.config.discriminator_updates * self.config.batch_size
-        row = {"step": step, "images_seen": seen, "seconds": time.monotonic() - self._started}
-        jsonl.append(self.layout.log, {**row, **terms})
-        self._write_events(self.monitor.add_log_line({**row, **terms}))
-        if self._tensorboard is not None:
-            self._tensorboard.add_scalars(step, terms)
-
     def _draw_samples(self, state: TrainState) -> None:
+        """A square grid; with labels each row has one class, cyclically."""
         columns = self.config.output.sample_rows
+        numbers, labels = torch.arange(columns**2), None
+        if self.config.method.conditional:
+            labels = numbers // columns % self.dataset.num_classes
         latents = sample_latents(self.config.generator, self.config.seed, "samples", columns**2)
-        images = generate(state.generator_ema, latents, self._labels(columns**2, columns))
-        save_png(self.layout.sample(state.step), image_grid(images, columns))
+        grid = image_grid(generate_pixels(state.generator_ema, latents, labels), columns)
+        save_png(self.layout.sample(state.step), grid)
         if self._tensorboard is not None:
-            self._tensorboard.add_image(
-                state.step, np.asarray(image_grid(images, columns).convert("RGB"))
-            )
+            self._tensorboard.add_image(state.step, np.asarray(grid.convert("RGB")))
 
     def _evaluate(self, state: TrainState) -> None:
         """Evaluate, write and update the monitor. The log's seconds do not count meanwhile."""
@@ -165,11 +151,15 @@ class RunLogger:
         for row in rows:
             jsonl.append(self.layout.metrics, row)
         if self._tensorboard is not None:
-            self._tensorboard.add_scalars(state.step, _finite_values(rows))
+            points = {curve_name(row): row["value"] for row in rows}
+            finite = {name: value for name, value in points.items() if isinstance(value, float)}
+            self._tensorboard.add_scalars(state.step, finite)
         events = self.monitor.add_evaluation(rows)
         seconds = time.monotonic() - started
         self._started += seconds
-        _LOG.info("step %d: evaluated in %.1f s: %s", state.step, seconds, self.verdict.state)
+        _LOG.info(
+            "step %d: evaluated in %.1f s: %s", state.step, seconds, self.monitor.verdict.state
+        )
         self._write_events(events)
         self._choose_best(state, found)  # last: a failure before leaves the best as it was
 
@@ -179,8 +169,8 @@ class RunLogger:
         if not scores:
             return
         (self.score,) = scores
-        best = math.inf if state.best_score is None else state.best_score
-        if math.isnan(best):  # the earliest versions took NaN for a best score
+        best = state.best_score
+        if best is None or math.isnan(best):  # the earliest versions took NaN for a best score
             best = math.inf
         self.is_best = self.score < best
         if self.is_best:
@@ -193,17 +183,6 @@ class RunLogger:
             level = logging.INFO if event.verdict == "healthy" else logging.WARNING
             _LOG.log(level, "step %d: %s: %s", event.step, event.verdict, "; ".join(event.evidence))
 
-    def _labels(self, count: int, repeat: int) -> Tensor | None:
-        """Each class `repeat` times, then the next, cyclically; None without labels."""
-        if not self.config.method.conditional:
-            return None
-        return torch.arange(count) // repeat % self.dataset.num_classes
-
 
 def _is_due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
-
-
-def _finite_values(rows: Sequence[Mapping[str, object]]) -> dict[str, float]:
-    """The values that a curve can show, by name."""
-    return {curve_name(row): row["value"] for row in rows if isinstance(row["value"], float)}

@@ -4,17 +4,18 @@ Its only state follows from the lines of log.jsonl and metrics.jsonl. So it reac
 from the files as during the run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ssgan.evaluation.selection_metric import DIVERSITY, SELECTION_METRICS
 from ssgan.files.run_directory import RunDirectory
-from ssgan.training.history import History, Row, merge_by_step, read_log, read_metrics
+from ssgan.training.history import History, Row, read_log, read_metrics, step_of
 from ssgan.training.monitor_rules import CLEARING, RULES, Rule, State, constant_logits
 
 _ENOUGH = 3  # evaluations (without any: blocks of the log) before a run is called healthy
-_WORST_FIRST: tuple[State, ...] = ("diverged", "collapsing", "forgetting")
+_WORST_FIRST: tuple[State, ...] = ("diverged", "collapsing", "forgetting", "healthy")
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,8 @@ class Monitor:
 
     def __init__(self) -> None:
         self.history = History()
-        self._active: dict[str, str] = {}  # rules whose alarm is raised, with the newest evidence
-        # rules that hold but not yet often enough: how often in a row, and the newest evidence
-        self._pending: dict[str, tuple[int, str]] = {}
+        # rules that hold: how often in a row, and the newest evidence; an alarm at rule.times
+        self._held: dict[str, tuple[int, str]] = {}
         self.verdict = Verdict("too early to tell", 0, summarize(self.history))
 
     def add_log_line(self, row: Row) -> list[Event]:
@@ -68,76 +68,50 @@ class Monitor:
     @property
     def is_clear(self) -> bool:
         """Whether the run is healthy and no rule against it holds, not even for the first time."""
-        return self.verdict.state == "healthy" and not self._is_suspected()
-
-    def _is_suspected(self) -> bool:
-        """Whether a rule against the run holds that has not held often enough."""
-        return any(rule.name in self._pending for rule in RULES if rule.verdict != "healthy")
+        return self.verdict.state == "healthy" and not self._suspicions()
 
     def _apply_rules(self, reads: Literal["log", "evaluation"], step: int) -> list[Event]:
         raised = []
         for rule in RULES:
             if rule.reads != reads or (rule.adversarial_only and not self.history.is_adversarial):
                 continue
-            if rule.name in self._active:
-                self._update_alarm(rule)
-            elif (sentence := self._hold(rule)) is not None:
-                raised.append((rule.name, sentence))
-        last, state = self.verdict, self._judge()
-        since = last.since if last.state == state else step
-        self.verdict = Verdict(state, since, self._reasons(state))
-        events = [Event(step, name, state, (words,)) for name, words in raised]
+            count, _ = self._held.pop(rule.name, (0, ""))
+            scale = CLEARING if count >= rule.times else 1.0
+            if (sentence := rule.find_evidence(self.history, scale)) is not None:
+                self._held[rule.name] = count + 1, sentence
+                if count + 1 == rule.times:
+                    raised.append((rule.name, sentence))
+        last, (state, evidence) = self.verdict, self._judge()
+        self.verdict = Verdict(state, last.since if last.state == state else step, evidence)
+        events = [Event(step, name, state, (sentence,)) for name, sentence in raised]
         if not raised and last.state != state:
-            events.append(Event(step, None, state, self.verdict.evidence))
+            events.append(Event(step, None, state, evidence))
         return events
 
-    def _update_alarm(self, rule: Rule) -> None:
-        """Keep a raised alarm, with new evidence, until things are clearly better."""
-        sentence = rule.find_evidence(self.history, CLEARING)
-        if sentence is None:
-            del self._active[rule.name]
-        else:
-            self._active[rule.name] = sentence
+    def _judge(self) -> tuple[State, tuple[str, ...]]:
+        """The state after all raised alarms, and its evidence, worst first."""
+        alarms = [(rule, words) for rule, count, words in self._holding() if count >= rule.times]
+        alarms.sort(key=lambda alarm: _WORST_FIRST.index(alarm[0].verdict))
+        evidence = tuple(words for _, words in alarms)
+        if alarms and (worst := alarms[0][0].verdict) != "healthy":
+            return worst, evidence
+        suspicions = self._suspicions()
+        state: State = "healthy"
+        if self.verdict.state == "too early to tell":
+            seen = len(self.history.evaluations) or len(self.history.blocks)
+            state = "healthy" if seen >= _ENOUGH and not suspicions else "too early to tell"
+        return state, (*summarize(self.history), *evidence, *suspicions)
 
-    def _hold(self, rule: Rule) -> str | None:
-        """Count how often a rule holds in a row; its evidence when that raises the alarm."""
-        before, _ = self._pending.pop(rule.name, (0, ""))
-        sentence = rule.find_evidence(self.history, 1.0)
-        if sentence is None:
-            return None
-        if before + 1 < rule.times:
-            self._pending[rule.name] = before + 1, sentence
-            return None
-        self._active[rule.name] = sentence
-        return sentence
+    def _suspicions(self) -> list[str]:
+        """The evidence against the run that would raise an alarm if it lasted."""
+        return [
+            f"{rule.verdict}, if it lasts (seen {count} of {rule.times} times): {sentence}"
+            for rule, count, sentence in self._holding()
+            if count < rule.times and rule.verdict != "healthy"
+        ]
 
-    def _judge(self) -> State:
-        verdicts = {rule.verdict for rule in RULES if rule.name in self._active}
-        for state in _WORST_FIRST:
-            if state in verdicts:
-                return state
-        if self.verdict.state != "too early to tell":
-            return "healthy"
-        enough = (len(self.history.evaluations) or len(self.history.blocks)) >= _ENOUGH
-        return "healthy" if enough and not self._is_suspected() else "too early to tell"
-
-    def _reasons(self, state: State) -> tuple[str, ...]:
-        """The evidence of all raised alarms, worst first, after the summary of a healthy run."""
-        order = {name: place for place, name in enumerate((*_WORST_FIRST, "healthy"))}
-        active = [rule for rule in RULES if rule.name in self._active]
-        active.sort(key=lambda rule: order[rule.verdict])
-        evidence = tuple(self._active[rule.name] for rule in active)
-        if state in _WORST_FIRST:
-            return evidence
-        return (*summarize(self.history), *evidence, *self._suspicions())
-
-    def _suspicions(self) -> Iterator[str]:
-        """The evidence that would raise an alarm if it lasted."""
-        for rule in RULES:
-            if rule.name in self._pending and rule.verdict != "healthy":
-                count, sentence = self._pending[rule.name]
-                so_far = f"seen {count} of {rule.times} times"
-                yield f"{rule.verdict}, if it lasts ({so_far}): {sentence}"
+    def _holding(self) -> list[tuple[Rule, int, str]]:
+        return [(rule, *self._held[rule.name]) for rule in RULES if rule.name in self._held]
 
 
 def summarize(history: History) -> tuple[str, ...]:
@@ -175,9 +149,12 @@ def summarize(history: History) -> tuple[str, ...]:
 
 def monitor_directory(layout: RunDirectory) -> Monitor:
     """The monitor after everything in a run's directory."""
-    monitor = Monitor()
-    for line, rows in merge_by_step(read_log(layout), read_metrics(layout)):
-        if line is not None:
-            monitor.add_log_line(line)
-        monitor.add_evaluation(rows)
+    monitor, evaluations = Monitor(), defaultdict[int, list[Row]](list)
+    lines = {step_of(row): row for row in read_log(layout)}
+    for row in read_metrics(layout):
+        evaluations[step_of(row)].append(row)
+    for step in sorted({*lines, *evaluations}):
+        if step in lines:
+            monitor.add_log_line(lines[step])
+        monitor.add_evaluation(evaluations[step])
     return monitor

@@ -39,7 +39,7 @@ CONSTANT = 0.02  # differences of D's logits below this count as none; a hinge's
 DRIFTS = {2: 1.25, 3: 1.1}
 FELL, FELL_SHARE = 0.1, 0.25  # drop of an accuracy, and as a share of what it had above chance
 STANDARD_ERRORS = 3.0  # of the difference of two accuracies: a smaller drop is noise
-ROTATION_FELL_SHARE = 0.5  # as FELL_SHARE, in the log, where an accuracy is of few images
+ROTATION_FELL_SHARE = 0.5  # as FELL_SHARE, in the log, where an accuracy comes from few images
 MOVED, WORSE_WHILE_MOVING = 0.3, 1.25  # 1 - CKA; times the best FD-random
 
 FindEvidence = Callable[[History, float], str | None]  # of (history, scale)

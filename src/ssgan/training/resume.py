@@ -1,4 +1,4 @@
-"""Where a run starts: from nothing, or from the newest checkpoint of its directory."""
+"""Start, continue or roll back a run, from the newest checkpoint of its directory."""
 
 import logging
 import os
@@ -11,26 +11,23 @@ from ssgan.config.serialize import difference, dump
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import same_metric
 from ssgan.files import jsonl
-from ssgan.files.atomic import FULL, TEMPORARY, DiskFull, free_bytes, remove_strays, write_json
+from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, describe_environment
-from ssgan.files.errors import require_writable
+from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
+from ssgan.files.sealed_file import Damaged
 from ssgan.ops.collective import num_ranks
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import list_modules, load_config
 from ssgan.runs.precision import resolve_device, resolve_precision
-from ssgan.runs.state import TrainState
-from ssgan.training import feature_drift
-from ssgan.types import UserError
+from ssgan.runs.state import TrainState, fresh_state
+from ssgan.training.evaluator import remove_features_after
+from ssgan.types import NonFinite, UserError
 
 _LOG = logging.getLogger("ssgan")
-NOT_LEARNT = (
-    "output",
-    "evaluate",
-    "device",
-    "activation_checkpointing",
-)  # settings that change no step
+# Settings that change no step.
+NOT_LEARNT = ("output", "evaluate", "device", "activation_checkpointing")
 
 
 def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
@@ -39,7 +36,7 @@ def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
     "auto" is the precision of the directory's run, once there is one: it stays on every device.
     Raises UserError when the directory holds other files, or a run that the config would change.
     """
-    refuse_other_directory(layout)
+    _refuse_other_directory(layout)
     stored = read_run_config(layout, list_modules(dump(config)))
     if config.precision == "auto":
         device = resolve_device(config.device)
@@ -50,7 +47,7 @@ def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
     return config
 
 
-def refuse_other_directory(layout: RunDirectory) -> None:
+def _refuse_other_directory(layout: RunDirectory) -> None:
     """Raise UserError when no run can start or continue in a directory; writes nothing."""
     root = layout.root
     try:
@@ -73,17 +70,12 @@ def refuse_newest(layout: RunDirectory, config: RunConfig) -> None:
 
 def create_directory(layout: RunDirectory) -> None:
     """Make an accepted directory; raises UserError, or DiskFull, when it cannot be written."""
-    root = layout.root
-    try:
-        root.mkdir(parents=True, exist_ok=True)
+    with translate_file_errors(layout.root):
+        layout.root.mkdir(parents=True, exist_ok=True)
         layout.lock.touch()  # first, so that the directory counts as a run's from here on
-        probe = root / TEMPORARY.format("probe")
+        probe = layout.root / TEMPORARY.format("probe")
         probe.touch()
         probe.unlink(missing_ok=True)
-    except OSError as error:
-        if error.errno in FULL:
-            raise DiskFull(root, None, free_bytes(root)) from None
-        raise UserError(f"{root} cannot be written: {error.strerror}") from None
 
 
 def resume(
@@ -114,11 +106,57 @@ def resume(
     for path in (layout.log, layout.events):
         jsonl.cut_back(path, state.step)
     jsonl.cut_back(layout.metrics, state.step if state.evaluated else state.step - 1)
-    feature_drift.cut_back(layout, state.step)
+    remove_features_after(layout, state.step)
     write_json(layout.config, dump(config))
     write_json(layout.manifest, {"content_hash": dataset.content_hash, **dataset.manifest})
     _write_environment(layout, config)
     return None if saved is None else saved.path
+
+
+def roll_back(
+    writer: checkpoint.CheckpointWriter,
+    config: RunConfig,
+    dataset: Dataset,
+    state: TrainState,
+    refusal: NonFinite,
+) -> Path:
+    """Restore the newest checkpoint (or the start) with one more rollback, and save it.
+
+    The best score stays, even that of a step that is undone. The count is saved at once: whatever
+    happens to the process, these steps never see the same random numbers again.
+    """
+    layout, rollbacks = writer.layout, state.rollbacks + 1
+    _restart(config, dataset, state)
+    resume(layout, config, dataset, state)
+    _keep_best(layout, config, state)
+    state.rollbacks = rollbacks
+    newest = writer.save(state)
+    words = f"{refusal}; rolled back to step {state.step}, continuing with other random numbers"
+    _LOG.warning("%s", words)
+    row = {"step": state.step, "verdict": "diverged", "alarm": "rolled back", "evidence": [words]}
+    jsonl.append(layout.events, row)
+    return newest
+
+
+def _keep_best(layout: RunDirectory, config: RunConfig, state: TrainState) -> None:
+    """Take over the score of best/, which may be of an undone step: its generator is as good."""
+    try:
+        best = checkpoint.load_checkpoint(layout.best_checkpoint(), list_modules(dump(config)))
+    except (Damaged, UserError):  # or there is none yet
+        return
+    if best.best_score is None or not same_metric(best.config.evaluate, config.evaluate):
+        return
+    if state.best_score is None or best.best_score < state.best_score:
+        state.best_score, state.best_step = best.best_score, best.best_step
+
+
+def _restart(config: RunConfig, dataset: Dataset, state: TrainState) -> None:
+    """Make the state a fresh one, in place."""
+    device = next(state.generator.parameters()).device
+    fresh = fresh_state(config, dataset.num_classes, device)
+    for name in checkpoint.PARTS:
+        getattr(state, name).load_state_dict(getattr(fresh, name).state_dict())
+    state.step, state.best_score, state.best_step = 0, None, 0
 
 
 def read_run_config(layout: RunDirectory, trusted_modules: Sequence[str] = ()) -> RunConfig | None:
@@ -173,21 +211,17 @@ def _forget_other_score(saved: checkpoint.Checkpoint, config: RunConfig, state: 
 
 
 def _write_environment(layout: RunDirectory, config: RunConfig) -> None:
+    """Write the environment of this part of the run; log what changed since the last one."""
     now = describe_environment(str(resolve_device(config.device)), config.precision)
     now["processes"] = num_ranks()
+    before: dict[str, object] = {}
     if layout.environment.exists():
-        before = _recorded_environment(layout)
-        keys = (*BITS_DEPEND_ON, "processes")
-        changed = [key for key in keys if before.get(key, now[key]) != now[key]]
-        if changed:
-            _LOG.warning("bits may differ from the first part: %s changed", ", ".join(changed))
+        try:
+            before = read_json(layout.environment)
+        except UserError as fault:  # a record, on which no result depends
+            _LOG.warning("%s; it is replaced", fault)
+    keys = (*BITS_DEPEND_ON, "processes")
+    changed = [key for key in keys if before.get(key, now[key]) != now[key]]
+    if changed:
+        _LOG.warning("bits may differ from the first part: %s changed", ", ".join(changed))
     write_json(layout.environment, {**now, "process": os.getpid()})
-
-
-def _recorded_environment(layout: RunDirectory) -> dict[str, object]:
-    """The environment of the run's last part; empty, with a warning, for a broken file."""
-    try:
-        return read_json(layout.environment)
-    except UserError as fault:  # a record, on which no result depends
-        _LOG.warning("%s; it is replaced", fault)
-        return {}

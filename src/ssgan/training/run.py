@@ -6,7 +6,7 @@ prepares and trains, each once.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,16 +19,15 @@ from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
 from ssgan.ops.cpu import keep_freed_memory
-from ssgan.runs import checkpoint
-from ssgan.runs.checkpoint import healthy_files, keep_healthy
+from ssgan.runs.checkpoint import CheckpointWriter, healthy_files, keep_healthy, no_crash
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import resolve_device
 from ssgan.runs.state import TrainState
 from ssgan.training.distributed import (
     TIMEOUT,
-    StopDecision,
     check_alike,
     check_in_step,
+    first_then_others,
     join_ranks,
     report_step_on_loss,
     share_precision,
@@ -40,8 +39,14 @@ from ssgan.training.feed import Feed
 from ssgan.training.logger import RunLogger
 from ssgan.training.loop import train_steps
 from ssgan.training.monitor import Verdict
-from ssgan.training.nonfinite import RetryBudget, roll_back
-from ssgan.training.resume import accept_directory, create_directory, refuse_newest, resume
+from ssgan.training.nonfinite import RetryBudget
+from ssgan.training.resume import (
+    accept_directory,
+    create_directory,
+    refuse_newest,
+    resume,
+    roll_back,
+)
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
 from ssgan.training.validation import check_num_images, dataset_warnings, validate_run
 from ssgan.types import NonFinite
@@ -83,7 +88,7 @@ class RunProgress:
 
 
 class CheckedRun(NamedTuple):
-    """A run that nothing speaks against, as far as is known before its images are decoded."""
+    """A run that passed every check that needs no decoded image."""
 
     config: RunConfig  # with its precision resolved
     state: TrainState  # fresh
@@ -108,7 +113,7 @@ def run(
     collection: AbstractCollection | None = None,
     progress: RunProgress | None = None,
     timeout: int = TIMEOUT,
-    crash: Callable[[str], None] = checkpoint.no_crash,
+    crash: Callable[[str], None] = no_crash,
 ) -> Iterator[RunReport]:
     """Train to total_steps in a directory, from its newest whole checkpoint; one report a step.
 
@@ -124,11 +129,12 @@ def run(
     """
     keep_freed_memory()
     layout = RunDirectory(directory)
-    with join_ranks(timeout, config.device) as ranks:
-        shown = progress if progress is not None and rank() == 0 else RunProgress()
+    with join_ranks(timeout, config.device):
+        if progress is None or rank() > 0:
+            progress = RunProgress()
         config = share_precision(accept_directory(layout, config) if rank() == 0 else config)
         if dataset is None:
-            inputs = ranks.first_then_others(lambda: _prepare(config, cache, collection, shown))
+            inputs = first_then_others(lambda: _prepare(config, cache, collection, progress))
         else:
             device = resolve_device(config.device)
             state = validate_run(config, len(dataset), dataset.num_classes, device=device)
@@ -139,7 +145,7 @@ def run(
             return
         if dataset is None:
             is_new = not layout.holds_run()
-            shown.begin(inputs.dataset, dataset_warnings(config, inputs.dataset, is_new=is_new))
+            progress.begin(inputs.dataset, dataset_warnings(config, inputs.dataset, is_new=is_new))
         yield from _run_main(layout, config, inputs, crash)
 
 
@@ -174,12 +180,7 @@ def _prepare(
     ) -> Dataset:
         with progress.bar("preparing images", "images") as advance:
             return prepare(
-                source,
-                preprocessing,
-                cache,
-                advance,
-                collection=collection,
-                on_wait=progress.wait,
+                source, preprocessing, cache, advance, collection=collection, on_wait=progress.wait
             )
 
     if collection is None:
@@ -195,14 +196,12 @@ def _prepare(
 
 
 def _run_main(
-    layout: RunDirectory,
-    config: RunConfig,
-    inputs: _Inputs,
-    crash: Callable[[str], None],
+    layout: RunDirectory, config: RunConfig, inputs: _Inputs, crash: Callable[[str], None]
 ) -> Iterator[RunReport]:
     """Train as rank 0, which writes the directory, and roll back when numbers are not finite."""
     create_directory(layout)
     dataset, state = inputs.dataset, inputs.state
+    writer = CheckpointWriter(layout, config, dataset.content_hash, dataset.classes, crash)
     with (
         translate_file_errors(layout.root),
         hold_lock(layout.lock),
@@ -210,7 +209,7 @@ def _run_main(
         stop_requests() as stop,
     ):
         newest = resume(layout, config, dataset, state)
-        main, retries = _MainRank(layout, config, inputs, crash, stop), RetryBudget(state.step)
+        main, retries = _MainRank(config, inputs, writer, stop), RetryBudget(state.step)
         while True:
             share_state(state, config, newest)
             try:
@@ -218,41 +217,34 @@ def _run_main(
                 return
             except NonFinite as refusal:
                 retries.spend(refusal)
-                newest = roll_back(layout, config, dataset, state, main.facts, refusal)
+                newest = roll_back(writer, config, dataset, state, refusal)
 
 
+@dataclass
 class _MainRank:
     """What rank 0 does with every step: it logs, evaluates and saves."""
 
-    def __init__(
-        self,
-        layout: RunDirectory,
-        config: RunConfig,
-        inputs: _Inputs,
-        crash: Callable[[str], None],
-        stop: StopRequest,
-    ) -> None:
-        self.layout, self.config, self.inputs = layout, config, inputs
-        self.state, self.crash, self.stop = inputs.state, crash, stop
-        dataset = inputs.dataset
-        self.facts = checkpoint.checkpoint_facts(config, dataset.content_hash, dataset.classes)
+    config: RunConfig
+    inputs: _Inputs
+    writer: CheckpointWriter
+    stop: StopRequest
 
     def steps(self, newest: Path | None, retries: RetryBudget) -> Iterator[RunReport]:
         """All steps from the state on, recorded, and saved where it is due."""
-        layout, config, state = self.layout, self.config, self.state
-        dataset, held_out, feed, _ = self.inputs
-        with RunLogger(layout, config, dataset, held_out, state) as logger:
-            if not state.evaluated:
-                newest = self._retry_evaluation(logger)
-            if sync_stop(None, _must_stop(config, state, logger.verdict)).stop:
-                raise _collapsed(layout, state.step, logger.verdict)
+        config, layout = self.config, self.writer.layout
+        dataset, held_out, feed, state = self.inputs
+        with closing(RunLogger(layout, config, dataset, held_out, state.step)) as logger:
+            if not state.evaluated:  # what failed after the newest checkpoint is done first
+                self._evaluate(logger)
+                newest = self._save(logger)
+            if sync_stop(None, _must_stop(config, state, logger.monitor.verdict)).stop:
+                raise _collapsed(layout, state.step, logger.monitor.verdict)
             for report in train_steps(config, feed, state):
                 terms = logger.log(report)
                 self._evaluate(logger)
-                self._save_beside(best=logger.is_best)
-                verdict = logger.verdict
+                verdict = logger.monitor.verdict
                 decision = sync_stop(self.stop.received, _must_stop(config, state, verdict))
-                if _must_save(config, state, decision):
+                if _is_due(config, state) or decision.leave or decision.stop:
                     check_in_step(state)
                     newest = self._save(logger)
                     retries.reset(state.step)
@@ -263,42 +255,32 @@ class _MainRank:
                     raise _collapsed(layout, state.step, verdict)
 
     def _evaluate(self, logger: RunLogger) -> None:
-        """Draw samples and evaluate where it is due; when that fails, save the step if it is due.
+        """Draw samples and evaluate, then save the best state and the snapshot, where due.
 
-        Its checkpoint says so, and a run that continues from it tries again.
+        When the evaluation fails, the step is saved if it is due; its checkpoint says so, and a
+        run that continues from it tries again. The best state and the snapshot come before the
+        step's checkpoint, because a run that continues from that never returns here.
         """
+        state = self.inputs.state
         try:
-            logger.sample_and_evaluate(self.state)
+            logger.sample_and_evaluate(state)
         except Exception:
-            self.state.evaluated = False
-            due = self.state.step % self.config.output.checkpoint_every == 0
-            if due or self.state.step == self.config.total_steps:
-                checkpoint.save(self.layout, self.state, self.facts, self.crash)
+            state.evaluated = False
+            if _is_due(self.config, state):
+                self.writer.save(state)
             raise
-
-    def _retry_evaluation(self, logger: RunLogger) -> Path:
-        """Do what failed after the step of the newest checkpoint, and replace that checkpoint."""
-        logger.sample_and_evaluate(self.state)
-        self.state.evaluated = True
-        self._save_beside(best=logger.is_best)
-        return self._save(logger)
+        state.evaluated = True
+        if logger.is_best:
+            self.writer.save_best(state)
+        every = self.config.output.snapshot_every
+        if every and state.step % every == 0:
+            self.writer.save_snapshot(state)
 
     def _save(self, logger: RunLogger) -> Path:
-        newest = checkpoint.save(self.layout, self.state, self.facts, self.crash)
+        newest = self.writer.save(self.inputs.state)
         if logger.monitor.is_clear:
-            keep_healthy(self.layout, newest)
+            keep_healthy(self.writer.layout, newest)
         return newest
-
-    def _save_beside(self, *, best: bool) -> None:
-        """Write the best state and the snapshot of this step, where they are due.
-
-        They come before the step's checkpoint: a run that continues from that never returns here.
-        """
-        if best:
-            checkpoint.save_best(self.layout, self.state, self.facts, self.crash)
-        every = self.config.output.snapshot_every
-        if every and self.state.step % every == 0:
-            checkpoint.save_snapshot(self.layout, self.state, self.facts, self.crash)
 
 
 def _run_worker(config: RunConfig, inputs: _Inputs) -> Iterator[RunReport]:
@@ -324,7 +306,7 @@ def _worker_steps(
         raise Collapsed(f"stopped at step {state.step} by rank 0")
     for report in train_steps(config, inputs.feed, state):
         decision = sync_stop(stop.received, False)
-        if _must_save(config, state, decision):
+        if _is_due(config, state) or decision.leave or decision.stop:
             check_in_step(state)
             retries.reset(state.step)
         yield RunReport(report.step, None, None, None, verdict)
@@ -334,10 +316,10 @@ def _worker_steps(
             raise Collapsed(f"stopped at step {state.step} by rank 0")
 
 
-def _must_save(config: RunConfig, state: TrainState, decision: StopDecision) -> bool:
+def _is_due(config: RunConfig, state: TrainState) -> bool:
+    """Whether every run saves after this step."""
     due = state.step % config.output.checkpoint_every == 0
-    last = state.step == config.total_steps
-    return due or last or decision.leave is not None or decision.stop
+    return due or state.step == config.total_steps
 
 
 def _must_stop(config: RunConfig, state: TrainState, verdict: Verdict) -> bool:

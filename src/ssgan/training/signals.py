@@ -29,11 +29,6 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def is_ignored(number: signal.Signals) -> bool:
-    """Whether it is the signal of a closed terminal (SIGHUP) and nohup started this process."""
-    return number.name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN
-
-
 def exit_on_sigusr1() -> None:
     """Until a run handles SIGUSR1, let it end this process with its exit code.
 
@@ -81,8 +76,11 @@ def stop_requests() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request  # only the main thread can handle signals
         return
-    handled = [number for number in EXIT_CODES if not is_ignored(number)]
-    before = {number: signal.signal(number, note) for number in handled}
+    before = {
+        number: signal.signal(number, note)
+        for number in EXIT_CODES
+        if not (number.name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN)  # nohup
+    }
     try:
         yield request
     finally:
