@@ -137,7 +137,7 @@ def _statistics_protocol(reference: StoredStatistics, features: AbstractFeatures
         if len(stored.mean) != features.size:
             raise UserError(
                 f"{reference.name} holds statistics of {len(stored.mean)} features and "
-                f"{features.name} has {features.size}; they are of another network"
+                f"{features.name} has {features.size}; another network computed them"
             )
         return Protocol(
             features=features.name,

@@ -80,30 +80,20 @@ def read_verified(path: Path) -> bytes:
     Raises Damaged when its bytes have changed or would unpack to more than the file has, and
     UserError when it cannot be read or is larger than this machine's memory.
     """
-    data = _read(path, whole=True)
+    data = _read(path)
     payload, digest = data[:-_TRAILER], data[-_TRAILER + len(_MAGIC) :]
     if hashlib.sha256(payload).digest() != digest:
         raise Damaged(f"{path} does not match its sha256: its bytes have changed")
     return payload
 
 
-def check_seal(path: Path) -> None:
-    """Raise Damaged for a file that is cut short or was never sealed; no tensor is read.
-
-    It does not notice bytes that changed in place: `read_verified` does.
-    """
-    _read(path, whole=False)
-
-
-def _read(path: Path, *, whole: bool) -> bytes:
-    """All bytes, or none, after checking the trailer's magic and the archive's directory."""
+def _read(path: Path) -> bytes:
+    """All bytes, after checking the trailer's magic and the archive's directory."""
     try:
         with SealedFile(path) as file:
             if not file.has_seal():
                 raise Damaged(f"{path} is cut short or not a checkpoint of ssgan")
             file.check_archive()
-            if not whole:
-                return b""
             _refuse_beyond_memory(path, file.size)
             file.seek(0)
             return file.readall()
