@@ -58,7 +58,7 @@ def _bytes(tensors: Iterable[torch.Tensor]) -> int:
 
 @dataclass(frozen=True)
 class RunCost:
-    """Counts are exact; seconds are of a few steps on noise.
+    """Counts are exact; seconds come from a few steps on noise.
 
     A long step is extrapolated from two smaller batches: operations and memory linearly, seconds in
     proportion to the larger batch. Seconds are then an upper bound, because they include the costs
