@@ -26,6 +26,8 @@ from benchmarks.timing import Times, alternate
 from ssgan.cli.main import main as ssgan_command
 from ssgan.types import UserError
 
+pytestmark = pytest.mark.slow
+
 TINY = ["--repeats", "1", "--threads", "1", "--width", "0.03125"]
 SMALL = Case(network="resnet", batch=4, width=1 / 32, precision="float32")
 

@@ -9,6 +9,8 @@ from ssgan.cli.main import main
 from tests.cli.test_forget import TINY as STUDY
 from tests.cli.test_main import TINY as RUN
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):

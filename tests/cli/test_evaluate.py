@@ -129,7 +129,7 @@ def test_held_out_images_without_their_metric_are_refused_before_any_feature(
     np.savez(stored, mu=rows[0], sigma=rows)
     assert main(command(places, *held, against=stored)) == 2
     printed = capsys.readouterr()
-    assert "metric authenticity left out: statistics hold no single images" in printed.out
+    assert "metric 'authenticity' is left out: statistics hold no single images" in printed.out
     assert "held-out images serve" in printed.err
     assert main(command(places, "--real-n", "5", against=stored)) == 2
     assert f"--real-n 5: {stored} holds statistics" in capsys.readouterr().err

@@ -15,6 +15,8 @@ from ssgan.cli.parser import list_fields
 from tests.cli.test_main import TINY as TINY_RUN
 from tests.data.pictures import write_images
 
+pytestmark = pytest.mark.slow
+
 TINY = [
     "--data", "scenes:num_images=60", "--iterations-per-task", "1", "--cycles", "1",
     "--measure-every", "1", "--width", "0.03", "--batch", "4", "--asked", "4",

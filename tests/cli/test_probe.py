@@ -13,6 +13,8 @@ from ssgan.files.run_directory import RunDirectory
 from tests.data.pictures import write_images
 from tests.evaluation.probed import finished_run, patches
 
+pytestmark = pytest.mark.slow
+
 QUICK = ["--pooling", "grid2", "--fractions", "1"]
 
 

@@ -18,6 +18,8 @@ from ssgan.files.run_directory import RunDirectory
 from ssgan.studies.catalogue import STUDIES
 from ssgan.studies.measurements import ProbeMeasurement
 
+pytestmark = pytest.mark.slow
+
 DATA = ["--data", "scenes:num_images=40", "--test", "scenes:num_images=40,seed=1"]
 SETTINGS = [
     "--", "--total_steps", "2", "--batch_size", "8", "--generator.width", "0.03",

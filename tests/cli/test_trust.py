@@ -7,6 +7,8 @@ import pytest
 from ssgan.cli.main import main
 from tests.cli.test_main import TINY
 
+pytestmark = pytest.mark.slow
+
 OWN = """
 from dataclasses import dataclass, replace
 

@@ -8,6 +8,8 @@ from PIL import Image
 
 from ssgan.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    ssgan (.*)$", PAGE, flags=re.MULTILINE)
 SMALL = (

@@ -229,7 +229,7 @@ def test_by_default_what_is_not_possible_is_left_out_and_said(run):
     assert settings.metrics == ("fd", "pr", "authenticity")
     assert (settings.count, settings.real_count, settings.seeds) == (30, 30, (0, 1, 2))
     assert [remark.split(":")[0] for remark in remarks[:3]] == [
-        "metric infinity left out", "metric kid left out", "metric is left out",
+        "metric 'infinity' is left out", "metric 'kid' is left out", "metric 'is' is left out",
     ]  # fmt: skip
     assert any("not more than the 256 features" in remark for remark in remarks)
     assert any("not the images the run was trained on" in remark for remark in remarks)

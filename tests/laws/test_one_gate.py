@@ -20,6 +20,8 @@ from ssgan.training import loop, resume, run
 from ssgan.types import UserError
 from tests.training.tiny import digest_of, tiny
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"total_steps": 1, "batch_size": 4, "precision": "auto", "device": "cpu"}
 
 

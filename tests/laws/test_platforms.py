@@ -14,6 +14,8 @@ import pytest
 
 from tests.training import tiny
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 HIDE = """

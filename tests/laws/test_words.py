@@ -7,6 +7,7 @@ import ast
 import io
 import re
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,17 +39,21 @@ NAMES = {
 }
 
 
+@cache
 def prose():
     """Every string and comment of the source, and every line of the pages, with its place."""
+    found = []
     for file in SOURCE:
         name = file.relative_to(ROOT)
         text = io.StringIO(file.read_text(encoding="utf-8"))
         for token in tokenize.generate_tokens(text.readline):
             if token.type in (tokenize.STRING, tokenize.COMMENT):
-                yield f"{name}:{token.start[0]}", token.string
+                found.append((f"{name}:{token.start[0]}", token.string))
     for page in PAGES:
         for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-            yield f"{page.relative_to(ROOT)}:{number}", re.sub(r"`[^`]*`", "", line)  # code
+            words = re.sub(r"`[^`]*`", "", line)  # without code
+            found.append((f"{page.relative_to(ROOT)}:{number}", words))
+    return found
 
 
 @pytest.mark.parametrize("pattern", PHRASES)

@@ -33,6 +33,7 @@ def noise(config, count=8):
     return Dataset(images, np.arange(count) % 10, classes, "noise", {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_recipes())
 def test_a_recipe_is_stored_read_back_and_takes_a_step(name):
     config = find_recipe(name)()

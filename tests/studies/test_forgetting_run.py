@@ -22,6 +22,8 @@ from tests.evaluation.probed import patches
 from tests.studies.tasks import corners, tiny
 from tests.training.harness import fork, wait
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = tiny(cycles=1)  # 9 iterations; a file is written after 2, 3, 4, 6, 8 and 9
 STEPS = 9
 

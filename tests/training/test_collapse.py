@@ -24,6 +24,8 @@ from ssgan.training.run import Collapsed, run
 from tests.training.tiny import evaluating
 from tests.training.toy import ToyGenerator, small_scenes, toy
 
+pytestmark = pytest.mark.slow
+
 OURS = ("tests.training.toy",)  # whose settings may be read back
 STEPS = 140
 FAST = AdamConfig(learning_rate=5e-2, beta1=0.9, beta2=0.99)

@@ -41,6 +41,8 @@ from tests.training.tiny import (
 )
 from tests.training.tiny import with_output as writing
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 CONFIG = writing(tiny(total_steps=4), checkpoint_every=1)
 NOBODY = 65534

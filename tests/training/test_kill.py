@@ -20,10 +20,13 @@ from tests.training.harness import Tally, fork, train_in, wait, wait_for
 from tests.training.tiny import METHODS, STEPS, evaluating, images, tiny, to_the_end
 from tests.training.tiny import with_output as writing
 
-pytestmark = pytest.mark.skipif(
-    torch.accelerator.is_available(),
-    reason="a process that has used an accelerator cannot fork: use benchmarks/kill_harness.py",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        torch.accelerator.is_available(),
+        reason="a process that has used an accelerator cannot fork: use benchmarks/kill_harness.py",
+    ),
+]
 
 CONFIG = writing(tiny(), checkpoint_every=1)
 SIGNALS = [

@@ -36,6 +36,8 @@ from tests.training.tiny import (
     writer_of,
 )
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 CONFIG = tiny("ssgan", augment=True)  # saves after steps 3 and 6
 

@@ -14,6 +14,8 @@ from ssgan.training.networks import Networks
 from ssgan.training.step import train_step
 from tests.training.tiny import METHODS, images, tiny
 
+pytestmark = pytest.mark.slow
+
 OUTLINE = DatasetInfo(
     HeaderStats(num_images=1000, short_side=32, grey=False), tuple("abcdefghij"), "9 MB"
 )

@@ -28,6 +28,8 @@ from tests.training.ranks import CASES, LAST, MUTANTS, final, together
 from tests.training.test_resume import Mine
 from tests.training.tiny import digest_state, images, tiny
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 1e-9  # of numbers up to 3, in float64: Adam divides rounding errors by small numbers
 
 

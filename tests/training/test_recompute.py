@@ -21,6 +21,8 @@ from ssgan.training.validation import validate_run
 from ssgan.types import UserError
 from tests.training.tiny import images, stop_after, tiny, to_the_end
 
+pytestmark = pytest.mark.slow
+
 BIGGAN = {
     "generator": BigGANGenerator(width=1 / 48, latent_size=12, attention=16),
     "discriminator": BigGANDiscriminator(width=1 / 48, attention=8),

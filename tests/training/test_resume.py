@@ -33,6 +33,8 @@ from tests.training.tiny import (
 )
 from tests.training.tiny import with_output as writing
 
+pytestmark = pytest.mark.slow
+
 CASES = {name: tiny(name) for name in METHODS}
 ODD_CASES = {
     "accumulation": tiny(accumulation=2, method=SSGAN(rotated_fraction=0.5)),

@@ -22,6 +22,8 @@ from tests.training.tiny import (
     with_output,
 )
 
+pytestmark = pytest.mark.slow
+
 BEST, LAST = 5, 6  # steps: both are saved, and the first has the lowest score
 CONFIG = evaluating(
     with_output(tiny(augment=True), checkpoint_every=BEST, sample_every=BEST, snapshot_every=BEST),

@@ -8,6 +8,8 @@ from ssgan.models import layers
 from ssgan.training.loop import train
 from tests.training.tiny import images, tiny
 
+pytestmark = pytest.mark.slow
+
 USED = ("conv3x3_winograd", "conv3x3_few_outputs")
 
 

@@ -16,6 +16,8 @@ from tests.training.test_plan import OUTLINE
 from tests.training.tiny import STEPS, images, stop_after, tiny, to_the_end
 from tests.training.tiny import with_output as writing
 
+pytestmark = pytest.mark.slow
+
 CONFIG = writing(tiny(), checkpoint_every=1, snapshot_every=2)
 
 

@@ -9,6 +9,7 @@ from benchmarks.faults import FAULTS, PLANTS
 from benchmarks.soak import Ground, soak
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="limits on the files of a living process"),
     pytest.mark.skipif(
         torch.accelerator.is_available(),

@@ -25,6 +25,8 @@ from ssgan.training.validation import validate_run
 from ssgan.types import UserError
 from tests.training.tiny import METHODS, SUCCESSORS, images, tiny
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 
