@@ -2,7 +2,7 @@ PYTHON ?= .venv/bin/python
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: format check test typed-test
+.PHONY: format check test fast-test typed-test
 
 format:
 	$(PYTHON) -m ruff format src tests benchmarks docs
@@ -16,6 +16,9 @@ check:
 
 test:
 	$(PYTHON) -m pytest -n auto
+
+fast-test:
+	$(PYTHON) -m pytest -n auto -m "not slow"
 
 typed-test:
 	$(PYTHON) -m pytest --jaxtyping-packages=ssgan,beartype.beartype
