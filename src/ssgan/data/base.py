@@ -156,7 +156,7 @@ class AbstractSource(ABC):
 
 @dataclass(frozen=True)
 class UserProvided(AbstractSource):
-    """A placeholder in recipes for a data set that the user must provide.
+    """The source of a recipe whose images the user must provide.
 
     Its licence or its size forbids the download.
     """

@@ -115,9 +115,9 @@ class CropsCollection(AbstractCollection):
         return self._inner.classes()
 
     def warnings(self) -> tuple[str, ...]:
-        """The warnings of the source, and that counts are of crops."""
+        """The warnings of the source, and one that crops are counted."""
         crops = "one crop" if self._count == 1 else f"{self._count} crops"
-        return (*self._inner.warnings(), f"{crops} of each picture: counts are of crops")
+        return (*self._inner.warnings(), f"{crops} of each picture: counts are crops")
 
 
 def crop_of(picture: int, number: int) -> Crop:

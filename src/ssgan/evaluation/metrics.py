@@ -86,7 +86,7 @@ def unavailable_reason(metric: str, request: MetricRequest) -> str | None:
     if metric == "infinity":
         needed = max(4 * features.size, 2 * features.size + settings.infinity_points)
         if request.statistics and request.num_real is None:
-            return "these statistics do not say how many images they are of"
+            return "these statistics do not say how many images they describe"
         if few < needed:
             return f"the line over 1 / N needs {needed:,} images in each set, not {few:,}"
     size = settings.kid_subset_size

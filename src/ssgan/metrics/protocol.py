@@ -69,7 +69,7 @@ class Statistics:
     def moments(self) -> Moments:
         """As moments, to merge more into; UserError when the count is unknown."""
         if self.count is None:
-            raise UserError("these statistics do not say how many images they are of")
+            raise UserError("these statistics do not say how many images they describe")
         moments = Moments(len(self.mean))
         moments.count, moments.mean = self.count, self.mean
         moments.scatter = self.covariance * (self.count - 1)

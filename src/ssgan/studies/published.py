@@ -226,6 +226,6 @@ FIGURE3 = PublishedTable(
 )
 FIGURE5 = PublishedTable(
     "No numbers: Figure 5 shows random samples of the paper's large model of ImageNet at 128 "
-    "pixels. The rows above are of other runs; `ssgan study large-batch` has runs of that size.",
+    "pixels. The rows above come from other runs; `ssgan study large-batch` has runs of that size.",
     title="Published",
 )

@@ -70,7 +70,7 @@ def _layout_warnings(source: AbstractSource) -> str:
 
 
 def check_parts(config: RunConfig, state: TrainState, num_classes: int) -> None:
-    """Raise UserError when parts are of one image and G needs the batch statistics of more.
+    """Raise UserError when a part has one image and G needs the batch statistics of more.
 
     Whether it does depends on the family, so a copy of G is given one image.
     """
