@@ -2,7 +2,7 @@ PYTHON ?= .venv/bin/python
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: format check test fast-test typed-test
+.PHONY: format check test fast-test typed-test scorecard
 
 format:
 	$(PYTHON) -m ruff format src tests benchmarks docs
@@ -22,3 +22,6 @@ fast-test:
 
 typed-test:
 	$(PYTHON) -m pytest --jaxtyping-packages=ssgan,beartype.beartype
+
+scorecard:
+	$(PYTHON) -m tests.scorecard --mutants --out docs/results/scorecard.json
