@@ -20,8 +20,8 @@ FAULTS: dict[str, tuple[Mutant, ...]] = {
     "A9": (
         Mutant(
             "data/scan.py",
-            "                if (status.st_dev, status.st_ino) in self.folders:\n",
-            "                if False:\n",
+            "        if (status.st_dev, status.st_ino) not in self.files:\n",
+            "        if True:\n",
         ),
     ),
     "A13": (

@@ -15,7 +15,7 @@ from tests.scorecard.faults import FAULTS
 from tests.scorecard.promise import Mutant, Promise
 
 ROOT = Path(__file__).parents[2]
-_FAILED, _TIMEOUT = 1, 600  # exit code of pytest for failed tests; seconds
+_FAILED, _TIMEOUT = 1, 400  # exit code of pytest for failed tests; seconds
 
 
 class Outcome(NamedTuple):
@@ -63,6 +63,7 @@ def _run(promise: Promise, mutant: Mutant) -> Outcome:
             shutil.copy2(ROOT / name, copy / name)
         plant(mutant, copy / "src")
         words = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0"]
+        words += ["-o", f"timeout={_TIMEOUT // 2}"]  # a test without an end has failed
         environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}
         try:
             done = subprocess.run(

@@ -3,6 +3,7 @@
 `together` starts all of them and waits.
 """
 
+import errno
 import math
 import os
 import signal
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -20,9 +21,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssgan.cli.main import LOST
+from ssgan.data.dataset import Dataset
+from ssgan.files.atomic import DiskFull
+from ssgan.losses import Hinge, LeastSquares, NonSaturating, Wasserstein
 from ssgan.methods.penalty import DRAGAN, WGANGP
 from ssgan.methods.ssgan import SSGAN
-from ssgan.models.norms import BatchStatistics, SelfModulatedBatchNorm
+from ssgan.models.norms import BatchNorm, BatchStatistics, LayerNorm, SelfModulatedBatchNorm
 from ssgan.models.resnet import ResNetGenerator
 from ssgan.ops.batch_norm import batch_norm_over_ranks
 from ssgan.ops.collective import num_ranks, rank
@@ -66,6 +70,21 @@ CASES = {
         **_BIG,
     ),
 }  # fmt: skip
+
+
+_NORMS = (BatchNorm(), SelfModulatedBatchNorm(), LayerNorm())
+_LOSSES = (Hinge(), NonSaturating(), Wasserstein(), LeastSquares())
+MATRIX = {
+    f"{type(loss).__name__}, {type(norm).__name__}, {updates}": tiny(
+        method=SSGAN(adversarial=loss),
+        generator=replace(tiny().generator, norm=norm),
+        discriminator_updates=updates,
+        **{**_BIG, "total_steps": 2},
+    )
+    for loss in _LOSSES
+    for norm in _NORMS
+    for updates in (1, 2)
+}
 
 
 def together(
@@ -114,7 +133,7 @@ def final(config: RunConfig) -> Tensor:
 
 def same(folder: Path) -> None:
     """Every case's state at the end, into a file a rank."""
-    for name, config in CASES.items():
+    for name, config in (CASES | MATRIX).items():
         torch.save(final(config), folder / f"{name}-{num_ranks()}-{rank()}.pt")
 
 
@@ -289,6 +308,38 @@ def failing(which: int) -> Callable[[Path], None]:
     return case
 
 
+def _fail(*_: object, **__: object) -> None:
+    raise OSError(errno.EIO, "this is the first error")
+
+
+def _no_room(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "this is the first error")
+
+
+_BAD_NUMBERS = {"latents": torch.full((BATCH // 2, 8), math.nan, dtype=torch.float64)}
+BROKEN = {  # what fails from the third step on, on one rank
+    "an image": lambda: patch.object(Dataset, "batch", _fail),
+    "every number": lambda: patch.object(
+        ResNetGenerator, "sample_latents", lambda *_: _BAD_NUMBERS["latents"]
+    ),
+    "a save": lambda: patch.object(checkpoint, "write_tensors", _fail),
+    "a save without room": lambda: patch.object(os, "fsync", _no_room),
+}
+
+
+def broken(which: int, fault: str) -> Callable[[Path], None]:
+    """Something of a rank does not work."""
+
+    def case(folder: Path) -> None:
+        config = replace(CASES["ssgan"], output=replace(CASES["ssgan"].output, checkpoint_every=1))
+        with ExitStack() as faults:
+            for report in run(config, folder / "run", images()):
+                if rank() == which and report.step == 2:
+                    faults.enter_context(BROKEN[fault]())
+
+    return case
+
+
 def rolled_back(folder: Path) -> None:
     """The last rank is given NaN at the fourth step, until all have gone back once."""
     draw = Feed._draw
@@ -332,6 +383,7 @@ ALL = {
     "signalled": signalled,
     "first fails": failing(0),
     "second fails": failing(1),
+    **{f"{fault} of rank {n}": broken(n, fault) for fault in BROKEN for n in (0, 1)},
     "rolled back": rolled_back,
     "collapsed": collapsed,
     "other settings": other_settings,
@@ -348,6 +400,9 @@ def main() -> int:
     except UserError as error:
         print(error)
         return 2
+    except (DiskFull, NonFinite) as error:
+        print(error)
+        return 70
     except PeerLost as error:
         print(error)
         return LOST

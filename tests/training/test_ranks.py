@@ -24,7 +24,7 @@ from ssgan.training.run import run
 from ssgan.training.validation import check_ranks
 from ssgan.types import PeerLost, UserError
 from tests.training import ranks
-from tests.training.ranks import CASES, LAST, MUTANTS, final, together
+from tests.training.ranks import CASES, LAST, MATRIX, MUTANTS, final, together
 from tests.training.test_resume import Mine
 from tests.training.tiny import digest_state, images, tiny
 
@@ -36,7 +36,7 @@ CLOSE = 1e-9  # of numbers up to 3, in float64: Adam divides rounding errors by 
 @pytest.fixture(scope="module")
 def alone():
     """The state of every case at the end of one process's run."""
-    return {name: final(config) for name, config in CASES.items()}
+    return {name: final(config) for name, config in (CASES | MATRIX).items()}
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -159,6 +159,28 @@ def test_an_error_of_one_rank_ends_all_and_is_the_one_that_is_told(case, failed,
     assert code == LOST
     who = "another rank" if failed == 0 else "rank 1"  # rank 0 keeps the list of who is there
     assert f"rank {1 - failed}: {who} has ended or does not answer" in printed
+
+
+SAID = {
+    "an image": "this is the first error",
+    "every number": "not a finite number",
+    "a save": "this is the first error",
+    "a save without room": "disk full",
+}
+
+
+@pytest.mark.parametrize(
+    ("fault", "failed"), [(f, n) for f in SAID for n in (0, 1) if n == 0 or "save" not in f]
+)
+def test_whatever_fails_on_one_rank_ends_all_before_the_time_out(fault, failed, tmp_path):
+    """Rank 0 alone saves."""
+    found = together(f"{fault} of rank {failed}", tmp_path, 2, seconds=240)
+    assert SAID[fault] in found[failed][1]
+    assert found[failed][0] not in (0, LOST)
+    both = fault == "every number"  # its refusal is shared
+    assert (found[1 - failed][0] == found[failed][0]) if both else (found[1 - failed][0] == LOST)
+    saved, _ = checkpoint.load_newest(RunDirectory(tmp_path / "run"))
+    assert saved.step == 2
 
 
 def test_a_signal_to_one_rank_saves_and_ends_all_after_the_same_step(tmp_path):

@@ -1,9 +1,10 @@
 """The environment of a run: versions, machine, threads, commit."""
 
 import platform
+import re
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 import torch
@@ -29,6 +30,7 @@ def describe_environment(device: str, precision: str) -> dict[str, object]:
     }
 
 
+_REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)>=([0-9.]+)")
 BITS_DEPEND_ON = ("torch", "machine", "processor_features", "threads", "device", "device_name")
 
 
@@ -38,6 +40,35 @@ def package_version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "unknown"
+
+
+def list_old_packages() -> list[str]:
+    """A sentence for each installed package below the version that ssgan requires.
+
+    pip checks this when it installs ssgan, and not when another version comes later.
+    """
+    try:
+        needed = requires("ssgan") or []
+    except PackageNotFoundError:  # it runs from a folder, without being installed
+        return []
+    sentences = []
+    for line in needed:
+        if (found := _REQUIREMENT.fullmatch(line)) is None:  # an extra, or another kind of bound
+            continue
+        package, floor = found.groups()
+        installed = package_version(package)
+        if installed != "unknown" and _numbers(installed) < _numbers(floor):
+            sentences.append(
+                f"{package} {installed} is older than {floor}, which ssgan requires: it may read "
+                f"hostile files unsafely; pip install '{package}>={floor}'"
+            )
+    return sentences
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """The leading numbers of a version: 2.11.0 of "2.11.0+cpu", and 12.3 of "12.3.dev1"."""
+    match = re.match(r"\d+(\.\d+)*", text)
+    return tuple(map(int, match[0].split("."))) if match else ()
 
 
 def _commit() -> str | None:

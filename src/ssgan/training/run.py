@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo, Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import Progress, prepare
+from ssgan.files.environment import list_old_packages
 from ssgan.files.errors import translate_file_errors
 from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
@@ -143,6 +144,8 @@ def run(
         if rank() > 0:
             yield from _run_worker(config, inputs)
             return
+        for sentence in list_old_packages():
+            _LOG.warning("%s", sentence)
         if dataset is None:
             is_new = not layout.holds_run()
             progress.begin(inputs.dataset, dataset_warnings(config, inputs.dataset, is_new=is_new))
