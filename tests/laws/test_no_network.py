@@ -1,5 +1,7 @@
 """No verb connects anywhere, and none starts a program but git, unless a user asks for a download.
 
+Nor does a run's directory hold a secret of the environment.
+
 A child process runs the verbs and records every attempt, by Python's audit events.
 """
 
@@ -14,6 +16,8 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+
+SECRET = "hf_" + "s3cr3t" * 6
 
 RECORD = """
 import json, sys
@@ -73,6 +77,7 @@ def attempts(script: str, folder: Path) -> list[str]:
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
             "SSGAN_CACHE": str(folder / "cache"),
+            "HF_TOKEN": SECRET,
         },
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -80,8 +85,11 @@ def attempts(script: str, folder: Path) -> list[str]:
     return found
 
 
-def test_no_verb_connects_anywhere_or_starts_a_program_but_git(tmp_path: Path) -> None:
+def test_no_verb_connects_starts_a_program_but_git_or_stores_a_secret(tmp_path: Path) -> None:
     assert set(attempts(VERBS, tmp_path)) <= {"git"}
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) > 20
+    assert not [path for path in written if SECRET.encode() in path.read_bytes()]
 
 
 def test_an_attempt_would_be_seen(tmp_path: Path) -> None:
