@@ -25,11 +25,7 @@ FAULTS: dict[str, tuple[Mutant, ...]] = {
         ),
     ),
     "A13": (
-        Mutant(
-            "data/scan.py",
-            "return sorted(walk.found, key=lambda item: item.name), walk.others",
-            "return walk.found, walk.others",
-        ),
+        Mutant("data/scan.py", "key=lambda item: item.name)", "key=lambda item: item.changed)"),
     ),
     "A15": (
         Mutant("ops/rotation.py", "images.rot90(r, dims=(2, 3))", "images.rot90(-r, dims=(2, 3))"),
