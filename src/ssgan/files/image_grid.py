@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ssgan.files.atomic import write_atomic
+from ssgan.files.own_outputs import SHEET, png_info
 
 _GAP = 1  # white pixels between images
 _SHEET_PIXELS = 768  # small images are enlarged by an integer factor up to this width
@@ -28,16 +29,16 @@ def image_grid(images: NDArray[np.uint8], columns: int) -> Image.Image:
     return Image.fromarray(page[..., 0] if channels == 1 else page)
 
 
-def save_png(path: Path, image: Image.Image) -> None:
-    """Write a PNG atomically, and create its folder if necessary."""
+def save_png(path: Path, image: Image.Image, mark: str = SHEET) -> None:
+    """Write a PNG with a mark (`own_outputs`) atomically; create its folder if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     encoded = io.BytesIO()
-    image.save(encoded, format="PNG")
+    image.save(encoded, format="PNG", pnginfo=png_info(mark))
     write_atomic(path, encoded.getvalue())
 
 
 def save_gif(path: Path, frames: NDArray[np.uint8]) -> None:
-    """Write frames uint8 [N, S, S, C] as an endless animation of at least 128 pixels."""
+    """Write frames uint8 [N, S, S, C] as an endless animation of at least 128 pixels, marked."""
     zoom = max(1, 128 // frames.shape[1])
     large = frames.repeat(zoom, axis=1).repeat(zoom, axis=2)
     pictures = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f) for f in large]
@@ -49,5 +50,6 @@ def save_gif(path: Path, frames: NDArray[np.uint8]) -> None:
         append_images=pictures[1:],
         duration=80,  # milliseconds of a frame
         loop=0,
+        comment=SHEET.encode(),
     )
     write_atomic(path, encoded.getvalue())
