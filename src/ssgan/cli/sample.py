@@ -13,9 +13,9 @@ from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Sample
 from ssgan.cli.progress import Meter, open_progress_bar
 from ssgan.data.scan import readable
-from ssgan.files.image_grid import image_grid, save_gif, save_png
+from ssgan.files.errors import require_writable
+from ssgan.files.image_grid import image_grid, open_npz_images, save_gif, save_png
 from ssgan.files.locks import hold_lock
-from ssgan.files.npz_images import open_npz_images
 from ssgan.files.own_outputs import SAMPLE
 from ssgan.files.run_directory import find_run_of
 from ssgan.runs.checkpoint import Checkpoint, find_state
@@ -44,6 +44,10 @@ def main(given: Sample) -> int:
     root = find_run_of(saved.path) or saved.path.parent
     out = SampleFolder(given.out or root / f"generated-seed-{given.seed}")
     out.refuse_other_files()
+    if given.npz is not None:
+        require_writable(given.npz.parent)
+        if given.npz.is_dir():
+            raise UserError(f"--npz {given.npz} is a folder; give the name of a file")
     generator = load_generator(saved, resolve_device(given.device))
     labels = _labels(saved, given)
     if given.refresh:
