@@ -98,6 +98,15 @@ def test_files_of_the_user_are_never_replaced_or_joined(run, tmp_path, capsys, w
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
+def test_samples_are_not_written_through_a_link(run, tmp_path, capsys):
+    for folder in ("out", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "out" / "images").symlink_to(tmp_path / "elsewhere")
+    assert sample(run, tmp_path / "out", "--n", "2") == 2
+    assert f"(the first: {tmp_path / 'out' / 'images'})" in capsys.readouterr().err
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["sheet.png", "images/image-00001.png", "images/mine.jpg"])
 def test_a_picture_that_the_user_put_among_samples_stays(run, tmp_path, capsys, name):
     assert sample(run, tmp_path / "out", "--n", "3") == 0

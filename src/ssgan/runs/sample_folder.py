@@ -72,12 +72,12 @@ class SampleFolder:
         known = {self.images, self.record, *flat}
         sampled = bool(flat) or count_samples(os.fsencode(self.root)) is not None
         for path in sorted(self.root.iterdir()):
-            if path.name.startswith(".") or path in known:
+            if path.name.startswith(".") or (path in known and not path.is_symlink()):
                 continue
             if path.name in SAMPLE_SHEETS:
                 if not flat and read_mark(path) != SHEET:
                     return path
-            elif path.suffix.lower() in ENDINGS or (path.is_dir() and not sampled):
+            elif path.suffix.lower() in ENDINGS or path in known or not (sampled or path.is_file()):
                 return path
         for path in sorted(self.images.iterdir()) if self.images.is_dir() else ():
             if not path.name.startswith(".") and read_mark(path) != SAMPLE:
