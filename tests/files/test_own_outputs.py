@@ -131,6 +131,26 @@ def test_pictures_that_only_have_such_names_are_not_of_ssgan(tmp_path: Path) -> 
     assert own(tmp_path) == []
 
 
+def test_pipes_with_such_names_do_not_block(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for name in (
+        "sheet.png", "image-00000.png", "results.jsonl", "samples.json", "config.json",
+        "manifest.json", "neighbours.png", "checkpoints/step-00000001.ckpt",
+    ):  # fmt: skip
+        os.mkfifo(tmp_path / name)
+    assert own(tmp_path) == []
+    assert not is_run_directory(os.fsencode(tmp_path))
+    assert count_samples(os.fsencode(tmp_path)) is None
+    assert read_mark(tmp_path / "sheet.png") == ""
+
+
+def test_a_picture_of_the_size_of_a_sheet_is_compared_with_the_samples(tmp_path: Path) -> None:
+    write_old_samples(tmp_path, 4)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        noise(3, *sheet.size).save(tmp_path / "sheet.png")
+    assert own(tmp_path) == []
+
+
 def test_pictures_of_earlier_versions_are_known_by_the_records_beside_them(tmp_path: Path) -> None:
     write_old_evaluation(tmp_path / "results.jsonl")
     write_old_evaluation(tmp_path / "both.jsonl", "too close (held out)")

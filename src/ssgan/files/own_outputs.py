@@ -153,11 +153,11 @@ def flat_samples(names: Collection[bytes]) -> set[bytes]:
 
 def is_flat_sampling(folder: bytes, names: Collection[bytes]) -> bool:
     """Whether an earlier version sampled here: sheet.png begins with image-00000.png."""
-    if not {b"image-00000.png", b"sheet.png"} <= set(names):
+    pair = [os.path.join(folder, name) for name in (b"image-00000.png", b"sheet.png")]
+    if not ({b"image-00000.png", b"sheet.png"} <= set(names) and all(map(os.path.isfile, pair))):
         return False
     try:
-        image = _pixels(os.path.join(folder, b"image-00000.png"))
-        page = _pixels(os.path.join(folder, b"sheet.png"))
+        image, page = map(_pixels, pair)
     except Exception:  # whatever a damaged picture raises: then it is none of ours
         return False
     size = len(image)
