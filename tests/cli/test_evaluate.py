@@ -277,5 +277,5 @@ def test_what_is_measured_of_a_run_s_file_lies_in_the_run(places, capsys):
     (made,) = set(out.glob("*")) - before
     assert (made / "results.jsonl").exists()
     assert main(["sample", str(file), "--n", "1"]) == 0
-    assert (places / "run" / "generated-seed-0" / "image-00000.png").exists()
+    assert (places / "run" / "generated-seed-0" / "images" / "image-00000.png").exists()
     capsys.readouterr()

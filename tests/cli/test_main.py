@@ -123,14 +123,16 @@ def test_another_setting_is_refused_in_a_used_directory(trained, capsys):
     assert len(error.strip().splitlines()) == 1
 
 
-def test_sample_writes_images_a_sheet_and_a_walk(trained, tmp_path, capsys):
+def test_sample_writes_images_alone_and_a_sheet_and_a_walk_beside_them(trained, tmp_path, capsys):
     out = tmp_path / "images"
     words = ["sample", str(trained[0]), "--n", "5", "--seed", "3", "--out", str(out), "--gif"]
     assert main(words) == 0
-    names = sorted(path.name for path in out.iterdir())
-    images = [f"image-{number:05d}.png" for number in range(5)]
-    assert names == [*images, "interpolation.gif", "interpolation.png", "sheet.png"]
-    with Image.open(out / "image-00000.png") as image:
+    names = sorted(path.name for path in out.iterdir() if path.name[0] != ".")
+    beside = ["interpolation.gif", "interpolation.png", "samples.json", "sheet.png"]
+    assert names == ["images", *beside]
+    images = [f"images/image-{number:05d}.png" for number in range(5)]
+    assert sorted(str(path.relative_to(out)) for path in (out / "images").iterdir()) == images
+    with Image.open(out / images[0]) as image:
         assert (image.size, image.mode) == ((32, 32), "RGB")
     fewer = tmp_path / "fewer"
     assert main([*words[:3], "2", *words[4:7], str(fewer)]) == 0
@@ -142,7 +144,7 @@ def test_sample_writes_images_a_sheet_and_a_walk(trained, tmp_path, capsys):
 def test_sample_from_the_best_of_one_class(trained, tmp_path):
     words = ["sample", str(trained[0]), "--n", "1", "--best", "--class", "snowman"]
     assert main([*words, "--out", str(tmp_path)]) == 0
-    assert (tmp_path / "image-00000.png").exists()
+    assert (tmp_path / "images" / "image-00000.png").exists()
 
 
 def test_show_tells_the_step_and_draws_the_curves(trained, tmp_path, capsys):

@@ -31,6 +31,7 @@ from ssgan.evaluation.splits import Split, count_labels_at, split
 from ssgan.files.atomic import write_atomic
 from ssgan.files.errors import translate_file_errors
 from ssgan.files.locks import hold_lock
+from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import find_run_of, run_name
 from ssgan.ops.cpu import keep_freed_memory
 from ssgan.plots.probe import draw_probe
@@ -50,6 +51,7 @@ def main(given: Probe) -> int:
     parts = _split(first, given)
     home = find_run_of(states[0].file) or states[0].file.parent
     out = given.out or home / "probe"
+    refuse_other_picture(out / "probe.png")
     rows: list[dict[str, Any]] = []
     with translate_file_errors(out):
         out.mkdir(parents=True, exist_ok=True)

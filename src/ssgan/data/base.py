@@ -121,6 +121,10 @@ class AbstractCollection(ABC):
         """Sentences for the user, for example on the layout of the source."""
         return ()
 
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on the present state of the source; they are not stored with the images."""
+        return ()
+
 
 class AbstractSource(ABC):
     """The origin of images: a frozen dataclass that configs store."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssgan.data.scan import FoundFile, readable
+from ssgan.data.scan import FolderScan, FoundFile, readable
 
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval"}
 _UNREAD = {  # image formats and archives that are not read
@@ -30,11 +30,9 @@ def assign_classes(found: Sequence[FoundFile]) -> tuple[tuple[str, ...], list[in
     return tuple(readable(name) for name in names), labels
 
 
-def layout_warnings(
-    path: str, found: Sequence[FoundFile], classes: tuple[str, ...], others: Counter[str]
-) -> tuple[str, ...]:
+def layout_warnings(path: str, content: FolderScan, classes: tuple[str, ...]) -> tuple[str, ...]:
     """A sentence for each oddity of the layout that may be a mistake."""
-    usable = [item for item in found if not item.reject]
+    usable = [item for item in content.found if not item.reject]
     loose = [item for item in usable if _first(item) is None]
     folders = Counter(_first(item) for item in usable if _first(item) is not None)
     warnings = []
@@ -51,17 +49,29 @@ def layout_warnings(
             f"the classes are named like splits ({', '.join(classes)}), and all are used together; "
             f"for one of them give folder:{readable(path)}/{classes[0]}"
         )
-    empty = _empty_folders(path, set(folders)) if folders else []
+    ours = {name.partition(b"/")[0] for name in content.passed_over}
+    empty = _empty_folders(path, set(folders) | ours) if folders else []
     if empty:
         warnings.append(
             f"no image in {_many(len(empty), 'folder')} (the first: {empty[0]}), "
             "so no class of that name"
         )
-    unread = {ending: count for ending, count in others.items() if ending in _UNREAD}
+    unread = {ending: count for ending, count in content.others.items() if ending in _UNREAD}
     if unread:
         listed = ", ".join(f"{count} {ending}" for ending, count in sorted(unread.items()))
         warnings.append(f"files in formats that are not read are ignored: {listed}")
     return tuple(warnings)
+
+
+def passed_over_notes(names: Sequence[bytes]) -> tuple[str, ...]:
+    """A sentence on the output of ssgan among the images, if there is any."""
+    pictures = [name for name in names if not name.endswith((b".json", b".jsonl"))]
+    if not pictures:
+        return ()
+    first = readable(pictures[0])
+    if len(pictures) == 1:
+        return (f"{first} is output of ssgan and passed over",)
+    return (f"{len(pictures):,} outputs of ssgan are passed over (the first: {first})",)
 
 
 def few_images_warnings(classes: tuple[str, ...], counts: Sequence[int]) -> tuple[str, ...]:

@@ -119,6 +119,10 @@ class CropsCollection(AbstractCollection):
         crops = "one crop" if self._count == 1 else f"{self._count} crops"
         return (*self._inner.warnings(), f"{crops} of each picture: counts are crops")
 
+    def notes(self) -> tuple[str, ...]:
+        """The notes of the source."""
+        return self._inner.notes()
+
 
 def crop_of(picture: int, number: int) -> Crop:
     """Crop `number`, from 0, of the picture of that number."""

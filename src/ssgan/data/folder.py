@@ -3,7 +3,6 @@
 import hashlib
 import os
 import stat
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,10 @@ from ssgan.data.base import (
     Preprocessing,
     Rejected,
 )
-from ssgan.data.class_folders import assign_classes, layout_warnings
+from ssgan.data.class_folders import assign_classes, layout_warnings, passed_over_notes
 from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, describe_failure, read_header_stats
-from ssgan.data.scan import ENDINGS, FoundFile, readable, scan
+from ssgan.data.scan import ENDINGS, FolderScan, FoundFile, readable, scan
+from ssgan.files.own_outputs import count_samples, is_run_directory, is_unfinished_sampling
 from ssgan.types import UserError
 
 
@@ -39,16 +39,22 @@ class Folder(AbstractSource):
                 f"{self.name()}: {readable(self.path)} is a file; give the folder that holds "
                 "the images"
             )
+        if is_run_directory(os.fsencode(self.path)):
+            raise UserError(
+                f"{self.name()}: this is a run directory, and its pictures are sheets: give a "
+                f"folder of images, such as {readable(path / 'generated-seed-0')} after ssgan "
+                f"sample {readable(self.path)}"
+            )
         try:
-            found, others = scan(os.fsencode(self.path))
+            content = scan(os.fsencode(self.path))
         except PermissionError:
             raise UserError(
                 f"{self.name()}: the folder cannot be read (permission denied); "
                 "this user needs the right to read and enter it"
             ) from None
-        if not any(not item.reject for item in found):
-            raise UserError(f"{self.name()}: {_missing_reason(found, others)}")
-        return FolderCollection(self, found, others)
+        if not any(not item.reject for item in content.found):
+            raise UserError(f"{self.name()}: {_missing_reason(content)}")
+        return FolderCollection(self, content)
 
     def layout_warnings(self) -> tuple[str, ...]:
         """The warnings on the present layout of the folder; UserError as in `open`."""
@@ -62,9 +68,11 @@ class Folder(AbstractSource):
 class FolderCollection(AbstractCollection):
     """The files that were in a `Folder` when it was opened."""
 
-    def __init__(self, spec: Folder, found: Sequence[FoundFile], others: Counter[str]) -> None:
-        self._spec, self._found, self._others = spec, found, others
-        self._classes, self._labels = assign_classes(found)
+    def __init__(self, spec: Folder, content: FolderScan) -> None:
+        self._spec, self._content, self._found = spec, content, content.found
+        self._classes, self._labels = assign_classes(content.found)
+        if count_samples(os.fsencode(spec.path)) is not None:  # images/ is no class
+            self._classes, self._labels = (), None
 
     def __len__(self) -> int:
         return len(self._found)
@@ -110,7 +118,14 @@ class FolderCollection(AbstractCollection):
 
     def warnings(self) -> tuple[str, ...]:
         """Oddities of the layout, and other files."""
-        return layout_warnings(self._spec.path, self._found, self._classes, self._others)
+        return layout_warnings(self._spec.path, self._content, self._classes)
+
+    def notes(self) -> tuple[str, ...]:
+        """Output of ssgan that is passed over, and samples that are not all there."""
+        notes = passed_over_notes(self._content.passed_over)
+        if is_unfinished_sampling(os.fsencode(self._spec.path)):
+            notes += (f"{readable(self._spec.path)} lacks samples: ssgan sample was interrupted",)
+        return notes
 
     def _bytes(self, item: FoundFile) -> bytes:
         if item.reject:
@@ -134,10 +149,16 @@ def _read_error(error: Exception) -> str:
     return str(error) if isinstance(error, OSError) else describe_failure(error)
 
 
-def _missing_reason(found: Sequence[FoundFile], others: Counter[str]) -> str:
+def _missing_reason(content: FolderScan) -> str:
+    found, others = content.found, content.others
     if found:
         first = found[0]
         return f"no image can be read; the first: {readable(first.name)}: {first.reject}"
+    if content.passed_over:
+        return (
+            f"no image but output of ssgan (the first: {readable(content.passed_over[0])}); to use "
+            "samples, give the folder that ssgan sample wrote"
+        )
     if not others:
         return "the folder is empty"
     seen = ", ".join(f"{count} {ending}" for ending, count in others.most_common(3))

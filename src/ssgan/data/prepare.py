@@ -16,6 +16,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -63,6 +64,9 @@ def prepare(
         (cache / ".locks").mkdir(parents=True, exist_ok=True)
         with wait_for_lock(cache / ".locks" / job.folder.name, on_wait):
             dataset = _existing(job.folder) or _make(job, progress, workers)
+    if notes := collection.notes():
+        manifest = {**dataset.manifest, "warnings": [*notes, *dataset.manifest["warnings"]]}
+        dataset = replace(dataset, manifest=manifest)
     rejected = dataset.manifest["rejected"]
     if strict and rejected:
         raise UserError(

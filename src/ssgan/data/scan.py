@@ -4,6 +4,16 @@ import os
 import stat
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from ssgan.files.own_outputs import (
+    SAMPLE_IMAGES,
+    SHEET,
+    count_samples,
+    find_own_names,
+    is_run_directory,
+    read_mark,
+)
 
 ENDINGS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"}
@@ -22,10 +32,22 @@ class FoundFile:
     reject: str = ""  # why it cannot be used; empty if it may be usable
 
 
+class FolderScan(NamedTuple):
+    """What is below a folder."""
+
+    found: list[FoundFile]  # sorted by name
+    others: Counter[str]  # the number of other files by ending
+    passed_over: list[bytes]  # output of ssgan: files, and folders with a "/" at the end; sorted
+
+
 class _Walk:
     """Visits each folder and file once, real ones before those behind links."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: bytes) -> None:
+        self.given = [b""]  # folders whose samples are images, as the user gave them
+        if count_samples(root) is not None:
+            self.given.append(os.fsencode(SAMPLE_IMAGES))
+        self.passed_over: set[bytes] = set()
         self.found: list[FoundFile] = []
         self.others: Counter[str] = Counter()
         self.folders: set[tuple[int, int]] = set()  # (device, inode)
@@ -48,6 +70,12 @@ class _Walk:
                     raise
                 self._reject(name + b"/", f"the folder cannot be read: {error.strerror}")
                 continue
+            if name and is_run_directory(path):
+                self.passed_over.add(name + b"/")
+                continue
+            own = find_own_names(path, names, given=name in self.given)
+            self._pass_over(name, own)
+            names = [entry for entry in names if entry not in own]
             below = [(os.path.join(path, n), name + b"/" + n if name else n) for n in names]
             folders = [(p, n) for p, n in below if self._entry(p, n)]
             waiting.extend(reversed(folders))
@@ -64,8 +92,16 @@ class _Walk:
             return False
         if stat.S_ISDIR(status.st_mode):
             return os.path.basename(name) != b"__MACOSX"
-        self._file(name, status)
+        self._file(path, name, status)
         return False
+
+    def _pass_over(self, folder: bytes, own: set[bytes]) -> None:
+        """Record these files of a folder; many samples count as one folder."""
+        samples = {name for name in own if name.startswith(b"image-")}
+        for name in own - samples:
+            self.passed_over.add(folder + b"/" + name if folder else name)
+        if samples:
+            self.passed_over.add(folder + b"/")
 
     def link(self, path: bytes, name: bytes) -> None:
         """Visit the target of a symbolic link."""
@@ -76,17 +112,23 @@ class _Walk:
                 self._reject(name, f"a link without a target: {error.strerror}")
             return
         if stat.S_ISDIR(status.st_mode):
-            self.folder(path, name)
+            if _is_in_run(path):
+                self.passed_over.add(name + b"/")
+            else:
+                self.folder(path, name)
         else:
-            self._file(name, status)
+            self._file(path, name, status)
 
-    def _file(self, name: bytes, status: os.stat_result) -> None:
+    def _file(self, path: bytes, name: bytes, status: os.stat_result) -> None:
         ending = _ending(name)
         if ending not in ENDINGS:
             self.others[ending or "without an ending"] += 1
             return
         if not stat.S_ISREG(status.st_mode):
             self._reject(name, "not a regular file")
+            return
+        if ending in (".png", ".gif") and read_mark(path) == SHEET:
+            self.passed_over.add(name)
             return
         if (status.st_dev, status.st_ino) not in self.files:
             self.files.add((status.st_dev, status.st_ino))
@@ -97,19 +139,31 @@ class _Walk:
         self.found.append(FoundFile(name, 0, 0, 0, why))
 
 
-def scan(root: bytes) -> tuple[list[FoundFile], Counter[str]]:
-    """The images below `root` sorted by name, and the number of other files by ending.
+def scan(root: bytes) -> FolderScan:
+    """The images below `root`, and the other files.
 
-    Hidden names are ignored. Links are followed. A folder or file with several names, by links of
+    Hidden names are ignored. Output of ssgan is passed over, but samples are images where `root`
+    itself is their folder. Links are followed. A folder or file with several names, by links of
     either kind, counts once: under its real name, else under the first in order. The result
     does not depend on the file system's order. Raises OSError when `root` cannot be read.
     """
-    walk = _Walk()
+    walk = _Walk(root)
     walk.folder(root, b"")
     while walk.links:
         walk.links.sort(key=lambda link: link[1], reverse=True)
         walk.link(*walk.links.pop())
-    return sorted(walk.found, key=lambda item: item.name), walk.others
+    found = sorted(walk.found, key=lambda item: item.name)
+    return FolderScan(found, walk.others, sorted(walk.passed_over))
+
+
+def _is_in_run(link: bytes) -> bool:
+    """Whether the folder that a link leads to is a run directory or lies in one."""
+    folder = os.path.realpath(link)
+    while folder != os.path.dirname(folder):
+        if is_run_directory(folder):
+            return True
+        folder = os.path.dirname(folder)
+    return False
 
 
 def readable(name: str | bytes | os.PathLike[str]) -> str:

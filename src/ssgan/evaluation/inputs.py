@@ -71,7 +71,8 @@ def common_preprocessing(
         sizes = ", ".join(f"{s.size} x {s.size} with {s.channels} channels" for s in required)
         conflict = f"; they conflict with --size {size}" if size else ""
         raise UserError(f"images of one size are compared; these need {sizes}{conflict}")
-    stats = {source.name(): source.open().header_stats() for source in sources}
+    opened = {source.name(): source.open() for source in sources}
+    stats = {name: collection.header_stats() for name, collection in opened.items()}
     if required:
         preprocessing = runs[0].preprocessing if runs else Preprocessing(shape=required[0])
     else:
@@ -79,7 +80,8 @@ def common_preprocessing(
         grey = all(found.grey for found in stats.values())
         preprocessing = Preprocessing(shape=ImageShape(1 if grey else 3, size or smallest))
     side = preprocessing.shape.size
-    notes = [
+    notes = [f"{name}: {note}" for name, found in opened.items() for note in found.notes()]
+    notes += [
         f"{name}: prepared at {side} x {side} pixels (short side {found.short_side})"
         for name, found in stats.items()
         if found.short_side != side

@@ -33,6 +33,7 @@ from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unava
 from ssgan.evaluation.results import write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
+from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.protocol import write_statistics
@@ -211,6 +212,8 @@ class _Session:
             require_writable(request.write_stats.parent)
         if reference is not None:
             require_writable(self._folder())
+            if request.out is not None:
+                refuse_other_picture(_sheet_beside(_file_in(request.out)))
         self.device = resolve_device(request.device)
         self.features = self._features()
         fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
@@ -315,7 +318,7 @@ class _Session:
     def _results_file(self, found: Evaluation, settings: EvaluationSettings) -> Path:
         """By default its name is that of the protocol, so that equal results replace each other."""
         if (out := self.request.out) is not None:
-            return out if out.suffix == ".jsonl" else out / "results.jsonl"
+            return _file_in(out)
         first = found.results[0]
         words: list[object] = [asdict(first.protocol), first_names(settings.metrics)]
         words += [asdict(settings.metric_settings), self.request.held_out, first.subject_content]
@@ -333,10 +336,19 @@ class _Session:
             write_results(path, found.results)
             self.reporter.show(f"written to {readable(path)}")
             if found.nearest is not None:
-                stem = "neighbours" if path.name == "results.jsonl" else f"{path.stem}-neighbours"
-                sheet = path.with_name(f"{stem}.png")
+                sheet = _sheet_beside(path)
                 pixels = found.nearest.flatten(0, 1).permute(0, 2, 3, 1).numpy()
                 save_png(sheet, image_grid(pixels, columns=found.nearest.shape[1]))
                 self.reporter.show(
                     f"samples, each beside its nearest real images: {readable(sheet)}"
                 )
+
+
+def _file_in(out: Path) -> Path:
+    """The file of results that --out names or holds."""
+    return out if out.suffix == ".jsonl" else out / "results.jsonl"
+
+
+def _sheet_beside(results: Path) -> Path:
+    stem = "neighbours" if results.name == "results.jsonl" else f"{results.stem}-neighbours"
+    return results.with_name(f"{stem}.png")

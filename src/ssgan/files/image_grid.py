@@ -1,13 +1,17 @@
-"""Image grids and animations."""
+"""Image grids, animations and arrays of images in files."""
 
 import io
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ssgan.files.atomic import write_atomic
+from ssgan.files.atomic import AtomicFile, open_atomic, write_atomic
+from ssgan.files.own_outputs import SHEET, png_info
 
 _GAP = 1  # white pixels between images
 _SHEET_PIXELS = 768  # small images are enlarged by an integer factor up to this width
@@ -28,16 +32,16 @@ def image_grid(images: NDArray[np.uint8], columns: int) -> Image.Image:
     return Image.fromarray(page[..., 0] if channels == 1 else page)
 
 
-def save_png(path: Path, image: Image.Image) -> None:
-    """Write a PNG atomically, and create its folder if necessary."""
+def save_png(path: Path, image: Image.Image, mark: str = SHEET) -> None:
+    """Write a PNG with a mark (`own_outputs`) atomically; create its folder if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     encoded = io.BytesIO()
-    image.save(encoded, format="PNG")
+    image.save(encoded, format="PNG", pnginfo=png_info(mark))
     write_atomic(path, encoded.getvalue())
 
 
 def save_gif(path: Path, frames: NDArray[np.uint8]) -> None:
-    """Write frames uint8 [N, S, S, C] as an endless animation of at least 128 pixels."""
+    """Write frames uint8 [N, S, S, C] as an endless animation of at least 128 pixels, marked."""
     zoom = max(1, 128 // frames.shape[1])
     large = frames.repeat(zoom, axis=1).repeat(zoom, axis=2)
     pictures = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f) for f in large]
@@ -49,5 +53,48 @@ def save_gif(path: Path, frames: NDArray[np.uint8]) -> None:
         append_images=pictures[1:],
         duration=80,  # milliseconds of a frame
         loop=0,
+        comment=SHEET.encode(),
     )
     write_atomic(path, encoded.getvalue())
+
+
+@contextmanager
+def open_npz_images(
+    path: Path, shape: tuple[int, int, int, int], labels: NDArray[np.int64] | None
+) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+    """Write images uint8 of `shape` [N, S, S, C] as arr_0 of a .npz file, and labels [N] as arr_1.
+
+    It is the form of guided-diffusion. The block calls the function with batches [n, S, S, C]
+    until all N are there; one is in memory at a time. The file appears whole after the block, and
+    its folder is created.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open_atomic(path) as file, zipfile.ZipFile(_Stream(file), "w") as archive:
+        with archive.open("arr_0.npy", "w", force_zip64=True) as entry:
+            facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(entry, facts)
+
+            def add(batch: NDArray[np.uint8]) -> None:
+                entry.write(batch.tobytes())
+
+            yield add
+        if labels is not None:
+            with archive.open("arr_1.npy", "w") as entry:
+                np.lib.format.write_array(entry, labels, allow_pickle=False)
+
+
+class _Stream:
+    """An atomic file as the stream that zipfile writes to, without seeking."""
+
+    def __init__(self, file: AtomicFile) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        self._file.write(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+    def close(self) -> None:
+        """The atomic file is closed by its own block."""

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ssgan.files.atomic import write_atomic
+from ssgan.files.own_outputs import SHEET
 from ssgan.types import UserError
 
 PALETTE = ("#1f5fa8", "#d1662b", "#3d8a4e", "#7a4fa3", "#8a6d1f", "#666666")
@@ -22,9 +23,10 @@ def check_plot_file(target: Path) -> None:
 
 
 def encode_figure(figure: Figure, kind: str = "png") -> bytes:
-    """The figure as PNG or SVG."""
+    """The figure as PNG, marked as a figure of ssgan (`own_outputs`), or SVG."""
     encoded = io.BytesIO()
-    figure.savefig(encoded, format=kind, dpi=110)
+    metadata = {"Software": SHEET} if kind == "png" else None
+    figure.savefig(encoded, format=kind, dpi=110, metadata=metadata)
     return encoded.getvalue()
 
 

@@ -16,6 +16,7 @@ from ssgan.files.image_grid import image_grid
 from ssgan.files.run_directory import RunDirectory
 from ssgan.plots.bands import BandCurve, Panel, draw_bands
 from ssgan.plots.figures import encode_figure
+from ssgan.runs.sample_folder import SampleFolder
 from ssgan.studies.measurements import stored_steps
 from ssgan.studies.published import PublishedCurves
 from ssgan.studies.rendering import (
@@ -234,7 +235,8 @@ class SampleSheet(AbstractRenderer):
 
 def _read_strip(folder: Path) -> Image.Image:
     """The images that `ssgan sample` wrote to a folder, side by side; UserError without any."""
-    files = sorted(folder.glob("image-*.png"))
+    within = SampleFolder(folder).images  # earlier versions put images beside their sheet
+    files = sorted((within if within.is_dir() else folder).glob("image-*.png"))
     if not files:
         raise UserError(f"{folder} holds no image-*.png: remove it, and run the same command again")
     images = np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])

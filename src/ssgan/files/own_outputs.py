@@ -1,0 +1,230 @@
+"""Output of ssgan, recognised by its files: it holds no pictures to train on or to measure.
+
+Sheets and figures carry a mark in the file, and a folder of samples has a record. Earlier versions
+wrote neither: there a picture is recognised by its name and the files that were written with it.
+"""
+
+import json
+import os
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from ssgan.files.atomic import O_BINARY
+from ssgan.files.sealed_file import SealedFile
+from ssgan.types import UserError
+
+SHEET, SAMPLE = "ssgan sheet", "ssgan sample"  # marks: a sheet or figure for people; a sample
+SAMPLE_RECORD, SAMPLE_IMAGES = "samples.json", "images"  # in a folder of samples
+SAMPLE_SHEETS = ("sheet.png", "interpolation.png", "interpolation.gif")
+RECORD_KIND = "ssgan samples"  # of the record
+_IMAGE = re.compile(rb"image-(\d{5})\.png")
+_RUN = re.compile(rb'\s*{\s*"kind": "[\w.]+:\w+"')
+_STEP = re.compile(rb"step-\d{8,}\.ckpt")
+_HEAD_BYTES = 1024  # a mark is within
+_FACT_BYTES = 1 << 24  # more than a file of results
+_SHEET_PIXELS = 1 << 25  # more than a sheet of 400 samples of 256 x 256
+
+
+def png_info(mark: str) -> PngInfo:
+    """The mark as the metadata of a PNG file."""
+    info = PngInfo()
+    info.add_text("Software", mark)
+    return info
+
+
+def read_mark(path: str | bytes | os.PathLike[str]) -> str:
+    """The mark of a PNG or GIF file; empty for the file of anybody else."""
+    head = _head(os.fsencode(path), _HEAD_BYTES)
+    for mark in (SHEET, SAMPLE):
+        text = mark.encode()
+        if head.startswith(b"\x89PNG") and b"tEXtSoftware\0" + text in head:
+            return mark
+        if head.startswith(b"GIF8") and b"!\xfe" + bytes([len(text)]) + text + b"\0" in head:
+            return mark
+    return ""
+
+
+def is_run_directory(folder: bytes) -> bool:
+    """Whether a folder is the directory of a run: settings with a data set, or checkpoints."""
+    if _RUN.match(_head(os.path.join(folder, b"config.json"), 256)):
+        others = (b"manifest.json", b".lock")
+        if any(os.path.exists(os.path.join(folder, name)) for name in others):
+            return True
+    checkpoints = os.path.join(folder, b"checkpoints")
+    try:
+        names = [name for name in os.listdir(checkpoints) if _STEP.fullmatch(name)]
+    except OSError:
+        return False
+    return any(_is_sealed(os.path.join(checkpoints, name)) for name in names)
+
+
+def _is_sealed(path: bytes) -> bool:
+    try:
+        if not os.path.isfile(path):
+            return False
+        with SealedFile(Path(os.fsdecode(path))) as file:
+            return file.has_seal()
+    except OSError:
+        return False
+
+
+def count_samples(folder: bytes) -> int | None:
+    """The number of images in the record of a folder of samples; None without a record."""
+    facts = _facts(os.path.join(folder, os.fsencode(SAMPLE_RECORD)))
+    count = facts.get("images")
+    known = facts.get("kind") == RECORD_KIND and type(count) is int
+    return count if known else None
+
+
+def find_own_names(folder: bytes, names: Collection[bytes], *, given: bool) -> set[bytes]:
+    """Those of the files `names` in a folder that ssgan wrote, by what lies beside them.
+
+    Samples are not among them where the user gave that folder. A mark is read by `read_mark`.
+    """
+    names = set(names)
+    own: set[bytes] = set()
+    sheets = {name for name in names if name.endswith(b"neighbours.png")}
+    records = {name: name for name in names & _RECORDS.keys()}
+    records |= {n.removesuffix(b"-neighbours.png") + b".jsonl": b"results.jsonl" for n in sheets}
+    for name, kind in records.items():
+        facts = _facts(os.path.join(folder, name)) if name in names else {}
+        if not facts.keys() >= _RECORDS[kind]:
+            continue
+        own.add(name)
+        if kind == b"results.jsonl":
+            stem = name.removesuffix(b".jsonl")
+            picture = b"neighbours.png" if name == kind else stem + b"-neighbours.png"
+            own |= {picture} if _has_nearest(facts) else set()
+        else:
+            own.add(_PICTURES[kind])
+    own &= names
+    if is_flat_sampling(folder, names):
+        own |= {os.fsencode(name) for name in SAMPLE_SHEETS} & set(names)
+        own |= set() if given else flat_samples(names)
+    elif not given and (count := _count_images_in(folder)):
+        own |= {n for n in names if (m := _IMAGE.fullmatch(n)) and int(m[1]) < count}
+    return own
+
+
+def _count_images_in(folder: bytes) -> int | None:
+    """The number of images in the record beside a folder, if they are in this one."""
+    above = os.path.join(folder, b"..")
+    try:
+        same = os.path.samefile(folder, os.path.join(above, os.fsencode(SAMPLE_IMAGES)))
+    except OSError:
+        return None
+    return count_samples(above) if same else None
+
+
+def is_unfinished_sampling(folder: bytes) -> bool:
+    """Whether fewer images than recorded are in a folder of samples, or in its images/."""
+    images, count = os.path.join(folder, os.fsencode(SAMPLE_IMAGES)), count_samples(folder)
+    if count is None:
+        images, count = folder, _count_images_in(folder)
+    try:
+        return count is not None and len(flat_samples(set(os.listdir(images)))) < count
+    except OSError:
+        return True
+
+
+def refuse_other_picture(path: Path) -> None:
+    """Raise UserError where a picture of anybody else would be replaced by a sheet or figure."""
+    folder, name = os.fsencode(path.parent), os.fsencode(path.name)
+    if not path.exists() or read_mark(path) == SHEET:
+        return
+    if name not in find_own_names(folder, set(os.listdir(folder)), given=True):
+        raise UserError(f"{path} is not output of ssgan: move it, or give another --out")
+
+
+def flat_samples(names: Collection[bytes]) -> set[bytes]:
+    """image-00000.png and those that follow it without a gap."""
+    found: set[bytes] = set()
+    while (name := b"image-%05d.png" % len(found)) in names:
+        found.add(name)
+    return found
+
+
+def is_flat_sampling(folder: bytes, names: Collection[bytes]) -> bool:
+    """Whether an earlier version sampled here: sheet.png begins with image-00000.png."""
+    pair = [os.path.join(folder, name) for name in (b"image-00000.png", b"sheet.png")]
+    if not ({b"image-00000.png", b"sheet.png"} <= set(names) and all(map(os.path.isfile, pair))):
+        return False
+    try:
+        image, page = map(_pixels, pair)
+    except Exception:  # whatever a damaged picture raises: then it is none of ours
+        return False
+    size = len(image)
+    if image.shape[1] != size:
+        return False
+    for columns in range(1, 21):  # as `image_grid` lays them out
+        width = columns * (size + 1) + 1
+        zoom = max(1, 768 // width)
+        if page.shape[1] == width * zoom and page.shape[0] % ((size + 1) * zoom) == zoom:
+            cell = slice(zoom, (size + 1) * zoom, zoom)
+            return np.array_equal(page[cell, cell], image)
+    return False
+
+
+def _pixels(path: bytes) -> NDArray[np.uint8]:
+    with Image.open(os.fsdecode(path), formats=["PNG"]) as picture:
+        if picture.width * picture.height > _SHEET_PIXELS:
+            raise ValueError("too large for a sheet")
+        return np.asarray(picture)
+
+
+def _head(path: bytes, size: int) -> bytes:
+    """The beginning of a file; empty where it cannot be read. A pipe does not block."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | O_BINARY | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, size)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _facts(path: bytes) -> Mapping[str, Any]:
+    """The object in a JSON file, or the first of its lines; empty where there is none.
+
+    Under "rows" are the names of all lines.
+    """
+    head = _head(path, _FACT_BYTES)
+    try:
+        lines = head.splitlines() if path.endswith(b".jsonl") else [head]
+        rows = [json.loads(line) for line in lines]
+    except (ValueError, RecursionError):
+        return {}
+    if not all(isinstance(row, dict) for row in rows):
+        return {}
+    first = rows[0] if rows else {}
+    return {**first, "rows": [row.get("name") for row in rows]}
+
+
+def _has_nearest(facts: Mapping[str, Any]) -> bool:
+    """Whether such results lie beside a sheet of nearest images; the second name is an old one."""
+    return any(
+        str(name).startswith(("authenticity", "too close")) for name in facts.get("rows", ())
+    )
+
+
+_RECORDS: Mapping[bytes, set[str]] = {  # the facts in a file that tell it from anybody else's
+    b"results.jsonl": {"subject", "against", "values", "protocol"},
+    b"probe.jsonl": {"run", "step", "block", "top1"},
+    b"forgetting.json": {"format", "settings", "classes"},
+    b"results.json": {"study", "title", "variants", "commands"},
+}
+_PICTURES: Mapping[bytes, bytes] = {  # the pictures beside them
+    b"probe.jsonl": b"probe.png",
+    b"forgetting.json": b"forgetting.png",
+    b"results.json": b"figure.png",
+}
