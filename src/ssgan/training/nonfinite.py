@@ -13,13 +13,16 @@ MAX_RETRIES = 3  # rollbacks to one checkpoint, before the run ends
 
 
 def check_finite(optimizer: Optimizer, terms: dict[str, Tensor], network: str) -> dict[str, Tensor]:
-    """The terms; raises NonFinite when one of them, or a gradient, is not finite."""
+    """The terms and the norm of the whole gradient, which is on the device like them.
+
+    Raises NonFinite when a term or a gradient is not finite.
+    """
     weights = [p for group in optimizer.param_groups for p in group["params"]]
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     norms = torch.stack(torch._foreach_norm(gradients))
     values = [value.to(norms.dtype) for value in terms.values()]
     if torch.isfinite(torch.stack([norms.sum(), *values]).sum()):  # the only wait for the device
-        return terms
+        return {**terms, f"{network}/gradient_norm": torch.linalg.vector_norm(norms)}
     bad = [name for name, value in terms.items() if not torch.isfinite(value)]
     what = ", ".join(bad) if bad else f"the gradient of {network}"
     raise NonFinite(f"not a finite number: {what}; the update was refused")
