@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from ssgan.types import NonFinite
 
+_LARGEST_NORM = 1e30  # of a gradient, in the log: finite norms may overflow in their sum of squares
 MAX_RETRIES = 3  # rollbacks to one checkpoint, before the run ends
 
 
@@ -22,7 +23,8 @@ def check_finite(optimizer: Optimizer, terms: dict[str, Tensor], network: str) -
     norms = torch.stack(torch._foreach_norm(gradients))
     values = [value.to(norms.dtype) for value in terms.values()]
     if torch.isfinite(torch.stack([norms.sum(), *values]).sum()):  # the only wait for the device
-        return {**terms, f"{network}/gradient_norm": torch.linalg.vector_norm(norms)}
+        norm = torch.linalg.vector_norm(norms).clamp(max=_LARGEST_NORM)
+        return {**terms, f"{network}/gradient_norm": norm}
     bad = [name for name, value in terms.items() if not torch.isfinite(value)]
     what = ", ".join(bad) if bad else f"the gradient of {network}"
     raise NonFinite(f"not a finite number: {what}; the update was refused")
