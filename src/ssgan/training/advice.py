@@ -18,6 +18,7 @@ Problem = Literal[
     "none",
     "dead discriminator",
     "strong discriminator",
+    "no gradient",
     "blown up",
     "collapse",
     "forgetting",
@@ -41,9 +42,12 @@ def advise(problem: Problem, config: RunConfig) -> str:
 def _flags(problem: Problem, config: RunConfig) -> list[str]:
     """The flags that help with a problem, best first; "" where the run uses one already."""
     updates, rates = config.discriminator_updates, _lower_rates(config)
+    method = config.method
     more_updates = "--discriminator_updates 2" if updates == 1 else ""
-    rotation = "--method SSGAN" if type(config.method) is GAN else ""
-    adversarial = "" if type(config.method) is RotationOnly else "--method GAN"
+    rotation = "--method SSGAN" if type(method) is GAN else ""
+    adversarial = "--method GAN" if method.predicts_rotation else ""
+    if type(method) is RotationOnly:  # its only task
+        adversarial = ""
     plain = type(getattr(config.generator, "norm", None)) is BatchNorm
     modulated = "--generator.norm SelfModulatedBatchNorm" if plain else ""
     average = "" if config.ema_halflife_steps else "--ema_halflife_steps 500"
@@ -62,6 +66,7 @@ def _flags(problem: Problem, config: RunConfig) -> list[str]:
             _penalty(config),
             rates,
         ],
+        "no gradient": [rates, _penalty(config), spectral, rotation, modulated],
         "blown up": [rates, spectral, _penalty(config)],
         "collapse": [more_updates, rates, rotation, modulated, average],
         "forgetting": [rotation, more_updates, decay, modulated],

@@ -16,7 +16,7 @@ LEARNT = 0.05  # above chance: less is noise in a block of the log
 # D's loss, in units of a logit: its difference to that of equal logits, and its deviation. Dead
 # runs deviate by less; a run that improved to its end with D's loss near 2 deviated by 0.0015.
 NEAR, VANISHING = 0.02, 0.001
-NO_GRADIENT = 0.01  # norm of G's gradient, as a share of its largest mean over a block of the log
+NO_GRADIENT = 0.003  # median norm of G's gradient, as a share of its largest over a block
 IMPROVING = 0.1  # share by which the newest score is below the best before
 EXACTLY = 0.75  # share of lines with 25 % to the digit: the same rotation for every image
 CERTAIN = 2.0  # standard errors between the mean rotation accuracy and what counts as learnt
@@ -45,13 +45,16 @@ def no_information(history: History, scale: float) -> str | None:
 
 def no_gradient(history: History, scale: float) -> str | None:
     """G's gradient has nearly vanished, whatever the losses."""
-    norms = history.newest("G/gradient_norm")
-    largest = max((value for _, value in history.means("G/gradient_norm")), default=0.0)
-    if not norms or fmean(norms) > NO_GRADIENT / scale * largest or is_improving(history):
+    norms, blocks = history.newest("G/gradient_norm"), history.blocks
+    before = [values for block in blocks if (values := block.terms.get("G/gradient_norm"))]
+    if not norms or not before or is_improving(history):
+        return None
+    now, largest = median(norms), max(map(median, before))
+    if now > NO_GRADIENT / scale * largest:
         return None
     return (
-        f"the norm of G's gradient is {fmean(norms):.1g} over {history.window} steps up to "
-        f"{history.step}, and was {largest:.1g}: G learns nothing from D"
+        f"the norm of G's gradient is {now:.1g} over {history.window} steps up to {history.step}, "
+        f"and was {largest:.1g}: G learns nothing from D"
     )
 
 
@@ -107,7 +110,8 @@ def no_progress(history: History, scale: float) -> str | None:
         how = f"it swings by a factor of {ratio:.2g} between evaluations"
     else:
         return None
-    return f"{history.score} is {scores[-1]:.3g} and does not improve: {how}"
+    step = history.evaluations[-1].step
+    return f"{history.score} is {scores[-1]:.3g} at step {step} and does not improve: {how}"
 
 
 def _stands_still(history: History) -> bool:
