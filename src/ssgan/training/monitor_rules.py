@@ -21,8 +21,8 @@ from ssgan.training.standstill import (
     may_stop,
     no_gradient,
     no_information,
-    no_progress,
     rotation_not_learnt,
+    score_stalls,
 )
 
 State = Literal[
@@ -337,7 +337,12 @@ RULES = (
         adversarial_only=True,
     ),
     Rule(
-        "no progress", "no progress", _EVALUATION, no_progress, "no progress", adversarial_only=True
+        "no progress",
+        "no progress",
+        _EVALUATION,
+        score_stalls,
+        "no progress",
+        adversarial_only=True,
     ),
     Rule("may stop", "healthy", _EVALUATION, may_stop, adversarial_only=True),
 )

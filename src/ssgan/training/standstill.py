@@ -97,7 +97,7 @@ def may_stop(history: History, scale: float) -> str | None:
     )
 
 
-def no_progress(history: History, scale: float) -> str | None:
+def score_stalls(history: History, scale: float) -> str | None:
     """The score does not improve, and it never did, or it swings."""
     if not _stands_still(history):
         return None
