@@ -5,7 +5,9 @@ The logit is high for images that D classifies as real. Every loss is a mean ove
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
@@ -15,8 +17,23 @@ from ssgan.types import Scalar
 _Logits = Float[Tensor, " B"]
 
 
+class Uninformed(NamedTuple):
+    """V_D when D returns the logit 0 for every image, so that it separates nothing."""
+
+    value: float
+    slope: float  # change of V_D for each unit by which the logits of fakes differ from 0
+
+
 class AdversarialLoss(ABC):
     """The losses V_D and V_G."""
+
+    @torch.no_grad()
+    def uninformed(self) -> Uninformed:
+        """V_D at equal logits. A D that cannot separate real and fake images minimises it at 0."""
+        real, step = torch.zeros(1, dtype=torch.float64), 1e-4
+        value = float(self.discriminator(real, real))
+        slope = abs(float(self.discriminator(real, real + step)) - value) / step
+        return Uninformed(value, slope)
 
     @abstractmethod
     def discriminator(self, real: _Logits, fake: Float[Tensor, " N"]) -> Scalar:

@@ -78,7 +78,7 @@ def test_the_last_healthy_checkpoint_is_from_before_the_fall(collapsed):
 
 def test_it_is_shown_from_the_files(collapsed):
     layout, _ = collapsed
-    facts = show._health(layout)
+    facts = show._health(layout, COLLAPSING)
     assert facts[0][0] == "health"
     assert facts[0][1].startswith("collapsing since step ")
     assert any("diversity of generated images has fallen" in text for _, text in facts)
@@ -155,4 +155,4 @@ def test_the_command_ends_with_75(collapsed, monkeypatch, capsys):
 
 def test_the_monitor_says_the_same_afterwards(collapsed):
     layout, states = collapsed
-    assert monitor_directory(layout).verdict.state == states[STEPS]
+    assert monitor_directory(layout, COLLAPSING).verdict.state == states[STEPS]

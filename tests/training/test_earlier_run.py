@@ -36,7 +36,7 @@ def test_metrics_have_the_names_of_today(layout):
 
 
 def test_the_monitor_judges_it_as_it_was_judged(layout):
-    verdict = monitor_directory(layout).verdict
+    verdict = monitor_directory(layout, read_run_config(layout)).verdict
     last = read_events(layout)[-1]
     assert (verdict.state, verdict.since) == (last["verdict"], last["step"])
 

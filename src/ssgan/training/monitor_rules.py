@@ -13,12 +13,24 @@ from statistics import median, pstdev
 from typing import Literal
 
 from ssgan.evaluation.selection_metric import DIVERSITY, FD_RANDOM
-from ssgan.training.history import EvaluationPoint, History
+from ssgan.training.advice import Problem
+from ssgan.training.history import FEWEST_STEPS, EvaluationPoint, History
+from ssgan.training.standstill import (
+    CHANCE,
+    LEARNT,
+    may_stop,
+    no_gradient,
+    no_information,
+    rotation_not_learnt,
+    score_stalls,
+)
 
-State = Literal["too early to tell", "healthy", "forgetting", "collapsing", "diverged"]
+State = Literal[
+    "too early to tell", "healthy", "no progress", "forgetting", "collapsing", "diverged"
+]
+Reads = Literal["block", "newest lines", "evaluation"]
 
 CLEARING = 0.6  # `scale` of a raised alarm
-CHANCE = 0.25  # accuracy of guessing a rotation
 
 # Hinge, non-saturating and least-squares losses are above 0.4 while D is in doubt.
 NO_LOSS = 0.02
@@ -26,7 +38,6 @@ NO_LOSS = 0.02
 # that fits its learning rate; healthy runs stay below 10, Wasserstein critics below some tens.
 HUGE = 100.0
 SPIKE = 10.0  # times what was typical before, see `_typical`
-LEARNT = 0.05  # above chance: less is noise in a block of the log
 DEAD_BLOCKS = 10  # blocks at chance: at least 200 lines and 1000 steps
 TRIVIAL, TRIVIAL_BLOCKS = 0.01, 5  # rotation error, in so many blocks
 NO_VARIANCE = 0.1  # share of the reals' diversity; an untrained G may start there, but rises
@@ -47,25 +58,28 @@ FindEvidence = Callable[[History, float], str | None]  # of (history, scale)
 
 @dataclass(frozen=True)
 class Rule:
-    """Evidence, how often it must be found, and the verdict that follows."""
+    """Evidence, how often it must be found, the verdict that follows, and the advice."""
 
     name: str
     verdict: State  # healthy: a remark, which changes no verdict
-    reads: Literal["log", "evaluation"]  # applied after each block of the log, or each evaluation
+    reads: tuple[Reads, ...]  # it is applied after each of these
     find_evidence: FindEvidence
+    problem: Problem = "none"  # for the advice
     times: int = 1  # how often in a row it must hold
     adversarial_only: bool = False  # about G's images: skipped without an adversarial loss
 
 
 def no_loss(history: History, scale: float) -> str | None:
     """D's loss is 0: it separates real from fake images perfectly, and G gets no gradient."""
-    block = history.blocks[-1]
-    values = block.terms.get("D/adversarial", ())
-    if not values or min(values) < 0 or max(values) > NO_LOSS / scale:  # below 0: Wasserstein
+    values = sorted(history.newest("D/adversarial", FEWEST_STEPS))
+    if not values or values[0] < 0:  # below 0: Wasserstein
+        return None
+    most = values[-1 if scale == 1 else -1 - len(values) // 10]  # a spike clears no raised alarm
+    if most > NO_LOSS / scale:
         return None
     return (
-        f"D's loss is at most {max(values):.3f} from step {block.first} to {block.last}: D "
-        "separates real from generated images so well that G learns nothing"
+        f"D's loss is at most {most:.3f} in the last {FEWEST_STEPS} steps up to "
+        f"{history.step}: D separates real from generated images so well that G learns nothing"
     )
 
 
@@ -78,10 +92,10 @@ def huge_loss(history: History, scale: float) -> str | None:
 
 
 def rotation_at_chance(history: History, scale: float) -> str | None:
-    """D's rotation accuracy has been at chance for a long time."""
+    """D's rotation accuracy is at chance, for a long time or where nothing else improves."""
     last = history.means("D/rotation_accuracy")[-DEAD_BLOCKS:]
     if len(last) < DEAD_BLOCKS or max(v for _, v in last) > CHANCE + LEARNT / scale:
-        return None
+        return rotation_not_learnt(history, scale)
     return (
         f"rotation accuracy on real images is at chance (25 %) up to step {last[-1][0]}: D has "
         "stopped learning"
@@ -283,23 +297,52 @@ def _describe_fall(what: str, points: list[tuple[int, float]], needed: float) ->
     return f"{what} in {now:.0%} of cases at step {step}, against {best:.0%} at step {best_step}"
 
 
+_BLOCK: tuple[Reads, ...] = ("block",)
+_EVALUATION: tuple[Reads, ...] = ("evaluation",)
+_ANY: tuple[Reads, ...] = ("block", "newest lines", "evaluation")
 RULES = (
-    Rule("no loss", "diverged", "log", no_loss, times=2),
-    Rule("huge loss", "diverged", "log", huge_loss),
-    Rule("rotation at chance", "diverged", "log", rotation_at_chance),
-    Rule("rotation trivial", "healthy", "log", rotation_trivial),
-    Rule("rotation forgotten", "forgetting", "log", rotation_forgotten, times=3),
-    Rule("not finite", "diverged", "evaluation", not_finite),
-    Rule("no variance", "collapsing", "evaluation", no_variance, times=3, adversarial_only=True),
-    Rule(
-        "variance falls", "collapsing", "evaluation", variance_falls, times=2, adversarial_only=True
+    Rule("no loss", "diverged", ("newest lines",), no_loss, "strong discriminator"),
+    Rule("huge loss", "diverged", _BLOCK, huge_loss, "blown up"),
+    Rule("no information", "collapsing", _ANY, no_information, "dead discriminator"),
+    Rule("no gradient", "collapsing", _ANY, no_gradient, "no gradient"),
+    Rule("rotation at chance", "diverged", _ANY, rotation_at_chance, "dead discriminator"),
+    Rule("rotation trivial", "healthy", _BLOCK, rotation_trivial, "easy rotations"),
+    Rule("rotation forgotten", "forgetting", _BLOCK, rotation_forgotten, "forgetting", times=3),
+    Rule("not finite", "diverged", _EVALUATION, not_finite, "blown up"),
+    *(
+        Rule(name, "collapsing", _EVALUATION, rule, "collapse", times, adversarial_only=True)
+        for name, rule, times in (
+            ("no variance", no_variance, 3),
+            ("variance falls", variance_falls, 2),
+            ("quality falls", quality_falls, 3),
+        )
     ),
     Rule(
-        "quality falls", "collapsing", "evaluation", quality_falls, times=3, adversarial_only=True
+        "no signal",
+        "collapsing",
+        _EVALUATION,
+        no_signal,
+        "dead discriminator",
+        adversarial_only=True,
     ),
-    Rule("no signal", "collapsing", "evaluation", no_signal, adversarial_only=True),
-    Rule("logits blow up", "diverged", "evaluation", logits_blow_up),
-    Rule("norms spike", "diverged", "evaluation", norms_spike),
-    Rule("features forget", "forgetting", "evaluation", features_forget, times=3),
-    Rule("features drift", "forgetting", "evaluation", features_drift, adversarial_only=True),
+    Rule("logits blow up", "diverged", _EVALUATION, logits_blow_up, "blown up"),
+    Rule("norms spike", "diverged", _EVALUATION, norms_spike, "blown up"),
+    Rule("features forget", "forgetting", _EVALUATION, features_forget, "forgetting", times=3),
+    Rule(
+        "features drift",
+        "forgetting",
+        _EVALUATION,
+        features_drift,
+        "forgetting",
+        adversarial_only=True,
+    ),
+    Rule(
+        "no progress",
+        "no progress",
+        _EVALUATION,
+        score_stalls,
+        "no progress",
+        adversarial_only=True,
+    ),
+    Rule("may stop", "healthy", _EVALUATION, may_stop, adversarial_only=True),
 )

@@ -9,17 +9,22 @@ from torch.optim import Optimizer
 
 from ssgan.types import NonFinite
 
+_LARGEST_NORM = 1e30  # of a gradient, in the log: finite norms may overflow in their sum of squares
 MAX_RETRIES = 3  # rollbacks to one checkpoint, before the run ends
 
 
 def check_finite(optimizer: Optimizer, terms: dict[str, Tensor], network: str) -> dict[str, Tensor]:
-    """The terms; raises NonFinite when one of them, or a gradient, is not finite."""
+    """The terms and the norm of the whole gradient, which is on the device like them.
+
+    Raises NonFinite when a term or a gradient is not finite.
+    """
     weights = [p for group in optimizer.param_groups for p in group["params"]]
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     norms = torch.stack(torch._foreach_norm(gradients))
     values = [value.to(norms.dtype) for value in terms.values()]
     if torch.isfinite(torch.stack([norms.sum(), *values]).sum()):  # the only wait for the device
-        return terms
+        norm = torch.linalg.vector_norm(norms).clamp(max=_LARGEST_NORM)
+        return {**terms, f"{network}/gradient_norm": norm}
     bad = [name for name, value in terms.items() if not torch.isfinite(value)]
     what = ", ".join(bad) if bad else f"the gradient of {network}"
     raise NonFinite(f"not a finite number: {what}; the update was refused")

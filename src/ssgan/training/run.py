@@ -336,5 +336,5 @@ def _collapsed(layout: RunDirectory, step: int, verdict: Verdict) -> Collapsed:
     return Collapsed(
         f"stopped at step {step}: the run is {verdict.state} since step {verdict.since}: "
         f"{'; '.join(verdict.evidence)}; the state is saved; last healthy checkpoint: "
-        f"{healthy[0] if healthy else 'none'}; --on-collapse warn continues"
+        f"{healthy[0] if healthy else 'none'}; --on-collapse warn continues; {verdict.advice}"
     )
