@@ -30,7 +30,8 @@ from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
 from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unavailable_reason
-from ssgan.evaluation.results import write_results
+from ssgan.evaluation.overlap import describe_overlap
+from ssgan.evaluation.results import check_replaceable, write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.run_directory import find_run_of
@@ -146,7 +147,10 @@ def plan_evaluation(
         reasons = {name: why for name in METRICS if (why := unavailable_reason(name, sizes))}
         available = tuple(name for name in METRICS if name not in reasons)
         if not available:
-            raise UserError(f"no metric is available: {reasons['fd']}")
+            raise UserError(
+                f"nothing can be evaluated of {images.name} against {reference.name}: "
+                f"{reasons['fd']}"
+            )
         settings = replace(settings, metrics=available)
         notes += [f"metric '{name}' is left out: {why}" for name, why in reasons.items()]
     few = sizes.smallest
@@ -155,7 +159,11 @@ def plan_evaluation(
             f"{few:,} images are not more than the {features.size:,} features: the "
             "distance is exact for these images, and far above that of many"
         )
-    return EvaluationPlan(settings, notes + _authenticity_notes(images, reference, settings))
+    if isinstance(reference, ImageSet):
+        assert settings.real_count is not None
+        notes += describe_overlap(images, settings.count, reference, settings.real_count)
+        notes += _authenticity_notes(images, reference, settings)
+    return EvaluationPlan(settings, notes)
 
 
 def resolve_count(images: ImageSet, requested: int | None, usual: int, option: str) -> int:
@@ -168,12 +176,8 @@ def resolve_count(images: ImageSet, requested: int | None, usual: int, option: s
 
 
 def _authenticity_notes(
-    images: ImageSet, reference: ImageSet | StoredStatistics, settings: EvaluationSettings
+    images: ImageSet, reference: ImageSet, settings: EvaluationSettings
 ) -> list[str]:
-    if not isinstance(reference, ImageSet):
-        return []
-    if images.content(0) == reference.content(0):
-        return ["both sets are the same images"]
     if not isinstance(images, GeneratedImages) or "authenticity" not in settings.metrics:
         return []
     if images.checkpoint.data_hash != reference.content(0):
@@ -188,6 +192,11 @@ def _authenticity_notes(
             f"training images (--real-n {reference.available} for all)"
         ]
     return []
+
+
+def _results_in(out: Path) -> Path:
+    """The file of results for `--out`."""
+    return out if out.suffix == ".jsonl" else out / "results.jsonl"
 
 
 class _Session:
@@ -211,6 +220,8 @@ class _Session:
             require_writable(request.write_stats.parent)
         if reference is not None:
             require_writable(self._folder())
+            if request.out is not None:
+                check_replaceable(_results_in(request.out))
         self.device = resolve_device(request.device)
         self.features = self._features()
         fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
@@ -236,7 +247,7 @@ class _Session:
             return None
         settings, notes = plan_evaluation(images, against, self.features, request)
         self._note(notes)
-        held_out = None if self.held_out is None else self._prepare(self.held_out)
+        held_out = None if self.held_out is None else self._held_out_images(against, settings)
         found = evaluate(images, against, self.extraction, settings, held_out)
         self.reporter.show(format_card(found.results))
         self._write_results(found, settings)
@@ -278,6 +289,17 @@ class _Session:
         with self.reporter.progress_bar("batch statistics", "samples") as progress:
             return GeneratedImages(name, found.checkpoint, self.device, refresh, progress)
 
+    def _held_out_images(
+        self, against: ImageSet | StoredStatistics, settings: EvaluationSettings
+    ) -> RealImages:
+        assert self.held_out is not None
+        images = self._prepare(self.held_out)
+        if isinstance(against, ImageSet) and settings.real_count is not None:
+            count = min(settings.count, len(images.dataset))
+            notes = describe_overlap(images, count, against, settings.real_count)
+            self._note([f"--held-out: {note}" for note in notes])
+        return images
+
     def _prepare(self, source: AbstractSource) -> RealImages:
         with self.reporter.progress_bar("downloading", "bytes") as progress:
             source.fetch(progress)
@@ -315,9 +337,13 @@ class _Session:
     def _results_file(self, found: Evaluation, settings: EvaluationSettings) -> Path:
         """By default its name is that of the protocol, so that equal results replace each other."""
         if (out := self.request.out) is not None:
-            return out if out.suffix == ".jsonl" else out / "results.jsonl"
+            return _results_in(out)
         first = found.results[0]
-        words: list[object] = [asdict(first.protocol), first_names(settings.metrics)]
+        protocol = asdict(first.protocol)
+        del protocol["assumed"]  # folders of results have no other name than before
+        if protocol["selection"] == "unknown":
+            protocol["selection"] = "all"
+        words: list[object] = [protocol, first_names(settings.metrics)]
         words += [asdict(settings.metric_settings), self.request.held_out, first.subject_content]
         if first.protocol.content is None:  # statistics of unknown images
             words.append(first.against)

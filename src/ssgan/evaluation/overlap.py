@@ -1,0 +1,63 @@
+"""Images that two sets share, pixel by pixel."""
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssgan.evaluation.image_sets import ImageSet
+from ssgan.evaluation.splits import LabelledImages, Split
+
+_MOST_BYTES = 2**33  # pixels to read for a count; a core hashes about 1 GB a second
+_AT_ONCE = 256  # images in memory
+
+
+def describe_overlap(
+    images: ImageSet, count: int, reference: ImageSet, reference_count: int
+) -> list[str]:
+    """Sentences on equal images among the first ones of both sets; none where none are equal."""
+    if images.content(0) == reference.content(0):
+        return [f"both sets are the same images: {images.name}"]
+    if images.redrawable or (count + reference_count) * _bytes(images) > _MOST_BYTES:
+        return []  # of samples, the metric authenticity counts the duplicates
+    ours, theirs = list(_digests(images, count)), list(_digests(reference, reference_count))
+    notes = [
+        f"all {len(digests):,} images of {one.name} are equal"
+        for one, digests in ((images, ours), (reference, theirs))
+        if len(set(digests)) == 1 < len(digests)
+    ]
+    known = set(theirs)
+    shared = sum(digest in known for digest in ours)
+    if shared == count == reference_count and set(ours) == known:
+        notes.append(f"both sets are the same {count:,} images")
+    elif shared:
+        notes.append(f"{shared:,} of the {count:,} images are in the reference too")
+    return notes
+
+
+def count_trained_on(split: Split) -> int | None:
+    """How many test images are training images too; None when they are too many to compare."""
+    train, test = split.train, split.test
+    if (len(train.rows) + len(test.rows)) * train.dataset.images[0].nbytes > _MOST_BYTES:
+        return None
+    known = set(_digests_of(train))
+    return sum(digest in known for digest in _digests_of(test))
+
+
+def _digests(images: ImageSet, count: int) -> Iterator[bytes]:
+    for batch in images.batches(count, _AT_ONCE):
+        yield from map(_digest, batch.permute(0, 2, 3, 1).numpy())
+
+
+def _digests_of(part: LabelledImages) -> Iterator[bytes]:
+    for start in range(0, len(part.rows), _AT_ONCE):
+        yield from map(_digest, part.dataset.batch(part.rows[start : start + _AT_ONCE]))
+
+
+def _digest(image: NDArray[np.uint8]) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+
+
+def _bytes(images: ImageSet) -> int:
+    return images.shape.channels * images.shape.size**2
