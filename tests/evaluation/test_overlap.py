@@ -43,6 +43,11 @@ CASES = [
         ["24 of the 24 images are in the reference too"],
     ),
     (
+        image_set(some(FIRST, 0, 0, 1)),
+        image_set(some(FIRST, 0, 1, 1), content="x"),
+        ["3 of the 3 images are in the reference too"],
+    ),
+    (
         image_set(EQUAL),
         image_set(SECOND, content="x"),
         ["all 24 images of the 24 are equal"],

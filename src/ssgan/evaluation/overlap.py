@@ -29,7 +29,7 @@ def describe_overlap(
     ]
     known = set(theirs)
     shared = sum(digest in known for digest in ours)
-    if shared == count == reference_count and set(ours) == known:
+    if sorted(ours) == sorted(theirs):
         notes.append(f"both sets are the same {count:,} images")
     elif shared:
         notes.append(f"{shared:,} of the {count:,} images are in the reference too")
