@@ -213,3 +213,14 @@ def test_only_results_are_replaced(tmp_path):
     (tmp_path / "d.jsonl").mkdir()
     with pytest.raises(UserError, match="would replace what is no result"):
         check_replaceable(tmp_path / "d.jsonl")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_line_and_utf_16_is_named(tmp_path):
+    path = tmp_path / "r.jsonl"
+    write_results(path, [FID, KID])
+    text = path.read_text()
+    path.write_bytes(text.encode("utf-8-sig"))
+    assert read_results(path) == [FID, KID]
+    path.write_bytes(text.encode("utf-16"))
+    with pytest.raises(UserError, match="is no text in UTF-8, perhaps in UTF-16: save it as"):
+        read_results(path)

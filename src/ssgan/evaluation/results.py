@@ -10,6 +10,7 @@ from typing import Any
 from ssgan.config.schema import check_fields
 from ssgan.files.atomic import write_atomic
 from ssgan.files.environment import package_version
+from ssgan.files.jsonl import read_lines
 from ssgan.metrics.protocol import Protocol, same_protocol
 from ssgan.types import UserError
 
@@ -95,7 +96,7 @@ def read_results(path: Path) -> list[Result]:
     if not path.is_file():
         raise UserError(f"no results at {path}; give a .jsonl file that ssgan evaluate wrote")
     results = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         try:
             results.append(_result(json.loads(line)))
         except (ValueError, TypeError, KeyError, UserError) as error:
