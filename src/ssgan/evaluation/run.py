@@ -27,6 +27,7 @@ from ssgan.evaluation.features import (
     no_progress,
 )
 from ssgan.evaluation.format import format_card
+from ssgan.evaluation.formats import describe_formats
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
 from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unavailable_reason
@@ -227,7 +228,7 @@ class _Session:
         fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
         opened = [one for one in (found, reference, held_out) if one is not None]
         self.preprocessing, notes = common_preprocessing(opened, fixed, request.size)
-        self._note(notes)
+        self._note(notes + describe_formats(found, reference))
         self.extraction = FeatureExtraction(
             features=self.features,
             cache=self.cache,
