@@ -56,7 +56,7 @@ def _digests_of(part: LabelledImages) -> Iterator[bytes]:
 
 
 def _digest(image: NDArray[np.uint8]) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
 
 
 def _bytes(images: ImageSet) -> int:
