@@ -27,11 +27,10 @@ from ssgan.evaluation.features import (
     no_progress,
 )
 from ssgan.evaluation.format import format_card
-from ssgan.evaluation.formats import describe_formats
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
 from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unavailable_reason
-from ssgan.evaluation.overlap import describe_overlap
+from ssgan.evaluation.overlap import describe_formats, describe_overlap
 from ssgan.evaluation.results import check_replaceable, write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
