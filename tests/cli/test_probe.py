@@ -68,6 +68,18 @@ def test_a_probe_of_a_folder_prints_tables_and_leaves_rows_and_a_plot(root, phot
     assert not list((root / "probe").glob("features-*"))
 
 
+def test_test_images_that_are_training_images_are_said_and_stored(root, photos, capsys):
+    words = ["probe", str(root), "--data", f"folder:{photos}", *QUICK]
+    assert main([*words, "--test", f"folder:{photos}"]) == 0
+    expected = "note: all 90 test images are training images too: accuracies are too high"
+    assert capsys.readouterr().out.count(expected) == 1
+    assert main(words) == 0
+    assert "test images are training images" not in capsys.readouterr().out
+    assert [row["tested_on_training_images"] for row in rows_of(root / "probe")] == [90] * 4 + [
+        0
+    ] * 4
+
+
 def test_the_same_command_again_computes_nothing(root, photos, capsys, monkeypatch):
     words = ["probe", str(root), "--data", f"folder:{photos}", *QUICK]
     assert main(words) == 0

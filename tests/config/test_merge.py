@@ -315,6 +315,20 @@ def test_a_file_of_absurd_size_is_named_and_not_read_whole(tmp_path, read):
     assert str(caught.value).startswith(str(path))
 
 
+@pytest.mark.parametrize(("read", "text"), [(read_toml, "a = 1\n"), (read_json, '{"a": 1}')])
+def test_a_byte_order_mark_is_no_part_of_the_text_and_utf_16_is_named(tmp_path, read, text):
+    """As editors on Windows save."""
+    path = tmp_path / "settings"
+    path.write_bytes(text.encode("utf-8-sig"))
+    assert read(path) == {"a": 1}
+    for form in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
+        path.write_bytes(text.encode(form))
+        with pytest.raises(UserError) as refusal:
+            read(path)
+        expected = f"{path} is no text in UTF-8, perhaps in UTF-16: save it as UTF-8"
+        assert str(refusal.value) == expected
+
+
 def test_a_toml_file_is_laid_over(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('seconds = 1e-4\nmethod = "Plain"\n[network]\nwidth = 3\nnorm.momentum = 0\n')

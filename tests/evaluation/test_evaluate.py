@@ -140,6 +140,9 @@ def test_stored_statistics_give_the_distance_of_the_images(run, cache, tmp_path)
         (found,) = evaluate(run, reference, extraction, settings).results
         assert found.values == pytest.approx(expected, rel=1e-5)
         assert (found.protocol.num_real, found.protocol.split) == (count, split)
+        known = name == ours
+        assert found.protocol.selection == ("all" if known else "unknown")
+        assert ("resize" in found.protocol.assumed) is not known
 
 
 def test_statistics_of_other_features_are_refused_with_both_values(run, cache, tmp_path):
@@ -246,7 +249,13 @@ def test_images_are_measured_once_and_never_more_than_there_are():
         with pytest.raises(UserError, match=words):
             plan_evaluation(thing, REAL, FEATURES, requested(**request))
     _, remarks = plan_evaluation(REAL, REAL, FEATURES, requested())
-    assert "both sets are the same images" in remarks
+    assert "both sets are the same images: pictures 1" in remarks
+    for few, words in (
+        ({"count": 1}, "nothing can be evaluated of pictures 5 against pictures 1: a covariance"),
+        ({"real_count": 1}, "at least 2 images in each set, not 1"),
+    ):
+        with pytest.raises(UserError, match=words):
+            plan_evaluation(thing, REAL, FEATURES, requested(**few))
 
 
 def test_a_fixed_set_keeps_its_numbers(cache):

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from ssgan.evaluation.format import format_card, format_comparison
-from ssgan.evaluation.results import Result, read_results, require_comparable, write_results
+from ssgan.evaluation.results import (
+    Result,
+    check_replaceable,
+    read_results,
+    require_comparable,
+    write_results,
+)
 from ssgan.metrics.protocol import Protocol
 from ssgan.types import UserError
 
@@ -151,3 +157,70 @@ def test_old_results_stand_in_one_table_with_those_of_today(tmp_path):
     assert read_results(tmp_path / "again.jsonl") == old
     header = format_comparison([*old, *read_results(tmp_path / "again.jsonl")]).splitlines()[-2]
     assert header.count("authenticity") == 2  # of the samples, and of held-out images
+
+
+FOREIGN = replace(
+    FID,
+    against="stats.npz",
+    protocol=replace(
+        PROTOCOL,
+        num_real=None,
+        split="unknown",
+        content=None,
+        selection="unknown",
+        assumed=("features", "features_identity", "resize", "dtype"),
+    ),
+)
+
+
+def test_what_a_foreign_file_does_not_say_stands_beside_the_number():
+    for text in (format_card([FOREIGN]), format_comparison([FOREIGN])):
+        assert "against  stats.npz: an unknown number of real images, and which is unknown" in text
+        assert "assumed  stats.npz: inception-2015 features, resize tf1-bilinear; the file" in text
+        assert "all of them" not in text
+    assert "assumed" not in format_card([FID])
+
+
+def test_what_was_assumed_is_stored_and_lines_of_before_still_compare(tmp_path):
+    path = tmp_path / "r.jsonl"
+    write_results(path, [FOREIGN])
+    row = json.loads(path.read_text())
+    assert row["protocol"]["assumed"] == ["features", "features_identity", "resize", "dtype"]
+    del row["protocol"]["assumed"]
+    row["protocol"]["selection"] = "all"  # which it was called
+    path.write_text(json.dumps(row))
+    (before,) = read_results(path)
+    assert before.protocol.selection == "unknown"
+    require_comparable(before, FOREIGN)
+
+
+def test_values_against_two_files_that_do_not_say_their_images_do_not_compare():
+    require_comparable(FOREIGN, replace(FOREIGN, subject="run b, step 9"))
+    with pytest.raises(UserError, match=r"stats\.npz and others\.npz do not say of which images"):
+        require_comparable(FOREIGN, replace(FOREIGN, against="others.npz"))
+
+
+def test_only_results_are_replaced(tmp_path):
+    path = tmp_path / "r.jsonl"
+    check_replaceable(path)
+    path.touch()
+    check_replaceable(path)
+    write_results(path, [FID])
+    check_replaceable(path)
+    path.write_text(path.read_text() + '{"my": "notes"}\n')
+    with pytest.raises(UserError, match=r"would replace what is no result: .* line 2, is no"):
+        check_replaceable(path)
+    (tmp_path / "d.jsonl").mkdir()
+    with pytest.raises(UserError, match="would replace what is no result"):
+        check_replaceable(tmp_path / "d.jsonl")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_line_and_utf_16_is_named(tmp_path):
+    path = tmp_path / "r.jsonl"
+    write_results(path, [FID, KID])
+    text = path.read_text()
+    path.write_bytes(text.encode("utf-8-sig"))
+    assert read_results(path) == [FID, KID]
+    path.write_bytes(text.encode("utf-16"))
+    with pytest.raises(UserError, match="is no text in UTF-8, perhaps in UTF-16: save it as"):
+        read_results(path)

@@ -6,6 +6,7 @@ from ssgan.cli.main import main
 from ssgan.evaluation.metrics import parse_metrics
 from ssgan.evaluation.results import read_results
 from ssgan.evaluation.run import EvaluationRequest, Reporter, evaluate_images
+from ssgan.metrics.features import RandomFeatures
 from ssgan.types import UserError
 from tests.evaluation.saved import save_run, write_folder
 
@@ -87,3 +88,14 @@ def test_metrics_are_named_once_and_memorisation_is_an_old_name():
     assert parse_metrics("fd,memorisation,authenticity,fd") == ("fd", "authenticity")
     with pytest.raises(UserError, match="no metric 'fid'; there are fd,"):
         parse_metrics("fd,fid")
+
+
+@pytest.mark.parametrize("name", ["notes.jsonl", "results.jsonl"])
+def test_a_file_of_something_else_is_not_replaced(name, places, tmp_path, monkeypatch):
+    """Before any feature is computed."""
+    monkeypatch.setattr(RandomFeatures, "__call__", lambda *_: pytest.fail("features were made"))
+    (tmp_path / name).write_text("my notes\n")
+    out = tmp_path if name == "results.jsonl" else tmp_path / name
+    with pytest.raises(UserError, match=f"--out .*{name} would replace what is no result"):
+        evaluate_images(str(places / "other"), request(places, out=out))
+    assert (tmp_path / name).read_text() == "my notes\n"

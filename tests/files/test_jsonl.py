@@ -71,3 +71,20 @@ def test_cutting_back_drops_later_rows_and_what_is_no_row(tmp_path):
     path.write_text(f'{GOOD}not a row\n[1]\n{{"step": 3}}\n{GOOD}{{"st')
     cut_back(path, 2)
     assert path.read_text() == 2 * GOOD
+
+
+def test_rows_saved_in_utf_16_are_named_and_not_cut_away(tmp_path):
+    """Each line is broken then, and continuing a run removes broken lines."""
+    path = tmp_path / "log.jsonl"
+    path.write_bytes('{"step": 1}\n{"step": 2}\n'.encode("utf-16"))
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="perhaps in UTF-16: save it as UTF-8"):
+        list(read(path, {}))
+    with pytest.raises(UserError, match="perhaps in UTF-16: save it as UTF-8"):
+        cut_back(path, 1)
+    assert path.read_bytes() == before
+    path.write_bytes('{"step": 1}\n{"step": 2}\n'.encode("utf-8-sig"))
+    assert [row["step"] for row in read(path, {})] == [1, 2]
+    path.write_bytes(path.read_bytes() + bytes(4096))  # as a loss of power leaves it
+    cut_back(path, 1)
+    assert path.read_text() == '{"step": 1}\n'

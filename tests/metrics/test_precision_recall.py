@@ -110,3 +110,31 @@ def test_near_copies_stand_out_against_held_out_images():
 def test_one_training_image_has_no_spacing():
     with pytest.raises(UserError, match="1 training images are too few"):
         measure_authenticity(normal(1, 3, 0), normal(4, 3, 1))
+
+
+def test_equal_images_against_themselves_are_precise_and_recalled():
+    """The distance to the 5th nearest other image is 0, and no open ball of radius 0 holds any."""
+    equal = normal(1, 3, 0).repeat(40, 1)
+    assert precision_recall(equal, equal) == (1, 1, 1, 1, 5)
+    assert precision_recall(equal, equal + 1)[:4] == (0, 0, 0, 0)
+
+
+def test_copies_in_a_set_are_its_images_too():
+    """Half of the images are one blank picture. As copies that differ by a little, so as equal."""
+    others = [normal(20, 3, seed) for seed in (0, 1)]
+    blank = torch.full((20, 3), 9.0, dtype=torch.float64)
+    real, fake = (torch.cat([own, blank]) for own in others)
+    apart = precision_recall(*others)
+    found = precision_recall(real, fake)
+    for share in ("precision", "recall", "coverage"):
+        assert getattr(found, share) == (getattr(apart, share) + 1) / 2
+    assert found.density == pytest.approx((apart.density + 1) / 2)
+    near = [torch.cat([own, blank + 1e-6 * normal(20, 3, 7 + k)]) for k, own in enumerate(others)]
+    assert precision_recall(*near).density == pytest.approx(found.density, abs=0.15)
+
+
+def test_a_generator_that_makes_one_real_image_is_precise_and_recalls_it_alone():
+    real = normal(40, 3, 0)
+    found = precision_recall(real, real[:1].repeat(40, 1))
+    assert found.precision == 1
+    assert found.recall == 1 / 40

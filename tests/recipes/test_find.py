@@ -140,8 +140,10 @@ def test_settings_fit_the_images_and_every_choice_has_a_reason(
     config, reasons = fit_recipe(Pretend(*header_stats))
     chosen = (config.data.image_size, config.data.channels, config.batch_size, config.augment)
     assert chosen == (size, channels, batch, augment)
-    assert len(reasons) == 6
-    assert (config.evaluate.every > 0) == (header_stats[0] > 1)  # one image has no spread
+    alone = header_stats[0] == 1  # one image has no spread
+    assert len(reasons) == 6 + alone
+    assert (config.evaluate.every == 0) == alone
+    assert ("no evaluation: it compares with at least 2 images" in reasons) == alone
     assert config.evaluate.images <= 32 * batch  # as many fakes as 32 steps make
     config.generator.build(config.data.shape, 0)
     config.discriminator.build(config.data.shape, 4, 0)

@@ -378,3 +378,24 @@ def test_settings_of_before_evaluations_had_their_own_part_are_read(tmp_path):
     del table["output"]["score_every"]
     with pytest.raises(UserError, match="evaluate"):
         load_config(table)
+
+
+def test_equal_training_images_are_no_divergence_and_it_is_said_once_why(dataset, tmp_path, caplog):
+    """The CKA of constant features is 0 / 0, which was told as a divergence."""
+    equal = replace(dataset, images=np.repeat(dataset.images[:1], len(dataset), axis=0))
+    config = evaluating(tiny("gan"), every=2)
+    with caplog.at_level(logging.WARNING, "ssgan"):
+        for _ in run(config, tmp_path, equal):
+            pass
+    said = [r.getMessage() for r in caplog.records if "training images of the evaluation" in r.msg]
+    assert said == [
+        "all 16 training images of the evaluation are equal: no distance and no diversity is "
+        "computed, and no best state is chosen"
+    ]
+    rows = rows_of(RunDirectory(tmp_path).metrics)
+    names = {row["name"] for row in rows}
+    assert "logit_gap" in names
+    assert not names & {"FD-random", "diversity", "cka_first", "cka_previous"}
+    assert all(row["value"] is not None for row in rows)
+    events = RunDirectory(tmp_path).events
+    assert not events.exists() or "not a finite number" not in events.read_text()

@@ -11,6 +11,7 @@ from ssgan.data.base import AbstractSource
 from ssgan.data.cifar10 import Cifar10
 from ssgan.data.dataset import Dataset
 from ssgan.data.sources import parse_source
+from ssgan.evaluation.overlap import count_trained_on
 from ssgan.evaluation.probe.export import (
     check_target,
     export_features,
@@ -49,6 +50,7 @@ def main(given: Probe) -> int:
     _refuse_twice(states)
     first = open_discriminator(states[0], device, trusted)
     parts = _split(first, given)
+    trained_on = _count_trained_on(parts)
     home = find_run_of(states[0].file) or states[0].file.parent
     out = given.out or home / "probe"
     refuse_other_picture(out / "probe.png")
@@ -59,9 +61,8 @@ def main(given: Probe) -> int:
             for number, state in enumerate(states, start=1):
                 subject = first if number == 1 else open_discriminator(state, device, trusted)
                 _refuse_other_shape(first, subject)
-                rows += _rows(
-                    subject, parts, settings, out, f"{subject.run}, {number} of {len(states)}"
-                )
+                job = StateProbe(subject, parts, settings, out, trained_on)
+                rows += _rows(job, f"{subject.run}, {number} of {len(states)}")
             text = format_tables(rows)
             write_atomic(out / "probe.txt", text.encode())
             draw_probe(rows, out / "probe.png")
@@ -121,11 +122,18 @@ def _split(subject: ProbedDiscriminator, given: Probe) -> Split:
     return split(data, testing, given.seed, given.train_n, given.test_n)
 
 
-def _rows(
-    subject: ProbedDiscriminator, parts: Split, settings: ProbeSettings, out: Path, which: str
-) -> list[dict[str, Any]]:
+def _count_trained_on(parts: Split) -> int | None:
+    """The number of test images that are training images too, which is said."""
+    count, whole = count_trained_on(parts), len(parts.test.rows)
+    if count:
+        which = f"all {whole:,}" if count == whole else f"{count:,} of the {whole:,}"
+        print(f"note: {which} test images are training images too: accuracies are too high")
+    return count
+
+
+def _rows(job: StateProbe, which: str) -> list[dict[str, Any]]:
     """All rows of one state, found now or before."""
-    job = StateProbe(subject, parts, settings, out)
+    parts, settings = job.split, job.settings
     for fraction in settings.fractions:
         if count_labels_at(parts.train, fraction, len(parts.classes)) is None:
             print(f"note: {100 * fraction:g} % of the labels is too little and left out")

@@ -199,7 +199,9 @@ def _read(path: Path | str, form: str, parse: Callable[[str], Any]) -> Any:
             content = file.read(_MAX_BYTES + 1)  # a pipe has no size to check before
         if len(content) > _MAX_BYTES:
             raise UserError(f"{path} is larger than 64 MiB: that is no file of settings")
-        text = content.decode("utf-8").replace("\r\n", "\n")
+        if b"\0" in content:  # no text in UTF-8 has one
+            raise UserError(f"{path} is no text in UTF-8, perhaps in UTF-16: save it as UTF-8")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not text in UTF-8: byte {error.start} is wrong") from error
     except OSError as error:

@@ -146,6 +146,8 @@ def _statistics_protocol(reference: StoredStatistics, features: AbstractFeatures
             num_real=stored.count,
             num_fake=None,
             split="unknown",
+            selection="unknown",
+            assumed=("features", "features_identity", "resize", "dtype"),
         )
     here = replace(
         known, features=features.name, features_identity=identity, resize=features.resize

@@ -16,6 +16,11 @@ def protocol_lines(results: Sequence[Result]) -> list[str]:
     ]
     if protocol.batch_norm != AS_TRAINED:
         lines.append(f"G's batch norms use recomputed statistics: {protocol.batch_norm}")
+    if protocol.assumed:
+        lines.append(
+            f"assumed  {', '.join(against)}: {protocol.features} features, resize "
+            f"{protocol.resize}; the file does not say, and other ones give other values"
+        )
     return lines
 
 
@@ -84,6 +89,8 @@ def _details(result: Result) -> str:
 def _real(protocol: Protocol) -> str:
     count = "an unknown number of" if protocol.num_real is None else f"{protocol.num_real:,}"
     content = f", content {protocol.content[:12]}" if protocol.content else ""
+    if protocol.selection == "unknown":
+        return f"{count} real images, and which is unknown"
     chosen = "all of them" if protocol.selection == "all" else protocol.selection
     return f"{count} real images, split {protocol.split}, {chosen}{content}"
 

@@ -10,6 +10,7 @@ from typing import Any
 from ssgan.config.schema import check_fields
 from ssgan.files.atomic import write_atomic
 from ssgan.files.environment import package_version
+from ssgan.files.jsonl import read_lines
 from ssgan.metrics.protocol import Protocol, same_protocol
 from ssgan.types import UserError
 
@@ -51,6 +52,11 @@ def require_comparable(a: Result, b: Result) -> None:
     """
     try:
         same_protocol(a.protocol, b.protocol)
+        if a.protocol.content is None and a.against != b.against:
+            raise UserError(
+                f"{a.against} and {b.against} do not say of which images they are, so these "
+                "values do not compare"
+            )
         if a.name == b.name and a.parameters != b.parameters:
             names = sorted({**a.parameters, **b.parameters})
             unlike = [
@@ -62,6 +68,16 @@ def require_comparable(a: Result, b: Result) -> None:
     except UserError as error:
         here, there = f"{a.name} of {a.subject}", f"{b.name} of {b.subject}"
         raise UserError(f"{here} and {there}: {error}") from None
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise UserError when there is anything but results at a path, which would be lost."""
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return
+    try:
+        read_results(path)
+    except UserError as error:
+        raise UserError(f"--out {path} would replace what is no result: {error}") from None
 
 
 def write_results(path: Path, results: Sequence[Result]) -> None:
@@ -80,7 +96,7 @@ def read_results(path: Path) -> list[Result]:
     if not path.is_file():
         raise UserError(f"no results at {path}; give a .jsonl file that ssgan evaluate wrote")
     results = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         try:
             results.append(_result(json.loads(line)))
         except (ValueError, TypeError, KeyError, UserError) as error:
@@ -106,6 +122,8 @@ def _result(row: Any) -> Result:
     if not values["values"]:
         raise ValueError("values is empty")
     values |= _current_metric(values["name"], values["values"])
+    if protocol.get("split") == "unknown":  # before, a foreign file's selection was called "all"
+        protocol = {**protocol, "selection": "unknown"}
     return Result(**values, protocol=Protocol(**check_fields(Protocol, protocol)))
 
 

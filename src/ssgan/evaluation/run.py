@@ -30,7 +30,8 @@ from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
 from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unavailable_reason
-from ssgan.evaluation.results import write_results
+from ssgan.evaluation.overlap import describe_formats, describe_overlap
+from ssgan.evaluation.results import check_replaceable, write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.own_outputs import refuse_other_picture
@@ -147,7 +148,10 @@ def plan_evaluation(
         reasons = {name: why for name in METRICS if (why := unavailable_reason(name, sizes))}
         available = tuple(name for name in METRICS if name not in reasons)
         if not available:
-            raise UserError(f"no metric is available: {reasons['fd']}")
+            raise UserError(
+                f"nothing can be evaluated of {images.name} against {reference.name}: "
+                f"{reasons['fd']}"
+            )
         settings = replace(settings, metrics=available)
         notes += [f"metric '{name}' is left out: {why}" for name, why in reasons.items()]
     few = sizes.smallest
@@ -156,7 +160,11 @@ def plan_evaluation(
             f"{few:,} images are not more than the {features.size:,} features: the "
             "distance is exact for these images, and far above that of many"
         )
-    return EvaluationPlan(settings, notes + _authenticity_notes(images, reference, settings))
+    if isinstance(reference, ImageSet):
+        assert settings.real_count is not None
+        notes += describe_overlap(images, settings.count, reference, settings.real_count)
+        notes += _authenticity_notes(images, reference, settings)
+    return EvaluationPlan(settings, notes)
 
 
 def resolve_count(images: ImageSet, requested: int | None, usual: int, option: str) -> int:
@@ -169,12 +177,8 @@ def resolve_count(images: ImageSet, requested: int | None, usual: int, option: s
 
 
 def _authenticity_notes(
-    images: ImageSet, reference: ImageSet | StoredStatistics, settings: EvaluationSettings
+    images: ImageSet, reference: ImageSet, settings: EvaluationSettings
 ) -> list[str]:
-    if not isinstance(reference, ImageSet):
-        return []
-    if images.content(0) == reference.content(0):
-        return ["both sets are the same images"]
     if not isinstance(images, GeneratedImages) or "authenticity" not in settings.metrics:
         return []
     if images.checkpoint.data_hash != reference.content(0):
@@ -189,6 +193,11 @@ def _authenticity_notes(
             f"training images (--real-n {reference.available} for all)"
         ]
     return []
+
+
+def _results_in(out: Path) -> Path:
+    """The file of results for `--out`."""
+    return out if out.suffix == ".jsonl" else out / "results.jsonl"
 
 
 class _Session:
@@ -213,13 +222,15 @@ class _Session:
         if reference is not None:
             require_writable(self._folder())
             if request.out is not None:
-                refuse_other_picture(_sheet_beside(_file_in(request.out)))
+                results = _results_in(request.out)
+                check_replaceable(results)
+                refuse_other_picture(_sheet_beside(results))
         self.device = resolve_device(request.device)
         self.features = self._features()
         fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
         opened = [one for one in (found, reference, held_out) if one is not None]
         self.preprocessing, notes = common_preprocessing(opened, fixed, request.size)
-        self._note(notes)
+        self._note(notes + describe_formats(found, reference))
         self.extraction = FeatureExtraction(
             features=self.features,
             cache=self.cache,
@@ -239,7 +250,7 @@ class _Session:
             return None
         settings, notes = plan_evaluation(images, against, self.features, request)
         self._note(notes)
-        held_out = None if self.held_out is None else self._prepare(self.held_out)
+        held_out = None if self.held_out is None else self._held_out_images(against, settings)
         found = evaluate(images, against, self.extraction, settings, held_out)
         self.reporter.show(format_card(found.results))
         self._write_results(found, settings)
@@ -281,6 +292,17 @@ class _Session:
         with self.reporter.progress_bar("batch statistics", "samples") as progress:
             return GeneratedImages(name, found.checkpoint, self.device, refresh, progress)
 
+    def _held_out_images(
+        self, against: ImageSet | StoredStatistics, settings: EvaluationSettings
+    ) -> RealImages:
+        assert self.held_out is not None
+        images = self._prepare(self.held_out)
+        if isinstance(against, ImageSet) and settings.real_count is not None:
+            count = min(settings.count, len(images.dataset))
+            notes = describe_overlap(images, count, against, settings.real_count)
+            self._note([f"--held-out: {note}" for note in notes])
+        return images
+
     def _prepare(self, source: AbstractSource) -> RealImages:
         with self.reporter.progress_bar("downloading", "bytes") as progress:
             source.fetch(progress)
@@ -318,9 +340,13 @@ class _Session:
     def _results_file(self, found: Evaluation, settings: EvaluationSettings) -> Path:
         """By default its name is that of the protocol, so that equal results replace each other."""
         if (out := self.request.out) is not None:
-            return _file_in(out)
+            return _results_in(out)
         first = found.results[0]
-        words: list[object] = [asdict(first.protocol), first_names(settings.metrics)]
+        protocol = asdict(first.protocol)
+        del protocol["assumed"]  # folders of results have no other name than before
+        if protocol["selection"] == "unknown":
+            protocol["selection"] = "all"
+        words: list[object] = [protocol, first_names(settings.metrics)]
         words += [asdict(settings.metric_settings), self.request.held_out, first.subject_content]
         if first.protocol.content is None:  # statistics of unknown images
             words.append(first.against)
@@ -342,11 +368,6 @@ class _Session:
                 self.reporter.show(
                     f"samples, each beside its nearest real images: {readable(sheet)}"
                 )
-
-
-def _file_in(out: Path) -> Path:
-    """The file of results that --out names or holds."""
-    return out if out.suffix == ".jsonl" else out / "results.jsonl"
 
 
 def _sheet_beside(results: Path) -> Path:

@@ -99,6 +99,12 @@ class SampleQuality:
         self.real = [real.moments, *(self._real_moments(features, layout) for features in trained)]
         rows = real.rows
         self.real_distance = 0.0 if rows is None or len(rows) < 2 else mean_distance(rows)
+        if self.real_distance == 0:
+            _LOG.warning(
+                "all %d training images of the evaluation are equal: no distance and no diversity "
+                "is computed, and no best state is chosen",
+                self.num_real,
+            )
 
     def evaluate(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[MetricValue]:
         """Frechet distances (lower is better) and the diversity of images uint8 [n, S, S, C].

@@ -67,7 +67,7 @@ def read(
     lacks a name in `needs`, or has a value that violates its condition there or, for other
     names, `others`: no command writes such a line.
     """
-    lines = path.read_bytes().splitlines() if path.exists() else []
+    lines = read_lines(path) if path.exists() else []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -85,11 +85,19 @@ def read(
         yield row
 
 
+def read_lines(path: Path) -> list[bytes]:
+    """The lines of a file of rows in UTF-8; UserError for UTF-16, in which some editors save."""
+    content = path.read_bytes()
+    if content.startswith((b"\xff\xfe", b"\xfe\xff", b"{\0", b"\0{")):  # not the zeros of a crash
+        raise UserError(f"{path} is no text in UTF-8, perhaps in UTF-16: save it as UTF-8")
+    return content.splitlines()
+
+
 def cut_back(path: Path, step: int) -> None:
     """Remove every row after that step, and every invalid line, atomically."""
     if not path.exists():
         return
-    lines = path.read_bytes().splitlines()
+    lines = read_lines(path)
     kept = [row for line in lines if (row := _up_to(line, step)) is not None]
     write_atomic(path, "".join(json.dumps(row) + "\n" for row in kept).encode())
 

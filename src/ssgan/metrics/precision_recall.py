@@ -2,7 +2,9 @@
 
 Precision and recall of Kynkaanniemi et al. (2019), density and coverage of Naeem et al. (2020),
 with strict comparisons as in the latter's code. B(x) is the open ball around x up to its k-th
-nearest other image of the same set.
+nearest other image of the same set. An image with k or more copies in its set has radius 0: B(x) is
+then x itself, and of all such B(x) a fake at x counts k in the density, their limit for copies that
+differ by a little.
 
 Authenticity of Alaa et al. (2022): does the generator repeat its training images? A sample is
 *authentic* unless it is nearer to its nearest training image t than t is to any other training
@@ -44,12 +46,15 @@ def precision_recall(
     real, fake = check_rows(real, "real"), check_rows(fake, "fake").to(real.device)
     real_radii, fake_radii = neighbour_radii(real, k), neighbour_radii(fake, k)
     balls_around_fake = torch.zeros(len(fake), dtype=torch.int64, device=real.device)
+    at_copies = torch.zeros(len(fake), dtype=torch.bool, device=real.device)
     recalled, covered = 0, 0
     for start, block in distance_blocks(real, fake):
-        inside = block < real_radii[start : start + len(block), None]
+        inside, same = block < real_radii[start : start + len(block), None], block == 0
         balls_around_fake += inside.sum(dim=0)
-        covered += int(inside.any(dim=1).sum())
-        recalled += int((block < fake_radii).any(dim=1).sum())
+        at_copies |= (same & ~inside).any(dim=0)
+        covered += int((inside | same).any(dim=1).sum())
+        recalled += int(((block < fake_radii) | same).any(dim=1).sum())
+    balls_around_fake += k * at_copies
     return PrecisionRecall(
         precision=float((balls_around_fake > 0).double().mean()),
         recall=recalled / len(real),

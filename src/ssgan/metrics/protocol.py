@@ -29,7 +29,7 @@ _LARGEST = 2**30  # bytes of all arrays; 2048 features take 34 MB
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """All that must agree before two values are compared (except the seeds)."""
+    """All that must agree before two values are compared (but the seeds and `assumed`)."""
 
     features: str  # the extractor's name: "random", "inception-2015"
     features_identity: str  # sha256 of its weights and preprocessing
@@ -43,11 +43,17 @@ class Protocol:
     # statistics of G's batch norms: as trained, or recomputed over so many samples
     batch_norm: str = AS_TRAINED
     seeds: tuple[int, ...] = ()  # of the latents, one a repetition; never compared
+    # names of the entries above that the file of the real set does not say and that were taken to
+    # be those of the generated images; never compared
+    assumed: tuple[str, ...] = ()
+
+
+_NEVER_COMPARED = ("seeds", "assumed")
 
 
 def same_protocol(a: Protocol, b: Protocol) -> None:
     """Raise UserError, naming every difference, unless values of a and b may be compared."""
-    names = [field.name for field in fields(Protocol) if field.name != "seeds"]
+    names = [field.name for field in fields(Protocol) if field.name not in _NEVER_COMPARED]
     unlike = [
         f"{name} {getattr(a, name)!r} against {getattr(b, name)!r}"
         for name in names

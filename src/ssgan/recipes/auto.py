@@ -59,6 +59,8 @@ def fit_recipe(
         if small
         else "no augmentation: 5,000 pictures or more",
     ]
+    if stats.num_images < 2:
+        reasons.append("no evaluation: it compares with at least 2 images")
     return config, reasons
 
 

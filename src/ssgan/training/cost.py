@@ -23,17 +23,23 @@ from ssgan.training.step import train_step
 from ssgan.types import UserError
 
 _WHOLE = 3  # checkpoints that stay: the two newest and the last healthy one
+_PER_TENSOR = 280  # bytes of a file beside the numbers of each tensor
+_PER_FILE = 4_000  # bytes of a file beside its tensors, such as the settings
+_TRAINED = 3  # tensors of Adam for each weight: two moments and a count
+_EVALUATING = 0.3  # GB that evaluation with random features, sheets and logs take at most
 _LONG = 20.0  # seconds: a step expected to take longer is extrapolated from smaller batches
 _ENOUGH = 10.0  # seconds: a longer first step, including its setup, is not repeated
 _SMALLEST = 4  # images of the smallest batch, times accumulation, so that one is rotated
 
 
 class RunDisk(NamedTuple):
-    """Bytes of a run's checkpoints and snapshots."""
+    """Bytes of a run's states and sample sheets, and the number of its files."""
 
     checkpoint: int  # a whole checkpoint
     snapshots: int  # all snapshots of output.snapshot_every
-    done: int  # all files of a finished run, at most
+    sheets: int  # all sample sheets, at most: PNG makes them smaller
+    done: int  # all of these of a finished run, at most
+    files: int  # of a finished run, at most
 
     @property
     def peak(self) -> int:
@@ -45,11 +51,31 @@ def estimate_disk(config: RunConfig, state: TrainState) -> RunDisk:
     """Disk usage of a run that starts from this state; Adam will hold two numbers a weight."""
     networks = (state.generator, state.discriminator)
     trained = [weight for network in networks for weight in network.parameters()]
-    checkpoint = _bytes(state_tensors(state)) + 2 * _bytes(trained)
-    every = config.output.snapshot_every
-    snapshots = config.total_steps // every * _bytes(state_tensors(state, SNAPSHOT)) if every else 0
-    best = state.generator_ema.state_dict().values() if config.evaluate.every else ()
-    return RunDisk(checkpoint, snapshots, _WHOLE * checkpoint + snapshots + _bytes(best))
+    checkpoint = _file_bytes(state_tensors(state)) + 2 * _bytes(trained)
+    checkpoint += _TRAINED * len(trained) * _PER_TENSOR
+    output, steps, every = config.output, config.total_steps, config.evaluate.every
+    num_snapshots = steps // output.snapshot_every if output.snapshot_every else 0
+    snapshots = num_snapshots * _file_bytes(state_tensors(state, SNAPSHOT))
+    best = _file_bytes(state.generator_ema.state_dict().values()) if every else 0
+    num_sheets = (steps - 1) // output.sample_every + 1 if output.sample_every else 1
+    channels, size = config.data.shape
+    sheets = num_sheets * output.sample_rows**2 * size * size * channels
+    sheets *= 1 + output.tensorboard  # its event files hold them too
+    records = 7 + output.tensorboard  # the settings, the lock, and logs
+    evaluated = bool(every) * (_WHOLE + 1 + 1)  # D's features, the best state, the real moments
+    return RunDisk(
+        checkpoint,
+        snapshots,
+        sheets,
+        _WHOLE * checkpoint + snapshots + best + sheets,
+        _WHOLE + num_snapshots + num_sheets + records + evaluated,
+    )
+
+
+def _file_bytes(tensors: Iterable[torch.Tensor]) -> int:
+    """The size of a file of states with these tensors, within 5 %."""
+    sizes = [tensor.nbytes for tensor in tensors]
+    return sum(sizes) + len(sizes) * _PER_TENSOR + _PER_FILE
 
 
 def _bytes(tensors: Iterable[torch.Tensor]) -> int:
@@ -84,7 +110,12 @@ class RunCost:
         hours = self.seconds_per_step * self.total_steps / 3600
         rate = self.batch_images / self.seconds_per_step
         disk = self.disk.peak + self.data_bytes
-        memory = f"{self.memory_bytes / 1e9:.2f} GB" if self.memory_bytes else "not known here"
+        memory = "not known here"
+        if self.memory_bytes:
+            memory = (
+                f"{self.memory_bytes / 1e9:.2f} GB in a step; evaluation, sheets and logs take up "
+                f"to {_EVALUATING} GB more, with trained features more"
+            )
         download = f"download       {self.download}; with its published number of images"
         return "\n".join(
             [
@@ -95,14 +126,20 @@ class RunCost:
                 f"{rate:.0f} real images/s{self.timed_on}",
                 f"the run        {self.total_steps:,} steps, about {hours:.1f} hours",
                 f"memory         {memory}",
-                f"disk           at most {disk / 1e6:.0f} MB: "
-                f"images {self.data_bytes / 1e6:.0f} MB ({self.data_images:,}), "
-                f"checkpoints {self.disk.checkpoint / 1e6:.0f} MB each, "
-                f"snapshots {self.disk.snapshots / 1e6:.0f} MB",
+                f"disk           at most {_text(disk)}: "
+                f"images {_text(self.data_bytes)} ({self.data_images:,}), "
+                f"checkpoints {_text(self.disk.checkpoint)} each, "
+                f"snapshots {_text(self.disk.snapshots)}, sample sheets {_text(self.disk.sheets)}; "
+                f"and logs; {self.disk.files:,} files",
                 *([download] if self.download else []),
                 "nothing was written",
             ]
         )
+
+
+def _text(size: int) -> str:
+    """Bytes in MB, with two digits below 10."""
+    return f"{size / 1e6:.1f} MB" if 0 < size < 9.95e6 else f"{size / 1e6:.0f} MB"
 
 
 class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]

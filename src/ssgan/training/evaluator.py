@@ -207,9 +207,9 @@ class Evaluator:
     def _drift(self, step: int, on_real: DiscriminatorOutputs) -> list[EvaluationRow]:
         """The CKA of D's features with earlier ones; 1: equal up to an orthogonal map and a scale.
 
-        It needs two images or more.
+        It needs two different images or more.
         """
-        if len(on_real.features) < 2:
+        if self.real.all_equal():
             return []
         similarity = self.drift.compute_cka(step, on_real.features)
         self.drift.store(step, on_real.features)
@@ -330,6 +330,10 @@ class _FixedImages:
             pixels = torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2)
             labels = self.labels[rows] if with_labels and self.labels is not None else None
             yield from_uint8(pixels), labels
+
+    def all_equal(self) -> bool:
+        """Whether there are no two different images."""
+        return bool((self.pixels == self.pixels[:1]).all())
 
     def digest(self) -> str:
         """sha256 of the pixels, in hex."""

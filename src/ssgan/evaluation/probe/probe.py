@@ -109,13 +109,20 @@ class ProbeTrial(NamedTuple):
 class StateProbe:
     """All rows of one D: those in the file, and the computation of the missing ones.
 
-    Call `read`, then iterate over `fit`; `rows` has all of them afterwards.
+    Call `read`, then iterate over `fit`; `rows` has all of them afterwards. `trained_on` test
+    images are training images too; None: not counted.
     """
 
     def __init__(
-        self, subject: ProbedDiscriminator, split: Split, settings: ProbeSettings, out: Path
+        self,
+        subject: ProbedDiscriminator,
+        split: Split,
+        settings: ProbeSettings,
+        out: Path,
+        trained_on: int | None = None,
     ) -> None:
         self.subject, self.split, self.settings = subject, split, settings
+        self.trained_on = trained_on
         self.file = out / ROWS
         self._folder = out / f"features-{subject.sha256[:16]}"
         blocks = range(len(subject.maps)) if settings.blocks is None else settings.blocks
@@ -217,6 +224,7 @@ class StateProbe:
             "classes": list(self.split.classes),
             "chance": self.split.chance,
             "trained_on_same_images": subject.data_hash == self.split.train.dataset.content_hash,
+            "tested_on_training_images": self.trained_on,
         }
 
     def _compute(self, trial: ProbeTrial, train: Tensor, test: Tensor, report: Activity) -> Row:
