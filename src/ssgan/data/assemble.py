@@ -25,6 +25,7 @@ from ssgan.data.base import (
 from ssgan.data.class_folders import few_images_warnings
 from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST, PREPARATION_VERSION
 from ssgan.files.atomic import open_atomic, write_atomic, write_json
+from ssgan.files.nesting import parse_json
 from ssgan.types import UserError
 
 _HEAD = struct.Struct("<Q")  # length of the JSON that follows
@@ -102,7 +103,7 @@ def read_chunk(job: Preparation, index: int) -> Chunk | None:
             return None
         (length,) = _HEAD.unpack_from(data, _SUM_BYTES)
         start = _SUM_BYTES + _HEAD.size
-        facts: dict[str, Any] = json.loads(data[start : start + length])
+        facts: dict[str, Any] = parse_json(data[start : start + length])
         flat = np.frombuffer(data, np.uint8)[start + length :]
         pixels = flat.reshape(len(facts["kept"]), size, size, channels)
         warnings: dict[str, int] = facts["warnings"]

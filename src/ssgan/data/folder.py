@@ -20,6 +20,7 @@ from ssgan.data.base import (
 from ssgan.data.class_folders import assign_classes, layout_warnings
 from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, describe_failure, read_header_stats
 from ssgan.data.scan import ENDINGS, FoundFile, readable, scan
+from ssgan.data.unsupported import describe_missing
 from ssgan.types import UserError
 
 
@@ -47,7 +48,7 @@ class Folder(AbstractSource):
                 "this user needs the right to read and enter it"
             ) from None
         if not any(not item.reject for item in found):
-            raise UserError(f"{self.name()}: {_missing_reason(found, others)}")
+            raise UserError(f"{self.name()}: {_missing_reason(self.path, found, others)}")
         return FolderCollection(self, found, others)
 
     def layout_warnings(self) -> tuple[str, ...]:
@@ -134,13 +135,12 @@ def _read_error(error: Exception) -> str:
     return str(error) if isinstance(error, OSError) else describe_failure(error)
 
 
-def _missing_reason(found: Sequence[FoundFile], others: Counter[str]) -> str:
+def _missing_reason(path: str, found: Sequence[FoundFile], others: Counter[str]) -> str:
     if found:
         first = found[0]
         return f"no image can be read; the first: {readable(first.name)}: {first.reject}"
     if not others:
         return "the folder is empty"
     seen = ", ".join(f"{count} {ending}" for ending, count in others.most_common(3))
-    return (
-        f"no image among {others.total()} files ({seen}); images end in {' '.join(sorted(ENDINGS))}"
-    )
+    way = describe_missing(os.listdir(path), others) or f"images end in {' '.join(sorted(ENDINGS))}"
+    return f"no image among {others.total()} files ({seen}); {way}"
