@@ -149,8 +149,8 @@ def test_a_run_remembers_its_crops(folder: Path) -> None:
         ("crops:8", "requires a number and a source"),
         ("crops:0:folder:/a", "1 to 1000 crops of a picture, not 0"),
         ("crops:1001:folder:/a", "1 to 1000 crops of a picture, not 1001"),
-        ("crops:8:scenes", "folder:PATH or hub:ID, not scenes"),
-        ("crops:8:crops:2:folder:/a", "folder:PATH or hub:ID, not crops:2:folder:/a"),
+        ("crops:8:scenes", "tar:PATH or hub:ID, not scenes"),
+        ("crops:8:crops:2:folder:/a", "tar:PATH or hub:ID, not crops:2:folder:/a"),
         ("crops", "crops requires a value: crops:K:SOURCE"),
     ],
 )

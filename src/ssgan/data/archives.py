@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
 from ssgan.data.base import (
@@ -204,8 +205,9 @@ def _shared_folder(names: Sequence[bytes]) -> bytes:
     """The folders that all these names begin with, with a slash at the end; may be empty."""
     if not names:
         return b""
-    same = os.path.commonprefix([min(names), max(names)])
-    return same[: same.rfind(b"/") + 1]
+    first, last = (name.split(b"/")[:-1] for name in (min(names), max(names)))
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return b"".join(part + b"/" for part, _ in same)
 
 
 def _within(item: FoundFile, shared: bytes) -> FoundFile:

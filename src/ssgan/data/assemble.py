@@ -130,6 +130,7 @@ class _Tally:
 def assemble(folder: Path, job: Preparation, kept: int) -> None:
     """Write the data set of these pieces to `folder`; raise UserError if no item is usable.
 
+    A picture that cannot be used is listed once, though each of its views is rejected.
     `kept` is the number of usable images in all pieces.
     """
     tally, collection = _Tally(), job.collection
@@ -137,8 +138,8 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
     if not tally.kept:
         name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
         raise UserError(
-            f"{job.source.name()}: none of the {len(collection)} items can be used; the first: "
-            f"{name}: {why}"
+            f"{job.source.name()}: none of the {len(collection) // collection.views} items can be "
+            f"used; the first: {name}: {why}"
         )
     labels = _labels(collection, tally.kept)
     if labels is not None:
@@ -158,7 +159,7 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
         "size": size,
         "channels": channels,
         "background": list(job.preprocessing.background),
-        "num_items": len(collection),
+        "num_items": len(collection) // collection.views,
         "num_images": len(tally.kept),
         "classes": list(classes),
         "class_counts": counts,
@@ -171,7 +172,7 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
             *few_images_warnings(classes, counts),
             *_duplicate_warnings(collection, tally, labels),
         ],
-        "rejected": [[name, why] for name, why in tally.rejected],
+        "rejected": [[name, why] for name, why in dict.fromkeys(tally.rejected)],
     }
     write_json(folder / MANIFEST, manifest)
 

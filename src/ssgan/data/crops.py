@@ -80,6 +80,7 @@ class CropsCollection(AbstractCollection):
 
     def __init__(self, inner: AbstractCollection, count: int) -> None:
         self._inner, self._count = inner, count
+        self.views = count
 
     def __len__(self) -> int:
         return len(self._inner) * self._count

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssgan.data.scan import printable
 from ssgan.files.nesting import parse_json
 
 PREPARATION_VERSION = 1  # raise it when any decoded byte may change
@@ -63,7 +64,7 @@ def load_prepared(folder: Path) -> Dataset:
     return Dataset(
         images=images,
         labels=labels,
-        classes=tuple(manifest["classes"]),
+        classes=tuple(map(printable, manifest["classes"])),
         content_hash=manifest["content_hash"],
         manifest=manifest,
     )

@@ -17,8 +17,8 @@ from ssgan.data.unsupported import find_way_out, names_archive
 from ssgan.types import UserError
 
 FORMS = (
-    "folder:PATH, zip:PATH, tar:PATH, npz:PATH, cifar10[:PATH], cifar10-test[:PATH], hub:ID[@REVISION][#SPLIT], scenes, "
-    "crops:K:SOURCE"
+    "folder:PATH, zip:PATH, tar:PATH, npz:PATH, cifar10[:PATH], cifar10-test[:PATH], "
+    "hub:ID[@REVISION][#SPLIT], scenes, crops:K:SOURCE"
 )
 
 
@@ -52,7 +52,7 @@ def parse_source(text: str) -> AbstractSource:
 
 def _from_path(text: str) -> AbstractSource | None:
     """The source in an existing folder or file; None for what is not read."""
-    path = _absolute(text)
+    path = _absolute(text) if text else ""
     if os.path.isdir(path):
         return Folder(path)
     if os.path.isfile(path) and path.lower().endswith(".npz"):

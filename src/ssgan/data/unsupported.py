@@ -16,12 +16,17 @@ _WAYS = {  # ending: what to do
     **dict.fromkeys((".rar", ".7z", ".xz", ".txz", ".zst", ".gz", ".bz2", ".iso", ".cab"), _UNPACK),
     **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"), _FRAMES),
     **dict.fromkeys((".h5", ".hdf5", ".tfrecord", ".tfrecords", ".lmdb", ".mdb", ".mat"), _TABLE),
-    **dict.fromkeys((".npy", ".pkl", ".pickle", ".pt", ".pth", ".beton", ".rec"), _TABLE),
+    **dict.fromkeys((".npy", ".pkl", ".pickle", ".beton", ".rec"), _TABLE),
+    **dict.fromkeys(
+        (".zip", ".tar", ".tgz", ".tbz2", ".tbz"),
+        "give the archive itself, as zip:PATH or tar:PATH",
+    ),
+    ".npz": "give the file itself, as npz:PATH",
     **dict.fromkeys((".parquet", ".arrow"), "give its folder as hub:FOLDER"),
 }
 _PICTURES = {".avif", ".jp2", ".jxl", ".svg", ".psd", ".eps", ".tga", ".dng"}
 UNREAD = {  # endings that are named when they are passed over: they may have been meant
-    *_WAYS, *_PICTURES, *ARCHIVE_ENDINGS, ".npz", *(() if HEIF_INSTALLED else HEIF_ENDINGS)
+    *_WAYS, *_PICTURES, *(() if HEIF_INSTALLED else HEIF_ENDINGS)
 }  # fmt: skip
 HEIF_WAY = "HEIC pictures require the package pillow-heif: pip install pillow-heif"
 PYTHON_EDITION = (

@@ -1,7 +1,7 @@
 """The files in a tar, plain or compressed by gzip or bzip2, one header at a time.
 
-`tarfile` parses each block of 512 bytes. It is not given the whole file: it reads a long name of any
-declared size into memory. Nothing is unpacked to a path.
+`tarfile` parses each block of 512 bytes. It is not given the whole file, as it reads a long name of
+any declared size into memory. Nothing is unpacked to a path.
 """
 
 import bz2
@@ -55,7 +55,7 @@ class TarReader:
         if start[:2] == b"\x1f\x8b":
             self._stream = cast(BinaryIO, gzip.GzipFile(fileobj=file))
         elif start[:3] == b"BZh":
-            self._stream = bz2.BZ2File(file)
+            self._stream = cast(BinaryIO, bz2.BZ2File(file))
         else:
             self.compressed = False
         self._at = 0  # bytes of the unpacked stream that were read

@@ -107,7 +107,9 @@ def read_statistics(path: Path) -> Statistics:
     """
     arrays = _arrays(path)
     if "mu" not in arrays or "sigma" not in arrays:
-        raise UserError(f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics")
+        raise UserError(
+            f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics, and images are in 'arr_0'"
+        )
     mean, covariance = arrays["mu"], arrays["sigma"]
     size = mean.size
     shaped = size > 0 and mean.shape == (size,) and covariance.shape == (size, size)

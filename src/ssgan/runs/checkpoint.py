@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 from torch.utils._pytree import keystr, tree_leaves_with_path
 
 from ssgan.config.serialize import dump
+from ssgan.data.scan import printable
 from ssgan.files import jsonl
 from ssgan.files.atomic import TEMPORARY, sync_folder
 from ssgan.files.nesting import parse_json
@@ -168,7 +169,7 @@ def parse_checkpoint(payload: bytes, path: Path, trusted_modules: Sequence[str] 
             config=config,
             data_hash=facts["data_hash"],
             num_classes=len(facts["classes"]),
-            classes=tuple(facts["classes"]),
+            classes=tuple(map(printable, facts["classes"])),
             step=facts["step"],
             best_score=facts["best_score"],
             best_step=facts["best_step"],
