@@ -42,7 +42,7 @@ class Text(io.TextIOWrapper):
     """Text for people, in which no name from a file can move the cursor or hide other text."""
 
     def write(self, text: str, /) -> int:
-        """Write the text; characters that are neither printable nor line feed or tab are escaped."""
+        """Write the text, with its control characters but line feed and tab escaped."""
         return super().write(_CONTROLS.sub(lambda found: printable(found[0]), text))
 
 

@@ -108,7 +108,8 @@ def read_statistics(path: Path) -> Statistics:
     arrays = _arrays(path)
     if "mu" not in arrays or "sigma" not in arrays:
         raise UserError(
-            f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics, and images are in 'arr_0'"
+            f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics, and none of "
+            "images, which are in 'arr_0'"
         )
     mean, covariance = arrays["mu"], arrays["sigma"]
     size = mean.size
