@@ -49,7 +49,6 @@ _FILES = {
 }
 
 _PYTHON_FOLDER = "cifar-10-batches-py"
-_PYTHON_NAMES = {f"{_PYTHON_FOLDER}/{part}".encode() for part in ("data_batch_1", "test_batch")}
 
 Records = NDArray[np.uint8]  # [N, 3073]
 
@@ -181,7 +180,7 @@ def _from_archive(archive: Path, spec: Cifar10) -> tuple[list[Records], str]:
         status = os.stat(archive)
         with open_tar(archive) as tar:
             for count, member in enumerate(tar):
-                if member.name in _PYTHON_NAMES:
+                if member.name.startswith(f"{_PYTHON_FOLDER}/".encode()):
                     raise UserError(f"{spec.name()}: {PYTHON_EDITION}")
                 if count >= _MAX_MEMBERS or member.size > _MAX_FILE_BYTES:
                     raise UserError(f"{spec.name()}: not the archive of CIFAR-10: {member.name!a}")
