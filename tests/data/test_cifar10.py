@@ -175,8 +175,12 @@ def test_the_python_edition_is_recognised_and_refused(tmp_path: Path, split: Any
     folder.mkdir()
     for name in PYTHON_EDITION:
         (folder / name).write_bytes(b"\x80\x04.")
-    data = np.random.default_rng(0).bytes(31_035_704 // 4) * 4  # as large, in less of an archive
-    members = [(tarfile.TarInfo(f"{folder.name}/{name}"), data) for name in PYTHON_EDITION]
+    first = np.random.default_rng(0).bytes(31_035_704 // 64) * 64  # as large, in a small archive
+    data = [first, *((len(PYTHON_EDITION) - 1) * [b"\x80\x04."])]
+    members = [
+        (tarfile.TarInfo(f"{folder.name}/{name}"), part)
+        for name, part in zip(PYTHON_EDITION, data, strict=True)
+    ]
     archive = pack(tmp_path / "cifar-10-python.tar.gz", members)
     way = "stored as pickles, and a pickle may run code; give the binary edition"
     for place in (folder, tmp_path, archive):

@@ -103,7 +103,7 @@ def test_anything_else_is_an_error_with_the_nearest_form(text: str, words: str) 
         ("a.mp4", "write its frames into a folder"),
         (
             "a.h5",
-            "write its images into a folder, or as uint8 [N, H, W, C] with numpy.savez('images.npz', images, labels)",
+            "write its images into a folder, or as uint8 [N, H, W, C] with numpy.savez",
         ),
         ("a.tfrecord", "write its images into a folder"),
         ("a.parquet", "give its folder as hub:FOLDER"),

@@ -28,7 +28,7 @@ _PICTURES = {".avif", ".jp2", ".jxl", ".svg", ".psd", ".eps", ".tga", ".dng"}
 UNREAD = {  # endings that are named when they are passed over: they may have been meant
     *_WAYS, *_PICTURES, *(() if HEIF_INSTALLED else HEIF_ENDINGS)
 }  # fmt: skip
-HEIF_WAY = "HEIC pictures require the package pillow-heif: pip install pillow-heif"
+HEIF_WAY = "HEIC pictures require the package pillow-heif: pip install pillow-heif (extra [heic])"
 PYTHON_EDITION = (
     "this is the Python edition of CIFAR, which is stored as pickles, and a pickle may run code; "
     "give the binary edition, cifar-10-binary.tar.gz (cifar10 alone downloads it)"
