@@ -1,5 +1,7 @@
 """An archive of images is the folder that it was made of, and leaves nothing behind."""
 
+import io
+import random
 import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from ssgan.data.folder import Folder
 from ssgan.data.prepare import prepare
 from ssgan.data.sources import parse_source
 from ssgan.evaluation.inputs import parse_input
+from ssgan.files.atomic import DiskFull
 from ssgan.types import UserError
 from tests.data.pictures import encode, noise, preprocessing, write_images
 from tests.files.packed import pack_tar, pack_zip, tar_bomb, tar_header
@@ -227,3 +230,33 @@ def test_an_archive_within_the_folder_is_pointed_at(tmp_path: Path) -> None:
         Folder(str(tmp_path)).open()
     write_images(tmp_path, range(1))
     assert "ignored: 1 .zip" in "\n".join(Folder(str(tmp_path)).open().warnings())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_archives_are_refused_or_rejected_in_one_line(tmp_path: Path, kind: str) -> None:
+    data = pack(tmp_path / kind, pictures("a/1.png", "b/2.png")).read_bytes()
+    chance, path = random.Random(0), tmp_path / f"damaged-{kind}"
+    ends = set()
+    for _ in range(60):
+        damaged = bytearray(data)
+        for _ in range(chance.choice((1, 4, 20))):
+            place = chance.choice((chance.randrange(len(data)), -chance.randrange(1, 300)))
+            damaged[place] = chance.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            collection = Archive(str(path)).open()
+        except UserError as error:
+            ends.add("refused" if str(error).isprintable() else "a line that cannot be printed")
+            continue
+        for result in collection.read(range(len(collection)), preprocessing()):
+            ends.add(type(result).__name__)
+            assert not isinstance(result, Rejected) or "".join(result).isprintable()
+    assert {"refused"} <= ends <= {"refused", "Rejected", "ndarray", "DecodedWithWarning"}
+
+
+def test_a_full_disk_is_said_to_be_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = pack(tmp_path / "a.tar.gz", pictures("a.png"))
+    full = io.FileIO("/dev/full", "r+")
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: full)
+    with pytest.raises(DiskFull):
+        Archive(str(path)).open()

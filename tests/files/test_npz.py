@@ -56,5 +56,8 @@ def test_pickles_and_headers_that_lie_are_refused(tmp_path: Path) -> None:
     assert "is damaged: (1099511627776, 1099511627776) float32 has another size" in refusal(path)
     pack_zip(path, {"a.npy": b"no array"})
     assert "'a.npy' is no array of numpy" in refusal(path)
+    text = b"{'descr': '|u1', 'fortran_order': False,('shape': (10, 40), }"  # no Python
+    pack_zip(path, {"a.npy": b"\x93NUMPY\x01\x00" + bytes([len(text), 0]) + text})
+    assert "'a.npy' is no array of numpy" in refusal(path)
     pack_zip(path, {f"{k}.npy": b"" for k in range(1001)})
     assert "1,001 arrays; at most 1,000 are read" in refusal(path)

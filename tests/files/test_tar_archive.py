@@ -85,6 +85,8 @@ def test_a_cut_or_damaged_tar_is_said_to_be_one(tmp_path: Path) -> None:
         data = pack_tar(path, FILES, mode).read_bytes()
         path.write_bytes(data[: len(data) // 3])
         assert "cut short" in refusal(path)
+        with pytest.raises(ArchiveError, match="cut short"), open_tar(path) as tar:
+            list(tar)  # without reading any
     path.write_bytes(tar_header("a.png", 10**15))
     assert refusal(path) == "the tar is cut short"
     path.write_bytes(b"hello" * 1000)

@@ -108,6 +108,12 @@ def test_encrypted_linked_and_oddly_compressed_members_are_rejected(tmp_path: Pa
     assert "not read; pack it with deflate" in list_zip(path)[0].reject
 
 
+def test_a_member_without_a_name_is_a_member(tmp_path: Path) -> None:
+    path = pack_zip(tmp_path / "a.zip", {"a": b"abc"})
+    edit(path, 46, "<B", 0)  # zipfile ends a name at a zero byte
+    assert [member.name for member in list_zip(path)] == [b""]
+
+
 def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     path = pack_zip(tmp_path / "a.zip", {"a.png": b"abcdef"})
     path.write_bytes(path.read_bytes().replace(b"abcdef", b"abcdeg"))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ssgan.files.atomic import O_BINARY
+from ssgan.files.atomic import FULL, O_BINARY, DiskFull, free_bytes
 
 MAX_MEMBERS = 300_000  # of an archive
 PIECE = 2**20  # bytes that are unpacked at a time
@@ -69,16 +69,23 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
         weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
 
     def add(self, pieces: Iterable[bytes]) -> int:
-        """Append these bytes; returns their offset."""
+        """Append these bytes; returns their offset. DiskFull when they do not fit."""
         with self._lock:
             start = self._file.seek(0, os.SEEK_END)
-            for piece in pieces:
-                self._file.write(piece)
+            try:
+                for piece in pieces:
+                    self._file.write(piece)
+                self._file.flush()
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+                raise DiskFull(self._folder, None, free_bytes(self._folder)) from error
         return start
 
     def read(self, offset: int, size: int) -> bytes:

@@ -62,7 +62,7 @@ def list_zip(path: Path | str) -> list[Member]:
         least = info.header_offset + _LOCAL.size + info.compress_size
         if info.header_offset < 0 or least > (end if after is None else after.header_offset):
             raise ArchiveError("damaged or a bomb: its members overlap or lie outside the file")
-    return [_member(info) for info in infos if not info.is_dir()]
+    return [_member(info) for info in infos if not info.filename.endswith("/")]
 
 
 def _in_order(
