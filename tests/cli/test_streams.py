@@ -10,6 +10,7 @@ import pytest
 from ssgan.cli import progress
 from ssgan.cli.main import main
 from ssgan.files.run_directory import RunDirectory
+from ssgan.types import UserError
 from tests.cli.test_main import TINY
 
 READING = ["--version", "--help", "show --help", "train --help", "study"]
@@ -117,3 +118,20 @@ def test_a_name_that_is_no_text_is_written_so_that_it_can_be_read(tmp_path, monk
     assert "\\udce9" not in said
     for what in ("samples", "curves", "checkpoint", "written to"):
         assert any(what in line and "caf\\xe9" in line for line in said.splitlines()), what
+
+
+def test_no_name_from_a_file_can_move_the_cursor_or_hide_text(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssgan.cli.show.main", lambda given: print("a\tb\x1b[2J\r\u202ec\né") or 0)
+    with open(tmp_path / "out", "w", encoding="utf-8") as out:
+        put(monkeypatch, out=out)
+        assert main(["show", "run"]) == 0
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "a\tb\\u001b[2J\\u000d\\u202ec\né\n"
+
+
+def test_a_refusal_is_one_line_without_control_characters(monkeypatch, capsys):
+    def fails(given):
+        raise UserError("no class 'a\nb\x1b[2J'")
+
+    monkeypatch.setattr("ssgan.cli.show.main", fails)
+    assert main(["show", "run"]) == 2
+    assert capsys.readouterr().err == "ssgan: no class 'a\\u000ab\\u001b[2J'\n"

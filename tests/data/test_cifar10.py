@@ -3,6 +3,7 @@
 import io
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,17 @@ from ssgan.data import cifar10
 from ssgan.data.base import HeaderStats
 from ssgan.data.cifar10 import CLASSES, FOLDER, Cifar10
 from ssgan.data.prepare import prepare
+from ssgan.data.sources import parse_source
 from ssgan.types import UserError
 from tests.data.pictures import preprocessing
+from tests.files.limited import report_in_little_memory
+from tests.files.packed import tar_bomb, tar_header
 
 TRAIN = [f"data_batch_{k}.bin" for k in range(1, 6)]
+PYTHON_EDITION = (  # in the order of its archive
+    *("data_batch_4", "readme.html", "test_batch", "data_batch_3", "batches.meta"),
+    *("data_batch_2", "data_batch_5", "data_batch_1"),
+)
 
 
 def records(seed: int, count: int = 20) -> NDArray[np.uint8]:
@@ -159,6 +167,36 @@ def test_a_cut_archive_and_a_file_that_is_none_are_said_to_be_unreadable(
         (tmp_path / "b.tar.gz").write_bytes(some)
         with pytest.raises(UserError, match=r"the archive cannot be read|not in the archive"):
             Cifar10(str(tmp_path / "b.tar.gz")).open()
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_python_edition_is_recognised_and_refused(tmp_path: Path, split: Any) -> None:
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    for name in PYTHON_EDITION:
+        (folder / name).write_bytes(b"\x80\x04.")
+    first = np.random.default_rng(0).bytes(31_035_704 // 64) * 64  # as large, in a small archive
+    data = [first, *((len(PYTHON_EDITION) - 1) * [b"\x80\x04."])]
+    members = [
+        (tarfile.TarInfo(f"{folder.name}/{name}"), part)
+        for name, part in zip(PYTHON_EDITION, data, strict=True)
+    ]
+    archive = pack(tmp_path / "cifar-10-python.tar.gz", members)
+    way = "stored as pickles, and a pickle may run code; give the binary edition"
+    for place in (folder, tmp_path, archive):
+        with pytest.raises(UserError, match=way):
+            Cifar10(str(place), split).open()
+    for text in (str(folder), str(archive)):
+        with pytest.raises(UserError, match=way):
+            parse_source(text).open()
+
+
+@pytest.mark.parametrize("kind", [b"L", b"x", b"g"])
+def test_a_header_of_gigabytes_is_refused_by_its_size(tmp_path: Path, kind: bytes) -> None:
+    path = tar_bomb(tmp_path / "a.tar.gz", tar_header("././@LongLink", 1600 * 2**20, kind), 1600)
+    text = report_in_little_memory(lambda: Cifar10(str(path)).open())
+    assert "1,677,721,600 bytes; at most 65,536 are read" in text
+    assert text.startswith("UserError: cifar10:")
 
 
 def test_without_a_path_the_archive_is_fetched_to_the_cache_and_verified(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ssgan.cli.progress import describe_rejects
 from ssgan.config.merge import merge
 from ssgan.config.serialize import dump
 from ssgan.data.base import Crop, Rejected
@@ -113,7 +114,8 @@ def test_every_picture_is_there_as_often_as_asked_for(folder: Path, tmp_path: Pa
     assert dataset.images.shape == (9, 32, 32, 3)
     assert dataset.labels.tolist() == 3 * [0, 0, 1]
     assert len({image.tobytes() for image in dataset.images}) == 9
-    assert [name for name, _ in dataset.manifest["rejected"]] == 3 * ["b/broken.png"]
+    assert [name for name, _ in dataset.manifest["rejected"]] == ["b/broken.png"]
+    assert dataset.manifest["num_items"] == 4
     fewer = prepare(Crops(Folder(str(folder)), 2), preprocessing(), tmp_path / "cache")
     assert np.array_equal(fewer.images, dataset.images[:6])
     again = prepare(source, preprocessing(), tmp_path / "other", workers=3)
@@ -135,6 +137,20 @@ def test_what_it_says_of_itself_counts_crops(folder: Path) -> None:
     assert isinstance(broken[0], Rejected)
 
 
+def test_a_reject_is_listed_once(folder: Path, tmp_path: Path) -> None:
+    source = Crops(Folder(str(folder)), 5)
+    dataset = prepare(source, preprocessing(), tmp_path / "cache")
+    lines = describe_rejects(dataset)
+    assert "not used: 1 of 4 items" in lines
+    assert sum("b/broken.png" in line for line in lines) == 1
+    with pytest.raises(UserError, match="1 of 4 items cannot be used"):
+        prepare(source, preprocessing(), tmp_path / "cache", strict=True)
+    for path in folder.rglob("?.png"):
+        path.write_bytes(b"no picture")
+    with pytest.raises(UserError, match="none of the 4 items can be used"):
+        prepare(source, preprocessing(), tmp_path / "cache")
+
+
 def test_a_run_remembers_its_crops(folder: Path) -> None:
     config = tiny()
     source = Crops(Folder(str(folder)), 3)
@@ -149,8 +165,8 @@ def test_a_run_remembers_its_crops(folder: Path) -> None:
         ("crops:8", "requires a number and a source"),
         ("crops:0:folder:/a", "1 to 1000 crops of a picture, not 0"),
         ("crops:1001:folder:/a", "1 to 1000 crops of a picture, not 1001"),
-        ("crops:8:scenes", "folder:PATH or hub:ID, not scenes"),
-        ("crops:8:crops:2:folder:/a", "folder:PATH or hub:ID, not crops:2:folder:/a"),
+        ("crops:8:scenes", "tar:PATH or hub:ID, not scenes"),
+        ("crops:8:crops:2:folder:/a", "tar:PATH or hub:ID, not crops:2:folder:/a"),
         ("crops", "crops requires a value: crops:K:SOURCE"),
     ],
 )

@@ -283,9 +283,9 @@ def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
 
 def test_images_of_kinds_that_are_not_read_are_counted(tmp_path: Path) -> None:
     write_images(tmp_path, range(1))
-    for name in ("a.heic", "b.HEIC", "c.npz", "readme.md"):
+    for name in ("a.avif", "b.AVIF", "c.npz", "readme.md"):
         (tmp_path / name).touch()
-    assert "ignored: 2 .heic, 1 .npz" in warnings(tmp_path)
+    assert "ignored: 2 .avif, 1 .npz" in warnings(tmp_path)
 
 
 # survey

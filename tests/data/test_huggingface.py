@@ -1,5 +1,6 @@
 """Hub data sets through a stand-in for `datasets`: the same calls, no network."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from ssgan.data.base import HeaderStats
+from ssgan.data.dataset import MANIFEST
 from ssgan.data.huggingface import Hub
 from ssgan.data.prepare import prepare
 from ssgan.types import UserError
@@ -85,6 +87,18 @@ def test_images_and_labels_come_from_the_columns_of_their_kind(
     assert (dataset.images[4] == np.asarray(noise(4))).all()
     assert dataset.manifest["source"] == "hub:a/b@v1#test"
     assert dataset.manifest["warnings"] == []
+
+
+def test_class_names_hold_no_control_characters(table: Table, tmp_path: Path) -> None:
+    """Neither those of the hub, nor those in a cache that somebody else has written."""
+    table.features["label"] = ClassLabel(["\x1b[31mred\n", "\u202egnp \\ é"])
+    expected = ("\\u001b[31mred\\u000a", "\\u202egnp \\ é")
+    assert Hub("a/b").open().classes() == expected
+    assert prepare(Hub("a/b"), preprocessing(), tmp_path).classes == expected
+    (path,) = tmp_path.glob(f"*/{MANIFEST}")
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"classes": ["\x1b[2J", "b"]}))
+    assert prepare(Hub("a/b"), preprocessing(), tmp_path).classes == ("\\u001b[2J", "b")
 
 
 def test_a_source_without_a_revision_is_told_to_pin_one(table: Table) -> None:

@@ -10,6 +10,7 @@ from ssgan.data.folder import Folder
 from ssgan.data.huggingface import Hub
 from ssgan.data.scenes.source import Scenes
 from ssgan.data.sources import parse_source
+from ssgan.evaluation.inputs import parse_input
 from ssgan.types import UserError
 
 
@@ -91,6 +92,32 @@ def test_anything_else_is_an_error_with_the_nearest_form(text: str, words: str) 
         parse_source(text)
     assert words in str(it.value)
     assert "\n" not in str(it.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a.rar", "unpack it and give the folder"),
+        ("a.7z", "unpack it and give the folder"),
+        ("a.tar.xz", "unpack it and give the folder"),
+        ("a.mp4", "write its frames into a folder"),
+        (
+            "a.h5",
+            "write its images into a folder, or as uint8 [N, H, W, C] with numpy.savez",
+        ),
+        ("a.tfrecord", "write its images into a folder"),
+        ("a.parquet", "give its folder as hub:FOLDER"),
+    ],
+)
+def test_a_file_that_is_not_read_names_the_way_out(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / name).touch()
+    for parse in (parse_source, parse_input):
+        with pytest.raises(UserError) as it:
+            parse(str(tmp_path / name))
+        assert f"it is a file; {words}" in str(it.value)
+        assert "\n" not in str(it.value)
+    with pytest.raises(UserError, match="there is no such file"):
+        parse_source(str(tmp_path / "no.zip"))
 
 
 def test_a_file_is_not_a_folder(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from ssgan.cli.help import format_completion, format_help, format_overview
 from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import find_output_error, tolerate_lost_output
 from ssgan.config.nearest import nearest
+from ssgan.data.scan import printable
 
 VERBS: dict[str, type[VerbOptions]] = {
     "demo": options.Demo,
@@ -142,7 +143,7 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _complain(sentence: str, code: int) -> int:
-    print(f"ssgan: {sentence}", file=sys.stderr)
+    print(f"ssgan: {printable(sentence)}", file=sys.stderr)
     return code
 
 

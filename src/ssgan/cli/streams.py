@@ -3,11 +3,17 @@
 import errno
 import io
 import os
+import re
 import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
+
+from ssgan.data.scan import printable
+
+_STDERR = 2
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
 
 # A wrapper that `open` did not make has no `mode`: to a check at run time it is no TextIO.
 Stream = TextIO | io.TextIOWrapper
@@ -30,6 +36,14 @@ class Lines(io.FileIO):
             except OSError as error:
                 self.error = error
         return size
+
+
+class Text(io.TextIOWrapper):
+    """Text for people, in which no name from a file can move the cursor or hide other text."""
+
+    def write(self, text: str, /) -> int:
+        """Write the text, with its control characters but line feed and tab escaped."""
+        return super().write(_CONTROLS.sub(lambda found: printable(found[0]), text))
 
 
 @contextmanager
@@ -73,4 +87,6 @@ def _over(lines: Lines | None, stream: Stream) -> Stream:
     errors = "backslashreplace" if stream.errors == "strict" else stream.errors
     buffer = io.BufferedWriter(lines)
     # line by line in a file and a pipe, too: what is printed survives a process that is killed
-    return io.TextIOWrapper(buffer, stream.encoding, errors, line_buffering=True)
+    # stderr shows a live bar, which moves the cursor
+    kind = io.TextIOWrapper if lines.fileno() == _STDERR else Text
+    return kind(buffer, stream.encoding, errors, line_buffering=True)

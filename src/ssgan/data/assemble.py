@@ -25,6 +25,7 @@ from ssgan.data.base import (
 from ssgan.data.class_folders import few_images_warnings
 from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST, PREPARATION_VERSION
 from ssgan.files.atomic import open_atomic, write_atomic, write_json
+from ssgan.files.nesting import parse_json
 from ssgan.types import UserError
 
 _HEAD = struct.Struct("<Q")  # length of the JSON that follows
@@ -102,7 +103,7 @@ def read_chunk(job: Preparation, index: int) -> Chunk | None:
             return None
         (length,) = _HEAD.unpack_from(data, _SUM_BYTES)
         start = _SUM_BYTES + _HEAD.size
-        facts: dict[str, Any] = json.loads(data[start : start + length])
+        facts: dict[str, Any] = parse_json(data[start : start + length])
         flat = np.frombuffer(data, np.uint8)[start + length :]
         pixels = flat.reshape(len(facts["kept"]), size, size, channels)
         warnings: dict[str, int] = facts["warnings"]
@@ -129,6 +130,7 @@ class _Tally:
 def assemble(folder: Path, job: Preparation, kept: int) -> None:
     """Write the data set of these pieces to `folder`; raise UserError if no item is usable.
 
+    A picture that cannot be used is listed once, though each of its views is rejected.
     `kept` is the number of usable images in all pieces.
     """
     tally, collection = _Tally(), job.collection
@@ -136,8 +138,8 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
     if not tally.kept:
         name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
         raise UserError(
-            f"{job.source.name()}: none of the {len(collection)} items can be used; the first: "
-            f"{name}: {why}"
+            f"{job.source.name()}: none of the {len(collection) // collection.views} items can be "
+            f"used; the first: {name}: {why}"
         )
     labels = _labels(collection, tally.kept)
     if labels is not None:
@@ -157,7 +159,7 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
         "size": size,
         "channels": channels,
         "background": list(job.preprocessing.background),
-        "num_items": len(collection),
+        "num_items": len(collection) // collection.views,
         "num_images": len(tally.kept),
         "classes": list(classes),
         "class_counts": counts,
@@ -170,7 +172,7 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
             *few_images_warnings(classes, counts),
             *_duplicate_warnings(collection, tally, labels),
         ],
-        "rejected": [[name, why] for name, why in tally.rejected],
+        "rejected": [[name, why] for name, why in dict.fromkeys(tally.rejected)],
     }
     write_json(folder / MANIFEST, manifest)
 

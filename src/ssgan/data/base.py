@@ -83,6 +83,8 @@ class DatasetInfo(NamedTuple):
 class AbstractCollection(ABC):
     """An opened source with numbered items."""
 
+    views = 1  # items that show the same picture, such as its crops
+
     @abstractmethod
     def __len__(self) -> int:
         """The number of items, usable or not."""

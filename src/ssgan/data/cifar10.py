@@ -5,11 +5,10 @@ A record is a label byte and 3072 bytes: the red, green and blue planes, row by 
 
 import hashlib
 import os
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,10 @@ from ssgan.data.base import (
 from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import from_array
 from ssgan.data.scan import readable
+from ssgan.data.unsupported import PYTHON_EDITION
+from ssgan.files.archive import ArchiveError
 from ssgan.files.download import fetch, file_sha256
+from ssgan.files.tar_archive import open_tar
 from ssgan.types import UserError
 
 CLASSES = (
@@ -45,6 +47,8 @@ _FILES = {
     "train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)),
     "test": ("test_batch.bin",),
 }
+
+_PYTHON_FOLDER = "cifar-10-batches-py"
 
 Records = NDArray[np.uint8]  # [N, 3073]
 
@@ -157,6 +161,8 @@ def _from_folder(folder: Path, spec: Cifar10) -> tuple[list[Records], str]:
             _check_size(spec, name, status.st_size)
             flat = np.memmap(folder / name, np.uint8, mode="r")
         except OSError as error:
+            if any((folder / part / "data_batch_1").exists() for part in ("", _PYTHON_FOLDER)):
+                raise UserError(f"{spec.name()}: {PYTHON_EDITION}") from None
             raise UserError(
                 f"{spec.name()}: {name} cannot be read ({error.strerror}); the folder must hold "
                 f"{', '.join(_FILES[spec.split])}"
@@ -168,19 +174,22 @@ def _from_folder(folder: Path, spec: Cifar10) -> tuple[list[Records], str]:
 
 def _from_archive(archive: Path, spec: Cifar10) -> tuple[list[Records], str]:
     """The records of an archive, read into memory: no file is extracted."""
-    wanted = {f"{FOLDER}/{name}": name for name in _FILES[spec.split]}
+    wanted = {f"{FOLDER}/{name}".encode(): name for name in _FILES[spec.split]}
     parts: dict[str, Records] = {}
     try:
         status = os.stat(archive)
-        with tarfile.open(archive, mode="r|gz") as tar:
+        with open_tar(archive) as tar:
             for count, member in enumerate(tar):
+                if member.name.startswith(f"{_PYTHON_FOLDER}/".encode()):
+                    raise UserError(f"{spec.name()}: {PYTHON_EDITION}")
                 if count >= _MAX_MEMBERS or member.size > _MAX_FILE_BYTES:
                     raise UserError(f"{spec.name()}: not the archive of CIFAR-10: {member.name!a}")
                 name = wanted.get(member.name)
-                if name is not None and member.isreg() and name not in parts:
+                if name is not None and name not in parts:
                     _check_size(spec, name, member.size)
-                    parts[name] = _records(tar.extractfile(member), member.size)
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+                    data = b"".join(tar.read(member.size))
+                    parts[name] = np.frombuffer(data, np.uint8).reshape(-1, _RECORD_BYTES)
+    except (ArchiveError, OSError) as error:
         raise UserError(
             f"{spec.name()}: the archive cannot be read ({error}); download {URL} again"
         ) from None
@@ -188,13 +197,6 @@ def _from_archive(archive: Path, spec: Cifar10) -> tuple[list[Records], str]:
     if missing:
         raise UserError(f"{spec.name()}: {FOLDER}/{missing[0]} is not in the archive")
     return [parts[name] for name in _FILES[spec.split]], _state(status)
-
-
-def _records(file: Any, size: int) -> Records:  # a binary file, or None for another member
-    data = b"" if file is None else file.read(size)
-    if len(data) != size:
-        raise EOFError("cut short")
-    return np.frombuffer(data, np.uint8).reshape(-1, _RECORD_BYTES)
 
 
 def _check_size(spec: Cifar10, name: str, size: int) -> None:

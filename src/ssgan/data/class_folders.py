@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from ssgan.data.heif import HEIF_ENDINGS
 from ssgan.data.scan import FolderScan, FoundFile, readable
+from ssgan.data.unsupported import HEIF_WAY, UNREAD
 
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval"}
-_UNREAD = {  # image formats and archives that are not read
-    *(".avif", ".heic", ".heif", ".jp2", ".jxl", ".svg", ".psd", ".eps", ".tga", ".dng"),
-    *(".npy", ".npz", ".zip", ".tar", ".gz", ".mp4", ".h5", ".parquet", ".tfrecord"),
-}
 
 
 def assign_classes(found: Sequence[FoundFile]) -> tuple[tuple[str, ...], list[int] | None]:
@@ -30,8 +28,13 @@ def assign_classes(found: Sequence[FoundFile]) -> tuple[tuple[str, ...], list[in
     return tuple(readable(name) for name in names), labels
 
 
-def layout_warnings(path: str, content: FolderScan, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """A sentence for each oddity of the layout that may be a mistake."""
+def layout_warnings(
+    path: str | None, content: FolderScan, classes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """A sentence for each oddity of the layout that may be a mistake.
+
+    Without a `path` the files are in an archive, which has no empty folders.
+    """
     usable = [item for item in content.found if not item.reject]
     loose = [item for item in usable if _first(item) is None]
     folders = Counter(_first(item) for item in usable if _first(item) is not None)
@@ -43,23 +46,24 @@ def layout_warnings(path: str, content: FolderScan, classes: tuple[str, ...]) ->
             "into the folder of its class"
         )
     elif len(classes) == 1:
-        warnings.append(_one_class(path, usable, classes[0]))
+        warnings.append(_one_class(_place(path), usable, classes[0]))
     elif classes and {name.lower() for name in classes} <= _SPLITS:
         warnings.append(
             f"the classes are named like splits ({', '.join(classes)}), and all are used together; "
-            f"for one of them give folder:{readable(path)}/{classes[0]}"
+            f"for one of them give {_place(path)}/{classes[0]}"
         )
     ours = {name.partition(b"/")[0] for name in content.passed_over}
-    empty = _empty_folders(path, set(folders) | ours) if folders else []
+    empty = _empty_folders(path, set(folders) | ours) if folders and path is not None else []
     if empty:
         warnings.append(
             f"no image in {_many(len(empty), 'folder')} (the first: {empty[0]}), "
             "so no class of that name"
         )
-    unread = {ending: count for ending, count in content.others.items() if ending in _UNREAD}
+    unread = {ending: count for ending, count in content.others.items() if ending in UNREAD}
     if unread:
         listed = ", ".join(f"{count} {ending}" for ending, count in sorted(unread.items()))
-        warnings.append(f"files in formats that are not read are ignored: {listed}")
+        way = f"; {HEIF_WAY}" if set(unread) & set(HEIF_ENDINGS) else ""
+        warnings.append(f"files in formats that are not read are ignored: {listed}{way}")
     return tuple(warnings)
 
 
@@ -84,14 +88,19 @@ def few_images_warnings(classes: tuple[str, ...], counts: Sequence[int]) -> tupl
     )
 
 
-def _one_class(path: str, usable: Sequence[FoundFile], name: str) -> str:
+def _place(path: str | None) -> str:
+    """The notation of the folder."""
+    return "the unpacked folder:PATH" if path is None else f"folder:{readable(path)}"
+
+
+def _one_class(place: str, usable: Sequence[FoundFile], name: str) -> str:
     """There is one class, or the class folders are one level too deep."""
     within = {item.name.split(b"/")[1] for item in usable if item.name.count(b"/") > 1}
     deep = all(item.name.count(b"/") > 1 for item in usable)
     if deep and len(within) > 1:
         return (
             f"all images are one level deeper, below {name}, so there is one class; to use its "
-            f"{len(within)} folders as classes give folder:{readable(path)}/{name}"
+            f"{len(within)} folders as classes give {place}/{name}"
         )
     return (
         f"all images are in one folder, {name}, so there is one class; methods that use labels "

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ssgan.data.archives import Archive
 from ssgan.data.base import (
     AbstractCollection,
     AbstractSource,
@@ -34,14 +35,14 @@ class Crops(AbstractSource):
     and k only, so a smaller set is the beginning of a larger one.
     """
 
-    source: AbstractSource  # a folder or a data set of the hub
+    source: AbstractSource  # a folder, an archive or a data set of the hub
     count: int  # crops of each picture, 1 to 1000
 
     def __post_init__(self) -> None:
-        if not isinstance(self.source, Folder | Hub):
+        if not isinstance(self.source, Folder | Archive | Hub):
             raise UserError(
-                f"crops: requires pictures in files, folder:PATH or hub:ID, not "
-                f"{self.source.name()}"
+                f"crops: requires pictures in files, folder:PATH, zip:PATH, tar:PATH or hub:ID, "
+                f"not {self.source.name()}"
             )
         if not 1 <= self.count <= MAX_CROPS:
             raise UserError(
@@ -79,6 +80,7 @@ class CropsCollection(AbstractCollection):
 
     def __init__(self, inner: AbstractCollection, count: int) -> None:
         self._inner, self._count = inner, count
+        self.views = count
 
     def __len__(self) -> int:
         return len(self._inner) * self._count

@@ -1,6 +1,5 @@
 """A prepared data set: decoded images in one memory-mapped file."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ssgan.data.scan import printable
+from ssgan.files.nesting import parse_json
 
 PREPARATION_VERSION = 1  # raise it when any decoded byte may change
 FORMAT_VERSION = 1  # of the prepared folder; raise it when its files change
@@ -42,7 +44,7 @@ def load_prepared(folder: Path) -> Dataset:
 
     Raises ValueError, KeyError or OSError when the folder is incomplete.
     """
-    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest = parse_json((folder / MANIFEST).read_bytes())
     if not isinstance(manifest, dict) or manifest["format_version"] != FORMAT_VERSION:
         raise ValueError(f"{folder} is not a prepared data set of this version")
     for name, size in manifest["file_bytes"].items():
@@ -62,7 +64,7 @@ def load_prepared(folder: Path) -> Dataset:
     return Dataset(
         images=images,
         labels=labels,
-        classes=tuple(manifest["classes"]),
+        classes=tuple(map(printable, manifest["classes"])),
         content_hash=manifest["content_hash"],
         manifest=manifest,
     )

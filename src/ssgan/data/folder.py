@@ -19,6 +19,7 @@ from ssgan.data.base import (
 from ssgan.data.class_folders import assign_classes, layout_warnings, passed_over_notes
 from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, describe_failure, read_header_stats
 from ssgan.data.scan import ENDINGS, FolderScan, FoundFile, readable, scan
+from ssgan.data.unsupported import describe_missing
 from ssgan.files.own_outputs import count_samples, is_run_directory, is_unfinished_sampling
 from ssgan.types import UserError
 
@@ -53,7 +54,7 @@ class Folder(AbstractSource):
                 "this user needs the right to read and enter it"
             ) from None
         if not any(not item.reject for item in content.found):
-            raise UserError(f"{self.name()}: {_missing_reason(content)}")
+            raise UserError(f"{self.name()}: {_missing_reason(self.path, content)}")
         return FolderCollection(self, content)
 
     def layout_warnings(self) -> tuple[str, ...]:
@@ -149,7 +150,7 @@ def _read_error(error: Exception) -> str:
     return str(error) if isinstance(error, OSError) else describe_failure(error)
 
 
-def _missing_reason(content: FolderScan) -> str:
+def _missing_reason(path: str, content: FolderScan) -> str:
     found, others = content.found, content.others
     if found:
         first = found[0]
@@ -162,6 +163,5 @@ def _missing_reason(content: FolderScan) -> str:
     if not others:
         return "the folder is empty"
     seen = ", ".join(f"{count} {ending}" for ending, count in others.most_common(3))
-    return (
-        f"no image among {others.total()} files ({seen}); images end in {' '.join(sorted(ENDINGS))}"
-    )
+    way = describe_missing(os.listdir(path), others) or f"images end in {' '.join(sorted(ENDINGS))}"
+    return f"no image among {others.total()} files ({seen}); {way}"

@@ -19,7 +19,7 @@ from ssgan.data.base import (
     Rejected,
 )
 from ssgan.data.preprocessing import decode, read_header_stats
-from ssgan.data.scan import readable
+from ssgan.data.scan import printable, readable
 from ssgan.types import UserError
 
 
@@ -132,8 +132,10 @@ class HubCollection(AbstractCollection):
         return labels
 
     def classes(self) -> tuple[str, ...]:
-        """The class names of the label column."""
-        return () if self._label is None else tuple(self._table.features[self._label].names)
+        """The class names of the label column, with unprintable characters escaped."""
+        if self._label is None:
+            return ()
+        return tuple(map(printable, self._table.features[self._label].names))
 
     def warnings(self) -> tuple[str, ...]:
         """A warning without a revision, as the data may change."""

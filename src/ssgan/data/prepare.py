@@ -70,8 +70,8 @@ def prepare(
     rejected = dataset.manifest["rejected"]
     if strict and rejected:
         raise UserError(
-            f"{source.name()}: {len(rejected)} of {len(collection)} items cannot be used, which "
-            f"--strict refuses; the first: {rejected[0][0]}: {rejected[0][1]}"
+            f"{source.name()}: {len(rejected)} of {dataset.manifest['num_items']} items cannot be "
+            f"used, which --strict refuses; the first: {rejected[0][0]}: {rejected[0][1]}"
         )
     return dataset
 

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ssgan.data.base import Crop, DecodedWithWarning, HeaderStats, Pixels, Preprocessing, Rejected
+from ssgan.data.heif import register_heif
 from ssgan.types import UserError
 
 MAX_PIXELS = 100_000_000  # of a picture, by its header
@@ -22,7 +23,7 @@ MAX_FILE_BYTES = 512 * 2**20
 Image.init()  # loads the decoders now, not in the first of many threads
 FORMATS = tuple(  # only these: some others run external programs (EPS), or are rarely reviewed
     name
-    for name in ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")
+    for name in ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", *register_heif())
     if name in Image.OPEN
 )
 ORIENTATION_TAG = 274

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ssgan.data.heif import HEIF_ENDINGS, HEIF_INSTALLED
 from ssgan.files.own_outputs import (
     SAMPLE_IMAGES,
     SHEET,
@@ -18,6 +19,7 @@ from ssgan.files.own_outputs import (
 ENDINGS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"}
     | {".ppm", ".pgm", ".pbm", ".pnm"}
+    | {*(HEIF_ENDINGS if HEIF_INSTALLED else ())}
 )
 
 
@@ -108,7 +110,7 @@ class _Walk:
         try:
             status = os.stat(path)
         except OSError as error:
-            if _ending(name) in ENDINGS or not _ending(name):
+            if ending_of(name) in ENDINGS or not ending_of(name):
                 self._reject(name, f"a link without a target: {error.strerror}")
             return
         if stat.S_ISDIR(status.st_mode):
@@ -120,7 +122,7 @@ class _Walk:
             self._file(path, name, status)
 
     def _file(self, path: bytes, name: bytes, status: os.stat_result) -> None:
-        ending = _ending(name)
+        ending = ending_of(name)
         if ending not in ENDINGS:
             self.others[ending or "without an ending"] += 1
             return
@@ -166,6 +168,14 @@ def _is_in_run(link: bytes) -> bool:
     return False
 
 
+def printable(text: str) -> str:
+    """The text in one line, with unprintable characters escaped; what is printable stays.
+
+    So it leaves alone what `readable` returned.
+    """
+    return "".join(c if c.isprintable() else _printable(c) for c in text)
+
+
 def readable(name: str | bytes | os.PathLike[str]) -> str:
     """A file name as one printable line, with `\\` and unprintable characters escaped."""
     text = os.fsencode(name).decode("utf-8", "surrogateescape")
@@ -182,5 +192,6 @@ def _printable(character: str) -> str:
     return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
 
 
-def _ending(name: bytes) -> str:
+def ending_of(name: bytes) -> str:
+    """The ending of a file name in lower case, such as `.png`; empty without one."""
     return readable(os.path.splitext(name)[1].lower())

@@ -3,23 +3,27 @@
 import os
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import partial
 
 from ssgan.config.nearest import nearest
+from ssgan.data.archives import Archive
 from ssgan.data.base import AbstractSource
 from ssgan.data.cifar10 import Cifar10
 from ssgan.data.crops import Crops
 from ssgan.data.folder import Folder
 from ssgan.data.huggingface import Hub
+from ssgan.data.npz import Npz
+from ssgan.data.unsupported import find_way_out, names_archive
 from ssgan.types import UserError
 
 FORMS = (
-    "folder:PATH, cifar10[:PATH], cifar10-test[:PATH], hub:ID[@REVISION][#SPLIT], scenes, "
-    "crops:K:SOURCE"
+    "folder:PATH, zip:PATH, tar:PATH, npz:PATH, cifar10[:PATH], cifar10-test[:PATH], "
+    "hub:ID[@REVISION][#SPLIT], scenes, crops:K:SOURCE"
 )
 
 
 def parse_source(text: str) -> AbstractSource:
-    """The source that `text` names; the path of an existing folder means `folder:PATH`.
+    """The source that `text` names; the path of a folder, zip, tar or .npz stands for itself.
 
     Paths become absolute and `~` the home folder, so the result does not depend on the current
     folder. Raises UserError for an unknown kind, with the nearest one.
@@ -28,24 +32,44 @@ def parse_source(text: str) -> AbstractSource:
     read = _KINDS.get(kind)
     if read is not None and (colon or kind not in _VALUES):
         return read(rest)
-    if os.path.isdir(os.path.expanduser(text)):
-        return Folder(_absolute(text))
+    found = _from_path(text)
+    if found is not None:
+        return found
     if read is not None:
         raise UserError(f"{kind} requires a value: {kind}:{_VALUES[kind]}")
     near = nearest(kind.lower(), _KINDS)
     if near and os.sep not in kind:
         hint = f"did you mean {near[0]}{colon}{rest}?"
-    elif os.path.isfile(text):
-        hint = f"it is a file; give the folder that holds the images. Sources are {FORMS}"
+    elif os.path.isfile(os.path.expanduser(text)):
+        way = find_way_out(text) or "give the folder that holds the images"
+        hint = f"it is a file; {way}. Sources are {FORMS}"
+    elif names_archive(text) or text.lower().endswith(".npz"):
+        hint = f"there is no such file. Sources are {FORMS}"
     else:
         hint = f"there is no such folder. Sources are {FORMS}"
     raise UserError(f"no source {text!r}: {hint}")
 
 
+def _from_path(text: str) -> AbstractSource | None:
+    """The source in an existing folder or file; None for what is not read."""
+    path = _absolute(text) if text else ""
+    if os.path.isdir(path):
+        return Folder(path)
+    if os.path.isfile(path) and path.lower().endswith(".npz"):
+        return Npz(path)
+    return Archive(path) if os.path.isfile(path) and names_archive(path) else None
+
+
 def _folder(rest: str) -> AbstractSource:
     if not rest:
         raise UserError("folder: requires a path, such as folder:photos")
-    return Folder(_absolute(rest))
+    return _from_path(rest) or Folder(_absolute(rest))
+
+
+def _file(kind: str, source: type[Archive] | type[Npz], rest: str) -> AbstractSource:
+    if not rest:
+        raise UserError(f"{kind}: requires a path, such as {kind}:photos.{kind}")
+    return source(_absolute(rest))
 
 
 def _cifar10(rest: str) -> Cifar10:
@@ -99,9 +123,19 @@ def _absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path))
 
 
-_VALUES = {"folder": "PATH", "hub": "ID", "crops": "K:SOURCE"}
+_VALUES = {
+    "folder": "PATH",
+    "zip": "PATH",
+    "tar": "PATH",
+    "npz": "PATH",
+    "hub": "ID",
+    "crops": "K:SOURCE",
+}
 _KINDS: dict[str, Callable[[str], AbstractSource]] = {
     "folder": _folder,
+    "zip": partial(_file, "zip", Archive),
+    "tar": partial(_file, "tar", Archive),
+    "npz": partial(_file, "npz", Npz),
     "cifar10": _cifar10,
     "cifar10-test": lambda rest: replace(_cifar10(rest), split="test"),
     "hub": _hub,

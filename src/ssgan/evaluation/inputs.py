@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ssgan.data.base import AbstractSource, Preprocessing
+from ssgan.data.npz import holds_images
 from ssgan.data.prepare import choose_size
 from ssgan.data.sources import parse_source
+from ssgan.data.unsupported import find_way_out, names_archive
 from ssgan.evaluation.image_sets import StoredStatistics
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.metrics.protocol import read_statistics
@@ -37,11 +39,18 @@ def parse_input(
         return find_state(file, best=best, trusted_modules=trusted_modules)
     if chosen:
         raise UserError(f"--best and --step choose a state of a run directory; {text} is none")
+    if path.is_file() and (names_archive(path) or holds_images(path) or _is_foreign(path)):
+        return parse_source(text)
     if path.suffix == ".npz" and (path.is_file() or ":" not in text):
         return StoredStatistics(text, read_statistics(path))
     if path.is_file():
         return find_state(path, trusted_modules=trusted_modules)
     return parse_source(text)
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file has a known ending and is no statistics: the source's message helps."""
+    return path.suffix != ".npz" and find_way_out(str(path)) is not None
 
 
 def _checkpoint_of(run: Path, best: bool, step: int | None) -> Path:

@@ -11,6 +11,7 @@ from ssgan.config.schema import check_fields
 from ssgan.files.atomic import write_atomic
 from ssgan.files.environment import package_version
 from ssgan.files.jsonl import read_lines
+from ssgan.files.nesting import parse_json
 from ssgan.metrics.protocol import Protocol, same_protocol
 from ssgan.types import UserError
 
@@ -98,7 +99,7 @@ def read_results(path: Path) -> list[Result]:
     results = []
     for number, line in enumerate(read_lines(path), start=1):
         try:
-            results.append(_result(json.loads(line)))
+            results.append(_result(parse_json(line)))
         except (ValueError, TypeError, KeyError, UserError) as error:
             ours = isinstance(error, UserError)
             reason = str(error) if ours else f"{type(error).__name__}: {error}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ssgan.files.atomic import O_BINARY, write_atomic
+from ssgan.files.nesting import parse_json
 from ssgan.types import UserError
 
 _MAX_CHARACTERS = 40
@@ -72,8 +73,8 @@ def read(
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = parse_json(line)
+        except ValueError:
             if number == len(lines):
                 return
             complaint: str | None = "it is not valid JSON"
@@ -105,8 +106,8 @@ def cut_back(path: Path, step: int) -> None:
 def _up_to(line: bytes, step: int) -> dict[str, object] | None:
     """The row in a line, if it is valid and not after that step."""
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        row = parse_json(line)
+    except ValueError:
         return None
     known = isinstance(row, dict) and isinstance(row.get("step"), int)
     return row if known and row["step"] <= step else None

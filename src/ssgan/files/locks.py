@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
+from ssgan.files.nesting import parse_json
 from ssgan.types import UserError
 
 _UNSUPPORTED = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}  # some cluster file systems
@@ -102,7 +103,7 @@ def _try_marker(path: Path) -> BaseFileLock | None:
 def _owner(path: Path) -> str:
     for place in (_owner_path(path), path):  # the second: as version 0.1.0 wrote it
         try:
-            owner = json.loads(place.read_bytes())
+            owner = parse_json(place.read_bytes())
             return f"process {owner['process']} on {owner['host']}"
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -7,7 +7,7 @@ count, the protocol and a checksum, which pytorch-fid ignores. Nothing is pickle
 import hashlib
 import io
 import json
-import zipfile
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssgan.config.schema import check_fields
+from ssgan.files.archive import ArchiveError
 from ssgan.files.atomic import write_atomic
+from ssgan.files.nesting import parse_json
+from ssgan.files.npz import list_arrays, read_array
 from ssgan.metrics.moments import Moments
 from ssgan.types import UserError
 
 AS_TRAINED = "as trained"
+_ARRAYS = ("mu", "sigma", "count", "protocol", "sha256")
 _LARGEST = 2**30  # bytes of all arrays; 2048 features take 34 MB
 
 
@@ -109,7 +113,10 @@ def read_statistics(path: Path) -> Statistics:
     """
     arrays = _arrays(path)
     if "mu" not in arrays or "sigma" not in arrays:
-        raise UserError(f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics")
+        raise UserError(
+            f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics, and none of "
+            "images, which are in 'arr_0'"
+        )
     mean, covariance = arrays["mu"], arrays["sigma"]
     size = mean.size
     shaped = size > 0 and mean.shape == (size,) and covariance.shape == (size, size)
@@ -135,14 +142,13 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise UserError(f"no statistics at {path}")
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size <= _LARGEST:
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-    except Exception as error:  # many types, for foreign bytes
+        headers = {name: one for name, one in list_arrays(path).items() if name in _ARRAYS}
+        size = sum(math.prod(one.shape) * max(8, one.dtype.itemsize) for one in headers.values())
+        if size <= _LARGEST:  # as float64
+            return {name: read_array(path, one, _LARGEST) for name, one in headers.items()}
+    except (ArchiveError, OSError) as error:
         raise UserError(f"{path} cannot be read as statistics: {error}") from error
-    raise UserError(f"{path} unpacks to {size} bytes; at most {_LARGEST} are read")
+    raise UserError(f"{path} unpacks to {size:,} bytes; at most {_LARGEST:,} are read")
 
 
 def _count(path: Path, count: NDArray[Any]) -> int:
@@ -153,7 +159,7 @@ def _count(path: Path, count: NDArray[Any]) -> int:
 
 def _protocol(path: Path, arrays: dict[str, NDArray[Any]]) -> Protocol:
     try:
-        values = json.loads(str(arrays["protocol"]))
+        values = parse_json(str(arrays["protocol"]))
         if not isinstance(values, dict):
             raise TypeError(f"it is a {type(values).__name__}")
         return Protocol(**check_fields(Protocol, values))

@@ -21,8 +21,10 @@ from torch.optim import Optimizer
 from torch.utils._pytree import keystr, tree_leaves_with_path
 
 from ssgan.config.serialize import dump
+from ssgan.data.scan import printable
 from ssgan.files import jsonl
 from ssgan.files.atomic import TEMPORARY, sync_folder
+from ssgan.files.nesting import parse_json
 from ssgan.files.run_directory import FORMAT_VERSION, RunDirectory, list_step_files, parse_step
 from ssgan.files.sealed_file import Damaged, read_verified, write_sealed
 from ssgan.runs.config import RunConfig
@@ -155,7 +157,7 @@ def parse_checkpoint(payload: bytes, path: Path, trusted_modules: Sequence[str] 
     """The checkpoint in a verified payload; the path is for messages. Errors as when loading."""
     try:
         content = unpack(payload)
-        facts = json.loads(content.pop("facts"))
+        facts = parse_json(content.pop("facts"))
         if facts["format"] > FORMAT_VERSION:
             raise UserError(
                 f"{path} was written by a newer ssgan, in format {facts['format']}; this one "
@@ -167,7 +169,7 @@ def parse_checkpoint(payload: bytes, path: Path, trusted_modules: Sequence[str] 
             config=config,
             data_hash=facts["data_hash"],
             num_classes=len(facts["classes"]),
-            classes=tuple(facts["classes"]),
+            classes=tuple(map(printable, facts["classes"])),
             step=facts["step"],
             best_score=facts["best_score"],
             best_step=facts["best_step"],

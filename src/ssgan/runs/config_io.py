@@ -9,7 +9,7 @@ from typing import Any
 
 from ssgan import losses
 from ssgan.config.serialize import Aliases, dump, load
-from ssgan.data import cifar10, crops, folder, huggingface
+from ssgan.data import archives, cifar10, crops, folder, huggingface, npz
 from ssgan.data.scenes import source as scenes
 from ssgan.methods import (
     class_losses,
@@ -27,7 +27,7 @@ from ssgan.runs.config import EvaluateConfig, RunConfig
 from ssgan.types import UserError
 
 REGISTRY = (
-    losses, cifar10, crops, folder, huggingface, scenes,
+    losses, archives, cifar10, crops, folder, huggingface, npz, scenes,
     class_losses, gan, penalty, rotation_only, s3gan, ssgan, ssgan_annealed, ssgan_la, ssgan_ms,
     norms, biggan, dcgan, resnet, sndcgan,
 )  # fmt: skip

@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import SampleQuality
+from ssgan.files.archive import ArchiveError
 from ssgan.files.atomic import write_atomic
+from ssgan.files.npz import list_arrays, read_array
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.methods.base import Method
 from ssgan.metrics.kernel import linear_cka
@@ -38,6 +40,7 @@ from ssgan.training.history import EvaluationRow
 from ssgan.types import Images, Labels, UserError
 
 _LOG = logging.getLogger("ssgan")
+_MOST_TEXT = 4096  # bytes of the identity of images
 _RESUMABLE = 2  # checkpoints that a run keeps
 _LabelledImages = tuple[Tensor, Tensor | None]  # images [B, C, S, S] in [-1, 1], labels [B]
 
@@ -297,12 +300,11 @@ class FeatureDrift:
     def _read(self, file: Path) -> Float[Tensor, "N F"] | None:
         """The features in a file; None when it is damaged or of other images."""
         try:
-            data = io.BytesIO(file.read_bytes())  # numpy leaves a damaged file open
-            with np.load(data, allow_pickle=False) as content:
-                if str(content["images"]) != self.images:
-                    return None
-                return torch.from_numpy(content["features"])
-        except Exception:  # numpy has many types for a torn or empty file
+            arrays = list_arrays(file)
+            if str(read_array(file, arrays["images"], _MOST_TEXT)) != self.images:
+                return None
+            return torch.from_numpy(read_array(file, arrays["features"], file.stat().st_size))
+        except (ArchiveError, OSError, KeyError, TypeError):  # torn, empty or of another kind
             return None
 
 

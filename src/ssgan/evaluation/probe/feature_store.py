@@ -7,7 +7,6 @@ Rows are written, not mapped, so a full disk is an error and not a crash.
 """
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, grid_side
 from ssgan.files.atomic import DiskFull, free_bytes, write_json
+from ssgan.files.nesting import parse_json
 from ssgan.types import UserError
 
 BATCH = 64  # images in one forward pass
@@ -129,7 +129,7 @@ def _read_marker(
 ) -> tuple[list[Layer], int] | None:
     """The layers of an interrupted call that includes these, and its number of complete rows."""
     try:
-        stored = json.loads(marker.read_bytes())
+        stored = parse_json(marker.read_bytes())
         done, found = stored.pop("done"), [Layer(*layer) for layer in stored.pop("layers")]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

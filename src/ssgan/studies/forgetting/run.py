@@ -5,7 +5,6 @@ forgetting.jsonl   one line per measurement
 forgetting.ckpt    the classifier and its optimizer, written after every measured step
 """
 
-import json
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from ssgan.files.atomic import remove_strays, write_json
 from ssgan.files.environment import describe_environment
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.locks import hold_lock
+from ssgan.files.nesting import parse_json
 from ssgan.files.run_directory import FORMAT_VERSION, ForgettingDirectory, RunDirectory
 from ssgan.files.sealed_file import Damaged, read_verified
 from ssgan.runs.checkpoint import no_crash, unpack, write_tensors
@@ -155,7 +155,7 @@ def _resume(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> N
 def _restore(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> None:
     try:
         content = unpack(read_verified(directory.state))
-        saved = json.loads(content["facts"])
+        saved = parse_json(content["facts"])
     except Damaged as damage:
         aside = directory.state.with_suffix(".damaged")
         directory.state.rename(aside)

@@ -1,0 +1,227 @@
+"""`zip:PATH` and `tar:PATH`: every image in an archive, as if it were unpacked to a folder.
+
+Nothing is unpacked: names stay names, and each image is read from its place. A compressed tar has
+no places, so its images go through an unnamed temporary file in the cache.
+"""
+
+import functools
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import NamedTuple
+
+from ssgan.data.base import (
+    AbstractCollection,
+    AbstractSource,
+    DecodedWithWarning,
+    HeaderStats,
+    Pixels,
+    Preprocessing,
+    Rejected,
+)
+from ssgan.data.class_folders import assign_classes, layout_warnings
+from ssgan.data.prepare import default_cache
+from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, describe_failure, read_header_stats
+from ssgan.data.scan import ENDINGS, FolderScan, FoundFile, ending_of, readable
+from ssgan.data.unsupported import describe_missing
+from ssgan.files.archive import ArchiveError, Member, Spool, open_regular, read_exactly
+from ssgan.files.tar_archive import open_tar
+from ssgan.files.zip_archive import SIGNATURES, list_zip, read_zip_member
+from ssgan.types import UserError
+
+_MOST_ENDING = 20  # characters of an ending that is named
+_MOST_NAME = 4096  # bytes of a member's name, as of a path on Linux
+
+
+@dataclass(frozen=True)
+class Archive(AbstractSource):
+    """Images in a zip or a tar, in the order of the bytes of their names.
+
+    The order of the members does not matter. Of two with the same name the later one is used, as
+    when it is unpacked. A folder that holds everything is passed over.
+    """
+
+    path: str  # .zip, .tar, .tar.gz or .tar.bz2; the kind is read from the content
+
+    def open(self) -> "ArchiveCollection":
+        """List the members; UserError if the file is no whole archive or has no image."""
+        try:
+            status = os.stat(self.path)
+            state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            content = _list(self.path, state)
+        except (ArchiveError, OSError) as error:
+            reason = error.strerror or error if isinstance(error, OSError) else error
+            raise UserError(f"{self.name()}: cannot be read: {reason}") from None
+        if not any(not item.reject for item in content.found):
+            raise UserError(f"{self.name()}: {_missing_reason(content)}")
+        return ArchiveCollection(self, content, f"{status.st_size} {state[1]} {state[2]}")
+
+    def layout_warnings(self) -> tuple[str, ...]:
+        """The warnings on the members; UserError as in `open`."""
+        return self.open().warnings()
+
+    def name(self) -> str:
+        """`zip:PATH` or `tar:PATH`, by the ending."""
+        kind = "zip" if self.path.lower().endswith(".zip") else "tar"
+        return f"{kind}:{readable(self.path)}"
+
+
+class _Content(NamedTuple):
+    """What an archive holds."""
+
+    found: list[FoundFile]  # the images, in order
+    members: list[Member]  # beside each of them
+    others: Counter[str]  # other files by ending
+    names: set[str]  # of other files, without folders; a few
+    read: Callable[[Member], Iterable[bytes]]
+
+
+class ArchiveCollection(AbstractCollection):
+    """The images that were in an `Archive` when it was opened."""
+
+    def __init__(self, spec: Archive, content: _Content, state: str) -> None:
+        self._spec, self._content, self._state = spec, content, state
+        self._found = content.found
+        self._classes, self._labels = assign_classes(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def fingerprint(self) -> str:
+        """A digest of the file's size and times, and of every image's name, place and checksum."""
+        digest = hashlib.sha256(self._state.encode())
+        for item, member in zip(self._found, self._content.members, strict=True):
+            digest.update(item.name + b"\0")
+            digest.update(f"{member[1:-1]} {item.reject}\0".encode())
+        return digest.hexdigest()
+
+    def read(
+        self, numbers: range, preprocessing: Preprocessing
+    ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
+        """Decode these members, [S, S, C] each."""
+        for number in numbers:
+            try:
+                data = self._bytes(number)
+            except Exception as error:
+                ours = isinstance(error, ArchiveError | OSError)
+                yield Rejected(self.item(number), str(error) if ours else describe_failure(error))
+            else:
+                yield decode(self.item(number), data, preprocessing)
+
+    def item(self, number: int) -> str:
+        """The name within the archive, with unprintable bytes escaped."""
+        return readable(self._found[number].name)
+
+    def header_stats(self) -> HeaderStats:
+        """From the headers of up to 256 evenly spread members."""
+        return read_header_stats(self._spec.name(), len(self), self._bytes, self.item)
+
+    def labels(self) -> Sequence[int] | None:
+        """The number of the first-level folder of each image, if every image is in one."""
+        return self._labels
+
+    def classes(self) -> tuple[str, ...]:
+        """The names of the first-level folders with images, sorted by their bytes."""
+        return self._classes
+
+    def warnings(self) -> tuple[str, ...]:
+        """Oddities of the layout, and other files."""
+        content = FolderScan(self._found, self._content.others, [])
+        return layout_warnings(None, content, self._classes)
+
+    def _bytes(self, number: int) -> bytes:
+        if self._found[number].reject:
+            raise ArchiveError(self._found[number].reject)
+        return b"".join(self._content.read(self._content.members[number]))
+
+
+@functools.lru_cache(maxsize=4)
+def _list(path: str, state: tuple[int, ...]) -> _Content:
+    """The content of an archive in this state of its file; listed once a process."""
+    with open_regular(path) as file:
+        is_zip = file.read(4) in SIGNATURES
+    if is_zip:
+        return _sort(list_zip(path), lambda member: read_zip_member(path, member))
+    with open_tar(path) as tar:
+        if not tar.compressed:
+            return _sort(tar, functools.partial(_read_place, path))
+        spool = Spool(default_cache())
+        members = [
+            member._replace(offset=spool.add(tar.read(member.size)))
+            if _is_image(member) and member.size <= MAX_FILE_BYTES
+            else member
+            for member in tar
+        ]
+        return _sort(members, lambda member: [spool.read(member.offset, member.size)])
+
+
+def _read_place(path: str, member: Member) -> Iterator[bytes]:
+    with open_regular(path) as file:
+        file.seek(member.offset)
+        yield from read_exactly(file, member.size)
+
+
+def _sort(members: Iterable[Member], read: Callable[[Member], Iterable[bytes]]) -> _Content:
+    """The images among the members by name, without a folder that holds all of them."""
+    images: dict[bytes, tuple[FoundFile, Member]] = {}
+    others: Counter[str] = Counter()
+    names: set[str] = set()
+    for member in members:
+        parts = [part for part in member.name.split(b"/") if part not in (b"", b".")]
+        if any((part.startswith(b".") and part != b"..") or part == b"__MACOSX" for part in parts):
+            continue
+        if not _is_image(member):
+            others[ending_of(member.name)[:_MOST_ENDING] or "without an ending"] += 1
+            if len(names) < 100:
+                names.add(readable(parts[-1]) if parts else "")
+            continue
+        name = b"/".join(parts)
+        reject = member.reject or _fault(member, parts)
+        images[name] = FoundFile(name, member.size, 0, 0, reject), member
+    shared = _shared_folder([item.name for item, _ in images.values() if not item.reject])
+    pairs = sorted(images.values(), key=lambda pair: pair[0].name)
+    found = [_within(item, shared) for item, _ in pairs]
+    return _Content(found, [member for _, member in pairs], others, names, read)
+
+
+def _is_image(member: Member) -> bool:
+    return ending_of(member.name) in ENDINGS
+
+
+def _fault(member: Member, parts: list[bytes]) -> str:
+    """Why a member with the ending of an image cannot be used."""
+    if b".." in parts or member.name.startswith(b"/") or parts[0][1:2] == b":":
+        return "its name leads out of the archive"
+    if len(member.name) > _MOST_NAME or b"\0" in member.name:
+        return f"its name is longer than {_MOST_NAME} bytes or holds a zero byte"
+    if member.size > MAX_FILE_BYTES:
+        return f"larger than {MAX_FILE_BYTES:,} bytes"
+    return ""
+
+
+def _shared_folder(names: Sequence[bytes]) -> bytes:
+    """The folders that all these names begin with, with a slash at the end; may be empty."""
+    if not names:
+        return b""
+    first, last = (name.split(b"/")[:-1] for name in (min(names), max(names)))
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return b"".join(part + b"/" for part, _ in same)
+
+
+def _within(item: FoundFile, shared: bytes) -> FoundFile:
+    return FoundFile(item.name.removeprefix(shared), item.size, 0, 0, item.reject)
+
+
+def _missing_reason(content: _Content) -> str:
+    way = describe_missing(content.names, content.others)
+    if content.found:
+        first = content.found[0]
+        return f"no image can be read; the first: {readable(first.name)}: {first.reject}"
+    if not content.others:
+        return "the archive is empty"
+    seen = ", ".join(f"{count} {ending}" for ending, count in content.others.most_common(3))
+    words = way or f"images end in {' '.join(sorted(ENDINGS))}"
+    return f"no image among {content.others.total()} files ({seen}); {words}"
