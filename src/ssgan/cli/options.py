@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 from ssgan.cli.parser import UsageError, VerbOptions, argument, option
 
 SOURCES = (
-    "folder:PATH, cifar10[:PATH], cifar10-test[:PATH], hub:ID[@REVISION][#SPLIT], scenes, "
-    "crops:K:SOURCE"
+    "folder:PATH, cifar10[:PATH], cifar10-test[:PATH], "
+    "hub:ID[@REVISION][#SPLIT][?label=COLUMN], scenes, crops:K:SOURCE"
 )
 PHRASES = {
     "SOURCES": SOURCES,

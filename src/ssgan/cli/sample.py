@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Sample
 from ssgan.cli.progress import Meter, open_progress_bar
+from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.data.scan import readable
 from ssgan.files.image_grid import image_grid, save_gif, save_png
 from ssgan.files.run_directory import find_run_of
@@ -27,6 +28,7 @@ from ssgan.runs.sampling import (
 from ssgan.types import UserError
 
 _MOST_ON_SHEET, _STOPS = 400, 8
+_LISTED = 20  # classes named in an error
 
 
 def main(given: Sample) -> int:
@@ -65,7 +67,10 @@ def _labels(saved: Checkpoint, given: Sample) -> Tensor | None:
     if name is None:
         return torch.arange(given.n) % saved.num_classes
     if name not in saved.classes:
-        raise UserError(f"no class {name!r}; the classes are {', '.join(saved.classes)}")
+        near = did_you_mean(nearest(name, saved.classes))
+        more = ["..."] if len(saved.classes) > _LISTED else []
+        listed = ", ".join([*saved.classes[:_LISTED], *more])
+        raise UserError(f"no class {name!r}; {near or f'the classes are {listed}'}")
     return torch.full((given.n,), saved.classes.index(name))
 
 

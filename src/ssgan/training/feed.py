@@ -24,17 +24,18 @@ from ssgan.types import UNLABELLED, Batch, GeneratorInput, UserError
 def select_labels(config: RunConfig, dataset: Dataset) -> NDArray[np.int64] | None:
     """The class number of every image, or UNLABELLED where it is hidden; None when none is used.
 
-    Visible are the first `method.num_labelled` of a permutation of the image numbers, keyed by the
-    run's seed. The permutation reads no label (so it is not stratified): a hidden label has no
-    influence at all, not even on which are hidden. Raises UserError when labels are hidden and a
-    class is left with none.
+    Visible are the first `method.num_labelled` that have one in a permutation of the image numbers,
+    keyed by the run's seed. The permutation reads no label (so it is not stratified): a hidden
+    label has no influence at all, not even on which are hidden. Raises UserError when labels are
+    hidden and a class is left with none.
     """
     if not config.method.conditional or dataset.labels is None:
         return None
     count = config.method.num_labelled(len(dataset))
-    hidden = permutation(Key(config.seed, "labelled"), len(dataset))[count:]
+    order = permutation(Key(config.seed, "labelled"), len(dataset)).numpy()
+    hidden = order[dataset.labels[order] != UNLABELLED][count:]
     labels = dataset.labels.copy()
-    labels[hidden.numpy()] = UNLABELLED
+    labels[hidden] = UNLABELLED
     bare = [name for number, name in enumerate(dataset.classes) if number not in labels]
     if len(hidden) and bare:
         raise UserError(
