@@ -24,6 +24,7 @@ from ssgan.runs.sampling import (
     load_generator,
     refresh_batch_statistics,
     sample_latents,
+    used_classes,
 )
 from ssgan.types import UserError
 
@@ -64,12 +65,13 @@ def _labels(saved: Checkpoint, given: Sample) -> Tensor | None:
         if name is not None:
             raise UserError(f"--class {name}: this run has no classes")
         return None
+    used = used_classes(saved)
     if name is None:
-        return torch.arange(given.n) % saved.num_classes
-    if name not in saved.classes:
-        near = did_you_mean(nearest(name, saved.classes))
-        more = ["..."] if len(saved.classes) > _LISTED else []
-        listed = ", ".join([*saved.classes[:_LISTED], *more])
+        return torch.tensor(used)[torch.arange(given.n) % len(used)]
+    names = [saved.classes[number] for number in used]
+    if name not in names:
+        near = did_you_mean(nearest(name, names))
+        listed = ", ".join([*names[:_LISTED], *["..."] * (len(names) > _LISTED)])
         raise UserError(f"no class {name!r}; {near or f'the classes are {listed}'}")
     return torch.full((given.n,), saved.classes.index(name))
 

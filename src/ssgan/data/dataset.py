@@ -45,6 +45,12 @@ class Dataset:
         """The number of images without a label, where others have one; 0 without labels."""
         return 0 if self.labels is None else int((self.labels == UNLABELLED).sum())
 
+    def used_classes(self) -> NDArray[np.int64]:
+        """The numbers of the classes that have images, ascending; empty without labels."""
+        if self.labels is None:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(count_classes(self.labels, self.num_classes))
+
     def with_classes(self, names: Sequence[str]) -> "Dataset":
         """The same images with these classes, as many as there are here or more.
 

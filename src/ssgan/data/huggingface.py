@@ -125,8 +125,7 @@ class Hub(AbstractSource):
         possible = f"possible: {', '.join(fitting) or 'none'}"
         if wanted in features:
             raise UserError(f"{self.name()}: column {wanted!r} {what}; {possible}")
-        near = nearest(wanted, list(features))
-        hint = did_you_mean(near) if near else f"columns are {', '.join(features)}; {possible}"
+        hint = did_you_mean(nearest(wanted, fitting)) or possible
         raise UserError(f"{self.name()}: no column {wanted!r}; {hint}")
 
 
@@ -221,8 +220,8 @@ class HubCollection(AbstractCollection):
         found = [name for name in named or value_columns(features) if name != self._label]
         if not found:
             if self._label is None:
-                return f"none of its columns {', '.join(features)} holds classes: take another set"
-            return f"take a split whose rows have several labels in column {self._label}"
+                return f"no column ({', '.join(features)}) holds classes: take another data set"
+            return f"take a split whose column {self._label} has several classes"
         if named:
             return self._choices(found)
         kinds = ", ".join(f"{name} ({type_name(features[name])})" for name in found[:_LISTED])

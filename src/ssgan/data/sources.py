@@ -15,7 +15,7 @@ from ssgan.types import UserError
 
 FORMS = (
     "folder:PATH, cifar10[:PATH], cifar10-test[:PATH], "
-    "hub:ID[@REVISION][#SPLIT][?label=COLUMN], scenes, crops:K:SOURCE"
+    "hub:ID[@REV][#SPLIT][?label=COLUMN], scenes, crops:K:SOURCE"
 )
 
 
@@ -55,8 +55,9 @@ def _cifar10(rest: str) -> Cifar10:
 
 def _hub(rest: str) -> AbstractSource:
     place, question, query = rest.rpartition("?")
-    folder = rest.rpartition("#")[0]
-    if not question or _is_folder(rest) or ("?" in folder and _is_folder(folder)):
+    folder, _, split = rest.rpartition("#")
+    named = "?" in folder and "?" not in split and _is_folder(folder)
+    if not question or named or _is_folder(rest):
         return _hub_place(rest)  # a local folder may have the signs in its name
     query, sign, split = query.partition("#")
     return replace(_hub_place(f"{place}{sign}{split}"), **_columns(query))

@@ -120,6 +120,7 @@ class Evaluator:
         self, layout: RunDirectory, config: RunConfig, dataset: Dataset, held_out: Dataset | None
     ) -> None:
         self.config, self.num_classes = config, dataset.num_classes
+        self.used = torch.from_numpy(dataset.used_classes())
         if held_out is not None and held_out.classes != dataset.classes:
             held_out = None
         self.split = "train" if held_out is None else "held-out"
@@ -166,7 +167,9 @@ class Evaluator:
         """All generated images in batches, not rounded to uint8."""
         config, count = self.config, self.config.evaluate.images
         latents = sample_latents(config.generator, config.seed, "score", count)
-        labels = torch.arange(count) % self.num_classes if config.method.conditional else None
+        labels = None
+        if config.method.conditional:
+            labels = self.used[torch.arange(count) % len(self.used)]
         parts = repeat(None) if labels is None else iter(torch.split(labels, BATCH))
         return zip(generate_images(state.generator_ema, latents, labels), parts, strict=False)
 
