@@ -183,7 +183,7 @@ def test_a_column_in_which_every_row_differs_holds_no_classes() -> None:
 def test_a_class_number_without_a_name_is_refused(table: Table) -> None:
     table.rows[4]["label"] = 2
     with pytest.raises(UserError, match="row 4 has class number 2, and there are only 2 names"):
-        Hub("a/b").open().labels()
+        Hub("a/b").open()  # before anything is decoded
 
 
 def test_class_names_never_print_control_characters(table: Table) -> None:

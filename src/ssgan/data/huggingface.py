@@ -67,7 +67,9 @@ class Hub(AbstractSource):
         image, label = self._image(table.features), self._label(table.features)
         # decode=False yields the encoded bytes, for our own decoder.
         table = table.cast_column(image, datasets.Image(decode=False))
-        return HubCollection(self, table, image, label, _own_folders(self, datasets))
+        collection = HubCollection(self, table, image, label, _own_folders(self, datasets))
+        collection.labels()  # what is wrong with them is said before anything is decoded
+        return collection
 
     def name(self) -> str:
         """`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN]`; the split train is left out."""
