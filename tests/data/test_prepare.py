@@ -151,7 +151,7 @@ def test_nearly_empty_classes_and_classes_of_broken_files_are_named(tmp_path: Pa
         Folder(str(tmp_path / "photos")), preprocessing(), tmp_path / "cache"
     ).manifest["warnings"]
     assert "class few has 2 usable images; the median is 30" in warnings
-    assert "class none has 0 usable images; the median is 30" in warnings
+    assert "1 of 5 classes has no usable image and is left out: none" in warnings
     assert not any("class a" in notice for notice in warnings)
 
 

@@ -25,6 +25,10 @@ def test_every_form_is_read(tmp_path: Path) -> None:
         "hub:owner/name": Hub("owner/name"),
         "hub:owner/name@v1.2": Hub("owner/name", revision="v1.2"),
         "hub:owner/name@v1#test": Hub("owner/name", revision="v1", split="test"),
+        "hub:owner/name?label=fine_label": Hub("owner/name", label_column="fine_label"),
+        "hub:owner/name@v1#test?label=a b&image=img": Hub(
+            "owner/name", "v1", "test", image_column="img", label_column="a b"
+        ),
         "scenes": Scenes(),
         "scenes:num_images=500,seed=3": Scenes(num_images=500, seed=3),
     }
@@ -56,12 +60,14 @@ def test_a_folder_of_the_hub_form_may_have_its_signs_in_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("a", "a@b", "a#b", "a@b#c"):
+    for name in ("a", "a@b", "a#b", "a@b#c", "a?b", "a?label=b"):
         (tmp_path / name).mkdir()
         whole = str(tmp_path / name)
         for text, source in (
             (f"hub:{name}", Hub(whole)),
             (f"hub:./{name}#test", Hub(whole, split="test")),
+            (f"hub:{name}?label=x", Hub(whole, label_column="x")),
+            (f"hub:{name}#test?image=x", Hub(whole, split="test", image_column="x")),
         ):
             assert parse_source(text) == source
             assert parse_source(source.name()) == source
@@ -70,9 +76,26 @@ def test_a_folder_of_the_hub_form_may_have_its_signs_in_its_name(
     assert parse_source("hub:no@b#c#d") == Hub("no", revision="b", split="c#d")
 
 
+def test_columns_may_come_before_the_split_and_in_either_order() -> None:
+    source = Hub("a/b", split="test", image_column="img", label_column="fine")
+    for text in ("?label=fine&image=img#test", "#test?image=img&label=fine"):
+        assert parse_source(f"hub:a/b{text}") == source
+
+
+@pytest.mark.parametrize("column", ["a&b", "a=b", "50 %", "x?y", "#1", "it's", "Größe", "a\nb"])
+def test_any_name_of_a_column_is_read_back_from_its_notation(column: str) -> None:
+    source = Hub("a/b", image_column=column, label_column=column)
+    assert parse_source(source.name()) == source
+    assert source.name().isprintable()
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("hub:a/b?lable=x", "no choice 'lable'; did you mean label?"),
+        ("hub:a/b?x", "no choice 'x'; after ? come label and image"),
+        ("hub:a/b?label=", "label requires the name of a column"),
+        ("hub:a/b?label=x&label=y", "label has two values"),
         ("foldr:/a", "did you mean folder:/a?"),
         ("cifar", "did you mean cifar10?"),
         ("Scenes:seed=1", "did you mean scenes:seed=1?"),

@@ -12,7 +12,7 @@ from ssgan.data.prepare import prepare
 from ssgan.evaluation.probe import export
 from ssgan.evaluation.probe.export import check_target, export_features, list_item_names
 from ssgan.evaluation.probe.maps import Layer
-from ssgan.types import UserError
+from ssgan.types import UNLABELLED, UserError
 from tests.data.numbered import KEPT, Numbers
 from tests.data.pictures import preprocessing
 from tests.evaluation.probed import finished_run, patches, subject_of
@@ -85,6 +85,20 @@ def test_images_without_labels_are_exported_too(subject, tmp_path, ending):
     export_features(subject, bare, NAMES, BOTH[1:], tmp_path / f"x.{ending}")
     assert (tmp_path / f"x.{ending}").exists()
     assert not (tmp_path / "x.labels.npy").exists()
+
+
+def test_an_image_without_a_label_has_no_class(subject, tmp_path):
+    labels = DATA.labels.copy()
+    labels[::3] = UNLABELLED
+    data = replace(DATA, labels=labels)
+    export_features(subject, data, NAMES, BOTH[1:], tmp_path / "x.npz")
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as archive:
+        assert np.array_equal(archive["labels"], labels)
+    parquet = pytest.importorskip("pyarrow.parquet")
+    export_features(subject, data, NAMES, BOTH[1:], tmp_path / "x.parquet")
+    table = parquet.read_table(tmp_path / "x.parquet").to_pydict()
+    assert table["label"][:4] == [None, 1, 2, None]
+    assert table["class"][:4] == [None, "b", "c", None]
 
 
 def test_an_interrupted_export_leaves_no_file_and_is_continued(subject, tmp_path, monkeypatch):

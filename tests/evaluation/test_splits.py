@@ -7,7 +7,7 @@ import pytest
 
 from ssgan.evaluation.splits import count_labels_at, split, stratified_order
 from ssgan.ops.rng import Key
-from ssgan.types import UserError
+from ssgan.types import UNLABELLED, UserError
 from tests.evaluation.probed import patches
 
 
@@ -63,6 +63,18 @@ def test_test_classes_are_matched_by_name():
     assert np.array_equal(found.test.labels, np.array([2, 0, 1])[test.labels[found.test.rows]])
     with pytest.raises(UserError, match=r"patches 1 has class 'z', which patches 0 lacks"):
         split(patches(60), replace(test, classes=("a", "b", "z")), 0)
+
+
+def test_images_without_a_label_are_in_neither_part():
+    data, test = patches(90), patches(30, seed=1)
+    bare, few = data.labels.copy(), test.labels.copy()
+    bare[::2], few[:6] = UNLABELLED, UNLABELLED
+    alone = split(replace(data, labels=bare), None, 0)
+    assert sorted([*alone.train.rows, *alone.test.rows]) == list(range(1, 90, 2))
+    assert np.array_equal(alone.train.labels, data.labels[alone.train.rows])
+    found = split(replace(data, labels=bare), replace(test, labels=few), 0)
+    assert sorted(found.test.rows) == list(range(6, 30))
+    assert np.array_equal(found.test.labels, test.labels[found.test.rows])
 
 
 @pytest.mark.parametrize(

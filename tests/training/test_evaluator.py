@@ -34,7 +34,7 @@ from ssgan.training.evaluator import (
     prepare_held_out,
 )
 from ssgan.training.run import run
-from ssgan.types import Scores, UserError
+from ssgan.types import UNLABELLED, Scores, UserError
 from tests.training.tiny import evaluating, images, rows_of, tiny
 
 CPU = torch.device("cpu")
@@ -157,6 +157,17 @@ def test_without_labels_there_is_no_probe_and_other_classes_are_no_held_out_imag
     (tmp_path / "gan").mkdir()
     found, _ = measured("gan", dataset, held_out, tmp_path / "gan")
     assert not any(name == "rotation_accuracy" for name, _ in found)
+
+
+@pytest.mark.parametrize("name", ["ssgan", "s3gan"])
+def test_images_without_a_label_stop_no_evaluation(name, dataset, tmp_path):
+    """D's classifiers are fitted and tested on labelled images; a conditional D reads no others."""
+    labels = dataset.labels.copy()
+    labels[::4] = UNLABELLED
+    found, _ = measured(name, replace(dataset, labels=labels), None, tmp_path)
+    assert 0 <= found["probe_accuracy", "train"].value <= 1
+    counted = found["probe_accuracy", "train"].protocol["num_images"]
+    assert counted < 8 if name == "ssgan" else counted == 8
 
 
 @pytest.mark.parametrize("name", ["ssgan", "conditional"])

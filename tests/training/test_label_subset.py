@@ -170,3 +170,46 @@ def test_the_class_head_is_as_wide_as_the_data_has_classes():
     assert len(widths["s3gan"].weight) == 14
     assert widths["conditional"] is None
     assert ConditionalGAN().auxiliary_width_for(10) == 0
+
+
+def unlabelled(dataset, numbers):
+    """The same images, these without a label."""
+    labels = dataset.labels.copy()
+    labels[numbers] = UNLABELLED
+    return replace(dataset, labels=labels)
+
+
+def test_a_conditional_method_refuses_images_without_a_label_and_names_one_that_does_not():
+    dataset = unlabelled(images(), [3, 4, 5, 6, 7])
+    with pytest.raises(UserError) as it:
+        next(train(tiny("conditional"), dataset))
+    assert "ConditionalGAN is to use 20 labels" in str(it.value)
+    assert "has labels for 15 of its 20 images" in str(it.value)
+    assert str(it.value).endswith("--method S3GAN --method.labelled_fraction 0.75")
+    with pytest.raises(UserError, match=r"set method\.labelled_fraction to at most 0\.75"):
+        next(train(with_share(1.0), dataset))
+    next(train(tiny("ssgan"), dataset))
+
+
+def test_s3gan_learns_from_a_partly_labelled_set():
+    """It uses labelled images only, as many as the fraction says."""
+    missing = [1, 4]
+    two = replace(images(), labels=images().labels % 2, classes=("even", "odd"))
+    dataset, config = unlabelled(two, missing), with_share(0.9)
+    labels = select_labels(config, dataset)
+    assert [k for k in range(len(dataset)) if labels[k] == UNLABELLED] == missing
+    last = list(train(config, dataset))[-1]
+    assert all(torch.isfinite(value) for value in last.terms.values())
+    fewer = select_labels(with_share(0.85), dataset)
+    assert (fewer != UNLABELLED).sum() == 17
+    assert (fewer[missing] == UNLABELLED).all()
+
+
+def test_fakes_are_of_classes_with_images():
+    """Names of classes without images, as in a filtered set, are never drawn."""
+    dataset = images()
+    names = tuple(f"n{k}" for k in range(1000))
+    sparse = replace(dataset, labels=dataset.labels % 4 * 300 + 7, classes=names)
+    feed = Feed(tiny("conditional"), sparse, CPU, seed=0)
+    drawn = {int(y) for step in range(20) for draw in feed.generator(step) for y in draw.labels}
+    assert drawn == {7, 307, 607, 907}

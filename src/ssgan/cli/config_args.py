@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os.path import realpath
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +13,12 @@ from ssgan.cli.options import Train
 from ssgan.cli.progress import fetch_source
 from ssgan.config.merge import from_flags, merge, read_json, read_toml
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo
+from ssgan.data.prepare import SIZES
 from ssgan.data.sources import parse_source
 from ssgan.files.run_directory import RunDirectory
 from ssgan.recipes.auto import fit_recipe, with_source
 from ssgan.recipes.find import build_recipe, import_user_module
-from ssgan.runs.config import RunConfig
+from ssgan.runs.config import DataConfig, RunConfig
 from ssgan.runs.config_io import ALIASES, first_form, load_config, upgrade_table
 from ssgan.training.resume import may_change, read_run_config
 from ssgan.types import UserError
@@ -55,6 +57,8 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
             f"--config {given.config} names its images, and --data {given.data} others: leave "
             "--data out; --data.source changes them"
         )
+    if source is not None:
+        source = _change_source(source, table, given)
     if name is None:
         if whole:
             return StartingPoint(load_config(table, trusted, f"{given.config}"), [], None, None)
@@ -76,6 +80,29 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
         info, collection = _open_source(source, given)
         config = with_source(config, source, info)
     return StartingPoint(config, [], None if stored is None else layout.root, collection)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The part of the settings that is known before the images are opened."""
+
+    data: DataConfig
+
+
+def _change_source(
+    source: AbstractSource, table: Mapping[str, object], given: Train
+) -> AbstractSource:
+    """The source of --data, with its settings in --config and on the command line.
+
+    They count before it is opened: they may choose its columns.
+    """
+    start = _Start(DataConfig(source=source, image_size=SIZES[0]))
+    changes, _ = from_flags(given.settings)
+    for found, where in ((table, given.config or ""), (changes, "--")):
+        data = found.get("data")
+        if isinstance(data, Mapping) and "source" in data:
+            start = merge(start, {"data": {"source": data["source"]}}, where, ALIASES)
+    return start.data.source
 
 
 def import_trusted(names: Sequence[str]) -> tuple[str, ...]:
@@ -131,4 +158,6 @@ def default_directory(name: str | None, config: RunConfig) -> str:
         spared = replace(spared, total_steps=1)
     digest = hashlib.sha256(json.dumps(first_form(spared), sort_keys=True).encode()).hexdigest()
     stem = (name or config.data.source.name()).replace(":", "-").rstrip("/").split("/")[-1]
+    if name is None:
+        stem = re.sub(r"\?(label|image)=.*", "", stem)  # columns are in the digest
     return f"runs/{stem}-{digest[:8]}"

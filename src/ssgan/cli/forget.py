@@ -31,7 +31,8 @@ def main(given: Forget) -> int:
     held_out = source.held_out() if given.test is None else parse_source(given.test)
     settings = forgetting_settings(given, source, held_out)
     for one in (source, held_out) if held_out is not None else (source,):
-        check_classes(one.name(), fetch_source(one).open().classes())
+        classes = fetch_source(one).open().used_classes()
+        check_classes(one.name(), classes, "" if classes else one.label_advice())
     settings = replace(settings, channels=1 if source.open().header_stats().grey else 3)
     settings = resolve_auto_precision(ForgettingDirectory(given.out), settings, given.device)
     return _forget(settings, given.out, given.device, given.cache)

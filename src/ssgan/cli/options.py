@@ -14,7 +14,7 @@ from ssgan.cli.parser import UsageError, VerbOptions, argument, option
 
 SOURCES = (
     "folder:PATH, zip:PATH, tar:PATH, npz:PATH, cifar10[:PATH], cifar10-test[:PATH], "
-    "hub:ID[@REVISION][#SPLIT], scenes, crops:K:SOURCE"
+    "hub:ID[@REV][#SPLIT][?label=COLUMN], scenes, crops:K:SOURCE"
 )
 PHRASES = {
     "SOURCES": SOURCES,

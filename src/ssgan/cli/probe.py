@@ -6,7 +6,7 @@ from typing import Any
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.measure_options import Features, Probe
-from ssgan.cli.progress import Meter, load_images, open_progress_bar
+from ssgan.cli.progress import Meter, fetch_source, load_images, open_progress_bar
 from ssgan.data.base import AbstractSource
 from ssgan.data.cifar10 import Cifar10
 from ssgan.data.dataset import Dataset
@@ -117,6 +117,9 @@ def _split(subject: ProbedDiscriminator, given: Probe) -> Split:
     test: AbstractSource | None = source.held_out() if isinstance(source, Cifar10) else None
     if given.test is not None:
         test = parse_source(given.test)
+    for one in (source, test):
+        if one is not None:
+            _require_labels(fetch_source(one))
     data = _labelled_images(subject, source, given.cache)
     testing = None if test is None else _labelled_images(subject, test, given.cache)
     return split(data, testing, given.seed, given.train_n, given.test_n)
@@ -129,6 +132,13 @@ def _count_trained_on(parts: Split) -> int | None:
         which = f"all {whole:,}" if count == whole else f"{count:,} of the {whole:,}"
         print(f"note: {which} test images are training images too: accuracies are too high")
     return count
+
+
+def _require_labels(source: AbstractSource) -> None:
+    """Raise UserError, before anything is decoded, for a source without labels."""
+    if not source.open().used_classes():
+        advice = source.label_advice()
+        raise UserError(f"{source.name()} has no labels: a probe needs them; {advice}")
 
 
 def _rows(job: StateProbe, which: str) -> list[dict[str, Any]]:

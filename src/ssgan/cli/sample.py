@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Sample
 from ssgan.cli.progress import Meter, open_progress_bar
+from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.data.scan import readable
 from ssgan.files.errors import require_writable
 from ssgan.files.image_grid import image_grid, open_npz_images, save_gif, save_png
@@ -28,10 +29,12 @@ from ssgan.runs.sampling import (
     load_generator,
     refresh_batch_statistics,
     sample_latents,
+    used_classes,
 )
 from ssgan.types import ImageShape, UserError
 
 _MOST_ON_SHEET, _STOPS = 400, 8
+_LISTED = 20  # classes named in an error
 
 
 def main(given: Sample) -> int:
@@ -81,10 +84,14 @@ def _labels(saved: Checkpoint, given: Sample) -> Tensor | None:
         if name is not None:
             raise UserError(f"--class {name}: this run has no classes")
         return None
+    used = used_classes(saved)
     if name is None:
-        return torch.arange(given.n) % saved.num_classes
-    if name not in saved.classes:
-        raise UserError(f"no class {name!r}; the classes are {', '.join(saved.classes)}")
+        return torch.tensor(used)[torch.arange(given.n) % len(used)]
+    names = [saved.classes[number] for number in used]
+    if name not in names:
+        near = did_you_mean(nearest(name, names))
+        listed = ", ".join([*names[:_LISTED], *["..."] * (len(names) > _LISTED)])
+        raise UserError(f"no class {name!r}; {near or f'the classes are {listed}'}")
     return torch.full((given.n,), saved.classes.index(name))
 
 

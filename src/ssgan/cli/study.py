@@ -169,8 +169,8 @@ def _refuse_unfit_plan(plan: _Plan) -> None:
         choose_features(given.features, torch.device("cpu"), default_cache())  # are they there?
     if plan.form.measurement.reads_labels and len(plan.info.classes) < 2:
         raise UserError(
-            f"{study.name} probes D for classes, and {given.data} has fewer than two: put every "
-            "image into the folder of its class"
+            f"{study.name} probes D for classes, and {given.data} has fewer than two: "
+            f"{parse_source(given.data).label_advice()}"
         )
 
 

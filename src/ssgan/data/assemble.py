@@ -22,6 +22,7 @@ from ssgan.data.base import (
     Preprocessing,
     Rejected,
 )
+from ssgan.data.class_counts import count_classes
 from ssgan.data.class_folders import few_images_warnings
 from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST, PREPARATION_VERSION
 from ssgan.files.atomic import open_atomic, write_atomic, write_json
@@ -147,7 +148,7 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
         with open_atomic(folder / LABELS) as file:
             np.lib.format.write_array(file, labels)
     classes = collection.classes() if labels is not None else ()
-    counts = [] if labels is None else np.bincount(labels, minlength=len(classes)).tolist()
+    counts = [] if labels is None else count_classes(labels, len(classes))
     channels, size = job.preprocessing.shape
     paths = [folder / name for name in (IMAGES, LABELS)]
     manifest = {
@@ -166,6 +167,7 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
         "content_hash": tally.digest.hexdigest(),
         "file_bytes": {path.name: path.stat().st_size for path in paths if path.exists()},
         "duplicates": len(tally.kept) - len(tally.first),
+        "label_warnings": [*collection.label_warnings()],
         "warnings": [
             *collection.warnings(),
             *_decoding_warnings(tally.warnings),

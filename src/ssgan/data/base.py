@@ -71,13 +71,15 @@ class DatasetInfo(NamedTuple):
     """Facts on a source that need no download and no decoding."""
 
     header_stats: HeaderStats
-    classes: tuple[str, ...]  # empty when there are no labels
+    classes: tuple[str, ...]  # those with an image; empty when there are no labels
     download: str = ""  # the download that is needed first, in words; empty: none
+    num_unlabelled: int = 0  # images without a label, where others have one
 
     @staticmethod
     def of(collection: "AbstractCollection") -> "DatasetInfo":
         """The facts on an opened source."""
-        return DatasetInfo(collection.header_stats(), collection.classes())
+        classes, missing = collection.used_classes(), collection.num_unlabelled()
+        return DatasetInfo(collection.header_stats(), classes, num_unlabelled=missing)
 
 
 class AbstractCollection(ABC):
@@ -112,12 +114,28 @@ class AbstractCollection(ABC):
         """Sizes and modes of the images."""
 
     def labels(self) -> Sequence[int] | None:
-        """The class number of every item, or None without labels."""
+        """The class number of every item, or None without labels.
+
+        UNLABELLED is the number of an item without a label, and of one that cannot be used.
+        """
         return None
 
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes, by number; empty without labels."""
+        """The names of the classes, by number; empty without labels.
+
+        A filtered set may name classes that have no item.
+        """
         return ()
+
+    def used_classes(self) -> tuple[str, ...]:
+        """The classes that have an item."""
+        labels = self.labels()
+        used = set() if labels is None else set(labels)
+        return tuple(name for number, name in enumerate(self.classes()) if number in used)
+
+    def num_unlabelled(self) -> int:
+        """The items without a label, where others have one."""
+        return 0
 
     def warnings(self) -> tuple[str, ...]:
         """Sentences for the user, for example on the layout of the source."""
@@ -125,6 +143,10 @@ class AbstractCollection(ABC):
 
     def notes(self) -> tuple[str, ...]:
         """Sentences on the present state of the source; they are not stored with the images."""
+        return ()
+
+    def label_warnings(self) -> tuple[str, ...]:
+        """Those of the warnings that say why labels are missing."""
         return ()
 
 
@@ -150,6 +172,10 @@ class AbstractSource(ABC):
     def layout_warnings(self) -> tuple[str, ...]:
         """Sentences on oddities of the layout, from sources that need no download."""
         return ()
+
+    def label_advice(self) -> str:
+        """What to do, as a command, when labels are needed and this source lacks them."""
+        return "use folders of at least two classes"
 
     def held_out(self) -> "AbstractSource | None":
         """Other images of the same kind, for evaluation; None if unknown."""

@@ -79,12 +79,13 @@ def passed_over_notes(names: Sequence[bytes]) -> tuple[str, ...]:
 
 
 def few_images_warnings(classes: tuple[str, ...], counts: Sequence[int]) -> tuple[str, ...]:
-    """Classes with no usable image or less than a tenth of the median number."""
-    median = statistics.median(counts) if len(counts) > 1 else 0
+    """Classes with less than a tenth of the median number of images, where they have any."""
+    used = [count for count in counts if count]
+    median = statistics.median(used) if len(used) > 1 else 0
     return tuple(
         f"class {name} has {_many(count, 'usable image')}; the median is {median:g}"
         for name, count in zip(classes, counts, strict=True)
-        if count == 0 or count < median / 10
+        if 0 < count < median / 10
     )
 
 

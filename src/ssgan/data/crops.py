@@ -66,6 +66,10 @@ class Crops(AbstractSource):
         """The warnings of the source."""
         return self.source.layout_warnings()
 
+    def label_advice(self) -> str:
+        """The advice of the source, with its crops."""
+        return self.source.label_advice().replace("'hub:", f"'crops:{self.count}:hub:")
+
     def held_out(self) -> AbstractSource | None:
         """The held-out images of the source, without crops."""
         return self.source.held_out()
@@ -115,6 +119,14 @@ class CropsCollection(AbstractCollection):
     def classes(self) -> tuple[str, ...]:
         """The classes of the source."""
         return self._inner.classes()
+
+    def num_unlabelled(self) -> int:
+        """The crops of pictures without a label."""
+        return self._inner.num_unlabelled() * self._count
+
+    def label_warnings(self) -> tuple[str, ...]:
+        """Those of the source."""
+        return self._inner.label_warnings()
 
     def warnings(self) -> tuple[str, ...]:
         """The warnings of the source, and one that crops are counted."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ from ssgan.data.base import (
     Rejected,
 )
 from ssgan.data.class_folders import assign_classes, layout_warnings, passed_over_notes
-from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, describe_failure, read_header_stats
+from ssgan.data.preprocessing import decode, describe_failure, read_header_stats
+from ssgan.data.regular_file import read_regular_file
 from ssgan.data.scan import ENDINGS, FolderScan, FoundFile, readable, scan
 from ssgan.data.unsupported import describe_missing
 from ssgan.files.own_outputs import count_samples, is_run_directory, is_unfinished_sampling
@@ -131,15 +131,7 @@ class FolderCollection(AbstractCollection):
     def _bytes(self, item: FoundFile) -> bytes:
         if item.reject:
             raise OSError(item.reject)
-        if item.size > MAX_FILE_BYTES:
-            raise OSError(f"the file is larger than {MAX_FILE_BYTES:,} bytes")
-        path = os.path.join(os.fsencode(self._spec.path), item.name)
-        # O_NONBLOCK: a pipe may have replaced the file since the scan, and would block.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError("no longer a regular file")
-            return file.read(MAX_FILE_BYTES)
+        return read_regular_file(os.path.join(os.fsencode(self._spec.path), item.name))
 
 
 def _read_error(error: Exception) -> str:

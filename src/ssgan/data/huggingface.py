@@ -1,13 +1,22 @@
-"""`hub:ID[@REVISION]`: a data set of the Hugging Face hub, read by the optional `datasets`."""
+"""`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN]`: a data set of the Hugging Face hub.
+
+The optional `datasets` reads it. Pictures are decoded here, from bytes in the rows or from files of
+the set itself.
+"""
 
 import hashlib
 import importlib
+import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
+from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.data.base import (
     AbstractCollection,
     AbstractSource,
@@ -18,9 +27,21 @@ from ssgan.data.base import (
     Preprocessing,
     Rejected,
 )
-from ssgan.data.preprocessing import decode, read_header_stats
+from ssgan.data.hub_columns import (
+    RowLabels,
+    class_columns,
+    image_columns,
+    read_labels,
+    type_name,
+    value_columns,
+)
+from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, read_header_stats
+from ssgan.data.regular_file import read_regular_file
 from ssgan.data.scan import printable, readable
 from ssgan.types import UserError
+
+_LISTED = 5  # columns named in a message
+_LONGEST = 300  # characters of a foreign error
 
 
 @dataclass(frozen=True)
@@ -36,20 +57,28 @@ class Hub(AbstractSource):
     def open(self) -> "HubCollection":
         """Load the table, from the cache of `datasets` if possible, and find its columns."""
         datasets = _library(self.name())
+        if os.path.isabs(self.id) and not os.path.isdir(self.id):
+            raise UserError(f"{self.name()}: there is no folder at {readable(self.id)}")
         try:
-            table = datasets.load_dataset(self.id, revision=self.revision, split=self.split)
+            with _quiet_library():
+                table = datasets.load_dataset(self.id, revision=self.revision, split=self.split)
         except Exception as error:
-            raise UserError(f"{self.name()}: cannot be loaded: {_line(error)}") from None
-        image, label = self._columns(table.features)
+            raise UserError(f"{self.name()}: cannot be loaded: {_chain(error)}") from None
+        image, label = self._image(table.features), self._label(table.features)
         # decode=False yields the encoded bytes, for our own decoder.
         table = table.cast_column(image, datasets.Image(decode=False))
-        return HubCollection(self, table, image, label)
+        collection = HubCollection(self, table, image, label, _own_folders(self, datasets))
+        collection.labels()  # what is wrong with them is said before anything is decoded
+        return collection
 
     def name(self) -> str:
-        """`hub:ID[@REVISION][#SPLIT]`, without the split if it is train."""
+        """`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN]`; the split train is left out."""
         revision = "" if self.revision is None else f"@{self.revision}"
         split = "" if self.split == "train" else f"#{self.split}"
-        return f"hub:{readable(self.id)}{revision}{split}"
+        chosen = (("label", self.label_column), ("image", self.image_column))
+        columns = [f"{key}={_quote(column)}" for key, column in chosen if column is not None]
+        query = f"?{'&'.join(columns)}" if columns else ""
+        return f"hub:{readable(self.id)}{revision}{split}{query}"
 
     def info(self) -> DatasetInfo:
         """The facts on a local folder; those on the hub need a download."""
@@ -60,33 +89,58 @@ class Hub(AbstractSource):
             "of a step"
         )
 
-    def _columns(self, features: Any) -> tuple[str, str | None]:
-        """The names of the image column and of the label column."""
-        images = [name for name, kind in features.items() if type(kind).__name__ == "Image"]
-        labels = [name for name, kind in features.items() if type(kind).__name__ == "ClassLabel"]
-        image = self._choose("image_column", self.image_column, images, features)
-        if image is None:
-            raise UserError(f"{self.name()}: no column of images among {', '.join(features)}")
-        return image, self._choose("label_column", self.label_column, labels, features)
+    def label_advice(self) -> str:
+        """The source that has labels, in words that can be typed."""
+        return self.open().label_advice()
 
-    def _choose(self, setting: str, wanted: str | None, found: list[str], all_: Any) -> str | None:
-        if wanted is not None:
-            if wanted in found:
-                return wanted
-            fitting = ", ".join(found) or f"none (columns: {', '.join(all_)})"
-            raise UserError(
-                f"{self.name()}: {setting} {wanted!r} has another type; possible: {fitting}"
-            )
+    def with_label(self, column: str) -> str:
+        """The notation of the same rows with the labels of a column, quoted for a shell."""
+        return f"'{replace(self, label_column=column).name()}'"
+
+    def _image(self, features: Any) -> str:
+        found = image_columns(features)
+        if self.image_column is not None:
+            self._require(self.image_column, found, features, "holds no images")
+            return self.image_column
+        if not found:
+            raise UserError(f"{self.name()}: no column of images among {', '.join(features)}")
         if len(found) > 1:
-            raise UserError(f"{self.name()}: set {setting} to one of {', '.join(found)}")
-        return found[0] if found else None
+            ways = [f"'{replace(self, image_column=name).name()}'" for name in found[:_LISTED]]
+            raise UserError(
+                f"{self.name()}: columns {', '.join(found)} hold images; give {' or '.join(ways)}"
+            )
+        return found[0]
+
+    def _label(self, features: Any) -> str | None:
+        """The column of labels; None without one, or where there are several to choose from."""
+        found = class_columns(features)
+        if self.label_column is not None:
+            fitting = found + value_columns(features)
+            self._require(self.label_column, fitting, features, "holds no classes")
+            return self.label_column
+        return found[0] if len(found) == 1 else None
+
+    def _require(self, wanted: str, fitting: list[str], features: Any, what: str) -> None:
+        """Raise UserError unless the wanted column is there and fits."""
+        if wanted in fitting:
+            return
+        possible = f"possible: {', '.join(fitting) or 'none'}"
+        if wanted in features:
+            raise UserError(f"{self.name()}: column {wanted!r} {what}; {possible}")
+        hint = did_you_mean(nearest(wanted, fitting)) or possible
+        raise UserError(f"{self.name()}: no column {wanted!r}; {hint}")
 
 
 class HubCollection(AbstractCollection):
     """The rows of a loaded split."""
 
-    def __init__(self, spec: Hub, table: Any, image: str, label: str | None) -> None:
+    def __init__(
+        self, spec: Hub, table: Any, image: str, label: str | None, folders: Sequence[str]
+    ) -> None:
         self._spec, self._table, self._image, self._label = spec, table, image, label
+        self._folders = folders  # pictures may be files in these alone
+        # Without other columns, whose pictures `datasets` would decode.
+        self._pictures = table.select_columns([image])
         self._reading = threading.Lock()
         if len(table) == 0:
             raise UserError(f"{spec.name()}: the split is empty")
@@ -120,47 +174,159 @@ class HubCollection(AbstractCollection):
         return read_header_stats(self._spec.name(), len(self), self._bytes, self.item)
 
     def labels(self) -> Sequence[int] | None:
-        """The class column; UserError if a row has no label (-1)."""
-        if self._label is None:
-            return None
-        labels = [-1 if label is None else int(label) for label in self._table[self._label]]
-        if min(labels) < 0:
-            raise UserError(
-                f"{self._spec.name()}: row {labels.index(-1)} has no label in column "
-                f"{self._label}; use a split in which all rows have one"
-            )
-        return labels
+        """The class column, UNLABELLED in rows without a label; None if no row has one."""
+        rows = self._labels
+        return None if rows is None or rows.missing == len(self) else rows.numbers.tolist()
 
     def classes(self) -> tuple[str, ...]:
-        """The class names of the label column, with unprintable characters escaped."""
-        if self._label is None:
+        """The class names of the label column, those of classes without rows too.
+
+        Unprintable characters are escaped.
+        """
+        rows = self._labels
+        if rows is None or rows.missing == len(self):
             return ()
-        return tuple(map(printable, self._table.features[self._label].names))
+        return tuple(map(printable, rows.names))
+
+    def num_unlabelled(self) -> int:
+        """The rows without a label, in a split where others have one."""
+        return 0 if self._labels is None else self._labels.missing % len(self)
 
     def warnings(self) -> tuple[str, ...]:
-        """A warning without a revision, as the data may change."""
-        if self._spec.revision is not None:
-            return ()
-        return (f"{self._spec.name()} names no revision: add one (@...) for repeatable runs",)
+        """A warning without a revision, as the data may change, and those on labels."""
+        labels = self.label_warnings()
+        if self._spec.revision is not None or os.path.isdir(self._spec.id):
+            return labels
+        return (
+            f"{self._spec.name()} names no revision: add one (@...) for repeatable runs",
+            *labels,
+        )
+
+    def label_warnings(self) -> tuple[str, ...]:
+        """A sentence where labels are missing in spite of columns of classes."""
+        rows, found = self._labels, class_columns(self._table.features)
+        if rows is None:
+            if len(found) < 2:
+                return ()
+            listed = " and ".join(found[:_LISTED])
+            return (
+                f"no labels are used, as columns {listed} hold classes; {self._choices(found)}",
+            )
+        if rows.missing == len(self):
+            return (f"no row has a label in column {self._label}: the images are unlabelled",)
+        if rows.missing:
+            return (
+                f"{rows.missing:,} of {len(self):,} rows have no label in column {self._label}",
+            )
+        return ()
+
+    def label_advice(self) -> str:
+        """What has labels, where these rows have none or of one class."""
+        features = self._table.features
+        named = class_columns(features)
+        found = [name for name in named or value_columns(features) if name != self._label]
+        if not found:
+            if self._label is None:
+                return f"no column ({', '.join(features)}) holds classes: take another data set"
+            return f"take a split whose column {self._label} has several classes"
+        if named:
+            return self._choices(found)
+        kinds = ", ".join(f"{name} ({type_name(features[name])})" for name in found[:_LISTED])
+        return (
+            f"no column has type ClassLabel; if one of {kinds} holds classes, "
+            f"{self._choices(found)}"
+        )
+
+    def _choices(self, columns: Sequence[str]) -> str:
+        return "give " + " or ".join(self._spec.with_label(name) for name in columns[:_LISTED])
+
+    @cached_property
+    def _labels(self) -> RowLabels | None:
+        if self._label is None:
+            return None
+        where = f"{self._spec.name()}: column {self._label}"
+        kind = self._table.features[self._label]
+        return read_labels(where, kind, self._table[self._label][:])
 
     def _bytes(self, number: int) -> bytes:
         with self._reading:
-            value = self._table[number][self._image]
+            value = self._pictures[number][self._image]
         if value and value.get("bytes") is not None:
+            if len(value["bytes"]) > MAX_FILE_BYTES:
+                raise ValueError(f"the picture is larger than {MAX_FILE_BYTES:,} bytes")
             return bytes(value["bytes"])
         if value and value.get("path"):
-            with open(value["path"], "rb") as file:
-                return file.read()
+            return self._file(value["path"])
         raise ValueError("no image in this row")
+
+    def _file(self, path: str) -> bytes:
+        """A picture in a file; raises ValueError for one outside the set's folders."""
+        roots = [os.path.realpath(folder) for folder in self._folders]
+        real = os.path.realpath(os.path.join(*roots[:1], path))
+        if not any(os.path.commonpath([root, real]) == root for root in roots):
+            raise ValueError(f"the row names {readable(path)}, which is outside the data set")
+        if not os.path.isfile(real):
+            fault = "is not a regular file" if os.path.exists(real) else "is missing"
+            raise ValueError(f"{readable(path)} {fault}")
+        return read_regular_file(real)
+
+
+def _own_folders(spec: Hub, datasets: Any) -> list[str]:
+    """The folders of a set's files: its own, or its part of the cache; then unpacked archives."""
+    folders = [spec.id] if os.path.isdir(spec.id) else []
+    with suppress(ImportError):
+        cache = importlib.import_module("huggingface_hub.constants").HF_HUB_CACHE
+        folders = folders or [os.path.join(cache, f"datasets--{spec.id.replace('/', '--')}")]
+    unpacked = getattr(getattr(datasets, "config", None), "EXTRACTED_DATASETS_PATH", None)
+    return folders if unpacked is None else [*folders, str(unpacked)]
 
 
 def _library(name: str) -> Any:
     try:
         return importlib.import_module("datasets")
-    except ImportError:
-        raise UserError(f"{name} requires the package datasets: pip install 'ssgan[hub]'") from None
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "datasets":
+            raise UserError(
+                f"{name} requires the package datasets: pip install 'ssgan[hub]'"
+            ) from None
+        raise UserError(
+            f"{name}: the package datasets cannot be imported: {_chain(error)}; repair it with "
+            "pip install --force-reinstall 'ssgan[hub]'"
+        ) from None
 
 
-def _line(error: Exception) -> str:
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """Without the log of `datasets`, which repeats its errors in many lines."""
+    log = logging.getLogger("datasets")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _chain(error: BaseException) -> str:
+    """An error and its causes in one line, and the way out where the hub is not reached."""
+    lines: list[str] = []
+    step: BaseException | None = error
+    while step is not None and len(lines) < _LISTED:
+        if _line(step) not in lines:
+            lines.append(_line(step))
+        step = step.__cause__ or (None if step.__suppress_context__ else step.__context__)
+    text = ": ".join(lines)
+    if "OfflineModeIsEnabled" in text:
+        return f"{text}; unset HF_HUB_OFFLINE to reach the hub"
+    return f"{text}; check the connection" if isinstance(error, ConnectionError) else text
+
+
+def _line(error: BaseException) -> str:
     text = " ".join(str(error).split())
-    return text[:300] or type(error).__name__
+    shown = "".join(c for c in text if c.isprintable())
+    return shown[:_LONGEST] or type(error).__name__
+
+
+def _quote(column: str) -> str:
+    """A column's name in the notation: the signs of the notation are percent-encoded."""
+    return "".join(c if c.isprintable() and c not in "%&#?'" else quote(c) for c in column)

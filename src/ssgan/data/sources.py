@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
+from urllib.parse import unquote
 
 from ssgan.config.nearest import nearest
 from ssgan.data.archives import Archive
@@ -18,7 +19,7 @@ from ssgan.types import UserError
 
 FORMS = (
     "folder:PATH, zip:PATH, tar:PATH, npz:PATH, cifar10[:PATH], cifar10-test[:PATH], "
-    "hub:ID[@REVISION][#SPLIT], scenes, crops:K:SOURCE"
+    "hub:ID[@REV][#SPLIT][?label=COLUMN], scenes, crops:K:SOURCE"
 )
 
 
@@ -77,17 +78,44 @@ def _cifar10(rest: str) -> Cifar10:
 
 
 def _hub(rest: str) -> AbstractSource:
+    place, question, query = rest.rpartition("?")
     folder, _, split = rest.rpartition("#")
-    for path, part in ((rest, ""), (folder, split)):  # a local folder may have # and @ in its name
-        if os.path.isdir(os.path.expanduser(path)):
+    named = "?" in folder and "?" not in split and _is_folder(folder)
+    if not question or named or _is_folder(rest):
+        return _hub_place(rest)  # a local folder may have the signs in its name
+    query, sign, split = query.partition("#")
+    return replace(_hub_place(f"{place}{sign}{split}"), **_columns(query))
+
+
+def _hub_place(rest: str) -> Hub:
+    folder, _, split = rest.rpartition("#")
+    for path, part in ((rest, ""), (folder, split)):
+        if _is_folder(path):
             return Hub(_absolute(path), split=part or "train")
     rest, _, split = rest.partition("#")
     id_, _, revision = rest.partition("@")
     if not id_:
         raise UserError("hub: requires the id of a data set, such as hub:uoft-cs/cifar10")
-    if os.path.isdir(os.path.expanduser(id_)):
+    if id_.startswith("~") or _is_folder(id_):
         id_ = _absolute(id_)
     return Hub(id_, revision=revision or None, split=split or "train")
+
+
+def _columns(query: str) -> dict[str, str]:
+    """The columns that `label=COLUMN&image=COLUMN` chooses, as settings of `Hub`."""
+    chosen: dict[str, str] = {}
+    for part in query.split("&"):
+        key, _, column = part.partition("=")
+        if key not in ("label", "image"):
+            near = nearest(key, ("label", "image"))
+            hint = f"did you mean {near[0]}?" if near else "after ? come label and image"
+            raise UserError(f"hub: no choice {key!r}; {hint}, as in 'hub:ID?label=COLUMN'")
+        if not column:
+            raise UserError(f"hub: {key} requires the name of a column: {key}=COLUMN")
+        if f"{key}_column" in chosen:
+            raise UserError(f"hub: {key} has two values")
+        chosen[f"{key}_column"] = unquote(column)
+    return chosen
 
 
 def _crops(rest: str) -> AbstractSource:
@@ -117,6 +145,10 @@ def _scenes(rest: str) -> AbstractSource:
         except ValueError:
             raise UserError(f"scenes: {name} must be an integer, not {value!r}") from None
     return Scenes(**settings)
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(os.path.expanduser(path))
 
 
 def _absolute(path: str) -> str:

@@ -314,6 +314,7 @@ class _Session:
                 progress,
                 on_wait=lambda: self.reporter.note("waiting: another process prepares the same"),
             )
+        self._note(dataset.manifest.get("label_warnings", []))
         return RealImages(dataset, getattr(source, "split", "all"))
 
     def _write_statistics(self, path: Path, images: ImageSet | StoredStatistics) -> None:

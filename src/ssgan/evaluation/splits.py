@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ssgan.data.dataset import Dataset
 from ssgan.ops.rng import Key, permutation
-from ssgan.types import UserError
+from ssgan.types import UNLABELLED, UserError
 
 HELD_OUT_SHARE = 5  # one image in so many is for testing; of the training ones, for validation
 
@@ -62,9 +62,10 @@ def split(
 
     The counts cut both parts, in a stratified order keyed by the seed. Raises UserError, naming
     the purpose, for no labels, one class, too few images, or test classes that `data` lacks.
+    Images without a label are in neither part.
     """
     labels = _require_labels(data, purpose)
-    order = stratified_order(labels, Key(seed, "probe split"))
+    order = _labelled_order(labels, Key(seed, "probe split"))
     if test is None:
         held_out = len(order) // HELD_OUT_SHARE
         training, testing = order[held_out:], order[:held_out]
@@ -72,7 +73,7 @@ def split(
         how = f"a stratified fifth of the source, seed {seed}, is test"
     else:
         test_data, test_labels = test, _match_labels(data, test, purpose)
-        training, testing = order, stratified_order(test_labels, Key(seed, "probe test"))
+        training, testing = order, _labelled_order(test_labels, Key(seed, "probe test"))
         how = "train and test sources given"
     for part, count in (("to train on", len(training)), ("to test on", len(testing))):
         if count < 2 * data.num_classes:
@@ -88,6 +89,12 @@ def split(
         data.classes,
         how,
     )
+
+
+def _labelled_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
+    """The numbers of the labelled images, in a stratified order."""
+    rows = np.flatnonzero(labels != UNLABELLED)
+    return np.asarray(rows[stratified_order(labels[rows], key)])
 
 
 def stratified_order(labels: NDArray[np.int64], key: Key) -> NDArray[np.int64]:
@@ -114,9 +121,9 @@ def _require_labels(data: Dataset, purpose: str) -> NDArray[np.int64]:
     if data.labels is None:
         raise UserError(
             f"{_source_of(data)} has no labels: {purpose} needs them; put every image into the "
-            "folder of its class"
+            "folder of its class, or name the column of a hub set: 'hub:ID?label=COLUMN'"
         )
-    if len(np.unique(data.labels)) < 2:
+    if len(np.unique(data.labels[data.labels != UNLABELLED])) < 2:
         raise UserError(f"{_source_of(data)} has images of one class: {purpose} needs two or more")
     return data.labels
 
@@ -135,7 +142,7 @@ def _match_labels(data: Dataset, test: Dataset, purpose: str) -> NDArray[np.int6
             f"classes are {', '.join(data.classes)}"
         )
     numbers = np.array([data.classes.index(name) for name in test.classes], np.int64)
-    return np.asarray(numbers[labels])
+    return np.where(labels == UNLABELLED, UNLABELLED, numbers[labels])
 
 
 def _source_of(data: Dataset) -> str:

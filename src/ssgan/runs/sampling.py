@@ -9,6 +9,8 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ssgan.config.merge import read_json
+from ssgan.files.run_directory import RunDirectory, find_run_of
 from ssgan.models.base import AbstractGeneratorConfig
 from ssgan.models.norms import BatchStatistics, refresh_statistics
 from ssgan.ops.pixels import to_uint8
@@ -48,6 +50,24 @@ def _load(network: nn.Module, checkpoint: Checkpoint, name: str, device: torch.d
     load_part(network, checkpoint, name)
     dtype = run_dtype(checkpoint.config.precision)
     return to_device(network, device, dtype).eval().requires_grad_(False)
+
+
+def used_classes(checkpoint: Checkpoint) -> list[int]:
+    """The classes of a conditional checkpoint that had images, by number.
+
+    Runs of earlier versions count empty classes too; the manifest in their directory tells them.
+    """
+    every, run = list(range(checkpoint.num_classes)), find_run_of(checkpoint.path)
+    if run is None:
+        return every
+    try:
+        manifest = read_json(RunDirectory(run).manifest)
+        named, counts = manifest["classes"], manifest["class_counts"]
+        same = tuple(named) == checkpoint.classes
+        used = [number for number in every if counts[number]] if same else []
+    except (UserError, KeyError, TypeError, IndexError):  # a damaged record
+        return every
+    return used or every
 
 
 def refresh_batch_statistics(

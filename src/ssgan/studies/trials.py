@@ -93,7 +93,8 @@ def refuse_unfit_settings(trials: Sequence[Trial], info: DatasetInfo) -> None:
     for trial in {trial.variant: trial for trial in trials}.values():
         if isinstance(trial.training, TrainingJob):
             count, ranks = info.header_stats.num_images, trial.training.processes
-            validate_run(trial.config, count, len(info.classes), ranks=ranks)
+            classes, missing = len(info.classes), info.num_unlabelled
+            validate_run(trial.config, count, classes, num_unlabelled=missing, ranks=ranks)
 
 
 class StudyDisk(NamedTuple):

@@ -109,9 +109,9 @@ class ForgettingVariant(AbstractVariant):
 
     def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> ForgettingJob:
         """`ssgan forget`, whose last file is the plot."""
-        check_classes(options.data, info.classes)
-        root = options.run_directory(self.slug(options), seed)
         source = parse_source(options.data)
+        check_classes(options.data, info.classes, "" if info.classes else source.label_advice())
+        root = options.run_directory(self.slug(options), seed)
         words = ["forget", "--data", options.data, "--rotation", str(self.rotation)]
         held_out = source.held_out()  # the default of `ssgan forget`
         if options.test is not None and (held_out is None or options.test != held_out.name()):

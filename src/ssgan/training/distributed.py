@@ -8,11 +8,12 @@ changes no result. Only rank 0 writes.
 
 import gc
 import hashlib
+import json
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -213,6 +214,13 @@ def share_precision(config: RunConfig) -> RunConfig:
     """With rank 0's resolved precision: "auto" may mean another on another machine."""
     word = broadcast_from_first(config.precision.encode() if rank() == 0 else None).decode()
     return replace(config, precision=word)  # type: ignore[arg-type]
+
+
+def share_words(words: Sequence[str]) -> list[str]:
+    """Rank 0's words."""
+    payload = json.dumps(list(words)).encode() if rank() == 0 else None
+    found: list[str] = json.loads(broadcast_from_first(payload))
+    return found
 
 
 def check_alike(config: RunConfig, dataset: Dataset) -> None:

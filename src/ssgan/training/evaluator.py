@@ -37,7 +37,7 @@ from ssgan.runs.config import RunConfig
 from ssgan.runs.sampling import BATCH, generate_images, sample_latents, to_pixels
 from ssgan.runs.state import TrainState
 from ssgan.training.history import EvaluationRow
-from ssgan.types import Images, Labels, UserError
+from ssgan.types import UNLABELLED, Images, Labels, UserError
 
 _LOG = logging.getLogger("ssgan")
 _MOST_TEXT = 4096  # bytes of the identity of images
@@ -123,17 +123,21 @@ class Evaluator:
         self, layout: RunDirectory, config: RunConfig, dataset: Dataset, held_out: Dataset | None
     ) -> None:
         self.config, self.num_classes = config, dataset.num_classes
+        self.used = torch.from_numpy(dataset.used_classes())
         if held_out is not None and held_out.classes != dataset.classes:
             held_out = None
         self.split = "train" if held_out is None else "held-out"
         count = config.evaluate.num_images_d
-        order = permutation(Key(config.seed, "evaluate"), len(dataset))
+        order = _readable_rows(
+            config, dataset, permutation(Key(config.seed, "evaluate"), len(dataset))
+        )
         if held_out is None:
-            count = min(count, -(-len(dataset) // 2))
+            count = min(count, -(-len(order) // 2))
             self.real = _FixedImages(dataset, order[:count])
             order = order[count:]  # the probe is tested on other images than it is fitted on
         else:
             shuffled = permutation(Key(config.seed, "evaluate held-out"), len(held_out))
+            shuffled = _readable_rows(config, held_out, shuffled)
             self.real = _FixedImages(held_out, shuffled[:count])
         self.fit = _FixedImages(dataset, order[:count])
         self.quality = SampleQuality(layout, config, dataset)
@@ -166,7 +170,9 @@ class Evaluator:
         """All generated images in batches, not rounded to uint8."""
         config, count = self.config, self.config.evaluate.images
         latents = sample_latents(config.generator, config.seed, "score", count)
-        labels = torch.arange(count) % self.num_classes if config.method.conditional else None
+        labels = None
+        if config.method.conditional:
+            labels = self.used[torch.arange(count) % len(self.used)]
         parts = repeat(None) if labels is None else iter(torch.split(labels, BATCH))
         return zip(generate_images(state.generator_ema, latents, labels), parts, strict=False)
 
@@ -199,8 +205,15 @@ class Evaluator:
         test, fit = self.real.labels, self.fit.labels
         if test is None or fit is None or len(fit) == 0 or self.num_classes < 2:
             return []
-        fitted = self._outputs_on(state, self.fit).features
-        data = (fitted, fit, on_real.features, test, self.num_classes)
+        known, shown = fit != UNLABELLED, test != UNLABELLED
+        if not (known.any() and shown.any()):
+            return []
+        fitted, fit, test = (
+            self._outputs_on(state, self.fit).features[known],
+            fit[known],
+            test[shown],
+        )
+        data = (fitted, fit, on_real.features[shown], test, self.num_classes)
         protocol = {"num_fit": len(fit), "num_images": len(test), "chance": 1 / self.num_classes}
         return [
             EvaluationRow("probe_accuracy", ridge_accuracy(*data), self.split, protocol),
@@ -221,6 +234,13 @@ class Evaluator:
             EvaluationRow(f"cka_{name}", value, self.split, {"num_images": count, "with_step": at})
             for name, (at, value) in similarity.items()
         ]
+
+
+def _readable_rows(config: RunConfig, dataset: Dataset, order: Tensor) -> Tensor:
+    """The images of the order that D can read: a conditional one needs their labels."""
+    if dataset.labels is None or not config.method.conditional:
+        return order
+    return order[torch.from_numpy(dataset.labels)[order] != UNLABELLED]
 
 
 def _take(batches: Iterable[_LabelledImages], count: int) -> Iterator[_LabelledImages]:

@@ -24,21 +24,23 @@ from ssgan.types import UNLABELLED, Batch, GeneratorInput, UserError
 def select_labels(config: RunConfig, dataset: Dataset) -> NDArray[np.int64] | None:
     """The class number of every image, or UNLABELLED where it is hidden; None when none is used.
 
-    Visible are the first `method.num_labelled` of a permutation of the image numbers, keyed by the
-    run's seed. The permutation reads no label (so it is not stratified): a hidden label has no
-    influence at all, not even on which are hidden. Raises UserError when labels are hidden and a
-    class is left with none.
+    Visible are the first `method.num_labelled` that have one in a permutation of the image numbers,
+    keyed by the run's seed. The permutation reads no label (so it is not stratified): a hidden
+    label has no influence at all, not even on which are hidden. Raises UserError when labels are
+    hidden and a class is left with none.
     """
     if not config.method.conditional or dataset.labels is None:
         return None
     count = config.method.num_labelled(len(dataset))
-    hidden = permutation(Key(config.seed, "labelled"), len(dataset))[count:]
+    order = permutation(Key(config.seed, "labelled"), len(dataset)).numpy()
+    hidden = order[dataset.labels[order] != UNLABELLED][count:]
     labels = dataset.labels.copy()
-    labels[hidden.numpy()] = UNLABELLED
+    labels[hidden] = UNLABELLED
     bare = [name for number, name in enumerate(dataset.classes) if number not in labels]
     if len(hidden) and bare:
         raise UserError(
-            f"{type(config.method).__name__} is given {count} of the {len(dataset)} labels of "
+            f"{type(config.method).__name__} is given {count} of the "
+            f"{len(dataset) - dataset.num_unlabelled} labels of "
             f"{config.data.source.name()}, none of them of class {', '.join(bare)}: raise "
             "method.labelled_fraction, or take another seed"
         )
@@ -70,6 +72,7 @@ class Feed:
         self.seed = config.seed if seed is None else seed
         self.dtype = run_dtype(config.precision)
         self.labels = select_labels(config, dataset)
+        self.used = torch.from_numpy(dataset.used_classes())  # fakes are of classes with images
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     def with_seed(self, seed: int) -> "Feed":
@@ -102,7 +105,7 @@ class Feed:
         latents = self.config.generator.sample_latents(key("latents"), index)
         labels = None
         if self.config.method.conditional:
-            labels = integers(key("labels"), index, self.dataset.num_classes).to(self.device)
+            labels = self.used[integers(key("labels"), index, len(self.used))].to(self.device)
         mixing = uniform(key("mixing"), index, 1)[:, 0]
 
         def noise(size: int) -> Tensor:

@@ -132,7 +132,8 @@ class RunLogger:
         columns = self.config.output.sample_rows
         numbers, labels = torch.arange(columns**2), None
         if self.config.method.conditional:
-            labels = numbers // columns % self.dataset.num_classes
+            used = torch.from_numpy(self.dataset.used_classes())
+            labels = used[numbers // columns % len(used)]
         latents = sample_latents(self.config.generator, self.config.seed, "samples", columns**2)
         grid = image_grid(generate_pixels(state.generator_ema, latents, labels), columns)
         save_png(self.layout.sample(state.step), grid)

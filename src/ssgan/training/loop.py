@@ -37,7 +37,13 @@ def train(
     config = resolve_config(config)
     if dataset is None:
         dataset = prepare(config.data.source, config.data.preprocessing)
-    state = validate_run(config, len(dataset), dataset.num_classes, state=state)
+    state = validate_run(
+        config,
+        len(dataset),
+        dataset.num_classes,
+        num_unlabelled=dataset.num_unlabelled,
+        state=state,
+    )
     feed = Feed(config, dataset, resolve_device(config.device))
     yield from train_steps(config, feed, state)
 

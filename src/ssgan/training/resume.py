@@ -171,6 +171,17 @@ def read_run_config(layout: RunDirectory, trusted_modules: Sequence[str] = ()) -
     return None if saved is None else saved.config
 
 
+def read_run_classes(layout: RunDirectory) -> list[str]:
+    """The classes of the run in a directory, from its manifest; empty when there is none.
+
+    Runs of earlier versions count classes that have no image, too.
+    """
+    try:
+        return [str(name) for name in read_json(layout.manifest)["classes"]]
+    except (OSError, UserError, KeyError, TypeError):  # a new run, or a damaged record
+        return []
+
+
 def may_change(path: str, config: RunConfig) -> bool:
     """Whether a setting may change when a run continues, because it changes none of its steps."""
     if path == "total_steps":

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo, Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import Progress, prepare
@@ -33,6 +35,7 @@ from ssgan.training.distributed import (
     report_step_on_loss,
     share_precision,
     share_state,
+    share_words,
     sync_stop,
 )
 from ssgan.training.evaluator import prepare_held_out
@@ -44,12 +47,13 @@ from ssgan.training.nonfinite import RetryBudget
 from ssgan.training.resume import (
     accept_directory,
     create_directory,
+    read_run_classes,
     refuse_newest,
     resume,
     roll_back,
 )
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
-from ssgan.training.validation import check_num_images, dataset_warnings, validate_run
+from ssgan.training.validation import dataset_warnings, validate_run
 from ssgan.types import NonFinite
 
 _LOG = logging.getLogger("ssgan")
@@ -135,10 +139,13 @@ def run(
             progress = RunProgress()
         config = share_precision(accept_directory(layout, config) if rank() == 0 else config)
         if dataset is None:
-            inputs = first_then_others(lambda: _prepare(config, cache, collection, progress))
+            classes = share_words(read_run_classes(layout) if rank() == 0 else ())
+            inputs = first_then_others(
+                lambda: _prepare(config, cache, collection, progress, classes)
+            )
         else:
             device = resolve_device(config.device)
-            state = validate_run(config, len(dataset), dataset.num_classes, device=device)
+            state = _validate(config, dataset, device)
             inputs = _Inputs(dataset, held_out, Feed(config, dataset, device), state)
         check_alike(config, inputs.dataset)
         if rank() > 0:
@@ -161,8 +168,13 @@ def check_run(
     """
     layout = RunDirectory(directory)
     config = accept_directory(layout, config)
-    num_images, num_classes = info.header_stats.num_images, len(info.classes)
-    state = validate_run(config, num_images, num_classes, ranks=ranks)
+    state = validate_run(
+        config,
+        info.header_stats.num_images,
+        len(info.classes),
+        num_unlabelled=info.num_unlabelled,
+        ranks=ranks,
+    )
     refuse_newest(layout, config)
     return CheckedRun(config, state)
 
@@ -172,8 +184,12 @@ def _prepare(
     cache: Path | None,
     collection: AbstractCollection | None,
     progress: RunProgress,
+    classes: Sequence[str],
 ) -> _Inputs:
-    """Open the source, check the run against it, then decode its images."""
+    """Open the source, check the run against it, then decode its images.
+
+    `classes` are those that the directory's run has, if any.
+    """
     source, device = config.data.source, resolve_device(config.device)
 
     def decode(
@@ -190,12 +206,31 @@ def _prepare(
         with progress.bar("downloading", "bytes") as advance:
             source.fetch(advance)
         collection = source.open()
-    state = validate_run(config, len(collection), len(collection.classes()), device=device)
-    dataset = decode(source, config.data.preprocessing, collection)
-    if len(dataset) < len(collection):  # some items cannot be decoded
-        check_num_images(config, len(dataset), dataset.num_classes)
+    num_classes = len(collection.used_classes())
+    missing = collection.num_unlabelled()
+    state = validate_run(
+        config, len(collection), num_classes, num_unlabelled=missing, device=device
+    )
+    dataset = decode(source, config.data.preprocessing, collection).with_classes(classes)
+    if dataset.num_classes != num_classes or len(dataset) < len(collection):
+        known = state if dataset.num_classes == num_classes else None
+        state = _validate(config, dataset, device, known)  # some items cannot be decoded
     held_out = prepare_held_out(config, decode)
     return _Inputs(dataset, held_out, Feed(config, dataset, device), state)
+
+
+def _validate(
+    config: RunConfig, dataset: Dataset, device: torch.device, state: TrainState | None = None
+) -> TrainState:
+    """`state` or a fresh one, after the checks of settings against prepared images."""
+    return validate_run(
+        config,
+        len(dataset),
+        dataset.num_classes,
+        num_unlabelled=dataset.num_unlabelled,
+        device=device,
+        state=state,
+    )
 
 
 def _run_main(

@@ -1,6 +1,7 @@
 """Settings that do not fit each other, the images or the ranks: refused in one line."""
 
 import copy
+import math
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -8,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ssgan.data.base import AbstractSource
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import check_features
+from ssgan.methods.s3gan import S3GAN
 from ssgan.metrics.rotation_check import check_rotations_of
 from ssgan.ops.activation_checkpointing import checkpointed_modules
 from ssgan.ops.collective import num_ranks
@@ -21,17 +23,20 @@ def validate_run(
     num_images: int,
     num_classes: int,
     *,
+    num_unlabelled: int = 0,
     ranks: int | None = None,
     device: torch.device | None = None,
     state: TrainState | None = None,
 ) -> TrainState:
     """Raise UserError for settings that do not fit each other, the source or the ranks.
 
-    Needs no decoded image. `ranks` is the number of processes of the run (None: of this process
-    group). Returns the state whose networks were checked: `state`, or a fresh one on `device`
-    (None: the CPU).
+    Needs no decoded image. `num_classes` counts classes with images, and `num_unlabelled` images
+    without a label, where others have one. `ranks` is the number of processes of the run (None: of
+    this process group). Returns the state whose networks were checked: `state`, or a fresh one on
+    `device` (None: the CPU).
     """
     check_labels(config, num_classes)
+    check_unlabelled(config, num_images, num_unlabelled)
     check_compile(config)
     check_features(config.evaluate)
     check_num_images(config, num_images, num_classes)
@@ -51,14 +56,30 @@ def check_labels(config: RunConfig, num_classes: int) -> None:
     if num_classes < 2:
         found = "one class" if num_classes else "none"
         raise UserError(
-            f"{method} needs labels, and {source.name()} has {found}: use folders of at least two "
-            f"classes, or a method without labels{_layout_warnings(source)}"
+            f"{method} needs labels, and {source.name()} has {found}: {source.label_advice()}, "
+            f"or a method without labels{_layout_warnings(source)}"
         )
     if not config.generator.reads_labels:
         raise UserError(
             f"{method} needs a generator that reads labels, which {type(config.generator).__name__}"
             " does not with these settings: set generator.norm ConditionalBatchNorm"
         )
+
+
+def check_unlabelled(config: RunConfig, num_images: int, num_unlabelled: int) -> None:
+    """Raise UserError when a conditional method would use more labels than there are."""
+    labelled, method = num_images - num_unlabelled, config.method
+    if not (method.conditional and num_unlabelled and method.num_labelled(num_images) > labelled):
+        return
+    share = math.floor(1e6 * labelled / num_images) / 1e6
+    way = f"S3GAN learns from some: --method S3GAN --method.labelled_fraction {share:g}"
+    if isinstance(method, S3GAN):
+        way = f"set method.labelled_fraction to at most {share:g}"
+    raise UserError(
+        f"{type(method).__name__} is to use {method.num_labelled(num_images):,} labels, and "
+        f"{config.data.source.name()} has labels for {labelled:,} of its {num_images:,} images: "
+        f"{way}"
+    )
 
 
 def _layout_warnings(source: AbstractSource) -> str:

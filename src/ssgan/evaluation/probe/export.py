@@ -21,7 +21,7 @@ from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe import feature_store
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator
 from ssgan.files.atomic import open_atomic, sync_folder, write_json
-from ssgan.types import UserError
+from ssgan.types import UNLABELLED, UserError
 
 ENDINGS = (".npy", ".npz", ".parquet")
 _GROUP_ROWS = 1024  # rows of a Parquet row group
@@ -65,7 +65,7 @@ def export_features(
     .npy: float32 [N, F], with `<stem>.labels.npy` (int64) and `<stem>.json` (protocol, names)
     beside. .npz: `block_0`, ..., `labels`, `names`, `classes`, `protocol`. Parquet: columns
     `name`, `label`, `class` and `block_0`, ... (lists of F float32), protocol in the metadata.
-    Raises what `fill_store` raises.
+    An image without a label has -1, and null in Parquet. Raises what `fill_store` raises.
     """
     folder = partial_folder(target)
     feature_store.fill_store(subject, dataset, np.arange(len(dataset)), layers, folder, progress)
@@ -154,7 +154,8 @@ def _write_parquet(ready: Path, export: _Export) -> None:
     classes: list[str | None] = [None] * count
     if dataset.labels is not None:
         labels = dataset.labels.tolist()
-        classes = [dataset.classes[label] for label in dataset.labels]
+        classes = [None if k == UNLABELLED else dataset.classes[k] for k in dataset.labels]
+        labels = [None if k == UNLABELLED else k for k in labels]
     with contextlib.closing(parquet.ParquetWriter(str(ready), schema)) as writer:
         for start in range(0, count, _GROUP_ROWS):
             group = slice(start, start + _GROUP_ROWS)

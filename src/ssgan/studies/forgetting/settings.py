@@ -142,12 +142,12 @@ def parse_settings(table: object, trusted_modules: Sequence[str], where: str) ->
     return found
 
 
-def check_classes(source: str, classes: Sequence[str]) -> None:
-    """Raise UserError unless there are two classes or more."""
+def check_classes(source: str, classes: Sequence[str], advice: str = "") -> None:
+    """Raise UserError, with the advice, unless there are two classes or more."""
     if not classes:
+        advice = advice or "put every image into the folder of its class"
         raise UserError(
-            f"{source} has no labels, but each task separates one class from the others: put every "
-            "image into the folder of its class"
+            f"{source} has no labels, but each task separates one class from the others: {advice}"
         )
     if len(classes) == 1:
         raise UserError(
