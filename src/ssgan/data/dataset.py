@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PREPARATION_VERSION = 1  # raise it when any decoded byte may change
 FORMAT_VERSION = 1  # of the prepared folder; raise it when its files change
 IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
 
