@@ -49,7 +49,9 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     if len(profile) > _MAX_BYTES:
         raise ValueError(f"a profile of {len(profile)} bytes")
     srgb = ImageCms.createProfile("sRGB")
-    transform = ImageCms.buildTransform(io.BytesIO(profile), srgb, mode, "RGB")
+    # Of one channel the tables of the optimisation are too short: dark greys are 10 levels off.
+    flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE
+    transform = ImageCms.buildTransform(io.BytesIO(profile), srgb, mode, "RGB", flags=flags)
     if mode == "CMYK":
         return transform
     steps = np.linspace(0, 255, 17).astype(np.uint8)
