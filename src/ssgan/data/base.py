@@ -12,9 +12,7 @@ from ssgan.types import ImageShape, UserError
 
 Pixels = NDArray[np.uint8]  # one image, [S, S, C]
 Fit: TypeAlias = Literal["crop", "pad", "squash"]
-DECODING_VERSION = (
-    2  # raise it when the pixels of some files change; `decode` keeps the earlier ones
-)
+DECODING_VERSION = 2  # raise it when the pixels of some files change; earlier ones stay
 
 
 class Rejected(NamedTuple):

@@ -7,13 +7,14 @@ prepares and trains, each once.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from ssgan.config.merge import read_json
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo, Preprocessing
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress, prepare
+from ssgan.data.prepare import Progress, decodes_as_before, prepare
 from ssgan.files.errors import translate_file_errors
 from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
@@ -49,9 +50,13 @@ from ssgan.training.resume import (
 )
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
 from ssgan.training.validation import check_num_images, dataset_warnings, validate_run
-from ssgan.types import NonFinite
+from ssgan.types import NonFinite, UserError
 
 _LOG = logging.getLogger("ssgan")
+_EARLIER_DECODING = (
+    "the run began on images that an earlier version decoded without their colour profiles or "
+    "ranges of values, and continues on those; a run in a new directory has the right colours"
+)
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ class _Inputs(NamedTuple):
     held_out: Dataset | None
     feed: Feed
     state: TrainState  # fresh
+    warnings: tuple[str, ...] = ()
 
 
 def run(
@@ -134,7 +140,9 @@ def run(
             progress = RunProgress()
         config = share_precision(accept_directory(layout, config) if rank() == 0 else config)
         if dataset is None:
-            inputs = first_then_others(lambda: _prepare(config, cache, collection, progress))
+            inputs = first_then_others(
+                lambda: _prepare(config, cache, collection, progress, _content_of(layout))
+            )
         else:
             device = resolve_device(config.device)
             state = validate_run(config, len(dataset), dataset.num_classes, device=device)
@@ -145,7 +153,8 @@ def run(
             return
         if dataset is None:
             is_new = not layout.holds_run()
-            progress.begin(inputs.dataset, dataset_warnings(config, inputs.dataset, is_new=is_new))
+            warnings = dataset_warnings(config, inputs.dataset, is_new=is_new)
+            progress.begin(inputs.dataset, [*inputs.warnings, *warnings])
         yield from _run_main(layout, config, inputs, crash)
 
 
@@ -169,8 +178,12 @@ def _prepare(
     cache: Path | None,
     collection: AbstractCollection | None,
     progress: RunProgress,
+    content: str | None,
 ) -> _Inputs:
-    """Open the source, check the run against it, then decode its images."""
+    """Open the source, check the run against it, then decode its images.
+
+    A run that began with the `content` of an earlier decoding continues with that.
+    """
     source, device = config.data.source, resolve_device(config.device)
 
     def decode(
@@ -188,11 +201,26 @@ def _prepare(
             source.fetch(advance)
         collection = source.open()
     state = validate_run(config, len(collection), len(collection.classes()), device=device)
-    dataset = decode(source, config.data.preprocessing, collection)
+    wanted = config.data.preprocessing
+    warnings: tuple[str, ...] = ()
+    dataset = decode(source, wanted, collection)
+    if content not in (None, dataset.content_hash) and not decodes_as_before(collection):
+        earlier = replace(wanted, decoding=wanted.decoding - 1)
+        before = decode(source, earlier, collection)
+        if before.content_hash == content:
+            dataset, wanted, warnings = before, earlier, (_EARLIER_DECODING,)
     if len(dataset) < len(collection):  # some items cannot be decoded
         check_num_images(config, len(dataset), dataset.num_classes)
-    held_out = prepare_held_out(config, decode)
-    return _Inputs(dataset, held_out, Feed(config, dataset, device), state)
+    held_out = prepare_held_out(config, lambda source, _: decode(source, wanted))
+    return _Inputs(dataset, held_out, Feed(config, dataset, device), state, warnings)
+
+
+def _content_of(layout: RunDirectory) -> str | None:
+    """The content hash of the images that a run began with; None before its first save."""
+    try:
+        return str(read_json(layout.manifest)["content_hash"])
+    except (UserError, KeyError):
+        return None
 
 
 def _run_main(
@@ -232,7 +260,7 @@ class _MainRank:
     def steps(self, newest: Path | None, retries: RetryBudget) -> Iterator[RunReport]:
         """All steps from the state on, recorded, and saved where it is due."""
         config, layout = self.config, self.writer.layout
-        dataset, held_out, feed, state = self.inputs
+        dataset, held_out, feed, state = self.inputs[:4]
         with closing(RunLogger(layout, config, dataset, held_out, state.step)) as logger:
             if not state.evaluated:  # what failed after the newest checkpoint is done first
                 self._evaluate(logger)
