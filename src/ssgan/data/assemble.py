@@ -167,9 +167,10 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
         "content_hash": tally.digest.hexdigest(),
         "file_bytes": {path.name: path.stat().st_size for path in paths if path.exists()},
         "duplicates": len(tally.kept) - len(tally.first),
+        "decoding_warnings": (decoding := _decoding_warnings(tally.warnings, len(tally.kept))),
         "warnings": [
             *collection.warnings(),
-            *_decoding_warnings(tally.warnings, len(tally.kept)),
+            *decoding,
             *few_images_warnings(classes, counts),
             *_duplicate_warnings(collection, tally, labels),
         ],

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ssgan.data.base import AbstractSource
+from ssgan.data.base import AbstractSource, Fit
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
 from ssgan.evaluation.evaluate import (
@@ -70,6 +70,7 @@ class EvaluationRequest:
     step: int | None = None  # the state of this step; None: the newest
     refresh: int = 0  # samples for new statistics of G's batch norms; 0: as trained
     size: int | None = None  # side in pixels at which two sets of images are compared
+    fit: Fit | None = None  # how their pictures become squares; None: the run's, or crop
     out: Path | None = None  # a folder or a .jsonl file; None: in the run's directory
     batch: int = 64  # images in memory at once
     cache: Path | None = None  # None: `default_cache()`
@@ -215,7 +216,7 @@ class _Session:
         self.features = self._features()
         fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
         opened = [one for one in (found, reference, held_out) if one is not None]
-        self.preprocessing, notes = common_preprocessing(opened, fixed, request.size)
+        self.preprocessing, notes = common_preprocessing(opened, fixed, request.size, request.fit)
         self._note(notes)
         self.extraction = FeatureExtraction(
             features=self.features,
@@ -289,6 +290,12 @@ class _Session:
                 progress,
                 on_wait=lambda: self.reporter.note("waiting: another process prepares the same"),
             )
+        self._note(
+            [
+                f"{dataset.manifest['source']}: {text}"
+                for text in dataset.manifest.get("decoding_warnings", ())
+            ]
+        )
         return RealImages(dataset, getattr(source, "split", "all"))
 
     def _write_statistics(self, path: Path, images: ImageSet | StoredStatistics) -> None:
@@ -317,7 +324,7 @@ class _Session:
         if (out := self.request.out) is not None:
             return out if out.suffix == ".jsonl" else out / "results.jsonl"
         first = found.results[0]
-        words: list[object] = [asdict(first.protocol), first_names(settings.metrics)]
+        words: list[object] = [first.protocol.key(), first_names(settings.metrics)]
         words += [asdict(settings.metric_settings), self.request.held_out, first.subject_content]
         if first.protocol.content is None:  # statistics of unknown images
             words.append(first.against)

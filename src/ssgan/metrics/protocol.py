@@ -24,6 +24,7 @@ from ssgan.metrics.moments import Moments
 from ssgan.types import UserError
 
 AS_TRAINED = "as trained"
+_BEFORE = ("fit", "crop")
 _LARGEST = 2**30  # bytes of all arrays; 2048 features take 34 MB
 
 
@@ -43,6 +44,11 @@ class Protocol:
     # statistics of G's batch norms: as trained, or recomputed over so many samples
     batch_norm: str = AS_TRAINED
     seeds: tuple[int, ...] = ()  # of the latents, one a repetition; never compared
+    fit: str = "crop"  # how real pictures that are no squares became squares
+
+    def key(self) -> dict[str, Any]:
+        """The protocol for a digest: without what came later, where it is what was done before."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != _BEFORE}
 
 
 def same_protocol(a: Protocol, b: Protocol) -> None:
