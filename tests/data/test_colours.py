@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 
 from ssgan.data.base import DecodedWithWarning, Rejected
 from ssgan.data.colours import DARK, DISPLAY_RANGE, OTHER_COLOURS
-from ssgan.data.preprocessing import decode
+from ssgan.data.preprocessing import decode, quiet_pillow
 from ssgan.data.profiles import UNUSED_PROFILE
 from tests.data.pictures import as_rgb, encode, noise, png, preprocessing, ramp, smooth
 from tests.data.raw_files import (
@@ -187,6 +187,7 @@ def test_a_range_that_is_none_leaves_the_values(data: bytes, values: NDArray[Any
         grey_tiff(TWELVE * 4, ">u2"),
         grey_tiff(TWELVE // 16, "<i4"),
         grey_tiff(TWELVE, "<u4", _281=(4, [2**32 - 1])),
+        grey_tiff(TWELVE, "<i4", _340=(9, [-(2**31)]), _341=(9, [2**31 - 1])),
         wide_png(TWELVE),
         wide_png(TWELVE_RGB),
         colour_tiff(TWELVE_RGB),
@@ -200,6 +201,8 @@ def test_dark_values_without_a_range_are_used_and_said(data: bytes) -> None:
 
 
 def test_bright_and_all_black_pictures_are_not_called_dark() -> None:
+    night = b"P5 16 16 4095\n" + (TWELVE // 16).astype(">u2").tobytes()
+    assert decoded(night)[1] == ()  # its range is known
     for values in (FULL, TWELVE * 5, TWELVE * 0):
         assert decoded(grey_tiff(values))[1] == ()
         assert decoded(wide_png(np.stack([values] * 3, 2)))[1] == ()
@@ -310,6 +313,7 @@ def test_usual_gammas_and_the_srgb_chunk_change_nothing() -> None:
         {"sRGB": b"\0", "gAMA": LINEAR},
         {"gAMA": bytes(4)},
         {"cICP": b"\1\x0d\0\1"},
+        {"sBIT": b"\x08"},
         {"cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)},
     ):
         found, warnings = decoded(byte_png(ramp(), **chunks))
@@ -446,6 +450,47 @@ def test_an_unusable_profile_leaves_the_colours_and_is_said(kind: str) -> None:
     found, warnings = decoded(data)
     assert (found == COLOURS).all()
     assert warnings == (UNUSED_PROFILE,)
+
+
+MUTATED = {
+    "tiff": NAMED["tiff-signed"][0],
+    "tiff-rgb": NAMED["tiff-rgb"][0],
+    "imagej": NAMED["imagej"][0],
+    "png": wide_png(TWELVE_RGB, sBIT=b"\x0c\x0c\x0c", gAMA=LINEAR, cICP=b"\1\x0d\0\1"),
+}
+
+
+@pytest.mark.parametrize("kind", MUTATED)
+def test_what_a_file_says_of_its_values_never_makes_it_damaged(kind: str) -> None:
+    """Three hundred mutants of the header: what an earlier decoding could use, this one can."""
+    rng, good = np.random.default_rng(1), MUTATED[kind]
+    used = 0
+    for _ in range(300):
+        data = bytearray(good)
+        for _ in range(int(rng.integers(1, 4))):
+            data[int(rng.integers(8, 260))] = int(rng.choice([0, 1, 2, 127, 255]))
+        if kind == "png":
+            data = with_checksums(data)
+        with quiet_pillow():
+            before = decode("it", bytes(data), preprocessing(SIZE, decoding=1))
+            after = decode("it", bytes(data), preprocessing(SIZE))
+        if isinstance(after, Rejected) and after.reason.startswith("damaged"):
+            assert isinstance(before, Rejected), after.reason
+        used += not isinstance(after, Rejected)
+    assert used > 20
+
+
+def with_checksums(data: bytearray) -> bytearray:
+    """A PNG whose checksums are right again, as far as its chunks can be followed."""
+    place = 8
+    while place + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        end = place + 8 + length
+        if end + 4 > len(data):
+            break
+        struct.pack_into(">I", data, end, zlib.crc32(data[place + 4 : end]))
+        place = end + 4
+    return data
 
 
 def test_three_hundred_mutants_of_a_profile_end_in_pixels() -> None:

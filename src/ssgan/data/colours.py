@@ -137,7 +137,8 @@ def read_meaning(image: Image.Image, data: bytes) -> Meaning:
         return _read_tiff(image, profile)
     if image.format == "PNG":
         return _read_png(image, data, profile)
-    return Meaning(profile=profile)
+    scaled = image.format == "PPM" and image.mode == "I" and _raw_mode(image) != "I;16B"
+    return Meaning(profile=profile, bounds=(0, _FULL) if scaled else None)
 
 
 def use_low_bytes(image: ImageFile.ImageFile) -> None:
@@ -203,12 +204,12 @@ def _named_range(tags: Mapping[int, Any]) -> tuple[int, int] | None:
     The default, all bits of the file, counts as no range.
     """
     low, high = _first(tags, _SMALLEST) or 0, _first(tags, _LARGEST)
-    if high is None or high <= max(0, low):
+    if high is None or high <= max(0, low) or max(high, -low) >= 2**31 - 1:
         return None
     if low < 0:
         return math.floor(low), math.ceil(high)
     top = 2 ** max(8, math.ceil(high).bit_length()) - 1
-    return None if top in (_FULL, 2**31 - 1, 2**32 - 1) else (0, top)
+    return None if top == _FULL else (0, top)
 
 
 def _imagej_range(tags: Mapping[int, Any]) -> tuple[int, int] | None:
@@ -252,7 +253,8 @@ def _read_png(image: Image.Image, data: bytes, profile: bytes) -> Meaning:
     primaries = info.get("chromaticity", _SRGB_PRIMARIES)
     near = all(abs(a - b) < 0.01 for a, b in zip(primaries, _SRGB_PRIMARIES, strict=False))
     coded = chunks.get(b"cICP", b"\1\15")  # primaries and curve of sRGB
-    if not (described or near) or coded[0] != 1 or coded[1] not in (1, 6, 13, 14, 15):
+    usual = coded[:1] == b"\1" and coded[1:2] in (b"\1", b"\6", b"\15", b"\16", b"\17")
+    if not ((described or near) and usual):
         warnings = (OTHER_COLOURS,)
     bits = max(chunks.get(b"sBIT", b"")[:3], default=16)
     return Meaning(

@@ -132,7 +132,7 @@ def _find_unchanged(job: Preparation, cache: Path, progress: Progress | None) ->
         dataset = _existing(folder)
         if dataset is None:
             continue
-        if dataset.manifest["preparation_version"] >= wanted:
+        if dataset.manifest.get("preparation_version", 1) >= wanted:
             return dataset
         if decodes_as_before(job.collection, progress):
             with suppress(OSError):  # of another user: it is checked again
