@@ -5,6 +5,7 @@ No expected picture comes from Pillow: it is computed from the samples that the 
 
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ssgan.data.base import DecodedWithWarning, Rejected
 from ssgan.data.colours import DARK, DISPLAY_RANGE, OTHER_COLOURS
 from ssgan.data.preprocessing import decode, quiet_pillow
 from ssgan.data.profiles import UNUSED_PROFILE
+from ssgan.files.image_grid import save_png
 from tests.data.pictures import as_rgb, encode, noise, png, preprocessing, ramp, smooth
 from tests.data.raw_files import (
     cmyk_profile,
@@ -261,6 +263,15 @@ def test_premultiplied_colours_are_laid_over_the_background(kind: str) -> None:
     assert np.abs(decoded(data, background=(10, 200, 90))[0] - expected).max() <= 3
 
 
+def test_what_ssgan_writes_is_read_back_bit_by_bit(tmp_path: Path) -> None:
+    for pixels in (COLOURS, ramp()):
+        save_png(tmp_path / "it.png", Image.fromarray(pixels))
+        channels = 3 if pixels.ndim == 3 else 1
+        found, warnings = decoded((tmp_path / "it.png").read_bytes(), channels=channels)
+        assert (found == pixels.reshape(SIZE, SIZE, channels)).all()
+        assert warnings == ()
+
+
 # transparent colours
 
 
@@ -460,6 +471,7 @@ MUTATED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MUTATED)
 def test_what_a_file_says_of_its_values_never_makes_it_damaged(kind: str) -> None:
     """Three hundred mutants of the header: what an earlier decoding could use, this one can."""
@@ -493,6 +505,7 @@ def with_checksums(data: bytearray) -> bytearray:
     return data
 
 
+@pytest.mark.slow
 def test_three_hundred_mutants_of_a_profile_end_in_pixels() -> None:
     rng, inks = np.random.default_rng(0), Image.new("CMYK", (16, 16))
     for good in (rgb_profile("p3", 2.2), cmyk_profile(np.full((2, 2, 2, 2, 3), 50.0))):

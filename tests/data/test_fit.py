@@ -58,10 +58,12 @@ def test_squash_stretches_the_short_side_and_loses_nothing(width: int, height: i
     expected = np.repeat(line[None], 16, 0) if short == 0 else np.repeat(line[:, None], 16, 1)
     found = decoded(encode(Image.fromarray(array), "PNG"), 16, "squash")
     assert np.abs(found - expected).max() <= 1
-    halves = np.zeros((height, width, 3), np.uint8)
-    halves[: height // 2] = 240
-    found = decoded(encode(Image.fromarray(halves), "PNG"), 16, "squash")
-    assert np.abs(found.mean((1, 2)) - ([240] * 8 + [0] * 8)).max() <= 25  # both halves whole
+    edge = np.zeros((48, 16, 3), np.uint8)
+    edge[:12] = 240  # a quarter, which a centred square would not hold
+    picture = Image.fromarray(edge if height == 48 else edge.swapaxes(0, 1))
+    found = decoded(encode(picture, "PNG"), 16, "squash").mean(2)
+    rows = found if height == 48 else found.T
+    assert np.abs(rows.mean(1) - ([240] * 4 + [0] * 12)).max() <= 25
 
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])

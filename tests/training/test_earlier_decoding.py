@@ -37,6 +37,7 @@ def begun_before(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[RunConfig
         return config, train(config, root, 2).content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cleared", [False, True])
 def test_a_run_continues_on_the_pixels_of_an_earlier_decoding_and_says_so(
     cleared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
