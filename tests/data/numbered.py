@@ -48,7 +48,7 @@ class Numbers(AbstractSource, AbstractCollection):
             if number % 7 == 0:
                 yield Rejected(f"item {number}", "a multiple of seven")
             elif number % 5 == 0:
-                yield DecodedWithWarning(pixels, "divisible by five")
+                yield DecodedWithWarning(pixels, ("divisible by five",))
             else:
                 yield pixels
 

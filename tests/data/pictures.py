@@ -17,9 +17,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 
 def preprocessing(
-    size: int = 32, channels: int = 3, background: Any = (255, 255, 255)
+    size: int = 32, channels: int = 3, background: Any = (255, 255, 255), **settings: Any
 ) -> Preprocessing:
-    return Preprocessing(shape=ImageShape(channels, size), background=background)
+    return Preprocessing(shape=ImageShape(channels, size), background=background, **settings)
 
 
 def encode(image: Image.Image, kind: str, **settings: Any) -> bytes:

@@ -1,11 +1,16 @@
 """A method that needs labels says what it saw in their place."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from PIL import Image
 
+from ssgan.data.crops import Crops
+from ssgan.data.dataset import Dataset
 from ssgan.data.folder import Folder
 from ssgan.runs.config import DataConfig
-from ssgan.training.validation import check_labels
+from ssgan.training.validation import check_labels, dataset_warnings
 from ssgan.types import UserError
 from tests.training.tiny import tiny
 
@@ -59,3 +64,33 @@ def test_a_folder_that_has_gone_is_not_what_is_told(tmp_path):
     )
     with pytest.raises(UserError, match=r"has one class.*or a method without labels$"):
         check_labels(config, 1)
+
+
+def few(count, views=1, duplicates=0, *, is_new=True, **changes):
+    """What a run on so many images is told of their number."""
+    folder = Folder("photos")
+    source = Crops(folder, views) if views > 1 else folder
+    config = replace(tiny("gan"), data=DataConfig(source=source, image_size=32), **changes)
+    images = np.zeros((count, 8, 8, 3), np.uint8)
+    dataset = Dataset(images, None, (), "0" * 64, {"duplicates": duplicates})
+    said = dataset_warnings(config, dataset, is_new=is_new)
+    return [text for text in said if "memorise" in text]
+
+
+def test_a_new_run_on_few_pictures_is_told_once_what_to_expect():
+    (line,) = few(12)
+    assert line.startswith("12 different pictures are few: expect D to memorise them")
+    assert "--augment true delays that" in line
+    assert "\n" not in line
+    (line,) = few(40, augment=True)
+    assert "augment, which is on, delays that" in line
+    assert few(12, is_new=False) == []
+    assert few(1000) == []
+    assert few(999)
+
+
+def test_crops_and_copies_are_no_more_pictures():
+    assert few(2000, views=4)[0].startswith("500 different pictures")
+    assert few(4000, views=4) == []
+    assert few(1200, duplicates=1160)[0].startswith("40 different pictures")
+    assert few(40, duplicates=39)[0].startswith("1 picture is few")

@@ -40,6 +40,8 @@ def read_config(given: Train) -> StartingPoint:
     start = choose_config(given, table)
     config = merge(start.config, table, given.config or "", ALIASES)
     config = merge(config, changes, "--", ALIASES)
+    if given.fit is not None:
+        config = merge(config, {"data": {"fit": given.fit}}, "--")
     if given.on_collapse is not None:
         config = merge(config, {"evaluate": {"on_collapse": given.on_collapse}}, "--")
     same = config.data.source == start.config.data.source

@@ -22,6 +22,7 @@ def main(given: Data) -> int:
     preprocessing = Preprocessing(
         shape=ImageShape(channels, given.size or choose_size(header_stats)),
         background=(red, green, blue),
+        fit=given.fit,
     )
     dataset = prepare_images(
         source, preprocessing, given.cache, given.workers, given.strict, collection

@@ -46,6 +46,7 @@ def _request(given: Evaluate) -> EvaluationRequest:
         step=given.step,
         refresh=given.refresh,
         size=given.size,
+        fit=given.fit,
         out=None if given.out is None else Path(given.out),
         batch=given.batch,
         cache=given.cache,

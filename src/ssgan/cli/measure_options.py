@@ -54,6 +54,9 @@ class Evaluate(Options):
     refresh: int = option(0, at_least=1, default_text="as trained")
     # side in pixels at which two sets of images are compared
     size: int | None = option(None, at_least=8)
+    # how pictures that are no squares become squares when two sets are compared; a run's own
+    # otherwise. {FIT}
+    fit: Literal["crop", "pad", "squash"] | None = option(None, default_text="crop, or the run's")
     # a folder or a .jsonl file for the numbers and the picture of nearest real images
     out: str | None = option(None, "PATH", default_text="RUN/evaluation")
     # store the statistics of --against, or of RUN|IMAGES without --against

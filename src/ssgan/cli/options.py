@@ -24,6 +24,8 @@ PHRASES = {
     "TRUST": "your modules whose classes the run uses, separated by commas; they are imported",
     "DEVICE": "auto, cpu, cuda, cuda:1, ...; auto is a GPU where there is one",
     "CACHE": "where prepared images are kept",
+    "FIT": "crop: the largest centred square; pad: all of it, over the background; squash: all of "
+    "it, with its sides made equal",
     "REFRESH": "recompute the batch-norm statistics of G from this many samples",
 }
 _STEP = "a step is one generator update"
@@ -66,6 +68,8 @@ class Train(Options):
     config: str | None = option(None, "FILE")
     cache: Path | None = option(None, "DIR")
     trust: tuple[str, ...] = option((), "MODULE")
+    # how a picture that is no square becomes one. {FIT}
+    fit: Literal["crop", "pad", "squash"] | None = option(None, default_text="crop")
     # when the run collapses or diverges: warn, or save and end with exit code 75
     on_collapse: Literal["warn", "stop"] | None = None
     # processes on this machine, each with its own device and a part of every batch; on several
@@ -185,6 +189,8 @@ class Data(Options):
     channels: Literal[1, 3] | None = option(None, default_text="chosen from the images")
     # colour behind transparent pixels, each 0 to 255
     background: tuple[int, ...] = option((255, 255, 255), "R,G,B")
+    # how a picture that is no square becomes one. {FIT}
+    fit: Literal["crop", "pad", "squash"] = "crop"
     # where to store the images
     cache: Path | None = option(None, "DIR")
     # threads

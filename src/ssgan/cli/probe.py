@@ -103,6 +103,12 @@ def _refuse_twice(states: list[ProbedState]) -> None:
 
 def _refuse_other_shape(first: ProbedDiscriminator, other: ProbedDiscriminator) -> None:
     ours, theirs = first.config.data.preprocessing, other.config.data.preprocessing
+    if ours != theirs and ours.shape == theirs.shape:
+        raise UserError(
+            f"{other.run} and {first.run} prepare images with other settings (data.fit "
+            f"{theirs.fit} and {ours.fit}, data.background {theirs.background} and "
+            f"{ours.background}): probe them one by one"
+        )
     if ours != theirs:
         raise UserError(
             f"{other.run} reads images of {theirs.shape.size} pixels and {theirs.shape.channels} "

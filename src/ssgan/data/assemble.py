@@ -24,7 +24,8 @@ from ssgan.data.base import (
 )
 from ssgan.data.class_counts import count_classes
 from ssgan.data.class_folders import few_images_warnings
-from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST, PREPARATION_VERSION
+from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
+from ssgan.data.preprocessing import CUT
 from ssgan.files.atomic import open_atomic, write_atomic, write_json
 from ssgan.files.nesting import parse_json
 from ssgan.types import UserError
@@ -76,7 +77,8 @@ def make_chunk(job: Preparation, index: int) -> Chunk:
             chunk.rejected.append(result)
             continue
         if isinstance(result, DecodedWithWarning):
-            chunk.warnings[result.warning] = chunk.warnings.get(result.warning, 0) + 1
+            for warning in result.warnings:
+                chunk.warnings[warning] = chunk.warnings.get(warning, 0) + 1
             result = result.pixels
         if result.shape != pixels.shape[1:] or result.dtype != np.uint8:
             raise ValueError(f"item {number} is {result.dtype} {result.shape}")
@@ -154,12 +156,13 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
     manifest = {
         "format_version": FORMAT_VERSION,
         "key": job.key,
-        "preparation_version": PREPARATION_VERSION,
+        "preparation_version": job.preprocessing.decoding,
         "source": job.source.name(),
         "fingerprint": collection.fingerprint(),
         "size": size,
         "channels": channels,
         "background": list(job.preprocessing.background),
+        "fit": job.preprocessing.fit,
         "num_items": len(collection) // collection.views,
         "num_images": len(tally.kept),
         "classes": list(classes),
@@ -168,9 +171,10 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
         "file_bytes": {path.name: path.stat().st_size for path in paths if path.exists()},
         "duplicates": len(tally.kept) - len(tally.first),
         "label_warnings": [*collection.label_warnings()],
+        "decoding_warnings": (decoding := _decoding_warnings(tally.warnings, len(tally.kept))),
         "warnings": [
             *collection.warnings(),
-            *_decoding_warnings(tally.warnings),
+            *decoding,
             *few_images_warnings(classes, counts),
             *_duplicate_warnings(collection, tally, labels),
         ],
@@ -211,11 +215,22 @@ def _labels(collection: AbstractCollection, kept: Sequence[int]) -> NDArray[np.i
     return np.asarray(labels, "<i8")[np.asarray(kept, np.int64)]
 
 
-def _decoding_warnings(warnings: Counter[str]) -> list[str]:
-    return [
+def _decoding_warnings(warnings: Counter[str], total: int) -> list[str]:
+    cuts = {CUT.format(percent): percent for percent in range(101)}
+    lost = sorted(cuts[warning] for warning in warnings if warning in cuts)
+    said = [
         f"{count:,} {'image is' if count == 1 else 'images are'} {warning}"
         for warning, count in sorted(warnings.items())
+        if warning not in cuts
     ]
+    if lost:
+        count = sum(warnings[CUT.format(percent)] for percent in lost)
+        share = f"{lost[0]}" if lost[0] == lost[-1] else f"{lost[0]} to {lost[-1]}"
+        said.append(
+            f"cut to squares: {count:,} of {total:,} pictures lose {share} % of their area; "
+            "--fit pad or --fit squash keeps all of it"
+        )
+    return said
 
 
 def _duplicate_warnings(

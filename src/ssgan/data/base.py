@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ssgan.types import ImageShape, UserError
 
 Pixels = NDArray[np.uint8]  # one image, [S, S, C]
+Fit: TypeAlias = Literal["crop", "pad", "squash"]
+DECODING_VERSION = 2  # raise it when the pixels of some files change; earlier ones stay
 
 
 class Rejected(NamedTuple):
@@ -21,10 +23,10 @@ class Rejected(NamedTuple):
 
 
 class DecodedWithWarning(NamedTuple):
-    """A usable image with a warning, reported once for all images that have it."""
+    """A usable image with warnings, each reported once for all images that have it."""
 
     pixels: Pixels
-    warning: str  # completes the sentence "3 images are ...", such as "animated: ..."
+    warnings: tuple[str, ...]  # each completes the sentence "3 images are ...": "animated: ..."
 
 
 class Crop(NamedTuple):
@@ -43,14 +45,18 @@ class Crop(NamedTuple):
 class Preprocessing:
     """The steps from a picture of any size and mode to a square of `shape`.
 
-    The picture is rotated upright by its orientation tag and put over `background` where it is
-    transparent. It is cut to the largest centred square or to `crop`, and resized with
-    anti-aliasing.
+    The picture is rotated upright by its orientation tag, converted to sRGB and put over
+    `background` where it is transparent. It becomes a square by `fit`, or is cut to `crop`, and is
+    resized with anti-aliasing.
     """
 
     shape: ImageShape
     background: tuple[int, int, int] = (255, 255, 255)  # red, green, blue, each 0 to 255
-    crop: Crop | None = None  # None: the largest centred square
+    # crop: the largest centred square; pad: all of the picture, over the background; squash: all
+    # of it, with its sides made equal
+    fit: Fit = "crop"
+    crop: Crop | None = None  # a square, which needs no `fit`; None: the whole picture
+    decoding: int = DECODING_VERSION  # 1: without profiles and named ranges, as before them
 
 
 class HeaderStats(NamedTuple):
@@ -86,6 +92,7 @@ class AbstractCollection(ABC):
     """An opened source with numbered items."""
 
     views = 1  # items that show the same picture, such as its crops
+    holds_files = False  # whether `encoded` gives image files, whose decoding has versions
 
     @abstractmethod
     def __len__(self) -> int:
@@ -104,6 +111,10 @@ class AbstractCollection(ABC):
         Called from several threads on disjoint ranges. For an unusable item the result is a
         Rejected; it raises nothing.
         """
+
+    def encoded(self, number: int) -> bytes | None:
+        """The image file of an item, or None if another item has it; may raise."""
+        return None
 
     def item(self, number: int) -> str:
         """The user's name for this item, in one printable line."""

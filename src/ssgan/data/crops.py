@@ -85,6 +85,7 @@ class CropsCollection(AbstractCollection):
     def __init__(self, inner: AbstractCollection, count: int) -> None:
         self._inner, self._count = inner, count
         self.views = count
+        self.holds_files = inner.holds_files
 
     def __len__(self) -> int:
         return len(self._inner) * self._count
@@ -101,6 +102,10 @@ class CropsCollection(AbstractCollection):
             index, picture = divmod(number, len(self._inner))
             cut = replace(preprocessing, crop=crop_of(picture, index))
             yield from self._inner.read(range(picture, picture + 1), cut)
+
+    def encoded(self, number: int) -> bytes | None:
+        """The file of the picture, for its first crop; None for the others."""
+        return self._inner.encoded(number) if number < len(self._inner) else None
 
     def item(self, number: int) -> str:
         """The name of the picture and the number of its crop, from 1."""

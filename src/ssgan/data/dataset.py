@@ -14,7 +14,6 @@ from ssgan.data.scan import printable
 from ssgan.files.nesting import parse_json
 from ssgan.types import UNLABELLED
 
-PREPARATION_VERSION = 1  # raise it when any decoded byte may change
 FORMAT_VERSION = 1  # of the prepared folder; raise it when its files change
 IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
 

@@ -69,6 +69,8 @@ class Folder(AbstractSource):
 class FolderCollection(AbstractCollection):
     """The files that were in a `Folder` when it was opened."""
 
+    holds_files = True
+
     def __init__(self, spec: Folder, content: FolderScan) -> None:
         self._spec, self._content, self._found = spec, content, content.found
         self._classes, self._labels = assign_classes(content.found)
@@ -99,15 +101,17 @@ class FolderCollection(AbstractCollection):
             else:
                 yield decode(readable(item.name), data, preprocessing)
 
+    def encoded(self, number: int) -> bytes:
+        """The bytes of the file; raises OSError."""
+        return self._bytes(self._found[number])
+
     def item(self, number: int) -> str:
         """The path within the folder, with unprintable bytes escaped."""
         return readable(self._found[number].name)
 
     def header_stats(self) -> HeaderStats:
         """From the headers of up to 256 evenly spread files."""
-        return read_header_stats(
-            self._spec.name(), len(self), lambda k: self._bytes(self._found[k]), self.item
-        )
+        return read_header_stats(self._spec.name(), len(self), self.encoded, self.item)
 
     def labels(self) -> Sequence[int] | None:
         """The number of the first-level folder of each image, if every image is in one."""

@@ -134,6 +134,8 @@ class Hub(AbstractSource):
 class HubCollection(AbstractCollection):
     """The rows of a loaded split."""
 
+    holds_files = True
+
     def __init__(
         self, spec: Hub, table: Any, image: str, label: str | None, folders: Sequence[str]
     ) -> None:
@@ -164,6 +166,10 @@ class HubCollection(AbstractCollection):
                 yield Rejected(self.item(number), f"cannot be read: {_line(error)}")
             else:
                 yield decode(self.item(number), data, preprocessing)
+
+    def encoded(self, number: int) -> bytes:
+        """The bytes in the image column; raises for a row without."""
+        return self._bytes(number)
 
     def item(self, number: int) -> str:
         """The row number, as rows have no names."""

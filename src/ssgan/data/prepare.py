@@ -3,9 +3,10 @@
     <cache>/<source>-<16 hex of key>/   images.npy, labels.npy (with labels), manifest.json
     <cache>/<...>.partial/              the pieces of an unfinished preparation
 
-The key covers the source's name and fingerprint, the preprocessing and the version of this code:
-changed images are prepared again. A killed preparation continues with the pieces it has. The
-order and the bytes of the result do not depend on the number of workers.
+The key covers the source's name and fingerprint, the preprocessing and the version of the
+decoding: changed images are prepared again, but not what an earlier version decodes alike. A killed
+preparation continues with the pieces it has. The order and the bytes of the result do not depend on
+the number of workers.
 """
 
 import hashlib
@@ -16,16 +17,18 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from ssgan.data.assemble import Preparation, assemble, make_chunk, read_chunk, write_chunk
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing
-from ssgan.data.dataset import PREPARATION_VERSION, Dataset, load_prepared
-from ssgan.data.preprocessing import quiet_pillow
-from ssgan.files.atomic import DiskFull, free_bytes, remove_strays
+from ssgan.data.dataset import MANIFEST, Dataset, load_prepared
+from ssgan.data.preprocessing import header_decodes_as_before, quiet_pillow
+from ssgan.files.atomic import DiskFull, free_bytes, remove_strays, write_json
 from ssgan.files.locks import wait_for_lock
 from ssgan.types import UserError
 
@@ -59,7 +62,7 @@ def prepare(
     collection = source.open() if collection is None else collection
     cache = default_cache() if cache is None else cache
     job = _plan(source, collection, preprocessing, cache)
-    dataset = _existing(job.folder)
+    dataset = _existing(job.folder) or _find_unchanged(job, cache, progress)
     if dataset is None:
         (cache / ".locks").mkdir(parents=True, exist_ok=True)
         with wait_for_lock(cache / ".locks" / job.folder.name, on_wait):
@@ -99,7 +102,9 @@ def _plan(
 ) -> Preparation:
     (channels, size), background = preprocessing.shape, list(preprocessing.background)
     identity = [source.name(), channels, size, background, collection.fingerprint()]
-    text = json.dumps([PREPARATION_VERSION, *identity])
+    if preprocessing.fit != "crop":
+        identity.append(preprocessing.fit)
+    text = json.dumps([preprocessing.decoding if collection.holds_files else 1, *identity])
     key = hashlib.sha256(text.encode("ascii")).hexdigest()
     slug = re.sub(r"[^A-Za-z0-9]+", "-", source.name())[-60:].strip("-").lower() or "data"
     # Small collections have small pieces, so that every worker has some. The number of workers
@@ -116,6 +121,48 @@ def _existing(folder: Path) -> Dataset | None:
         return load_prepared(folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _find_unchanged(job: Preparation, cache: Path, progress: Progress | None) -> Dataset | None:
+    """What an earlier version of the decoding prepared, if this one makes the same of each file.
+
+    The headers of all files are read once, and the manifest then says so.
+    """
+    wanted = job.preprocessing.decoding if job.collection.holds_files else 1
+    for version in range(wanted - 1, 0, -1):
+        earlier = replace(job.preprocessing, decoding=version)
+        folder = _plan(job.source, job.collection, earlier, cache).folder
+        dataset = _existing(folder)
+        if dataset is None:
+            continue
+        if dataset.manifest.get("preparation_version", 1) >= wanted:
+            return dataset
+        if decodes_as_before(job.collection, progress):
+            with suppress(OSError):  # of another user: it is checked again
+                write_json(folder / MANIFEST, {**dataset.manifest, "preparation_version": wanted})
+            return dataset
+    return None
+
+
+def decodes_as_before(collection: AbstractCollection, progress: Progress | None = None) -> bool:
+    """Whether all versions of the decoding make the same of each file, by the headers."""
+    total = len(collection)
+    with quiet_pillow(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+        for start in range(0, total, _CHUNK_ITEMS):
+            numbers = range(start, min(start + _CHUNK_ITEMS, total))
+            if not all(threads.map(partial(_item_decodes_as_before, collection), numbers)):
+                return False
+            if progress is not None:
+                progress(numbers.stop, total)
+    return True
+
+
+def _item_decodes_as_before(collection: AbstractCollection, number: int) -> bool:
+    try:
+        data = collection.encoded(number)
+    except Exception:  # it cannot be read, and was not before
+        return True
+    return data is None or header_decodes_as_before(data)
 
 
 def _make(job: Preparation, progress: Progress | None, workers: int | None) -> Dataset:

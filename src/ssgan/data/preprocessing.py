@@ -12,9 +12,25 @@ from contextlib import contextmanager
 from itertools import islice
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from ssgan.data.base import Crop, DecodedWithWarning, HeaderStats, Pixels, Preprocessing, Rejected
+from ssgan.data.base import (
+    Crop,
+    DecodedWithWarning,
+    Fit,
+    HeaderStats,
+    Pixels,
+    Preprocessing,
+    Rejected,
+)
+from ssgan.data.colours import (
+    PLAIN,
+    SIXTEEN_BITS,
+    Meaning,
+    UnusableError,
+    read_meaning,
+    use_low_bytes,
+)
 from ssgan.data.heif import register_heif
 from ssgan.types import UserError
 
@@ -30,6 +46,8 @@ ORIENTATION_TAG = 274
 
 ANIMATED = "animated or of several pages: the first frame is used"
 BAD_ORIENTATION = "with a malformed orientation tag: used without rotation"
+CUT = "cut to squares, and lose {:02d} % of their area"
+_MUCH = 0.4  # of the area, lost by a cut; 16:9 loses 44 %, and 3:2 loses 33 %
 
 _T = Image.Transpose
 _UPRIGHT = {
@@ -41,13 +59,8 @@ _UPRIGHT = {
     7: _T.TRANSVERSE,
     8: _T.ROTATE_90,
 }
-_SIXTEEN_BITS = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
-_GREY = {"1", "L", "LA", "La"} | _SIXTEEN_BITS
+_GREY = {"1", "L", "LA", "La"} | SIXTEEN_BITS
 _COLOUR = {"P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
-
-
-class UnusableError(Exception):
-    """A picture is unusable; the text is the reason."""
 
 
 def decode(
@@ -55,14 +68,25 @@ def decode(
 ) -> Pixels | DecodedWithWarning | Rejected:
     """The picture in `data` as uint8 [S, S, C], or a Rejected; raises for no bytes.
 
-    `name` is for the Rejected only. Colour profiles are not applied. Pillow may warn: see
-    `quiet_pillow`.
+    `name` is for the Rejected only. Pillow may warn: see `quiet_pillow`.
     """
     try:
         with _open(data) as image:
-            return _decode(image, preprocessing)
+            return _decode(image, data, preprocessing)
     except Exception as error:
         return Rejected(name, describe_failure(error))
+
+
+def header_decodes_as_before(data: bytes) -> bool:
+    """Whether every version of the decoding gives the same pixels and warnings, by the header."""
+    try:
+        with _open(data) as image:
+            try:
+                return image.mode not in SIXTEEN_BITS and read_meaning(image, data) == PLAIN
+            except UnusableError:
+                return False
+    except Exception:  # no version can read it
+        return True
 
 
 def read_header(data: bytes) -> tuple[int, int, bool]:
@@ -104,7 +128,7 @@ def quiet_pillow() -> Iterator[None]:
         yield
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes) -> ImageFile.ImageFile:
     """The picture with its header read and checked; nothing is decoded yet."""
     if not data:
         raise UnusableError("empty file")
@@ -119,40 +143,58 @@ def _open(data: bytes) -> Image.Image:
     return image
 
 
-def _decode(image: Image.Image, preprocessing: Preprocessing) -> Pixels | DecodedWithWarning:
+def _decode(
+    image: ImageFile.ImageFile, data: bytes, preprocessing: Preprocessing
+) -> Pixels | DecodedWithWarning:
     size, full = preprocessing.shape.size, image.size
+    meaning = read_meaning(image, data) if preprocessing.decoding > 1 else PLAIN
     if image.format in ("JPEG", "MPO"):  # decode at 1/2, 1/4 or 1/8, at least twice the size
         image.draft(None, (2 * size, 2 * size))
     image.load()
     transpose, warning = _orientation(image)
+    warnings = [warning, *_cut_warning(full, preprocessing), *meaning.warnings]
     if image.size != full and image.format in ("JPEG", "MPO"):
-        pixels = _from_reduced(image, full, transpose, preprocessing)
+        picture, more = _from_reduced(image, full, transpose, meaning, preprocessing)
     else:
-        square = _upright_square(image, transpose, preprocessing.crop)
-        pixels = _to_square(_eight_bits(square, image, preprocessing), preprocessing)
+        part = _upright_part(image, transpose, preprocessing.fit, preprocessing.crop)
+        if meaning.wide and part.mode in ("RGB", "RGBA"):
+            wanted = meaning.has_low_bytes and meaning.needs_values
+            low = _low_bytes(data, transpose, preprocessing) if wanted else None
+            picture, more = _from_wide(part, low, meaning, preprocessing)
+        else:
+            picture, more = _eight_bits(part, image, meaning, preprocessing)
+    pixels = _to_square(picture, preprocessing)
     if image.format != "MPO" and getattr(image, "is_animated", False):
-        warning = ANIMATED
-    return DecodedWithWarning(pixels, warning) if warning else pixels
+        warnings.append(ANIMATED)
+    said = tuple(dict.fromkeys(text for text in (*warnings, *more) if text))
+    return DecodedWithWarning(pixels, said) if said else pixels
+
+
+def _cut_warning(full: tuple[int, int], preprocessing: Preprocessing) -> Iterator[str]:
+    lost = 1 - min(full) / max(full)
+    if preprocessing.fit == "crop" and preprocessing.crop is None and lost > _MUCH:
+        yield CUT.format(round(100 * lost))
 
 
 def _from_reduced(
     image: Image.Image,
     full: tuple[int, int],
     transpose: Image.Transpose | None,
+    meaning: Meaning,
     preprocessing: Preprocessing,
-) -> Pixels:
-    """The square of a JPEG that was decoded at 1/2, 1/4 or 1/8 of its `full` size."""
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """The upright part of a JPEG that was decoded at 1/2, 1/4 or 1/8 of its `full` size."""
     scale = next(s for s in (2, 4, 8) if image.size == tuple(-(-side // s) for side in full))
     # By the full size: the last row and column may cover less than a whole pixel.
-    edges = _box(full, transpose, preprocessing.crop)
-    left, top, right, bottom = (edge / scale for edge in edges)
-    picture = image.convert("L" if preprocessing.shape.channels == 1 else "RGB").resize(
-        (preprocessing.shape.size, preprocessing.shape.size),
+    left, top, right, bottom = _region(full, transpose, preprocessing.fit, preprocessing.crop)
+    picture, warnings = meaning.to_srgb(image) if meaning.profile else (image, ())
+    picture = picture.convert("L" if preprocessing.shape.channels == 1 else "RGB").resize(
+        _target((right - left, bottom - top), preprocessing),
         Image.Resampling.LANCZOS,
-        box=(left, top, right, bottom),
+        box=(left / scale, top / scale, right / scale, bottom / scale),
         reducing_gap=3.0,
     )
-    return _to_square(_transpose_image(picture, transpose), preprocessing)
+    return _transpose_image(picture, transpose), warnings
 
 
 def _orientation(image: Image.Image) -> tuple[Image.Transpose | None, str]:
@@ -164,16 +206,18 @@ def _orientation(image: Image.Image) -> tuple[Image.Transpose | None, str]:
         return None, BAD_ORIENTATION
 
 
-def _box(
-    size: tuple[int, int], transpose: Image.Transpose | None, crop: Crop | None
+def _region(
+    size: tuple[int, int], transpose: Image.Transpose | None, fit: Fit, crop: Crop | None
 ) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the used square, before the picture is transposed."""
+    """Left, top, right and bottom of the used part, before the picture is transposed."""
     (width, height), side = size, min(size)
     if crop is not None:  # its place refers to the stored order
         least = min(side, math.ceil(math.sqrt(width * height / 2)))
         side = least + int(crop.side * (side - least + 1))
         left, top = int(crop.left * (width - side + 1)), int(crop.top * (height - side + 1))
         return left, top, left + side, top + side
+    if fit != "crop":
+        return 0, 0, width, height
     left, top = (width - side) // 2, (height - side) // 2
     # The smaller half of an odd margin is left or top in the upright picture.
     if transpose in (_T.FLIP_LEFT_RIGHT, _T.ROTATE_180, _T.TRANSVERSE, _T.ROTATE_90):
@@ -183,12 +227,21 @@ def _box(
     return left, top, left + side, top + side
 
 
-def _upright_square(
-    image: Image.Image, transpose: Image.Transpose | None, crop: Crop | None = None
+def _target(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
+    """The size to which the used part of a picture is resized."""
+    side, longest = preprocessing.shape.size, max(size)
+    if preprocessing.fit != "pad":
+        return side, side
+    return max(1, round(size[0] * side / longest)), max(1, round(size[1] * side / longest))
+
+
+def _upright_part(
+    image: Image.Image, transpose: Image.Transpose | None, fit: Fit, crop: Crop | None
 ) -> Image.Image:
-    """The used square of the upright picture, in the picture's own mode."""
-    if crop is not None or image.size[0] != image.size[1]:
-        image = image.crop(_box(image.size, transpose, crop))
+    """The used part of the upright picture, in the picture's own mode."""
+    region = _region(image.size, transpose, fit, crop)
+    if region != (0, 0, *image.size):
+        image = image.crop(region)
     return _transpose_image(image, transpose)
 
 
@@ -197,33 +250,63 @@ def _transpose_image(image: Image.Image, transpose: Image.Transpose | None) -> I
 
 
 def _eight_bits(
-    square: Image.Image, opened: Image.Image, preprocessing: Preprocessing
-) -> Image.Image:
-    """The picture as L or RGB with 8 bits a channel, over the background."""
-    mode, key = square.mode, opened.info.get("transparency")
-    if mode in _SIXTEEN_BITS:
-        values = np.asarray(square).astype(np.int64)
-        square = Image.fromarray(_from_sixteen_bits(values))
-        if not isinstance(key, int):
-            return square
-        alpha = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
-        return _over_background(square.convert("RGB"), alpha, preprocessing)
+    part: Image.Image, opened: Image.Image, meaning: Meaning, preprocessing: Preprocessing
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """The picture as L or RGB with 8 bits a channel, over the background, and warnings."""
+    mode, key = part.mode, meaning.key
+    key = opened.info.get("transparency") if key is None else key
+    if mode in SIXTEEN_BITS:
+        values = np.asarray(part)
+        pixels, warnings = meaning.to_bytes(values)
+        picture, more = meaning.apply_profile(Image.fromarray(pixels))
+        if isinstance(key, int):
+            alpha = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
+            picture = _over_background(picture.convert("RGB"), alpha, preprocessing)
+        return picture, (*warnings, *more)
     if mode in ("La", "RGBa"):
-        square = square.convert({"La": "LA", "RGBa": "RGBA"}[mode])
-    if key is not None and "transparency" not in square.info:
-        square.info["transparency"] = key
-    if square.has_transparency_data:
-        whole = square.convert("RGBA")
-        return _over_background(whole.convert("RGB"), whole.getchannel("A"), preprocessing)
-    return square.convert("L" if mode in ("1", "L") else "RGB")
+        part = part.convert({"La": "LA", "RGBa": "RGBA"}[mode])
+    if key is not None and (meaning.key is not None or "transparency" not in part.info):
+        part.info["transparency"] = key
+    if not part.has_transparency_data:
+        return meaning.to_srgb(part)
+    whole = part.convert("RGBA")
+    colours = whole.convert("L" if part.mode in ("1", "L", "LA") else "RGB")
+    colours, more = meaning.to_srgb(colours)
+    return _over_background(colours.convert("RGB"), whole.getchannel("A"), preprocessing), more
 
 
-def _from_sixteen_bits(values: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> Pixels:
-    """Scale 0 ... 65535 to 0 ... 255, rounded."""
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or high > 65535:
-        raise UnusableError(f"32-bit values from {low} to {high}, outside 0 to 65535")
-    return ((values * 255 + 32767) // 65535).astype(np.uint8)
+def _from_wide(
+    part: Image.Image, low: Image.Image | None, meaning: Meaning, preprocessing: Preprocessing
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """A picture of 16 bits a colour as RGB over the background, and warnings.
+
+    `part` has the upper bytes, and `low` the lower ones, where they can be read.
+    """
+    alpha = part.getchannel("A") if part.mode == "RGBA" else None
+    upper, warnings = np.ascontiguousarray(np.asarray(part)[..., :3]), meaning.dark_if(part)
+    if meaning.needs_values:
+        lower = upper if low is None else np.asarray(low)[..., :3]
+        values = upper.astype(np.uint16) * 256 + lower
+        if meaning.key is not None:
+            opaque = (values != np.asarray(meaning.key)).any(2)
+            alpha = Image.fromarray(opaque.astype(np.uint8) * 255)
+        scaled, warnings = meaning.to_bytes(values)
+        if meaning.range_of(values)[:2] != (0, 65535) or meaning.gamma != 1:
+            upper = scaled
+    picture, more = meaning.apply_profile(Image.fromarray(upper))
+    if alpha is not None:
+        picture = _over_background(picture.convert("RGB"), alpha, preprocessing)
+    return picture, (*warnings, *more)
+
+
+def _low_bytes(
+    data: bytes, transpose: Image.Transpose | None, preprocessing: Preprocessing
+) -> Image.Image:
+    """The used part of a picture of 16 bits a colour, in the lower 8 bits."""
+    with _open(data) as image:
+        use_low_bytes(image)
+        image.load()
+        return _upright_part(image, transpose, preprocessing.fit, preprocessing.crop)
 
 
 def _over_background(
@@ -235,14 +318,19 @@ def _over_background(
 
 
 def _to_square(picture: Image.Image, preprocessing: Preprocessing) -> Pixels:
-    """An L or RGB picture, cut to its centred square and resized, as uint8 [S, S, C]."""
+    """An L or RGB picture, made a square by `fit` and resized, as uint8 [S, S, C]."""
     size, channels = preprocessing.shape.size, preprocessing.shape.channels
     picture = picture.convert("L" if channels == 1 else "RGB")
-    picture = _upright_square(picture, None)
-    if picture.size != (size, size):
-        shrinks = picture.size[0] > size
+    picture = _upright_part(picture, None, preprocessing.fit, None)
+    target = _target(picture.size, preprocessing)
+    if picture.size != target:
+        shrinks = picture.size[0] > target[0] or picture.size[1] > target[1]
         filter_ = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
-        picture = picture.resize((size, size), filter_, reducing_gap=3.0 if shrinks else None)
+        picture = picture.resize(target, filter_, reducing_gap=3.0 if shrinks else None)
+    if target != (size, size):
+        ground = Image.new("RGB", (size, size), preprocessing.background).convert(picture.mode)
+        ground.paste(picture, ((size - target[0]) // 2, (size - target[1]) // 2))
+        picture = ground
     return np.array(picture, np.uint8).reshape(size, size, channels)
 
 

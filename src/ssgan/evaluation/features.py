@@ -216,4 +216,5 @@ def build_set_protocol(features: AbstractFeatures, images: ImageSet, count: int)
         split=images.split,
         content=images.content(0),
         selection=images.selection(count),
+        fit=images.fit,
     )

@@ -32,6 +32,7 @@ class ImageSet(ABC):
     available: int | None  # number of images; None: unlimited, and others for another seed
     split: str  # "train", "test" or "all"; "generated" for a run's samples
     batch_norm = AS_TRAINED  # as in a protocol
+    fit = "crop"  # how pictures became squares
 
     @property
     def redrawable(self) -> bool:
@@ -70,6 +71,7 @@ class RealImages(ImageSet):
         self.dataset, self.split = dataset, split
         self.name = str(dataset.manifest.get("source", "real images"))
         self.available = len(dataset)
+        self.fit = str(dataset.manifest.get("fit", "crop"))
         self.shape = ImageShape(dataset.images.shape[-1], dataset.images.shape[1])
         self._order = permutation(Key(0, "evaluation"), len(dataset))
 

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from ssgan.data.base import AbstractSource, Preprocessing
+from ssgan.data.base import AbstractSource, Fit, Preprocessing
 from ssgan.data.npz import holds_images
 from ssgan.data.prepare import choose_size
 from ssgan.data.sources import parse_source
@@ -66,12 +67,16 @@ def _checkpoint_of(run: Path, best: bool, step: int | None) -> Path:
 
 
 def common_preprocessing(
-    inputs: Sequence[EvaluationInput], shape: ImageShape | None, size: int | None
+    inputs: Sequence[EvaluationInput],
+    shape: ImageShape | None,
+    size: int | None,
+    fit: Fit | None = None,
 ) -> tuple[Preprocessing, list[str]]:
     """How all images are prepared so that they compare, and what to say of it.
 
     As a run prepared its own; else at `shape`, which an extractor needs; else at the smallest of
-    the natural sizes, or at `size`. Raises UserError when runs and sizes disagree.
+    the natural sizes, or at `size`. `fit` is the run's, else crop. Raises UserError when runs,
+    sizes and fits disagree.
     """
     runs = [one.checkpoint.config.data for one in inputs if isinstance(one, FoundState)]
     sources = [one for one in inputs if isinstance(one, AbstractSource)]
@@ -80,6 +85,8 @@ def common_preprocessing(
         sizes = ", ".join(f"{s.size} x {s.size} with {s.channels} channels" for s in required)
         conflict = f"; they conflict with --size {size}" if size else ""
         raise UserError(f"images of one size are compared; these need {sizes}{conflict}")
+    if runs and fit not in (None, runs[0].fit):
+        raise UserError(f"the run has data.fit {runs[0].fit}, which conflicts with --fit {fit}")
     opened = {source.name(): source.open() for source in sources}
     stats = {name: collection.header_stats() for name, collection in opened.items()}
     if required:
@@ -88,6 +95,8 @@ def common_preprocessing(
         smallest = min(choose_size(found) for found in stats.values())
         grey = all(found.grey for found in stats.values())
         preprocessing = Preprocessing(shape=ImageShape(1 if grey else 3, size or smallest))
+    if not runs:
+        preprocessing = replace(preprocessing, fit=fit or "crop")
     side = preprocessing.shape.size
     notes = [f"{name}: {note}" for name, found in opened.items() for note in found.notes()]
     notes += [

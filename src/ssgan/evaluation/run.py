@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ssgan.data.base import AbstractSource
+from ssgan.data.base import AbstractSource, Fit
 from ssgan.data.prepare import default_cache, prepare
 from ssgan.data.scan import readable
 from ssgan.evaluation.evaluate import (
@@ -72,6 +72,7 @@ class EvaluationRequest:
     step: int | None = None  # the state of this step; None: the newest
     refresh: int = 0  # samples for new statistics of G's batch norms; 0: as trained
     size: int | None = None  # side in pixels at which two sets of images are compared
+    fit: Fit | None = None  # how their pictures become squares; None: the run's, or crop
     out: Path | None = None  # a folder or a .jsonl file; None: in the run's directory
     batch: int = 64  # images in memory at once
     cache: Path | None = None  # None: `default_cache()`
@@ -229,7 +230,7 @@ class _Session:
         self.features = self._features()
         fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
         opened = [one for one in (found, reference, held_out) if one is not None]
-        self.preprocessing, notes = common_preprocessing(opened, fixed, request.size)
+        self.preprocessing, notes = common_preprocessing(opened, fixed, request.size, request.fit)
         self._note(notes + describe_formats(found, reference))
         self.extraction = FeatureExtraction(
             features=self.features,
@@ -315,6 +316,8 @@ class _Session:
                 on_wait=lambda: self.reporter.note("waiting: another process prepares the same"),
             )
         self._note(dataset.manifest.get("label_warnings", []))
+        decoding = dataset.manifest.get("decoding_warnings", ())
+        self._note([f"{dataset.manifest['source']}: {text}" for text in decoding])
         return RealImages(dataset, getattr(source, "split", "all"))
 
     def _write_statistics(self, path: Path, images: ImageSet | StoredStatistics) -> None:
@@ -343,11 +346,7 @@ class _Session:
         if (out := self.request.out) is not None:
             return _results_in(out)
         first = found.results[0]
-        protocol = asdict(first.protocol)
-        del protocol["assumed"]  # folders of results have no other name than before
-        if protocol["selection"] == "unknown":
-            protocol["selection"] = "all"
-        words: list[object] = [protocol, first_names(settings.metrics)]
+        words: list[object] = [first.protocol.key(), first_names(settings.metrics)]
         words += [asdict(settings.metric_settings), self.request.held_out, first.subject_content]
         if first.protocol.content is None:  # statistics of unknown images
             words.append(first.against)

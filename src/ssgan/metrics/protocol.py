@@ -50,6 +50,16 @@ class Protocol:
     # names of the entries above that the file of the real set does not say and that were taken to
     # be those of the generated images; never compared
     assumed: tuple[str, ...] = ()
+    fit: str = "crop"  # how real pictures that are no squares became squares
+
+    def key(self) -> dict[str, Any]:
+        """The protocol for a digest: as it was before entries were added, where they say that."""
+        words = {name: value for name, value in asdict(self).items() if name != "assumed"}
+        if self.fit == "crop":
+            del words["fit"]
+        if self.selection == "unknown":
+            words["selection"] = "all"
+        return words
 
 
 _NEVER_COMPARED = ("seeds", "assumed")

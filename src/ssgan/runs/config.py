@@ -6,7 +6,7 @@ from typing import Literal
 
 from ssgan.config.schema import check_count
 from ssgan.config.serialize import added_setting
-from ssgan.data.base import AbstractSource, Preprocessing
+from ssgan.data.base import AbstractSource, Fit, Preprocessing
 from ssgan.methods.base import Method
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
 from ssgan.runs.precision import Precision
@@ -22,6 +22,9 @@ class DataConfig:
     channels: int = 3  # 3 (colour) or 1 (grey)
     background: tuple[int, int, int] = (255, 255, 255)  # under transparent pixels, 0 to 255 each
     mirror: bool = False  # mirror each image left to right with probability 1/2
+    # how a picture that is no square becomes one. crop: the largest centred square; pad: all of it,
+    # over the background; squash: all of it, with its sides made equal
+    fit: Fit = added_setting("crop")
 
     def __post_init__(self) -> None:
         check_count("image_size", self.image_size, 8)
@@ -38,7 +41,7 @@ class DataConfig:
     @property
     def preprocessing(self) -> Preprocessing:
         """How an image becomes a square."""
-        return Preprocessing(shape=self.shape, background=self.background)
+        return Preprocessing(shape=self.shape, background=self.background, fit=self.fit)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,16 @@ prepares and trains, each once.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
+from ssgan.config.merge import read_json
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo, Preprocessing
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress, prepare
+from ssgan.data.prepare import Progress, decodes_as_before, prepare
 from ssgan.files.environment import list_old_packages
 from ssgan.files.errors import translate_file_errors
 from ssgan.files.locks import hold_lock
@@ -54,9 +55,13 @@ from ssgan.training.resume import (
 )
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
 from ssgan.training.validation import dataset_warnings, validate_run
-from ssgan.types import NonFinite
+from ssgan.types import NonFinite, UserError
 
 _LOG = logging.getLogger("ssgan")
+_EARLIER_DECODING = (
+    "the run began on images that an earlier version decoded without their colour profiles or "
+    "ranges of values, and continues on those; a run in a new directory has the right colours"
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ class _Inputs(NamedTuple):
     held_out: Dataset | None
     feed: Feed
     state: TrainState  # fresh
+    warnings: tuple[str, ...] = ()
 
 
 def run(
@@ -140,8 +146,9 @@ def run(
         config = share_precision(accept_directory(layout, config) if rank() == 0 else config)
         if dataset is None:
             classes = share_words(read_run_classes(layout) if rank() == 0 else ())
+            content = share_words(_content_of(layout) if rank() == 0 else ())
             inputs = first_then_others(
-                lambda: _prepare(config, cache, collection, progress, classes)
+                lambda: _prepare(config, cache, collection, progress, classes, content)
             )
         else:
             device = resolve_device(config.device)
@@ -155,7 +162,8 @@ def run(
             _LOG.warning("%s", sentence)
         if dataset is None:
             is_new = not layout.holds_run()
-            progress.begin(inputs.dataset, dataset_warnings(config, inputs.dataset, is_new=is_new))
+            warnings = dataset_warnings(config, inputs.dataset, is_new=is_new)
+            progress.begin(inputs.dataset, [*inputs.warnings, *warnings])
         yield from _run_main(layout, config, inputs, crash)
 
 
@@ -185,10 +193,12 @@ def _prepare(
     collection: AbstractCollection | None,
     progress: RunProgress,
     classes: Sequence[str],
+    content: Sequence[str],
 ) -> _Inputs:
     """Open the source, check the run against it, then decode its images.
 
-    `classes` are those that the directory's run has, if any.
+    `classes` are those that the directory's run has, if any. A run that began with the `content`
+    of an earlier decoding continues with that.
     """
     source, device = config.data.source, resolve_device(config.device)
 
@@ -211,12 +221,28 @@ def _prepare(
     state = validate_run(
         config, len(collection), num_classes, num_unlabelled=missing, device=device
     )
-    dataset = decode(source, config.data.preprocessing, collection).with_classes(classes)
+    wanted = config.data.preprocessing
+    warnings: tuple[str, ...] = ()
+    dataset = decode(source, wanted, collection)
+    if content and content[0] != dataset.content_hash and not decodes_as_before(collection):
+        earlier = replace(wanted, decoding=wanted.decoding - 1)
+        before = decode(source, earlier, collection)
+        if before.content_hash == content[0]:
+            dataset, wanted, warnings = before, earlier, (_EARLIER_DECODING,)
+    dataset = dataset.with_classes(classes)
     if dataset.num_classes != num_classes or len(dataset) < len(collection):
         known = state if dataset.num_classes == num_classes else None
         state = _validate(config, dataset, device, known)  # some items cannot be decoded
-    held_out = prepare_held_out(config, decode)
-    return _Inputs(dataset, held_out, Feed(config, dataset, device), state)
+    held_out = prepare_held_out(config, lambda source, _: decode(source, wanted))
+    return _Inputs(dataset, held_out, Feed(config, dataset, device), state, warnings)
+
+
+def _content_of(layout: RunDirectory) -> list[str]:
+    """The content hash of the images that a run began with; none before its first save."""
+    try:
+        return [str(read_json(layout.manifest)["content_hash"])]
+    except (UserError, KeyError):
+        return []
 
 
 def _validate(
@@ -270,7 +296,7 @@ class _MainRank:
     def steps(self, newest: Path | None, retries: RetryBudget) -> Iterator[RunReport]:
         """All steps from the state on, recorded, and saved where it is due."""
         config, layout = self.config, self.writer.layout
-        dataset, held_out, feed, state = self.inputs
+        dataset, held_out, feed, state = self.inputs[:4]
         with closing(RunLogger(layout, config, dataset, held_out, state.step)) as logger:
             if not state.evaluated:  # what failed after the newest checkpoint is done first
                 self._evaluate(logger)

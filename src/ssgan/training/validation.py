@@ -7,6 +7,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ssgan.data.base import AbstractSource
+from ssgan.data.crops import Crops
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import check_features
 from ssgan.methods.s3gan import S3GAN
@@ -16,6 +17,8 @@ from ssgan.ops.collective import num_ranks
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState, fresh_state
 from ssgan.types import UserError
+
+_FEW = 1000  # pictures; our choice: the paper has no such small set
 
 
 def validate_run(
@@ -188,9 +191,23 @@ def check_activation_checkpointing(config: RunConfig, state: TrainState) -> None
         )
 
 
+def _few_images_warning(config: RunConfig, dataset: Dataset) -> list[str]:
+    source = config.data.source
+    views = source.count if isinstance(source, Crops) else 1
+    pictures = max(1, (len(dataset) - dataset.manifest.get("duplicates", 0)) // views)
+    if pictures >= _FEW:
+        return []
+    noun = "picture is" if pictures == 1 else "different pictures are"
+    remedy = "augment, which is on, delays that" if config.augment else "--augment true delays that"
+    return [
+        f"{pictures:,} {noun} few: expect D to memorise them, and samples that repeat some of them "
+        f"or collapse; {remedy}; the smallest set in the paper has 27,000 pictures"
+    ]
+
+
 def dataset_warnings(config: RunConfig, dataset: Dataset, *, is_new: bool) -> list[str]:
-    """Sentences on images that train, but not well; rotations are checked for a new run only."""
-    warnings = []
+    """Sentences on images that train, but not well; most of them for a new run only."""
+    warnings = _few_images_warning(config, dataset) if is_new else []
     if is_new and config.method.predicts_rotation:
         report = check_rotations_of(len(dataset), dataset.batch)
         if report is not None and report.is_warning:
