@@ -40,7 +40,7 @@ def _summarize(dataset: Dataset) -> str:
         listed = ", ".join(f"{name} {count:,}" for name, count in counted)
         classes = f"{dataset.num_classes} ({listed})"
     rotations = check_rotations_of(len(dataset), dataset.batch)
-    stored = Path(getattr(dataset.images, "filename", ".")).parent
+    stored = Path(getattr(dataset.images, "path", ".")).parent
     return "\n".join(
         [
             f"{manifest['source']}: {len(dataset):,} images of {size} x {size} pixels, {channels}",

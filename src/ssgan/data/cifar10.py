@@ -155,7 +155,7 @@ def _from_folder(folder: Path, spec: Cifar10) -> tuple[list[Records], str]:
         try:
             status = os.stat(folder / name)
             _check_size(spec, name, status.st_size)
-            flat = np.memmap(folder / name, np.uint8, mode="r")
+            flat = np.fromfile(folder / name, np.uint8, count=status.st_size)
         except OSError as error:
             raise UserError(
                 f"{spec.name()}: {name} cannot be read ({error.strerror}); the folder must hold "

@@ -1,6 +1,7 @@
 """Decode a source once into a folder of the cache, where training maps it.
 
-    <cache>/<source>-<16 hex of key>/   images.npy, labels.npy (with labels), manifest.json
+    <cache>/<source>-<16 hex of key>/   images.npy, labels.npy (with labels), manifest.json and
+                                        hashes.json, by which the others are verified
     <cache>/<...>.partial/              the pieces of an unfinished preparation
 
 The key covers the source's name and fingerprint, the preprocessing and the version of this code:
@@ -10,6 +11,7 @@ order and the bytes of the result do not depend on the number of workers.
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -22,18 +24,20 @@ from platformdirs import user_cache_path
 
 from ssgan.data.assemble import Preparation, assemble, make_chunk, read_chunk, write_chunk
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing
-from ssgan.data.dataset import PREPARATION_VERSION, Dataset, load_prepared
+from ssgan.data.dataset import MANIFEST, PREPARATION_VERSION, Dataset, load_prepared
 from ssgan.data.preprocessing import quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays
 from ssgan.files.locks import wait_for_lock
+from ssgan.files.ownership import refuse_links, warn_of_other_writers
+from ssgan.files.sealed_file import Damaged
 from ssgan.types import UserError
 
 CACHE = "SSGAN_CACHE"  # environment variable naming the cache folder
 SIZES = (32, 48, 64, 128)  # sides in pixels that the networks of the recipes have
 _CHUNK_ITEMS = 512
 _POLL_SECONDS = 0.2
-
 Progress = Callable[[int, int], None]  # (items done, items in total)
+_LOG = logging.getLogger("ssgan")
 
 
 def prepare(
@@ -44,6 +48,7 @@ def prepare(
     workers: int | None = None,
     *,
     strict: bool = False,
+    verify: bool = False,
     on_wait: Callable[[], None] | None = None,
     collection: AbstractCollection | None = None,
 ) -> Dataset:
@@ -51,18 +56,28 @@ def prepare(
 
     `cache` is `default_cache()` when None. `progress` is called from this thread a few times a
     second. `workers` threads decode; None is one per core, at most 8. With `strict` a rejected
-    item is an error. `on_wait` is called when another process prepares the same data; this
-    one then waits for it. `collection` is `source.open()` when None: give it if it is open.
-    Raises UserError when nothing is usable, DiskFull when it cannot fit.
+    item is an error. What is found is verified, in full with `verify` (see `load_prepared`), and
+    prepared again, with a warning, when it is damaged. `on_wait` is called when another process
+    prepares the same data; this one then waits for it. `collection` is `source.open()` when None:
+    give it if it is open.
+    Raises UserError when nothing is usable or a part of the cache is a link, DiskFull when it
+    cannot fit.
     """
     collection = source.open() if collection is None else collection
     cache = default_cache() if cache is None else cache
     job = _plan(source, collection, preprocessing, cache)
-    dataset = _existing(job.folder)
+    locks = cache / ".locks"
+    refuse_links(cache, job.folder, job.partial, locks, locks / job.folder.name)
+    warn_of_other_writers(cache)
+    warn_of_other_writers(job.folder)
+    dataset, _ = _existing(job.folder, verify, progress)
     if dataset is None:
-        (cache / ".locks").mkdir(parents=True, exist_ok=True)
-        with wait_for_lock(cache / ".locks" / job.folder.name, on_wait):
-            dataset = _existing(job.folder) or _make(job, progress, workers)
+        locks.mkdir(parents=True, exist_ok=True)
+        with wait_for_lock(locks / job.folder.name, on_wait):
+            dataset, damage = _existing(job.folder, verify, progress)
+            if damage:
+                _LOG.warning("the prepared images are damaged and prepared again: %s", damage)
+            dataset = dataset or _make(job, progress, workers)
     rejected = dataset.manifest["rejected"]
     if strict and rejected:
         raise UserError(
@@ -107,11 +122,18 @@ def _plan(
     return Preparation(source, collection, preprocessing, folder, key, ranges)
 
 
-def _existing(folder: Path) -> Dataset | None:
+def _existing(folder: Path, verify: bool, progress: Progress | None) -> tuple[Dataset | None, str]:
+    """The prepared images; else None, and what is wrong with the folder if there is one."""
+    if not folder.exists():
+        return None, ""
     try:
-        return load_prepared(folder)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+        return load_prepared(folder, verify=verify, progress=progress), ""
+    except OSError as error:
+        return None, f"{error.filename or folder}: {error.strerror}"
+    except (Damaged, ValueError) as error:
+        return None, str(error) if str(folder) in str(error) else f"{folder}: {error}"
+    except (KeyError, TypeError, AttributeError, RecursionError):
+        return None, f"{folder / MANIFEST} lacks what a manifest has"
 
 
 def _make(job: Preparation, progress: Progress | None, workers: int | None) -> Dataset:
@@ -124,6 +146,10 @@ def _make(job: Preparation, progress: Progress | None, workers: int | None) -> D
     shutil.rmtree(ready, ignore_errors=True)
     ready.mkdir()
     assemble(ready, job, kept)
+    try:
+        load_prepared(ready)  # which stores the digests
+    except Damaged as damage:
+        raise UserError(f"{damage}, at once: the disk or the memory is faulty") from None
     if job.folder.exists():  # it is damaged: a whole one is used
         shutil.rmtree(job.folder)
     ready.rename(job.folder)
