@@ -24,7 +24,8 @@ def main(given: Data) -> int:
         background=(red, green, blue),
     )
     dataset = prepare_images(
-        source, preprocessing, given.cache, given.workers, given.strict, collection
+        *(source, preprocessing, given.cache, given.workers, given.strict, collection),
+        verify=given.verify,
     )
     print(_summarize(dataset))
     return 0

@@ -24,6 +24,7 @@ PHRASES = {
     "TRUST": "your modules whose classes the run uses, separated by commas; they are imported",
     "DEVICE": "auto, cpu, cuda, cuda:1, ...; auto is a GPU where there is one",
     "CACHE": "where prepared images are kept",
+    "VERIFY": "verify every byte of prepared images first, not only a part of large sets",
     "REFRESH": "recompute the batch-norm statistics of G from this many samples",
 }
 _STEP = "a step is one generator update"
@@ -75,6 +76,7 @@ class Train(Options):
     restarts: int = option(0, at_least=0)
     # seconds that a process waits for the others
     timeout: int | None = option(None, "SECONDS", at_least=1, default_text="1800")
+    verify: bool = False
     # print what the run would cost; write and download nothing
     dry_run: bool = False
     # list all recipes
@@ -185,6 +187,7 @@ class Data(Options):
     workers: int | None = option(None, at_least=1, default_text="one per core, at most 8")
     # fail if any item cannot be used
     strict: bool = False
+    verify: bool = False
 
     def __post_init__(self) -> None:
         colour = self.background

@@ -82,11 +82,11 @@ def probe_settings(given: Probe) -> ProbeSettings:
 
 
 def _labelled_images(
-    subject: ProbedDiscriminator, source: AbstractSource, cache: Path | None
+    subject: ProbedDiscriminator, source: AbstractSource, given: Probe | Features
 ) -> Dataset:
     """The images of a source in the size and channels that D reads."""
     preprocessing = replace(subject.config.data, source=source).preprocessing
-    return load_images(source, preprocessing, cache)
+    return load_images(source, preprocessing, given.cache, verify=given.verify)
 
 
 def _refuse_twice(states: list[ProbedState]) -> None:
@@ -114,8 +114,8 @@ def _split(subject: ProbedDiscriminator, given: Probe) -> Split:
     test: AbstractSource | None = source.held_out() if isinstance(source, Cifar10) else None
     if given.test is not None:
         test = parse_source(given.test)
-    data = _labelled_images(subject, source, given.cache)
-    testing = None if test is None else _labelled_images(subject, test, given.cache)
+    data = _labelled_images(subject, source, given)
+    testing = None if test is None else _labelled_images(subject, test, given)
     return split(data, testing, given.seed, given.train_n, given.test_n)
 
 
@@ -149,7 +149,7 @@ def features(given: Features) -> int:
     subject = open_discriminator(list_states(given.run, step, trusted)[0], device, trusted)
     layers = [Layer(number, given.pooling) for number in _blocks(given.block, len(subject.maps))]
     source = parse_source(given.data)
-    dataset = _labelled_images(subject, source, given.cache)
+    dataset = _labelled_images(subject, source, given)
     names, partial = list_item_names(source, dataset), partial_folder(target)
     with translate_file_errors(target):
         partial.mkdir(parents=True, exist_ok=True)

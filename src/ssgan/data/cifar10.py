@@ -80,6 +80,10 @@ class Cifar10(AbstractSource):
         """The test split; None for the test split itself."""
         return replace(self, split="test") if self.split == "train" else None
 
+    def without_place(self) -> "Cifar10":
+        """The split, wherever its files are."""
+        return replace(self, path=None)
+
     def name(self) -> str:
         """`cifar10[:PATH]`; the test split is `cifar10-test[:PATH]`."""
         kind = "cifar10" if self.split == "train" else "cifar10-test"

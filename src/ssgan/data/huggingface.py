@@ -5,7 +5,7 @@ import importlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ssgan.data.base import (
@@ -44,6 +44,10 @@ class Hub(AbstractSource):
         # decode=False yields the encoded bytes, for our own decoder.
         table = table.cast_column(image, datasets.Image(decode=False))
         return HubCollection(self, table, image, label)
+
+    def without_place(self) -> "Hub":
+        """Without the path of a local folder; an id of the hub stays."""
+        return replace(self, id="") if os.path.isabs(self.id) else self
 
     def name(self) -> str:
         """`hub:ID[@REVISION][#SPLIT]`, without the split if it is train."""

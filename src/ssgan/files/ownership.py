@@ -8,6 +8,7 @@ import io
 import logging
 import os
 import stat
+import sys
 from pathlib import Path
 
 from ssgan.types import UserError
@@ -51,8 +52,6 @@ def warn_of_other_writers(folder: Path) -> None:
     That is: it is another user's, or others may write it, or they may rename a folder above it.
     A sticky folder such as /tmp protects what belongs to somebody. Root is trusted.
     """
-    if not hasattr(os, "getuid"):  # Windows
-        return
     place = Path(os.path.realpath(folder))
     for number, path in enumerate((place, *place.parents)):
         reason = _describe_writers(path, is_inner=number == 0)
@@ -67,6 +66,8 @@ def warn_of_other_writers(folder: Path) -> None:
 
 def _describe_writers(path: Path, is_inner: bool) -> str:
     """Who else can replace entries of a folder, in words; empty: nobody."""
+    if sys.platform == "win32":  # rights are lists there
+        return ""
     try:
         status = path.stat()
     except OSError:  # it is not there yet
@@ -84,10 +85,12 @@ def _describe_writers(path: Path, is_inner: bool) -> str:
 
 def _is_private(group: int) -> bool:
     """Whether a group is the one that many systems give each user alone."""
-    return _group_name(group) == _user_name(os.getuid())
+    return sys.platform == "win32" or _group_name(group) == _user_name(os.getuid())
 
 
 def _user_name(number: int) -> str:
+    if sys.platform == "win32":
+        return str(number)
     import pwd
 
     try:
@@ -97,6 +100,8 @@ def _user_name(number: int) -> str:
 
 
 def _group_name(number: int) -> str:
+    if sys.platform == "win32":
+        return str(number)
     import grp
 
     try:

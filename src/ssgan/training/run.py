@@ -42,6 +42,7 @@ from ssgan.training.monitor import Verdict
 from ssgan.training.nonfinite import RetryBudget
 from ssgan.training.resume import (
     accept_directory,
+    ask_for_place,
     create_directory,
     refuse_newest,
     resume,
@@ -113,6 +114,7 @@ def run(
     collection: AbstractCollection | None = None,
     progress: RunProgress | None = None,
     timeout: int = TIMEOUT,
+    verify: bool = False,
     crash: Callable[[str], None] = no_crash,
 ) -> Iterator[RunReport]:
     """Train to total_steps in a directory, from its newest whole checkpoint; one report a step.
@@ -120,7 +122,8 @@ def run(
     The config's images, and held-out ones, are prepared in `cache` (None: the default one);
     `collection` is their opened source, if the caller has it. With `dataset` nothing is prepared:
     `held_out` then has the held-out images, or None. Under a launcher this process is one of
-    several ranks, which wait `timeout` seconds for each other.
+    several ranks, which wait `timeout` seconds for each other. With `verify` every byte of prepared
+    images is verified before the first step.
 
     Raises UserError for settings or data that do not fit each other or the directory; Interrupted
     after a signal; Collapsed where evaluate.on_collapse is stop; NonFinite for bad numbers that
@@ -134,7 +137,9 @@ def run(
             progress = RunProgress()
         config = share_precision(accept_directory(layout, config) if rank() == 0 else config)
         if dataset is None:
-            inputs = first_then_others(lambda: _prepare(config, cache, collection, progress))
+            inputs = first_then_others(
+                lambda: _prepare(layout, config, cache, collection, progress, verify)
+            )
         else:
             device = resolve_device(config.device)
             state = validate_run(config, len(dataset), dataset.num_classes, device=device)
@@ -165,10 +170,12 @@ def check_run(
 
 
 def _prepare(
+    layout: RunDirectory,
     config: RunConfig,
     cache: Path | None,
     collection: AbstractCollection | None,
     progress: RunProgress,
+    verify: bool,
 ) -> _Inputs:
     """Open the source, check the run against it, then decode its images."""
     source, device = config.data.source, resolve_device(config.device)
@@ -180,13 +187,17 @@ def _prepare(
     ) -> Dataset:
         with progress.bar("preparing images", "images") as advance:
             return prepare(
-                source, preprocessing, cache, advance, collection=collection, on_wait=progress.wait
+                *(source, preprocessing, cache, advance),
+                collection=collection,
+                on_wait=progress.wait,
+                verify=verify,
             )
 
     if collection is None:
-        with progress.bar("downloading", "bytes") as advance:
-            source.fetch(advance)
-        collection = source.open()
+        with ask_for_place(layout, source):
+            with progress.bar("downloading", "bytes") as advance:
+                source.fetch(advance)
+            collection = source.open()
     state = validate_run(config, len(collection), len(collection.classes()), device=device)
     dataset = decode(source, config.data.preprocessing, collection)
     if len(dataset) < len(collection):  # some items cannot be decoded

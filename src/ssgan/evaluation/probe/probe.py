@@ -92,6 +92,12 @@ class ProbeSettings:
             raise UserError(f"l2 must be 0 to {most:g} with solver {self.solver}, not {self.l2}")
 
 
+def _without_place(row: Row) -> Row:
+    """A row without the names of its sources: the same images may move."""
+    train, test = ({**row[name], "source": None} for name in ("train", "test"))
+    return {**row, "train": train, "test": test}
+
+
 def stored_rows(path: Path) -> list[Row]:
     """The rows of a probe.jsonl; UserError for a line that no probe has written."""
     rows = jsonl.read(path, _NEEDS)
@@ -178,9 +184,10 @@ class StateProbe:
     def _find_rows(self) -> list[Row | None]:
         """The stored row of exactly each trial, if there is one."""
         stored = stored_rows(self.file)
-        identities = [self._identity(trial).items() for trial in self.trials]
+        identities = [_without_place(self._identity(trial)) for trial in self.trials]
+        known = [(_without_place(row), row) for row in stored]
         return [
-            next((row for row in stored if all(row.get(k) == v for k, v in identity)), None)
+            next((row for facts, row in known if identity.items() <= facts.items()), None)
             for identity in identities
         ]
 
