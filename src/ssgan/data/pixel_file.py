@@ -172,7 +172,8 @@ class PixelFile:
 
     def _read_at(self, target: memoryview, offset: int) -> int:
         if hasattr(os, "preadv"):
-            return os.preadv(self._descriptor, [target], offset)
+            count: int = os.preadv(self._descriptor, [target], offset)
+            return count
         with self._moving:  # Windows
             os.lseek(self._descriptor, offset, os.SEEK_SET)
             data = os.read(self._descriptor, len(target))

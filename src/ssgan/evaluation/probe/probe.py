@@ -94,8 +94,9 @@ class ProbeSettings:
 
 def _without_place(row: Row) -> Row:
     """A row without the names of its sources: the same images may move."""
-    train, test = ({**row[name], "source": None} for name in ("train", "test"))
-    return {**row, "train": train, "test": test}
+    parts = {name: row[name] for name in ("train", "test")}
+    spared = {n: {**part, "source": None} for n, part in parts.items() if isinstance(part, dict)}
+    return {**row, **spared}
 
 
 def stored_rows(path: Path) -> list[Row]:
