@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -180,7 +179,7 @@ class StateProbe:
         return list(dict.fromkeys(trial.layer for trial in self.todo))
 
     def _tensor(self, part: str, layer: Layer) -> Tensor:
-        return torch.from_numpy(np.array(feature_store.load_features(self._folder / part, layer)))
+        return torch.from_numpy(feature_store.load_features(self._folder / part, layer))
 
     def _find_rows(self) -> list[Row | None]:
         """The stored row of exactly each trial, if there is one."""
