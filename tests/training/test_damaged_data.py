@@ -17,7 +17,6 @@ ROOT = Path(__file__).parents[2]
 _TRAIN = """
 import os, sys
 from pathlib import Path
-from ssgan.data import pixel_file
 from ssgan.cli.main import main
 from ssgan.training import run as module
 
@@ -94,8 +93,10 @@ def test_verify_is_an_option_of_every_verb_that_prepares(
         ["evaluate", scenes, "--against", scenes, "--features", "random", "--size", "32"],
         ["probe", "r", "--data", scenes, "--fractions", "1"],
         ["features", "r", "--data", scenes, "--out", "f.npz"],
-        ["forget", "--test", "scenes:num_images=40", "--out", "g", "--iterations-per-task", "1", "--cycles", "1"]
-        + f"--width 0.05 --batch 4 --data {scenes}".split(),
+        [
+            *("forget", "--data", scenes, "--test", scenes, "--out", "g", "--cycles", "1"),
+            *("--iterations-per-task", "1", "--width", "0.05", "--batch", "4"),
+        ],
     ):
         images.write_bytes(wrong)
         main([*verb, *cache])

@@ -1,4 +1,4 @@
-"""Files that only this user should write: links are not followed, other writers are told.
+"""Files that only this user should write: links are not followed, other writers are named.
 
 A cache may lie on a shared disk. Whoever can write there can replace what is read from it.
 """
