@@ -151,7 +151,7 @@ def _downloaded() -> Path:
 
 
 def _from_folder(folder: Path, spec: Cifar10) -> tuple[list[Records], str]:
-    """The memory-mapped records of an unpacked folder, and its state for the fingerprint."""
+    """The records, read into memory, of an unpacked folder, and its state for the fingerprint."""
     if (folder / FOLDER).is_dir():
         folder = folder / FOLDER
     parts, states = [], []

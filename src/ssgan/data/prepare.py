@@ -1,4 +1,4 @@
-"""Decode a source once into a folder of the cache, where training maps it.
+"""Decode a source once into a folder of the cache, where training reads it.
 
     <cache>/<source>-<16 hex of key>/   images.npy, labels.npy (with labels), manifest.json and
                                         hashes.json, by which the others are verified
