@@ -66,6 +66,7 @@ def test_the_warnings_of_version_0_1_0_are_found_under_their_old_name(tmp_path: 
     dataset = prepare(Numbers(), preprocessing(4), tmp_path)
     (path,) = tmp_path.glob("numbers*/manifest.json")
     path.write_text(path.read_text().replace('"warnings"', '"notices"'))
+    (path.parent / "hashes.json").unlink()  # which that version did not write
     assert load_prepared(path.parent).manifest == dataset.manifest
 
 
@@ -91,7 +92,7 @@ def test_a_batch_is_a_writable_copy_in_the_order_asked_for(tmp_path: Path) -> No
     assert dataset.images[5, 0, 0, 0] == KEPT[5]
     with pytest.raises(IndexError):
         dataset.batch(np.array([len(dataset)], np.int64))
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(TypeError):
         dataset.images[0] = 0
 
 
@@ -175,7 +176,7 @@ def test_the_bytes_do_not_depend_on_workers_on_creation_order_or_on_the_current_
         monkeypatch.chdir(folder)
         hashes.add(prepare(Folder("."), preprocessing(), tmp_path / "other").content_hash)
     assert len(hashes) == 1
-    assert len(tree(tmp_path / "cache01")) == 3
+    assert len(tree(tmp_path / "cache01")) == 4
 
 
 def test_other_content_or_another_preprocessing_is_prepared_anew(tmp_path: Path) -> None:

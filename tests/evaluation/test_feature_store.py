@@ -109,3 +109,48 @@ def test_a_disk_without_room_is_seen_before_anything_is_read(subject, data, tmp_
     with pytest.raises(DiskFull, match="but only 1,000 are free"):
         feature_store.fill_store(subject, data, ROWS, LAYERS, tmp_path / "f")
     assert not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "linked", "no digests"])
+def test_damaged_rows_of_an_interrupted_call_are_computed_again(
+    subject, data, tmp_path, damage, monkeypatch
+):
+    """They were trusted by their number alone; a shorter file was continued with zeros."""
+    feature_store.fill_store(subject, data, ROWS, LAYERS, tmp_path / "whole")
+    monkeypatch.setattr(feature_store, "_SAVED_BATCHES", 1)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        feature_store.fill_store(subject, data, ROWS, LAYERS, tmp_path / "f", stop)
+    path = feature_store.feature_path(tmp_path / "f", LAYERS[0])
+    marker = tmp_path / "f" / "progress.json"
+    content = bytearray(path.read_bytes())
+    outside = tmp_path / "outside"
+    if damage == "flipped":
+        content[200] ^= 1
+        path.write_bytes(content)
+    elif damage == "cut":
+        path.write_bytes(content[:300])
+    elif damage == "linked":
+        path.rename(outside)
+        path.symlink_to(outside)
+    else:  # of an earlier version
+        facts = json.loads(marker.read_text())
+        facts.pop("sha256", None)
+        marker.write_text(json.dumps(facts))
+    feature_store.fill_store(subject, data, ROWS, LAYERS, tmp_path / "f")
+    assert bytes_of(tmp_path / "f") == bytes_of(tmp_path / "whole")
+    assert damage != "linked" or outside.read_bytes() == content
+
+
+def test_some_rows_are_read_alone_and_a_cut_file_is_a_message(subject, data, tmp_path):
+    feature_store.fill_store(subject, data, ROWS, LAYERS, tmp_path)
+    whole = feature_store.load_features(tmp_path, LAYERS[0])
+    some = feature_store.load_features(tmp_path, LAYERS[0], slice(140, 999))
+    assert np.array_equal(some, whole[140:])
+    path = feature_store.feature_path(tmp_path, LAYERS[0])
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(UserError, match="is cut short"):
+        feature_store.load_features(tmp_path, LAYERS[0])

@@ -170,3 +170,31 @@ def test_the_first_rows_are_kept_across_batches_and_all_are_in_the_moments():
     (without,) = extract_features([features], iter(torch.split(images, 8)))
     assert without.rows is None
     assert torch.equal(without.moments.scatter, found.moments.scatter)
+
+
+@pytest.mark.parametrize("pattern", ["rows-00000008*", "moments-*"])
+def test_a_linked_file_of_the_cache_is_computed_again(tmp_path, pattern):
+    first = extracted(tmp_path / "cache", store_moments=True)
+    (path,) = (tmp_path / "cache" / "features").glob(f"*/{pattern}")
+    outside = tmp_path / "outside"
+    path.rename(outside)
+    before = outside.read_bytes()
+    path.symlink_to(outside)
+    features = Counting()
+    again = extracted(tmp_path / "cache", features, store_moments=True)
+    assert features.seen == (8 if pattern.startswith("rows") else 0)
+    assert torch.equal(again.rows, first.rows)
+    assert not path.is_symlink()
+    assert outside.read_bytes() == before
+
+
+@pytest.mark.parametrize("which", ["features", "entry", ".locks"])
+def test_a_linked_folder_of_the_cache_is_refused(tmp_path, which):
+    extracted(tmp_path / "cache")
+    path = tmp_path / "cache" / which
+    if which == "entry":
+        (path,) = (tmp_path / "cache" / "features").iterdir()
+    path.rename(tmp_path / "outside")
+    path.symlink_to(tmp_path / "outside")
+    with pytest.raises(UserError, match="is a link, and links in the cache are not followed"):
+        extracted(tmp_path / "cache")

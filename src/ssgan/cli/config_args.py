@@ -81,6 +81,8 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
     if source is not None:
         info, collection = _open_source(source, given)
         config = with_source(config, source, info)
+        if stored is not None:  # a run keeps its own shape
+            config = replace(config, data=replace(stored.data, source=source))
     return StartingPoint(config, [], None if stored is None else layout.root, collection)
 
 

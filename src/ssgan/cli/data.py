@@ -25,7 +25,8 @@ def main(given: Data) -> int:
         fit=given.fit,
     )
     dataset = prepare_images(
-        source, preprocessing, given.cache, given.workers, given.strict, collection
+        *(source, preprocessing, given.cache, given.workers, given.strict, collection),
+        verify=given.verify,
     )
     print(_summarize(dataset))
     return 0
@@ -41,7 +42,7 @@ def _summarize(dataset: Dataset) -> str:
         listed = ", ".join(f"{name} {count:,}" for name, count in counted)
         classes = f"{dataset.num_classes} ({listed})"
     rotations = check_rotations_of(len(dataset), dataset.batch)
-    stored = Path(getattr(dataset.images, "filename", ".")).parent
+    stored = Path(getattr(dataset.images, "path", ".")).parent
     return "\n".join(
         [
             f"{manifest['source']}: {len(dataset):,} images of {size} x {size} pixels, {channels}",

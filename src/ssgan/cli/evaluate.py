@@ -50,6 +50,7 @@ def _request(given: Evaluate) -> EvaluationRequest:
         out=None if given.out is None else Path(given.out),
         batch=given.batch,
         cache=given.cache,
+        verify=given.verify,
         device=given.device,
         trusted_modules=import_trusted(given.trust),
     )

@@ -35,7 +35,7 @@ def main(given: Forget) -> int:
         check_classes(one.name(), classes, "" if classes else one.label_advice())
     settings = replace(settings, channels=1 if source.open().header_stats().grey else 3)
     settings = resolve_auto_precision(ForgettingDirectory(given.out), settings, given.device)
-    return _forget(settings, given.out, given.device, given.cache)
+    return _forget(settings, given.out, given.device, given.cache, given.verify)
 
 
 def forgetting_settings(
@@ -58,12 +58,18 @@ def forgetting_settings(
     )
 
 
-def _forget(settings: ForgettingSettings, directory: Path, device: str, cache: Path | None) -> int:
+def _forget(
+    settings: ForgettingSettings,
+    directory: Path,
+    device: str,
+    cache: Path | None,
+    verify: bool,
+) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
-    data, test = load_images(settings.source, settings.preprocessing, cache), None
+    data, test = load_images(settings.source, settings.preprocessing, cache, verify=verify), None
     if settings.held_out is not None:
-        test = load_images(settings.held_out, settings.preprocessing, cache)
+        test = load_images(settings.held_out, settings.preprocessing, cache, verify=verify)
     parts = split(data, test, settings.seed, purpose="this study")
     done = -1
     try:

@@ -65,6 +65,7 @@ class Evaluate(Options):
     batch: int = option(64, at_least=1)
     # where features and prepared images are kept
     cache: Path | None = option(None, "DIR")
+    verify: bool = False
     device: str = option("auto", "NAME")
     # print stored results in one table
     compare: bool = False
@@ -137,6 +138,7 @@ class Probe(Options):
     out: Path | None = option(None, "DIR", default_text="RUN/probe")
     device: str = option("auto", "NAME")
     cache: Path | None = option(None, "DIR")
+    verify: bool = False
     trust: tuple[str, ...] = option((), "MODULE")
 
     usage: ClassVar[tuple[str, ...]] = ("RUN [RUN ...] --data SOURCE [OPTIONS]",)
@@ -168,6 +170,7 @@ class Features(Options):
     step: int | None = option(None, at_least=0, default_text="the newest")
     device: str = option("auto", "NAME")
     cache: Path | None = option(None, "DIR")
+    verify: bool = False
     trust: tuple[str, ...] = option((), "MODULE")
 
     synonyms: ClassVar[Mapping[str, str]] = {"--gpu": USE_DEVICE, "--steps": _ONE_STATE}
@@ -212,6 +215,7 @@ class Forget(Options):
     precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
     device: str = option("auto", "NAME")
     cache: Path | None = option(None, "DIR")
+    verify: bool = False
     # print tables of finished runs, and draw them to --out; seeds are averaged
     draw: bool = False
 

@@ -26,6 +26,7 @@ PHRASES = {
     "CACHE": "where prepared images are kept",
     "FIT": "crop: the largest centred square; pad: all of it, over the background; squash: all of "
     "it, with its sides made equal",
+    "VERIFY": "verify every byte of prepared images first, not only a part of large sets",
     "REFRESH": "recompute the batch-norm statistics of G from this many samples",
 }
 _STEP = "a step is one generator update"
@@ -79,6 +80,7 @@ class Train(Options):
     restarts: int = option(0, at_least=0)
     # seconds that a process waits for the others
     timeout: int | None = option(None, "SECONDS", at_least=1, default_text="1800")
+    verify: bool = False
     # print what the run would cost; write and download nothing
     dry_run: bool = False
     # list all recipes
@@ -197,6 +199,7 @@ class Data(Options):
     workers: int | None = option(None, at_least=1, default_text="one per core, at most 8")
     # fail if any item cannot be used
     strict: bool = False
+    verify: bool = False
 
     def __post_init__(self) -> None:
         colour = self.background

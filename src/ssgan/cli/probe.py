@@ -1,7 +1,6 @@
 """`ssgan probe`: linear classifiers on D's features; `ssgan features`: these features in a file."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ssgan.cli.config_args import import_trusted
@@ -85,11 +84,11 @@ def probe_settings(given: Probe) -> ProbeSettings:
 
 
 def _labelled_images(
-    subject: ProbedDiscriminator, source: AbstractSource, cache: Path | None
+    subject: ProbedDiscriminator, source: AbstractSource, given: Probe | Features
 ) -> Dataset:
     """The images of a source in the size and channels that D reads."""
     preprocessing = replace(subject.config.data, source=source).preprocessing
-    return load_images(source, preprocessing, cache)
+    return load_images(source, preprocessing, given.cache, verify=given.verify)
 
 
 def _refuse_twice(states: list[ProbedState]) -> None:
@@ -126,8 +125,8 @@ def _split(subject: ProbedDiscriminator, given: Probe) -> Split:
     for one in (source, test):
         if one is not None:
             _require_labels(fetch_source(one))
-    data = _labelled_images(subject, source, given.cache)
-    testing = None if test is None else _labelled_images(subject, test, given.cache)
+    data = _labelled_images(subject, source, given)
+    testing = None if test is None else _labelled_images(subject, test, given)
     return split(data, testing, given.seed, given.train_n, given.test_n)
 
 
@@ -175,7 +174,7 @@ def features(given: Features) -> int:
     subject = open_discriminator(list_states(given.run, step, trusted)[0], device, trusted)
     layers = [Layer(number, given.pooling) for number in _blocks(given.block, len(subject.maps))]
     source = parse_source(given.data)
-    dataset = _labelled_images(subject, source, given.cache)
+    dataset = _labelled_images(subject, source, given)
     names, partial = list_item_names(source, dataset), partial_folder(target)
     with translate_file_errors(target):
         partial.mkdir(parents=True, exist_ok=True)

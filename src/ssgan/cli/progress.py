@@ -138,6 +138,8 @@ def prepare_images(
     workers: int | None = None,
     strict: bool = False,
     collection: AbstractCollection | None = None,
+    *,
+    verify: bool = False,
 ) -> Dataset:
     """The images of a source, decoded now with a bar or found in the cache.
 
@@ -151,6 +153,7 @@ def prepare_images(
             progress,
             workers,
             strict=strict,
+            verify=verify,
             collection=collection,
             on_wait=lambda: print(
                 "waiting: another process is preparing the same images", file=sys.stderr
@@ -178,10 +181,14 @@ def open_progress_bar(what: str, unit: str = "images") -> Iterator[Progress]:
 
 
 def load_images(
-    source: AbstractSource, preprocessing: Preprocessing, cache: Path | None
+    source: AbstractSource,
+    preprocessing: Preprocessing,
+    cache: Path | None,
+    *,
+    verify: bool = False,
 ) -> Dataset:
     """The images of a source, downloaded and prepared; what is odd about them is printed."""
-    dataset = prepare_images(fetch_source(source), preprocessing, cache)
+    dataset = prepare_images(fetch_source(source), preprocessing, cache, verify=verify)
     for line in describe_rejects(dataset):
         print(line)
     return dataset

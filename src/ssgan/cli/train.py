@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ssgan.cli.config_args import default_directory, read_config
 from ssgan.cli.main import NON_FINITE
+from ssgan.cli.moved import find_moved_run
 from ssgan.cli.options import Demo, Train
 from ssgan.cli.progress import (
     Meter,
@@ -35,6 +36,7 @@ from ssgan.runs import config_io
 from ssgan.runs.config import RunConfig
 from ssgan.training.cost import estimate_cost
 from ssgan.training.distributed import TIMEOUT, is_launched, join_ranks
+from ssgan.training.resume import ask_for_place
 from ssgan.training.run import Collapsed, RunProgress, RunReport, check_run, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite
@@ -59,17 +61,23 @@ def main(given: Train) -> int:
         return 0
     for reason in reasons:
         print(reason)
-    directory = directory or Path(given.run or default_directory(given.recipe, config))
+    named = directory or (None if given.run is None else Path(given.run))
+    directory = named or Path(default_directory(given.recipe, config))
     if given.dry_run:
         return _dry_run(config, directory, given.processes)
+    if named is None:
+        directory = find_moved_run(config, directory, given.cache, collection)
     if given.processes > 1 and not is_launched():
         from ssgan.cli.processes import run_in_processes
 
         if collection is None:
-            collection = fetch_source(config.data.source).open()
+            with ask_for_place(RunDirectory(directory), config.data.source):
+                collection = fetch_source(config.data.source).open()
         check_run(config, directory, DatasetInfo.of(collection), given.processes)
         return run_in_processes(["train", *given.words], given.processes, given.restarts)
-    return train_in(config, directory, given.cache, given.timeout or TIMEOUT, collection)
+    return train_in(
+        config, directory, given.cache, given.timeout or TIMEOUT, collection, verify=given.verify
+    )
 
 
 def demo(given: Demo) -> int:
@@ -98,6 +106,7 @@ def train_in(
     collection: AbstractCollection | None = None,
     *,
     advise: bool = True,
+    verify: bool = False,
 ) -> int:
     """Train in the directory with progress shown; returns the exit code.
 
@@ -106,9 +115,17 @@ def train_in(
     """
     with join_ranks(timeout, config.device):
         if rank() > 0:
-            return _follow(run(config, directory, cache=cache, collection=collection))
+            return _follow(
+                run(config, directory, cache=cache, collection=collection, verify=verify)
+            )
         progress = _Progress(directory, advise)
-        steps = run(config, directory, cache=cache, collection=collection, progress=progress)
+        steps = run(
+            *(config, directory),
+            cache=cache,
+            collection=collection,
+            progress=progress,
+            verify=verify,
+        )
         return _lead(config, directory, steps)
 
 
@@ -183,7 +200,8 @@ def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
 
 def _dry_run(config: RunConfig, directory: Path, processes: int) -> int:
     """Refuse what a run there would refuse, in the same words; else print its cost."""
-    info = config.data.source.info()
+    with ask_for_place(RunDirectory(directory), config.data.source):
+        info = config.data.source.info()
     config, state = check_run(config, directory, info, processes)
     print(estimate_cost(config, info, state).text())
     return 0

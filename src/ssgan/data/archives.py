@@ -23,6 +23,7 @@ from ssgan.data.base import (
     Rejected,
 )
 from ssgan.data.class_folders import assign_classes, layout_warnings
+from ssgan.data.folder import Folder
 from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, describe_failure, read_header_stats
 from ssgan.data.scan import ENDINGS, FolderScan, FoundFile, ending_of, readable
@@ -63,6 +64,10 @@ class Archive(AbstractSource):
         """The warnings on the members; UserError as in `open`."""
         return self.open().warnings()
 
+    def without_place(self) -> Folder:
+        """An archive holds what its folder would hold, so either may take the other's place."""
+        return Folder("")
+
     def name(self) -> str:
         """`zip:PATH` or `tar:PATH`, by the ending."""
         kind = "zip" if self.path.lower().endswith(".zip") else "tar"
@@ -81,6 +86,8 @@ class _Content(NamedTuple):
 
 class ArchiveCollection(AbstractCollection):
     """The images that were in an `Archive` when it was opened."""
+
+    holds_files = True
 
     def __init__(self, spec: Archive, content: _Content, state: str) -> None:
         self._spec, self._content, self._state = spec, content, state
@@ -110,6 +117,10 @@ class ArchiveCollection(AbstractCollection):
                 yield Rejected(self.item(number), str(error) if ours else describe_failure(error))
             else:
                 yield decode(self.item(number), data, preprocessing)
+
+    def encoded(self, number: int) -> bytes:
+        """The bytes of a member; OSError or ArchiveError when it cannot be read."""
+        return self._bytes(number)
 
     def item(self, number: int) -> str:
         """The name within the archive, with unprintable bytes escaped."""

@@ -28,6 +28,7 @@ from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
 from ssgan.data.preprocessing import CUT
 from ssgan.files.atomic import open_atomic, write_atomic, write_json
 from ssgan.files.nesting import parse_json
+from ssgan.files.ownership import read_regular
 from ssgan.types import UserError
 
 _HEAD = struct.Struct("<Q")  # length of the JSON that follows
@@ -101,7 +102,7 @@ def read_chunk(job: Preparation, index: int) -> Chunk | None:
     """The piece on disk; None if it is missing, damaged or has another number of items."""
     channels, size = job.preprocessing.shape
     try:
-        data = job.chunk_path(index).read_bytes()
+        data = read_regular(job.chunk_path(index))
         if hashlib.sha256(memoryview(data)[_SUM_BYTES:]).digest() != data[:_SUM_BYTES]:
             return None
         (length,) = _HEAD.unpack_from(data, _SUM_BYTES)

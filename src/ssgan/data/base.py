@@ -192,6 +192,10 @@ class AbstractSource(ABC):
         """Other images of the same kind, for evaluation; None if unknown."""
         return None
 
+    def without_place(self) -> "AbstractSource":
+        """This source without the path of its files, which may move: no setting of the images."""
+        return self
+
     @abstractmethod
     def name(self) -> str:
         """The notation on the command line, such as `folder:/home/me/photos`."""

@@ -84,6 +84,10 @@ class Cifar10(AbstractSource):
         """The test split; None for the test split itself."""
         return replace(self, split="test") if self.split == "train" else None
 
+    def without_place(self) -> "Cifar10":
+        """The split, wherever its files are."""
+        return replace(self, path=None)
+
     def name(self) -> str:
         """`cifar10[:PATH]`; the test split is `cifar10-test[:PATH]`."""
         kind = "cifar10" if self.split == "train" else "cifar10-test"
@@ -151,7 +155,7 @@ def _downloaded() -> Path:
 
 
 def _from_folder(folder: Path, spec: Cifar10) -> tuple[list[Records], str]:
-    """The memory-mapped records of an unpacked folder, and its state for the fingerprint."""
+    """The records, read into memory, of an unpacked folder, and its state for the fingerprint."""
     if (folder / FOLDER).is_dir():
         folder = folder / FOLDER
     parts, states = [], []
@@ -159,7 +163,7 @@ def _from_folder(folder: Path, spec: Cifar10) -> tuple[list[Records], str]:
         try:
             status = os.stat(folder / name)
             _check_size(spec, name, status.st_size)
-            flat = np.memmap(folder / name, np.uint8, mode="r")
+            flat = np.fromfile(folder / name, np.uint8, count=status.st_size)
         except OSError as error:
             if any((folder / part / "data_batch_1").exists() for part in ("", _PYTHON_FOLDER)):
                 raise UserError(f"{spec.name()}: {PYTHON_EDITION}") from None

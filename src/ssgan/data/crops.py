@@ -74,6 +74,10 @@ class Crops(AbstractSource):
         """The held-out images of the source, without crops."""
         return self.source.held_out()
 
+    def without_place(self) -> "Crops":
+        """As many crops of a source at any place."""
+        return replace(self, source=self.source.without_place())
+
     def name(self) -> str:
         """`crops:K:SOURCE`."""
         return f"crops:{self.count}:{self.source.name()}"

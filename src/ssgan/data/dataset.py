@@ -1,8 +1,15 @@
-"""A prepared data set: decoded images in one memory-mapped file."""
+"""A prepared data set: decoded images in one file, verified by its digests.
 
+`hashes.json` holds sha256 digests of the manifest, the labels and each block of images.
+"""
+
+import io
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssgan.data.class_counts import count_classes, empty_classes_warnings, leave_out_empty
+from ssgan.data.pixel_file import HASHES, WHOLE_BYTES, PixelFile
 from ssgan.data.scan import printable
+from ssgan.files.atomic import DiskFull, remove_strays, write_json
 from ssgan.files.nesting import parse_json
+from ssgan.files.ownership import read_regular
+from ssgan.files.sealed_file import Damaged
 from ssgan.types import UNLABELLED
 
 FORMAT_VERSION = 1  # of the prepared folder; raise it when its files change
+_LOG = logging.getLogger("ssgan")
+Progress = Callable[[int, int], None]  # (items done, items in total)
 IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
 
 # What earlier versions wrote for every class without images.
@@ -25,7 +38,7 @@ _ONE_EMPTY = re.compile(r"class .* has 0 usable images; the median is .*", re.DO
 class Dataset:
     """Images numbered from 0, in an order that depends on the source only."""
 
-    images: NDArray[np.uint8]  # [N, S, S, C], mapped read-only
+    images: NDArray[np.uint8] | PixelFile  # [N, S, S, C], read-only
     # [N], class numbers from 0, UNLABELLED for an image without one; None without labels
     labels: NDArray[np.int64] | None
     classes: tuple[str, ...]  # names by number, each with images; empty without labels
@@ -66,32 +79,53 @@ class Dataset:
         return replace(self, labels=labels, classes=tuple(names), manifest=manifest)
 
     def batch(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """A writable copy of these images, [B, S, S, C], 0 to 255; may raise IndexError."""
-        return np.asarray(self.images)[numbers]
+        """A writable copy of these images, [B, S, S, C], 0 to 255.
+
+        Raises IndexError for an unknown number, and UserError when the file of a prepared set is
+        damaged while it is in use.
+        """
+        if isinstance(self.images, PixelFile):
+            return self.images.rows(numbers)
+        return self.images[numbers]
 
 
-def load_prepared(folder: Path) -> Dataset:
-    """Open a folder that `prepare` wrote; sizes are checked, the content is not hashed again.
+def load_prepared(
+    folder: Path, *, verify: bool = False, progress: Progress | None = None
+) -> Dataset:
+    """Open a folder that `prepare` wrote, and verify its bytes by their digests.
 
-    Raises ValueError, KeyError or OSError when the folder is incomplete.
+    Of more than 1 GiB of pixels a sample is verified now, or all with `verify`, and each other
+    block before its first use. A folder of an earlier version has no digests: all of its bytes are
+    compared with the content hash, and their digests stored. `progress` gets images verified and
+    in total. Raises Damaged for other bytes than were written, and ValueError, KeyError, TypeError
+    or OSError when the folder is incomplete.
     """
-    manifest = parse_json((folder / MANIFEST).read_bytes())
+    text = read_regular(folder / MANIFEST)
+    manifest = parse_json(text)
     if not isinstance(manifest, dict) or manifest["format_version"] != FORMAT_VERSION:
         raise ValueError(f"{folder} is not a prepared data set of this version")
     for name, size in manifest["file_bytes"].items():
         if name not in (IMAGES, LABELS) or (folder / name).stat().st_size != size:
             raise ValueError(f"{folder / name} does not have the size in its manifest")
+    if not isinstance(manifest["rejected"], list):
+        raise ValueError(f"{folder / MANIFEST} names no list of rejected items")
     count, size, channels = (manifest[key] for key in ("num_images", "size", "channels"))
-    images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
-    if images.shape != (count, size, size, channels) or images.dtype != np.uint8:
-        raise ValueError(f"{folder / IMAGES} does not match its manifest")
+    images = PixelFile(folder / IMAGES, (count, size, size, channels))
+    stored = read_regular(folder / LABELS) if LABELS in manifest["file_bytes"] else b""
+    labels = _read_labels(folder / LABELS, stored, count) if stored else None
+    facts = {"manifest": sha256(text).hexdigest(), "labels": sha256(stored).hexdigest()}
+    if (folder / HASHES).exists():
+        hashes = parse_json(read_regular(folder / HASHES))
+        for name, digest in facts.items():
+            if hashes[name] != digest:
+                raise Damaged(f"{folder}: the {name} have other bytes than were written")
+        images.set_digests(bytes.fromhex(hashes["images"]))
+        images.verify(verify, progress if verify else None)
+    else:
+        images.set_digests(_hash_all(folder, manifest, images, labels, facts, progress))
     if "notices" in manifest:  # their name in version 0.1.0
         manifest["warnings"] = manifest.pop("notices")
-    labels = None
-    if LABELS in manifest["file_bytes"]:
-        labels = np.load(folder / LABELS, allow_pickle=False)
-        if labels.shape != (count,) or labels.dtype != np.int64:
-            raise ValueError(f"{folder / LABELS} does not match its manifest")
+    if labels is not None:
         labels, names, counts = leave_out_empty(labels, manifest["classes"])
         warnings = [text for text in manifest["warnings"] if not _ONE_EMPTY.fullmatch(text)]
         warnings += empty_classes_warnings(manifest["classes"], names)
@@ -103,3 +137,34 @@ def load_prepared(folder: Path) -> Dataset:
         content_hash=manifest["content_hash"],
         manifest=manifest,
     )
+
+
+def _read_labels(path: Path, stored: bytes, count: int) -> NDArray[np.int64]:
+    labels = np.load(io.BytesIO(stored), allow_pickle=False)
+    if labels.shape != (count,) or labels.dtype != np.int64:
+        raise ValueError(f"{path} does not match its manifest")
+    return np.asarray(labels, np.int64)
+
+
+def _hash_all(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    images: PixelFile,
+    labels: NDArray[np.int64] | None,
+    facts: Mapping[str, str],
+    progress: Progress | None,
+) -> bytes:
+    """The digests of all blocks, which are stored, once all bytes have the content hash."""
+    if progress is not None and images.num_bytes > WHOLE_BYTES:
+        size = images.num_bytes / 1e9
+        _LOG.info("verifying %.1f GB of prepared images in %s, once", size, folder)
+    whole = sha256()
+    digests = images.hash_blocks(whole, progress)
+    if labels is not None:
+        whole.update(labels.astype("<i8").tobytes())
+    if whole.hexdigest() != manifest["content_hash"]:
+        raise Damaged(f"{folder} has other bytes than its content hash")
+    with suppress(OSError, DiskFull):  # a cache that this user may not write stays without
+        remove_strays(folder)
+        write_json(folder / HASHES, {**facts, "images": digests.hex()})
+    return digests

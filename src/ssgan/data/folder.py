@@ -61,6 +61,10 @@ class Folder(AbstractSource):
         """The warnings on the present layout of the folder; UserError as in `open`."""
         return self.open().warnings()
 
+    def without_place(self) -> "Folder":
+        """All folders are equal but for their content."""
+        return Folder("")
+
     def name(self) -> str:
         """`folder:PATH`."""
         return f"folder:{readable(self.path)}"

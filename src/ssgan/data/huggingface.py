@@ -71,6 +71,10 @@ class Hub(AbstractSource):
         collection.labels()  # what is wrong with them is said before anything is decoded
         return collection
 
+    def without_place(self) -> "Hub":
+        """Without the path of a local folder; an id of the hub stays."""
+        return replace(self, id="") if os.path.isabs(self.id) else self
+
     def name(self) -> str:
         """`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN]`; the split train is left out."""
         revision = "" if self.revision is None else f"@{self.revision}"

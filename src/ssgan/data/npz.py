@@ -52,6 +52,10 @@ class Npz(AbstractSource):
             reason = error.strerror or error if isinstance(error, OSError) else error
             raise UserError(f"{self.name()}: cannot be read: {reason}") from None
 
+    def without_place(self) -> "Npz":
+        """All files are equal but for their content."""
+        return Npz("")
+
     def name(self) -> str:
         """`npz:PATH`."""
         return f"npz:{readable(self.path)}"

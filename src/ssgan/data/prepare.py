@@ -1,6 +1,7 @@
-"""Decode a source once into a folder of the cache, where training maps it.
+"""Decode a source once into a folder of the cache, where training reads it.
 
-    <cache>/<source>-<16 hex of key>/   images.npy, labels.npy (with labels), manifest.json
+    <cache>/<source>-<16 hex of key>/   images.npy, labels.npy (with labels), manifest.json and
+                                        hashes.json, by which the others are verified
     <cache>/<...>.partial/              the pieces of an unfinished preparation
 
 The key covers the source's name and fingerprint, the preprocessing and the version of the
@@ -11,6 +12,7 @@ the number of workers.
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -30,14 +32,18 @@ from ssgan.data.dataset import MANIFEST, Dataset, load_prepared
 from ssgan.data.preprocessing import header_decodes_as_before, quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays, write_json
 from ssgan.files.locks import wait_for_lock
+from ssgan.files.nesting import parse_json
+from ssgan.files.ownership import read_regular, refuse_links, warn_of_other_writers
+from ssgan.files.sealed_file import Damaged
 from ssgan.types import UserError
 
 CACHE = "SSGAN_CACHE"  # environment variable naming the cache folder
 SIZES = (32, 48, 64, 128)  # sides in pixels that the networks of the recipes have
+_CHECKED = "decoding.json"
 _CHUNK_ITEMS = 512
 _POLL_SECONDS = 0.2
-
 Progress = Callable[[int, int], None]  # (items done, items in total)
+_LOG = logging.getLogger("ssgan")
 
 
 def prepare(
@@ -48,6 +54,7 @@ def prepare(
     workers: int | None = None,
     *,
     strict: bool = False,
+    verify: bool = False,
     on_wait: Callable[[], None] | None = None,
     collection: AbstractCollection | None = None,
 ) -> Dataset:
@@ -55,18 +62,29 @@ def prepare(
 
     `cache` is `default_cache()` when None. `progress` is called from this thread a few times a
     second. `workers` threads decode; None is one per core, at most 8. With `strict` a rejected
-    item is an error. `on_wait` is called when another process prepares the same data; this
-    one then waits for it. `collection` is `source.open()` when None: give it if it is open.
-    Raises UserError when nothing is usable, DiskFull when it cannot fit.
+    item is an error. What is found is verified, in full with `verify` (see `load_prepared`), and
+    prepared again, with a warning, when it is damaged. `on_wait` is called when another process
+    prepares the same data; this one then waits for it. `collection` is `source.open()` when None:
+    give it if it is open.
+    Raises UserError when nothing is usable or a part of the cache is a link, DiskFull when it
+    cannot fit.
     """
     collection = source.open() if collection is None else collection
     cache = default_cache() if cache is None else cache
     job = _plan(source, collection, preprocessing, cache)
-    dataset = _existing(job.folder) or _find_unchanged(job, cache, progress)
+    locks = cache / ".locks"
+    refuse_links(cache, job.folder, job.partial, locks, locks / job.folder.name)
+    warn_of_other_writers(cache)
+    warn_of_other_writers(job.folder)
+    dataset, _ = _existing(job.folder, verify, progress)
+    dataset = dataset or _find_unchanged(job, cache, verify, progress)
     if dataset is None:
-        (cache / ".locks").mkdir(parents=True, exist_ok=True)
-        with wait_for_lock(cache / ".locks" / job.folder.name, on_wait):
-            dataset = _existing(job.folder) or _make(job, progress, workers)
+        locks.mkdir(parents=True, exist_ok=True)
+        with wait_for_lock(locks / job.folder.name, on_wait):
+            dataset, damage = _existing(job.folder, verify, progress)
+            if damage:
+                _LOG.warning("the prepared images are damaged and prepared again: %s", damage)
+            dataset = dataset or _make(job, progress, workers)
     if notes := collection.notes():
         manifest = {**dataset.manifest, "warnings": [*notes, *dataset.manifest["warnings"]]}
         dataset = replace(dataset, manifest=manifest)
@@ -116,32 +134,49 @@ def _plan(
     return Preparation(source, collection, preprocessing, folder, key, ranges)
 
 
-def _existing(folder: Path) -> Dataset | None:
+def _existing(folder: Path, verify: bool, progress: Progress | None) -> tuple[Dataset | None, str]:
+    """The prepared images; else None, and what is wrong with the folder if there is one."""
+    if not folder.exists():
+        return None, ""
     try:
-        return load_prepared(folder)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+        return load_prepared(folder, verify=verify, progress=progress), ""
+    except OSError as error:
+        return None, f"{error.filename or folder}: {error.strerror}"
+    except (Damaged, ValueError) as error:
+        return None, str(error) if str(folder) in str(error) else f"{folder}: {error}"
+    except (KeyError, TypeError, AttributeError, RecursionError):
+        return None, f"{folder / MANIFEST} lacks what a manifest has"
 
 
-def _find_unchanged(job: Preparation, cache: Path, progress: Progress | None) -> Dataset | None:
+def _find_unchanged(
+    job: Preparation, cache: Path, verify: bool, progress: Progress | None
+) -> Dataset | None:
     """What an earlier version of the decoding prepared, if this one makes the same of each file.
 
-    The headers of all files are read once, and the manifest then says so.
+    The headers of all files are read once, and a file beside the images then says so.
     """
     wanted = job.preprocessing.decoding if job.collection.holds_files else 1
     for version in range(wanted - 1, 0, -1):
         earlier = replace(job.preprocessing, decoding=version)
         folder = _plan(job.source, job.collection, earlier, cache).folder
-        dataset = _existing(folder)
+        dataset, _ = _existing(folder, verify, progress)
         if dataset is None:
             continue
-        if dataset.manifest.get("preparation_version", 1) >= wanted:
+        if _checked_decoding(folder) >= wanted:
             return dataset
         if decodes_as_before(job.collection, progress):
             with suppress(OSError):  # of another user: it is checked again
-                write_json(folder / MANIFEST, {**dataset.manifest, "preparation_version": wanted})
+                write_json(folder / _CHECKED, {"decoding": wanted})
             return dataset
     return None
+
+
+def _checked_decoding(folder: Path) -> int:
+    """The newest version of the decoding that was found to make the same images; 1: none."""
+    try:
+        return int(parse_json(read_regular(folder / _CHECKED))["decoding"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 1
 
 
 def decodes_as_before(collection: AbstractCollection, progress: Progress | None = None) -> bool:
@@ -175,6 +210,10 @@ def _make(job: Preparation, progress: Progress | None, workers: int | None) -> D
     shutil.rmtree(ready, ignore_errors=True)
     ready.mkdir()
     assemble(ready, job, kept)
+    try:
+        load_prepared(ready)  # which stores the digests
+    except Damaged as damage:
+        raise UserError(f"{damage}, at once: the disk or the memory is faulty") from None
     if job.folder.exists():  # it is damaged: a whole one is used
         shutil.rmtree(job.folder)
     ready.rename(job.folder)

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ssgan.files.download import fetch
+from ssgan.files.ownership import refuse_links, warn_of_other_writers
 from ssgan.files.run_directory import run_name
 from ssgan.metrics import efficientnet_lite0
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures, hash_weights
@@ -161,6 +162,9 @@ def load_inception(
     """
     rule = rule or ResizeRule.TF1_BILINEAR
     path = weights or downloaded_inception(cache)
+    if weights is None:
+        refuse_links(cache, path.parent, path)
+        warn_of_other_writers(path.parent)
     if weights is not None or path.is_file():
         return inception.InceptionFeatures.from_file(path, rule=rule, device=device)
     if not has_inception(cache):

@@ -26,6 +26,7 @@ from ssgan.evaluation.image_sets import ImageSet
 from ssgan.files.atomic import remove_strays, write_atomic
 from ssgan.files.errors import translate_file_errors
 from ssgan.files.locks import wait_for_lock
+from ssgan.files.ownership import read_regular, refuse_links, warn_of_other_writers
 from ssgan.metrics.features import AbstractFeatures, require_finite
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.protocol import Protocol, Statistics, read_statistics, write_statistics
@@ -79,6 +80,8 @@ def extract_features(
 
 def read_moments(path: Path, protocol: Protocol) -> Moments | None:
     """Stored moments of exactly this protocol; None when they are missing, damaged or others."""
+    if path.is_symlink():
+        return None
     try:
         stored = read_statistics(path)
     except UserError:
@@ -102,7 +105,11 @@ class FeatureCache:
     @contextmanager
     def lock(self, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
         """One process at a time; `on_wait` is called when another one computes the same rows."""
+        places = (self.folder.parent, self.folder, self._locks, self._locks / self.folder.name)
+        refuse_links(self._locks.parent, *places)
         self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self._locks.parent, self.folder.parent, self.folder):
+            warn_of_other_writers(folder)
         self._locks.mkdir(parents=True, exist_ok=True)
         with wait_for_lock(self._locks / self.folder.name, on_wait):
             remove_strays(self.folder)
@@ -111,7 +118,7 @@ class FeatureCache:
     def read(self, numbers: range) -> Float[Tensor, "B F"] | None:
         """The rows of these images, float32; None when they are missing, torn or damaged."""
         try:
-            data = self._path(numbers).read_bytes()
+            data = read_regular(self._path(numbers))
         except OSError:
             return None
         body = memoryview(data)[_SUM_BYTES:]

@@ -76,6 +76,7 @@ class EvaluationRequest:
     out: Path | None = None  # a folder or a .jsonl file; None: in the run's directory
     batch: int = 64  # images in memory at once
     cache: Path | None = None  # None: `default_cache()`
+    verify: bool = False  # every byte of prepared images first, not only a part of large sets
     device: str = "auto"
     trusted_modules: tuple[str, ...] = ()  # whose classes a run's settings may use
 
@@ -313,6 +314,7 @@ class _Session:
                 self.preprocessing,
                 self.cache,
                 progress,
+                verify=self.request.verify,
                 on_wait=lambda: self.reporter.note("waiting: another process prepares the same"),
             )
         self._note(dataset.manifest.get("label_warnings", []))

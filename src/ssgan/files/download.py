@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ssgan.files.atomic import DiskFull, free_bytes, open_atomic
+from ssgan.files.ownership import refuse_links, warn_of_other_writers
 from ssgan.types import UserError
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -43,8 +44,10 @@ def fetch(
     the server does not say). `timeout_seconds` bounds each wait, `total_seconds` the whole. After
     a broken connection there are up to `retries` further attempts. Plain http is for loopback
     addresses only; proxies come from the environment. Raises UserError when offline or when the
-    bytes are wrong, DiskFull when they do not fit; `path` is unchanged then.
+    bytes are wrong or `path` is a link, DiskFull when they do not fit; `path` is unchanged then.
     """
+    refuse_links(path.parent.parent, path.parent, path)
+    warn_of_other_writers(path.parent)
     if path.is_file() and file_sha256(path) == sha256:
         return path
     if os.environ.get(OFFLINE) == "1":

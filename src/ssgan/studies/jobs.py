@@ -2,14 +2,16 @@
 
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from ssgan.config.merge import read_json
 from ssgan.config.serialize import dump
-from ssgan.data.base import AbstractSource
+from ssgan.data.base import AbstractSource, Preprocessing
+from ssgan.data.prepare import prepare
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
@@ -85,16 +87,43 @@ class ForgettingJob(FileJob, AbstractRunJob):
         sources = [one for one in (self.source, self.held_out) if one is not None]
         trusted = [module for one in sources for module in list_modules(dump(one))]
         stored = read_settings(ForgettingDirectory(self.root), trusted)
-        for name in ("source", "held_out"):
-            if stored is not None and getattr(stored, name) != getattr(self, name):
+        study = ForgettingDirectory(self.root).study
+        for name, part in (("source", "train"), ("held_out", "test")):
+            if stored is not None and not _holds_same_images(
+                *(getattr(stored, name), getattr(self, name), stored.preprocessing),
+                partial(_read_content, study, part),
+            ):
                 raise UserError(
                     f"{self.root} holds a forgetting run on other images ({name}): give each "
                     "data set a directory of its own (--out)"
                 )
 
 
+def _read_content(study: Path, part: str) -> object:
+    """The content hash of a part's images in the file of a forgetting run."""
+    return read_json(study).get(part, {}).get("content_hash")
+
+
+def _holds_same_images(
+    stored: AbstractSource | None,
+    source: AbstractSource | None,
+    preprocessing: Preprocessing,
+    content: Callable[[], object],
+) -> bool:
+    """Whether a run on a stored source is one on this source, which may have moved.
+
+    Where the place differs the images are prepared, and compared with the content of the run.
+    """
+    if stored is None or source is None or stored == source:
+        return stored == source
+    if stored.without_place() != source.without_place():
+        return False
+    return prepare(source, preprocessing).content_hash == content()
+
+
 class _Saved(NamedTuple):
     step: int
+    data_hash: str
     config: RunConfig
 
 
@@ -120,6 +149,14 @@ class TrainingJob(AbstractRunJob):
             refuse_changes(self.root, saved.config, config)
             if saved.step > config.total_steps:
                 refuse_newest(directory, config)  # raises, with its reason
+            data, stored = config.data, saved.config.data.source
+            if not _holds_same_images(
+                *(stored, data.source, data.preprocessing), lambda: saved.data_hash
+            ):
+                raise UserError(
+                    f"{self.root} was trained on other images ({stored.name()}): give each data "
+                    "set a directory of its own (--out)"
+                )
 
     def read_pace(self) -> tuple[int, float]:
         """Steps done and their seconds, by the log's last line; (0, 0.0) without a log."""
@@ -148,4 +185,4 @@ def _read_newest(root: Path, stamps: Sequence[object], trusted: Sequence[str]) -
     if not stamps:
         return None
     saved, _ = checkpoint.load_newest(RunDirectory(root), trusted)
-    return None if saved is None else _Saved(saved.step, saved.config)
+    return None if saved is None else _Saved(saved.step, saved.data_hash, saved.config)

@@ -2,12 +2,14 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from ssgan.config.merge import read_json
 from ssgan.config.serialize import difference, dump
+from ssgan.data.base import AbstractSource
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import same_metric
 from ssgan.files import jsonl
@@ -186,12 +188,34 @@ def may_change(path: str, config: RunConfig) -> bool:
     """Whether a setting may change when a run continues, because it changes none of its steps."""
     if path == "total_steps":
         return config.learning_rate_decay == "none" and not config.method.changes
+    if path in [one.path for one in difference(config, without_place(config))]:
+        return True  # the images may move: their content hash is compared
     return path.split(".")[0] in NOT_LEARNT
+
+
+def without_place(config: RunConfig) -> RunConfig:
+    """The settings without the path of the images, which may move."""
+    return replace(config, data=replace(config.data, source=config.data.source.without_place()))
+
+
+@contextmanager
+def ask_for_place(layout: RunDirectory, source: AbstractSource) -> Iterator[None]:
+    """Within the block, which opens the images of a run, a UserError says how to name a place."""
+    try:
+        yield
+    except UserError as error:
+        if not layout.holds_run() or source == source.without_place():
+            raise
+        raise UserError(
+            f"{error}; if the images of this run were moved, give their new place: ssgan train "
+            f"{layout.root} --data SOURCE"
+        ) from None
 
 
 def refuse_changes(root: Path, stored: RunConfig, config: RunConfig) -> None:
     """Raise UserError naming every setting that differs and would change the training."""
-    changed = [str(d) for d in difference(stored, config) if not may_change(d.path, config)]
+    differing = difference(without_place(stored), without_place(config))
+    changed = [str(one) for one in differing if not may_change(one.path, config)]
     if changed:
         raise UserError(f"{root} holds a run with other settings: {'; '.join(changed)}")
 

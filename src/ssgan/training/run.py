@@ -47,6 +47,7 @@ from ssgan.training.monitor import Verdict
 from ssgan.training.nonfinite import RetryBudget
 from ssgan.training.resume import (
     accept_directory,
+    ask_for_place,
     create_directory,
     read_run_classes,
     refuse_newest,
@@ -124,6 +125,7 @@ def run(
     collection: AbstractCollection | None = None,
     progress: RunProgress | None = None,
     timeout: int = TIMEOUT,
+    verify: bool = False,
     crash: Callable[[str], None] = no_crash,
 ) -> Iterator[RunReport]:
     """Train to total_steps in a directory, from its newest whole checkpoint; one report a step.
@@ -131,7 +133,8 @@ def run(
     The config's images, and held-out ones, are prepared in `cache` (None: the default one);
     `collection` is their opened source, if the caller has it. With `dataset` nothing is prepared:
     `held_out` then has the held-out images, or None. Under a launcher this process is one of
-    several ranks, which wait `timeout` seconds for each other.
+    several ranks, which wait `timeout` seconds for each other. With `verify` every byte of prepared
+    images is verified before the first step.
 
     Raises UserError for settings or data that do not fit each other or the directory; Interrupted
     after a signal; Collapsed where evaluate.on_collapse is stop; NonFinite for bad numbers that
@@ -148,7 +151,9 @@ def run(
             classes = share_words(read_run_classes(layout) if rank() == 0 else ())
             content = share_words(_content_of(layout) if rank() == 0 else ())
             inputs = first_then_others(
-                lambda: _prepare(config, cache, collection, progress, classes, content)
+                lambda: _prepare(
+                    layout, config, cache, collection, progress, verify, classes, content
+                )
             )
         else:
             device = resolve_device(config.device)
@@ -188,10 +193,12 @@ def check_run(
 
 
 def _prepare(
+    layout: RunDirectory,
     config: RunConfig,
     cache: Path | None,
     collection: AbstractCollection | None,
     progress: RunProgress,
+    verify: bool,
     classes: Sequence[str],
     content: Sequence[str],
 ) -> _Inputs:
@@ -209,13 +216,17 @@ def _prepare(
     ) -> Dataset:
         with progress.bar("preparing images", "images") as advance:
             return prepare(
-                source, preprocessing, cache, advance, collection=collection, on_wait=progress.wait
+                *(source, preprocessing, cache, advance),
+                collection=collection,
+                on_wait=progress.wait,
+                verify=verify,
             )
 
     if collection is None:
-        with progress.bar("downloading", "bytes") as advance:
-            source.fetch(advance)
-        collection = source.open()
+        with ask_for_place(layout, source):
+            with progress.bar("downloading", "bytes") as advance:
+                source.fetch(advance)
+            collection = source.open()
     num_classes = len(collection.used_classes())
     missing = collection.num_unlabelled()
     state = validate_run(

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,12 +143,11 @@ def _write_npz(ready: Path, export: _Export) -> None:
 
 def _write_parquet(ready: Path, export: _Export) -> None:
     arrow, parquet = _pyarrow(), importlib.import_module("pyarrow.parquet")
-    blocks = {
-        f"block_{layer.block}": feature_store.load_features(export.folder, layer)
-        for layer in export.layers
-    }
+    blocks = {f"block_{layer.block}": layer for layer in export.layers}
+    load = partial(feature_store.load_features, export.folder)
     fields = [("name", arrow.string()), ("label", arrow.int64()), ("class", arrow.string())]
-    fields += [(name, arrow.list_(arrow.float32(), rows.shape[1])) for name, rows in blocks.items()]
+    widths = {name: load(layer, slice(0)).shape[1] for name, layer in blocks.items()}
+    fields += [(name, arrow.list_(arrow.float32(), width)) for name, width in widths.items()]
     schema = arrow.schema(fields, metadata={"ssgan": json.dumps(export.facts)})
     dataset, count = export.dataset, len(export.dataset)
     labels: list[int | None] = [None] * count
@@ -164,9 +164,9 @@ def _write_parquet(ready: Path, export: _Export) -> None:
                 arrow.array(labels[group], arrow.int64()),
                 arrow.array(classes[group], arrow.string()),
             ]
-            for rows in blocks.values():
-                flat = arrow.array(np.ascontiguousarray(rows[group]).reshape(-1))
-                columns.append(arrow.FixedSizeListArray.from_arrays(flat, rows.shape[1]))
+            for name, layer in blocks.items():
+                flat = arrow.array(load(layer, group).reshape(-1))
+                columns.append(arrow.FixedSizeListArray.from_arrays(flat, widths[name]))
             writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
 
 

@@ -1,18 +1,18 @@
 """Features on disk: one .npy a layer, written batch by batch and continued after a kill.
 
     <folder>/block-3-mean.npy    float32 [N, F], its rows written from the first on
-    <folder>/progress.json       which D and images they belong to, and how many rows are complete
+    <folder>/progress.json       which D and images they belong to, how many rows are complete, and
+                                 the sha256 of those rows of each file
 
-Rows are written, not mapped, so a full disk is an error and not a crash.
+Rows are written and read, not mapped: a full disk or a file cut short is an error, not a crash.
 """
 
 import hashlib
-import math
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,9 +23,11 @@ from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, grid_side
 from ssgan.files.atomic import DiskFull, free_bytes, write_json
 from ssgan.files.nesting import parse_json
+from ssgan.files.ownership import open_regular, read_regular
 from ssgan.types import UserError
 
 BATCH = 64  # images in one forward pass
+_READ_BYTES = 1 << 20
 _SAVED_BATCHES = 16  # batches between two updates of progress.json
 
 
@@ -55,9 +57,11 @@ def fill_store(
     """
     marker, facts = folder / "progress.json", _facts(subject, dataset, rows)
     begun = _read_marker(marker, facts, layers)
-    if begun is not None:
-        layers, done = begun
+    hashes = None if begun is None else _hash_done(folder, begun)
+    if begun is not None and hashes is not None:
+        layers, done = begun.layers, begun.done
     else:
+        hashes = [hashlib.sha256() for _ in layers]
         done, needed = 0, sum(len(rows) * feature_width(subject, layer) * 4 for layer in layers)
         if needed > free_bytes(folder):
             raise DiskFull(folder, needed, free_bytes(folder))
@@ -65,7 +69,8 @@ def fill_store(
         marker.unlink(missing_ok=True)
         for layer in layers:
             shape = (len(rows), feature_width(subject, layer))
-            with feature_path(folder, layer).open("wb") as new:
+            feature_path(folder, layer).unlink(missing_ok=True)  # it may be a link
+            with feature_path(folder, layer).open("xb") as new:
                 header = {"descr": "<f4", "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(new, header)
     with ExitStack() as stack:
@@ -74,22 +79,28 @@ def fill_store(
             _seek_row(file, done)
         for start in range(done, len(rows), BATCH):
             numbers = rows[start : start + BATCH]
-            _append(subject, dataset, numbers, layers, files)
+            _append(subject, dataset, numbers, layers, files, hashes)
             done = start + len(numbers)
             if done == len(rows) or done % (BATCH * _SAVED_BATCHES) == 0:
                 for file in files:
                     file.flush()
                     os.fsync(file.fileno())
-                write_json(marker, {**facts, "layers": layers, "done": done})
+                digests = [one.hexdigest() for one in hashes]
+                write_json(marker, {**facts, "layers": layers, "done": done, "sha256": digests})
             progress(done, len(rows))
 
 
-def load_features(folder: Path, layer: Layer) -> NDArray[np.float32]:
-    """The features of a layer, mapped read-only."""
-    features: NDArray[np.float32] = np.load(
-        feature_path(folder, layer), mmap_mode="r", allow_pickle=False
-    )
-    return features
+def load_features(folder: Path, layer: Layer, rows: slice = slice(None)) -> NDArray[np.float32]:
+    """The features of a layer, or those of some consecutive rows."""
+    path = feature_path(folder, layer)
+    with path.open("rb") as file:
+        count, width = _read_shape(file)
+        start, stop, _ = rows.indices(count)
+        file.seek(start * width * 4, os.SEEK_CUR)
+        flat = np.fromfile(file, "<f4", (stop - start) * width)
+    if flat.size != (stop - start) * width:
+        raise UserError(f"{path} is cut short: it changed while it was in use; try again")
+    return flat.reshape(-1, width).astype(np.float32, copy=False)
 
 
 def _append(
@@ -98,10 +109,11 @@ def _append(
     numbers: NDArray[np.int64],
     layers: list[Layer],
     files: Sequence[IO[bytes]],
+    hashes: Sequence[Any],
 ) -> None:
     """Append the rows of one batch to every file."""
     found = subject.features(dataset.batch(numbers), layers)
-    for layer, features, file in zip(layers, found, files, strict=True):
+    for layer, features, file, digest in zip(layers, found, files, hashes, strict=True):
         bad = ~features.isfinite().all(dim=1)
         if bad.any():
             number = int(numbers[int(bad.nonzero()[0, 0])])
@@ -110,7 +122,9 @@ def _append(
                 f"infinity for image {number} of {dataset.manifest.get('source')}: probe an "
                 "earlier step"
             )
-        file.write(features.to(torch.float32).contiguous().numpy().tobytes())
+        data = features.to(torch.float32).contiguous().numpy().tobytes()
+        digest.update(data)
+        file.write(data)
 
 
 def _facts(
@@ -124,20 +138,53 @@ def _facts(
     }
 
 
-def _read_marker(
-    marker: Path, facts: dict[str, object], layers: list[Layer]
-) -> tuple[list[Layer], int] | None:
-    """The layers of an interrupted call that includes these, and its number of complete rows."""
+class _Begun(NamedTuple):
+    """An interrupted call."""
+
+    layers: list[Layer]
+    done: int  # rows that are complete
+    digests: list[str]  # sha256 in hex of those rows, of each layer
+
+
+def _read_marker(marker: Path, facts: dict[str, object], layers: list[Layer]) -> _Begun | None:
+    """The interrupted call, if it includes these layers; one without digests starts over."""
     try:
-        stored = parse_json(marker.read_bytes())
-        done, found = stored.pop("done"), [Layer(*layer) for layer in stored.pop("layers")]
+        stored = parse_json(read_regular(marker))
+        found = [Layer(*layer) for layer in stored.pop("layers")]
+        begun = _Begun(found, int(stored.pop("done")), list(stored.pop("sha256")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return (found, done) if stored == facts and set(layers) <= set(found) else None
+    return begun if stored == facts and set(layers) <= set(found) else None
+
+
+def _hash_done(folder: Path, begun: _Begun) -> list[Any] | None:
+    """Hash objects over the complete rows of each file; None when any has other bytes."""
+    hashes = []
+    try:
+        for layer, wanted in zip(begun.layers, begun.digests, strict=True):
+            with os.fdopen(open_regular(feature_path(folder, layer)), "rb") as file:
+                _, width = _read_shape(file)
+                digest, left = hashlib.sha256(), begun.done * width * 4
+                while left and (piece := file.read(min(left, _READ_BYTES))):
+                    digest.update(piece)
+                    left -= len(piece)
+            if left or digest.hexdigest() != wanted:
+                return None
+            hashes.append(digest)
+    except (OSError, ValueError):
+        return None
+    return hashes
+
+
+def _read_shape(file: IO[bytes]) -> tuple[int, int]:
+    """The rows and columns of an open .npy file of features; moves to the first row."""
+    np.lib.format.read_magic(file)
+    shape, _, _ = np.lib.format.read_array_header_1_0(file)
+    rows, columns = shape
+    return rows, columns
 
 
 def _seek_row(file: IO[bytes], row: int) -> None:
     """Seek behind so many rows; what follows is overwritten."""
-    np.lib.format.read_magic(file)
-    shape, _, kind = np.lib.format.read_array_header_1_0(file)
-    file.seek(row * math.prod(shape[1:]) * kind.itemsize, os.SEEK_CUR)
+    _, width = _read_shape(file)
+    file.seek(row * width * 4, os.SEEK_CUR)

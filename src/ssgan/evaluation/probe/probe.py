@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -90,6 +89,13 @@ class ProbeSettings:
         most = _MOST_L2[self.solver]
         if self.l2 is not None and not 0 <= self.l2 <= most:
             raise UserError(f"l2 must be 0 to {most:g} with solver {self.solver}, not {self.l2}")
+
+
+def _without_place(row: Row) -> Row:
+    """A row without the names of its sources: the same images may move."""
+    parts = {name: row[name] for name in ("train", "test")}
+    spared = {n: {**part, "source": None} for n, part in parts.items() if isinstance(part, dict)}
+    return {**row, **spared}
 
 
 def stored_rows(path: Path) -> list[Row]:
@@ -180,14 +186,15 @@ class StateProbe:
         return list(dict.fromkeys(trial.layer for trial in self.todo))
 
     def _tensor(self, part: str, layer: Layer) -> Tensor:
-        return torch.from_numpy(np.array(feature_store.load_features(self._folder / part, layer)))
+        return torch.from_numpy(feature_store.load_features(self._folder / part, layer))
 
     def _find_rows(self) -> list[Row | None]:
         """The stored row of exactly each trial, if there is one."""
         stored = stored_rows(self.file)
-        identities = [self._identity(trial).items() for trial in self.trials]
+        identities = [_without_place(self._identity(trial)) for trial in self.trials]
+        known = [(_without_place(row), row) for row in stored]
         return [
-            next((row for row in stored if all(row.get(k) == v for k, v in identity)), None)
+            next((row for facts, row in known if identity.items() <= facts.items()), None)
             for identity in identities
         ]
 

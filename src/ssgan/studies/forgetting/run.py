@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ssgan.config.merge import read_json
-from ssgan.config.serialize import difference, dump
+from ssgan.config.serialize import Difference, difference, dump
 from ssgan.evaluation.splits import Split
 from ssgan.files import jsonl
 from ssgan.files.atomic import remove_strays, write_json
@@ -106,10 +106,22 @@ def resolve_auto_precision(
     if settings.precision == "auto":
         known = resolve_precision("auto", place) if stored is None else stored.precision
         settings = replace(settings, precision=known)
-    if stored is not None and (changed := difference(stored, settings)):
+    if stored is not None and (changed := _difference_but_place(stored, settings)):
         words = "; ".join(map(str, changed))
         raise UserError(f"{directory.root} holds a forgetting run with other settings: {words}")
     return settings
+
+
+def _difference_but_place(stored: ForgettingSettings, now: ForgettingSettings) -> list[Difference]:
+    """The settings that differ, but for the paths of the images: their content is compared."""
+    return difference(stored.without_place(), now.without_place())
+
+
+def _is_same(part: object, now: object) -> bool:
+    """Whether two stored parts are the same images, wherever they lie."""
+    if not isinstance(part, dict) or not isinstance(now, dict):
+        return False
+    return {**part, "source": None} == {**now, "source": None}
 
 
 def _facts(settings: ForgettingSettings, parts: Split) -> Facts:
@@ -142,7 +154,7 @@ def _resume(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> N
     if directory.study.exists():
         stored = read_json(directory.study)
         for part in ("train", "test"):
-            if stored.get(part) != facts[part]:
+            if not _is_same(stored.get(part), facts[part]):
                 raise UserError(
                     f"{directory.root} holds a forgetting run with other images to {part} on: put "
                     "the images back, or start in a new directory"
@@ -162,9 +174,11 @@ def _restore(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> 
         _LOG.warning("starting over: %s; it was set aside as %s", damage, aside.name)
         return
     trusted, where = list_modules(facts["settings"]), str(directory.state)
-    same = all(saved.get(name) == facts[name] for name in ("classes", "train", "test"))
-    settings = dump(parse_settings(saved.get("settings"), trusted, where))
-    if not same or settings != facts["settings"]:
+    same = all(_is_same(saved.get(name), facts[name]) for name in ("train", "test"))
+    settings = parse_settings(saved.get("settings"), trusted, where)
+    now = parse_settings(facts["settings"], trusted, where)
+    same = same and saved.get("classes") == facts["classes"]
+    if not same or _difference_but_place(settings, now):
         raise UserError(f"{where} belongs to another forgetting run; remove it to start over")
     learner.network.load_state_dict(content["network"])
     learner.optimizer.load_state_dict(content["optimizer"])

@@ -24,7 +24,7 @@ The figure leaves the rest open. The choices here, each a field unless noted:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ssgan.config.merge import read_json
@@ -90,6 +90,11 @@ class ForgettingSettings:
                 f"rotated_fraction {self.rotated_fraction} of batch_size {self.batch_size} "
                 "rotates 0 images, but the rotation loss needs one: increase batch_size"
             )
+
+    def without_place(self) -> "ForgettingSettings":
+        """The settings without the paths of the images, which may move."""
+        held_out = None if self.held_out is None else self.held_out.without_place()
+        return replace(self, source=self.source.without_place(), held_out=held_out)
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -1,0 +1,110 @@
+"""Files that only this user should write: links are not followed, other writers are named.
+
+A cache may lie on a shared disk. Whoever can write there can replace what is read from it.
+"""
+
+import errno
+import io
+import logging
+import os
+import stat
+import sys
+from pathlib import Path
+
+from ssgan.types import UserError
+
+_LOG = logging.getLogger("ssgan")
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would block
+_NAMED: set[Path] = set()  # folders that a warning has named
+
+
+def open_regular(path: Path) -> int:
+    """A descriptor of a regular file, to read; OSError for a link or anything else."""
+    if path.is_symlink():  # where the system has no O_NOFOLLOW
+        raise OSError(errno.ELOOP, "it is a link", str(path))
+    descriptor = os.open(path, _FLAGS | _NO_FOLLOW)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return descriptor
+
+
+def read_regular(path: Path) -> bytes:
+    """The bytes of a regular file; OSError for a link or anything else."""
+    with io.FileIO(open_regular(path)) as file:
+        return file.readall()
+
+
+def refuse_links(cache: Path, *places: Path) -> None:
+    """Raise UserError when a place in the cache is a link; the cache itself may be one."""
+    for place in places:
+        if place.is_symlink():
+            raise UserError(
+                f"{place} is a link, and links in the cache are not followed: put the files "
+                f"themselves there, or let SSGAN_CACHE name another folder than {cache}"
+            )
+
+
+def warn_of_other_writers(folder: Path) -> None:
+    """Log one warning, once a process, when other users can replace what is in a folder.
+
+    That is: it is another user's, or others may write it, or they may rename a folder above it.
+    A sticky folder such as /tmp protects what belongs to somebody. Root is trusted.
+    """
+    place = Path(os.path.realpath(folder))
+    for number, path in enumerate((place, *place.parents)):
+        reason = _describe_writers(path, is_inner=number == 0)
+        if reason and path not in _NAMED:
+            _NAMED.add(path)
+            _LOG.warning(
+                "%s %s: they can replace the images and features that are read from there; "
+                "SSGAN_CACHE or --cache names another folder",
+                *(path, reason),
+            )
+
+
+def _describe_writers(path: Path, is_inner: bool) -> str:
+    """Who else can replace entries of a folder, in words; empty: nobody."""
+    if sys.platform == "win32":  # rights are lists there
+        return ""
+    try:
+        status = path.stat()
+    except OSError:  # it is not there yet
+        return ""
+    if is_inner and status.st_uid not in (os.getuid(), 0):
+        return f"belongs to another user ({_user_name(status.st_uid)})"
+    if status.st_mode & stat.S_ISVTX:
+        return ""
+    if status.st_mode & stat.S_IWOTH:
+        return "can be written by every user"
+    if is_inner and status.st_mode & stat.S_IWGRP and not _is_private(status.st_gid):
+        return f"can be written by the group {_group_name(status.st_gid)}"
+    return ""
+
+
+def _is_private(group: int) -> bool:
+    """Whether a group is the one that many systems give each user alone."""
+    return sys.platform == "win32" or _group_name(group) == _user_name(os.getuid())
+
+
+def _user_name(number: int) -> str:
+    if sys.platform == "win32":
+        return str(number)
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _group_name(number: int) -> str:
+    if sys.platform == "win32":
+        return str(number)
+    import grp
+
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
