@@ -13,6 +13,7 @@ from ssgan.cli.options import Sample
 from ssgan.cli.progress import Meter, open_progress_bar
 from ssgan.data.scan import readable
 from ssgan.files.image_grid import image_grid, save_gif, save_png
+from ssgan.files.links import refuse_links
 from ssgan.files.run_directory import find_run_of
 from ssgan.runs.checkpoint import Checkpoint, find_state
 from ssgan.runs.precision import resolve_device
@@ -38,6 +39,8 @@ def main(given: Sample) -> int:
         print(f"skipped: {sentence}")
     root = find_run_of(saved.path) or saved.path.parent
     out = given.out or root / f"generated-seed-{given.seed}"
+    if given.out is None:
+        refuse_links(root, out, out / "images")
     generator = load_generator(saved, resolve_device(given.device))
     labels = _labels(saved, given)
     if given.refresh:

@@ -25,6 +25,7 @@ from ssgan.data.prepare import Progress
 from ssgan.evaluation.image_sets import ImageSet
 from ssgan.files.atomic import remove_strays, write_atomic
 from ssgan.files.errors import translate_file_errors
+from ssgan.files.links import refuse_links
 from ssgan.files.locks import wait_for_lock
 from ssgan.metrics.features import AbstractFeatures, require_finite
 from ssgan.metrics.moments import Moments
@@ -97,11 +98,12 @@ class FeatureCache:
         self.key = hashlib.sha256(json.dumps(words).encode()).hexdigest()
         slug = re.sub(r"[^A-Za-z0-9]+", "-", features.name).strip("-").lower()[:40]
         self.folder = cache / "features" / f"{slug}-{self.key[:16]}"
-        self._locks, self._size = cache / ".locks", features.size
+        self._cache, self._locks, self._size = cache, cache / ".locks", features.size
 
     @contextmanager
     def lock(self, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
         """One process at a time; `on_wait` is called when another one computes the same rows."""
+        refuse_links(self._cache, self.folder, self._locks)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._locks.mkdir(parents=True, exist_ok=True)
         with wait_for_lock(self._locks / self.folder.name, on_wait):

@@ -33,6 +33,7 @@ from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unava
 from ssgan.evaluation.results import write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
+from ssgan.files.links import refuse_links
 from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.protocol import write_statistics
@@ -210,6 +211,7 @@ class _Session:
         if request.write_stats is not None:
             require_writable(request.write_stats.parent)
         if reference is not None:
+            self._refuse_links(self._folder())
             require_writable(self._folder())
         self.device = resolve_device(request.device)
         self.features = self._features()
@@ -312,6 +314,11 @@ class _Session:
         file = self.subject.checkpoint.path
         return (find_run_of(file) or file.parent) / "evaluation"
 
+    def _refuse_links(self, folder: Path) -> None:
+        """Raise UserError for a folder below a run that is a link, unless the user named it."""
+        if self.request.out is None and isinstance(self.subject, FoundState):
+            refuse_links(self._folder().parent, folder)
+
     def _results_file(self, found: Evaluation, settings: EvaluationSettings) -> Path:
         """By default its name is that of the protocol, so that equal results replace each other."""
         if (out := self.request.out) is not None:
@@ -330,6 +337,7 @@ class _Session:
     def _write_results(self, found: Evaluation, settings: EvaluationSettings) -> None:
         path = self._results_file(found, settings)
         with translate_file_errors(path):
+            self._refuse_links(path.parent)
             write_results(path, found.results)
             self.reporter.show(f"written to {readable(path)}")
             if found.nearest is not None:

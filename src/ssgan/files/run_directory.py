@@ -24,6 +24,7 @@ class RunDirectory:
         self.samples = root / "samples"
         self.checkpoints = root / "checkpoints"
         self.snapshots = root / "snapshots"
+        self._old_snapshots = root / _OLD_SNAPSHOTS
         self.best = root / "best"
         self.healthy = root / "healthy"
         self.evaluation = root / "evaluation"
@@ -43,7 +44,7 @@ class RunDirectory:
         Its path in the old folder where a run of ssgan 0.1 has written it there.
         """
         name = f"step-{step:08d}.ckpt"
-        old = self.root / _OLD_SNAPSHOTS / name
+        old = self._old_snapshots / name
         return old if old.exists() else self.snapshots / name
 
     def best_checkpoint(self) -> Path:
@@ -77,8 +78,12 @@ class RunDirectory:
         own = (self.root, self.checkpoints, self.best, self.healthy, self.samples, self.evaluation)
         return [*own, *self._snapshot_folders()]
 
+    def written_names(self) -> list[Path]:
+        """Every file and folder at the top of a run directory that a run writes."""
+        return [path for path in vars(self).values() if path != self.root]
+
     def _snapshot_folders(self) -> tuple[Path, Path]:
-        return self.snapshots, self.root / _OLD_SNAPSHOTS
+        return self.snapshots, self._old_snapshots
 
     def newest_sample(self) -> Path | None:
         """The sheet of the latest step; None when there is none yet."""
@@ -104,6 +109,10 @@ class ForgettingDirectory:
         self.environment = root / "environment.json"
         self.lock = root / ".lock"
         self.picture = root / "forgetting.png"
+
+    def written_names(self) -> list[Path]:
+        """Every file that a forgetting study writes."""
+        return [path for path in vars(self).values() if path != self.root]
 
 
 def find_run_of(checkpoint: Path) -> Path | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ssgan.config.merge import read_json
 from ssgan.files.atomic import write_atomic, write_json
 from ssgan.files.environment import package_version
+from ssgan.files.links import refuse_links
 from ssgan.files.run_directory import RunDirectory
 from ssgan.studies.catalogue import Study, StudyScale
 from ssgan.studies.options import StudyOptions
@@ -34,6 +35,7 @@ def write_study(
     missing = _missing([trial for trial in trials if trial not in done])
     rendered = scale.renderer.render(done) if done else Rendered("Nothing is measured yet.")
     folder = options.out / study.name
+    refuse_links(options.out, folder)
     folder.mkdir(parents=True, exist_ok=True)
     text = join_parts(
         f"# {study.title}",

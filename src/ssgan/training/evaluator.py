@@ -296,6 +296,8 @@ class FeatureDrift:
 
     def _read(self, file: Path) -> Float[Tensor, "N F"] | None:
         """The features in a file; None when it is damaged or of other images."""
+        if not file.is_file():
+            return None
         try:
             data = io.BytesIO(file.read_bytes())  # numpy leaves a damaged file open
             with np.load(data, allow_pickle=False) as content:

@@ -1,0 +1,101 @@
+"""Networks compared with a file or with the memory before they are built.
+
+A few bytes of settings can ask for any width. On torch's meta device a network has shapes and no
+content, so nothing is allocated.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+from ssgan.files.environment import memory_bytes
+from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.config import RunConfig
+from ssgan.runs.state import build_discriminator, build_generator
+from ssgan.types import UserError
+
+Build = Callable[[RunConfig, int], nn.Module]
+BUILDERS: Mapping[str, Build] = {
+    "generator": build_generator,
+    "discriminator": build_discriminator,
+    "generator_ema": build_generator,
+}
+_FLOAT = 4  # bytes
+_COPIES_G, _COPIES_D = 5, 4  # weights, gradient and two moments of Adam; G also has its average
+
+
+def require_shapes(checkpoint: Checkpoint, name: str) -> None:
+    """Raise UserError unless the tensors of that name fit the network of the settings.
+
+    Nothing is allocated, so it costs milliseconds for settings of any size.
+    """
+    stored = checkpoint.tensors.get(name)
+    if not isinstance(stored, dict):
+        raise UserError(f"{checkpoint.path} holds no {name}")
+    wanted = shapes(BUILDERS[name], checkpoint.config, checkpoint.num_classes)
+    if wanted is None:
+        return
+    for key in sorted({*wanted, *stored}):
+        tensor = stored.get(key)
+        found = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else None
+        if found != wanted.get(key):
+            raise UserError(
+                f"{checkpoint.path} does not fit {name}: its settings ask for {key} of shape "
+                f"{_words(wanted.get(key))}, and it holds {_words(found)}"
+            )
+
+
+def require_memory(config: RunConfig, num_classes: int) -> None:
+    """Raise UserError when a run of these settings cannot be in this machine's memory.
+
+    Counted are weights, averages and moments, one batch of real images and the latents of an
+    evaluation: what every step needs, and less than it needs.
+    """
+    memory, data = memory_bytes(), config.data
+    if memory is None:
+        return
+    needed = {
+        "generator": _COPIES_G * _numbers(build_generator, config, num_classes),
+        "discriminator": _COPIES_D * _numbers(build_discriminator, config, num_classes),
+        "batch_size": config.batch_size * data.image_size**2 * data.channels,
+    }
+    if config.evaluate.every:
+        needed["evaluate.images"] = config.evaluate.images * config.generator.latent_size
+    largest = max(needed, key=lambda name: needed[name])
+    total = _FLOAT * sum(needed.values())
+    if total > memory:
+        raise UserError(
+            f"this run needs more than {total / 1e9:,.0f} GB, and this machine has "
+            f"{memory / 1e9:,.0f} GB of memory: most of it is for {largest}"
+        )
+
+
+def shapes(build: Build, config: RunConfig, num_classes: int) -> dict[str, tuple[int, ...]] | None:
+    """The shape of every tensor of a network; None for one that cannot be built without content.
+
+    Raises UserError for settings that no network has.
+    """
+    try:
+        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+            state = build(config, num_classes).state_dict()
+    except UserError:
+        raise
+    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        if type(config.generator).__module__.startswith("ssgan.") and _too_large(error):
+            raise UserError(f"the networks of these settings are too large: {error}") from None
+        return None
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def _too_large(error: Exception) -> bool:
+    return any(word in str(error) for word in ("overflow", "too big", "too large", "Overflow"))
+
+
+def _numbers(build: Build, config: RunConfig, num_classes: int) -> int:
+    found = shapes(build, config, num_classes) or {}
+    return sum(torch.Size(shape).numel() for shape in found.values())
+
+
+def _words(shape: tuple[int, ...] | None) -> str:
+    return "none" if shape is None else " x ".join(map(str, shape)) or "a single number"
