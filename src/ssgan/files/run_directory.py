@@ -1,5 +1,6 @@
 """The name of every file in a run directory. Format version 1."""
 
+import os
 import re
 from pathlib import Path
 
@@ -122,9 +123,13 @@ def find_run_of(checkpoint: Path) -> Path | None:
 
 
 def run_name(checkpoint: Path) -> str:
-    """The name of that directory; for a file that is in no run its own, without the ending."""
+    """The name of that directory; for a file that is in no run its own, without the ending.
+
+    It is valid text in every locale; bytes that are no UTF-8 are escaped.
+    """
     run = find_run_of(checkpoint)
-    return checkpoint.stem if run is None else run.resolve().name
+    name = checkpoint.stem if run is None else run.resolve().name
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def list_step_files(folder: Path, ending: str) -> list[Path]:

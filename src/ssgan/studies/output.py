@@ -60,7 +60,7 @@ def write_study(
     }
     files = [folder / "table.md", folder / "results.json"]
     listing = "".join(f"    {command}\n" for command in commands)
-    write_atomic(files[0], f"{text}\n\n## Commands\n\n{listing}".encode())
+    write_atomic(files[0], f"{text}\n\n## Commands\n\n{listing}".encode("utf-8", "surrogateescape"))
     write_json(files[1], facts)
     if rendered.figure is not None:
         files.append(folder / "figure.png")

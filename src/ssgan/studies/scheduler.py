@@ -99,7 +99,7 @@ def start_process(job: Job, resources: Resources) -> Child:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     limits = resources.environment(job.processes)
     with open(job.log, "ab", opener=open_unlinked) as log:
-        log.write(f"$ {job.command}\n".encode())
+        log.write(f"$ {job.command}\n".encode("utf-8", "surrogateescape"))
         log.flush()
         return subprocess.Popen(
             [sys.executable, "-m", "ssgan", *job.words],
