@@ -5,9 +5,11 @@ content, so nothing is allocated.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ssgan.files.environment import memory_bytes
 from ssgan.runs.checkpoint import Checkpoint
@@ -22,7 +24,20 @@ BUILDERS: Mapping[str, Build] = {
     "generator_ema": build_generator,
 }
 _FLOAT = 4  # bytes
+_TOO_LARGE = ("overflow", "too large", "too big")  # said by torch
 _COPIES_G, _COPIES_D = 5, 4  # weights, gradient and two moments of Adam; G also has its average
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves out the drawing of initial weights, for which the meta device loads SymPy: seconds."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in ("normal_", "uniform_", "trunc_normal_"):
+            return args[0] if args else kwargs["tensor"]
+        if name in ("randn_like", "rand_like"):
+            func = torch.empty_like
+        return func(*args, **(kwargs or {}))
 
 
 def require_shapes(checkpoint: Checkpoint, name: str) -> None:
@@ -32,7 +47,7 @@ def require_shapes(checkpoint: Checkpoint, name: str) -> None:
     """
     stored = checkpoint.tensors.get(name)
     if not isinstance(stored, dict):
-        raise UserError(f"{checkpoint.path} holds no {name}")
+        raise UserError(f"{checkpoint.path} does not fit {name}: it has no such table")
     wanted = shapes(BUILDERS[name], checkpoint.config, checkpoint.num_classes)
     if wanted is None:
         return
@@ -77,19 +92,18 @@ def shapes(build: Build, config: RunConfig, num_classes: int) -> dict[str, tuple
     Raises UserError for settings that no network has.
     """
     try:
-        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        with torch.device("meta"), _NothingDrawn(), torch.random.fork_rng(devices=[]):
             state = build(config, num_classes).state_dict()
     except UserError:
         raise
-    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
-        if type(config.generator).__module__.startswith("ssgan.") and _too_large(error):
-            raise UserError(f"the networks of these settings are too large: {error}") from None
+    except Exception as error:  # of somebody's own network, which may need content
+        if any(word in str(error).lower() for word in _TOO_LARGE):
+            raise UserError(
+                "the networks of these settings have more weights than can be counted: "
+                "give a smaller width, latent_size or image_size"
+            ) from None
         return None
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
-
-
-def _too_large(error: Exception) -> bool:
-    return any(word in str(error) for word in ("overflow", "too big", "too large", "Overflow"))
 
 
 def _numbers(build: Build, config: RunConfig, num_classes: int) -> int:
