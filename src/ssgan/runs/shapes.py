@@ -29,14 +29,14 @@ _COPIES_G, _COPIES_D = 5, 4  # weights, gradient and two moments of Adam; G also
 
 
 class _NothingDrawn(TorchFunctionMode):
-    """Leaves out the drawing of initial weights, for which the meta device loads SymPy: seconds."""
+    """Leaves out initial content: to draw it, the meta device would load SymPy, which is slow."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
         if name in ("normal_", "uniform_", "trunc_normal_"):
             return args[0] if args else kwargs["tensor"]
-        if name in ("randn_like", "rand_like"):
-            func = torch.empty_like
+        if name in ("randn_like", "rand_like", "zeros_like", "ones_like", "empty_like"):
+            return torch.empty(args[0].shape, dtype=args[0].dtype)
         return func(*args, **(kwargs or {}))
 
 
