@@ -146,3 +146,22 @@ def test_a_pipe_or_a_device_at_a_name_is_refused_and_never_waited_for(
         if command[0] == "train" or name != ".lock.owner":
             assert main(command) == 2
             assert f"{place} is no file but a pipe or a device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("probe", ["probe", "--data", "scenes:num_images=120", "--pooling", "mean"]),
+        ("f.npz.partial", ["features", "--data", IMAGES, "--out", "f.npz"]),
+        ("f.npz.partial/block-3-mean.npy", ["features", "--data", IMAGES, "--out", "f.npz"]),
+    ],
+)
+def test_features_of_d_are_written_through_no_link(name, command, trained, tmp_path, monkeypatch):
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    monkeypatch.chdir(run)
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "mine").write_bytes(PRECIOUS)
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).symlink_to(tmp_path / "victim" / ("mine" if name.endswith("npy") else ""))
+    main([command[0], str(run), *command[1:]])
+    assert content(tmp_path / "victim") == {str(tmp_path / "victim" / "mine"): PRECIOUS}

@@ -46,14 +46,19 @@ def test_a_name_that_is_too_long_is_one_line(tmp_path, capsys):
         assert len(error.splitlines()) == 1
 
 
-def test_too_many_open_files_are_said(tmp_path):
+def open_endlessly(held):
+    with translate_file_errors(Path(os.devnull)):
+        while True:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+
+
+def test_too_many_open_files_are_said():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    held: list[int] = []
+    held = []
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
-        with pytest.raises(UserError, match=r"ulimit -n"), translate_file_errors(Path(tmp_path)):
-            while True:
-                held.append(os.open(os.devnull, os.O_RDONLY))
+        with pytest.raises(UserError, match=r"ulimit -n"):
+            open_endlessly(held)
     finally:
         for descriptor in held:
             os.close(descriptor)

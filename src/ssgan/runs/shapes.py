@@ -23,9 +23,10 @@ BUILDERS: Mapping[str, Build] = {
     "discriminator": build_discriminator,
     "generator_ema": build_generator,
 }
-_FLOAT = 4  # bytes
 _TOO_LARGE = ("overflow", "too large", "too big")  # said by torch
-_COPIES_G, _COPIES_D = 5, 4  # weights, gradient and two moments of Adam; G also has its average
+# Bytes of a weight in a checkpoint, which is made in memory: float32, with two moments of Adam; G
+# also has its average.
+_BYTES_G, _BYTES_D = 4 * 4, 3 * 4
 
 
 class _NothingDrawn(TorchFunctionMode):
@@ -64,21 +65,21 @@ def require_shapes(checkpoint: Checkpoint, name: str) -> None:
 def require_memory(config: RunConfig, num_classes: int) -> None:
     """Raise UserError when a run of these settings cannot be in this machine's memory.
 
-    Counted are weights, averages and moments, one batch of real images and the latents of an
-    evaluation: what every step needs, and less than it needs.
+    Counted are a checkpoint, the pixels of one part of a batch, and the latents of an evaluation:
+    less than any run needs.
     """
     memory, data = memory_bytes(), config.data
     if memory is None:
         return
     needed = {
-        "generator": _COPIES_G * _numbers(build_generator, config, num_classes),
-        "discriminator": _COPIES_D * _numbers(build_discriminator, config, num_classes),
-        "batch_size": config.batch_size * data.image_size**2 * data.channels,
+        "generator": _BYTES_G * _numbers(build_generator, config, num_classes),
+        "discriminator": _BYTES_D * _numbers(build_discriminator, config, num_classes),
+        "batch_size": config.batch_size // config.accumulation * data.image_size**2 * data.channels,
     }
     if config.evaluate.every:
-        needed["evaluate.images"] = config.evaluate.images * config.generator.latent_size
+        needed["evaluate.images"] = 4 * config.evaluate.images * config.generator.latent_size
     largest = max(needed, key=lambda name: needed[name])
-    total = _FLOAT * sum(needed.values())
+    total = sum(needed.values())
     if total > memory:
         raise UserError(
             f"this run needs more than {total / 1e9:,.0f} GB, and this machine has "
