@@ -117,9 +117,9 @@ def test_a_full_disk_under_tensorboard_is_said_in_words_alone(dataset, tmp_path)
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.ENOSPC, r"disk full: .*log.jsonl needs more than the .* are free"),
-        (errno.EDQUOT, r"quota used up: .*log.jsonl needs more bytes, and your quota on this disk"),
-        (errno.EFBIG, r"file too large: .*log.jsonl needs more bytes, and its file system takes"),
+        (errno.ENOSPC, r"disk full: .* needs more than the .* are free"),
+        (errno.EDQUOT, r"quota used up: .* needs more bytes, and your quota on this disk"),
+        (errno.EFBIG, r"file too large: .* needs more bytes, and its file system takes"),
     ],
 )
 def test_a_full_disk_that_tears_a_log_line_is_said_and_mended(
