@@ -135,3 +135,52 @@ def test_a_refusal_is_one_line_without_control_characters(monkeypatch, capsys):
     monkeypatch.setattr("ssgan.cli.show.main", fails)
     assert main(["show", "run"]) == 2
     assert capsys.readouterr().err == "ssgan: no class 'a\\u000ab\\u001b[2J'\n"
+
+
+WITHOUT_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+EVERY_VERB = """
+import sys
+from ssgan.cli.main import main
+from tests.cli.test_main import TINY
+
+run, images = sys.argv[1], "scenes:num_images=40"
+commands = [
+    ["train", "scenes:ssgan", "--data", images, "--run", run, *TINY],
+    ["train", run, "--total_steps", "3"],
+    ["show", run, "--curves", run + "/" + sys.argv[2] + ".png"],
+    ["sample", run, "--n", "2", "--gif"],
+    ["evaluate", run, "--against", images, "--features", "random", "--n", "8", "--seeds", "1"],
+    ["features", run, "--data", images, "--out", run + "/" + sys.argv[2] + ".npz"],
+    ["probe", run, "--data", "scenes:num_images=120", "--pooling", "mean", "--fractions", "1"],
+]
+sys.stderr.write(f"codes {[main(words) for words in commands]}")
+"""
+
+
+def without_utf8(code, *words):
+    """What a child process writes that can encode only ASCII."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *map(os.fsencode, words)],
+        env={**os.environ, **WITHOUT_UTF8},
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_names_keep_their_bytes_and_other_characters_are_escaped_where_there_is_only_ascii():
+    code = (
+        "import sys; from ssgan.cli.streams import tolerate_lost_output\n"
+        "with tolerate_lost_output(): print(sys.argv[1], chr(228), sys.argv[1])"
+    )
+    done = without_utf8(code, "Läufe")
+    assert done.stdout.decode("utf-8") == "Läufe \\xe4 Läufe\n", done.stderr.decode()
+
+
+@pytest.mark.slow
+def test_every_verb_takes_any_name_where_there_is_only_ascii(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSGAN_CACHE", str(tmp_path / "Zwischenspeicher-ä"))
+    done = without_utf8(EVERY_VERB, str(tmp_path / "Läufe-日本"), "ö")
+    assert b"codes [0, 0, 0, 0, 0, 0, 0]" in done.stderr, done.stderr.decode(errors="replace")
+    table = (tmp_path / "Läufe-日本" / "probe" / "probe.txt").read_text(encoding="utf-8")
+    assert "Läufe-日本" in table
+    assert (tmp_path / "Läufe-日本" / "ö.npz").exists()

@@ -82,9 +82,16 @@ def test_write_comes_before_fsync_before_rename_before_fsync_of_the_folder(
     assert calls == ["write", "fsync", "replace", "fsync folder"]
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_said_in_words_and_the_old_file_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "disk full: .*file needs {} bytes, but only .* free"),
+        (errno.EDQUOT, "quota used up: .*file needs {} bytes, and your quota on this disk"),
+        (errno.EFBIG, "file too large: .*file needs {} bytes, and "),
+    ],
+)
+def test_no_room_is_said_in_words_of_its_own_and_the_old_file_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
 ) -> None:
     path = tmp_path / "file"
     write_atomic(path, OLD)
@@ -93,7 +100,7 @@ def test_a_full_disk_is_said_in_words_and_the_old_file_stands(
         raise OSError(number, "no room")
 
     monkeypatch.setattr(atomic.os, "write", full)
-    with pytest.raises(DiskFull, match=f"disk full: .*file needs {len(NEW):,} bytes.* free") as it:
+    with pytest.raises(DiskFull, match=words.format(f"{len(NEW):,}")) as it:
         write_atomic(path, NEW)
     assert it.value.needed == len(NEW)
     assert it.value.free > 0

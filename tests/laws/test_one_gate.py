@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import ssgan
@@ -45,7 +46,7 @@ def calls(monkeypatch):
         original = getattr(owner, name)
 
         def counted(*arguments, **options):
-            counts[label] += 1
+            counts[label] += torch.get_default_device().type != "meta"  # there it is only measured
             return original(*arguments, **options)
 
         monkeypatch.setattr(owner, name, counted)

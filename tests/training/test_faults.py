@@ -67,7 +67,9 @@ def newest_step(root):
 
 
 @forking
-def test_a_full_disk_ends_the_run_in_words_and_the_last_save_stands(dataset, finished, tmp_path):
+def test_a_limit_on_files_ends_the_run_in_words_and_the_last_save_stands(
+    dataset, finished, tmp_path
+):
     """For real: no file may grow beyond 100 kB, and a checkpoint is larger."""
     root, words = tmp_path / "run", tmp_path / "words"
     stop_after(CONFIG, root, dataset, 2)
@@ -83,8 +85,8 @@ def test_a_full_disk_ends_the_run_in_words_and_the_last_save_stands(dataset, fin
 
     assert wait(fork(limited)) == 74
     said = words.read_text()
-    assert said.startswith(f"disk full: {RunDirectory(root).checkpoint(3)} needs {size:,} bytes")
-    assert said.endswith("are free")
+    wanted = f"file too large: {RunDirectory(root).checkpoint(3)} needs {size:,} bytes, and "
+    assert said == f"{wanted}a file may have 100,000 here (ulimit -f)"
     assert not list(root.rglob(TEMPORARY.format("*")))
     assert newest_step(root) == 2
     assert to_the_end(CONFIG, root, dataset) == finished
@@ -112,9 +114,16 @@ def test_a_full_disk_under_tensorboard_is_said_in_words_alone(dataset, tmp_path)
     assert events.stat().st_size == 6000
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, r"disk full: .* needs more than the .* are free"),
+        (errno.EDQUOT, r"quota used up: .* needs more bytes, and your quota on this disk"),
+        (errno.EFBIG, r"file too large: .* needs more bytes, and its file system takes"),
+    ],
+)
 def test_a_full_disk_that_tears_a_log_line_is_said_and_mended(
-    number, dataset, finished, tmp_path, monkeypatch
+    number, words, dataset, finished, tmp_path, monkeypatch
 ):
     write, torn = os.write, []
 
@@ -128,7 +137,7 @@ def test_a_full_disk_that_tears_a_log_line_is_said_and_mended(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
-        with pytest.raises(DiskFull, match=r"disk full: .* are free"):
+        with pytest.raises(DiskFull, match=words):
             to_the_end(CONFIG, tmp_path, dataset)
     assert (tmp_path / "log.jsonl").read_bytes().endswith(torn[0][:20])
     assert newest_step(tmp_path) == 2

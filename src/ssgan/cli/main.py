@@ -1,5 +1,6 @@
 """`ssgan VERB ...`: finds the verb, reads its options, runs it, turns errors into one line."""
 
+import errno
 import importlib
 import sys
 from pathlib import Path
@@ -57,7 +58,9 @@ def main(argv: list[str] | None = None) -> int:
         lost = find_output_error(stdout)
         if lost is None or code != 0:
             return code
-        sentence = f"standard output cannot be written: {lost.strerror}; all else is done"
+        limit = " (ulimit -f)" if lost.errno == errno.EFBIG else ""
+        reason = f"{lost.strerror}{limit}"
+        sentence = f"standard output cannot be written: {reason}; all else is done"
         return _complain(sentence, DISK_FULL)
 
 

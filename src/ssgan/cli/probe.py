@@ -25,11 +25,12 @@ from ssgan.evaluation.probe.maps import (
     list_states,
     open_discriminator,
 )
-from ssgan.evaluation.probe.probe import ProbeSettings, StateProbe
+from ssgan.evaluation.probe.probe import ROWS, ProbeSettings, StateProbe
 from ssgan.evaluation.probe.tables import format_tables
 from ssgan.evaluation.splits import Split, count_labels_at, split
 from ssgan.files.atomic import write_atomic
 from ssgan.files.errors import translate_file_errors
+from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import find_run_of, run_name
@@ -55,6 +56,9 @@ def main(given: Probe) -> int:
     refuse_other_picture(out / "probe.png")
     rows: list[dict[str, Any]] = []
     with translate_file_errors(out):
+        if given.out is None:
+            refuse_links(home, out)
+        refuse_links(out, out / ROWS)
         out.mkdir(parents=True, exist_ok=True)
         with hold_lock(out / ".lock"):
             for number, state in enumerate(states, start=1):
@@ -177,6 +181,7 @@ def features(given: Features) -> int:
     dataset = _labelled_images(subject, source, given)
     names, partial = list_item_names(source, dataset), partial_folder(target)
     with translate_file_errors(target):
+        refuse_links(target.parent, partial)
         partial.mkdir(parents=True, exist_ok=True)
         with hold_lock(partial / ".lock"), open_progress_bar("images through D") as progress:
             export_features(subject, dataset, names, layers, target, progress)

@@ -16,6 +16,7 @@ from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.data.scan import readable
 from ssgan.files.errors import require_writable
 from ssgan.files.image_grid import image_grid, open_npz_images, save_gif, save_png
+from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.own_outputs import SAMPLE
 from ssgan.files.run_directory import find_run_of
@@ -45,7 +46,10 @@ def main(given: Sample) -> int:
     for sentence in passed_over:
         print(f"skipped: {sentence}")
     root = find_run_of(saved.path) or saved.path.parent
-    out = SampleFolder(given.out or root / f"generated-seed-{given.seed}")
+    folder = given.out or root / f"generated-seed-{given.seed}"
+    if given.out is None:
+        refuse_links(root, folder, folder / "images")
+    out = SampleFolder(folder)
     out.refuse_other_files()
     if given.npz is not None:
         require_writable(given.npz.parent)

@@ -1,5 +1,6 @@
 """Output for people: written line by line; a line that cannot be written ends nothing."""
 
+import codecs
 import errno
 import io
 import os
@@ -17,6 +18,21 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u
 
 # A wrapper that `open` did not make has no `mode`: to a check at run time it is no TextIO.
 Stream = TextIO | io.TextIOWrapper
+
+
+def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Bytes of file names as they are, and every other character as an escape."""
+    assert isinstance(error, UnicodeEncodeError)
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeEncodeError:
+        error.end = error.start + 1  # one character: the next may be a byte again
+        return codecs.lookup_error("backslashreplace")(error)
+
+
+codecs.register_error("ssgan.escape", _escape)
+# What a stream does with a character that it cannot encode. The C locale has surrogateescape.
+_ERRORS = {"strict": "backslashreplace", "surrogateescape": "ssgan.escape"}
 
 
 class Lines(io.FileIO):
@@ -84,7 +100,7 @@ def _over(lines: Lines | None, stream: Stream) -> Stream:
     """The stream again, but writing to these lines, if there are any."""
     if lines is None or not isinstance(stream, io.TextIOWrapper):
         return stream
-    errors = "backslashreplace" if stream.errors == "strict" else stream.errors
+    errors = _ERRORS.get(stream.errors or "strict", stream.errors)
     buffer = io.BufferedWriter(lines)
     # line by line in a file and a pipe, too: what is printed survives a process that is killed
     # stderr shows a live bar, which moves the cursor

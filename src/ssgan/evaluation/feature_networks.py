@@ -14,7 +14,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ssgan.files.download import fetch
-from ssgan.files.ownership import refuse_links, warn_of_other_writers
+from ssgan.files.links import refuse_links
+from ssgan.files.ownership import warn_of_other_writers
 from ssgan.files.run_directory import run_name
 from ssgan.metrics import efficientnet_lite0
 from ssgan.metrics.features import AbstractFeatures, RandomFeatures, hash_weights

@@ -25,8 +25,9 @@ from ssgan.data.prepare import Progress
 from ssgan.evaluation.image_sets import ImageSet
 from ssgan.files.atomic import remove_strays, write_atomic
 from ssgan.files.errors import translate_file_errors
+from ssgan.files.links import refuse_links
 from ssgan.files.locks import wait_for_lock
-from ssgan.files.ownership import read_regular, refuse_links, warn_of_other_writers
+from ssgan.files.ownership import read_regular, warn_of_other_writers
 from ssgan.metrics.features import AbstractFeatures, require_finite
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.protocol import Protocol, Statistics, read_statistics, write_statistics
@@ -100,13 +101,12 @@ class FeatureCache:
         self.key = hashlib.sha256(json.dumps(words).encode()).hexdigest()
         slug = re.sub(r"[^A-Za-z0-9]+", "-", features.name).strip("-").lower()[:40]
         self.folder = cache / "features" / f"{slug}-{self.key[:16]}"
-        self._locks, self._size = cache / ".locks", features.size
+        self._cache, self._locks, self._size = cache, cache / ".locks", features.size
 
     @contextmanager
     def lock(self, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
         """One process at a time; `on_wait` is called when another one computes the same rows."""
-        places = (self.folder.parent, self.folder, self._locks, self._locks / self.folder.name)
-        refuse_links(self._locks.parent, *places)
+        refuse_links(self._cache, self.folder, self._locks, self._locks / self.folder.name)
         self.folder.mkdir(parents=True, exist_ok=True)
         for folder in (self._locks.parent, self.folder.parent, self.folder):
             warn_of_other_writers(folder)

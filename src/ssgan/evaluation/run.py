@@ -34,6 +34,7 @@ from ssgan.evaluation.overlap import describe_formats, describe_overlap
 from ssgan.evaluation.results import check_replaceable, write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
+from ssgan.files.links import refuse_links
 from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures
@@ -222,6 +223,7 @@ class _Session:
         if request.write_stats is not None:
             require_writable(request.write_stats.parent)
         if reference is not None:
+            self._refuse_links(self._folder())
             require_writable(self._folder())
             if request.out is not None:
                 results = _results_in(request.out)
@@ -343,6 +345,11 @@ class _Session:
         file = self.subject.checkpoint.path
         return (find_run_of(file) or file.parent) / "evaluation"
 
+    def _refuse_links(self, folder: Path) -> None:
+        """Raise UserError for a folder below a run that is a link, unless the user named it."""
+        if self.request.out is None and isinstance(self.subject, FoundState):
+            refuse_links(self._folder().parent, folder)
+
     def _results_file(self, found: Evaluation, settings: EvaluationSettings) -> Path:
         """By default its name is that of the protocol, so that equal results replace each other."""
         if (out := self.request.out) is not None:
@@ -361,6 +368,7 @@ class _Session:
     def _write_results(self, found: Evaluation, settings: EvaluationSettings) -> None:
         path = self._results_file(found, settings)
         with translate_file_errors(path):
+            self._refuse_links(path.parent)
             write_results(path, found.results)
             self.reporter.show(f"written to {readable(path)}")
             if found.nearest is not None:

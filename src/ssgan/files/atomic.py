@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 _CHUNK_BYTES = 16 * 1024
 TEMPORARY = ".writing-{}.tmp"
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # EFBIG: the limit on the size of a file
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # no room: of the disk, the user, the process
 
 O_BINARY: int = getattr(os, "O_BINARY", 0)  # Windows writes CR LF for LF without it
 
@@ -24,15 +25,37 @@ Crash = Callable[[str], None]  # called with the name of each step of a writer
 
 
 class DiskFull(Exception):  # noqa: N818 - the name of a state
-    """No space for a file: one line with the path, the bytes needed and the bytes free."""
+    """No space for a file: one line with the path, the bytes needed and what does not allow them.
 
-    def __init__(self, path: Path, needed: int | None, free: int) -> None:
+    `code` is the system's: ENOSPC for a full disk, EDQUOT for the user's quota, EFBIG for the
+    limit on the size of a file.
+    """
+
+    def __init__(
+        self, path: Path, needed: int | None, free: int, code: int | None = errno.ENOSPC
+    ) -> None:
         self.path, self.needed, self.free = path, needed, free
-        if needed is None:
-            words = f"more than the {free:,} bytes that are free"
+        size = "more bytes" if needed is None else f"{needed:,} bytes"
+        if code == errno.EFBIG:
+            words = f"file too large: {path} needs {size}, and {_file_limit()}"
+        elif code == errno.EDQUOT:
+            words = f"quota used up: {path} needs {size}, and your quota on this disk has no more"
+        elif needed is None:
+            words = f"disk full: {path} needs more than the {free:,} bytes that are free"
         else:
-            words = f"{needed:,} bytes, but only {free:,} are free"
-        super().__init__(f"disk full: {path} needs {words}")
+            words = f"disk full: {path} needs {size}, but only {free:,} are free"
+        super().__init__(words)
+
+
+def _file_limit() -> str:
+    """What limits the size of a file: the process (`ulimit -f`), or else the file system."""
+    if sys.platform != "win32":
+        import resource  # which Windows lacks
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if limit != resource.RLIM_INFINITY:
+            return f"a file may have {limit:,} here (ulimit -f)"
+    return "its file system takes no file of that size"
 
 
 class AtomicFile:
@@ -93,7 +116,7 @@ def open_atomic(
             temporary.unlink()
         if isinstance(error, OSError) and error.errno in FULL:
             size = needed if needed is not None else (file.written if file else None)
-            raise DiskFull(path, size, free_bytes(path.parent)) from None
+            raise DiskFull(path, size, free_bytes(path.parent), error.errno) from None
         raise
 
 

@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ssgan.files.atomic import DiskFull, free_bytes, open_atomic
-from ssgan.files.ownership import refuse_links, warn_of_other_writers
+from ssgan.files.links import refuse_links
+from ssgan.files.ownership import warn_of_other_writers
 from ssgan.types import UserError
 
 Progress = Callable[[int, int], None]  # (done, total)

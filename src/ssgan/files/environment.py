@@ -1,5 +1,6 @@
 """The environment of a run: versions, machine, threads, commit."""
 
+import os
 import platform
 import re
 import subprocess
@@ -32,6 +33,13 @@ def describe_environment(device: str, precision: str) -> dict[str, object]:
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)>=([0-9.]+)")
 BITS_DEPEND_ON = ("torch", "machine", "processor_features", "threads", "device", "device_name")
+
+
+def memory_bytes() -> int | None:
+    """The memory of this machine; None where the system does not say (Windows)."""
+    if not hasattr(os, "sysconf"):
+        return None
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def package_version(package: str) -> str:

@@ -10,6 +10,15 @@ from pathlib import Path
 from ssgan.files.atomic import FULL, TEMPORARY, DiskFull, free_bytes
 from ssgan.types import UserError
 
+_ADVICE = {
+    errno.EROFS: "give a directory on another disk",
+    errno.ENAMETOOLONG: "most systems allow 255 bytes in a name and 4,096 in a path; "
+    "give a shorter one",
+    errno.EMFILE: "this process may open no more (ulimit -n)",
+    errno.ENFILE: "the whole system has too many open",
+    errno.ELOOP: "it is a link, and nothing is written through one",
+}
+
 
 @contextmanager
 def translate_file_errors(place: Path) -> Iterator[None]:
@@ -25,9 +34,15 @@ def translate_file_errors(place: Path) -> Iterator[None]:
         if fnmatch.fnmatch(path.name, TEMPORARY.format("*")):
             path = path.parent  # the folder cannot be written
         if error.errno in FULL:
-            raise DiskFull(path, None, free_bytes(path)) from error
-        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{path} cannot be written or read: {reason}") from error
+            raise DiskFull(path, None, free_bytes(path), error.errno) from error
+        raise UserError(f"{path} cannot be written or read: {explain(error)}") from error
+
+
+def explain(error: OSError) -> str:
+    """Why the system refused, with what helps where it is not plain."""
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    advice = _ADVICE.get(error.errno or 0)
+    return f"{reason}: {advice}" if advice else reason
 
 
 def require_writable(folder: Path) -> None:
@@ -44,4 +59,4 @@ def require_writable(folder: Path) -> None:
         if not os.access(place, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}") from None
+        raise UserError(f"{folder} cannot be written: {explain(error)}") from None

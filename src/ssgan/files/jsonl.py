@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ssgan.files.atomic import O_BINARY, write_atomic
+from ssgan.files.links import O_NOFOLLOW, require_file
 from ssgan.files.nesting import parse_json
 from ssgan.types import UserError
 
@@ -39,9 +40,13 @@ PAIR = Kind(
 
 
 def append(path: Path, row: dict[str, object]) -> None:
-    """Append a line in one write, so that only the last line can be incomplete."""
+    """Append a line in one write, so that only the last line can be incomplete.
+
+    Raises OSError (ELOOP) when the file is a link.
+    """
     line = (json.dumps(row, allow_nan=False) + "\n").encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | O_BINARY, 0o644)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | O_BINARY | O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o644)
     try:
         while line:  # a full disk takes a part; the next write raises
             line = line[os.write(descriptor, line) :]
@@ -68,6 +73,7 @@ def read(
     lacks a name in `needs`, or has a value that violates its condition there or, for other
     names, `others`: no command writes such a line.
     """
+    require_file(path)
     lines = read_lines(path) if path.exists() else []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -96,6 +102,7 @@ def read_lines(path: Path) -> list[bytes]:
 
 def cut_back(path: Path, step: int) -> None:
     """Remove every row after that step, and every invalid line, atomically."""
+    require_file(path)
     if not path.exists():
         return
     lines = read_lines(path)
@@ -103,7 +110,15 @@ def cut_back(path: Path, step: int) -> None:
     write_atomic(path, "".join(json.dumps(row) + "\n" for row in kept).encode())
 
 
-def _up_to(line: bytes, step: int) -> dict[str, object] | None:
+def last_step(path: Path, step: int) -> int:
+    """The largest step of a valid line, up to that step; 0 without one."""
+    require_file(path)
+    lines = read_lines(path) if path.exists() else []
+    rows = (row for line in reversed(lines) if (row := _up_to(line, step)) is not None)
+    return max((row["step"] for row in rows), default=0)
+
+
+def _up_to(line: bytes, step: int) -> dict[str, Any] | None:
     """The row in a line, if it is valid and not after that step."""
     try:
         row = parse_json(line)

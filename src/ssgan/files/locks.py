@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
+from ssgan.files.links import open_unlinked, refuse_links, require_file
 from ssgan.files.nesting import parse_json
 from ssgan.types import UserError
 
@@ -31,12 +32,15 @@ def hold_lock(path: Path) -> Iterator[None]:
 
     The names are in a second file, `<path>.owner`, as a locked file is unreadable on Windows.
     """
+    owner = _owner_path(path)
+    refuse_links(path.parent, path, owner, _marker_path(path))
+    require_file(owner)
     lock = _try_lock(path)
     if lock is None:
         raise UserError(f"{path.parent} is in use by {_owner(path)}")
-    owner = _owner_path(path)
     try:
-        owner.write_text(json.dumps({"host": socket.gethostname(), "process": os.getpid()}))
+        with open(owner, "w", encoding="ascii", opener=open_unlinked) as file:
+            json.dump({"host": socket.gethostname(), "process": os.getpid()}, file)
         yield
     finally:
         if lock.is_locked:  # a forked child does not hold it
@@ -51,6 +55,7 @@ def wait_for_lock(path: Path, on_wait: Callable[[], None] | None = None) -> Iter
 
     `on_wait` is called once if another one does.
     """
+    refuse_links(path.parent, path, _marker_path(path))
     lock = _try_lock(path)
     if lock is None and on_wait is not None:
         on_wait()
@@ -87,7 +92,7 @@ def _try_marker(path: Path) -> BaseFileLock | None:
 
     Another process of the same host removes it when the owner is dead.
     """
-    marker = SoftFileLock(path.with_name(f"{path.name}.marker"), thread_local=False)
+    marker = SoftFileLock(_marker_path(path), thread_local=False)
     try:
         marker.acquire(blocking=False)
     except Timeout:
@@ -108,6 +113,10 @@ def _owner(path: Path) -> str:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return "another process"
+
+
+def _marker_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.marker")
 
 
 def _owner_path(path: Path) -> Path:

@@ -11,8 +11,6 @@ import stat
 import sys
 from pathlib import Path
 
-from ssgan.types import UserError
-
 _LOG = logging.getLogger("ssgan")
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would block
@@ -34,16 +32,6 @@ def read_regular(path: Path) -> bytes:
     """The bytes of a regular file; OSError for a link or anything else."""
     with io.FileIO(open_regular(path)) as file:
         return file.readall()
-
-
-def refuse_links(cache: Path, *places: Path) -> None:
-    """Raise UserError when a place in the cache is a link; the cache itself may be one."""
-    for place in places:
-        if place.is_symlink():
-            raise UserError(
-                f"{place} is a link, and links in the cache are not followed: put the files "
-                f"themselves there, or let SSGAN_CACHE name another folder than {cache}"
-            )
 
 
 def warn_of_other_writers(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The name of every file in a run directory. Format version 1."""
 
+import os
 import re
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class RunDirectory:
         self.samples = root / "samples"
         self.checkpoints = root / "checkpoints"
         self.snapshots = root / "snapshots"
+        self._old_snapshots = root / _OLD_SNAPSHOTS
         self.best = root / "best"
         self.healthy = root / "healthy"
         self.evaluation = root / "evaluation"
@@ -43,7 +45,7 @@ class RunDirectory:
         Its path in the old folder where a run of ssgan 0.1 has written it there.
         """
         name = f"step-{step:08d}.ckpt"
-        old = self.root / _OLD_SNAPSHOTS / name
+        old = self._old_snapshots / name
         return old if old.exists() else self.snapshots / name
 
     def best_checkpoint(self) -> Path:
@@ -77,8 +79,12 @@ class RunDirectory:
         own = (self.root, self.checkpoints, self.best, self.healthy, self.samples, self.evaluation)
         return [*own, *self._snapshot_folders()]
 
+    def written_names(self) -> list[Path]:
+        """Every file and folder at the top of a run directory that a run writes."""
+        return [path for path in vars(self).values() if path != self.root]
+
     def _snapshot_folders(self) -> tuple[Path, Path]:
-        return self.snapshots, self.root / _OLD_SNAPSHOTS
+        return self.snapshots, self._old_snapshots
 
     def newest_sample(self) -> Path | None:
         """The sheet of the latest step; None when there is none yet."""
@@ -105,6 +111,10 @@ class ForgettingDirectory:
         self.lock = root / ".lock"
         self.picture = root / "forgetting.png"
 
+    def written_names(self) -> list[Path]:
+        """Every file that a forgetting study writes."""
+        return [path for path in vars(self).values() if path != self.root]
+
 
 def find_run_of(checkpoint: Path) -> Path | None:
     """The run directory of a checkpoint file, by its folder's name; None: in no run."""
@@ -113,9 +123,13 @@ def find_run_of(checkpoint: Path) -> Path | None:
 
 
 def run_name(checkpoint: Path) -> str:
-    """The name of that directory; for a file that is in no run its own, without the ending."""
+    """The name of that directory; for a file that is in no run its own, without the ending.
+
+    It is valid text in every locale; bytes that are no UTF-8 are escaped.
+    """
     run = find_run_of(checkpoint)
-    return checkpoint.stem if run is None else run.resolve().name
+    name = checkpoint.stem if run is None else run.resolve().name
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def list_step_files(folder: Path, ending: str) -> list[Path]:

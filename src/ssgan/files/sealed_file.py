@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 
 from ssgan.files.atomic import Crash, write_atomic
+from ssgan.files.environment import memory_bytes
+from ssgan.files.links import require_file
 from ssgan.types import UserError
 
 _MAGIC = b"ssgan1"
@@ -89,6 +91,7 @@ def read_verified(path: Path) -> bytes:
 
 def _read(path: Path) -> bytes:
     """All bytes, after checking the trailer's magic and the archive's directory."""
+    require_file(path)
     try:
         with SealedFile(path) as file:
             if not file.has_seal():
@@ -106,10 +109,8 @@ def _read(path: Path) -> bytes:
 
 
 def _refuse_beyond_memory(path: Path, size: int) -> None:
-    if not hasattr(os, "sysconf"):  # Windows
-        return
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if size > memory:
+    memory = memory_bytes()
+    if memory is not None and size > memory:
         raise UserError(
             f"{path} has {size / 1e9:.0f} GB, and this machine {memory / 1e9:.0f} GB of memory: "
             "it cannot be read here"

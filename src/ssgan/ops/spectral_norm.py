@@ -94,6 +94,8 @@ def advance_spectral_norm(*modules: nn.Module, iterations: int = 1) -> None:
         u, v = layer.spectral_u, layer.spectral_v
         assert u is not None
         assert v is not None
+        if u.is_meta:  # a network that has shapes only
+            continue
         with torch.autocast(u.device.type, enabled=False):
             matrix = as_matrix(layer.weight)
             for _ in range(iterations):

@@ -24,11 +24,12 @@ from ssgan.config.serialize import dump
 from ssgan.data.scan import printable
 from ssgan.files import jsonl
 from ssgan.files.atomic import TEMPORARY, sync_folder
-from ssgan.files.nesting import parse_json
+from ssgan.files.links import require_file
 from ssgan.files.run_directory import FORMAT_VERSION, RunDirectory, list_step_files, parse_step
 from ssgan.files.sealed_file import Damaged, read_verified, write_sealed
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import load_config
+from ssgan.runs.facts import read_facts
 from ssgan.runs.state import TrainState
 from ssgan.types import UserError
 
@@ -157,12 +158,7 @@ def parse_checkpoint(payload: bytes, path: Path, trusted_modules: Sequence[str] 
     """The checkpoint in a verified payload; the path is for messages. Errors as when loading."""
     try:
         content = unpack(payload)
-        facts = parse_json(content.pop("facts"))
-        if facts["format"] > FORMAT_VERSION:
-            raise UserError(
-                f"{path} was written by a newer ssgan, in format {facts['format']}; this one "
-                f"reads formats up to {FORMAT_VERSION}: update ssgan"
-            )
+        facts = read_facts(content.pop("facts", None), path)
         config = load_config(facts["config"], trusted_modules, str(path))
         return Checkpoint(
             path=path,
@@ -235,13 +231,33 @@ def find_state(
             return FoundState(load_checkpoint(file, trusted_modules), [])
         except Damaged as damage:
             raise UserError(str(damage)) from None
+    require_file(path)
     if not path.is_dir():
         raise UserError(f"{path} is not there; give a run directory or a checkpoint file")
-    found, passed_over = load_newest(RunDirectory(path), trusted_modules)
+    layout = RunDirectory(path)
+    found, passed_over = load_newest(layout, trusted_modules)
     if found is None:
         reason = passed_over[0] if passed_over else "it has no checkpoint yet"
-        raise UserError(f"no state to read in {path}: {reason}")
+        raise UserError(f"no state to read in {path}: {reason}{name_whole_copies(layout)}")
     return FoundState(found, passed_over)
+
+
+def name_whole_copies(layout: RunDirectory) -> str:
+    """The end of a refusal: states outside checkpoints/ that are whole, and what uses them."""
+    ways = [
+        *((f, f"copy {f} into {layout.checkpoints} to continue") for f in healthy_files(layout)),
+        (layout.best_checkpoint(), f"`ssgan sample {layout.root} --best` samples from the best"),
+        *((f, f"`ssgan sample {f}` samples from it") for f in layout.snapshot_files()[:1]),
+    ]
+    whole = [words for file, words in ways if file.is_file() and _is_whole(file)]
+    return f"; still whole: {'; '.join(whole)}" if whole else ""
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return bool(read_verified(path))
+    except (Damaged, UserError):
+        return False
 
 
 def set_aside_damaged(layout: RunDirectory, good: Checkpoint) -> None:

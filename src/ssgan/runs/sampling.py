@@ -17,6 +17,7 @@ from ssgan.ops.pixels import to_uint8
 from ssgan.ops.rng import Key, integers
 from ssgan.runs.checkpoint import Checkpoint, load_part
 from ssgan.runs.precision import run_dtype, to_device
+from ssgan.runs.shapes import require_shapes
 from ssgan.runs.state import build_discriminator, build_generator
 from ssgan.types import Scalar, UserError
 
@@ -28,6 +29,7 @@ def load_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
 
     It has its trained batch statistics. Raises UserError for tensors that do not fit.
     """
+    require_shapes(checkpoint, "generator_ema")
     generator = build_generator(checkpoint.config, checkpoint.num_classes)
     return _load(generator, checkpoint, "generator_ema", device)
 
@@ -42,6 +44,7 @@ def load_discriminator(checkpoint: Checkpoint, device: torch.device) -> nn.Modul
             f"{checkpoint.path} holds the averaged generator alone and has no discriminator: give "
             "a run directory or one of its checkpoints"
         )
+    require_shapes(checkpoint, "discriminator")
     discriminator = build_discriminator(checkpoint.config, checkpoint.num_classes)
     return _load(discriminator, checkpoint, "discriminator", device)
 

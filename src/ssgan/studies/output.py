@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ssgan.config.merge import read_json
 from ssgan.files.atomic import write_atomic, write_json
 from ssgan.files.environment import package_version
+from ssgan.files.links import refuse_links
 from ssgan.files.run_directory import RunDirectory
 from ssgan.studies.catalogue import Study, StudyScale
 from ssgan.studies.options import StudyOptions
@@ -34,6 +35,7 @@ def write_study(
     missing = _missing([trial for trial in trials if trial not in done])
     rendered = scale.renderer.render(done) if done else Rendered("Nothing is measured yet.")
     folder = options.out / study.name
+    refuse_links(options.out, folder)
     folder.mkdir(parents=True, exist_ok=True)
     text = join_parts(
         f"# {study.title}",
@@ -58,7 +60,7 @@ def write_study(
     }
     files = [folder / "table.md", folder / "results.json"]
     listing = "".join(f"    {command}\n" for command in commands)
-    write_atomic(files[0], f"{text}\n\n## Commands\n\n{listing}".encode())
+    write_atomic(files[0], f"{text}\n\n## Commands\n\n{listing}".encode("utf-8", "surrogateescape"))
     write_json(files[1], facts)
     if rendered.figure is not None:
         files.append(folder / "figure.png")

@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 
+from ssgan.files.links import open_unlinked
 from ssgan.ops.cpu import num_cores
 from ssgan.studies.jobs import Job, TrainingJob
 from ssgan.training.signals import EXIT_CODES, PARENT
@@ -97,8 +98,8 @@ def start_process(job: Job, resources: Resources) -> Child:
     """Start the command as a child process that writes to the job's log."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     limits = resources.environment(job.processes)
-    with job.log.open("ab") as log:
-        log.write(f"$ {job.command}\n".encode())
+    with open(job.log, "ab", opener=open_unlinked) as log:
+        log.write(f"$ {job.command}\n".encode("utf-8", "surrogateescape"))
         log.flush()
         return subprocess.Popen(
             [sys.executable, "-m", "ssgan", *job.words],

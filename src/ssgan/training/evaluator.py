@@ -319,6 +319,8 @@ class FeatureDrift:
 
     def _read(self, file: Path) -> Float[Tensor, "N F"] | None:
         """The features in a file; None when it is damaged or of other images."""
+        if not file.is_file():
+            return None
         try:
             arrays = list_arrays(file)
             if str(read_array(file, arrays["images"], _MOST_TEXT)) != self.images:

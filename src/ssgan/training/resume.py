@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from ssgan.files import jsonl
 from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, describe_environment
 from ssgan.files.errors import require_writable, translate_file_errors
+from ssgan.files.links import open_unlinked, refuse_links, require_file
 from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
 from ssgan.files.sealed_file import Damaged
 from ssgan.ops.collective import num_ranks
@@ -23,6 +25,7 @@ from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import list_modules, load_config
 from ssgan.runs.precision import resolve_device, resolve_precision
+from ssgan.runs.shapes import BUILDERS, require_shapes
 from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training.evaluator import remove_features_after
 from ssgan.types import NonFinite, UserError
@@ -39,13 +42,20 @@ def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
     Raises UserError when the directory holds other files, or a run that the config would change.
     """
     _refuse_other_directory(layout)
-    stored = read_run_config(layout, list_modules(dump(config)))
+    trusted = list_modules(dump(config))
+    stored = read_run_config(layout, trusted)
     if config.precision == "auto":
         device = resolve_device(config.device)
         known = resolve_precision("auto", device) if stored is None else stored.precision
         config = replace(config, precision=known)
     if stored is not None:
         refuse_changes(layout.root, stored, config)
+    saved, _ = checkpoint.load_newest(layout, trusted)
+    if saved is not None:
+        _refuse_checkpoint(layout.root, saved, config)
+        for name in BUILDERS:
+            if name in saved.tensors:
+                require_shapes(saved, name)
     return config
 
 
@@ -58,6 +68,7 @@ def _refuse_other_directory(layout: RunDirectory) -> None:
         started = layout.lock.exists() and not ForgettingDirectory(root).study.exists()
         if root.is_dir() and not (layout.holds_run() or started) and any(root.iterdir()):
             raise UserError(f"{root} holds other files and no run; give an empty or new directory")
+        refuse_links(root, *layout.written_names())
     except OSError as error:
         raise UserError(f"{root} cannot be written: {error.strerror}") from None
     require_writable(root)
@@ -74,9 +85,10 @@ def create_directory(layout: RunDirectory) -> None:
     """Make an accepted directory; raises UserError, or DiskFull, when it cannot be written."""
     with translate_file_errors(layout.root):
         layout.root.mkdir(parents=True, exist_ok=True)
-        layout.lock.touch()  # first, so that the directory counts as a run's from here on
-        probe = layout.root / TEMPORARY.format("probe")
-        probe.touch()
+        # the lock first, so that the directory counts as a run's from here on
+        open(layout.lock, "ab", opener=open_unlinked).close()
+        probe = layout.root / TEMPORARY.format(secrets.token_hex(8))
+        probe.touch(exist_ok=False)
         probe.unlink(missing_ok=True)
 
 
@@ -95,8 +107,9 @@ def resume(
         _LOG.warning("passed over: %s", sentence)
     if saved is None and layout.checkpoint_files():
         raise UserError(
-            f"{layout.root} has checkpoints and none is whole: {'; '.join(passed_over)}; "
-            "start in a new directory, or remove them to start over"
+            f"{layout.root} has checkpoints and none is whole: {'; '.join(passed_over)}"
+            f"{checkpoint.name_whole_copies(layout)}; or start in a new directory, or remove them "
+            "to start over"
         )
     if saved is not None:
         _refuse_checkpoint(layout.root, saved, config)  # config.json may be another run's
@@ -105,6 +118,7 @@ def resume(
         checkpoint.restore(state, saved)
         _forget_other_score(saved, config, state)
         _LOG.info("continuing from step %d of %s", saved.step, layout.root)
+        _say_lost_lines(layout, saved)
     for path in (layout.log, layout.events):
         jsonl.cut_back(path, state.step)
     jsonl.cut_back(layout.metrics, state.step if state.evaluated else state.step - 1)
@@ -167,6 +181,8 @@ def read_run_config(layout: RunDirectory, trusted_modules: Sequence[str] = ()) -
     From its newest checkpoint when config.json is missing. Raises UserError for settings of
     classes that are neither of ssgan nor of the trusted modules.
     """
+    for path in layout.written_names():
+        require_file(path)
     if layout.config.exists():
         return load_config(read_json(layout.config), trusted_modules, str(layout.config))
     saved, _ = checkpoint.load_newest(layout, trusted_modules)
@@ -235,6 +251,24 @@ def _refuse_other_data(root: Path, saved: checkpoint.Checkpoint, dataset: Datase
             f"{root} was trained on other images (content {saved.data_hash[:12]}, now "
             f"{dataset.content_hash[:12]}): put the images back, or start in a new directory"
         )
+
+
+def _say_lost_lines(layout: RunDirectory, saved: checkpoint.Checkpoint) -> None:
+    """Log a warning for a log that ends before its checkpoint: the lines between were lost."""
+    config, step = saved.config, saved.step
+    evaluated = step if saved.evaluated else step - 1
+    for path, every, reached in (
+        (layout.log, config.output.log_every, step),
+        (layout.metrics, config.evaluate.every, evaluated),
+    ):
+        due = reached // every * every if every else 0
+        last = jsonl.last_step(path, reached)
+        if last < due:
+            _LOG.warning(
+                "%s ends at step %d and the checkpoint is of step %d: lines between them are lost, "
+                "and the run goes on without them",
+                *(path, last, step),
+            )
 
 
 def _forget_other_score(saved: checkpoint.Checkpoint, config: RunConfig, state: TrainState) -> None:

@@ -15,6 +15,7 @@ from ssgan.metrics.rotation_check import check_rotations_of
 from ssgan.ops.activation_checkpointing import checkpointed_modules
 from ssgan.ops.collective import num_ranks
 from ssgan.runs.config import RunConfig
+from ssgan.runs.shapes import require_memory
 from ssgan.runs.state import TrainState, fresh_state
 from ssgan.types import UserError
 
@@ -44,6 +45,7 @@ def validate_run(
     check_features(config.evaluate)
     check_num_images(config, num_images, num_classes)
     if state is None:
+        require_memory(config, num_classes)
         state = fresh_state(config, num_classes, device or torch.device("cpu"))
     check_parts(config, state, num_classes)
     check_activation_checkpointing(config, state)

@@ -79,6 +79,7 @@ def export_features(
         os.replace(feature_store.feature_path(folder, layers[0]), target)
     else:
         ready = folder / "ready"
+        ready.unlink(missing_ok=True)
         write = _write_npz if target.suffix == ".npz" else _write_parquet
         write(ready, _Export(dataset, names, layers, folder, facts))
         with ready.open("rb") as written:

@@ -22,6 +22,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, grid_side
 from ssgan.files.atomic import DiskFull, free_bytes, write_json
+from ssgan.files.links import refuse_links
 from ssgan.files.nesting import parse_json
 from ssgan.files.ownership import open_regular, read_regular
 from ssgan.types import UserError
@@ -55,6 +56,7 @@ def fill_store(
     An interrupted call that had more layers is finished with all of them. Raises UserError when D
     returns NaN or infinity, DiskFull when the rows cannot fit.
     """
+    refuse_links(folder.parent, folder)
     marker, facts = folder / "progress.json", _facts(subject, dataset, rows)
     begun = _read_marker(marker, facts, layers)
     hashes = None if begun is None else _hash_done(folder, begun)
@@ -69,12 +71,14 @@ def fill_store(
         marker.unlink(missing_ok=True)
         for layer in layers:
             shape = (len(rows), feature_width(subject, layer))
-            feature_path(folder, layer).unlink(missing_ok=True)  # it may be a link
+            feature_path(folder, layer).unlink(missing_ok=True)
             with feature_path(folder, layer).open("xb") as new:
                 header = {"descr": "<f4", "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(new, header)
     with ExitStack() as stack:
-        files = [stack.enter_context(feature_path(folder, layer).open("r+b")) for layer in layers]
+        paths = [feature_path(folder, layer) for layer in layers]
+        refuse_links(folder, *paths)
+        files = [stack.enter_context(path.open("r+b")) for path in paths]
         for file in files:
             _seek_row(file, done)
         for start in range(done, len(rows), BATCH):

@@ -28,6 +28,7 @@ from ssgan.runs.checkpoint import find_state
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import run_dtype, to_device
 from ssgan.runs.sampling import load_discriminator
+from ssgan.runs.shapes import require_shapes
 from ssgan.runs.state import fresh_state
 from ssgan.types import ImageShape, UserError
 
@@ -118,6 +119,8 @@ def open_discriminator(
     if state.step == saved.step:
         discriminator = load_discriminator(saved, device)
     else:  # step 0: as before training
+        require_shapes(saved, "discriminator")
+        require_shapes(saved, "generator_ema")
         fresh = fresh_state(config, saved.num_classes, torch.device("cpu")).discriminator
         discriminator = to_device(fresh, device, run_dtype(config.precision))
         discriminator.eval().requires_grad_(False)

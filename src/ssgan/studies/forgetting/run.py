@@ -19,12 +19,14 @@ from ssgan.files import jsonl
 from ssgan.files.atomic import remove_strays, write_json
 from ssgan.files.environment import describe_environment
 from ssgan.files.errors import require_writable, translate_file_errors
+from ssgan.files.jsonl import WHOLE
+from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
-from ssgan.files.nesting import parse_json
 from ssgan.files.run_directory import FORMAT_VERSION, ForgettingDirectory, RunDirectory
 from ssgan.files.sealed_file import Damaged, read_verified
 from ssgan.runs.checkpoint import no_crash, unpack, write_tensors
 from ssgan.runs.config_io import list_modules
+from ssgan.runs.facts import read_facts
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.studies.forgetting.settings import (
     ForgettingSettings,
@@ -140,6 +142,7 @@ def _refuse_other_directory(directory: ForgettingDirectory) -> None:
     with translate_file_errors(root):
         if root.exists() and not root.is_dir():
             raise UserError(f"{root} is a file; a forgetting run needs a directory")
+        refuse_links(root, *directory.written_names())
         started = directory.lock.exists() and not RunDirectory(root).config.exists()
         known = directory.study.exists() or started
         if root.is_dir() and not known and any(root.iterdir()):
@@ -167,7 +170,7 @@ def _resume(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> N
 def _restore(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> None:
     try:
         content = unpack(read_verified(directory.state))
-        saved = parse_json(content["facts"])
+        saved = read_facts(content.pop("facts", None), directory.state, {"step": WHOLE})
     except Damaged as damage:
         aside = directory.state.with_suffix(".damaged")
         directory.state.rename(aside)

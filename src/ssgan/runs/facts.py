@@ -1,0 +1,61 @@
+"""What a checkpoint says of itself beside its tensors: every fact has a type and a range."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ssgan.files.jsonl import FLAG, NUMBER_OR_NULL, TEXT, TEXTS, WHOLE, Kind
+from ssgan.files.nesting import parse_json
+from ssgan.files.run_directory import FORMAT_VERSION
+from ssgan.types import UserError
+
+_TABLE = Kind("a table", lambda value: isinstance(value, dict))
+# The earliest versions took NaN for a best score.
+_SCORE = Kind(
+    NUMBER_OR_NULL.words,
+    lambda v: NUMBER_OR_NULL.fits(v) or (isinstance(v, float) and math.isnan(v)),
+)
+_NEEDS = {
+    "config": _TABLE,
+    "data_hash": TEXT,
+    "classes": TEXTS,
+    "step": WHOLE,
+    "best_score": _SCORE,
+    "best_step": WHOLE,
+}
+_LATER = {"rollbacks": WHOLE, "evaluated": FLAG, "looked_at": FLAG}  # not in the oldest files
+
+
+def read_facts(text: object, path: Path, needs: Mapping[str, Kind] = _NEEDS) -> dict[str, Any]:
+    """The facts in a checkpoint's JSON text; names that are not known are passed over.
+
+    Raises UserError, naming the file and the fact, for one that is missing, or of another type or
+    range than ssgan writes, and for a format that is newer than this ssgan.
+    """
+    try:
+        facts = parse_json(text) if isinstance(text, str) else None
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise UserError(f"{path} is whole but cannot be used: its facts are no JSON table")
+    version = facts.get("format")
+    if type(version) is int and version > FORMAT_VERSION:
+        raise UserError(
+            f"{path} was written by a newer ssgan, in format {version}; this one "
+            f"reads formats up to {FORMAT_VERSION}: update ssgan"
+        )
+    formats = Kind(f"{FORMAT_VERSION}", lambda v: type(v) is int and v == FORMAT_VERSION)
+    for name, kind in {"format": formats, **needs, **_LATER}.items():
+        if name not in facts and name in _LATER:
+            continue
+        if name not in facts:
+            raise UserError(f"{path} cannot be used: it has no fact {name!r}")
+        if not kind.fits(facts[name]):
+            given = json.dumps(facts[name])
+            given = given if len(given) <= 40 else f"{given[:37]}..."
+            raise UserError(
+                f"{path} cannot be used: its fact {name!r} must be {kind.words}, not {given}"
+            )
+    return facts
