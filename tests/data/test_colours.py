@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ssgan.data.base import DecodedWithWarning, Rejected
-from ssgan.data.colours import DARK, DISPLAY_RANGE, OTHER_COLOURS
+from ssgan.data.decoding.colours import DARK, DISPLAY_RANGE, OTHER_COLOURS
+from ssgan.data.decoding.profiles import UNUSED_PROFILE
 from ssgan.data.preprocessing import decode, quiet_pillow
-from ssgan.data.profiles import UNUSED_PROFILE
 from ssgan.files.image_grid import save_png
 from tests.data.pictures import as_rgb, encode, noise, png, preprocessing, ramp, smooth
 from tests.data.raw_files import (

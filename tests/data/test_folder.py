@@ -10,7 +10,7 @@ import pytest
 
 from ssgan.data.base import HeaderStats, Rejected
 from ssgan.data.folder import Folder
-from ssgan.data.scan import readable
+from ssgan.files.names import readable
 from ssgan.types import UserError
 from tests.data.pictures import encode, noise, preprocessing, write_images
 

@@ -8,8 +8,8 @@ import pytest
 
 from ssgan.data import unsupported
 from ssgan.data.base import Rejected
+from ssgan.data.decoding.heif import HEIF_INSTALLED
 from ssgan.data.folder import Folder
-from ssgan.data.heif import HEIF_INSTALLED
 from ssgan.types import UserError
 from tests.data.pictures import preprocessing, smooth, write_images
 

@@ -107,7 +107,7 @@ def test_a_picture_is_bounded_before_it_is_decoded(
     table: Table, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise(9).save(tmp_path / "large.png")
-    for module in ("huggingface", "regular_file"):
+    for module in ("huggingface", "preprocessing"):
         monkeypatch.setattr(f"ssgan.data.{module}.MAX_FILE_BYTES", 3500)
     large = encode(noise(9, 64, 64), "PNG")
     table.rows[3]["img"] = {"bytes": large, "path": None}

@@ -9,7 +9,8 @@ import pytest
 from ssgan.evaluation.feature_networks import load_inception
 from ssgan.files import ownership
 from ssgan.files.download import fetch
-from ssgan.files.ownership import open_regular, read_regular, refuse_links, warn_of_other_writers
+from ssgan.files.links import open_regular, read_regular, refuse_links
+from ssgan.files.ownership import warn_of_other_writers
 from ssgan.types import UserError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "getuid"), reason="rights of Unix")
@@ -112,7 +113,7 @@ def test_the_cache_itself_may_be_a_link(tmp_path: Path) -> None:
     cache.symlink_to("disk")
     refuse_links(cache, cache / "entry", cache / "missing")
     (cache / "linked").symlink_to("entry")
-    with pytest.raises(UserError, match=r"linked is a link, and links in the cache"):
+    with pytest.raises(UserError, match=r"linked is a link to entry, and nothing is written"):
         refuse_links(cache, cache / "entry", cache / "linked")
 
 

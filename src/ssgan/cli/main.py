@@ -11,7 +11,7 @@ from ssgan.cli.help import format_completion, format_help, format_overview
 from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import find_output_error, tolerate_lost_output
 from ssgan.config.nearest import nearest
-from ssgan.data.scan import printable
+from ssgan.files.names import printable
 
 VERBS: dict[str, type[VerbOptions]] = {
     "demo": options.Demo,

@@ -10,7 +10,7 @@ from pathlib import Path
 from ssgan.cli.progress import fetch_source, prepare_images
 from ssgan.config.merge import read_json
 from ssgan.data.base import AbstractCollection
-from ssgan.data.scan import readable
+from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs.config import RunConfig
 from ssgan.training.resume import accept_directory

@@ -13,11 +13,11 @@ from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Sample
 from ssgan.cli.progress import Meter, open_progress_bar
 from ssgan.config.nearest import did_you_mean, nearest
-from ssgan.data.scan import readable
 from ssgan.files.errors import require_writable
 from ssgan.files.image_grid import image_grid, open_npz_images, save_gif, save_png
 from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
+from ssgan.files.names import readable
 from ssgan.files.own_outputs import SAMPLE
 from ssgan.files.run_directory import find_run_of
 from ssgan.runs.checkpoint import Checkpoint, find_state

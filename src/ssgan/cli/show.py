@@ -7,8 +7,8 @@ from ssgan.cli.options import Show
 from ssgan.cli.progress import format_duration
 from ssgan.config.help import format_settings
 from ssgan.config.merge import read_json
-from ssgan.data.scan import readable
 from ssgan.evaluation.selection_metric import metric_name
+from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.plots.curves import draw_curves
 from ssgan.runs import checkpoint

@@ -27,7 +27,7 @@ from ssgan.config.help import format_settings
 from ssgan.data.base import AbstractCollection, DatasetInfo
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import Progress
-from ssgan.data.scan import readable
+from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
 from ssgan.recipes import scenes

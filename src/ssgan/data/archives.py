@@ -26,9 +26,10 @@ from ssgan.data.class_folders import assign_classes, layout_warnings
 from ssgan.data.folder import Folder
 from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, describe_failure, read_header_stats
-from ssgan.data.scan import ENDINGS, FolderScan, FoundFile, ending_of, readable
+from ssgan.data.scan import ENDINGS, FolderScan, FoundFile, ending_of
 from ssgan.data.unsupported import describe_missing
-from ssgan.files.archive import ArchiveError, Member, Spool, open_regular, read_exactly
+from ssgan.files.archive import ArchiveError, Member, Spool, open_archive, read_exactly
+from ssgan.files.names import readable
 from ssgan.files.tar_archive import open_tar
 from ssgan.files.zip_archive import SIGNATURES, list_zip, read_zip_member
 from ssgan.types import UserError
@@ -152,7 +153,7 @@ class ArchiveCollection(AbstractCollection):
 @functools.lru_cache(maxsize=4)
 def _list(path: str, state: tuple[int, ...]) -> _Content:
     """The content of an archive in this state of its file; listed once a process."""
-    with open_regular(path) as file:
+    with open_archive(path) as file:
         is_zip = file.read(4) in SIGNATURES
     if is_zip:
         return _sort(list_zip(path), lambda member: read_zip_member(path, member))
@@ -170,7 +171,7 @@ def _list(path: str, state: tuple[int, ...]) -> _Content:
 
 
 def _read_place(path: str, member: Member) -> Iterator[bytes]:
-    with open_regular(path) as file:
+    with open_archive(path) as file:
         file.seek(member.offset)
         yield from read_exactly(file, member.size)
 

@@ -27,8 +27,8 @@ from ssgan.data.class_folders import few_images_warnings
 from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
 from ssgan.data.preprocessing import CUT
 from ssgan.files.atomic import open_atomic, write_atomic, write_json
+from ssgan.files.links import read_regular
 from ssgan.files.nesting import parse_json
-from ssgan.files.ownership import read_regular
 from ssgan.types import UserError
 
 _HEAD = struct.Struct("<Q")  # length of the JSON that follows

@@ -23,10 +23,10 @@ from ssgan.data.base import (
 )
 from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import from_array
-from ssgan.data.scan import readable
 from ssgan.data.unsupported import PYTHON_EDITION
 from ssgan.files.archive import ArchiveError
 from ssgan.files.download import fetch, file_sha256
+from ssgan.files.names import readable
 from ssgan.files.tar_archive import open_tar
 from ssgan.types import UserError
 

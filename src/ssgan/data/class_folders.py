@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssgan.data.heif import HEIF_ENDINGS
-from ssgan.data.scan import FolderScan, FoundFile, readable
+from ssgan.data.decoding.heif import HEIF_ENDINGS
+from ssgan.data.scan import FolderScan, FoundFile
 from ssgan.data.unsupported import HEIF_WAY, UNREAD
+from ssgan.files.names import readable
 
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval"}
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from ssgan.data.class_counts import count_classes, empty_classes_warnings, leave_out_empty
 from ssgan.data.pixel_file import HASHES, WHOLE_BYTES, PixelFile
-from ssgan.data.scan import printable
 from ssgan.files.atomic import DiskFull, remove_strays, write_json
+from ssgan.files.links import read_regular
+from ssgan.files.names import printable
 from ssgan.files.nesting import parse_json
-from ssgan.files.ownership import read_regular
 from ssgan.files.sealed_file import Damaged
 from ssgan.types import UNLABELLED
 

@@ -16,10 +16,10 @@ from ssgan.data.base import (
     Rejected,
 )
 from ssgan.data.class_folders import assign_classes, layout_warnings, passed_over_notes
-from ssgan.data.preprocessing import decode, describe_failure, read_header_stats
-from ssgan.data.regular_file import read_regular_file
-from ssgan.data.scan import ENDINGS, FolderScan, FoundFile, readable, scan
+from ssgan.data.preprocessing import decode, describe_failure, read_header_stats, read_image_file
+from ssgan.data.scan import ENDINGS, FolderScan, FoundFile, scan
 from ssgan.data.unsupported import describe_missing
+from ssgan.files.names import readable
 from ssgan.files.own_outputs import count_samples, is_run_directory, is_unfinished_sampling
 from ssgan.types import UserError
 
@@ -139,7 +139,7 @@ class FolderCollection(AbstractCollection):
     def _bytes(self, item: FoundFile) -> bytes:
         if item.reject:
             raise OSError(item.reject)
-        return read_regular_file(os.path.join(os.fsencode(self._spec.path), item.name))
+        return read_image_file(os.path.join(os.fsencode(self._spec.path), item.name))
 
 
 def _read_error(error: Exception) -> str:

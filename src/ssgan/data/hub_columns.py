@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.data.scan import readable
+from ssgan.files.names import readable
 from ssgan.types import UNLABELLED, UserError
 
 _VALUES = ("string", "large_string", "bool", "int", "uint")  # types whose values may be classes

@@ -35,9 +35,8 @@ from ssgan.data.hub_columns import (
     type_name,
     value_columns,
 )
-from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, read_header_stats
-from ssgan.data.regular_file import read_regular_file
-from ssgan.data.scan import printable, readable
+from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, read_header_stats, read_image_file
+from ssgan.files.names import printable, readable
 from ssgan.types import UserError
 
 _LISTED = 5  # columns named in a message
@@ -278,7 +277,7 @@ class HubCollection(AbstractCollection):
         if not os.path.isfile(real):
             fault = "is not a regular file" if os.path.exists(real) else "is missing"
             raise ValueError(f"{readable(path)} {fault}")
-        return read_regular_file(real)
+        return read_image_file(real)
 
 
 def _own_folders(spec: Hub, datasets: Any) -> list[str]:

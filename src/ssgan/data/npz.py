@@ -24,8 +24,8 @@ from ssgan.data.base import (
 )
 from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import MAX_PIXELS, describe_failure, from_array
-from ssgan.data.scan import printable, readable
-from ssgan.files.archive import ArchiveError, Spool, open_regular
+from ssgan.files.archive import ArchiveError, Spool, open_archive
+from ssgan.files.names import printable, readable
 from ssgan.files.npz import ArrayHeader, list_arrays, read_array, read_values
 from ssgan.files.zip_archive import seek_member
 from ssgan.types import UserError
@@ -123,7 +123,7 @@ class NpzCollection(AbstractCollection):
         if content.spool is not None:
             data = content.spool.read(place, size)
         else:
-            with open_regular(self._spec.path) as file:
+            with open_archive(self._spec.path) as file:
                 file.seek(place)
                 data = file.read(size)
         if len(data) < size:
@@ -147,7 +147,7 @@ def _open(path: str, state: tuple[int, ...]) -> _Content:
     if header.member.deflated:
         spool = Spool(default_cache())
         return _Content(header, labels, spool, spool.add(read_values(path, header)))
-    with open_regular(path) as file:
+    with open_archive(path) as file:
         return _Content(header, labels, None, seek_member(file, header.member) + header.start)
 
 

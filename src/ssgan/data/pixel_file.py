@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.files.ownership import open_regular
+from ssgan.files.links import open_regular
 from ssgan.files.sealed_file import Damaged
 from ssgan.types import UserError
 

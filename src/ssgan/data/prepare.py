@@ -31,10 +31,10 @@ from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Pre
 from ssgan.data.dataset import MANIFEST, Dataset, load_prepared
 from ssgan.data.preprocessing import header_decodes_as_before, quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays, write_json
-from ssgan.files.links import refuse_links
+from ssgan.files.links import read_regular, refuse_links
 from ssgan.files.locks import wait_for_lock
 from ssgan.files.nesting import parse_json
-from ssgan.files.ownership import read_regular, warn_of_other_writers
+from ssgan.files.ownership import warn_of_other_writers
 from ssgan.files.sealed_file import Damaged
 from ssgan.types import UserError
 

@@ -6,6 +6,7 @@ any pixel is decoded, and every failure is a `Rejected` with a reason.
 
 import io
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from ssgan.data.base import (
     Preprocessing,
     Rejected,
 )
-from ssgan.data.colours import (
+from ssgan.data.decoding.colours import (
     PLAIN,
     SIXTEEN_BITS,
     Meaning,
@@ -31,7 +32,8 @@ from ssgan.data.colours import (
     read_meaning,
     use_low_bytes,
 )
-from ssgan.data.heif import register_heif
+from ssgan.data.decoding.heif import register_heif
+from ssgan.files.links import open_regular
 from ssgan.types import UserError
 
 MAX_PIXELS = 100_000_000  # of a picture, by its header
@@ -61,6 +63,18 @@ _UPRIGHT = {
 }
 _GREY = {"1", "L", "LA", "La"} | SIXTEEN_BITS
 _COLOUR = {"P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
+
+
+def read_image_file(path: bytes | str) -> bytes:
+    """The content of a file that was listed before; links are followed.
+
+    Raises OSError with the reason for more than MAX_FILE_BYTES, and for what became a pipe, a
+    device or a folder since.
+    """
+    with os.fdopen(open_regular(path, follow=True), "rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+            raise OSError(f"the file is larger than {MAX_FILE_BYTES:,} bytes")
+        return file.read(MAX_FILE_BYTES)
 
 
 def decode(

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-from ssgan.data.heif import HEIF_ENDINGS, HEIF_INSTALLED
+from ssgan.data.decoding.heif import HEIF_ENDINGS, HEIF_INSTALLED
 
 ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz")
 _UNPACK = "unpack it and give the folder that holds the images"

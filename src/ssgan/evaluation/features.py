@@ -25,9 +25,9 @@ from ssgan.data.prepare import Progress
 from ssgan.evaluation.image_sets import ImageSet
 from ssgan.files.atomic import remove_strays, write_atomic
 from ssgan.files.errors import translate_file_errors
-from ssgan.files.links import refuse_links
+from ssgan.files.links import read_regular, refuse_links
 from ssgan.files.locks import wait_for_lock
-from ssgan.files.ownership import read_regular, warn_of_other_writers
+from ssgan.files.ownership import warn_of_other_writers
 from ssgan.metrics.features import AbstractFeatures, require_finite
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.protocol import Protocol, Statistics, read_statistics, write_statistics

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from ssgan.data.base import AbstractSource, Fit
 from ssgan.data.prepare import default_cache, prepare
-from ssgan.data.scan import readable
 from ssgan.evaluation.evaluate import (
     Evaluation,
     EvaluationSettings,
@@ -35,6 +34,7 @@ from ssgan.evaluation.results import check_replaceable, write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.links import refuse_links
+from ssgan.files.names import readable
 from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures

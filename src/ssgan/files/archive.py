@@ -1,7 +1,6 @@
 """Members of archives: where each lies, and the limits that hold before anything is unpacked."""
 
 import os
-import stat
 import tempfile
 import threading
 import weakref
@@ -9,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ssgan.files.atomic import FULL, O_BINARY, DiskFull, free_bytes
+from ssgan.files.atomic import FULL, DiskFull, free_bytes
+from ssgan.files.links import open_regular
 
 MAX_MEMBERS = 300_000  # of an archive
 PIECE = 2**20  # bytes that are unpacked at a time
@@ -41,14 +41,9 @@ def unpacks_to_too_much(packed: int, size: int) -> bool:
     return size > _FREE_BYTES and size > _MAX_RATIO * packed
 
 
-def open_regular(path: Path | str) -> BinaryIO:
-    """The file, open for reading; OSError when it is no regular file. A pipe does not block."""
-    descriptor = os.open(path, os.O_RDONLY | O_BINARY | getattr(os, "O_NONBLOCK", 0))
-    file = os.fdopen(descriptor, "rb")
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise OSError("not a regular file")
-    return file
+def open_archive(path: Path | str) -> BinaryIO:
+    """The file, open for reading; OSError when it is no regular file."""
+    return os.fdopen(open_regular(path, follow=True), "rb")
 
 
 def read_exactly(file: BinaryIO, size: int) -> Iterator[bytes]:

@@ -1,17 +1,21 @@
-"""Links inside a directory that may be somebody else's: nothing is written through one.
+"""Links, pipes and devices where files should be: nothing is written through one or waits.
 
 A directory that was unpacked from an archive holds links wherever its maker put them, and they
 belong to whoever unpacked it. So the owner of a link says nothing, and every one is refused.
 """
 
+import errno
+import io
 import os
 import stat
 from pathlib import Path
 
+from ssgan.files.atomic import O_BINARY
 from ssgan.types import UserError
 
 FOLLOW = "SSGAN_FOLLOW_LINKS"  # environment variable: 1 allows folders that are links
 O_NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
+_READ = os.O_RDONLY | O_BINARY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def refuse_links(root: Path, *paths: Path) -> None:
@@ -31,6 +35,26 @@ def refuse_links(root: Path, *paths: Path) -> None:
 def open_unlinked(path: Path | str, flags: int) -> int:
     """A descriptor of a file, as `opener` of `open`; OSError (ELOOP) when it is a link."""
     return os.open(path, flags | O_NOFOLLOW, 0o666)
+
+
+def open_regular(path: Path | str | bytes, *, follow: bool = False) -> int:
+    """A descriptor of a regular file, to read; OSError for anything else. A pipe does not block.
+
+    A link is an error, too, unless links are to be followed.
+    """
+    if not follow and os.path.islink(path):  # where the system has no O_NOFOLLOW
+        raise OSError(errno.ELOOP, "it is a link", path)
+    descriptor = os.open(path, _READ | (0 if follow else O_NOFOLLOW))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    return descriptor
+
+
+def read_regular(path: Path) -> bytes:
+    """The bytes of a regular file; OSError for a link or anything else."""
+    with io.FileIO(open_regular(path)) as file:
+        return file.readall()
 
 
 def require_file(path: Path) -> None:

@@ -1,10 +1,8 @@
-"""Files that only this user should write: links are not followed, other writers are named.
+"""Folders that only this user should write: other writers are named.
 
 A cache may lie on a shared disk. Whoever can write there can replace what is read from it.
 """
 
-import errno
-import io
 import logging
 import os
 import stat
@@ -12,26 +10,7 @@ import sys
 from pathlib import Path
 
 _LOG = logging.getLogger("ssgan")
-_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would block
 _NAMED: set[Path] = set()  # folders that a warning has named
-
-
-def open_regular(path: Path) -> int:
-    """A descriptor of a regular file, to read; OSError for a link or anything else."""
-    if path.is_symlink():  # where the system has no O_NOFOLLOW
-        raise OSError(errno.ELOOP, "it is a link", str(path))
-    descriptor = os.open(path, _FLAGS | _NO_FOLLOW)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
-    return descriptor
-
-
-def read_regular(path: Path) -> bytes:
-    """The bytes of a regular file; OSError for a link or anything else."""
-    with io.FileIO(open_regular(path)) as file:
-        return file.readall()
 
 
 def warn_of_other_writers(folder: Path) -> None:

@@ -19,7 +19,7 @@ from ssgan.files.archive import (
     PIECE,
     ArchiveError,
     Member,
-    open_regular,
+    open_archive,
     unpacks_to_too_much,
 )
 
@@ -155,7 +155,7 @@ class TarReader:
 @contextmanager
 def open_tar(path: Path | str) -> Iterator[TarReader]:
     """A pass over this file; OSError when it cannot be read."""
-    with open_regular(path) as file:
+    with open_archive(path) as file:
         yield TarReader(file)
 
 

@@ -19,7 +19,7 @@ from ssgan.files.archive import (
     PIECE,
     ArchiveError,
     Member,
-    open_regular,
+    open_archive,
     read_exactly,
     unpacks_to_too_much,
 )
@@ -99,7 +99,7 @@ def read_zip_member(path: Path | str, member: Member) -> Iterator[bytes]:
     It never yields more than the declared size. OSError when the file cannot be read.
     """
     left, checksum = member.size, 0
-    with open_regular(path) as file:
+    with open_archive(path) as file:
         seek_member(file, member)
         raw = read_exactly(file, member.packed)
         for piece in _inflate(raw, member.size) if member.deflated else raw:

@@ -21,10 +21,10 @@ from torch.optim import Optimizer
 from torch.utils._pytree import keystr, tree_leaves_with_path
 
 from ssgan.config.serialize import dump
-from ssgan.data.scan import printable
 from ssgan.files import jsonl
 from ssgan.files.atomic import TEMPORARY, sync_folder
 from ssgan.files.links import require_file
+from ssgan.files.names import printable
 from ssgan.files.run_directory import FORMAT_VERSION, RunDirectory, list_step_files, parse_step
 from ssgan.files.sealed_file import Damaged, read_verified, write_sealed
 from ssgan.runs.config import RunConfig

@@ -4,8 +4,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ssgan.data.scan import ENDINGS, readable
+from ssgan.data.scan import ENDINGS
 from ssgan.files.atomic import remove_strays, write_json
+from ssgan.files.names import readable
 from ssgan.files.own_outputs import (
     RECORD_KIND,
     SAMPLE,

@@ -22,9 +22,8 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, grid_side
 from ssgan.files.atomic import DiskFull, free_bytes, write_json
-from ssgan.files.links import refuse_links
+from ssgan.files.links import open_regular, read_regular, refuse_links
 from ssgan.files.nesting import parse_json
-from ssgan.files.ownership import open_regular, read_regular
 from ssgan.types import UserError
 
 BATCH = 64  # images in one forward pass

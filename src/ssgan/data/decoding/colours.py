@@ -18,7 +18,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ssgan.data.base import Pixels
-from ssgan.data.profiles import apply_profile, is_srgb
+from ssgan.data.decoding.profiles import apply_profile, is_srgb
 
 Values = NDArray[np.integer[Any]]  # samples as stored, [H, W] or [H, W, 3]
 

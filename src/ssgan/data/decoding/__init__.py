@@ -1,0 +1,1 @@
+"""How the samples of a picture file become colours."""
