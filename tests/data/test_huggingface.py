@@ -139,7 +139,7 @@ def test_without_any_label_the_images_are_unlabelled(
     dataset = prepare(Hub("a/b", revision="v1"), preprocessing(), tmp_path)
     assert dataset.labels is None
     words = "no row has a label in column label: the images are unlabelled"
-    assert dataset.manifest["warnings"] == dataset.manifest["label_warnings"] == [words]
+    assert dataset.manifest["warnings"] == dataset.manifest["reading_warnings"] == [words]
 
 
 def test_rows_without_a_label_are_counted_and_said_once(table: Table, tmp_path: Path) -> None:

@@ -6,29 +6,22 @@ no places, so its images go through an unnamed temporary file in the cache.
 
 import functools
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
 
-from ssgan.data.base import (
-    AbstractCollection,
-    AbstractSource,
-    DecodedWithWarning,
-    HeaderStats,
-    Pixels,
-    Preprocessing,
-    Rejected,
-)
-from ssgan.data.class_folders import assign_classes, layout_warnings
+from ssgan.data.base import AbstractSource
+from ssgan.data.class_folders import layout_warnings
 from ssgan.data.folder import Folder
+from ssgan.data.image_files import NamedImageFiles
 from ssgan.data.prepare import default_cache
-from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, describe_failure, read_header_stats
-from ssgan.data.scan import ENDINGS, FolderScan, FoundFile, ending_of
+from ssgan.data.preprocessing import MAX_FILE_BYTES
+from ssgan.data.scan import ENDINGS, FoundFile, Listing, ending_of
 from ssgan.data.unsupported import describe_missing
-from ssgan.files.archive import ArchiveError, Member, Spool, open_archive, read_exactly
+from ssgan.files.archive import Member, Spool, open_archive, read_exactly, read_file_state
+from ssgan.files.errors import explain
 from ssgan.files.names import readable
 from ssgan.files.tar_archive import open_tar
 from ssgan.files.zip_archive import SIGNATURES, list_zip, read_zip_member
@@ -51,15 +44,14 @@ class Archive(AbstractSource):
     def open(self) -> "ArchiveCollection":
         """List the members; UserError if the file is no whole archive or has no image."""
         try:
-            status = os.stat(self.path)
-            state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            state = read_file_state(self.path)
             content = _list(self.path, state)
-        except (ArchiveError, OSError) as error:
-            reason = error.strerror or error if isinstance(error, OSError) else error
-            raise UserError(f"{self.name()}: cannot be read: {reason}") from None
-        if not any(not item.reject for item in content.found):
-            raise UserError(f"{self.name()}: {_missing_reason(content)}")
-        return ArchiveCollection(self, content, f"{status.st_size} {state[1]} {state[2]}")
+        except OSError as error:
+            raise UserError(f"{self.name()}: cannot be read: {explain(error)}") from None
+        if all(item.reject for item in content.listing.found):
+            reason = describe_missing(content.listing, content.names, "archive")
+            raise UserError(f"{self.name()}: {reason}")
+        return ArchiveCollection(self, content, state)
 
     def layout_warnings(self) -> tuple[str, ...]:
         """The warnings on the members; UserError as in `open`."""
@@ -78,75 +70,32 @@ class Archive(AbstractSource):
 class _Content(NamedTuple):
     """What an archive holds."""
 
-    found: list[FoundFile]  # the images, in order
-    members: list[Member]  # beside each of them
-    others: Counter[str]  # other files by ending
+    listing: Listing
+    members: list[Member]  # of the images, in order
     names: set[str]  # of other files, without folders; a few
     read: Callable[[Member], Iterable[bytes]]
 
 
-class ArchiveCollection(AbstractCollection):
+class ArchiveCollection(NamedImageFiles):
     """The images that were in an `Archive` when it was opened."""
 
-    holds_files = True
-
-    def __init__(self, spec: Archive, content: _Content, state: str) -> None:
-        self._spec, self._content, self._state = spec, content, state
-        self._found = content.found
-        self._classes, self._labels = assign_classes(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
+    def __init__(self, spec: Archive, content: _Content, state: tuple[int, ...]) -> None:
+        super().__init__(spec, content.listing.found)
+        self._content, self._state = content, state
 
     def fingerprint(self) -> str:
         """A digest of the file's size and times, and of every image's name, place and checksum."""
-        digest = hashlib.sha256(self._state.encode())
+        digest = hashlib.sha256(" ".join(map(str, self._state[:3])).encode())
         for item, member in zip(self._found, self._content.members, strict=True):
             digest.update(item.name + b"\0")
             digest.update(f"{member[1:-1]} {item.reject}\0".encode())
         return digest.hexdigest()
 
-    def read(
-        self, numbers: range, preprocessing: Preprocessing
-    ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
-        """Decode these members, [S, S, C] each."""
-        for number in numbers:
-            try:
-                data = self._bytes(number)
-            except Exception as error:
-                ours = isinstance(error, ArchiveError | OSError)
-                yield Rejected(self.item(number), str(error) if ours else describe_failure(error))
-            else:
-                yield decode(self.item(number), data, preprocessing)
-
-    def encoded(self, number: int) -> bytes:
-        """The bytes of a member; OSError or ArchiveError when it cannot be read."""
-        return self._bytes(number)
-
-    def item(self, number: int) -> str:
-        """The name within the archive, with unprintable bytes escaped."""
-        return readable(self._found[number].name)
-
-    def header_stats(self) -> HeaderStats:
-        """From the headers of up to 256 evenly spread members."""
-        return read_header_stats(self._spec.name(), len(self), self._bytes, self.item)
-
-    def labels(self) -> Sequence[int] | None:
-        """The number of the first-level folder of each image, if every image is in one."""
-        return self._labels
-
-    def classes(self) -> tuple[str, ...]:
-        """The names of the first-level folders with images, sorted by their bytes."""
-        return self._classes
-
     def warnings(self) -> tuple[str, ...]:
         """Oddities of the layout, and other files."""
-        content = FolderScan(self._found, self._content.others, [])
-        return layout_warnings(None, content, self._classes)
+        return layout_warnings(None, self._content.listing, self._classes)
 
-    def _bytes(self, number: int) -> bytes:
-        if self._found[number].reject:
-            raise ArchiveError(self._found[number].reject)
+    def _read_file(self, number: int) -> bytes:
         return b"".join(self._content.read(self._content.members[number]))
 
 
@@ -196,7 +145,7 @@ def _sort(members: Iterable[Member], read: Callable[[Member], Iterable[bytes]]) 
     shared = _shared_folder([item.name for item, _ in images.values() if not item.reject])
     pairs = sorted(images.values(), key=lambda pair: pair[0].name)
     found = [_within(item, shared) for item, _ in pairs]
-    return _Content(found, [member for _, member in pairs], others, names, read)
+    return _Content(Listing(found, others, []), [member for _, member in pairs], names, read)
 
 
 def _is_image(member: Member) -> bool:
@@ -225,15 +174,3 @@ def _shared_folder(names: Sequence[bytes]) -> bytes:
 
 def _within(item: FoundFile, shared: bytes) -> FoundFile:
     return FoundFile(item.name.removeprefix(shared), item.size, 0, 0, item.reject)
-
-
-def _missing_reason(content: _Content) -> str:
-    way = describe_missing(content.names, content.others)
-    if content.found:
-        first = content.found[0]
-        return f"no image can be read; the first: {readable(first.name)}: {first.reject}"
-    if not content.others:
-        return "the archive is empty"
-    seen = ", ".join(f"{count} {ending}" for ending, count in content.others.most_common(3))
-    words = way or f"images end in {' '.join(sorted(ENDINGS))}"
-    return f"no image among {content.others.total()} files ({seen}); {words}"

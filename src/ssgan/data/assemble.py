@@ -22,8 +22,7 @@ from ssgan.data.base import (
     Preprocessing,
     Rejected,
 )
-from ssgan.data.class_counts import count_classes
-from ssgan.data.class_folders import few_images_warnings
+from ssgan.data.class_counts import count_classes, few_images_warnings
 from ssgan.data.dataset import FORMAT_VERSION, IMAGES, LABELS, MANIFEST
 from ssgan.data.preprocessing import CUT
 from ssgan.files.atomic import open_atomic, write_atomic, write_json
@@ -145,25 +144,34 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
             f"{job.source.name()}: none of the {len(collection) // collection.views} items can be "
             f"used; the first: {name}: {why}"
         )
-    labels = _labels(collection, tally.kept)
-    if labels is not None:
-        tally.digest.update(labels.tobytes())
+    labels = collection.labels()
+    kept_labels = None if labels is None else np.asarray(labels, "<i8")[tally.kept]
+    if kept_labels is not None:
+        tally.digest.update(kept_labels.tobytes())
         with open_atomic(folder / LABELS) as file:
-            np.lib.format.write_array(file, labels)
-    classes = collection.classes() if labels is not None else ()
+            np.lib.format.write_array(file, kept_labels)
+    write_json(folder / MANIFEST, _describe(folder, job, tally, kept_labels))
+
+
+def _describe(
+    folder: Path, job: Preparation, tally: _Tally, labels: NDArray[np.int64] | None
+) -> dict[str, Any]:
+    """The manifest of the files in `folder`."""
+    collection, preprocessing = job.collection, job.preprocessing
+    classes = () if labels is None else collection.classes()
     counts = [] if labels is None else count_classes(labels, len(classes))
-    channels, size = job.preprocessing.shape
+    decoding = _decoding_warnings(tally.warnings, len(tally.kept))
     paths = [folder / name for name in (IMAGES, LABELS)]
-    manifest = {
+    return {
         "format_version": FORMAT_VERSION,
         "key": job.key,
-        "preparation_version": job.preprocessing.decoding,
+        "preparation_version": preprocessing.decoding,
         "source": job.source.name(),
         "fingerprint": collection.fingerprint(),
-        "size": size,
-        "channels": channels,
-        "background": list(job.preprocessing.background),
-        "fit": job.preprocessing.fit,
+        "size": preprocessing.shape.size,
+        "channels": preprocessing.shape.channels,
+        "background": list(preprocessing.background),
+        "fit": preprocessing.fit,
         "num_items": len(collection) // collection.views,
         "num_images": len(tally.kept),
         "classes": list(classes),
@@ -171,8 +179,7 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
         "content_hash": tally.digest.hexdigest(),
         "file_bytes": {path.name: path.stat().st_size for path in paths if path.exists()},
         "duplicates": len(tally.kept) - len(tally.first),
-        "label_warnings": [*collection.label_warnings()],
-        "decoding_warnings": (decoding := _decoding_warnings(tally.warnings, len(tally.kept))),
+        "reading_warnings": [*collection.label_warnings(), *decoding],  # where labels do not matter
         "warnings": [
             *collection.warnings(),
             *decoding,
@@ -181,7 +188,6 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
         ],
         "rejected": [[name, why] for name, why in dict.fromkeys(tally.rejected)],
     }
-    write_json(folder / MANIFEST, manifest)
 
 
 def _write_images(path: Path, job: Preparation, kept: int, tally: _Tally) -> None:
@@ -207,13 +213,6 @@ def _write_images(path: Path, job: Preparation, kept: int, tally: _Tally) -> Non
             tally.rejected += chunk.rejected
             tally.warnings.update(chunk.warnings)
             file.write(chunk.pixels.tobytes())
-
-
-def _labels(collection: AbstractCollection, kept: Sequence[int]) -> NDArray[np.int64] | None:
-    labels = collection.labels()
-    if labels is None:
-        return None
-    return np.asarray(labels, "<i8")[np.asarray(kept, np.int64)]
 
 
 def _decoding_warnings(warnings: Counter[str], total: int) -> list[str]:

@@ -112,9 +112,9 @@ class AbstractCollection(ABC):
         Rejected; it raises nothing.
         """
 
-    def encoded(self, number: int) -> bytes | None:
-        """The image file of an item, or None if another item has it; may raise."""
-        return None
+    def encoded(self, number: int) -> bytes:
+        """The image file of an item, which has one where `holds_files`; raises for a bad one."""
+        raise NotImplementedError
 
     def item(self, number: int) -> str:
         """The user's name for this item, in one printable line."""

@@ -24,7 +24,6 @@ from ssgan.data.base import (
 from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import from_array
 from ssgan.data.unsupported import PYTHON_EDITION
-from ssgan.files.archive import ArchiveError
 from ssgan.files.download import fetch, file_sha256
 from ssgan.files.names import readable
 from ssgan.files.tar_archive import open_tar
@@ -193,7 +192,7 @@ def _from_archive(archive: Path, spec: Cifar10) -> tuple[list[Records], str]:
                     _check_size(spec, name, member.size)
                     data = b"".join(tar.read(member.size))
                     parts[name] = np.frombuffer(data, np.uint8).reshape(-1, _RECORD_BYTES)
-    except (ArchiveError, OSError) as error:
+    except OSError as error:
         raise UserError(
             f"{spec.name()}: the archive cannot be read ({error}); download {URL} again"
         ) from None

@@ -1,13 +1,12 @@
 """Classes from the folders of the images, and warnings about their layout."""
 
 import os
-import statistics
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from ssgan.data.decoding.heif import HEIF_ENDINGS
-from ssgan.data.scan import FolderScan, FoundFile
+from ssgan.data.scan import FoundFile, Listing
 from ssgan.data.unsupported import HEIF_WAY, UNREAD
 from ssgan.files.names import readable
 
@@ -30,7 +29,7 @@ def assign_classes(found: Sequence[FoundFile]) -> tuple[tuple[str, ...], list[in
 
 
 def layout_warnings(
-    path: str | None, content: FolderScan, classes: tuple[str, ...]
+    path: str | None, content: Listing, classes: tuple[str, ...]
 ) -> tuple[str, ...]:
     """A sentence for each oddity of the layout that may be a mistake.
 
@@ -70,24 +69,9 @@ def layout_warnings(
 
 def passed_over_notes(names: Sequence[bytes]) -> tuple[str, ...]:
     """A sentence on the output of ssgan among the images, if there is any."""
-    pictures = [name for name in names if not name.endswith((b".json", b".jsonl"))]
-    if not pictures:
-        return ()
-    first = readable(pictures[0])
-    if len(pictures) == 1:
-        return (f"{first} is output of ssgan and passed over",)
-    return (f"{len(pictures):,} outputs of ssgan are passed over (the first: {first})",)
-
-
-def few_images_warnings(classes: tuple[str, ...], counts: Sequence[int]) -> tuple[str, ...]:
-    """Classes with less than a tenth of the median number of images, where they have any."""
-    used = [count for count in counts if count]
-    median = statistics.median(used) if len(used) > 1 else 0
-    return tuple(
-        f"class {name} has {_many(count, 'usable image')}; the median is {median:g}"
-        for name, count in zip(classes, counts, strict=True)
-        if 0 < count < median / 10
-    )
+    if len(names) < 2:
+        return tuple(f"{readable(name)} is output of ssgan and passed over" for name in names)
+    return (f"{len(names):,} outputs of ssgan are passed over (the first: {readable(names[0])})",)
 
 
 def _place(path: str | None) -> str:

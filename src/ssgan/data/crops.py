@@ -107,9 +107,9 @@ class CropsCollection(AbstractCollection):
             cut = replace(preprocessing, crop=crop_of(picture, index))
             yield from self._inner.read(range(picture, picture + 1), cut)
 
-    def encoded(self, number: int) -> bytes | None:
-        """The file of the picture, for its first crop; None for the others."""
-        return self._inner.encoded(number) if number < len(self._inner) else None
+    def encoded(self, number: int) -> bytes:
+        """The file of the picture."""
+        return self._inner.encoded(number % len(self._inner))
 
     def item(self, number: int) -> str:
         """The name of the picture and the number of its crop, from 1."""

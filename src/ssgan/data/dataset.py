@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.data.class_counts import count_classes, empty_classes_warnings, leave_out_empty
+from ssgan.data.class_counts import count_classes, empty_classes_warnings
 from ssgan.data.pixel_file import HASHES, WHOLE_BYTES, PixelFile
 from ssgan.files.atomic import DiskFull, remove_strays, write_json
 from ssgan.files.links import read_regular
@@ -101,7 +101,37 @@ def load_prepared(
     or OSError when the folder is incomplete.
     """
     text = read_regular(folder / MANIFEST)
-    manifest = parse_json(text)
+    manifest = _read_manifest(folder, text)
+    count, size, channels = (manifest[key] for key in ("num_images", "size", "channels"))
+    images = PixelFile(folder / IMAGES, (count, size, size, channels))
+    stored = read_regular(folder / LABELS) if LABELS in manifest["file_bytes"] else b""
+    dataset = Dataset(
+        images=images,
+        labels=_read_labels(folder / LABELS, stored, count) if stored else None,
+        classes=tuple(map(printable, manifest["classes"])),
+        content_hash=manifest["content_hash"],
+        manifest=manifest,
+    )
+    digests = {"manifest": sha256(text).hexdigest(), "labels": sha256(stored).hexdigest()}
+    if (folder / HASHES).exists():
+        hashes = parse_json(read_regular(folder / HASHES))
+        for name, digest in digests.items():
+            if hashes[name] != digest:
+                raise Damaged(f"{folder}: the {name} have other bytes than were written")
+        images.set_digests(bytes.fromhex(hashes["images"]))
+        images.verify(verify, progress if verify else None)
+    else:
+        blocks = _hash_blocks(folder, dataset, images, progress)
+        images.set_digests(blocks)
+        with suppress(OSError, DiskFull):  # a cache that this user may not write stays without
+            remove_strays(folder)
+            write_json(folder / HASHES, {**digests, "images": blocks.hex()})
+    return _leave_out_empty_classes(dataset)
+
+
+def _read_manifest(folder: Path, text: bytes) -> dict[str, Any]:
+    """The manifest, whose files have the sizes in it; ValueError if they have not."""
+    manifest: dict[str, Any] = parse_json(text)
     if not isinstance(manifest, dict) or manifest["format_version"] != FORMAT_VERSION:
         raise ValueError(f"{folder} is not a prepared data set of this version")
     for name, size in manifest["file_bytes"].items():
@@ -109,34 +139,9 @@ def load_prepared(
             raise ValueError(f"{folder / name} does not have the size in its manifest")
     if not isinstance(manifest["rejected"], list):
         raise ValueError(f"{folder / MANIFEST} names no list of rejected items")
-    count, size, channels = (manifest[key] for key in ("num_images", "size", "channels"))
-    images = PixelFile(folder / IMAGES, (count, size, size, channels))
-    stored = read_regular(folder / LABELS) if LABELS in manifest["file_bytes"] else b""
-    labels = _read_labels(folder / LABELS, stored, count) if stored else None
-    facts = {"manifest": sha256(text).hexdigest(), "labels": sha256(stored).hexdigest()}
-    if (folder / HASHES).exists():
-        hashes = parse_json(read_regular(folder / HASHES))
-        for name, digest in facts.items():
-            if hashes[name] != digest:
-                raise Damaged(f"{folder}: the {name} have other bytes than were written")
-        images.set_digests(bytes.fromhex(hashes["images"]))
-        images.verify(verify, progress if verify else None)
-    else:
-        images.set_digests(_hash_all(folder, manifest, images, labels, facts, progress))
     if "notices" in manifest:  # their name in version 0.1.0
         manifest["warnings"] = manifest.pop("notices")
-    if labels is not None:
-        labels, names, counts = leave_out_empty(labels, manifest["classes"])
-        warnings = [text for text in manifest["warnings"] if not _ONE_EMPTY.fullmatch(text)]
-        warnings += empty_classes_warnings(manifest["classes"], names)
-        manifest |= {"classes": list(names), "class_counts": counts, "warnings": warnings}
-    return Dataset(
-        images=images,
-        labels=labels,
-        classes=tuple(map(printable, manifest["classes"])),
-        content_hash=manifest["content_hash"],
-        manifest=manifest,
-    )
+    return manifest
 
 
 def _read_labels(path: Path, stored: bytes, count: int) -> NDArray[np.int64]:
@@ -146,25 +151,36 @@ def _read_labels(path: Path, stored: bytes, count: int) -> NDArray[np.int64]:
     return np.asarray(labels, np.int64)
 
 
-def _hash_all(
-    folder: Path,
-    manifest: Mapping[str, Any],
-    images: PixelFile,
-    labels: NDArray[np.int64] | None,
-    facts: Mapping[str, str],
-    progress: Progress | None,
+def _hash_blocks(
+    folder: Path, dataset: Dataset, images: PixelFile, progress: Progress | None
 ) -> bytes:
-    """The digests of all blocks, which are stored, once all bytes have the content hash."""
+    """The digests of all blocks; Damaged unless all bytes have the content hash."""
     if progress is not None and images.num_bytes > WHOLE_BYTES:
         size = images.num_bytes / 1e9
         _LOG.info("verifying %.1f GB of prepared images in %s, once", size, folder)
     whole = sha256()
     digests = images.hash_blocks(whole, progress)
-    if labels is not None:
-        whole.update(labels.astype("<i8").tobytes())
-    if whole.hexdigest() != manifest["content_hash"]:
+    if dataset.labels is not None:
+        whole.update(dataset.labels.astype("<i8").tobytes())
+    if whole.hexdigest() != dataset.content_hash:
         raise Damaged(f"{folder} has other bytes than its content hash")
-    with suppress(OSError, DiskFull):  # a cache that this user may not write stays without
-        remove_strays(folder)
-        write_json(folder / HASHES, {**facts, "images": digests.hex()})
     return digests
+
+
+def _leave_out_empty_classes(dataset: Dataset) -> Dataset:
+    """The same images with the classes that have any, and a warning on the others."""
+    labels, names = dataset.labels, dataset.classes
+    if labels is None:
+        return dataset
+    counts = count_classes(labels, len(names))
+    warnings = [text for text in dataset.manifest["warnings"] if not _ONE_EMPTY.fullmatch(text)]
+    warnings += empty_classes_warnings(names, counts)
+    used = np.flatnonzero(counts)
+    if len(used) < len(names):
+        place = np.full(len(names), UNLABELLED, np.int64)
+        place[used] = np.arange(len(used))
+        labels = np.where(labels >= 0, place[labels], labels)
+    classes = tuple(names[number] for number in used)
+    facts = {"classes": list(classes), "class_counts": [counts[number] for number in used]}
+    manifest = {**dataset.manifest, **facts, "warnings": warnings}
+    return replace(dataset, labels=labels, classes=classes, manifest=manifest)

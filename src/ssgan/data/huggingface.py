@@ -17,16 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ssgan.config.nearest import did_you_mean, nearest
-from ssgan.data.base import (
-    AbstractCollection,
-    AbstractSource,
-    DatasetInfo,
-    DecodedWithWarning,
-    HeaderStats,
-    Pixels,
-    Preprocessing,
-    Rejected,
-)
+from ssgan.data.base import AbstractSource, DatasetInfo
 from ssgan.data.hub_columns import (
     RowLabels,
     class_columns,
@@ -35,7 +26,8 @@ from ssgan.data.hub_columns import (
     type_name,
     value_columns,
 )
-from ssgan.data.preprocessing import MAX_FILE_BYTES, decode, read_header_stats, read_image_file
+from ssgan.data.image_files import ImageFiles
+from ssgan.data.preprocessing import MAX_FILE_BYTES, read_image_file
 from ssgan.files.names import printable, readable
 from ssgan.types import UserError
 
@@ -134,15 +126,14 @@ class Hub(AbstractSource):
         raise UserError(f"{self.name()}: no column {wanted!r}; {hint}")
 
 
-class HubCollection(AbstractCollection):
+class HubCollection(ImageFiles):
     """The rows of a loaded split."""
-
-    holds_files = True
 
     def __init__(
         self, spec: Hub, table: Any, image: str, label: str | None, folders: Sequence[str]
     ) -> None:
-        self._spec, self._table, self._image, self._label = spec, table, image, label
+        self._spec: Hub = spec
+        self._table, self._image, self._label = table, image, label
         self._folders = folders  # pictures may be files in these alone
         # Without other columns, whose pictures `datasets` would decode.
         self._pictures = table.select_columns([image])
@@ -158,29 +149,9 @@ class HubCollection(AbstractCollection):
         state = [getattr(self._table, "_fingerprint", ""), self._spec, self._image, self._label]
         return hashlib.sha256(f"{state} {len(self)}".encode()).hexdigest()
 
-    def read(
-        self, numbers: range, preprocessing: Preprocessing
-    ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
-        """Decode these rows."""
-        for number in numbers:
-            try:
-                data = self._bytes(number)
-            except Exception as error:
-                yield Rejected(self.item(number), f"cannot be read: {_line(error)}")
-            else:
-                yield decode(self.item(number), data, preprocessing)
-
-    def encoded(self, number: int) -> bytes:
-        """The bytes in the image column; raises for a row without."""
-        return self._bytes(number)
-
     def item(self, number: int) -> str:
         """The row number, as rows have no names."""
         return f"row {number}"
-
-    def header_stats(self) -> HeaderStats:
-        """From the headers of up to 256 evenly spread rows."""
-        return read_header_stats(self._spec.name(), len(self), self._bytes, self.item)
 
     def labels(self) -> Sequence[int] | None:
         """The class column, UNLABELLED in rows without a label; None if no row has one."""
@@ -257,7 +228,8 @@ class HubCollection(AbstractCollection):
         kind = self._table.features[self._label]
         return read_labels(where, kind, self._table[self._label][:])
 
-    def _bytes(self, number: int) -> bytes:
+    def encoded(self, number: int) -> bytes:
+        """The bytes in the image column, or of the file that it names; raises for neither."""
         with self._reading:
             value = self._pictures[number][self._image]
         if value and value.get("bytes") is not None:
@@ -267,6 +239,9 @@ class HubCollection(AbstractCollection):
         if value and value.get("path"):
             return self._file(value["path"])
         raise ValueError("no image in this row")
+
+    def _describe_unread(self, error: Exception) -> str:
+        return f"cannot be read: {_line(error)}"
 
     def _file(self, path: str) -> bytes:
         """A picture in a file; raises ValueError for one outside the set's folders."""

@@ -6,7 +6,6 @@ writes it.
 
 import functools
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,8 @@ from ssgan.data.base import (
 )
 from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import MAX_PIXELS, describe_failure, from_array
-from ssgan.files.archive import ArchiveError, Spool, open_archive
+from ssgan.files.archive import ArchiveError, Spool, open_archive, read_file_state
+from ssgan.files.errors import explain
 from ssgan.files.names import printable, readable
 from ssgan.files.npz import ArrayHeader, list_arrays, read_array, read_values
 from ssgan.files.zip_archive import seek_member
@@ -45,12 +45,10 @@ class Npz(AbstractSource):
     def open(self) -> "NpzCollection":
         """Read the headers and the labels; UserError if it has no images of that form."""
         try:
-            status = os.stat(self.path)
-            state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            state = read_file_state(self.path)
             return NpzCollection(self, _open(self.path, state), str(state[:3]))
-        except (ArchiveError, OSError) as error:
-            reason = error.strerror or error if isinstance(error, OSError) else error
-            raise UserError(f"{self.name()}: cannot be read: {reason}") from None
+        except OSError as error:
+            raise UserError(f"{self.name()}: cannot be read: {explain(error)}") from None
 
     def without_place(self) -> "Npz":
         """All files are equal but for their content."""
@@ -65,7 +63,7 @@ def holds_images(path: Path) -> bool:
     """Whether a file is an .npz with images, rather than with statistics of features."""
     try:
         return path.suffix.lower() == ".npz" and IMAGES in list_arrays(path)
-    except (ArchiveError, OSError):
+    except OSError:
         return False
 
 
@@ -98,7 +96,7 @@ class NpzCollection(AbstractCollection):
             try:
                 yield from_array(self._image(number), preprocessing)
             except Exception as error:
-                ours = isinstance(error, ArchiveError | OSError)
+                ours = isinstance(error, OSError)
                 yield Rejected(self.item(number), str(error) if ours else describe_failure(error))
 
     def header_stats(self) -> HeaderStats:

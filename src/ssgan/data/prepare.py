@@ -78,7 +78,7 @@ def prepare(
     warn_of_other_writers(cache)
     warn_of_other_writers(job.folder)
     dataset, _ = _existing(job.folder, verify, progress)
-    dataset = dataset or _find_unchanged(job, cache, verify, progress)
+    dataset = dataset or _find_unchanged(job, verify, progress)
     if dataset is None:
         locks.mkdir(parents=True, exist_ok=True)
         with wait_for_lock(locks / job.folder.name, on_wait):
@@ -149,17 +149,17 @@ def _existing(folder: Path, verify: bool, progress: Progress | None) -> tuple[Da
         return None, f"{folder / MANIFEST} lacks what a manifest has"
 
 
-def _find_unchanged(
-    job: Preparation, cache: Path, verify: bool, progress: Progress | None
-) -> Dataset | None:
+def _find_unchanged(job: Preparation, verify: bool, progress: Progress | None) -> Dataset | None:
     """What an earlier version of the decoding prepared, if this one makes the same of each file.
 
     The headers of all files are read once, and a file beside the images then says so.
     """
     wanted = job.preprocessing.decoding if job.collection.holds_files else 1
+    cache = job.folder.parent
     for version in range(wanted - 1, 0, -1):
         earlier = replace(job.preprocessing, decoding=version)
         folder = _plan(job.source, job.collection, earlier, cache).folder
+        refuse_links(cache, folder)
         dataset, _ = _existing(folder, verify, progress)
         if dataset is None:
             continue
@@ -182,7 +182,7 @@ def _checked_decoding(folder: Path) -> int:
 
 def decodes_as_before(collection: AbstractCollection, progress: Progress | None = None) -> bool:
     """Whether all versions of the decoding make the same of each file, by the headers."""
-    total = len(collection)
+    total = len(collection) // collection.views if collection.holds_files else 0
     with quiet_pillow(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
         for start in range(0, total, _CHUNK_ITEMS):
             numbers = range(start, min(start + _CHUNK_ITEMS, total))
@@ -195,10 +195,9 @@ def decodes_as_before(collection: AbstractCollection, progress: Progress | None 
 
 def _item_decodes_as_before(collection: AbstractCollection, number: int) -> bool:
     try:
-        data = collection.encoded(number)
+        return header_decodes_as_before(collection.encoded(number))
     except Exception:  # it cannot be read, and was not before
         return True
-    return data is None or header_decodes_as_before(data)
 
 
 def _make(job: Preparation, progress: Progress | None, workers: int | None) -> Dataset:

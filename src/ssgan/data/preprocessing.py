@@ -8,9 +8,8 @@ import io
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -19,7 +18,6 @@ from ssgan.data.base import (
     Crop,
     DecodedWithWarning,
     Fit,
-    HeaderStats,
     Pixels,
     Preprocessing,
     Rejected,
@@ -34,7 +32,6 @@ from ssgan.data.decoding.colours import (
 )
 from ssgan.data.decoding.heif import register_heif
 from ssgan.files.links import open_regular
-from ssgan.types import UserError
 
 MAX_PIXELS = 100_000_000  # of a picture, by its header
 MAX_FILE_BYTES = 512 * 2**20
@@ -346,37 +343,3 @@ def _to_square(picture: Image.Image, preprocessing: Preprocessing) -> Pixels:
         ground.paste(picture, ((size - target[0]) // 2, (size - target[1]) // 2))
         picture = ground
     return np.array(picture, np.uint8).reshape(size, size, channels)
-
-
-MAX_HEADERS = 256  # headers in the sample, evenly spread
-_MAX_TRIED = 1024  # items to try in a collection of broken files
-
-
-def read_header_stats(
-    name: str, count: int, encoded: Callable[[int], bytes], item: Callable[[int], str]
-) -> HeaderStats:
-    """Read the header of `encoded(number)` for up to 256 of `count` items.
-
-    Raises UserError when none can be read, with the `name` of the source and the first `item`.
-    """
-    headers: list[tuple[int, int, bool]] = []
-    first_error = ""
-    with quiet_pillow():
-        for number in islice(_spread(count), _MAX_TRIED):
-            try:
-                headers.append(read_header(encoded(number)))
-            except Exception as error:
-                first_error = first_error or f"{item(number)}: {describe_failure(error)}"
-            if len(headers) == MAX_HEADERS:
-                break
-    if not headers:
-        raise UserError(f"{name}: no image can be read; the first: {first_error}")
-    sides = sorted(min(width, height) for width, height, _ in headers)
-    return HeaderStats(count, sides[len(sides) // 2], all(grey for _, _, grey in headers))
-
-
-def _spread(count: int) -> list[int]:
-    """Numbers below `count`: 256 evenly spread ones, then the others."""
-    step = max(1.0, count / MAX_HEADERS)
-    first = [int(k * step) for k in range(min(MAX_HEADERS, count))]
-    return list(dict.fromkeys([*first, *range(min(count, 4 * _MAX_TRIED))]))

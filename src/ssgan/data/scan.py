@@ -35,8 +35,8 @@ class FoundFile:
     reject: str = ""  # why it cannot be used; empty if it may be usable
 
 
-class FolderScan(NamedTuple):
-    """What is below a folder."""
+class Listing(NamedTuple):
+    """What is in a folder or an archive."""
 
     found: list[FoundFile]  # sorted by name
     others: Counter[str]  # the number of other files by ending
@@ -142,7 +142,7 @@ class _Walk:
         self.found.append(FoundFile(name, 0, 0, 0, why))
 
 
-def scan(root: bytes) -> FolderScan:
+def scan(root: bytes) -> Listing:
     """The images below `root`, and the other files.
 
     Hidden names are ignored. Output of ssgan is passed over, but samples are images where `root`
@@ -156,7 +156,7 @@ def scan(root: bytes) -> FolderScan:
         walk.links.sort(key=lambda link: link[1], reverse=True)
         walk.link(*walk.links.pop())
     found = sorted(walk.found, key=lambda item: item.name)
-    return FolderScan(found, walk.others, sorted(walk.passed_over))
+    return Listing(found, walk.others, sorted(walk.passed_over))
 
 
 def _is_in_run(link: bytes) -> bool:

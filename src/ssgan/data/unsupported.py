@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable
 
 from ssgan.data.decoding.heif import HEIF_ENDINGS, HEIF_INSTALLED
+from ssgan.data.scan import ENDINGS, Listing
+from ssgan.files.names import readable
 
 ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz")
 _UNPACK = "unpack it and give the folder that holds the images"
@@ -45,16 +47,33 @@ def find_way_out(path: str) -> str | None:
     return _WAYS.get(os.path.splitext(path)[1].lower())
 
 
-def describe_missing(names: Iterable[str], endings: Iterable[str]) -> str:
-    """What to do about a place that holds these files and no image; empty if nothing is known.
+def describe_missing(listing: Listing, names: Iterable[str], place: str) -> str:
+    """Why a folder or an archive, the `place`, has no usable image, with the way out.
 
-    `names` are without folders, `endings` in lower case.
+    `names` are those of its files, without their folders.
     """
-    known, seen = set(names), list(endings)
-    if known & {"data_batch_1", "test_batch"}:
+    if listing.found:
+        first = listing.found[0]
+        return f"no image can be read; the first: {readable(first.name)}: {first.reject}"
+    if listing.passed_over:
+        return (
+            f"no image but output of ssgan (the first: {readable(listing.passed_over[0])}); to use "
+            "samples, give the folder that ssgan sample wrote"
+        )
+    others = listing.others
+    if not others:
+        return f"the {place} is empty"
+    seen = ", ".join(f"{count} {ending}" for ending, count in others.most_common(3))
+    return f"no image among {others.total()} files ({seen}); {_find_way(set(names), others)}"
+
+
+def _find_way(names: set[str], endings: Iterable[str]) -> str:
+    """What to do about a place that holds these files and no image."""
+    if names & {"data_batch_1", "test_batch"}:
         return PYTHON_EDITION
-    if "data_batch_1.bin" in known:
+    if "data_batch_1.bin" in names:
         return "this is the binary edition of CIFAR-10: give cifar10:PATH"
-    if not HEIF_INSTALLED and set(seen) & set(HEIF_ENDINGS):
+    if not HEIF_INSTALLED and set(endings) & set(HEIF_ENDINGS):
         return HEIF_WAY
-    return next((way for ending in seen if (way := _WAYS.get(ending))), "")
+    ways = (_WAYS[ending] for ending in endings if ending in _WAYS)
+    return next(ways, f"images end in {' '.join(sorted(ENDINGS))}")

@@ -319,9 +319,8 @@ class _Session:
                 verify=self.request.verify,
                 on_wait=lambda: self.reporter.note("waiting: another process prepares the same"),
             )
-        self._note(dataset.manifest.get("label_warnings", []))
-        decoding = dataset.manifest.get("decoding_warnings", ())
-        self._note([f"{dataset.manifest['source']}: {text}" for text in decoding])
+        warnings = dataset.manifest.get("reading_warnings", ())
+        self._note([f"{source.name()}: {text}" for text in warnings])
         return RealImages(dataset, getattr(source, "split", "all"))
 
     def _write_statistics(self, path: Path, images: ImageSet | StoredStatistics) -> None:

@@ -17,7 +17,7 @@ _FREE_BYTES = 64 * 2**20  # an archive may unpack to this, however small it is
 _MAX_RATIO = 200  # times its size that it may unpack to beyond that
 
 
-class ArchiveError(Exception):
+class ArchiveError(OSError):  # as gzip's own error is
     """An archive or a member cannot be used; the message is why, in one line."""
 
 
@@ -44,6 +44,12 @@ def unpacks_to_too_much(packed: int, size: int) -> bool:
 def open_archive(path: Path | str) -> BinaryIO:
     """The file, open for reading; OSError when it is no regular file."""
     return os.fdopen(open_regular(path, follow=True), "rb")
+
+
+def read_file_state(path: Path | str) -> tuple[int, ...]:
+    """Size in bytes, times of change in ns and inode: other content changes one of them."""
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def read_exactly(file: BinaryIO, size: int) -> Iterator[bytes]:

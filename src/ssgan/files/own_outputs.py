@@ -4,10 +4,9 @@ Sheets and figures carry a mark in the file, and a folder of samples has a recor
 wrote neither: there a picture is recognised by its name and the files that were written with it.
 """
 
-import json
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ssgan.files.atomic import O_BINARY
+from ssgan.files.links import open_regular
+from ssgan.files.nesting import parse_json
 from ssgan.files.sealed_file import SealedFile
 from ssgan.types import UserError
 
@@ -27,8 +27,8 @@ RECORD_KIND = "ssgan samples"  # of the record
 _IMAGE = re.compile(rb"image-(\d{5})\.png")
 _RUN = re.compile(rb'\s*{\s*"kind": "[\w.]+:\w+"')
 _STEP = re.compile(rb"step-\d{8,}\.ckpt")
-_HEAD_BYTES = 1024  # a mark is within
-_FACT_BYTES = 1 << 24  # more than a file of results
+MARK_BYTES = 1024  # a mark is within
+_RECORD_BYTES = 1 << 24  # more than a file of results
 _SHEET_PIXELS = 1 << 25  # more than a sheet of 400 samples of 256 x 256
 
 
@@ -41,7 +41,11 @@ def png_info(mark: str) -> PngInfo:
 
 def read_mark(path: str | bytes | os.PathLike[str]) -> str:
     """The mark of a PNG or GIF file; empty for the file of anybody else."""
-    head = _head(os.fsencode(path), _HEAD_BYTES)
+    return find_mark(_head(os.fsencode(path), MARK_BYTES))
+
+
+def find_mark(head: bytes) -> str:
+    """The mark in the first MARK_BYTES of a PNG or GIF file; empty for the file of anybody else."""
     for mark in (SHEET, SAMPLE):
         text = mark.encode()
         if head.startswith(b"\x89PNG") and b"tEXtSoftware\0" + text in head:
@@ -77,10 +81,11 @@ def _is_sealed(path: bytes) -> bool:
 
 def count_samples(folder: bytes) -> int | None:
     """The number of images in the record of a folder of samples; None without a record."""
-    facts = _facts(os.path.join(folder, os.fsencode(SAMPLE_RECORD)))
-    count = facts.get("images")
-    known = facts.get("kind") == RECORD_KIND and type(count) is int
-    return count if known else None
+    for facts in _rows(os.path.join(folder, os.fsencode(SAMPLE_RECORD))):
+        count = facts.get("images")
+        if facts.get("kind") == RECORD_KIND and type(count) is int:
+            return count
+    return None
 
 
 def find_own_names(folder: bytes, names: Collection[bytes], *, given: bool) -> set[bytes]:
@@ -89,28 +94,26 @@ def find_own_names(folder: bytes, names: Collection[bytes], *, given: bool) -> s
     Samples are not among them where the user gave that folder. A mark is read by `read_mark`.
     """
     names = set(names)
-    own: set[bytes] = set()
-    sheets = {name for name in names if name.endswith(b"neighbours.png")}
-    records = {name: name for name in names & _RECORDS.keys()}
-    records |= {n.removesuffix(b"-neighbours.png") + b".jsonl": b"results.jsonl" for n in sheets}
-    for name, kind in records.items():
-        facts = _facts(os.path.join(folder, name)) if name in names else {}
-        if not facts.keys() >= _RECORDS[kind]:
-            continue
-        own.add(name)
-        if kind == b"results.jsonl":
-            stem = name.removesuffix(b".jsonl")
-            picture = b"neighbours.png" if name == kind else stem + b"-neighbours.png"
-            own |= {picture} if _has_nearest(facts) else set()
-        else:
-            own.add(_PICTURES[kind])
-    own &= names
+    own = {name for name in names if name.endswith(b".png") and _has_record(folder, name)}
     if is_flat_sampling(folder, names):
-        own |= {os.fsencode(name) for name in SAMPLE_SHEETS} & set(names)
+        own |= {os.fsencode(name) for name in SAMPLE_SHEETS} & names
         own |= set() if given else flat_samples(names)
     elif not given and (count := _count_images_in(folder)):
         own |= {n for n in names if (m := _IMAGE.fullmatch(n)) and int(m[1]) < count}
     return own
+
+
+def _has_record(folder: bytes, name: bytes) -> bool:
+    """Whether an earlier version wrote this sheet or figure, by the file written with it."""
+    stem = name.removesuffix(b"-neighbours.png")
+    record, needed = _RECORDS.get(name, (stem + b".jsonl", _RESULTS if stem != name else None))
+    if needed is None:
+        return False
+    rows = _rows(os.path.join(folder, record))
+    if not rows or not rows[0].keys() >= needed:
+        return False
+    measured = [str(row.get("name")) for row in rows]
+    return needed is not _RESULTS or any(name.startswith(_NEAREST) for name in measured)
 
 
 def _count_images_in(folder: bytes) -> int | None:
@@ -182,49 +185,27 @@ def _pixels(path: bytes) -> NDArray[np.uint8]:
 def _head(path: bytes, size: int) -> bytes:
     """The beginning of a file; empty where it cannot be read. A pipe does not block."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | O_BINARY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(open_regular(path, follow=True), "rb") as file:
+            return file.read(size)
     except OSError:
         return b""
+
+
+def _rows(path: bytes) -> list[dict[str, Any]]:
+    """The objects in a file of JSON or JSON lines; empty where anything else is in it."""
+    head = _head(path, _RECORD_BYTES)
     try:
-        return os.read(descriptor, size)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+        rows = [parse_json(line) for line in (head.splitlines() if path.endswith(b"l") else [head])]
+    except ValueError:
+        return []
+    return rows if all(isinstance(row, dict) for row in rows) else []
 
 
-def _facts(path: bytes) -> Mapping[str, Any]:
-    """The object in a JSON file, or the first of its lines; empty where there is none.
-
-    Under "rows" are the names of all lines.
-    """
-    head = _head(path, _FACT_BYTES)
-    try:
-        lines = head.splitlines() if path.endswith(b".jsonl") else [head]
-        rows = [json.loads(line) for line in lines]
-    except (ValueError, RecursionError):
-        return {}
-    if not all(isinstance(row, dict) for row in rows):
-        return {}
-    first = rows[0] if rows else {}
-    return {**first, "rows": [row.get("name") for row in rows]}
-
-
-def _has_nearest(facts: Mapping[str, Any]) -> bool:
-    """Whether such results lie beside a sheet of nearest images; the second name is an old one."""
-    return any(
-        str(name).startswith(("authenticity", "too close")) for name in facts.get("rows", ())
-    )
-
-
-_RECORDS: Mapping[bytes, set[str]] = {  # the facts in a file that tell it from anybody else's
-    b"results.jsonl": {"subject", "against", "values", "protocol"},
-    b"probe.jsonl": {"run", "step", "block", "top1"},
-    b"forgetting.json": {"format", "settings", "classes"},
-    b"results.json": {"study", "title", "variants", "commands"},
-}
-_PICTURES: Mapping[bytes, bytes] = {  # the pictures beside them
-    b"probe.jsonl": b"probe.png",
-    b"forgetting.json": b"forgetting.png",
-    b"results.json": b"figure.png",
+_RESULTS = {"subject", "against", "values", "protocol"}
+_NEAREST = ("authenticity", "too close")  # metrics with a sheet of nearest images, old name last
+_RECORDS: dict[bytes, tuple[bytes, set[str]]] = {  # of each picture, with facts only it has
+    b"neighbours.png": (b"results.jsonl", _RESULTS),
+    b"probe.png": (b"probe.jsonl", {"run", "step", "block", "top1"}),
+    b"forgetting.png": (b"forgetting.json", {"format", "settings", "classes"}),
+    b"figure.png": (b"results.json", {"study", "title", "variants", "commands"}),
 }

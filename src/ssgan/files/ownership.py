@@ -3,6 +3,7 @@
 A cache may lie on a shared disk. Whoever can write there can replace what is read from it.
 """
 
+import contextlib
 import logging
 import os
 import stat
@@ -45,33 +46,23 @@ def _describe_writers(path: Path, is_inner: bool) -> str:
         return ""
     if status.st_mode & stat.S_IWOTH:
         return "can be written by every user"
-    if is_inner and status.st_mode & stat.S_IWGRP and not _is_private(status.st_gid):
-        return f"can be written by the group {_group_name(status.st_gid)}"
+    if is_inner and status.st_mode & stat.S_IWGRP:
+        group = _group_name(status.st_gid)
+        if group != _user_name(os.getuid()):  # many systems give each user a group alone
+            return f"can be written by the group {group}"
     return ""
 
 
-def _is_private(group: int) -> bool:
-    """Whether a group is the one that many systems give each user alone."""
-    return sys.platform == "win32" or _group_name(group) == _user_name(os.getuid())
-
-
-def _user_name(number: int) -> str:
-    if sys.platform == "win32":
-        return str(number)
+if sys.platform != "win32":
+    import grp
     import pwd
 
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
+    def _user_name(number: int) -> str:
+        with contextlib.suppress(KeyError):
+            return pwd.getpwuid(number).pw_name
         return str(number)
 
-
-def _group_name(number: int) -> str:
-    if sys.platform == "win32":
-        return str(number)
-    import grp
-
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
+    def _group_name(number: int) -> str:
+        with contextlib.suppress(KeyError):
+            return grp.getgrgid(number).gr_name
         return str(number)

@@ -53,7 +53,7 @@ def list_zip(path: Path | str) -> list[Member]:
     try:
         with _Directory(path) as file, zipfile.ZipFile(file) as archive:
             infos, end = archive.infolist(), archive.start_dir
-    except (OSError, ArchiveError):
+    except OSError:
         raise
     except Exception as error:  # zipfile has many types for foreign bytes
         text = " ".join(str(error).split())

@@ -1,0 +1,103 @@
+"""Collections of image files, wherever their bytes lie: in a folder, an archive or a table."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from ssgan.data.base import (
+    AbstractCollection,
+    AbstractSource,
+    DecodedWithWarning,
+    HeaderStats,
+    Pixels,
+    Preprocessing,
+    Rejected,
+)
+from ssgan.data.class_folders import assign_classes
+from ssgan.data.preprocessing import decode, describe_failure, quiet_pillow, read_header
+from ssgan.data.scan import FoundFile
+from ssgan.files.names import readable
+from ssgan.types import UserError
+
+_MAX_HEADERS = 256  # headers in the sample, evenly spread
+_MAX_TRIED = 1024  # items to try in a collection of broken files
+
+
+class ImageFiles(AbstractCollection):
+    """Items whose bytes are image files."""
+
+    holds_files = True
+    _spec: AbstractSource  # set by subclasses
+
+    def read(
+        self, numbers: range, preprocessing: Preprocessing
+    ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
+        """Decode these files, [S, S, C] each."""
+        for number in numbers:
+            try:
+                data = self.encoded(number)
+            except Exception as error:
+                yield Rejected(self.item(number), self._describe_unread(error))
+            else:
+                yield decode(self.item(number), data, preprocessing)
+
+    def header_stats(self) -> HeaderStats:
+        """From the headers of up to 256 evenly spread files; UserError when none can be read."""
+        headers: list[tuple[int, int, bool]] = []
+        first_error = ""
+        with quiet_pillow():
+            for number in islice(_spread(len(self)), _MAX_TRIED):
+                try:
+                    headers.append(read_header(self.encoded(number)))
+                except Exception as error:
+                    first_error = first_error or f"{self.item(number)}: {describe_failure(error)}"
+                if len(headers) == _MAX_HEADERS:
+                    break
+        if not headers:
+            raise UserError(f"{self._spec.name()}: no image can be read; the first: {first_error}")
+        sides = sorted(min(width, height) for width, height, _ in headers)
+        return HeaderStats(len(self), sides[len(sides) // 2], all(grey for *_, grey in headers))
+
+    def _describe_unread(self, error: Exception) -> str:
+        """Why `encoded` failed, in one line."""
+        return str(error) if isinstance(error, OSError) else describe_failure(error)
+
+
+class NamedImageFiles(ImageFiles):
+    """Files with the names of a folder: the folders at its first level are classes."""
+
+    def __init__(self, spec: AbstractSource, found: Sequence[FoundFile]) -> None:
+        self._spec, self._found = spec, found
+        self._classes, self._labels = assign_classes(found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def encoded(self, number: int) -> bytes:
+        """The bytes of the file; OSError when it cannot be read."""
+        if reason := self._found[number].reject:
+            raise OSError(reason)
+        return self._read_file(number)
+
+    def item(self, number: int) -> str:
+        """The name within the folder, with unprintable bytes escaped."""
+        return readable(self._found[number].name)
+
+    def labels(self) -> Sequence[int] | None:
+        """The number of the first-level folder of each file, if every image is in one."""
+        return self._labels
+
+    def classes(self) -> tuple[str, ...]:
+        """The names of the first-level folders with images, sorted by their bytes."""
+        return self._classes
+
+    @abstractmethod
+    def _read_file(self, number: int) -> bytes:
+        """The bytes of a file that may be usable."""
+
+
+def _spread(count: int) -> list[int]:
+    """Numbers below `count`: 256 evenly spread ones, then the others."""
+    step = max(1.0, count / _MAX_HEADERS)
+    first = [int(k * step) for k in range(min(_MAX_HEADERS, count))]
+    return list(dict.fromkeys([*first, *range(min(count, 4 * _MAX_TRIED))]))
