@@ -17,8 +17,10 @@ from ssgan.data.prepare import prepare
 from ssgan.data.sources import parse_source
 from ssgan.evaluation.inputs import parse_input
 from ssgan.files.atomic import DiskFull
+from ssgan.files.image_grid import save_png
 from ssgan.types import UserError
 from tests.data.pictures import encode, noise, preprocessing, write_images
+from tests.data.test_passed_over import write_samples
 from tests.files.packed import pack_tar, pack_zip, tar_bomb, tar_header
 
 KINDS = ("a.zip", "a.tar", "a.tar.gz", "a.tar.bz2")
@@ -134,6 +136,29 @@ def test_hidden_members_and_other_files_are_passed_over(tmp_path: Path) -> None:
     assert Archive(str(path)).open().warnings() == (
         "files in formats that are not read are ignored: 1 .mp4",
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sheets_in_packed_samples_are_passed_over(tmp_path: Path, kind: str) -> None:
+    write_samples(tmp_path / "fakes", 3)
+    noise(7).save(tmp_path / "fakes" / "neighbours.png")  # somebody else's
+    save_png(tmp_path / "fakes" / "runs" / "step-00000010.png", noise(8))
+    packed = {
+        path.relative_to(tmp_path).as_posix(): path.read_bytes()
+        for path in (tmp_path / "fakes").rglob("*")
+        if path.is_file()
+    }
+    collection = Archive(str(pack(tmp_path / kind, packed))).open()
+    kept = [f"images/image-{k:05d}.png" for k in range(3)] + ["neighbours.png"]
+    assert [collection.item(k) for k in range(len(collection))] == kept
+    assert collection.notes() == (
+        "2 outputs of ssgan are passed over (the first: fakes/runs/step-00000010.png)",
+    )
+    sheet = {"sheet.png": packed["fakes/sheet.png"]}
+    assert "no image but output of ssgan" in refusal(pack(tmp_path / f"b{kind}", sheet))
+    alone = {name: data for name, data in packed.items() if name != "fakes/neighbours.png"}
+    collection = Archive(str(pack(tmp_path / f"c{kind}", alone))).open()
+    assert (collection.item(0), collection.classes()) == ("image-00000.png", ())
 
 
 def test_of_two_members_with_one_name_the_later_is_used(tmp_path: Path) -> None:

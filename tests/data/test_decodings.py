@@ -11,6 +11,7 @@ from ssgan.data import prepare as module
 from ssgan.data.crops import Crops
 from ssgan.data.folder import Folder
 from ssgan.data.prepare import prepare
+from ssgan.types import UserError
 from tests.data.pictures import encode, noise, preprocessing, write_images
 from tests.data.raw_files import rgb_profile
 
@@ -65,6 +66,18 @@ def test_one_picture_that_decodes_otherwise_prepares_all_anew_and_leaves_the_old
     assert (again.content_hash, folder.exists()) == (content, True)
     differs = (np.asarray(dataset.images) != np.asarray(again.images)).any((1, 2, 3))
     assert differs.tolist() == [False] * 5 + [True]
+
+
+def test_a_link_in_place_of_what_an_earlier_version_prepared_is_refused(tmp_path: Path) -> None:
+    photos, cache, outside = tmp_path / "photos", tmp_path / "cache", tmp_path / "outside"
+    write_images(photos, range(3))
+    _, folder = prepared_before(Folder(str(photos)), cache)
+    folder.rename(outside)
+    folder.symlink_to(outside)
+    before = sorted(outside.iterdir())
+    with pytest.raises(UserError, match="is a link to"):
+        prepare(Folder(str(photos)), preprocessing(), cache)
+    assert sorted(outside.iterdir()) == before
 
 
 def test_the_key_of_plain_settings_is_that_of_before(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_a_pipe_with_an_image_name_is_rejected_and_not_waited_for(tmp_path: Path
     (tmp_path / "000.png").unlink()
     os.mkfifo(tmp_path / "000.png")
     first = next(iter(collection.read(range(1), preprocessing())))
-    assert first == Rejected("000.png", "no longer a regular file")
+    assert first == Rejected("000.png", "it is no regular file")
 
 
 def test_a_file_that_vanished_is_rejected(tmp_path: Path) -> None:

@@ -56,6 +56,11 @@ def test_class_names_hold_no_control_characters(table: Table, tmp_path: Path) ->
     assert prepare(Hub("a/b"), preprocessing(), tmp_path).classes == ("\\u001b[2J", "b")
 
 
+def test_class_names_that_are_shown_alike_stay_two(table: Table) -> None:
+    table.features["label"] = ClassLabel(["\x1b", "\\u001b"])
+    assert Hub("a/b").open().classes() == ("\\u001b", "\\\\u001b")
+
+
 def test_a_source_without_a_revision_is_told_to_pin_one(table: Table) -> None:
     assert "add one" in Hub("a/b").open().warnings()[0]
 

@@ -6,9 +6,10 @@ no places, so its images go through an unnamed temporary file in the cache.
 
 import functools
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from ssgan.data.unsupported import describe_missing
 from ssgan.files.archive import Member, Spool, open_archive, read_exactly, read_file_state
 from ssgan.files.errors import explain
 from ssgan.files.names import readable
+from ssgan.files.own_outputs import MARK_BYTES, SHEET, find_mark, names_sheet
 from ssgan.files.tar_archive import open_tar
 from ssgan.files.zip_archive import SIGNATURES, list_zip, read_zip_member
 from ssgan.types import UserError
@@ -36,7 +38,8 @@ class Archive(AbstractSource):
     """Images in a zip or a tar, in the order of the bytes of their names.
 
     The order of the members does not matter. Of two with the same name the later one is used, as
-    when it is unpacked. A folder that holds everything is passed over.
+    when it is unpacked. A folder that holds everything is left out of the names. Sheets and figures
+    of ssgan are passed over.
     """
 
     path: str  # .zip, .tar, .tar.gz or .tar.bz2; the kind is read from the content
@@ -80,7 +83,7 @@ class ArchiveCollection(NamedImageFiles):
     """The images that were in an `Archive` when it was opened."""
 
     def __init__(self, spec: Archive, content: _Content, state: tuple[int, ...]) -> None:
-        super().__init__(spec, content.listing.found)
+        super().__init__(spec, content.listing)
         self._content, self._state = content, state
 
     def fingerprint(self) -> str:
@@ -93,7 +96,7 @@ class ArchiveCollection(NamedImageFiles):
 
     def warnings(self) -> tuple[str, ...]:
         """Oddities of the layout, and other files."""
-        return layout_warnings(None, self._content.listing, self._classes)
+        return layout_warnings(None, self._listing, self._classes)
 
     def _read_file(self, number: int) -> bytes:
         return b"".join(self._content.read(self._content.members[number]))
@@ -142,14 +145,27 @@ def _sort(members: Iterable[Member], read: Callable[[Member], Iterable[bytes]]) 
         name = b"/".join(parts)
         reject = member.reject or _fault(member, parts)
         images[name] = FoundFile(name, member.size, 0, 0, reject), member
+    ours = sorted(name for name, pair in images.items() if _is_sheet(*pair, read))
+    for name in ours:
+        del images[name]
     shared = _shared_folder([item.name for item, _ in images.values() if not item.reject])
     pairs = sorted(images.values(), key=lambda pair: pair[0].name)
-    found = [_within(item, shared) for item, _ in pairs]
-    return _Content(Listing(found, others, []), [member for _, member in pairs], names, read)
+    found = [replace(item, name=item.name.removeprefix(shared)) for item, _ in pairs]
+    return _Content(Listing(found, others, ours), [member for _, member in pairs], names, read)
 
 
 def _is_image(member: Member) -> bool:
     return ending_of(member.name) in ENDINGS
+
+
+def _is_sheet(item: FoundFile, member: Member, read: Callable[[Member], Iterable[bytes]]) -> bool:
+    """Whether ssgan drew it for people, by its name and the mark in it."""
+    if item.reject or not names_sheet(os.path.basename(item.name)):
+        return False
+    try:
+        return find_mark(next(iter(read(member)), b"")[:MARK_BYTES]) == SHEET
+    except OSError:
+        return False
 
 
 def _fault(member: Member, parts: list[bytes]) -> str:
@@ -170,7 +186,3 @@ def _shared_folder(names: Sequence[bytes]) -> bytes:
     first, last = (name.split(b"/")[:-1] for name in (min(names), max(names)))
     same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
     return b"".join(part + b"/" for part, _ in same)
-
-
-def _within(item: FoundFile, shared: bytes) -> FoundFile:
-    return FoundFile(item.name.removeprefix(shared), item.size, 0, 0, item.reject)

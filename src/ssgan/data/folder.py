@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssgan.data.base import AbstractSource
-from ssgan.data.class_folders import layout_warnings, passed_over_notes
+from ssgan.data.class_folders import layout_warnings
 from ssgan.data.image_files import NamedImageFiles
 from ssgan.data.preprocessing import read_image_file
 from ssgan.data.scan import Listing, scan
@@ -39,16 +39,16 @@ class Folder(AbstractSource):
                 f"sample {readable(self.path)}"
             )
         try:
-            content = scan(os.fsencode(self.path))
+            listing = scan(os.fsencode(self.path))
         except PermissionError:
             raise UserError(
                 f"{self.name()}: the folder cannot be read (permission denied); "
                 "this user needs the right to read and enter it"
             ) from None
-        if all(item.reject for item in content.found):
-            reason = describe_missing(content, os.listdir(self.path), "folder")
+        if all(item.reject for item in listing.found):
+            reason = describe_missing(listing, os.listdir(self.path), "folder")
             raise UserError(f"{self.name()}: {reason}")
-        return FolderCollection(self, content)
+        return FolderCollection(self, listing)
 
     def layout_warnings(self) -> tuple[str, ...]:
         """The warnings on the present layout of the folder; UserError as in `open`."""
@@ -66,9 +66,9 @@ class Folder(AbstractSource):
 class FolderCollection(NamedImageFiles):
     """The files that were in a `Folder` when it was opened."""
 
-    def __init__(self, spec: Folder, content: Listing) -> None:
-        super().__init__(spec, content.found)
-        self._path, self._content = spec.path, content
+    def __init__(self, spec: Folder, listing: Listing) -> None:
+        super().__init__(spec, listing)
+        self._path = spec.path
         if count_samples(os.fsencode(spec.path)) is not None:  # images/ is no class
             self._classes, self._labels = (), None
 
@@ -82,11 +82,11 @@ class FolderCollection(NamedImageFiles):
 
     def warnings(self) -> tuple[str, ...]:
         """Oddities of the layout, and other files."""
-        return layout_warnings(self._path, self._content, self._classes)
+        return layout_warnings(self._path, self._listing, self._classes)
 
     def notes(self) -> tuple[str, ...]:
         """Output of ssgan that is passed over, and samples that are not all there."""
-        notes = passed_over_notes(self._content.passed_over)
+        notes = super().notes()
         if is_unfinished_sampling(os.fsencode(self._path)):
             notes += (f"{readable(self._path)} lacks samples: ssgan sample was interrupted",)
         return notes

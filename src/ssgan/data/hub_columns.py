@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.files.names import printable
+from ssgan.files.names import printable, readable
 from ssgan.types import UNLABELLED, UserError
 
 _VALUES = ("string", "large_string", "bool", "int", "uint")  # types whose values may be classes
@@ -79,6 +79,8 @@ def read_labels(where: str, kind: Any, values: Iterable[Any]) -> RowLabels:
         numbers = [UNLABELLED if value is None else place[value] for value in rows]
         names = [str(value) for value in different]
     shown = tuple(map(printable, names))
+    if len(set(shown)) < len(set(names)):  # one is written as another is shown
+        shown = tuple(map(readable, names))
     return RowLabels(shown, np.asarray(numbers, np.int64))
 
 

@@ -28,7 +28,7 @@ from ssgan.data.hub_columns import (
 )
 from ssgan.data.image_files import ImageFiles
 from ssgan.data.preprocessing import MAX_FILE_BYTES, read_image_file
-from ssgan.files.names import printable, readable
+from ssgan.files.names import readable
 from ssgan.types import UserError
 
 _LISTED = 5  # columns named in a message
@@ -159,14 +159,9 @@ class HubCollection(ImageFiles):
         return None if rows is None or rows.missing == len(self) else rows.numbers.tolist()
 
     def classes(self) -> tuple[str, ...]:
-        """The class names of the label column, those of classes without rows too.
-
-        Unprintable characters are escaped.
-        """
+        """The class names of the label column, those of classes without rows too."""
         rows = self._labels
-        if rows is None or rows.missing == len(self):
-            return ()
-        return tuple(map(printable, rows.names))
+        return () if rows is None or rows.missing == len(self) else rows.names
 
     def num_unlabelled(self) -> int:
         """The rows without a label, in a split where others have one."""

@@ -13,9 +13,10 @@ from ssgan.data.base import (
     Preprocessing,
     Rejected,
 )
-from ssgan.data.class_folders import assign_classes
+from ssgan.data.class_folders import assign_classes, passed_over_notes
 from ssgan.data.preprocessing import decode, describe_failure, quiet_pillow, read_header
-from ssgan.data.scan import FoundFile
+from ssgan.data.scan import Listing
+from ssgan.files.errors import explain
 from ssgan.files.names import readable
 from ssgan.types import UserError
 
@@ -60,15 +61,15 @@ class ImageFiles(AbstractCollection):
 
     def _describe_unread(self, error: Exception) -> str:
         """Why `encoded` failed, in one line."""
-        return str(error) if isinstance(error, OSError) else describe_failure(error)
+        return explain(error) if isinstance(error, OSError) else describe_failure(error)
 
 
 class NamedImageFiles(ImageFiles):
     """Files with the names of a folder: the folders at its first level are classes."""
 
-    def __init__(self, spec: AbstractSource, found: Sequence[FoundFile]) -> None:
-        self._spec, self._found = spec, found
-        self._classes, self._labels = assign_classes(found)
+    def __init__(self, spec: AbstractSource, listing: Listing) -> None:
+        self._spec, self._listing, self._found = spec, listing, listing.found
+        self._classes, self._labels = assign_classes(listing.found)
 
     def __len__(self) -> int:
         return len(self._found)
@@ -90,6 +91,10 @@ class NamedImageFiles(ImageFiles):
     def classes(self) -> tuple[str, ...]:
         """The names of the first-level folders with images, sorted by their bytes."""
         return self._classes
+
+    def notes(self) -> tuple[str, ...]:
+        """Output of ssgan that is passed over."""
+        return passed_over_notes(self._listing.passed_over)
 
     @abstractmethod
     def _read_file(self, number: int) -> bytes:

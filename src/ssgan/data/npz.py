@@ -28,7 +28,7 @@ from ssgan.files.errors import explain
 from ssgan.files.names import printable, readable
 from ssgan.files.npz import ArrayHeader, list_arrays, read_array, read_values
 from ssgan.files.zip_archive import seek_member
-from ssgan.types import UserError
+from ssgan.types import UNLABELLED, UserError
 
 IMAGES, LABELS = "arr_0", "arr_1"
 MAX_CLASSES = 100_000
@@ -38,7 +38,10 @@ _FORM = "numpy.savez(path, images, labels) with uint8 images [N, H, W, C]; label
 
 @dataclass(frozen=True)
 class Npz(AbstractSource):
-    """Images in an .npz file, in their order; labels are whole numbers from 0."""
+    """Images in an .npz file, in their order; labels are whole numbers from 0.
+
+    A negative label means that an image has none.
+    """
 
     path: str  # the .npz file
 
@@ -105,8 +108,23 @@ class NpzCollection(AbstractCollection):
         return HeaderStats(len(self), min(height, width), channels == 1)
 
     def labels(self) -> Sequence[int] | None:
-        """`arr_1`, or None without it."""
+        """`arr_1`, UNLABELLED for an image without a label; None if no image has one."""
         return self._content.labels
+
+    def num_unlabelled(self) -> int:
+        """The images without a label, where others have one."""
+        return (self._content.labels or []).count(UNLABELLED)
+
+    def label_warnings(self) -> tuple[str, ...]:
+        """A sentence where labels are missing."""
+        missing = self.num_unlabelled()
+        return (
+            (f"{missing:,} of {len(self):,} images have no label in {LABELS}",) if missing else ()
+        )
+
+    def warnings(self) -> tuple[str, ...]:
+        """Those on labels."""
+        return self.label_warnings()
 
     def classes(self) -> tuple[str, ...]:
         """The numbers from 0 to the largest label, as names are not stored."""
@@ -174,8 +192,9 @@ def _check_labels(labels: ArrayHeader, images: ArrayHeader) -> ArrayHeader:
     return labels
 
 
-def _labels(values: "np.ndarray[tuple[int, ...], np.dtype[np.integer]]") -> list[int]:
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or high >= MAX_CLASSES:
-        raise ArchiveError(f"{LABELS} has labels from {low} to {high}; they are 0 to 99,999")
-    return [int(value) for value in values]
+def _labels(values: "np.ndarray[tuple[int, ...], np.dtype[np.integer]]") -> list[int] | None:
+    if (high := int(values.max())) >= MAX_CLASSES:
+        raise ArchiveError(f"{LABELS} has labels up to {high}; they are 0 to 99,999")
+    if high < 0:
+        return None
+    return [UNLABELLED if value < 0 else value for value in values.tolist()]

@@ -26,6 +26,9 @@ SAMPLE_SHEETS = ("sheet.png", "interpolation.png", "interpolation.gif")
 RECORD_KIND = "ssgan samples"  # of the record
 _IMAGE = re.compile(rb"image-(\d{5})\.png")
 _RUN = re.compile(rb'\s*{\s*"kind": "[\w.]+:\w+"')
+_SHEET_NAME = re.compile(
+    rb"(step-\d{8,}|sheet|interpolation|probe|forgetting|figure|(.+-)?neighbours)\.(png|gif)"
+)
 _STEP = re.compile(rb"step-\d{8,}\.ckpt")
 MARK_BYTES = 1024  # a mark is within
 _RECORD_BYTES = 1 << 24  # more than a file of results
@@ -53,6 +56,11 @@ def find_mark(head: bytes) -> str:
         if head.startswith(b"GIF8") and b"!\xfe" + bytes([len(text)]) + text + b"\0" in head:
             return mark
     return ""
+
+
+def names_sheet(name: bytes) -> bool:
+    """Whether ssgan gives this name to sheets and figures; a mark in the file decides."""
+    return _SHEET_NAME.fullmatch(name) is not None
 
 
 def is_run_directory(folder: bytes) -> bool:
