@@ -67,6 +67,15 @@ def test_negative_labels_are_missing_as_in_a_set_of_the_hub(tmp_path: Path) -> N
     assert (dataset.labels, dataset.classes) == (None, ())
 
 
+def test_a_copy_without_a_label_is_in_no_second_class(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images()[[0, 0, 1]], np.array([0, -1, 1]))
+    dataset = prepare(Npz(str(tmp_path / "a.npz")), preprocessing(), tmp_path / "cache")
+    assert dataset.manifest["warnings"] == [
+        "1 of 3 images have no label in arr_1",
+        "1 image has the same pixels as an earlier one (such as item 0 and item 1)",
+    ]
+
+
 BAD = {
     "it has no arr_0, but x_train": {"x_train": images()},
     "transpose [N, C, H, W] to it": {"arr_0": images().transpose(0, 3, 1, 2).copy()},

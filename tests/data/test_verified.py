@@ -79,12 +79,16 @@ def test_a_flipped_bit_of_a_manifest_never_changes_a_fact(tmp_path: Path, place:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"images": 3}', "[" * 100_000])
-def test_damaged_digests_are_made_again(tmp_path: Path, text: str) -> None:
+def test_damaged_digests_are_made_again(
+    tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
     prepared(tmp_path)
     whole = tree(tmp_path)
     (folder_of(tmp_path) / "hashes.json").write_text(text)
     prepared(tmp_path)
     assert tree(tmp_path) == whole
+    assert str(folder_of(tmp_path)) in caplog.text
+    assert "manifest.json lacks" not in caplog.text
 
 
 def test_a_folder_without_digests_gets_them_once_and_decodes_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A zip, read by its list of members: what it declares is checked first."""
 
+import os
 import struct
 import zipfile
 from collections.abc import Callable
@@ -129,3 +130,11 @@ def test_a_cut_zip_is_said_to_be_one(tmp_path: Path) -> None:
             file.truncate(size)
         assert "no whole zip file" in refusal(path)
         path = pack_zip(path, FILES)
+
+
+def test_a_pipe_is_no_archive_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.zip")
+    writer = os.open(tmp_path / "a.zip", os.O_RDWR)  # or else the old code would wait here
+    with pytest.raises(OSError, match="it is no regular file"):
+        list_zip(tmp_path / "a.zip")
+    os.close(writer)

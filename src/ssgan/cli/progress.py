@@ -15,9 +15,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ssgan.data.base import AbstractCollection, AbstractSource, Preprocessing
+from ssgan.data.base import AbstractCollection, AbstractSource, Preprocessing, Progress
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress, prepare
+from ssgan.data.prepare import prepare
 
 _PLAIN_SECONDS = 10.0  # between plain lines
 _WIDEST_BAR = 24  # characters

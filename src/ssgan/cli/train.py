@@ -25,9 +25,8 @@ from ssgan.cli.progress import (
     open_progress_bar,
 )
 from ssgan.config.help import format_settings
-from ssgan.data.base import AbstractCollection, DatasetInfo
+from ssgan.data.base import AbstractCollection, DatasetInfo, Progress
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank

@@ -28,7 +28,7 @@ from ssgan.data.preprocessing import CUT
 from ssgan.files.atomic import open_atomic, write_atomic, write_json
 from ssgan.files.links import read_regular
 from ssgan.files.nesting import parse_json
-from ssgan.types import UserError
+from ssgan.types import UNLABELLED, UserError
 
 _HEAD = struct.Struct("<Q")  # length of the JSON that follows
 _SUM_BYTES = 32
@@ -246,7 +246,7 @@ def _duplicate_warnings(
     warnings = [f"{extra:,} {noun} the same pixels as an earlier one (such as {first})"]
     if labels is None:
         return warnings
-    torn = [group for group in groups if len({int(labels[index]) for index in group}) > 1]
+    torn = [group for group in groups if len({*labels[group].tolist()} - {UNLABELLED}) > 1]
     if torn:
         listed = "; ".join(
             ", ".join(collection.item(tally.kept[index]) for index in group[:_LISTED])

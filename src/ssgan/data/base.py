@@ -12,6 +12,7 @@ from ssgan.types import ImageShape, UserError
 
 Pixels = NDArray[np.uint8]  # one image, [S, S, C]
 Fit: TypeAlias = Literal["crop", "pad", "squash"]
+Progress: TypeAlias = Callable[[int, int], None]  # (items done, items in total)
 DECODING_VERSION = 2  # raise it when the pixels of some files change; earlier ones stay
 
 
@@ -169,7 +170,7 @@ class AbstractSource(ABC):
         """List the items; raises UserError when none can be usable."""
 
     def fetch(  # noqa: B027 - most sources have nothing to fetch
-        self, progress: Callable[[int, int], None] | None = None
+        self, progress: Progress | None = None
     ) -> None:
         """Download the files that `open` needs, unless they exist.
 

@@ -5,7 +5,7 @@ A record is a label byte and 3072 bytes: the red, green and blue planes, row by 
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ from ssgan.data.base import (
     HeaderStats,
     Pixels,
     Preprocessing,
+    Progress,
 )
 from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import from_array
@@ -92,7 +93,7 @@ class Cifar10(AbstractSource):
         kind = "cifar10" if self.split == "train" else "cifar10-test"
         return kind if self.path is None else f"{kind}:{readable(self.path)}"
 
-    def fetch(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def fetch(self, progress: Progress | None = None) -> None:
         """Download the archive (170 MB) to the cache, unless it exists or a path is given."""
         if self.path is None:
             fetch(URL, _downloaded(), sha256=SHA256, max_bytes=ARCHIVE_BYTES, progress=progress)

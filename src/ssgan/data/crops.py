@@ -5,7 +5,7 @@ They draw a new crop each time an image is used. Here the K crops are fixed and 
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ssgan.data.archives import Archive
@@ -18,6 +18,7 @@ from ssgan.data.base import (
     HeaderStats,
     Pixels,
     Preprocessing,
+    Progress,
     Rejected,
 )
 from ssgan.data.folder import Folder
@@ -53,7 +54,7 @@ class Crops(AbstractSource):
         """Open the source, with its errors."""
         return CropsCollection(self.source.open(), self.count)
 
-    def fetch(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def fetch(self, progress: Progress | None = None) -> None:
         """Download the files of the source."""
         self.source.fetch(progress)
 

@@ -6,7 +6,7 @@
 import io
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssgan.data.base import Progress
 from ssgan.data.class_counts import count_classes, empty_classes_warnings
 from ssgan.data.pixel_file import HASHES, WHOLE_BYTES, PixelFile
 from ssgan.files.atomic import DiskFull, remove_strays, write_json
@@ -27,7 +28,6 @@ from ssgan.types import UNLABELLED
 
 FORMAT_VERSION = 1  # of the prepared folder; raise it when its files change
 _LOG = logging.getLogger("ssgan")
-Progress = Callable[[int, int], None]  # (items done, items in total)
 IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
 
 # What earlier versions wrote for every class without images.
@@ -117,7 +117,7 @@ def load_prepared(
         hashes = parse_json(read_regular(folder / HASHES))
         for name, digest in digests.items():
             if hashes[name] != digest:
-                raise Damaged(f"{folder}: the {name} have other bytes than were written")
+                raise Damaged(f"{folder} has other {name} than were written")
         images.set_digests(bytes.fromhex(hashes["images"]))
         images.verify(verify, progress if verify else None)
     else:

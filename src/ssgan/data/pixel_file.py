@@ -11,13 +11,14 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ssgan.data.base import Progress
 from ssgan.files.links import open_regular
 from ssgan.files.sealed_file import Damaged
 from ssgan.types import UserError
@@ -117,7 +118,7 @@ class PixelFile:
             raise Damaged(f"{self.path} has digests of another number of blocks")
         self._digests = digests
 
-    def verify(self, every: bool, progress: Callable[[int, int], None] | None = None) -> None:
+    def verify(self, every: bool, progress: Progress | None = None) -> None:
         """Compare blocks with their digests: all, or enough to see a file that is all wrong.
 
         Raises Damaged, OSError. `progress` gets rows done and in total.
@@ -128,19 +129,21 @@ class PixelFile:
             chosen = np.unique([0, *random.integers(self.num_blocks, size=_SAMPLED), chosen[-1]])
         for block in chosen.tolist():
             self._verify(block)
-            if progress is not None:
-                progress(min(len(self), (block + 1) * self.rows_per_block), len(self))
+            self._report(block, progress)
 
-    def hash_blocks(self, whole: Any, progress: Callable[[int, int], None] | None = None) -> bytes:
+    def hash_blocks(self, whole: Any, progress: Progress | None = None) -> bytes:
         """The digests of all blocks; `whole`, a hash object, is updated with all pixels."""
         digests = []
         for block in range(self.num_blocks):
             data = self._block(block)
             whole.update(data)
             digests.append(hashlib.sha256(data).digest()[:_DIGEST_BYTES])
-            if progress is not None:
-                progress(min(len(self), (block + 1) * self.rows_per_block), len(self))
+            self._report(block, progress)
         return b"".join(digests)
+
+    def _report(self, block: int, progress: Progress | None) -> None:
+        if progress is not None:
+            progress(min(len(self), (block + 1) * self.rows_per_block), len(self))
 
     def _verify(self, block: int) -> bytes:
         """The bytes of a block, which are right; Damaged when they are not."""

@@ -27,8 +27,9 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from ssgan.data.assemble import Preparation, assemble, make_chunk, read_chunk, write_chunk
-from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing
+from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing, Progress
 from ssgan.data.dataset import MANIFEST, Dataset, load_prepared
+from ssgan.data.pixel_file import HASHES
 from ssgan.data.preprocessing import header_decodes_as_before, quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays, write_json
 from ssgan.files.links import read_regular, refuse_links
@@ -43,7 +44,6 @@ SIZES = (32, 48, 64, 128)  # sides in pixels that the networks of the recipes ha
 _CHECKED = "decoding.json"
 _CHUNK_ITEMS = 512
 _POLL_SECONDS = 0.2
-Progress = Callable[[int, int], None]  # (items done, items in total)
 _LOG = logging.getLogger("ssgan")
 
 
@@ -146,7 +146,7 @@ def _existing(folder: Path, verify: bool, progress: Progress | None) -> tuple[Da
     except (Damaged, ValueError) as error:
         return None, str(error) if str(folder) in str(error) else f"{folder}: {error}"
     except (KeyError, TypeError, AttributeError, RecursionError):
-        return None, f"{folder / MANIFEST} lacks what a manifest has"
+        return None, f"{folder}: {MANIFEST} or {HASHES} lacks what it should have"
 
 
 def _find_unchanged(job: Preparation, verify: bool, progress: Progress | None) -> Dataset | None:

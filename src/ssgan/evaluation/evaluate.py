@@ -7,7 +7,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from ssgan.data.prepare import Progress
+from ssgan.data.base import Progress
 from ssgan.evaluation.features import FeatureExtraction, FeatureSet, build_set_protocol
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, StoredStatistics
 from ssgan.evaluation.metrics import (

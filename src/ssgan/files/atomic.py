@@ -65,8 +65,8 @@ class AtomicFile:
         self._descriptor, self._crash = descriptor, crash
         self.written = 0  # bytes so far
 
-    def write(self, data: bytes | memoryview) -> None:
-        """Append all of `data`, in pieces of at most 16 KiB."""
+    def write(self, data: bytes | memoryview) -> int:
+        """Append all of `data`, in pieces of at most 16 KiB; returns its bytes."""
         view = memoryview(data).cast("B")
         for first in range(0, len(view), _CHUNK_BYTES):
             piece = view[first : first + _CHUNK_BYTES]
@@ -74,6 +74,10 @@ class AtomicFile:
                 piece = piece[os.write(self._descriptor, piece) :]
             self.written += len(view[first : first + _CHUNK_BYTES])
             self.reach(f"wrote:{self.written}")
+        return len(view)
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
 
     def reach(self, point: str) -> None:
         """Report a step to the fault harness, if there is one."""

@@ -5,12 +5,13 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ssgan.files.atomic import AtomicFile, open_atomic, write_atomic
+from ssgan.files.atomic import open_atomic, write_atomic
 from ssgan.files.own_outputs import SHEET, png_info
 
 _GAP = 1  # white pixels between images
@@ -69,7 +70,7 @@ def open_npz_images(
     its folder is created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open_atomic(path) as file, zipfile.ZipFile(_Stream(file), "w") as archive:
+    with open_atomic(path) as file, zipfile.ZipFile(cast(BinaryIO, file), "w") as archive:
         with archive.open("arr_0.npy", "w", force_zip64=True) as entry:
             facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(entry, facts)
@@ -81,20 +82,3 @@ def open_npz_images(
         if labels is not None:
             with archive.open("arr_1.npy", "w") as entry:
                 np.lib.format.write_array(entry, labels, allow_pickle=False)
-
-
-class _Stream:
-    """An atomic file as the stream that zipfile writes to, without seeking."""
-
-    def __init__(self, file: AtomicFile) -> None:
-        self._file = file
-
-    def write(self, data: bytes) -> int:
-        self._file.write(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is buffered."""
-
-    def close(self) -> None:
-        """The atomic file is closed by its own block."""

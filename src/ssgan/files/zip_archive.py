@@ -23,6 +23,7 @@ from ssgan.files.archive import (
     read_exactly,
     unpacks_to_too_much,
 )
+from ssgan.files.links import open_regular
 
 SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")  # of a zip file with and without members
 _DIRECTORY_ENTRY = b"PK\x01\x02"
@@ -51,26 +52,20 @@ def list_zip(path: Path | str) -> list[Member]:
     another way than deflate, or that unpacks to too much, has the reason as its `reject`.
     """
     try:
-        with _Directory(path) as file, zipfile.ZipFile(file) as archive:
+        with _Directory(open_regular(path, follow=True)) as file, zipfile.ZipFile(file) as archive:
             infos, end = archive.infolist(), archive.start_dir
     except OSError:
         raise
     except Exception as error:  # zipfile has many types for foreign bytes
         text = " ".join(str(error).split())
         raise ArchiveError(f"no whole zip file ({text or type(error).__name__})") from None
-    for info, after in zip(*_in_order(infos), strict=True):
+    placed = sorted(infos, key=lambda info: info.header_offset)
+    ends = [*(info.header_offset for info in placed[1:]), end]
+    for info, after in zip(placed, ends, strict=False):  # an empty zip has the last end alone
         least = info.header_offset + _LOCAL.size + info.compress_size
-        if info.header_offset < 0 or least > (end if after is None else after.header_offset):
+        if info.header_offset < 0 or least > after:
             raise ArchiveError("damaged or a bomb: its members overlap or lie outside the file")
     return [_member(info) for info in infos if not info.filename.endswith("/")]
-
-
-def _in_order(
-    infos: list[zipfile.ZipInfo],
-) -> tuple[list[zipfile.ZipInfo], list[zipfile.ZipInfo | None]]:
-    """The members by their place in the file, and beside each the next one."""
-    placed = sorted(infos, key=lambda info: info.header_offset)
-    return placed, [*placed[1:], *([None] if placed else [])]
 
 
 def _member(info: zipfile.ZipInfo) -> Member:

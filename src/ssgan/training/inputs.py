@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import torch
 
-from ssgan.data.base import AbstractCollection, AbstractSource, Preprocessing
+from ssgan.data.base import AbstractCollection, AbstractSource, Preprocessing, Progress
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress, decodes_as_before, prepare
+from ssgan.data.prepare import decodes_as_before, prepare
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import resolve_device

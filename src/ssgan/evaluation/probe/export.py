@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ssgan.data.base import AbstractSource
+from ssgan.data.base import AbstractSource, Progress
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe import feature_store
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator
 from ssgan.files.atomic import open_atomic, sync_folder, write_json

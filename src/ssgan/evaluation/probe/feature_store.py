@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ssgan.data.base import Progress
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, grid_side
 from ssgan.files.atomic import DiskFull, free_bytes, write_json
 from ssgan.files.links import open_regular, read_regular, refuse_links

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from ssgan.data.prepare import Progress
+from ssgan.data.base import Progress
 from ssgan.evaluation.probe import feature_store
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, check_pooling
 from ssgan.evaluation.splits import HELD_OUT_SHARE, Split, count_labels_at
