@@ -160,7 +160,7 @@ def _describe(
     collection, preprocessing = job.collection, job.preprocessing
     classes = () if labels is None else collection.classes()
     counts = [] if labels is None else count_classes(labels, len(classes))
-    decoding = _decoding_warnings(tally.warnings, len(tally.kept))
+    reading = [*collection.label_warnings(), *_decoding_warnings(tally.warnings, len(tally.kept))]
     paths = [folder / name for name in (IMAGES, LABELS)]
     return {
         "format_version": FORMAT_VERSION,
@@ -179,10 +179,10 @@ def _describe(
         "content_hash": tally.digest.hexdigest(),
         "file_bytes": {path.name: path.stat().st_size for path in paths if path.exists()},
         "duplicates": len(tally.kept) - len(tally.first),
-        "reading_warnings": [*collection.label_warnings(), *decoding],  # where labels do not matter
+        "reading_warnings": reading,  # those that concern an evaluation, too
         "warnings": [
             *collection.warnings(),
-            *decoding,
+            *reading,
             *few_images_warnings(classes, counts),
             *_duplicate_warnings(collection, tally, labels),
         ],

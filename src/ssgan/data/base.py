@@ -158,7 +158,7 @@ class AbstractCollection(ABC):
         return ()
 
     def label_warnings(self) -> tuple[str, ...]:
-        """Those of the warnings that say why labels are missing."""
+        """Sentences on labels that are missing, which concern all who use labels."""
         return ()
 
 

@@ -168,14 +168,10 @@ class HubCollection(ImageFiles):
         return 0 if self._labels is None else self._labels.missing % len(self)
 
     def warnings(self) -> tuple[str, ...]:
-        """A warning without a revision, as the data may change, and those on labels."""
-        labels = self.label_warnings()
+        """A warning without a revision, as the data may change."""
         if self._spec.revision is not None or os.path.isdir(self._spec.id):
-            return labels
-        return (
-            f"{self._spec.name()} names no revision: add one (@...) for repeatable runs",
-            *labels,
-        )
+            return ()
+        return (f"{self._spec.name()} names no revision: add one (@...) for repeatable runs",)
 
     def label_warnings(self) -> tuple[str, ...]:
         """A sentence where labels are missing in spite of columns of classes."""

@@ -122,10 +122,6 @@ class NpzCollection(AbstractCollection):
             (f"{missing:,} of {len(self):,} images have no label in {LABELS}",) if missing else ()
         )
 
-    def warnings(self) -> tuple[str, ...]:
-        """Those on labels."""
-        return self.label_warnings()
-
     def classes(self) -> tuple[str, ...]:
         """The numbers from 0 to the largest label, as names are not stored."""
         labels = self._content.labels
