@@ -56,6 +56,13 @@ def test_class_names_hold_no_control_characters(table: Table, tmp_path: Path) ->
     assert prepare(Hub("a/b"), preprocessing(), tmp_path).classes == ("\\u001b[2J", "b")
 
 
+def test_rows_that_cannot_be_read_are_not_called_damaged(table: Table) -> None:
+    for row in table.rows:
+        row["img"] = {"bytes": None, "path": None}
+    with pytest.raises(UserError, match="first: row 0: cannot be read: no image in this row"):
+        Hub("a/b").open().header_stats()
+
+
 def test_class_names_that_are_shown_alike_stay_two(table: Table) -> None:
     table.features["label"] = ClassLabel(["\x1b", "\\u001b"])
     assert Hub("a/b").open().classes() == ("\\u001b", "\\\\u001b")

@@ -21,8 +21,9 @@ from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import MAX_FILE_BYTES
 from ssgan.data.scan import ENDINGS, FoundFile, Listing, ending_of
 from ssgan.data.unsupported import describe_missing
-from ssgan.files.archive import Member, Spool, open_archive, read_exactly, read_file_state
+from ssgan.files.archive import Member, Spool, open_archive, read_exactly
 from ssgan.files.errors import explain
+from ssgan.files.links import read_file_state
 from ssgan.files.names import readable
 from ssgan.files.own_outputs import MARK_BYTES, SHEET, find_mark, names_sheet
 from ssgan.files.tar_archive import open_tar

@@ -4,7 +4,6 @@ A record is a label byte and 3072 bytes: the red, green and blue planes, row by 
 """
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import from_array
 from ssgan.data.unsupported import PYTHON_EDITION
 from ssgan.files.download import fetch, file_sha256
+from ssgan.files.links import read_file_state
 from ssgan.files.names import readable
 from ssgan.files.tar_archive import open_tar
 from ssgan.types import UserError
@@ -161,9 +161,9 @@ def _from_folder(folder: Path, spec: Cifar10) -> tuple[list[Records], str]:
     parts, states = [], []
     for name in _FILES[spec.split]:
         try:
-            status = os.stat(folder / name)
-            _check_size(spec, name, status.st_size)
-            flat = np.fromfile(folder / name, np.uint8, count=status.st_size)
+            size, *times = read_file_state(folder / name)[:3]
+            _check_size(spec, name, size)
+            flat = np.fromfile(folder / name, np.uint8, count=size)
         except OSError as error:
             if any((folder / part / "data_batch_1").exists() for part in ("", _PYTHON_FOLDER)):
                 raise UserError(f"{spec.name()}: {PYTHON_EDITION}") from None
@@ -172,7 +172,7 @@ def _from_folder(folder: Path, spec: Cifar10) -> tuple[list[Records], str]:
                 f"{', '.join(_FILES[spec.split])}"
             ) from None
         parts.append(np.asarray(flat).reshape(-1, _RECORD_BYTES))
-        states.append(f"{name} {_state(status)}")
+        states.append(" ".join(map(str, (name, size, *times))))
     return parts, " ".join(states)
 
 
@@ -181,7 +181,7 @@ def _from_archive(archive: Path, spec: Cifar10) -> tuple[list[Records], str]:
     wanted = {f"{FOLDER}/{name}".encode(): name for name in _FILES[spec.split]}
     parts: dict[str, Records] = {}
     try:
-        status = os.stat(archive)
+        state = read_file_state(archive)[:3]
         with open_tar(archive) as tar:
             for count, member in enumerate(tar):
                 if member.name.startswith(f"{_PYTHON_FOLDER}/".encode()):
@@ -200,7 +200,7 @@ def _from_archive(archive: Path, spec: Cifar10) -> tuple[list[Records], str]:
     missing = [name for name in _FILES[spec.split] if name not in parts]
     if missing:
         raise UserError(f"{spec.name()}: {FOLDER}/{missing[0]} is not in the archive")
-    return [parts[name] for name in _FILES[spec.split]], _state(status)
+    return [parts[name] for name in _FILES[spec.split]], " ".join(map(str, state))
 
 
 def _check_size(spec: Cifar10, name: str, size: int) -> None:
@@ -209,7 +209,3 @@ def _check_size(spec: Cifar10, name: str, size: int) -> None:
             f"{spec.name()}: {name} has {size:,} bytes, not a multiple of {_RECORD_BYTES} up to "
             f"the published {_MAX_FILE_BYTES:,}"
         )
-
-
-def _state(status: os.stat_result) -> str:
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"

@@ -35,29 +35,45 @@ class ImageFiles(AbstractCollection):
     ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
         """Decode these files, [S, S, C] each."""
         for number in numbers:
-            try:
-                data = self.encoded(number)
-            except Exception as error:
-                yield Rejected(self.item(number), self._describe_unread(error))
-            else:
+            data = self._fetch(number)
+            if isinstance(data, bytes):
                 yield decode(self.item(number), data, preprocessing)
+            else:
+                yield data
 
     def header_stats(self) -> HeaderStats:
         """From the headers of up to 256 evenly spread files; UserError when none can be read."""
         headers: list[tuple[int, int, bool]] = []
-        first_error = ""
+        first_reject: Rejected | None = None
         with quiet_pillow():
             for number in islice(_spread(len(self)), _MAX_TRIED):
-                try:
-                    headers.append(read_header(self.encoded(number)))
-                except Exception as error:
-                    first_error = first_error or f"{self.item(number)}: {describe_failure(error)}"
+                header = self._read_header(number)
+                if isinstance(header, Rejected):
+                    first_reject = first_reject or header
+                else:
+                    headers.append(header)
                 if len(headers) == _MAX_HEADERS:
                     break
-        if not headers:
-            raise UserError(f"{self._spec.name()}: no image can be read; the first: {first_error}")
+        if not headers and first_reject is not None:
+            reason = f"no image can be read; the first: {': '.join(first_reject)}"
+            raise UserError(f"{self._spec.name()}: {reason}")
         sides = sorted(min(width, height) for width, height, _ in headers)
         return HeaderStats(len(self), sides[len(sides) // 2], all(grey for *_, grey in headers))
+
+    def _fetch(self, number: int) -> bytes | Rejected:
+        try:
+            return self.encoded(number)
+        except Exception as error:
+            return Rejected(self.item(number), self._describe_unread(error))
+
+    def _read_header(self, number: int) -> tuple[int, int, bool] | Rejected:
+        data = self._fetch(number)
+        if isinstance(data, Rejected):
+            return data
+        try:
+            return read_header(data)
+        except Exception as error:
+            return Rejected(self.item(number), describe_failure(error))
 
     def _describe_unread(self, error: Exception) -> str:
         """Why `encoded` failed, in one line."""

@@ -23,8 +23,9 @@ from ssgan.data.base import (
 )
 from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import MAX_PIXELS, describe_failure, from_array
-from ssgan.files.archive import ArchiveError, Spool, open_archive, read_file_state
+from ssgan.files.archive import ArchiveError, Spool, open_archive
 from ssgan.files.errors import explain
+from ssgan.files.links import read_file_state
 from ssgan.files.names import printable, readable
 from ssgan.files.npz import ArrayHeader, list_arrays, read_array, read_values
 from ssgan.files.zip_archive import seek_member
@@ -155,7 +156,8 @@ def _open(path: str, state: tuple[int, ...]) -> _Content:
     _check_images(header)
     labels = None
     if LABELS in arrays:
-        labels = _labels(read_array(path, _check_labels(arrays[LABELS], header), _MOST_LABELS))
+        _check_labels(arrays[LABELS], header)
+        labels = _labels(read_array(path, arrays[LABELS], _MOST_LABELS))
     if header.member.deflated:
         spool = Spool(default_cache())
         return _Content(header, labels, spool, spool.add(read_values(path, header)))
@@ -179,13 +181,12 @@ def _check_images(header: ArrayHeader) -> None:
         raise ArchiveError(f"{found}; an image has at most {MAX_PIXELS:,} pixels")
 
 
-def _check_labels(labels: ArrayHeader, images: ArrayHeader) -> ArrayHeader:
+def _check_labels(labels: ArrayHeader, images: ArrayHeader) -> None:
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
         raise ArchiveError(
             f"{LABELS} is {labels.dtype} {labels.shape}; labels are one whole number an image, "
             f"{images.shape[:1]}"
         )
-    return labels
 
 
 def _labels(values: "np.ndarray[tuple[int, ...], np.dtype[np.integer]]") -> list[int] | None:

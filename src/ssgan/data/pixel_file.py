@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssgan.data.base import Progress
-from ssgan.files.links import open_regular
+from ssgan.files.links import open_regular, read_file_state
 from ssgan.files.sealed_file import Damaged
 from ssgan.types import UserError
 
@@ -45,7 +45,7 @@ class PixelFile:
         weakref.finalize(self, os.close, self._descriptor)
         self._moving = threading.Lock()
         self._row_bytes = math.prod(shape[1:])
-        self._state = self._read_state()
+        self._state = read_file_state(self._descriptor)
         head = io.BytesIO(self._read(0, min(self._state[0], 4096)))
         version = np.lib.format.read_magic(head)
         if version != (1, 0):
@@ -90,7 +90,7 @@ class PixelFile:
         flat = memoryview(found.reshape(-1).data)
         numbers = np.where(numbers < 0, numbers + len(self), numbers)
         try:
-            if (state := self._read_state()) != self._state:
+            if (state := read_file_state(self._descriptor)) != self._state:
                 self._state, self._verified[:] = state, False
             for place, number in enumerate(numbers.tolist()):
                 if not 0 <= number < len(self):
@@ -182,11 +182,6 @@ class PixelFile:
             data = os.read(self._descriptor, len(target))
         target[: len(data)] = data
         return len(data)
-
-    def _read_state(self) -> tuple[int, int, int]:
-        """Size and times of change: other bytes in the file change one of them."""
-        status = os.fstat(self._descriptor)
-        return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
     def _forget_digests(self) -> None:
         """Remove the digests, so that the next start verifies every byte."""

@@ -46,12 +46,6 @@ def open_archive(path: Path | str) -> BinaryIO:
     return os.fdopen(open_regular(path, follow=True), "rb")
 
 
-def read_file_state(path: Path | str) -> tuple[int, ...]:
-    """Size in bytes, times of change in ns and inode: other content changes one of them."""
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
-
-
 def read_exactly(file: BinaryIO, size: int) -> Iterator[bytes]:
     """The next `size` bytes in pieces; ArchiveError if there are fewer."""
     while size > 0:

@@ -51,6 +51,12 @@ def open_regular(path: Path | str | bytes, *, follow: bool = False) -> int:
     return descriptor
 
 
+def read_file_state(file: Path | str | int) -> tuple[int, ...]:
+    """Size in bytes, times of change in ns and inode: other content changes one of them."""
+    status = os.stat(file)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
 def read_regular(path: Path) -> bytes:
     """The bytes of a regular file; OSError for a link or anything else."""
     with io.FileIO(open_regular(path)) as file:

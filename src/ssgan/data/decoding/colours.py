@@ -101,7 +101,7 @@ class Meaning:
     def dark_if(self, upper: Image.Image) -> tuple[str, ...]:
         """A warning if the upper 8 of 16 bits a colour are dark."""
         brightest = int(np.asarray(upper)[..., :3].max())
-        return (DARK,) if self.wide and 0 < brightest <= _FULL // 4 // 257 else ()
+        return (DARK,) if 0 < brightest <= _FULL // 4 // 257 else ()
 
     def apply_profile(self, picture: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         """An L or RGB picture in sRGB, and warnings."""
