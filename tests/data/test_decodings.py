@@ -80,6 +80,16 @@ def test_a_link_in_place_of_what_an_earlier_version_prepared_is_refused(tmp_path
     assert sorted(outside.iterdir()) == before
 
 
+def test_other_writers_of_what_an_earlier_version_prepared_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_images(tmp_path / "photos", range(3))
+    _, folder = prepared_before(Folder(str(tmp_path / "photos")), tmp_path / "cache")
+    folder.chmod(0o777)
+    prepare(Folder(str(tmp_path / "photos")), preprocessing(), tmp_path / "cache")
+    assert f"{folder} can be written by every user" in caplog.text
+
+
 def test_the_key_of_plain_settings_is_that_of_before(tmp_path: Path) -> None:
     """Of the first decoding: the digest of the same JSON as in version 0.1.0."""
     import hashlib

@@ -74,9 +74,8 @@ def prepare(
     cache = default_cache() if cache is None else cache
     job = _plan(source, collection, preprocessing, cache)
     locks = cache / ".locks"
-    refuse_links(cache, job.folder, job.partial, locks, locks / job.folder.name)
+    refuse_links(cache, job.partial, locks, locks / job.folder.name)
     warn_of_other_writers(cache)
-    warn_of_other_writers(job.folder)
     dataset, _ = _existing(job.folder, verify, progress)
     dataset = dataset or _find_unchanged(job, verify, progress)
     if dataset is None:
@@ -136,7 +135,12 @@ def _plan(
 
 
 def _existing(folder: Path, verify: bool, progress: Progress | None) -> tuple[Dataset | None, str]:
-    """The prepared images; else None, and what is wrong with the folder if there is one."""
+    """The prepared images; else None, and what is wrong with the folder if there is one.
+
+    UserError for a link in its place; a warning where others can write it.
+    """
+    refuse_links(folder.parent, folder)
+    warn_of_other_writers(folder)
     if not folder.exists():
         return None, ""
     try:
@@ -159,7 +163,6 @@ def _find_unchanged(job: Preparation, verify: bool, progress: Progress | None) -
     for version in range(wanted - 1, 0, -1):
         earlier = replace(job.preprocessing, decoding=version)
         folder = _plan(job.source, job.collection, earlier, cache).folder
-        refuse_links(cache, folder)
         dataset, _ = _existing(folder, verify, progress)
         if dataset is None:
             continue
