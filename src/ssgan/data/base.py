@@ -93,7 +93,6 @@ class AbstractCollection(ABC):
     """An opened source with numbered items."""
 
     views = 1  # items that show the same picture, such as its crops
-    holds_files = False  # whether `encoded` gives image files, whose decoding has versions
 
     @abstractmethod
     def __len__(self) -> int:
@@ -112,10 +111,6 @@ class AbstractCollection(ABC):
         Called from several threads on disjoint ranges. For an unusable item the result is a
         Rejected; it raises nothing.
         """
-
-    def encoded(self, number: int) -> bytes:
-        """The image file of an item, which has one where `holds_files`; raises for a bad one."""
-        raise NotImplementedError
 
     def item(self, number: int) -> str:
         """The user's name for this item, in one printable line."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from ssgan.data.archives import Archive
 from ssgan.data.base import (
-    AbstractCollection,
     AbstractSource,
     Crop,
     DatasetInfo,
@@ -23,6 +22,7 @@ from ssgan.data.base import (
 )
 from ssgan.data.folder import Folder
 from ssgan.data.huggingface import Hub
+from ssgan.data.image_files import ImageFiles
 from ssgan.types import UserError
 
 MAX_CROPS = 1000  # of a picture
@@ -52,7 +52,9 @@ class Crops(AbstractSource):
 
     def open(self) -> "CropsCollection":
         """Open the source, with its errors."""
-        return CropsCollection(self.source.open(), self.count)
+        opened = self.source.open()
+        assert isinstance(opened, ImageFiles)
+        return CropsCollection(opened, self.count)
 
     def fetch(self, progress: Progress | None = None) -> None:
         """Download the files of the source."""
@@ -84,13 +86,12 @@ class Crops(AbstractSource):
         return f"crops:{self.count}:{self.source.name()}"
 
 
-class CropsCollection(AbstractCollection):
+class CropsCollection(ImageFiles):
     """The items of a collection, `count` times over."""
 
-    def __init__(self, inner: AbstractCollection, count: int) -> None:
+    def __init__(self, inner: ImageFiles, count: int) -> None:
         self._inner, self._count = inner, count
         self.views = count
-        self.holds_files = inner.holds_files
 
     def __len__(self) -> int:
         return len(self._inner) * self._count

@@ -14,7 +14,13 @@ from ssgan.data.base import (
     Rejected,
 )
 from ssgan.data.class_folders import assign_classes, passed_over_notes
-from ssgan.data.preprocessing import decode, describe_failure, quiet_pillow, read_header
+from ssgan.data.preprocessing import (
+    decode,
+    describe_failure,
+    header_decodes_as_before,
+    quiet_pillow,
+    read_header,
+)
 from ssgan.data.scan import Listing
 from ssgan.files.errors import explain
 from ssgan.files.names import readable
@@ -25,10 +31,18 @@ _MAX_TRIED = 1024  # items to try in a collection of broken files
 
 
 class ImageFiles(AbstractCollection):
-    """Items whose bytes are image files."""
+    """Items that are image files, whose decoding has versions."""
 
-    holds_files = True
     _spec: AbstractSource  # set by subclasses
+
+    @abstractmethod
+    def encoded(self, number: int) -> bytes:
+        """The bytes of an item; may raise anything."""
+
+    def decodes_as_before(self, number: int) -> bool:
+        """Whether every version of the decoding makes the same of an item, by its header."""
+        data = self._fetch(number)
+        return isinstance(data, Rejected) or header_decodes_as_before(data)
 
     def read(
         self, numbers: range, preprocessing: Preprocessing

@@ -21,7 +21,6 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -29,8 +28,9 @@ from platformdirs import user_cache_path
 from ssgan.data.assemble import Preparation, assemble, make_chunk, read_chunk, write_chunk
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing, Progress
 from ssgan.data.dataset import MANIFEST, Dataset, load_prepared
+from ssgan.data.image_files import ImageFiles
 from ssgan.data.pixel_file import HASHES
-from ssgan.data.preprocessing import header_decodes_as_before, quiet_pillow
+from ssgan.data.preprocessing import quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays, write_json
 from ssgan.files.links import read_regular, refuse_links
 from ssgan.files.locks import wait_for_lock
@@ -122,7 +122,7 @@ def _plan(
     identity = [source.name(), channels, size, background, collection.fingerprint()]
     if preprocessing.fit != "crop":
         identity.append(preprocessing.fit)
-    text = json.dumps([preprocessing.decoding if collection.holds_files else 1, *identity])
+    text = json.dumps([_version(collection, preprocessing), *identity])
     key = hashlib.sha256(text.encode("ascii")).hexdigest()
     slug = re.sub(r"[^A-Za-z0-9]+", "-", source.name())[-60:].strip("-").lower() or "data"
     # Small collections have small pieces, so that every worker has some. The number of workers
@@ -132,6 +132,11 @@ def _plan(
     ranges = [numbers[first : first + items] for first in range(0, len(collection), items)]
     folder = cache / f"{slug}-{key[:16]}"
     return Preparation(source, collection, preprocessing, folder, key, ranges)
+
+
+def _version(collection: AbstractCollection, preprocessing: Preprocessing) -> int:
+    """The version of the decoding; 1 where no image file is decoded."""
+    return preprocessing.decoding if isinstance(collection, ImageFiles) else 1
 
 
 def _existing(folder: Path, verify: bool, progress: Progress | None) -> tuple[Dataset | None, str]:
@@ -158,8 +163,7 @@ def _find_unchanged(job: Preparation, verify: bool, progress: Progress | None) -
 
     The headers of all files are read once, and a file beside the images then says so.
     """
-    wanted = job.preprocessing.decoding if job.collection.holds_files else 1
-    cache = job.folder.parent
+    wanted, cache = _version(job.collection, job.preprocessing), job.folder.parent
     for version in range(wanted - 1, 0, -1):
         earlier = replace(job.preprocessing, decoding=version)
         folder = _plan(job.source, job.collection, earlier, cache).folder
@@ -185,22 +189,17 @@ def _checked_decoding(folder: Path) -> int:
 
 def decodes_as_before(collection: AbstractCollection, progress: Progress | None = None) -> bool:
     """Whether all versions of the decoding make the same of each file, by the headers."""
-    total = len(collection) // collection.views if collection.holds_files else 0
+    if not isinstance(collection, ImageFiles):
+        return True
+    total = len(collection) // collection.views
     with quiet_pillow(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
         for start in range(0, total, _CHUNK_ITEMS):
             numbers = range(start, min(start + _CHUNK_ITEMS, total))
-            if not all(threads.map(partial(_item_decodes_as_before, collection), numbers)):
+            if not all(threads.map(collection.decodes_as_before, numbers)):
                 return False
             if progress is not None:
                 progress(numbers.stop, total)
     return True
-
-
-def _item_decodes_as_before(collection: AbstractCollection, number: int) -> bool:
-    try:
-        return header_decodes_as_before(collection.encoded(number))
-    except Exception:  # it cannot be read, and was not before
-        return True
 
 
 def _make(job: Preparation, progress: Progress | None, workers: int | None) -> Dataset:
