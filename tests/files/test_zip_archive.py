@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ssgan.files.archive import ArchiveError
+from ssgan.files.archive import PIECE, ArchiveError
 from ssgan.files.zip_archive import list_zip, read_zip_member
 from tests.files.limited import report_in_little_memory
 from tests.files.packed import pack_zip
@@ -138,3 +138,13 @@ def test_a_pipe_is_no_archive_and_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="it is no regular file"):
         list_zip(tmp_path / "a.zip")
     os.close(writer)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 5, 100, 128, 300, 777])
+@pytest.mark.parametrize("repeated", [b"\0", b"ab", bytes(range(256))])
+def test_a_member_just_longer_than_a_piece_is_whole(
+    tmp_path: Path, repeated: bytes, more: int
+) -> None:
+    data = (repeated * (2 * PIECE))[: 2 * PIECE + more]
+    path = pack_zip(tmp_path / "a.zip", {"a.png": data}, zipfile.ZIP_DEFLATED)
+    assert read_all(path) == {"a.png": data}

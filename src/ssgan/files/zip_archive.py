@@ -118,12 +118,14 @@ def _inflate(raw: Iterator[bytes], size: int) -> Iterator[bytes]:
     engine = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         for data in raw:
-            while data and not engine.eof:
+            full = True
+            while (data or full) and not engine.eof:
                 piece = engine.decompress(data, PIECE)
                 size -= len(piece)
                 if size < 0:
                     raise ArchiveError("damaged: it unpacks to more than it declares")
-                data = engine.unconsumed_tail
+                # After a full piece some output may be left, though all input is taken.
+                data, full = engine.unconsumed_tail, len(piece) == PIECE
                 yield piece
     except zlib.error as error:
         raise ArchiveError(f"damaged: {error}") from None
