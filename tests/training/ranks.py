@@ -36,8 +36,8 @@ from ssgan.ops.rng import Key, normal
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState, fresh_state
-from ssgan.training import run as runs
 from ssgan.training import feed, step
+from ssgan.training import run as runs
 from ssgan.training.distributed import check_in_step, join_ranks
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
