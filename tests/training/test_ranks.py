@@ -365,6 +365,20 @@ def test_every_process_is_told_who_it_is_and_where_all_meet(together_as):
     assert len({(env["MASTER_ADDR"], env["MASTER_PORT"]) for env in starts}) == 1
 
 
+LISTENS_HERE_ALONE = """
+import os
+port = f":{int(os.environ['MASTER_PORT']):04X}"
+rows = [line.split() for name in ("tcp", "tcp6") for line in open(f"/proc/net/{name}")]
+exit([row[1] for row in rows if row[1].endswith(port) and row[3] == "0A"] != ["0100007F" + port])
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="sockets are listed in /proc")
+def test_no_other_machine_can_reach_the_place_where_all_meet(together_as):
+    together_as[1].append([LISTENS_HERE_ALONE, ""])
+    assert processes.run_in_processes(["train"], 2, 0) == 0
+
+
 def test_an_error_is_the_command_s_and_not_that_another_waited_in_vain():
     def ended(code):
         return SimpleNamespace(returncode=code, poll=lambda: code)
