@@ -163,6 +163,7 @@ MEASURES = (
             "metrics/test_features.py::test_features_do_not_depend_on_the_batch_or_the_order",
             "metrics/test_features.py::test_the_distance_does_not_depend_on_the_batch_size",
         ),
+        limit="one process measures; there are no ranks or workers",
     ),
     Promise(
         "F10",

@@ -122,6 +122,7 @@ SECURITY = (
         "H4",
         "a change of the numbers is seen: 50 steps in float64, to 1e-9",
         ("training/test_golden.py::test_the_losses_are_those_of_before",),
+        limit="last bits are not compared: they depend on processor and threads",
     ),
     Promise(
         "H5",
