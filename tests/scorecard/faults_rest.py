@@ -173,7 +173,9 @@ OTHER_FAULTS: dict[str, tuple[Mutant, ...]] = {
             "        if not roots:",
         ),
         Mutant(
-            "files/links.py", "            if _is_link(place) and not (", "            if not ("
+            "files/links.py",
+            "            if _is_link(place) and not (",
+            "            if place.is_fifo() and not (",
         ),
     ),
     "G11": (
