@@ -28,7 +28,7 @@ def fail(*_: object) -> None:
 def prepared_before(source: Folder | Crops, cache: Path) -> tuple[str, Path]:
     """The content and the folder, as the version before profiles wrote it."""
     dataset = prepare(source, preprocessing(decoding=1), cache)
-    return dataset.content_hash, Path(dataset.images.filename).parent  # type: ignore[attr-defined]
+    return dataset.content_hash, dataset.images.path.parent
 
 
 def test_what_decodes_as_before_is_kept_and_its_headers_are_read_once(
@@ -43,7 +43,7 @@ def test_what_decodes_as_before_is_kept_and_its_headers_are_read_once(
         content, folder = prepared_before(source, cache)
         monkeypatch.setattr(module, "_make", fail)
         assert prepare(source, preprocessing(), cache).content_hash == content
-        assert json.loads((folder / "manifest.json").read_text())["preparation_version"] == 2
+        assert json.loads((folder / "decoding.json").read_text()) == {"decoding": 2}
         with monkeypatch.context() as patch:
             patch.setattr(module, "decodes_as_before", fail)
             assert prepare(source, preprocessing(), cache).content_hash == content

@@ -52,6 +52,7 @@ def test_class_names_hold_no_control_characters(table: Table, tmp_path: Path) ->
     (path,) = tmp_path.glob(f"*/{MANIFEST}")
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps(manifest | {"classes": ["\x1b[2J", "b"]}))
+    path.with_name("hashes.json").unlink()  # as in a folder of an earlier version
     assert prepare(Hub("a/b"), preprocessing(), tmp_path).classes == ("\\u001b[2J", "b")
 
 
@@ -244,10 +245,11 @@ def test_the_line_of_an_earlier_version_on_each_empty_class_becomes_one(
 ) -> None:
     table.features["label"] = ClassLabel(["even", "odd", "c", "d"])
     source = Hub("a/b", revision="v1")
-    folder = Path(str(prepare(source, preprocessing(), tmp_path).images.filename)).parent
+    folder = prepare(source, preprocessing(), tmp_path).images.path.parent
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["warnings"] = [f"class {c} has 0 usable images; the median is 0" for c in "cd"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "hashes.json").unlink()
     words = "2 of 4 classes have no usable image and are left out: c, ..."
     assert prepare(source, preprocessing(), tmp_path).manifest["warnings"] == [words]
 

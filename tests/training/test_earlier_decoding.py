@@ -9,7 +9,8 @@ from ssgan.data.base import Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.data.folder import Folder
 from ssgan.runs.config import DataConfig, RunConfig
-from ssgan.training.run import RunProgress, run
+from ssgan.training.inputs import RunProgress
+from ssgan.training.run import run
 from ssgan.types import UserError
 from tests.data.test_decodings import write_images, write_profile
 from tests.training.tiny import SIZE, tiny

@@ -47,7 +47,9 @@ def test_a_method_may_name_no_terms(tmp_path):
     config = writing(tiny("gan", method=Silent(), total_steps=2), tensorboard=True)
     digest = to_the_end(config, tmp_path / "silent", images(), trusted=(__name__,))
     rows = rows_of(tmp_path / "silent" / "log.jsonl")
-    assert [set(row) for row in rows] == [{"step", "images_seen"}] * config.total_steps
+    assert [set(row) for row in rows] == [
+        {"step", "images_seen", "D/gradient_norm", "G/gradient_norm"}
+    ] * config.total_steps
     named = tiny("gan", method=GAN(), total_steps=2)
     assert digest == to_the_end(named, tmp_path / "named", images())
     with pytest.raises(UserError, match="nothing to draw"):

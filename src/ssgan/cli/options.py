@@ -81,6 +81,8 @@ class Train(Options):
     # seconds that a process waits for the others
     timeout: int | None = option(None, "SECONDS", at_least=1, default_text="1800")
     verify: bool = False
+    # continue a run whose images have changed; its best score starts over
+    accept_new_data: bool = False
     # print what the run would cost; write and download nothing
     dry_run: bool = False
     # list all recipes

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from shutil import get_terminal_size
@@ -36,8 +37,9 @@ from ssgan.runs import config_io
 from ssgan.runs.config import RunConfig
 from ssgan.training.cost import estimate_cost
 from ssgan.training.distributed import TIMEOUT, is_launched, join_ranks
+from ssgan.training.inputs import RunProgress
 from ssgan.training.resume import ask_for_place
-from ssgan.training.run import Collapsed, RunProgress, RunReport, check_run, run
+from ssgan.training.run import Collapsed, RunReport, check_run, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite
 
@@ -76,7 +78,9 @@ def main(given: Train) -> int:
         check_run(config, directory, DatasetInfo.of(collection), given.processes)
         return run_in_processes(["train", *given.words], given.processes, given.restarts)
     return train_in(
-        config, directory, given.cache, given.timeout or TIMEOUT, collection, verify=given.verify
+        *(config, directory, given.cache, given.timeout or TIMEOUT, collection),
+        verify=given.verify,
+        accept_new_data=given.accept_new_data,
     )
 
 
@@ -107,26 +111,26 @@ def train_in(
     *,
     advise: bool = True,
     verify: bool = False,
+    accept_new_data: bool = False,
 ) -> int:
     """Train in the directory with progress shown; returns the exit code.
 
     `collection` is the opened source, where the caller has it. Under a launcher this is one
     process of several; only rank 0 prints. With `advise` it prints the warnings of the run.
     """
+    start = partial(
+        run,
+        config,
+        directory,
+        cache=cache,
+        collection=collection,
+        verify=verify,
+        accept_new_data=accept_new_data,
+    )
     with join_ranks(timeout, config.device):
         if rank() > 0:
-            return _follow(
-                run(config, directory, cache=cache, collection=collection, verify=verify)
-            )
-        progress = _Progress(directory, advise)
-        steps = run(
-            *(config, directory),
-            cache=cache,
-            collection=collection,
-            progress=progress,
-            verify=verify,
-        )
-        return _lead(config, directory, steps)
+            return _follow(start())
+        return _lead(config, directory, start(progress=_Progress(directory, advise)))
 
 
 def _follow(steps: Iterator[RunReport]) -> int:

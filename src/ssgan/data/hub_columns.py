@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ssgan.files.names import readable
+from ssgan.files.names import printable
 from ssgan.types import UNLABELLED, UserError
 
 _VALUES = ("string", "large_string", "bool", "int", "uint")  # types whose values may be classes
@@ -78,7 +78,7 @@ def read_labels(where: str, kind: Any, values: Iterable[Any]) -> RowLabels:
         place = {value: number for number, value in enumerate(different)}
         numbers = [UNLABELLED if value is None else place[value] for value in rows]
         names = [str(value) for value in different]
-    shown = tuple(name if name.isprintable() else readable(name) for name in names)
+    shown = tuple(map(printable, names))
     return RowLabels(shown, np.asarray(numbers, np.int64))
 
 

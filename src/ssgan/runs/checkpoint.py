@@ -173,7 +173,7 @@ def parse_checkpoint(payload: bytes, path: Path, trusted_modules: Sequence[str] 
             evaluated=facts.get("evaluated", facts.get("looked_at", True)),  # 0.1: looked_at
             tensors=content,
         )
-    except UserError:
+    except (UserError, Damaged):
         raise
     except RecursionError as error:
         raise Damaged(f"{path} is not a checkpoint of ssgan: too deeply nested") from error

@@ -9,6 +9,7 @@ from typing import Any
 from ssgan.files.jsonl import FLAG, NUMBER_OR_NULL, TEXT, TEXTS, WHOLE, Kind
 from ssgan.files.nesting import parse_json
 from ssgan.files.run_directory import FORMAT_VERSION
+from ssgan.files.sealed_file import Damaged
 from ssgan.types import UserError
 
 _TABLE = Kind("a table", lambda value: isinstance(value, dict))
@@ -39,7 +40,7 @@ def read_facts(text: object, path: Path, needs: Mapping[str, Kind] = _NEEDS) -> 
     except ValueError:
         facts = None
     if not isinstance(facts, dict):
-        raise UserError(f"{path} is whole but cannot be used: its facts are no JSON table")
+        raise Damaged(f"{path} is not a checkpoint of ssgan: its facts are no JSON table")
     version = facts.get("format")
     if type(version) is int and version > FORMAT_VERSION:
         raise UserError(

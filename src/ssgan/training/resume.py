@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ssgan.config.merge import read_json
 from ssgan.config.serialize import difference, dump
@@ -93,12 +94,17 @@ def create_directory(layout: RunDirectory) -> None:
 
 
 def resume(
-    layout: RunDirectory, config: RunConfig, dataset: Dataset, state: TrainState
+    layout: RunDirectory,
+    config: RunConfig,
+    dataset: Dataset,
+    state: TrainState,
+    *,
+    accept_new_data: bool = False,
 ) -> Path | None:
     """Load the newest whole checkpoint into the fresh state; None when the run is new.
 
     Logs are cut back to its step; metrics to the step before, when its evaluation failed. Raises
-    UserError for changed settings or changed data.
+    UserError for changed settings, and for changed images unless they are accepted.
     """
     for folder in layout.written_folders():  # of killed saves: whoever holds the lock may do so
         remove_strays(folder)
@@ -113,10 +119,10 @@ def resume(
         )
     if saved is not None:
         _refuse_checkpoint(layout.root, saved, config)  # config.json may be another run's
-        _refuse_other_data(layout.root, saved, dataset)
+        is_other_data = _is_other_data(layout.root, saved, config, dataset, accept_new_data)
         checkpoint.set_aside_damaged(layout, saved)
         checkpoint.restore(state, saved)
-        _forget_other_score(saved, config, state)
+        _forget_other_score(saved, config, state, is_other_data)
         _LOG.info("continuing from step %d of %s", saved.step, layout.root)
         _say_lost_lines(layout, saved)
     for path in (layout.log, layout.events):
@@ -135,6 +141,8 @@ def roll_back(
     dataset: Dataset,
     state: TrainState,
     refusal: NonFinite,
+    *,
+    accept_new_data: bool = False,
 ) -> Path:
     """Restore the newest checkpoint (or the start) with one more rollback, and save it.
 
@@ -143,7 +151,7 @@ def roll_back(
     """
     layout, rollbacks = writer.layout, state.rollbacks + 1
     _restart(config, dataset, state)
-    resume(layout, config, dataset, state)
+    resume(layout, config, dataset, state, accept_new_data=accept_new_data)
     _keep_best(layout, config, state)
     state.rollbacks = rollbacks
     newest = writer.save(state)
@@ -189,13 +197,23 @@ def read_run_config(layout: RunDirectory, trusted_modules: Sequence[str] = ()) -
     return None if saved is None else saved.config
 
 
-def read_run_classes(layout: RunDirectory) -> list[str]:
-    """The classes of the run in a directory, from its manifest; empty when there is none.
+class RunRecord(NamedTuple):
+    """What a run began with, as its manifest says."""
 
-    Runs of earlier versions count classes that have no image, too.
-    """
+    content_hash: str | None = None  # of its images; None: there is no run yet
+    classes: tuple[str, ...] = ()  # runs of earlier versions count those without images, too
+
+    @staticmethod
+    def of(words: Sequence[str]) -> "RunRecord":
+        """The record in the words of `read_run_record`."""
+        return RunRecord(words[0], tuple(words[1:])) if words else RunRecord()
+
+
+def read_run_record(layout: RunDirectory) -> list[str]:
+    """The words of a directory's RunRecord, to be shared with other ranks; none for a new run."""
     try:
-        return [str(name) for name in read_json(layout.manifest)["classes"]]
+        manifest = read_json(layout.manifest)
+        return [str(manifest["content_hash"]), *map(str, manifest["classes"])]
     except (OSError, UserError, KeyError, TypeError):  # a new run, or a damaged record
         return []
 
@@ -245,12 +263,25 @@ def _refuse_checkpoint(root: Path, saved: checkpoint.Checkpoint, config: RunConf
         )
 
 
-def _refuse_other_data(root: Path, saved: checkpoint.Checkpoint, dataset: Dataset) -> None:
-    if saved.data_hash != dataset.content_hash:
+def _is_other_data(
+    root: Path, saved: checkpoint.Checkpoint, config: RunConfig, dataset: Dataset, accept: bool
+) -> bool:
+    """Whether the images are others than the checkpoint's; UserError unless they are accepted."""
+    if saved.data_hash == dataset.content_hash:
+        return False
+    hashes = f"content {saved.data_hash[:12]}, now {dataset.content_hash[:12]}"
+    if not accept:
         raise UserError(
-            f"{root} was trained on other images (content {saved.data_hash[:12]}, now "
-            f"{dataset.content_hash[:12]}): put the images back, or start in a new directory"
+            f"{root} was trained on other images ({hashes}): put the images back, start in a new "
+            "directory, or continue on these with --accept-new-data"
         )
+    if config.method.conditional and saved.classes != dataset.classes:
+        raise UserError(
+            f"{root} was trained with the classes {', '.join(saved.classes)}, and these images "
+            f"have {', '.join(dataset.classes) or 'none'}: start in a new directory"
+        )
+    _LOG.warning("%s continues on other images (%s), as --accept-new-data says", root, hashes)
+    return True
 
 
 def _say_lost_lines(layout: RunDirectory, saved: checkpoint.Checkpoint) -> None:
@@ -271,12 +302,16 @@ def _say_lost_lines(layout: RunDirectory, saved: checkpoint.Checkpoint) -> None:
             )
 
 
-def _forget_other_score(saved: checkpoint.Checkpoint, config: RunConfig, state: TrainState) -> None:
+def _forget_other_score(
+    saved: checkpoint.Checkpoint, config: RunConfig, state: TrainState, is_other_data: bool
+) -> None:
     """Forget a best score that cannot be compared with those from here on."""
-    if state.best_score is None or same_metric(saved.config.evaluate, config.evaluate):
+    is_same = same_metric(saved.config.evaluate, config.evaluate) and not is_other_data
+    if state.best_score is None or is_same:
         return
     state.best_score, state.best_step = None, 0
-    _LOG.warning("the best score starts over: evaluate.images or evaluate.features changed")
+    what = "the images" if is_other_data else "evaluate.images or evaluate.features"
+    _LOG.warning("the best score starts over: %s changed", what)
 
 
 def _write_environment(layout: RunDirectory, config: RunConfig) -> None:

@@ -5,18 +5,14 @@ prepares and trains, each once.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
-from ssgan.config.merge import read_json
-from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo, Preprocessing
+from ssgan.data.base import AbstractCollection, DatasetInfo
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import Progress, decodes_as_before, prepare
 from ssgan.files.environment import list_old_packages
 from ssgan.files.errors import translate_file_errors
 from ssgan.files.locks import hold_lock
@@ -39,30 +35,26 @@ from ssgan.training.distributed import (
     share_words,
     sync_stop,
 )
-from ssgan.training.evaluator import prepare_held_out
 from ssgan.training.feed import Feed
+from ssgan.training.inputs import InputPreparation, RunInputs, RunProgress, validate_prepared
 from ssgan.training.logger import RunLogger
 from ssgan.training.loop import train_steps
 from ssgan.training.monitor import Verdict
 from ssgan.training.nonfinite import RetryBudget
 from ssgan.training.resume import (
+    RunRecord,
     accept_directory,
-    ask_for_place,
     create_directory,
-    read_run_classes,
+    read_run_record,
     refuse_newest,
     resume,
     roll_back,
 )
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
 from ssgan.training.validation import dataset_warnings, validate_run
-from ssgan.types import NonFinite, UserError
+from ssgan.types import NonFinite
 
 _LOG = logging.getLogger("ssgan")
-_EARLIER_DECODING = (
-    "the run began on images that an earlier version decoded without their colour profiles or "
-    "ranges of values, and continues on those; a run in a new directory has the right colours"
-)
 
 
 @dataclass(frozen=True)
@@ -82,37 +74,11 @@ class Collapsed(Exception):  # noqa: N818 - an ending, not an error
     exit_code = 75
 
 
-class RunProgress:
-    """What a caller of `run` can show before the first step. A subclass overrides what it shows."""
-
-    def bar(self, what: str, unit: str) -> AbstractContextManager[Progress]:
-        """A callback for (done, total), within a download ("bytes") or a preparation ("images")."""
-        return nullcontext(lambda done, total: None)
-
-    def wait(self) -> None:
-        """Another process prepares the same images, and this one waits for it."""
-
-    def begin(self, dataset: Dataset, warnings: Sequence[str]) -> None:
-        """The images are prepared and steps begin; by default warnings are logged."""
-        for sentence in warnings:
-            _LOG.warning("%s", sentence)
-
-
 class CheckedRun(NamedTuple):
     """A run that passed every check that needs no decoded image."""
 
     config: RunConfig  # with its precision resolved
     state: TrainState  # fresh
-
-
-class _Inputs(NamedTuple):
-    """All that a run trains on."""
-
-    dataset: Dataset
-    held_out: Dataset | None
-    feed: Feed
-    state: TrainState  # fresh
-    warnings: tuple[str, ...] = ()
 
 
 def run(
@@ -126,6 +92,7 @@ def run(
     progress: RunProgress | None = None,
     timeout: int = TIMEOUT,
     verify: bool = False,
+    accept_new_data: bool = False,
     crash: Callable[[str], None] = no_crash,
 ) -> Iterator[RunReport]:
     """Train to total_steps in a directory, from its newest whole checkpoint; one report a step.
@@ -148,17 +115,13 @@ def run(
             progress = RunProgress()
         config = share_precision(accept_directory(layout, config) if rank() == 0 else config)
         if dataset is None:
-            classes = share_words(read_run_classes(layout) if rank() == 0 else ())
-            content = share_words(_content_of(layout) if rank() == 0 else ())
-            inputs = first_then_others(
-                lambda: _prepare(
-                    layout, config, cache, collection, progress, verify, classes, content
-                )
-            )
+            record = RunRecord.of(share_words(read_run_record(layout) if rank() == 0 else ()))
+            preparation = InputPreparation(config, layout, cache, progress, verify)
+            inputs = first_then_others(lambda: preparation.prepare(collection, record))
         else:
             device = resolve_device(config.device)
-            state = _validate(config, dataset, device)
-            inputs = _Inputs(dataset, held_out, Feed(config, dataset, device), state)
+            state = validate_prepared(config, dataset, device)
+            inputs = RunInputs(dataset, held_out, Feed(config, dataset, device), state)
         check_alike(config, inputs.dataset)
         if rank() > 0:
             yield from _run_worker(config, inputs)
@@ -169,7 +132,7 @@ def run(
             is_new = not layout.holds_run()
             warnings = dataset_warnings(config, inputs.dataset, is_new=is_new)
             progress.begin(inputs.dataset, [*inputs.warnings, *warnings])
-        yield from _run_main(layout, config, inputs, crash)
+        yield from _run_main(layout, config, inputs, crash, accept_new_data)
 
 
 def check_run(
@@ -192,86 +155,12 @@ def check_run(
     return CheckedRun(config, state)
 
 
-def _prepare(
+def _run_main(
     layout: RunDirectory,
     config: RunConfig,
-    cache: Path | None,
-    collection: AbstractCollection | None,
-    progress: RunProgress,
-    verify: bool,
-    classes: Sequence[str],
-    content: Sequence[str],
-) -> _Inputs:
-    """Open the source, check the run against it, then decode its images.
-
-    `classes` are those that the directory's run has, if any. A run that began with the `content`
-    of an earlier decoding continues with that.
-    """
-    source, device = config.data.source, resolve_device(config.device)
-
-    def decode(
-        source: AbstractSource,
-        preprocessing: Preprocessing,
-        collection: AbstractCollection | None = None,
-    ) -> Dataset:
-        with progress.bar("preparing images", "images") as advance:
-            return prepare(
-                *(source, preprocessing, cache, advance),
-                collection=collection,
-                on_wait=progress.wait,
-                verify=verify,
-            )
-
-    if collection is None:
-        with ask_for_place(layout, source):
-            with progress.bar("downloading", "bytes") as advance:
-                source.fetch(advance)
-            collection = source.open()
-    num_classes = len(collection.used_classes())
-    missing = collection.num_unlabelled()
-    state = validate_run(
-        config, len(collection), num_classes, num_unlabelled=missing, device=device
-    )
-    wanted = config.data.preprocessing
-    warnings: tuple[str, ...] = ()
-    dataset = decode(source, wanted, collection)
-    if content and content[0] != dataset.content_hash and not decodes_as_before(collection):
-        earlier = replace(wanted, decoding=wanted.decoding - 1)
-        before = decode(source, earlier, collection)
-        if before.content_hash == content[0]:
-            dataset, wanted, warnings = before, earlier, (_EARLIER_DECODING,)
-    dataset = dataset.with_classes(classes)
-    if dataset.num_classes != num_classes or len(dataset) < len(collection):
-        known = state if dataset.num_classes == num_classes else None
-        state = _validate(config, dataset, device, known)  # some items cannot be decoded
-    held_out = prepare_held_out(config, lambda source, _: decode(source, wanted))
-    return _Inputs(dataset, held_out, Feed(config, dataset, device), state, warnings)
-
-
-def _content_of(layout: RunDirectory) -> list[str]:
-    """The content hash of the images that a run began with; none before its first save."""
-    try:
-        return [str(read_json(layout.manifest)["content_hash"])]
-    except (UserError, KeyError):
-        return []
-
-
-def _validate(
-    config: RunConfig, dataset: Dataset, device: torch.device, state: TrainState | None = None
-) -> TrainState:
-    """`state` or a fresh one, after the checks of settings against prepared images."""
-    return validate_run(
-        config,
-        len(dataset),
-        dataset.num_classes,
-        num_unlabelled=dataset.num_unlabelled,
-        device=device,
-        state=state,
-    )
-
-
-def _run_main(
-    layout: RunDirectory, config: RunConfig, inputs: _Inputs, crash: Callable[[str], None]
+    inputs: RunInputs,
+    crash: Callable[[str], None],
+    accept_new_data: bool,
 ) -> Iterator[RunReport]:
     """Train as rank 0, which writes the directory, and roll back when numbers are not finite."""
     create_directory(layout)
@@ -283,7 +172,7 @@ def _run_main(
         report_step_on_loss(state),
         stop_requests() as stop,
     ):
-        newest = resume(layout, config, dataset, state)
+        newest = resume(layout, config, dataset, state, accept_new_data=accept_new_data)
         main, retries = _MainRank(config, inputs, writer, stop), RetryBudget(state.step)
         while True:
             share_state(state, config, newest)
@@ -292,7 +181,9 @@ def _run_main(
                 return
             except NonFinite as refusal:
                 retries.spend(refusal)
-                newest = roll_back(writer, config, dataset, state, refusal)
+                newest = roll_back(
+                    *(writer, config, dataset, state, refusal), accept_new_data=accept_new_data
+                )
 
 
 @dataclass
@@ -300,7 +191,7 @@ class _MainRank:
     """What rank 0 does with every step: it logs, evaluates and saves."""
 
     config: RunConfig
-    inputs: _Inputs
+    inputs: RunInputs
     writer: CheckpointWriter
     stop: StopRequest
 
@@ -358,7 +249,7 @@ class _MainRank:
         return newest
 
 
-def _run_worker(config: RunConfig, inputs: _Inputs) -> Iterator[RunReport]:
+def _run_worker(config: RunConfig, inputs: RunInputs) -> Iterator[RunReport]:
     """Train as one of the other ranks: write nothing, and end when rank 0 does."""
     state = inputs.state
     with report_step_on_loss(state), stop_requests() as stop:
@@ -374,7 +265,7 @@ def _run_worker(config: RunConfig, inputs: _Inputs) -> Iterator[RunReport]:
 
 
 def _worker_steps(
-    config: RunConfig, inputs: _Inputs, stop: StopRequest, retries: RetryBudget
+    config: RunConfig, inputs: RunInputs, stop: StopRequest, retries: RetryBudget
 ) -> Iterator[RunReport]:
     state, verdict = inputs.state, Verdict("too early to tell", 0, ())
     if sync_stop(None, False).stop:
