@@ -3,8 +3,8 @@
     python -m tests.scorecard [ID ...] [--mutants] [--long] [--jobs 2] [--out FILE.json]
 
 An ID is a promise (C1) or a section (C). `--mutants` plants the fault of every promise in a copy
-of the package, and its tests must fail. `--long` adds the nightly part: mutants, 500 randomly
-killed runs, and half an hour of random faults. `--out` writes the page beside the JSON file. Exit
+of the package, and its tests must fail. `--long` adds the nightly part: mutants, 500 kills at
+random instants, and half an hour of random faults. `--out` writes the page beside the JSON. Exit
 code 1 when a promise is broken or a planted fault was not seen.
 """
 

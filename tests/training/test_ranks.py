@@ -384,6 +384,7 @@ def test_an_error_is_the_command_s_and_not_that_another_waited_in_vain():
         return SimpleNamespace(returncode=code, poll=lambda: code)
 
     assert processes._failed([ended(LOST), ended(2), ended(None)]) == 1
+    assert processes._failed([ended(2), ended(LOST), ended(None)]) == 0
     assert processes._failed([ended(0), ended(None), ended(LOST)]) == 2
     assert processes._failed([ended(0), ended(None)]) is None
 
