@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import pytest
@@ -118,6 +119,15 @@ def test_pieces_of_other_places_do_not_pass_for_these(tmp_path):
     again = Counting()
     extracted(tmp_path, again)
     assert again.seen == 8
+
+
+def test_two_at_once_store_one_whole_set_of_rows(tmp_path):
+    """The second waits for the first, and reads what that has stored."""
+    both = [Counting(), Counting()]
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda features: extracted(tmp_path, features), both))
+    assert sorted(features.seen for features in both) == [0, 30]
+    assert torch.equal(found[0].rows, found[1].rows)
 
 
 @pytest.mark.parametrize("what", ["content", "features", "device"])

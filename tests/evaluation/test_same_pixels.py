@@ -17,6 +17,7 @@ from ssgan.metrics.resize import ResizeRule, resize
 from ssgan.ops.pixels import from_uint8, to_uint8
 from tests.data.pictures import encode, preprocessing
 from tests.evaluation.saved import real_images, write_folder
+from tests.files.packed import pack_tar, pack_zip
 from tests.metrics.pictures import pictures
 
 
@@ -34,14 +35,16 @@ def save_as(folder, ending, **settings):
     return folder
 
 
-def test_the_same_pixels_as_png_bmp_tiff_or_an_array_have_the_same_score(tmp_path):
-    """Bit by bit."""
+def test_the_same_pixels_have_the_same_score_whatever_holds_them(tmp_path):
+    """Bit by bit: as PNG, BMP or TIFF, in a folder, a zip, a tar or a batch of arrays."""
     real = write_folder(tmp_path / "real")
-    found = [
-        measure(save_as(tmp_path / ending, ending), real, tmp_path)
-        for ending in ("png", "bmp", "tiff")
-    ]
-    assert found[0] == found[1] == found[2]
+    places = [save_as(tmp_path / ending, ending) for ending in ("png", "bmp", "tiff")]
+    files = {path.name: path.read_bytes() for path in sorted(places[0].iterdir())}
+    places += [pack_zip(tmp_path / "a.zip", files), pack_tar(tmp_path / "a.tar", files)]
+    places.append(tmp_path / "a.npz")
+    np.savez(places[-1], arr_0=real_images(24, seed=2).images)
+    found = [measure(place, real, tmp_path) for place in places]
+    assert all(values == found[0] for values in found)
     sets = [RealImages(real_images(24, seed)) for seed in (1, 2)]
     rows = [RandomFeatures()(one.images(0, torch.arange(24))) for one in sets]
     assert found[0]["FD-random"] == pytest.approx([frechet_distance(*rows)], rel=1e-12)

@@ -131,6 +131,9 @@ def test_a_missing_file_and_a_wrong_count_are_named(tmp_path):
         ("split", "train"),
         ("content", "ef" * 32),
         ("dtype", "bfloat16"),
+        ("selection", "the first"),
+        ("batch_norm", "of 1000 samples"),
+        ("fit", "pad"),
     ],
 )
 def test_numbers_of_unlike_protocols_do_not_compare(name, value):

@@ -3,8 +3,8 @@
     python -m tests.scorecard [ID ...] [--mutants] [--long] [--jobs 2] [--out FILE.json]
 
 An ID is a promise (C1) or a section (C). `--mutants` plants the fault of every promise in a copy
-of the package, and its tests must fail. `--long` adds the nightly part: mutants, 500 randomly
-killed runs, and half an hour of random faults. `--out` writes the page beside the JSON file. Exit
+of the package, and its tests must fail. `--long` adds the nightly part: mutants, 500 kills at
+random instants, and half an hour of random faults. `--out` writes the page beside the JSON. Exit
 code 1 when a promise is broken or a planted fault was not seen.
 """
 
@@ -12,9 +12,7 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,17 +23,14 @@ import pytest
 
 from ssgan.files.environment import describe_environment
 from tests.scorecard.inputs import INPUTS
+from tests.scorecard.long_runs import run_long
 from tests.scorecard.measures import MEASURES
-from tests.scorecard.mutants import ROOT, Outcome, run_mutants
+from tests.scorecard.mutants import Outcome, run_mutants
 from tests.scorecard.page import Result, line_of, page_of, row_of, summary_of
 from tests.scorecard.runs import RUNS
 from tests.scorecard.security import SECURITY
 
 PROMISES = (*INPUTS, *RUNS, *MEASURES, *SECURITY)
-LONG = {
-    "250 runs, each killed twice": ("benchmarks/kill_harness.py", "--runs", "250", "--json"),
-    "half an hour of random faults": ("benchmarks/soak.py", "--minutes", "30", "--out"),
-}
 
 
 class _Collector:
@@ -73,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     outcomes: list[Outcome] = []
     if options.mutants or options.long:
         outcomes = run_mutants(promises, options.jobs, _print_outcome)
-    extra, passed = _run_long() if options.long else ([], True)
+    extra, passed = run_long() if options.long else ([], True)
     print(summary_of(rows))
     if options.out:
         _write(options.out, rows, outcomes, extra)
@@ -95,20 +90,6 @@ def _parser() -> argparse.ArgumentParser:
 def _print_outcome(outcome: Outcome) -> None:
     state = "seen" if outcome.killed else "NOT SEEN"
     print(f"{outcome.promise:4} {state:8} {outcome.seconds:6.1f} s  {outcome.words}", flush=True)
-
-
-def _run_long() -> tuple[list[str], bool]:
-    """Run the nightly commands one after another; their figures, and whether all passed."""
-    lines, passed = ["## Long runs", ""], True
-    for name, words in LONG.items():
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "figures.json"
-            code = subprocess.call([sys.executable, *words, str(file)], cwd=ROOT)
-            figures = json.loads(file.read_text()) if file.exists() else {}
-        passed = passed and code == 0
-        lines += [f"**{name}** (exit code {code})", "", "```json"]
-        lines += [json.dumps(figures, indent=1), "```", ""]
-    return lines, passed
 
 
 def _processor() -> str:

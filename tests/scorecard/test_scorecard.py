@@ -1,6 +1,7 @@
 """The scorecard names tests that exist, and faults that can be planted."""
 
 import ast
+import json
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.scorecard.__main__ import PROMISES
 from tests.scorecard.faults import FAULTS
+from tests.scorecard.long_runs import LongRun, kill_lines, run_long, soak_lines
 from tests.scorecard.mutants import ROOT, plant
 from tests.scorecard.page import Result, row_of, summary_of
 from tests.scorecard.promise import Mutant, Promise
@@ -73,3 +75,27 @@ def test_a_promise_is_kept_when_all_of_its_tests_passed() -> None:
     assert untested["kept"] is None
     rows = [row_of(promise, {"a": passed, "b": passed}), untested]
     assert summary_of(rows) == "1 of 2 promises are kept (1 of 1 musts); not tested: A2"
+
+
+def test_a_long_run_is_a_few_figures_and_its_failure_is_shown() -> None:
+    tally = {"runs": 8, "sent": 16, "landed": 15, "equal": 7}
+    kills = json.dumps({"seed": 0, "gan": tally, "all, at random": tally, "every point": tally})
+    write = "import sys; open(sys.argv[1], 'w').write({!r}); print('FAILED: other bits'); exit({})"
+    fails, passes = (("-c", write.format(kills, code)) for code in (1, 0))
+    dies = ("-c", "exit(1)")
+    page, passed = run_long((LongRun("kills", fails, kill_lines),))
+    assert not passed
+    assert "kills: **FAILED** (exit code 1)" in page
+    assert "FAILED: other bits" in page
+    assert "| all, at random | 8 | 16 | 15 | 7 |" in page
+    assert len(page) < 12
+    assert run_long((LongRun("kills", passes, kill_lines),))[1]
+    assert not run_long((LongRun("kills", dies, kill_lines),))[1]
+
+
+def test_the_faults_of_a_soak_are_shown_by_kind() -> None:
+    figures = {"runs": 3, "equal": 2, "digest": "ab" * 32, "commands": 40, "seconds": 1800}
+    counts = {"kill -9": {"sent": 5, "landed": 4}, "disk full": {"sent": 6, "landed": 6}}
+    lines = soak_lines({**figures, "seed": 0, "faults": counts, "environment": {}})
+    assert lines[0].startswith("2 of 3 runs ended with the digest of the undisturbed run (`abab")
+    assert lines[-2:] == ["| kill -9 | 5 | 4 |", "| disk full | 6 | 6 |"]

@@ -28,7 +28,7 @@ from tests.training.tiny import images, rows_of, stop_after, tiny
 FOLDER = Path(__file__).parent / "earlier"
 LOSSES = FOLDER / "losses.json"
 SAVED, FACTS = FOLDER / "step-00000003.ckpt", FOLDER / "checkpoint.json"
-STEPS = 5  # of four losses each
+STEPS = 50  # of four losses each
 NAMES = ("D/adversarial", "D/rotation", "G/adversarial", "G/rotation")
 
 

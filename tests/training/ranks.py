@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 from torch.nn import functional as F
 
 from ssgan.cli.main import LOST
@@ -30,12 +31,13 @@ from ssgan.models.norms import BatchNorm, BatchStatistics, LayerNorm, SelfModula
 from ssgan.models.resnet import ResNetGenerator
 from ssgan.ops.batch_norm import batch_norm_over_ranks
 from ssgan.ops.collective import num_ranks, rank
+from ssgan.ops.ema import update_ema
 from ssgan.ops.rng import Key, normal
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState, fresh_state
+from ssgan.training import feed, step
 from ssgan.training import run as runs
-from ssgan.training import step
 from ssgan.training.distributed import check_in_step, join_ranks
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
@@ -154,6 +156,16 @@ def _pieces(self: Feed, update: int) -> Iterator[Tensor]:
     yield torch.arange(ours) + update * size + rank() * ours
 
 
+def _unequal_pieces(self: Feed, update: int) -> Iterator[Tensor]:
+    places = torch.arange(self.config.batch_size) + update * self.config.batch_size
+    yield places[places % 3 == 2] if rank() else places[places % 3 < 2]
+
+
+def _first_ranks_average(average: Module, network: Module, halflife_steps: float) -> None:
+    if rank() == 0:
+        update_ema(average, network, halflife_steps)
+
+
 def _own_latents(spec: ResNetGenerator, key: Key, index: Tensor) -> Tensor:
     return normal(key, index + 1000 * rank(), spec.latent_size)
 
@@ -165,6 +177,11 @@ MUTANTS = {
     "gradients not averaged": lambda: patch.object(
         step, "average_gradients", lambda _, terms: terms
     ),
+    "a plain mean of unequal parts": lambda: patch.object(Feed, "_parts", _unequal_pieces),
+    "images by the number on the machine": lambda: patch.object(  # 0 on each of two machines
+        feed, "our_parts", lambda config: range(config.accumulation)
+    ),
+    "an average on rank 0 alone": lambda: patch.object(step, "update_ema", _first_ranks_average),
 }
 
 

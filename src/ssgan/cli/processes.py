@@ -7,6 +7,7 @@ this launcher ends it after three.
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,7 @@ def run_in_processes(argv: Sequence[str], count: int, restarts: int) -> int:
 def _run_once(argv: Sequence[str], count: int, shared: Mapping[str, str], advice: str) -> int:
     """Start all once, wait for their end, print what killed one; returns the exit code."""
     # the store is in this process, so that the ranks can name whichever of them is lost
-    store = TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)
+    store = _open_store()
     meeting = {
         "MASTER_ADDR": _HOST,
         "MASTER_PORT": str(store.port),
@@ -78,6 +79,16 @@ def _run_once(argv: Sequence[str], count: int, shared: Mapping[str, str], advice
     name = signal.Signals(-code).name
     print(f"ssgan: rank {number} was ended by {name}; {advice}", file=sys.stderr)
     return LOST
+
+
+def _open_store() -> TCPStore:
+    """A store that listens on this machine alone; PyTorch's own listens on every network."""
+    with socket.socket() as listener:
+        listener.bind((_HOST, 0))
+        listener.listen(128)
+        port = listener.getsockname()[1]
+        place = listener.detach()  # the store closes it
+    return TCPStore(_HOST, port, is_master=True, wait_for_workers=False, master_listen_fd=place)
 
 
 def _left(children: Sequence[Popen[bytes]]) -> bool:
