@@ -110,12 +110,11 @@ def cut_back(path: Path, step: int) -> None:
     write_atomic(path, "".join(json.dumps(row) + "\n" for row in kept).encode())
 
 
-def last_step(path: Path, step: int) -> int:
-    """The largest step of a valid line, up to that step; 0 without one."""
+def list_steps(path: Path, step: int) -> list[int]:
+    """The steps of all valid lines up to that step, in order, each once."""
     require_file(path)
     lines = read_lines(path) if path.exists() else []
-    rows = (row for line in reversed(lines) if (row := _up_to(line, step)) is not None)
-    return max((row["step"] for row in rows), default=0)
+    return sorted({row["step"] for line in lines if (row := _up_to(line, step)) is not None})
 
 
 def _up_to(line: bytes, step: int) -> dict[str, Any] | None:

@@ -46,7 +46,6 @@ from ssgan.training.resume import (
     accept_directory,
     create_directory,
     read_run_record,
-    refuse_newest,
     resume,
     roll_back,
 )
@@ -151,7 +150,6 @@ def check_run(
         num_unlabelled=info.num_unlabelled,
         ranks=ranks,
     )
-    refuse_newest(layout, config)
     return CheckedRun(config, state)
 
 
