@@ -184,7 +184,7 @@ def test_the_best_on_other_images_stays_forgotten_after_a_rollback(
 
 
 def test_a_smaller_log_every_is_not_told_as_lost_lines(dataset, shown, tmp_path, caplog):
-    """After the first rollback the checkpoint of step 5 has the new setting, and the log no line."""
+    """After the first rollback the checkpoint of step 5 has the new setting."""
     stop_after(with_output(CONFIG, log_every=4), tmp_path, dataset, 5)
     shown.bad = [5, 5]
     to_the_end(CONFIG, tmp_path, dataset)

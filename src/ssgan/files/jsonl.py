@@ -130,17 +130,18 @@ def _up_to(line: bytes, step: int) -> dict[str, Any] | None:
 def _complaint(row: object, needs: Mapping[str, Kind], others: Kind | None) -> str | None:
     """The fault of a row; None without one."""
     if not isinstance(row, dict):
-        return f"it must be an object, not {_shorten(row)}"
+        return f"it must be an object, not {shorten(row)}"
     for name in needs:
         if name not in row:
             return f"it has no {name!r}"
     for name, value in row.items():
         kind = needs.get(name, others)
         if kind is not None and not kind.fits(value):
-            return f"{name} must be {kind.words}, not {_shorten(value)}"
+            return f"{name} must be {kind.words}, not {shorten(value)}"
     return None
 
 
-def _shorten(value: object) -> str:
+def shorten(value: object) -> str:
+    """A value of parsed JSON as text for an error, at most 40 characters."""
     text = json.dumps(value)
     return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 3]}..."
