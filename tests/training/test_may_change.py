@@ -22,7 +22,7 @@ from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.features import RandomFeatures
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
-from ssgan.training.resume import may_change, refuse_changes
+from ssgan.training.resume import may_change, refuse_changes, without_place
 from ssgan.training.run import run
 from ssgan.types import UserError
 from tests.config.test_merge import nested
@@ -122,10 +122,12 @@ def other_values(entry: SettingEntry, config: RunConfig) -> Iterator[Any]:
 
 
 def changed(config: RunConfig, entry: SettingEntry) -> RunConfig | None:
-    """The config with another value of this setting alone."""
+    """The config with another value of this setting alone; an archive of a folder is none."""
     for value in other_values(entry, config):
         other = trial(config, entry.path, value)
-        if other is not None and [d.path for d in difference(config, other)] == [entry.path]:
+        if other is None or without_place(other) == without_place(config):
+            continue
+        if [d.path for d in difference(config, other)] == [entry.path]:
             return other
     return None
 

@@ -36,7 +36,7 @@ from ssgan.training.distributed import (
     sync_stop,
 )
 from ssgan.training.feed import Feed
-from ssgan.training.inputs import InputPreparation, RunInputs, RunProgress, validate_prepared
+from ssgan.training.inputs import InputPreparation, RunInputs, RunProgress
 from ssgan.training.logger import RunLogger
 from ssgan.training.loop import train_steps
 from ssgan.training.monitor import Verdict
@@ -50,7 +50,7 @@ from ssgan.training.resume import (
     roll_back,
 )
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
-from ssgan.training.validation import dataset_warnings, validate_run
+from ssgan.training.validation import dataset_warnings, validate_dataset, validate_info
 from ssgan.types import NonFinite
 
 _LOG = logging.getLogger("ssgan")
@@ -119,7 +119,7 @@ def run(
             inputs = first_then_others(lambda: preparation.prepare(collection, record))
         else:
             device = resolve_device(config.device)
-            state = validate_prepared(config, dataset, device)
+            state = validate_dataset(config, dataset, device)
             inputs = RunInputs(dataset, held_out, Feed(config, dataset, device), state)
         check_alike(config, inputs.dataset)
         if rank() > 0:
@@ -143,14 +143,7 @@ def check_run(
     """
     layout = RunDirectory(directory)
     config = accept_directory(layout, config)
-    state = validate_run(
-        config,
-        info.header_stats.num_images,
-        len(info.classes),
-        num_unlabelled=info.num_unlabelled,
-        ranks=ranks,
-    )
-    return CheckedRun(config, state)
+    return CheckedRun(config, validate_info(config, info, ranks))
 
 
 def _run_main(
