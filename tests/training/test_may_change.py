@@ -48,7 +48,7 @@ MAY_CHANGE: dict[str, list[Any]] = {
     "evaluate.num_images_d": [2, 40],
     "evaluate.on_collapse": ["stop"],
 }
-PLACES = ("data.source.path",)  # of images that their content identifies
+PLACES = ("data.source.path", "data.source.source.path")  # of images that their content identifies
 BASE = tiny(batch_size=16, total_steps=6)
 REQUIRED = {  # of classes without defaults
     "path": "somewhere",
