@@ -24,7 +24,8 @@ def describe_overlap(
     """Sentences on equal images among the first ones of both sets; none where none are equal."""
     if images.content(0) == reference.content(0):
         return [f"both sets are the same images: {images.name}"]
-    if images.redrawable or (count + reference_count) * _bytes(images) > _MOST_BYTES:
+    size, channels = images.shape.size, images.shape.channels
+    if images.redrawable or (count + reference_count) * size**2 * channels > _MOST_BYTES:
         return []  # of samples, the metric authenticity counts the duplicates
     ours, theirs = list(_digests(images, count)), list(_digests(reference, reference_count))
     notes = [
@@ -62,10 +63,6 @@ def _digests_of(part: LabelledImages) -> Iterator[bytes]:
 
 def _digest(image: NDArray[np.uint8]) -> bytes:
     return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
-
-
-def _bytes(images: ImageSet) -> int:
-    return images.shape.channels * images.shape.size**2
 
 
 def describe_formats(images: EvaluationInput, reference: EvaluationInput | None) -> list[str]:
