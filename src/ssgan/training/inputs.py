@@ -51,6 +51,13 @@ class RunInputs(NamedTuple):
     state: TrainState  # fresh
     warnings: tuple[str, ...] = ()
 
+    @staticmethod
+    def of(config: RunConfig, dataset: Dataset, held_out: Dataset | None) -> "RunInputs":
+        """Those of prepared images, after the checks of settings against them."""
+        device = resolve_device(config.device)
+        state = validate_dataset(config, dataset, device)
+        return RunInputs(dataset, held_out, Feed(config, dataset, device), state)
+
 
 @dataclass(frozen=True)
 class InputPreparation:
