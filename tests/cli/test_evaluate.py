@@ -186,8 +186,9 @@ def test_the_run_s_own_discriminator_serves_as_features(places, tmp_path, capsys
     capsys.readouterr()
     assert "FD-D-of-run-step-3" in numbers_in(tmp_path / "results.jsonl")
     words[1:2] = [str(places / "other"), "--weights", str(places / "run")]
+    words[-1] = str(tmp_path / "of-other")
     assert main(words) == 0
-    assert "FD-D-of-run-step-3" in numbers_in(tmp_path / "results.jsonl")
+    assert "FD-D-of-run-step-3" in numbers_in(tmp_path / "of-other" / "results.jsonl")
 
 
 def test_a_generator_that_makes_nan_ends_with_one_line(places, tmp_path, capsys):

@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -227,3 +230,30 @@ def test_a_forgetting_run_continues_where_its_images_moved(
     Path("new/a/more0.png").unlink()
     assert forget("new") == 2
     assert "other images to train on" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_of_several_such_runs_the_one_with_the_most_steps_continues() -> None:
+    assert train("old", 2) == 0
+    (run,) = runs()
+    other = shutil.copytree(run, Path("runs/a-12345678"))  # the first by its name
+    assert train("old", 3) == 0
+    os.rename("old", "new")
+    assert train("new", 4) == 0
+    assert (steps_of(run), steps_of(other)) == (4, 2)
+
+
+@pytest.mark.slow
+def test_what_was_chosen_is_said_once_whatever_the_number_of_processes() -> None:
+    """By the process that starts the others, and not by each of them again."""
+    words = ["ssgan", "train", "--processes", "2", *WORDS, "--method", "GAN", "--data"]
+
+    def said(place: str, steps: int) -> str:
+        command = [sys.executable, "-m", *words, place, "--total_steps", str(steps)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+        return ended.stdout
+
+    assert said("old", 1).count("median short side") == 1
+    os.rename("old", "new")
+    assert said("new", 2).count("has the same settings and images: it continues") == 1
+    assert len(runs()) == 1

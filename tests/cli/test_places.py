@@ -103,7 +103,7 @@ def test_a_place_that_cannot_be_used_is_refused_before_any_image_is_prepared(
     def prepares(*_, **__):
         raise AssertionError("images are prepared")
 
-    for module in ("training.run", "evaluation.run", "cli.progress"):
+    for module in ("training.inputs", "evaluation.run", "cli.progress"):
         monkeypatch.setattr(f"ssgan.{module}.prepare", prepares)
     assert main(words) == 2
     assert expected in one_line(capsys)

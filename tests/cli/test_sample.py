@@ -120,9 +120,10 @@ def test_a_picture_that_the_user_put_among_samples_stays(run, tmp_path, capsys, 
 def test_samples_are_measured_alone_whichever_folder_is_given(run, tmp_path, capsys):
     assert sample(run, tmp_path / "out", "--n", "12") == 0
     write_images(tmp_path / "real", range(10))
-    cache = ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "results")]
+    cache = ["--cache", str(tmp_path / "cache")]
     for folder in ("out", "out/images"):
         words = [str(tmp_path / folder), "--against", str(tmp_path / "real"), *cache]
+        words += ["--out", str(tmp_path / "results" / folder)]
         assert main(["evaluate", *words, "--features", "random", "--metrics", "fd"]) == 0
         assert f"folder:{tmp_path / folder}: 12 images" in capsys.readouterr().out
 

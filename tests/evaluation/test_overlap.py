@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ssgan.cli.main import main
 from ssgan.data.dataset import Dataset
@@ -12,7 +13,7 @@ from ssgan.evaluation.image_sets import RealImages
 from ssgan.evaluation.overlap import count_trained_on, describe_overlap
 from ssgan.evaluation.splits import split
 from tests.evaluation.probed import patches
-from tests.evaluation.saved import real_images, write_folder
+from tests.evaluation.saved import real_images, save_run, write_folder
 
 FIRST, SECOND = real_images(24, seed=1), real_images(24, seed=2)
 
@@ -94,11 +95,70 @@ def test_the_command_says_that_a_copy_of_the_folder_is_the_same(tmp_path, capsys
     for number, path in enumerate(sorted(folder.iterdir(), reverse=True)):
         shutil.copy(path, copy / f"{number:03}.png")
     (tmp_path / "link").symlink_to(folder)
-    words = ["--features", "random", "--cache", str(tmp_path / "c"), "--out", str(tmp_path / "o")]
+    words = ["--features", "random", "--cache", str(tmp_path / "c"), "--out"]
     for other, sentence in ((copy, "the same 24 images"), (tmp_path / "link", "the same images:")):
-        assert main(["evaluate", str(other), "--against", str(folder), *words]) == 0
+        out = str(tmp_path / f"of-{other.name}")
+        assert main(["evaluate", str(other), "--against", str(folder), *words, out]) == 0
         assert f"note: both sets are {sentence}" in capsys.readouterr().out
-    held = ["--held-out", str(copy), *words]
+    held = ["--held-out", str(copy), *words, str(tmp_path / "o")]
     other = write_folder(tmp_path / "other", seed=2)
     assert main(["evaluate", str(other), "--against", str(folder), *held]) == 0
     assert "note: --held-out: both sets are the same 24 images" in capsys.readouterr().out
+
+
+def evaluate(tmp_path, capsys, images, *words):
+    """The exit code of `ssgan evaluate`, and all that it said."""
+    code = main(
+        ["evaluate", str(images), "--features", "random", "--cache", str(tmp_path / "c"), *words]
+    )
+    return code, "".join(capsys.readouterr())
+
+
+def test_results_of_other_images_are_not_replaced(tmp_path, capsys):
+    """Nor those of another step; those of the same images are."""
+    first, second = write_folder(tmp_path / "a"), write_folder(tmp_path / "b", seed=2)
+    words = ["--against", str(second), "--out", str(tmp_path / "o")]
+    for _ in range(2):
+        assert evaluate(tmp_path, capsys, first, *words)[0] == 0
+    before = (tmp_path / "o" / "results.jsonl").read_bytes()
+    code, said = evaluate(tmp_path, capsys, second, *words)
+    assert code == 2
+    assert f"would replace the results of folder:{first} by those of folder:{second}: give" in said
+    assert (tmp_path / "o" / "results.jsonl").read_bytes() == before
+    run = save_run(tmp_path / "run")
+    words = ["--against", str(first), "--n", "24", "--out", str(tmp_path / "r.jsonl")]
+    assert evaluate(tmp_path, capsys, run, *words)[0] == 0
+    code, said = evaluate(tmp_path, capsys, run, "--best", *words)
+    assert code == 2
+    assert f"the results of {run}, step 3 by those of {run}, best, step 3: give" in said
+
+
+def test_grey_images_beside_colour_ones_are_said(tmp_path, capsys):
+    colour, grey = write_folder(tmp_path / "colour"), tmp_path / "grey"
+    grey.mkdir()
+    for path in colour.iterdir():
+        Image.open(path).convert("L").save(grey / path.name)
+    words = ["--against", str(colour), "--out", str(tmp_path / "o")]
+    code, said = evaluate(tmp_path, capsys, grey, *words)
+    assert code == 0
+    assert f"note: folder:{grey}: grey images are compared as colour" in said
+    assert said.count("compared as") == 1
+    words = ["--against", str(grey), "--out", str(tmp_path / "p")]
+    assert "compared as" not in evaluate(tmp_path, capsys, grey, *words)[1]
+
+
+def test_samples_that_are_taken_for_real_images_are_named(tmp_path, capsys):
+    run, real = save_run(tmp_path / "run"), write_folder(tmp_path / "real")
+    assert main(["sample", str(run), "--n", "24", "--out", str(tmp_path / "s")]) == 0
+    for number, place in enumerate((tmp_path / "s", tmp_path / "s" / "images")):
+        words = ["--against", str(place), "--out", str(tmp_path / f"o{number}")]
+        code, said = evaluate(tmp_path, capsys, real, *words)
+        assert code == 0
+        sentence = f"note: --against folder:{place} holds samples that ssgan generated, and no real"
+        assert sentence in said
+    words = ["--against", str(real), "--out", str(tmp_path / "o")]
+    held = ["--held-out", str(tmp_path / "s")]
+    code, said = evaluate(tmp_path, capsys, tmp_path / "s", *words, *held)
+    assert code == 0
+    assert "--against folder" not in said
+    assert f"note: --held-out folder:{tmp_path / 's'} holds samples" in said

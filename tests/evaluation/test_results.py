@@ -202,17 +202,17 @@ def test_values_against_two_files_that_do_not_say_their_images_do_not_compare():
 
 def test_only_results_are_replaced(tmp_path):
     path = tmp_path / "r.jsonl"
-    check_replaceable(path)
+    check_replaceable(path, FID.subject)
     path.touch()
-    check_replaceable(path)
+    check_replaceable(path, FID.subject)
     write_results(path, [FID])
-    check_replaceable(path)
+    check_replaceable(path, FID.subject)
     path.write_text(path.read_text() + '{"my": "notes"}\n')
     with pytest.raises(UserError, match=r"would replace what is no result: .* line 2, is no"):
-        check_replaceable(path)
+        check_replaceable(path, FID.subject)
     (tmp_path / "d.jsonl").mkdir()
     with pytest.raises(UserError, match="would replace what is no result"):
-        check_replaceable(tmp_path / "d.jsonl")
+        check_replaceable(tmp_path / "d.jsonl", FID.subject)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_line_and_utf_16_is_named(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ssgan.data.folder import Folder
 from ssgan.evaluation.splits import LabelledImages, Split
 from ssgan.studies.forgetting.settings import ForgettingSettings, check_classes, check_images
 from ssgan.types import UserError
@@ -71,11 +72,12 @@ def test_without_the_rotation_loss_two_images_are_a_batch():
 
 
 def test_there_must_be_a_class_and_a_rest():
-    check_classes("here", ("a", "b"))
+    here = Folder("here")
+    check_classes(here, ("a", "b"))
     with pytest.raises(UserError, match="here has no labels"):
-        check_classes("here", ())
+        check_classes(here, ())
     with pytest.raises(UserError, match="here has one class, 'a'"):
-        check_classes("here", ("a",))
+        check_classes(here, ("a",))
 
 
 def test_every_class_must_have_images_on_both_sides():

@@ -215,7 +215,8 @@ def test_with_rotation_the_second_head_learns():
     learner, images = build_learner(settings, CPU), TaskImages(settings, corners(), CPU)
     start = learner.network.heads.auxiliary.weight.detach().clone()
     terms = learn(learner, images)
-    assert terms.keys() == {"classifier/class", "classifier/rotation"}
+    names = {"classifier/class", "classifier/rotation", "classifier/gradient_norm"}
+    assert terms.keys() == names
     assert not torch.equal(learner.network.heads.auxiliary.weight, start)
 
 

@@ -30,6 +30,7 @@ from tests.training.tiny import (
     evaluating,
     images,
     rows_of,
+    stop_after,
     tiny,
     to_the_end,
     with_output,
@@ -160,6 +161,35 @@ def test_the_best_so_far_stays_even_of_a_step_that_was_given_up(
     kept = checkpoint.load_checkpoint(layout.best_checkpoint())
     assert (kept.step, kept.best_score) == best
     torch.testing.assert_close(kept.tensors["generator_ema"], averages[best], rtol=0, atol=0)
+
+
+def test_the_best_on_other_images_stays_forgotten_after_a_rollback(
+    dataset, shown, tmp_path, monkeypatch
+):
+    """A score of 1 on the old images; the first step on others, which are accepted, fails."""
+
+    def measured(evaluation, state):
+        score = 1.0 if state.step <= 3 else 5.0 + state.step
+        return [EvaluationRow("FD-random", score, "generated", {})]
+
+    monkeypatch.setattr(logger.Evaluator, "evaluate", measured)
+    config = evaluating(CONFIG, every=1)
+    to_the_end(replace(config, total_steps=3), tmp_path, dataset)
+    shown.bad = [3]
+    for _ in run(config, tmp_path, images(seed=1), accept_new_data=True):
+        pass
+    saved, _ = checkpoint.load_newest(RunDirectory(tmp_path))
+    assert (saved.best_step, saved.best_score, saved.rollbacks) == (4, 9.0, 1)
+    assert checkpoint.load_checkpoint(RunDirectory(tmp_path).best_checkpoint()).step == 4
+
+
+def test_a_smaller_log_every_is_not_told_as_lost_lines(dataset, shown, tmp_path, caplog):
+    """After the first rollback the checkpoint of step 5 has the new setting."""
+    stop_after(with_output(CONFIG, log_every=4), tmp_path, dataset, 5)
+    shown.bad = [5, 5]
+    to_the_end(CONFIG, tmp_path, dataset)
+    assert [row["step"] for row in rows_of(tmp_path / "log.jsonl")] == [4, 6]
+    assert "are lost" not in caplog.text
 
 
 def test_a_newer_checkpoint_resets_the_retry_budget(dataset, shown, tmp_path):

@@ -235,6 +235,26 @@ def test_no_progress_is_a_verdict_of_its_own(scores, words):
     assert monitor.verdict.state == "healthy"
 
 
+def test_the_samples_of_a_method_that_names_no_terms_are_judged():
+    """The norms of its gradients are logged; they do not make it one without samples."""
+    config = toy(GAN(), 3000, evaluate=EvaluateConfig(every=200))
+    norms = {"D/gradient_norm": 1.0, "G/gradient_norm": 1.0}
+    _, alarms = watched(config, lambda _: norms, scores=lambda step: 0.1 if step < 1000 else 9.0)
+    assert "quality falls" in [alarm.alarm for alarm in alarms]
+    rotation = norms | {"D/rotation": 1.0, "G/rotation": 1.0}
+    _, alarms = watched(config, lambda _: rotation, scores=lambda step: float(step))
+    assert alarms == []
+
+
+def test_rotations_at_chance_for_ten_blocks_are_an_alarm_though_samples_improve():
+    config = toy(SSGAN(), 4000, evaluate=EvaluateConfig(every=100))
+    value, scores = guesses(0, 64), lambda step: 0.5 ** (step / 100)
+    _, alarms = watched(config, value, scores=scores)
+    assert [(alarm.alarm, 4000 <= alarm.step <= 4020) for alarm in alarms] == [
+        ("rotation at chance", True)
+    ]
+
+
 PROBLEMS = ["dead discriminator", "strong discriminator", "blown up", "collapse", "forgetting"]
 PROBLEMS += ["no gradient", "easy rotations", "no progress"]
 RECIPES = [
@@ -281,6 +301,15 @@ def test_the_advice_leaves_out_what_the_run_uses():
     assert "--generator_optimizer.learning_rate 0.0002" in line
     assert "--discriminator_optimizer" not in line
     assert advise("none", better) == ""
+
+
+def test_the_advice_fits_labels_and_compilation():
+    """G reads labels, so only a conditional method fits; compiled networks have no penalty."""
+    easy = advise("easy rotations", successors.s3gan_laptop())
+    assert "--method ConditionalGAN" in easy
+    compiled = replace(cifar10.gan_laptop(), compile=True)
+    assert "--method.penalty" in advise("strong discriminator", cifar10.gan_laptop())
+    assert "--method.penalty" not in advise("strong discriminator", compiled)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -31,11 +32,10 @@ def main(given: Forget) -> int:
     held_out = source.held_out() if given.test is None else parse_source(given.test)
     settings = forgetting_settings(given, source, held_out)
     for one in (source, held_out) if held_out is not None else (source,):
-        classes = fetch_source(one).open().used_classes()
-        check_classes(one.name(), classes, "" if classes else one.label_advice())
+        check_classes(one, fetch_source(one).open().used_classes())
     settings = replace(settings, channels=1 if source.open().header_stats().grey else 3)
     settings = resolve_auto_precision(ForgettingDirectory(given.out), settings, given.device)
-    return _forget(settings, given.out, given.device, given.cache, given.verify)
+    return _forget(settings, given, given.out)
 
 
 def forgetting_settings(
@@ -58,23 +58,22 @@ def forgetting_settings(
     )
 
 
-def _forget(
-    settings: ForgettingSettings,
-    directory: Path,
-    device: str,
-    cache: Path | None,
-    verify: bool,
-) -> int:
+def _forget(settings: ForgettingSettings, given: Forget, directory: Path) -> int:
     log_to_terminal(Console(stderr=True))
     keep_freed_memory()
-    data, test = load_images(settings.source, settings.preprocessing, cache, verify=verify), None
-    if settings.held_out is not None:
-        test = load_images(settings.held_out, settings.preprocessing, cache, verify=verify)
+    load = partial(
+        load_images,
+        preprocessing=settings.preprocessing,
+        cache=given.cache,
+        verify=given.verify,
+    )
+    data, held_out = load(settings.source), settings.held_out
+    test = None if held_out is None else load(held_out)
     parts = split(data, test, settings.seed, purpose="this study")
     done = -1
     try:
         with Meter("iteration", per_step=settings.batch_size) as meter:
-            for report in forget(settings, parts, directory, device):
+            for report in forget(settings, parts, directory, given.device):
                 meter.total = report.total
                 meter.advance(report.step, _figures(report.rows[-1]) if report.rows else "")
                 done = report.step

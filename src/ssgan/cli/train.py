@@ -1,6 +1,7 @@
 """`ssgan train [RECIPE|RUN] [--data SOURCE] [--any.setting VALUE]`, and `ssgan demo`."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -60,14 +61,17 @@ def main(given: Train) -> int:
     if given.help:
         print(format_settings(config, get_terminal_size().columns))
         return 0
-    for reason in reasons:
+    speaks = _speaks(given)
+    for reason in reasons if speaks else ():
         print(reason)
     named = directory or (None if given.run is None else Path(given.run))
-    directory = named or Path(default_directory(given.recipe, config))
+    directory = default = named or Path(default_directory(given.recipe, config))
     if given.dry_run:
         return _dry_run(config, directory, given.processes)
     if named is None:
-        directory = find_moved_run(config, directory, given.cache, collection)
+        directory = find_moved_run(config, default, given.cache, collection)
+    if speaks and directory != default:
+        print(f"{readable(directory)} has the same settings and images: it continues")
     if given.processes > 1 and not is_launched():
         from ssgan.cli.processes import run_in_processes
 
@@ -81,6 +85,11 @@ def main(given: Train) -> int:
         verify=given.verify,
         accept_new_data=given.accept_new_data,
     )
+
+
+def _speaks(given: Train) -> bool:
+    """Whether this process says what was chosen. For ranks of --processes their parent did."""
+    return not is_launched() or (given.processes == 1 and os.environ.get("RANK") == "0")
 
 
 def demo(given: Demo) -> int:

@@ -99,6 +99,9 @@ def common_preprocessing(
         preprocessing = replace(preprocessing, fit=fit or "crop")
     side = preprocessing.shape.size
     notes = [f"{name}: {note}" for name, found in opened.items() for note in found.notes()]
+    grey = preprocessing.shape.channels == 1
+    words = "colour images are compared as grey" if grey else "grey images are compared as colour"
+    notes += [f"{name}: {words}" for name, found in stats.items() if found.grey != grey]
     notes += [
         f"{name}: prepared at {side} x {side} pixels (short side {found.short_side})"
         for name, found in stats.items()

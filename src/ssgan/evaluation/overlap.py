@@ -1,6 +1,7 @@
-"""What both sides of a comparison share: equal images, and whether JPEG changed them."""
+"""What can mislead in a comparison: equal images, JPEG on one side, samples taken for real ones."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,7 @@ from ssgan.data.folder import Folder
 from ssgan.evaluation.image_sets import ImageSet
 from ssgan.evaluation.inputs import EvaluationInput
 from ssgan.evaluation.splits import LabelledImages, Split
+from ssgan.files.own_outputs import holds_samples
 
 _MOST_BYTES = 2**33  # pixels to read for a count; a core hashes about 1 GB a second
 _AT_ONCE = 256  # images in memory
@@ -22,7 +24,8 @@ def describe_overlap(
     """Sentences on equal images among the first ones of both sets; none where none are equal."""
     if images.content(0) == reference.content(0):
         return [f"both sets are the same images: {images.name}"]
-    if images.redrawable or (count + reference_count) * _bytes(images) > _MOST_BYTES:
+    size, channels = images.shape.size, images.shape.channels
+    if images.redrawable or (count + reference_count) * size**2 * channels > _MOST_BYTES:
         return []  # of samples, the metric authenticity counts the duplicates
     ours, theirs = list(_digests(images, count)), list(_digests(reference, reference_count))
     notes = [
@@ -62,10 +65,6 @@ def _digest(image: NDArray[np.uint8]) -> bytes:
     return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
 
 
-def _bytes(images: ImageSet) -> int:
-    return images.shape.channels * images.shape.size**2
-
-
 def describe_formats(images: EvaluationInput, reference: EvaluationInput | None) -> list[str]:
     """A sentence when the files of two folders differ in their share of JPEG, else none."""
     if not (isinstance(images, Folder) and isinstance(reference, Folder)):
@@ -78,6 +77,13 @@ def describe_formats(images: EvaluationInput, reference: EvaluationInput | None)
         for (lossy, count), source in ((ours, images), (theirs, reference))
     )
     return [f"{counts} are JPEG: a part of the distance is compression, not content"]
+
+
+def describe_generated(option: str, source: EvaluationInput | None) -> list[str]:
+    """A sentence when a folder that is taken for real images holds samples of ssgan, else none."""
+    if not (isinstance(source, Folder) and holds_samples(os.fsencode(source.path))):
+        return []
+    return [f"{option} {source.name()} holds samples that ssgan generated, and no real images"]
 
 
 def _count_lossy(source: Folder) -> tuple[int, int]:

@@ -71,14 +71,19 @@ def require_comparable(a: Result, b: Result) -> None:
         raise UserError(f"{here} and {there}: {error}") from None
 
 
-def check_replaceable(path: Path) -> None:
-    """Raise UserError when there is anything but results at a path, which would be lost."""
+def check_replaceable(path: Path, subject: str) -> None:
+    """Raise UserError when anything but results of that subject is at a path: it would be lost."""
     if not path.exists() or (path.is_file() and path.stat().st_size == 0):
         return
     try:
-        read_results(path)
+        stored = read_results(path)
     except UserError as error:
         raise UserError(f"--out {path} would replace what is no result: {error}") from None
+    if other := next((one.subject for one in stored if one.subject != subject), None):
+        raise UserError(
+            f"--out {path} would replace the results of {other} by those of {subject}: give "
+            "another --out, or remove it"
+        )
 
 
 def write_results(path: Path, results: Sequence[Result]) -> None:

@@ -29,7 +29,7 @@ from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
 from ssgan.evaluation.inputs import common_preprocessing, parse_input
 from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unavailable_reason
-from ssgan.evaluation.overlap import describe_formats, describe_overlap
+from ssgan.evaluation.overlap import describe_formats, describe_generated, describe_overlap
 from ssgan.evaluation.results import check_replaceable, write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
@@ -198,16 +198,22 @@ def _authenticity_notes(
     return []
 
 
-def _results_in(out: Path) -> Path:
-    """The file of results for `--out`."""
-    return out if out.suffix == ".jsonl" else out / "results.jsonl"
+def _name_of(text: str, subject: FoundState | AbstractSource) -> str:
+    """The subject's name in results: with its step, if it is a run."""
+    if isinstance(subject, AbstractSource):
+        return subject.name()
+    best = ", best" if subject.checkpoint.path.parent.name == "best" else ""
+    return f"{readable(text)}{best}, step {subject.checkpoint.step}"
 
 
 class _Session:
     """The opened words of one request."""
 
     def __init__(self, subject: str, request: EvaluationRequest, reporter: Reporter) -> None:
-        self.request, self.reporter, self.name = request, reporter, subject
+        self.request, self.reporter = request, reporter
+        self.out = request.out
+        if self.out is not None and self.out.suffix != ".jsonl":
+            self.out /= "results.jsonl"
         self.cache = request.cache or default_cache()
         parse = partial(parse_input, trusted_modules=request.trusted_modules)
         found = parse(subject, best=request.best, step=request.step)
@@ -220,21 +226,23 @@ class _Session:
         if isinstance(held_out, StoredStatistics):
             raise UserError(f"--held-out expects images, and {held_out.name} holds statistics")
         self.subject, self.reference, self.held_out = found, reference, held_out
+        self.name = _name_of(subject, found)
         if request.write_stats is not None:
             require_writable(request.write_stats.parent)
         if reference is not None:
             self._refuse_links(self._folder())
             require_writable(self._folder())
-            if request.out is not None:
-                results = _results_in(request.out)
-                check_replaceable(results)
-                refuse_other_picture(_sheet_beside(results))
+            if self.out is not None:
+                check_replaceable(self.out, self.name)
+                refuse_other_picture(_sheet_beside(self.out))
         self.device = resolve_device(request.device)
         self.features = self._features()
         fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
         opened = [one for one in (found, reference, held_out) if one is not None]
         self.preprocessing, notes = common_preprocessing(opened, fixed, request.size, request.fit)
-        self._note(notes + describe_formats(found, reference))
+        notes += describe_formats(found, reference)
+        notes += describe_generated("--against", reference)
+        self._note(notes + describe_generated("--held-out", held_out))
         self.extraction = FeatureExtraction(
             features=self.features,
             cache=self.cache,
@@ -254,7 +262,13 @@ class _Session:
             return None
         settings, notes = plan_evaluation(images, against, self.features, request)
         self._note(notes)
-        held_out = None if self.held_out is None else self._held_out_images(against, settings)
+        held_out = None
+        if self.held_out is not None:
+            held_out = self._prepare(self.held_out)
+            if isinstance(against, ImageSet) and settings.real_count is not None:
+                count = min(settings.count, len(held_out.dataset))
+                notes = describe_overlap(held_out, count, against, settings.real_count)
+                self._note([f"--held-out: {note}" for note in notes])
         found = evaluate(images, against, self.extraction, settings, held_out)
         self.reporter.show(format_card(found.results))
         self._write_results(found, settings)
@@ -291,21 +305,8 @@ class _Session:
                 raise UserError(f"--refresh requires a run, and {self.name} is none")
             return self._prepare(found)
         self._note([f"passed over: {sentence}" for sentence in found.passed_over])
-        best = ", best" if found.checkpoint.path.parent.name == "best" else ""
-        name = f"{readable(self.name)}{best}, step {found.checkpoint.step}"
         with self.reporter.progress_bar("batch statistics", "samples") as progress:
-            return GeneratedImages(name, found.checkpoint, self.device, refresh, progress)
-
-    def _held_out_images(
-        self, against: ImageSet | StoredStatistics, settings: EvaluationSettings
-    ) -> RealImages:
-        assert self.held_out is not None
-        images = self._prepare(self.held_out)
-        if isinstance(against, ImageSet) and settings.real_count is not None:
-            count = min(settings.count, len(images.dataset))
-            notes = describe_overlap(images, count, against, settings.real_count)
-            self._note([f"--held-out: {note}" for note in notes])
-        return images
+            return GeneratedImages(self.name, found.checkpoint, self.device, refresh, progress)
 
     def _prepare(self, source: AbstractSource) -> RealImages:
         with self.reporter.progress_bar("downloading", "bytes") as progress:
@@ -337,8 +338,8 @@ class _Session:
 
     def _folder(self) -> Path:
         """The folder that all results go into."""
-        if (out := self.request.out) is not None:
-            return out.parent if out.suffix == ".jsonl" else out
+        if self.out is not None:
+            return self.out.parent
         if not isinstance(self.subject, FoundState):
             return Path("evaluation")
         file = self.subject.checkpoint.path
@@ -346,13 +347,13 @@ class _Session:
 
     def _refuse_links(self, folder: Path) -> None:
         """Raise UserError for a folder below a run that is a link, unless the user named it."""
-        if self.request.out is None and isinstance(self.subject, FoundState):
+        if self.out is None and isinstance(self.subject, FoundState):
             refuse_links(self._folder().parent, folder)
 
     def _results_file(self, found: Evaluation, settings: EvaluationSettings) -> Path:
         """By default its name is that of the protocol, so that equal results replace each other."""
-        if (out := self.request.out) is not None:
-            return _results_in(out)
+        if self.out is not None:
+            return self.out
         first = found.results[0]
         words: list[object] = [first.protocol.key(), first_names(settings.metrics)]
         words += [asdict(settings.metric_settings), self.request.held_out, first.subject_content]

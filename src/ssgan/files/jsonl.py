@@ -110,12 +110,11 @@ def cut_back(path: Path, step: int) -> None:
     write_atomic(path, "".join(json.dumps(row) + "\n" for row in kept).encode())
 
 
-def last_step(path: Path, step: int) -> int:
-    """The largest step of a valid line, up to that step; 0 without one."""
+def list_steps(path: Path, step: int) -> list[int]:
+    """The steps of all valid lines up to that step, in order, each once."""
     require_file(path)
     lines = read_lines(path) if path.exists() else []
-    rows = (row for line in reversed(lines) if (row := _up_to(line, step)) is not None)
-    return max((row["step"] for row in rows), default=0)
+    return sorted({row["step"] for line in lines if (row := _up_to(line, step)) is not None})
 
 
 def _up_to(line: bytes, step: int) -> dict[str, Any] | None:
@@ -131,17 +130,18 @@ def _up_to(line: bytes, step: int) -> dict[str, Any] | None:
 def _complaint(row: object, needs: Mapping[str, Kind], others: Kind | None) -> str | None:
     """The fault of a row; None without one."""
     if not isinstance(row, dict):
-        return f"it must be an object, not {_shorten(row)}"
+        return f"it must be an object, not {shorten(row)}"
     for name in needs:
         if name not in row:
             return f"it has no {name!r}"
     for name, value in row.items():
         kind = needs.get(name, others)
         if kind is not None and not kind.fits(value):
-            return f"{name} must be {kind.words}, not {_shorten(value)}"
+            return f"{name} must be {kind.words}, not {shorten(value)}"
     return None
 
 
-def _shorten(value: object) -> str:
+def shorten(value: object) -> str:
+    """A value of parsed JSON as text for an error, at most 40 characters."""
     text = json.dumps(value)
     return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 3]}..."

@@ -134,6 +134,16 @@ def _count_images_in(folder: bytes) -> int | None:
     return count_samples(above) if same else None
 
 
+def holds_samples(folder: bytes) -> bool:
+    """Whether ssgan sampled into a folder, or it is the images/ of such a folder."""
+    if count_samples(folder) is not None or _count_images_in(folder) is not None:
+        return True
+    try:
+        return is_flat_sampling(folder, os.listdir(folder))
+    except OSError:
+        return False
+
+
 def is_unfinished_sampling(folder: bytes) -> bool:
     """Whether fewer images than recorded are in a folder of samples, or in its images/."""
     images, count = os.path.join(folder, os.fsencode(SAMPLE_IMAGES)), count_samples(folder)

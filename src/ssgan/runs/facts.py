@@ -1,12 +1,11 @@
 """What a checkpoint says of itself beside its tensors: every fact has a type and a range."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ssgan.files.jsonl import FLAG, NUMBER_OR_NULL, TEXT, TEXTS, WHOLE, Kind
+from ssgan.files.jsonl import FLAG, NUMBER_OR_NULL, TEXT, TEXTS, WHOLE, Kind, shorten
 from ssgan.files.nesting import parse_json
 from ssgan.files.run_directory import FORMAT_VERSION
 from ssgan.files.sealed_file import Damaged
@@ -48,15 +47,13 @@ def read_facts(text: object, path: Path, needs: Mapping[str, Kind] = _NEEDS) -> 
             f"reads formats up to {FORMAT_VERSION}: update ssgan"
         )
     formats = Kind(f"{FORMAT_VERSION}", lambda v: type(v) is int and v == FORMAT_VERSION)
-    for name, kind in {"format": formats, **needs, **_LATER}.items():
-        if name not in facts and name in _LATER:
-            continue
+    later = {name: kind for name, kind in _LATER.items() if name in facts}
+    for name, kind in {"format": formats, **needs, **later}.items():
         if name not in facts:
             raise UserError(f"{path} cannot be used: it has no fact {name!r}")
         if not kind.fits(facts[name]):
-            given = json.dumps(facts[name])
-            given = given if len(given) <= 40 else f"{given[:37]}..."
             raise UserError(
-                f"{path} cannot be used: its fact {name!r} must be {kind.words}, not {given}"
+                f"{path} cannot be used: its fact {name!r} must be {kind.words}, not "
+                f"{shorten(facts[name])}"
             )
     return facts

@@ -2,9 +2,9 @@
 
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from ssgan.runs.config_io import list_modules
 from ssgan.runs.precision import resolve_device
 from ssgan.studies.forgetting.settings import read_settings
 from ssgan.training.history import read_log
-from ssgan.training.resume import accept_directory, refuse_changes, refuse_newest
+from ssgan.training.resume import accept_directory
 from ssgan.types import UserError
 
 
@@ -86,12 +86,14 @@ class ForgettingJob(FileJob, AbstractRunJob):
         """Raise UserError when the directory holds a forgetting run on other images."""
         sources = [one for one in (self.source, self.held_out) if one is not None]
         trusted = [module for one in sources for module in list_modules(dump(one))]
-        stored = read_settings(ForgettingDirectory(self.root), trusted)
-        study = ForgettingDirectory(self.root).study
+        directory = ForgettingDirectory(self.root)
+        if (stored := read_settings(directory, trusted)) is None:
+            return
+        facts = read_json(directory.study)
         for name, part in (("source", "train"), ("held_out", "test")):
-            if stored is not None and not _holds_same_images(
-                *(getattr(stored, name), getattr(self, name), stored.preprocessing),
-                partial(_read_content, study, part),
+            content = facts.get(part, {}).get("content_hash")
+            if not _holds_same_images(
+                *(getattr(stored, name), getattr(self, name), stored.preprocessing), content
             ):
                 raise UserError(
                     f"{self.root} holds a forgetting run on other images ({name}): give each "
@@ -99,26 +101,21 @@ class ForgettingJob(FileJob, AbstractRunJob):
                 )
 
 
-def _read_content(study: Path, part: str) -> object:
-    """The content hash of a part's images in the file of a forgetting run."""
-    return read_json(study).get(part, {}).get("content_hash")
-
-
 def _holds_same_images(
     stored: AbstractSource | None,
     source: AbstractSource | None,
     preprocessing: Preprocessing,
-    content: Callable[[], object],
+    content: object,
 ) -> bool:
     """Whether a run on a stored source is one on this source, which may have moved.
 
-    Where the place differs the images are prepared, and compared with the content of the run.
+    Where the place differs the images are prepared, and compared with the run's content hash.
     """
     if stored is None or source is None or stored == source:
         return stored == source
     if stored.without_place() != source.without_place():
         return False
-    return prepare(source, preprocessing).content_hash == content()
+    return prepare(source, preprocessing).content_hash == content
 
 
 class _Saved(NamedTuple):
@@ -144,19 +141,14 @@ class TrainingJob(AbstractRunJob):
         resolve_device(self.config.device)
         if not directory.holds_run():
             return
-        config = accept_directory(directory, self.config)
-        if saved is not None:
-            refuse_changes(self.root, saved.config, config)
-            if saved.step > config.total_steps:
-                refuse_newest(directory, config)  # raises, with its reason
-            data, stored = config.data, saved.config.data.source
-            if not _holds_same_images(
-                *(stored, data.source, data.preprocessing), lambda: saved.data_hash
-            ):
-                raise UserError(
-                    f"{self.root} was trained on other images ({stored.name()}): give each data "
-                    "set a directory of its own (--out)"
-                )
+        data = accept_directory(directory, self.config).data
+        if saved is not None and not _holds_same_images(
+            *(saved.config.data.source, data.source, data.preprocessing), saved.data_hash
+        ):
+            raise UserError(
+                f"{self.root} was trained on other images ({saved.config.data.source.name()}): "
+                "give each data set a directory of its own (--out)"
+            )
 
     def read_pace(self) -> tuple[int, float]:
         """Steps done and their seconds, by the log's last line; (0, 0.0) without a log."""

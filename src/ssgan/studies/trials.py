@@ -13,7 +13,7 @@ from ssgan.studies.measurements import AbstractMeasurement
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.variants import AbstractVariant
 from ssgan.training.cost import estimate_disk
-from ssgan.training.validation import validate_run
+from ssgan.training.validation import validate_info
 from ssgan.types import UserError
 
 
@@ -92,9 +92,7 @@ def refuse_unfit_settings(trials: Sequence[Trial], info: DatasetInfo) -> None:
     """Raise UserError for settings or a number of processes that do not fit the images."""
     for trial in {trial.variant: trial for trial in trials}.values():
         if isinstance(trial.training, TrainingJob):
-            count, ranks = info.header_stats.num_images, trial.training.processes
-            classes, missing = len(info.classes), info.num_unlabelled
-            validate_run(trial.config, count, classes, num_unlabelled=missing, ranks=ranks)
+            validate_info(trial.config, info, trial.training.processes)
 
 
 class StudyDisk(NamedTuple):

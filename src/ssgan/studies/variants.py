@@ -110,7 +110,7 @@ class ForgettingVariant(AbstractVariant):
     def job(self, options: StudyOptions, seed: int, info: DatasetInfo) -> ForgettingJob:
         """`ssgan forget`, whose last file is the plot."""
         source = parse_source(options.data)
-        check_classes(options.data, info.classes, "" if info.classes else source.label_advice())
+        check_classes(source, info.classes)
         root = options.run_directory(self.slug(options), seed)
         words = ["forget", "--data", options.data, "--rotation", str(self.rotation)]
         held_out = source.held_out()  # the default of `ssgan forget`

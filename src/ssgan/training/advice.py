@@ -6,7 +6,6 @@ loss it does not (the paper's Table 2, docs/results/cifar10-half.md). Its best l
 method to use when.
 """
 
-from dataclasses import fields
 from typing import Literal
 
 from ssgan.methods.gan import GAN
@@ -41,36 +40,29 @@ def advise(problem: Problem, config: RunConfig) -> str:
 
 def _flags(problem: Problem, config: RunConfig) -> list[str]:
     """The flags that help with a problem, best first; "" where the run uses one already."""
-    updates, rates = config.discriminator_updates, _lower_rates(config)
-    method = config.method
+    method, updates, rates = config.method, config.discriminator_updates, _lower_rates(config)
+    without_rotation = ""
+    if method.predicts_rotation and type(method) is not RotationOnly:  # its only task
+        without_rotation = f"--method {'ConditionalGAN' if method.conditional else 'GAN'}"
     more_updates = "--discriminator_updates 2" if updates == 1 else ""
     rotation = "--method SSGAN" if type(method) is GAN else ""
-    adversarial = "--method GAN" if method.predicts_rotation else ""
-    if type(method) is RotationOnly:  # its only task
-        adversarial = ""
     plain = type(getattr(config.generator, "norm", None)) is BatchNorm
     modulated = "--generator.norm SelfModulatedBatchNorm" if plain else ""
     average = "" if config.ema_halflife_steps else "--ema_halflife_steps 500"
     augment = "" if config.augment else "--augment true"
     decay = "--learning_rate_decay linear" if config.learning_rate_decay == "none" else ""
-    spectral = "--discriminator.spectral true"
-    if getattr(config.discriminator, "spectral", True):
-        spectral = ""
+    bounded = getattr(config.discriminator, "spectral", True)
+    spectral = "" if bounded else "--discriminator.spectral true"
+    fewer_updates = "--discriminator_updates 1" if updates > 1 else ""
     table = {
         "none": [],
         "dead discriminator": [more_updates, rates, rotation, modulated, spectral],
-        "strong discriminator": [
-            "--discriminator_updates 1" if updates > 1 else "",
-            spectral,
-            augment,
-            _penalty(config),
-            rates,
-        ],
+        "strong discriminator": [fewer_updates, spectral, augment, _penalty(config), rates],
         "no gradient": [rates, _penalty(config), spectral, rotation, modulated],
         "blown up": [rates, spectral, _penalty(config)],
         "collapse": [more_updates, rates, rotation, modulated, average],
         "forgetting": [rotation, more_updates, decay, modulated],
-        "easy rotations": [adversarial, augment],
+        "easy rotations": [without_rotation, augment],
         "no progress": [decay, more_updates, average, rates],
     }
     return table[problem]
@@ -90,7 +82,6 @@ def _lower_rates(config: RunConfig) -> str:
 
 
 def _penalty(config: RunConfig) -> str:
-    """A gradient penalty, where the method can have one and has none."""
-    names = {one.name for one in fields(config.method)}
-    lacks = "penalty" in names and getattr(config.method, "penalty", None) is None
-    return "--method.penalty WGANGP" if lacks else ""
+    """A gradient penalty, where the run can have one and has none."""
+    lacks = getattr(config.method, "penalty", "no such setting") is None
+    return "--method.penalty WGANGP" if lacks and not config.compile else ""

@@ -127,17 +127,13 @@ class Evaluator:
         if held_out is not None and held_out.classes != dataset.classes:
             held_out = None
         self.split = "train" if held_out is None else "held-out"
-        count = config.evaluate.num_images_d
-        order = _readable_rows(
-            config, dataset, permutation(Key(config.seed, "evaluate"), len(dataset))
-        )
+        count, order = config.evaluate.num_images_d, _shuffle(config, dataset, "evaluate")
         if held_out is None:
             count = min(count, -(-len(order) // 2))
             self.real = _FixedImages(dataset, order[:count])
             order = order[count:]  # the probe is tested on other images than it is fitted on
         else:
-            shuffled = permutation(Key(config.seed, "evaluate held-out"), len(held_out))
-            shuffled = _readable_rows(config, held_out, shuffled)
+            shuffled = _shuffle(config, held_out, "evaluate held-out")
             self.real = _FixedImages(held_out, shuffled[:count])
         self.fit = _FixedImages(dataset, order[:count])
         self.quality = SampleQuality(layout, config, dataset)
@@ -203,16 +199,13 @@ class Evaluator:
     ) -> list[EvaluationRow]:
         """The accuracy of two classifiers on D's features, fitted on labelled training images."""
         test, fit = self.real.labels, self.fit.labels
-        if test is None or fit is None or len(fit) == 0 or self.num_classes < 2:
+        if test is None or fit is None or self.num_classes < 2:
             return []
         known, shown = fit != UNLABELLED, test != UNLABELLED
         if not (known.any() and shown.any()):
             return []
-        fitted, fit, test = (
-            self._outputs_on(state, self.fit).features[known],
-            fit[known],
-            test[shown],
-        )
+        fit, test = fit[known], test[shown]
+        fitted = self._outputs_on(state, self.fit).features[known]
         data = (fitted, fit, on_real.features[shown], test, self.num_classes)
         protocol = {"num_fit": len(fit), "num_images": len(test), "chance": 1 / self.num_classes}
         return [
@@ -236,8 +229,9 @@ class Evaluator:
         ]
 
 
-def _readable_rows(config: RunConfig, dataset: Dataset, order: Tensor) -> Tensor:
-    """The images of the order that D can read: a conditional one needs their labels."""
+def _shuffle(config: RunConfig, dataset: Dataset, purpose: str) -> Tensor:
+    """The images that D can read in a keyed order: a conditional one needs their labels."""
+    order = permutation(Key(config.seed, purpose), len(dataset))
     if dataset.labels is None or not config.method.conditional:
         return order
     return order[torch.from_numpy(dataset.labels)[order] != UNLABELLED]

@@ -1,11 +1,9 @@
 """What a run has logged: its lines, read back, and the history of losses and evaluations."""
 
 import math
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from itertools import islice
 
 from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files.jsonl import NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, read
@@ -24,11 +22,9 @@ BLOCK_LINES, BLOCK_STEPS = 20, 100  # the fewest lines and steps of a block of t
 # The newest lines, which rules read between blocks: a tenth of the run, within these steps.
 FEWEST_STEPS, MOST_STEPS, FEWEST_LINES = 200, 1000, 10
 _READINGS = 20  # of the newest lines, while as many steps pass as they span
-# All terms of training on the rotation task alone, without an adversarial loss.
-_OF_ROTATIONS = ("rotation", "rotation_accuracy", "gradient_norm")
-ROTATION_ONLY = {f"{net}/{name}" for net in "DG" for name in _OF_ROTATIONS}
 
 Row = Mapping[str, object]
+_Lines = list[tuple[int, dict[str, float]]]  # (step, terms)
 
 
 @dataclass(frozen=True)
@@ -101,8 +97,8 @@ class History:
     config: RunConfig
     blocks: list[LogBlock] = field(default_factory=list)
     evaluations: list[EvaluationPoint] = field(default_factory=list)
-    _lines: list[tuple[int, dict[str, float]]] = field(default_factory=list)
-    _newest: deque[tuple[int, dict[str, float]]] = field(default_factory=deque)
+    _lines: _Lines = field(default_factory=list)  # of the next block
+    _newest: _Lines = field(default_factory=list)
     _read_at: int = 0  # the step at which the newest lines were last due to be read
 
     @property
@@ -131,9 +127,9 @@ class History:
 
     def is_newest_due(self) -> bool:
         """Whether the newest lines span the window, and are to be read after this line."""
-        if not self._newest_span(0) or self._newest[-1][0] < self._read_at:
+        if not self._span_window(self._newest) or self.step < self._read_at:
             return False
-        self._read_at = self._newest[-1][0] + self.window // _READINGS
+        self._read_at = self.step + self.window // _READINGS
         return True
 
     def newest(self, name: str, steps: int | None = None) -> list[float]:
@@ -141,29 +137,28 @@ class History:
 
         Empty while they do not span so many steps, or when a line lacks the term.
         """
-        if not self._newest_span(0):
+        if not self._span_window(self._newest):
             return []
-        since = self._newest[-1][0] - (self.window if steps is None else steps)
+        since = self.step - (self.window if steps is None else steps)
         lines = [terms for step, terms in self._newest if step > since]
         lines = lines if len(lines) >= FEWEST_LINES else [t for _, t in self._newest]
         values = [line[name] for line in lines if name in line]
         return values if len(values) == len(lines) else []
 
-    def _newest_span(self, without: int) -> bool:
-        """Whether the newest lines without the oldest ones span the window."""
-        lines = list(islice(self._newest, without, without + 2))
-        if len(self._newest) - without < max(2, FEWEST_LINES):
+    def _span_window(self, lines: _Lines) -> bool:
+        """Whether lines span the window. Each is about the steps since the one before it."""
+        if len(lines) < FEWEST_LINES:
             return False
-        (first, _), (second, _) = lines  # a line is about the steps since the one before it
-        return self._newest[-1][0] - first + second - first >= self.window
+        (first, _), (second, _) = lines[:2]
+        return lines[-1][0] - first + second - first >= self.window
 
     def add_line(self, row: Row) -> bool:
         """Add a line of log.jsonl; returns whether it completes a block."""
         terms = {name: v for name in row if "/" in name and (v := _number(row[name])) is not None}
         self._lines.append((step_of(row), terms))
         self._newest.append(self._lines[-1])
-        while self._newest_span(1):
-            self._newest.popleft()
+        while self._span_window(self._newest[1:]):
+            del self._newest[0]
         first, last = self._lines[0][0], self._lines[-1][0]
         if len(self._lines) < BLOCK_LINES or last - first < BLOCK_STEPS:
             return False
@@ -184,8 +179,9 @@ class History:
         """Whether there is an adversarial loss: not in training on the rotation task alone."""
         if isinstance(self.config.method, RotationOnly):
             return False
-        terms = self._lines[-1][1] if self._lines else self.blocks[-1].terms if self.blocks else {}
-        return not terms or not set(terms) <= ROTATION_ONLY
+        terms = self._newest[-1][1] if self._newest else {}
+        names = {name.partition("/")[2] for name in terms} - {"gradient_norm"}  # every run has it
+        return not names or not names <= {"rotation", "rotation_accuracy"}
 
     def points(self, name: str) -> list[tuple[int, float]]:
         """(step, value) of every evaluation with a finite value of that metric."""

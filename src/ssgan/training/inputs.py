@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from ssgan.data.base import AbstractCollection, AbstractSource, Preprocessing, Progress
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import decodes_as_before, prepare
@@ -19,7 +17,7 @@ from ssgan.runs.state import TrainState
 from ssgan.training.evaluator import prepare_held_out
 from ssgan.training.feed import Feed
 from ssgan.training.resume import RunRecord, ask_for_place
-from ssgan.training.validation import validate_run
+from ssgan.training.validation import validate_dataset, validate_run
 
 _LOG = logging.getLogger("ssgan")
 _EARLIER_DECODING = (
@@ -53,6 +51,13 @@ class RunInputs(NamedTuple):
     state: TrainState  # fresh
     warnings: tuple[str, ...] = ()
 
+    @staticmethod
+    def of(config: RunConfig, dataset: Dataset, held_out: Dataset | None) -> "RunInputs":
+        """Those of prepared images, after the checks of settings against them."""
+        device = resolve_device(config.device)
+        state = validate_dataset(config, dataset, device)
+        return RunInputs(dataset, held_out, Feed(config, dataset, device), state)
+
 
 @dataclass(frozen=True)
 class InputPreparation:
@@ -83,7 +88,7 @@ class InputPreparation:
         dataset = dataset.with_classes(record.classes)
         if dataset.num_classes != num_classes or len(dataset) < len(collection):
             known = state if dataset.num_classes == num_classes else None
-            state = validate_prepared(config, dataset, device, known)  # some items are unusable
+            state = validate_dataset(config, dataset, device, known)  # some items are unusable
         held_out = prepare_held_out(config, lambda source, _: self._decode(source, decoding))
         warnings = (_EARLIER_DECODING,) if decoding != config.data.preprocessing else ()
         return RunInputs(dataset, held_out, Feed(config, dataset, device), state, warnings)
@@ -119,15 +124,3 @@ class InputPreparation:
                 on_wait=self.progress.wait,
                 verify=self.verify,
             )
-
-
-def validate_prepared(
-    config: RunConfig, dataset: Dataset, device: torch.device, state: TrainState | None = None
-) -> TrainState:
-    """`state` or a fresh one, after the checks of settings against prepared images."""
-    return validate_run(
-        *(config, len(dataset), dataset.num_classes),
-        num_unlabelled=dataset.num_unlabelled,
-        device=device,
-        state=state,
-    )

@@ -13,7 +13,7 @@ from ssgan.runs.state import TrainState
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.step import train_step
-from ssgan.training.validation import validate_run
+from ssgan.training.validation import validate_dataset
 from ssgan.types import NonFinite
 
 
@@ -37,13 +37,7 @@ def train(
     config = resolve_config(config)
     if dataset is None:
         dataset = prepare(config.data.source, config.data.preprocessing)
-    state = validate_run(
-        config,
-        len(dataset),
-        dataset.num_classes,
-        num_unlabelled=dataset.num_unlabelled,
-        state=state,
-    )
+    state = validate_dataset(config, dataset, state=state)
     feed = Feed(config, dataset, resolve_device(config.device))
     yield from train_steps(config, feed, state)
 

@@ -7,6 +7,7 @@ from the files as during the run.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from ssgan.evaluation.selection_metric import DIVERSITY, SELECTION_METRICS
 from ssgan.files.run_directory import RunDirectory
@@ -16,10 +17,6 @@ from ssgan.training.history import History, Row, read_log, read_metrics, step_of
 from ssgan.training.monitor_rules import CLEARING, RULES, Reads, Rule, State, constant_logits
 
 _ENOUGH = 3  # evaluations (without any: blocks of the log) before a run is called healthy
-_WORST_FIRST: tuple[State, ...] = (
-    *("diverged", "collapsing", "forgetting", "no progress"),
-    "healthy",
-)
 
 
 @dataclass(frozen=True)
@@ -61,10 +58,9 @@ class Monitor:
 
     def add_log_line(self, row: Row) -> list[Event]:
         """Add a line of log.jsonl; returns what changed."""
-        completes_block = self.history.add_line(row)
-        reads: list[Reads] = ["block"] if completes_block else []
+        reads: set[Reads] = {"block"} if self.history.add_line(row) else set()
         if self.history.is_newest_due():
-            reads.append("newest lines")
+            reads.add("newest lines")
         return self._apply_rules(reads, step_of(row)) if reads else []
 
     def add_evaluation(self, rows: Sequence[Row]) -> list[Event]:
@@ -72,19 +68,20 @@ class Monitor:
         if not rows:
             return []
         self.history.add_evaluation(rows)
-        return self._apply_rules(["evaluation"], self.history.evaluations[-1].step)
+        reads: set[Reads] = {"evaluation"}
+        if self.history.is_adversarial:
+            reads.add("samples")
+        return self._apply_rules(reads, step_of(rows[0]))
 
     @property
     def is_clear(self) -> bool:
         """Whether the run is healthy and no rule against it holds, not even for the first time."""
         return self.verdict.state == "healthy" and not self._suspicions()
 
-    def _apply_rules(self, reads: Sequence[Reads], step: int) -> list[Event]:
+    def _apply_rules(self, reads: set[Reads], step: int) -> list[Event]:
         raised = []
         for rule in RULES:
-            if not set(reads) & set(rule.reads):
-                continue
-            if rule.adversarial_only and not self.history.is_adversarial:
+            if reads.isdisjoint(rule.reads):
                 continue
             count, _ = self._held.pop(rule.name, (0, ""))
             scale = CLEARING if count >= rule.times else 1.0
@@ -92,33 +89,30 @@ class Monitor:
                 self._held[rule.name] = count + 1, sentence
                 if count + 1 == rule.times:
                     raised.append((rule, sentence))
-        last, (state, evidence, advice) = self.verdict, self._judge()
-        since = last.since if last.state == state else step
-        self.verdict = Verdict(state, since, evidence, advice)
-        config = self.history.config
-        events = [
+        last, self.verdict = self.verdict, self._judge(step)
+        state, config = self.verdict.state, self.history.config
+        if not raised and last.state != state:
+            return [Event(step, None, state, self.verdict.evidence)]
+        return [
             Event(step, rule.name, state, (sentence,), advise(rule.problem, config))
             for rule, sentence in raised
         ]
-        if not raised and last.state != state:
-            events.append(Event(step, None, state, evidence))
-        return events
 
-    def _judge(self) -> tuple[State, tuple[str, ...], str]:
-        """The state after all raised alarms, its evidence, worst first, and the advice."""
+    def _judge(self, step: int) -> Verdict:
+        """The verdict at a step after all raised alarms, the worst first."""
         alarms = [(rule, words) for rule, count, words in self._holding() if count >= rule.times]
-        alarms.sort(key=lambda alarm: _WORST_FIRST.index(alarm[0].verdict))
+        alarms.sort(key=lambda alarm: get_args(State).index(alarm[0].verdict), reverse=True)
         evidence = tuple(words for _, words in alarms)
-        problem = alarms[0][0].problem if alarms else "none"
-        advice = advise(problem, self.history.config)
-        if alarms and (worst := alarms[0][0].verdict) != "healthy":
-            return worst, evidence, advice
-        suspicions = self._suspicions()
-        state: State = "healthy"
-        if self.verdict.state == "too early to tell":
+        advice = advise(alarms[0][0].problem if alarms else "none", self.history.config)
+        state = alarms[0][0].verdict if alarms else "healthy"
+        if state == "healthy":
+            suspicions, last = self._suspicions(), self.verdict.state
             seen = len(self.history.evaluations) or len(self.history.blocks)
-            state = "healthy" if seen >= _ENOUGH and not suspicions else "too early to tell"
-        return state, (*summarize(self.history), *evidence, *suspicions), advice
+            if last == "too early to tell" and (seen < _ENOUGH or suspicions):
+                state = last
+            evidence = (*summarize(self.history), *evidence, *suspicions)
+        since = self.verdict.since if self.verdict.state == state else step
+        return Verdict(state, since, evidence, advice)
 
     def _suspicions(self) -> list[str]:
         """The evidence against the run that would raise an alarm if it lasted."""

@@ -17,18 +17,19 @@ from ssgan.training.advice import Problem
 from ssgan.training.history import FEWEST_STEPS, EvaluationPoint, History
 from ssgan.training.standstill import (
     CHANCE,
-    LEARNT,
     may_stop,
     no_gradient,
     no_information,
-    rotation_not_learnt,
+    rotation_at_chance,
     score_stalls,
 )
 
-State = Literal[
+State = Literal[  # the worst last
     "too early to tell", "healthy", "no progress", "forgetting", "collapsing", "diverged"
 ]
-Reads = Literal["block", "newest lines", "evaluation"]
+# What a rule reads: a block of the log, its newest lines, an evaluation, or in an evaluation G's
+# images, which mean nothing without an adversarial loss.
+Reads = Literal["block", "newest lines", "evaluation", "samples"]
 
 CLEARING = 0.6  # `scale` of a raised alarm
 
@@ -38,7 +39,6 @@ NO_LOSS = 0.02
 # that fits its learning rate; healthy runs stay below 10, Wasserstein critics below some tens.
 HUGE = 100.0
 SPIKE = 10.0  # times what was typical before, see `_typical`
-DEAD_BLOCKS = 10  # blocks at chance: at least 200 lines and 1000 steps
 TRIVIAL, TRIVIAL_BLOCKS = 0.01, 5  # rotation error, in so many blocks
 NO_VARIANCE = 0.1  # share of the reals' diversity; an untrained G may start there, but rises
 RISING = 1.2  # times the evaluation before
@@ -66,7 +66,6 @@ class Rule:
     find_evidence: FindEvidence
     problem: Problem = "none"  # for the advice
     times: int = 1  # how often in a row it must hold
-    adversarial_only: bool = False  # about G's images: skipped without an adversarial loss
 
 
 def no_loss(history: History, scale: float) -> str | None:
@@ -89,17 +88,6 @@ def huge_loss(history: History, scale: float) -> str | None:
     if mean is None or abs(mean) < HUGE * scale:
         return None
     return f"D's loss is {mean:.3g} at step {history.blocks[-1].last}: D's logits have blown up"
-
-
-def rotation_at_chance(history: History, scale: float) -> str | None:
-    """D's rotation accuracy is at chance, for a long time or where nothing else improves."""
-    last = history.means("D/rotation_accuracy")[-DEAD_BLOCKS:]
-    if len(last) < DEAD_BLOCKS or max(v for _, v in last) > CHANCE + LEARNT / scale:
-        return rotation_not_learnt(history, scale)
-    return (
-        f"rotation accuracy on real images is at chance (25 %) up to step {last[-1][0]}: D has "
-        "stopped learning"
-    )
 
 
 def rotation_trivial(history: History, scale: float) -> str | None:
@@ -298,51 +286,26 @@ def _describe_fall(what: str, points: list[tuple[int, float]], needed: float) ->
 
 
 _BLOCK: tuple[Reads, ...] = ("block",)
+_LINES: tuple[Reads, ...] = ("newest lines", "evaluation")
 _EVALUATION: tuple[Reads, ...] = ("evaluation",)
-_ANY: tuple[Reads, ...] = ("block", "newest lines", "evaluation")
+_SAMPLES: tuple[Reads, ...] = ("samples",)
 RULES = (
     Rule("no loss", "diverged", ("newest lines",), no_loss, "strong discriminator"),
     Rule("huge loss", "diverged", _BLOCK, huge_loss, "blown up"),
-    Rule("no information", "collapsing", _ANY, no_information, "dead discriminator"),
-    Rule("no gradient", "collapsing", _ANY, no_gradient, "no gradient"),
-    Rule("rotation at chance", "diverged", _ANY, rotation_at_chance, "dead discriminator"),
+    Rule("no information", "collapsing", _LINES, no_information, "dead discriminator"),
+    Rule("no gradient", "collapsing", _LINES, no_gradient, "no gradient"),
+    Rule("rotation at chance", "diverged", _LINES, rotation_at_chance, "dead discriminator"),
     Rule("rotation trivial", "healthy", _BLOCK, rotation_trivial, "easy rotations"),
     Rule("rotation forgotten", "forgetting", _BLOCK, rotation_forgotten, "forgetting", times=3),
     Rule("not finite", "diverged", _EVALUATION, not_finite, "blown up"),
-    *(
-        Rule(name, "collapsing", _EVALUATION, rule, "collapse", times, adversarial_only=True)
-        for name, rule, times in (
-            ("no variance", no_variance, 3),
-            ("variance falls", variance_falls, 2),
-            ("quality falls", quality_falls, 3),
-        )
-    ),
-    Rule(
-        "no signal",
-        "collapsing",
-        _EVALUATION,
-        no_signal,
-        "dead discriminator",
-        adversarial_only=True,
-    ),
+    Rule("no variance", "collapsing", _SAMPLES, no_variance, "collapse", times=3),
+    Rule("variance falls", "collapsing", _SAMPLES, variance_falls, "collapse", times=2),
+    Rule("quality falls", "collapsing", _SAMPLES, quality_falls, "collapse", times=3),
+    Rule("no signal", "collapsing", _SAMPLES, no_signal, "dead discriminator"),
     Rule("logits blow up", "diverged", _EVALUATION, logits_blow_up, "blown up"),
     Rule("norms spike", "diverged", _EVALUATION, norms_spike, "blown up"),
     Rule("features forget", "forgetting", _EVALUATION, features_forget, "forgetting", times=3),
-    Rule(
-        "features drift",
-        "forgetting",
-        _EVALUATION,
-        features_drift,
-        "forgetting",
-        adversarial_only=True,
-    ),
-    Rule(
-        "no progress",
-        "no progress",
-        _EVALUATION,
-        score_stalls,
-        "no progress",
-        adversarial_only=True,
-    ),
-    Rule("may stop", "healthy", _EVALUATION, may_stop, adversarial_only=True),
+    Rule("features drift", "forgetting", _SAMPLES, features_drift, "forgetting"),
+    Rule("no progress", "no progress", _SAMPLES, score_stalls, "no progress"),
+    Rule("may stop", "healthy", _SAMPLES, may_stop),
 )

@@ -75,13 +75,6 @@ def _refuse_other_directory(layout: RunDirectory) -> None:
     require_writable(root)
 
 
-def refuse_newest(layout: RunDirectory, config: RunConfig) -> None:
-    """Raise UserError when the newest checkpoint could not be continued; writes nothing."""
-    saved, _ = checkpoint.load_newest(layout, list_modules(dump(config)))
-    if saved is not None:
-        _refuse_checkpoint(layout.root, saved, config)
-
-
 def create_directory(layout: RunDirectory) -> None:
     """Make an accepted directory; raises UserError, or DiskFull, when it cannot be written."""
     with translate_file_errors(layout.root):
@@ -152,7 +145,7 @@ def roll_back(
     layout, rollbacks = writer.layout, state.rollbacks + 1
     _restart(config, dataset, state)
     resume(layout, config, dataset, state, accept_new_data=accept_new_data)
-    _keep_best(layout, config, state)
+    _keep_best(layout, config, dataset, state)
     state.rollbacks = rollbacks
     newest = writer.save(state)
     words = f"{refusal}; rolled back to step {state.step}, continuing with other random numbers"
@@ -162,13 +155,16 @@ def roll_back(
     return newest
 
 
-def _keep_best(layout: RunDirectory, config: RunConfig, state: TrainState) -> None:
+def _keep_best(
+    layout: RunDirectory, config: RunConfig, dataset: Dataset, state: TrainState
+) -> None:
     """Take over the score of best/, which may be of an undone step: its generator is as good."""
     try:
         best = checkpoint.load_checkpoint(layout.best_checkpoint(), list_modules(dump(config)))
     except (Damaged, UserError):  # or there is none yet
         return
-    if best.best_score is None or not same_metric(best.config.evaluate, config.evaluate):
+    comparable = same_metric(best.config.evaluate, config.evaluate)
+    if best.best_score is None or not comparable or best.data_hash != dataset.content_hash:
         return
     if state.best_score is None or best.best_score < state.best_score:
         state.best_score, state.best_step = best.best_score, best.best_step
@@ -285,7 +281,10 @@ def _is_other_data(
 
 
 def _say_lost_lines(layout: RunDirectory, saved: checkpoint.Checkpoint) -> None:
-    """Log a warning for a log that ends before its checkpoint: the lines between were lost."""
+    """Log a warning for a log that ends before its checkpoint: the lines between were lost.
+
+    A gap as long as the one before the last line is needed: the settings may have changed since.
+    """
     config, step = saved.config, saved.step
     evaluated = step if saved.evaluated else step - 1
     for path, every, reached in (
@@ -293,8 +292,8 @@ def _say_lost_lines(layout: RunDirectory, saved: checkpoint.Checkpoint) -> None:
         (layout.metrics, config.evaluate.every, evaluated),
     ):
         due = reached // every * every if every else 0
-        last = jsonl.last_step(path, reached)
-        if last < due:
+        *_, before, last = 0, 0, *jsonl.list_steps(path, reached)
+        if due - last >= max(1, last - before):
             _LOG.warning(
                 "%s ends at step %d and the checkpoint is of step %d: lines between them are lost, "
                 "and the run goes on without them",

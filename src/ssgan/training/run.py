@@ -21,7 +21,6 @@ from ssgan.ops.collective import rank
 from ssgan.ops.cpu import keep_freed_memory
 from ssgan.runs.checkpoint import CheckpointWriter, healthy_files, keep_healthy, no_crash
 from ssgan.runs.config import RunConfig
-from ssgan.runs.precision import resolve_device
 from ssgan.runs.state import TrainState
 from ssgan.training.distributed import (
     TIMEOUT,
@@ -35,8 +34,7 @@ from ssgan.training.distributed import (
     share_words,
     sync_stop,
 )
-from ssgan.training.feed import Feed
-from ssgan.training.inputs import InputPreparation, RunInputs, RunProgress, validate_prepared
+from ssgan.training.inputs import InputPreparation, RunInputs, RunProgress
 from ssgan.training.logger import RunLogger
 from ssgan.training.loop import train_steps
 from ssgan.training.monitor import Verdict
@@ -46,12 +44,11 @@ from ssgan.training.resume import (
     accept_directory,
     create_directory,
     read_run_record,
-    refuse_newest,
     resume,
     roll_back,
 )
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
-from ssgan.training.validation import dataset_warnings, validate_run
+from ssgan.training.validation import dataset_warnings, validate_info
 from ssgan.types import NonFinite
 
 _LOG = logging.getLogger("ssgan")
@@ -101,7 +98,7 @@ def run(
     `collection` is their opened source, if the caller has it. With `dataset` nothing is prepared:
     `held_out` then has the held-out images, or None. Under a launcher this process is one of
     several ranks, which wait `timeout` seconds for each other. With `verify` every byte of prepared
-    images is verified before the first step.
+    images is verified before the first step; with `accept_new_data` the images may have changed.
 
     Raises UserError for settings or data that do not fit each other or the directory; Interrupted
     after a signal; Collapsed where evaluate.on_collapse is stop; NonFinite for bad numbers that
@@ -119,9 +116,7 @@ def run(
             preparation = InputPreparation(config, layout, cache, progress, verify)
             inputs = first_then_others(lambda: preparation.prepare(collection, record))
         else:
-            device = resolve_device(config.device)
-            state = validate_prepared(config, dataset, device)
-            inputs = RunInputs(dataset, held_out, Feed(config, dataset, device), state)
+            inputs = RunInputs.of(config, dataset, held_out)
         check_alike(config, inputs.dataset)
         if rank() > 0:
             yield from _run_worker(config, inputs)
@@ -129,8 +124,7 @@ def run(
         for sentence in list_old_packages():
             _LOG.warning("%s", sentence)
         if dataset is None:
-            is_new = not layout.holds_run()
-            warnings = dataset_warnings(config, inputs.dataset, is_new=is_new)
+            warnings = dataset_warnings(config, inputs.dataset, is_new=not layout.holds_run())
             progress.begin(inputs.dataset, [*inputs.warnings, *warnings])
         yield from _run_main(layout, config, inputs, crash, accept_new_data)
 
@@ -144,15 +138,7 @@ def check_run(
     """
     layout = RunDirectory(directory)
     config = accept_directory(layout, config)
-    state = validate_run(
-        config,
-        info.header_stats.num_images,
-        len(info.classes),
-        num_unlabelled=info.num_unlabelled,
-        ranks=ranks,
-    )
-    refuse_newest(layout, config)
-    return CheckedRun(config, state)
+    return CheckedRun(config, validate_info(config, info, ranks))
 
 
 def _run_main(

@@ -13,6 +13,7 @@ from ssgan.training.history import History
 
 CHANCE = 0.25  # accuracy of guessing a rotation
 LEARNT = 0.05  # above chance: less is noise in a block of the log
+DEAD_BLOCKS = 10  # blocks at chance, at least 1000 steps: an alarm even while samples improve
 # D's loss, in units of a logit: its difference to that of equal logits, and its deviation. Dead
 # runs deviate by less; a run that improved to its end with D's loss near 2 deviated by 0.0015.
 NEAR, VANISHING = 0.02, 0.001
@@ -58,20 +59,22 @@ def no_gradient(history: History, scale: float) -> str | None:
     )
 
 
-def rotation_not_learnt(history: History, scale: float) -> str | None:
+def rotation_at_chance(history: History, scale: float) -> str | None:
     """D's rotation accuracy is at chance: D guesses, or predicts one rotation for every image.
 
     One that guesses may still begin to learn in the first tenth of a run.
     """
-    values = history.newest("D/rotation_accuracy")
-    if len(values) < 2 or is_improving(history):
+    name, learnt = "D/rotation_accuracy", CHANCE + LEARNT / scale
+    values, blocks = history.newest(name), history.means(name)[-DEAD_BLOCKS:]
+    for_long = len(blocks) == DEAD_BLOCKS and max(mean for _, mean in blocks) <= learnt
+    if len(values) < 2 or (is_improving(history) and not for_long):
         return None
     exactly = sum(abs(value - CHANCE) < 1e-6 for value in values) >= EXACTLY * len(values)
     warm_up = max(history.window, history.config.total_steps // 10)
     if not exactly and history.step < warm_up + history.window:
         return None
     error = stdev(values) / math.sqrt(len(values))
-    if fmean(values) > CHANCE + LEARNT / scale - (0.0 if exactly else CERTAIN * error):
+    if fmean(values) > learnt - (0.0 if exactly or for_long else CERTAIN * error):
         return None
     return (
         f"rotation accuracy on real images is at chance ({fmean(values):.0%}) over "
@@ -87,13 +90,12 @@ def is_improving(history: History) -> bool:
 
 def may_stop(history: History, scale: float) -> str | None:
     """The score has not improved over many evaluations."""
-    points, patience = history.points(history.score), _patience(history)
     if not _stands_still(history):
         return None
-    step, best = min(points, key=lambda point: point[1])
+    step, best = min(history.points(history.score), key=lambda point: point[1])
     return (
-        f"{history.score} has not improved over {patience} evaluations: its best is {best:.3g} at "
-        f"step {step}, which best/ holds; the run may stop"
+        f"{history.score} has not improved over {_patience(history)} evaluations: its best is "
+        f"{best:.3g} at step {step}, which best/ holds; the run may stop"
     )
 
 

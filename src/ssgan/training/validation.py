@@ -6,7 +6,7 @@ import math
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ssgan.data.base import AbstractSource
+from ssgan.data.base import AbstractSource, DatasetInfo
 from ssgan.data.crops import Crops
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import check_features
@@ -51,6 +51,30 @@ def validate_run(
     check_activation_checkpointing(config, state)
     check_ranks(config, state, num_ranks() if ranks is None else ranks)
     return state
+
+
+def validate_dataset(
+    config: RunConfig,
+    dataset: Dataset,
+    device: torch.device | None = None,
+    state: TrainState | None = None,
+) -> TrainState:
+    """`validate_run` with prepared images."""
+    return validate_run(
+        *(config, len(dataset), dataset.num_classes),
+        num_unlabelled=dataset.num_unlabelled,
+        device=device,
+        state=state,
+    )
+
+
+def validate_info(config: RunConfig, info: DatasetInfo, ranks: int | None = None) -> TrainState:
+    """`validate_run` with what is known of images that are not decoded."""
+    return validate_run(
+        *(config, info.header_stats.num_images, len(info.classes)),
+        num_unlabelled=info.num_unlabelled,
+        ranks=ranks,
+    )
 
 
 def check_labels(config: RunConfig, num_classes: int) -> None:

@@ -27,6 +27,7 @@ from ssgan.files.nesting import parse_json
 from ssgan.types import UserError
 
 BATCH = 64  # images in one forward pass
+_MARKER = "progress.json"
 _READ_BYTES = 1 << 20
 _SAVED_BATCHES = 16  # batches between two updates of progress.json
 
@@ -56,11 +57,9 @@ def fill_store(
     returns NaN or infinity, DiskFull when the rows cannot fit.
     """
     refuse_links(folder.parent, folder)
-    marker, facts = folder / "progress.json", _facts(subject, dataset, rows)
-    begun = _read_marker(marker, facts, layers)
-    hashes = None if begun is None else _hash_done(folder, begun)
-    if begun is not None and hashes is not None:
-        layers, done = begun.layers, begun.done
+    marker, facts = folder / _MARKER, _facts(subject, dataset, rows)
+    if (begun := _find_begun(folder, facts, layers)) is not None:
+        layers, done, hashes = begun
     else:
         hashes = [hashlib.sha256() for _ in layers]
         done, needed = 0, sum(len(rows) * feature_width(subject, layer) * 4 for layer in layers)
@@ -146,37 +145,33 @@ class _Begun(NamedTuple):
 
     layers: list[Layer]
     done: int  # rows that are complete
-    digests: list[str]  # sha256 in hex of those rows, of each layer
+    hashes: list[Any]  # sha256 over those rows, of each layer
 
 
-def _read_marker(marker: Path, facts: dict[str, object], layers: list[Layer]) -> _Begun | None:
-    """The interrupted call, if it includes these layers; one without digests starts over."""
+def _find_begun(folder: Path, facts: dict[str, object], layers: list[Layer]) -> _Begun | None:
+    """The interrupted call, if it includes these layers and its rows have the bytes of then."""
     try:
-        stored = parse_json(read_regular(marker))
-        found = [Layer(*layer) for layer in stored.pop("layers")]
-        begun = _Begun(found, int(stored.pop("done")), list(stored.pop("sha256")))
+        stored = parse_json(read_regular(folder / _MARKER))
+        found, done = [Layer(*layer) for layer in stored.pop("layers")], int(stored.pop("done"))
+        digests = stored.pop("sha256", None)  # absent in files of earlier versions
+        if digests is None or stored != facts or not set(layers) <= set(found):
+            return None
+        hashes = [_hash_rows(feature_path(folder, layer), done) for layer in found]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return begun if stored == facts and set(layers) <= set(found) else None
+    return _Begun(found, done, hashes) if [h.hexdigest() for h in hashes] == digests else None
 
 
-def _hash_done(folder: Path, begun: _Begun) -> list[Any] | None:
-    """Hash objects over the complete rows of each file; None when any has other bytes."""
-    hashes = []
-    try:
-        for layer, wanted in zip(begun.layers, begun.digests, strict=True):
-            with os.fdopen(open_regular(feature_path(folder, layer)), "rb") as file:
-                _, width = _read_shape(file)
-                digest, left = hashlib.sha256(), begun.done * width * 4
-                while left and (piece := file.read(min(left, _READ_BYTES))):
-                    digest.update(piece)
-                    left -= len(piece)
-            if left or digest.hexdigest() != wanted:
-                return None
-            hashes.append(digest)
-    except (OSError, ValueError):
-        return None
-    return hashes
+def _hash_rows(path: Path, count: int) -> Any:
+    """A sha256 object over the first rows of a file."""
+    digest = hashlib.sha256()
+    with os.fdopen(open_regular(path), "rb") as file:
+        _, width = _read_shape(file)
+        left = count * width * 4
+        while left and (piece := file.read(min(left, _READ_BYTES))):
+            digest.update(piece)
+            left -= len(piece)
+    return digest
 
 
 def _read_shape(file: IO[bytes]) -> tuple[int, int]:

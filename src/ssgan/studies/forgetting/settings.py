@@ -147,17 +147,17 @@ def parse_settings(table: object, trusted_modules: Sequence[str], where: str) ->
     return found
 
 
-def check_classes(source: str, classes: Sequence[str], advice: str = "") -> None:
-    """Raise UserError, with the advice, unless there are two classes or more."""
+def check_classes(source: AbstractSource, classes: Sequence[str]) -> None:
+    """Raise UserError unless there are two classes or more."""
     if not classes:
-        advice = advice or "put every image into the folder of its class"
         raise UserError(
-            f"{source} has no labels, but each task separates one class from the others: {advice}"
+            f"{source.name()} has no labels, but each task separates one class from the others: "
+            f"{source.label_advice()}"
         )
     if len(classes) == 1:
         raise UserError(
-            f"{source} has one class, {classes[0]!r}, but each task separates one class from the "
-            "others: there must be two or more"
+            f"{source.name()} has one class, {classes[0]!r}, but each task separates one class "
+            "from the others: there must be two or more"
         )
 
 
