@@ -154,6 +154,30 @@ def test_arrays_to_another_name_or_a_folder_are_refused_before_a_sample(run, tmp
     assert os.listdir(tmp_path) == ["x.npz"]
 
 
+def test_a_data_set_of_the_user_is_not_replaced_by_arrays(run, tmp_path, capsys):
+    mine, words = tmp_path / "mine.npz", ["--n", "2", "--npz", str(tmp_path / "mine.npz")]
+    np.savez(mine, np.zeros((3, 32, 32, 3), np.uint8))
+    data = mine.read_bytes()
+    assert sample(run, tmp_path / "out", *words) == 2
+    export = ["features", str(run), "--data", "scenes:num_images=40", "--out", str(mine)]
+    assert main(export) == 2
+    assert capsys.readouterr().err.count("holds images that ssgan did not sample") == 2
+    assert mine.read_bytes() == data
+    assert os.listdir(tmp_path) == ["mine.npz"]
+    mine.unlink()
+    assert sample(run, tmp_path / "out", *words) == 0
+    assert sample(run, tmp_path / "out", *words) == 0  # its own are replaced
+
+
+def test_a_picture_of_the_user_is_not_replaced_by_curves(run, tmp_path, capsys):
+    mine = tmp_path / "mine.png"
+    Image.new("RGB", (9, 9)).save(mine)
+    data = mine.read_bytes()
+    assert main(["show", str(run), "--curves", str(mine)]) == 2
+    assert "is not output of ssgan" in capsys.readouterr().err
+    assert mine.read_bytes() == data
+
+
 def test_one_image_has_no_animation_and_this_is_said(run, tmp_path, capsys):
     assert sample(run, tmp_path / "out", "--n", "1", "--gif") == 0
     assert "no animation: --gif goes from one image to the next" in capsys.readouterr().out

@@ -88,6 +88,7 @@ def test_a_run_directory_is_known_by_its_settings_or_by_a_checkpoint_alone(tmp_p
     ("name", "text"),
     [
         ("config.json", '{"kind": "ssgan.runs.config:RunConfig"}'),  # alone
+        ("config.json", '{"kind": "my.tool:Thing"}'),
         ("checkpoints/step-00000100.ckpt", "somebody else's"),
         ("checkpoints/step-00000100.ckpt", ""),
     ],
@@ -96,9 +97,11 @@ def test_a_data_set_with_such_files_of_its_own_is_no_run(
     tmp_path: Path, name: str, text: str
 ) -> None:
     (tmp_path / "checkpoints").mkdir()
+    (tmp_path / ".lock").touch()
     (tmp_path / "manifest.json").write_text("{}")
-    if name == "config.json":
+    if "ssgan" in text:
         (tmp_path / "manifest.json").unlink()
+        (tmp_path / ".lock").unlink()
     (tmp_path / name).write_text(text)
     assert not is_run_directory(os.fsencode(tmp_path))
 

@@ -18,7 +18,7 @@ from ssgan.files.image_grid import image_grid, open_npz_images, save_gif, save_p
 from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.names import readable
-from ssgan.files.own_outputs import SAMPLE
+from ssgan.files.own_outputs import SAMPLE, refuse_other_images
 from ssgan.files.run_directory import find_run_of
 from ssgan.runs.checkpoint import Checkpoint, find_state
 from ssgan.runs.precision import resolve_device
@@ -55,6 +55,7 @@ def main(given: Sample) -> int:
         require_writable(given.npz.parent)
         if given.npz.is_dir():
             raise UserError(f"--npz {given.npz} is a folder; give the name of a file")
+        refuse_other_images(given.npz)
     generator = load_generator(saved, resolve_device(given.device))
     labels = _labels(saved, given)
     if given.refresh:

@@ -9,6 +9,7 @@ from ssgan.config.help import format_settings
 from ssgan.config.merge import read_json
 from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files.names import readable
+from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import RunDirectory
 from ssgan.plots.curves import draw_curves
 from ssgan.runs import checkpoint
@@ -22,6 +23,8 @@ from ssgan.types import UserError
 
 def main(given: Show) -> int:
     """Print what is known of a run; returns the exit code."""
+    if given.curves is not None and given.curves.suffix == ".png":
+        refuse_other_picture(given.curves)
     layout = RunDirectory(given.run)
     trusted = import_trusted(given.trust)
     config = read_run_config(layout, trusted)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ssgan.files.atomic import open_atomic, write_atomic
-from ssgan.files.own_outputs import SHEET, png_info
+from ssgan.files.own_outputs import SAMPLE, SHEET, png_info
 
 _GAP = 1  # white pixels between images
 _SHEET_PIXELS = 768  # small images are enlarged by an integer factor up to this width
@@ -71,6 +71,7 @@ def open_npz_images(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open_atomic(path) as file, zipfile.ZipFile(cast(BinaryIO, file), "w") as archive:
+        archive.comment = SAMPLE.encode()
         with archive.open("arr_0.npy", "w", force_zip64=True) as entry:
             facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(entry, facts)

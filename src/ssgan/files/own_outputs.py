@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from ssgan.files.archive import ArchiveError
 from ssgan.files.links import open_regular
+from ssgan.files.names import readable
 from ssgan.files.nesting import parse_json
+from ssgan.files.npz import list_arrays
 from ssgan.files.sealed_file import SealedFile
 from ssgan.types import UserError
 
@@ -25,7 +28,7 @@ SAMPLE_RECORD, SAMPLE_IMAGES = "samples.json", "images"  # in a folder of sample
 SAMPLE_SHEETS = ("sheet.png", "interpolation.png", "interpolation.gif")
 RECORD_KIND = "ssgan samples"  # of the record
 _IMAGE = re.compile(rb"image-(\d{5})\.png")
-_RUN = re.compile(rb'\s*{\s*"kind": "[\w.]+:\w+"')
+_RUN = re.compile(rb'\s*{\s*"kind": "ssgan\.[\w.]+:\w+"')
 _SHEET_NAME = re.compile(
     rb"(step-\d{8,}|sheet|interpolation|probe|forgetting|figure|(.+-)?neighbours)\.(png|gif)"
 )
@@ -161,7 +164,21 @@ def refuse_other_picture(path: Path) -> None:
     if not path.exists() or read_mark(path) == SHEET:
         return
     if name not in find_own_names(folder, set(os.listdir(folder)), given=True):
-        raise UserError(f"{path} is not output of ssgan: move it, or give another --out")
+        raise UserError(f"{path} is not output of ssgan: move it, or write to another place")
+
+
+def refuse_other_images(path: Path) -> None:
+    """Raise UserError where images of anybody else, as arr_0 of a .npz, would be replaced."""
+    try:
+        if not path.is_file() or "arr_0" not in list_arrays(path):
+            return
+        with open(path, "rb") as file:
+            file.seek(-len(SAMPLE), os.SEEK_END)  # the comment of the archive
+            if file.read() == SAMPLE.encode():
+                return
+    except (ArchiveError, OSError):  # it holds no images that can be lost
+        return
+    raise UserError(f"{readable(path)} holds images that ssgan did not sample: give another name")
 
 
 def flat_samples(names: Collection[bytes]) -> set[bytes]:

@@ -21,6 +21,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.evaluation.probe import feature_store
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator
 from ssgan.files.atomic import open_atomic, sync_folder, write_json
+from ssgan.files.own_outputs import refuse_other_images
 from ssgan.types import UNLABELLED, UserError
 
 ENDINGS = (".npy", ".npz", ".parquet")
@@ -43,6 +44,7 @@ def check_target(target: Path, layers: int) -> None:
         raise UserError(f"--out {target} is a folder; give the name of a file")
     if target.suffix == ".npy" and layers > 1:
         raise UserError(f"--out {target}: .npy holds one block; give .npz or .parquet, or --block")
+    refuse_other_images(target)
     if target.suffix == ".parquet":
         _pyarrow()
 
