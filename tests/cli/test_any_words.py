@@ -33,6 +33,11 @@ VALUES = ["0", "1", "2", "-1", "1e3", "1e-4", "nan", "inf", "1" * 30, "1" * 5000
           "random", "inception", "fd", "fd,kid", "all", "table1", "forgetting", "prepare", "cpu",
           "cuda:7", "crop", "pad", "bash", "0,0,0", "\0", "a\nb", "\x1b[31m", "\udcff", "é", "--",
           "-", "---", "=", "--=", "--.", "-h", "--help", "--version"]  # fmt: skip
+FOUND = [  # by earlier searches
+    ["sample", "\0"],
+    ["train", "--config", "a\0b"],
+    ["show", "a\0b"],
+]
 OPTIONS = {verb: [one.name for one in list_fields(owner)] for verb, owner in VERBS.items()}
 EVERY = sorted({name for names in OPTIONS.values() for name in names if name.startswith("--")})
 EVERY.remove("--download")
@@ -109,6 +114,8 @@ def test_any_words_work_or_are_refused_in_one_line_and_create_nothing(
     def search(words: list[str]) -> None:
         codes[refuse_or_work(words, place)] += 1
 
+    for words in FOUND:
+        refuse_or_work(words, place)
     search()
     record_property("command lines", codes.total())
     assert codes[0] > 20, codes

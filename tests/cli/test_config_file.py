@@ -27,9 +27,7 @@ def test_a_run_s_own_config_starts_another_run_of_the_same_settings(recipe, fini
     file, root = finished / "config.json", tmp_path / "run"
     assert main(["train", *recipe, "--config", str(file), "--run", str(root)]) == 0
     assert (root / "config.json").read_bytes() == file.read_bytes()
-    (whole, _), (again, _) = (
-        checkpoint.load_newest(RunDirectory(one)) for one in (finished, root)
-    )
+    (whole, _), (again, _) = (checkpoint.load_newest(RunDirectory(one)) for one in (finished, root))
     assert whole is not None
     assert again is not None
     assert digest_of(again) == digest_of(whole)  # every bit of its weights and its optimizers

@@ -72,6 +72,8 @@ def _command(argv: list[str]) -> int:
         print(f"ssgan {__version__}")
         return 0
     try:
+        if "\0" in "".join(argv):
+            raise UsageError("a word holds a zero byte, and no name or value does")
         if argv[0].startswith("--print-completion"):
             shell = argv[0].partition("=")[2] or " ".join(argv[1:2])
             print(format_completion(shell, VERBS))
