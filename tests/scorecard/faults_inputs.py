@@ -27,11 +27,6 @@ INPUT_FAULTS: dict[str, tuple[Mutant, ...]] = {
             "        return Rejected(name, describe_failure(error))",
         ),
         Mutant(
-            "data/preprocessing.py",
-            "    except Exception:\n        return None, BAD_ORIENTATION",
-            "    except KeyError:\n        return None, BAD_ORIENTATION",
-        ),
-        Mutant(
             "data/archives.py",
             "            except Exception as error:\n                ours",
             "            except UserError as error:\n                ours",

@@ -183,11 +183,12 @@ INPUTS = (
         "B2",
         "a wrong type or range is refused before any image is read",
         (
+            "config/test_merge.py::test_an_error_names_the_path_the_value_and_what_would_be_right",
+            "cli/test_stored_text.py::test_a_text_that_names_no_file_is_one_line_in_every_source",
             "cli/test_any_words.py::test_any_words_work_or_are_refused_in_one_line_and_create_nothing",
             "runs/test_config.py::test_any_value_anywhere_gives_a_run_or_a_user_error",
             "runs/test_config.py::test_every_count_is_refused_beyond_what_can_be_with_its_bound",
             "config/test_merge.py::test_any_value_anywhere_gives_a_config_or_a_user_error",
-            "config/test_merge.py::test_an_error_names_the_path_the_value_and_what_would_be_right",
             "cli/test_main.py::test_bad_input_gets_one_line_and_exit_code_2",
         ),
     ),
