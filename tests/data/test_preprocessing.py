@@ -250,19 +250,19 @@ def test_bombs_are_refused_from_the_header_at_once() -> None:
     ]
     with quiet_pillow(), little_memory(20_000):
         for data in bombs:
-            started = time.perf_counter()
+            started = time.process_time()
             assert "100,000,000 pixels" in rejected(data)
-            assert time.perf_counter() - started < 0.05
+            assert time.process_time() - started < 0.05
 
 
 def test_a_long_animation_costs_no_more_than_its_first_frame() -> None:
     frame = encode(noise(0, 16, 16), "GIF")
     first = frame.index(b",", 13 + 3 * 256)
     data = frame[:-1] + frame[first:-1] * 8000 + b";"
-    started = time.perf_counter()
+    started = time.process_time()
     with little_memory(20_000):
         result = decode("it", data, preprocessing(16))
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - started < 0.05
     assert isinstance(result, DecodedWithWarning)
     assert result.warnings == (ANIMATED,)
 
