@@ -55,7 +55,7 @@ def test_every_command_of_the_page_works_and_writes_what_it_says(folder):
     assert (folder / "curves.png").exists()
     generated = folder / "runs" / "tutorial" / "generated-seed-0"
     assert (generated / "sheet.png").exists()
-    assert len(list(generated.glob("image-*.png"))) == 64
+    assert len(list((generated / "images").glob("image-*.png"))) == 64
     assert list((folder / "runs" / "tutorial" / "evaluation").glob("*/results.jsonl"))
     assert (folder / "runs" / "tutorial" / "probe" / "probe.jsonl").exists()
 

@@ -17,7 +17,7 @@ from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.recipes.auto import fit_recipe
 from ssgan.runs import checkpoint
 from ssgan.runs.config_io import load_config
-from ssgan.training import loop, resume, run
+from ssgan.training import inputs, loop, resume, run
 from ssgan.types import UserError
 from tests.training.tiny import digest_of, tiny
 
@@ -52,7 +52,7 @@ def calls(monkeypatch):
         monkeypatch.setattr(owner, name, counted)
 
     count(Folder, "open", "source opened")
-    count(run, "validate_run", "settings checked")
+    count(inputs, "validate_run", "settings checked")
     count(loop, "validate_run", "settings checked")
     count(ResNetGenerator, "build", "G built")
     count(ResNetDiscriminator, "build", "D built")

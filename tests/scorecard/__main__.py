@@ -33,7 +33,7 @@ from tests.scorecard.security import SECURITY
 
 PROMISES = (*INPUTS, *RUNS, *MEASURES, *SECURITY)
 LONG = {
-    "500 randomly killed runs": ("benchmarks/kill_harness.py", "--runs", "500", "--json"),
+    "250 runs, each killed twice": ("benchmarks/kill_harness.py", "--runs", "250", "--json"),
     "half an hour of random faults": ("benchmarks/soak.py", "--minutes", "30", "--out"),
 }
 

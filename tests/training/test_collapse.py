@@ -129,7 +129,7 @@ def test_one_healthy_checkpoint_is_kept_with_links_and_without(tmp_path, monkeyp
 def test_the_choice_is_a_flag_and_changes_no_directory(monkeypatch, tmp_path):
     given = {}
 
-    def note(config, directory, *_):
+    def note(config, directory, *_, **options):
         given[config.evaluate.on_collapse] = directory
         return 0
 

@@ -48,7 +48,7 @@ def main(given: Sample) -> int:
     root = find_run_of(saved.path) or saved.path.parent
     folder = given.out or root / f"generated-seed-{given.seed}"
     if given.out is None:
-        refuse_links(root, folder, folder / "images")
+        refuse_links(root, folder)
     out = SampleFolder(folder)
     out.refuse_other_files()
     if given.npz is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ssgan.data.scan import ENDINGS
 from ssgan.files.atomic import remove_strays, write_json
+from ssgan.files.links import refuse_links
 from ssgan.files.names import readable
 from ssgan.files.own_outputs import (
     RECORD_KIND,
@@ -37,7 +38,9 @@ class SampleFolder:
         return self.images / f"image-{number:05d}.png"
 
     def refuse_other_files(self) -> None:
-        """Raise UserError for a folder with files that no sampling wrote; nothing is written."""
+        """Raise UserError for a folder with links, or files that no sampling wrote."""
+        sheets = (self.sheet, self.interpolation, self.animation)
+        refuse_links(self.root, self.images, self.record, self.lock, *sheets)
         if (other := self._find_other()) is not None:
             raise UserError(
                 f"{readable(self.root)} holds other files (the first: {readable(other)}); give an "
