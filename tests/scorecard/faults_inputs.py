@@ -122,7 +122,7 @@ INPUT_FAULTS: dict[str, tuple[Mutant, ...]] = {
         Mutant(
             "data/scan.py",
             "                if (status.st_dev, status.st_ino) in self.folders:",
-            "                if name.count(b'/') > 40:",
+            "                if name.count(b'/') > 12:",
         ),
     ),
     "A10": (
