@@ -5,7 +5,10 @@ import json
 import pytest
 
 from ssgan.cli.main import main
+from ssgan.files.run_directory import RunDirectory
+from ssgan.runs import checkpoint
 from tests.cli.test_main import TINY
+from tests.training.tiny import digest_of
 
 SCENES = ["--data", "scenes:num_images=40", *TINY, "--evaluate.every", "0"]
 
@@ -24,6 +27,10 @@ def test_a_run_s_own_config_starts_another_run_of_the_same_settings(recipe, fini
     file, root = finished / "config.json", tmp_path / "run"
     assert main(["train", *recipe, "--config", str(file), "--run", str(root)]) == 0
     assert (root / "config.json").read_bytes() == file.read_bytes()
+    (whole, _), (again, _) = (checkpoint.load_newest(RunDirectory(one)) for one in (finished, root))
+    assert whole is not None
+    assert again is not None
+    assert digest_of(again) == digest_of(whole)  # every bit of its weights and its optimizers
 
 
 def test_flags_are_laid_over_it_and_one_from_before_a_setting_is_read(finished, tmp_path):

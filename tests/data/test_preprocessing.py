@@ -1,7 +1,6 @@
 """Every picture is decoded rightly or rejected with a reason."""
 
 import io
-import resource
 import threading
 import time
 import warnings
@@ -17,6 +16,7 @@ from PIL import Image
 
 from ssgan.data.base import DecodedWithWarning, Rejected
 from ssgan.data.preprocessing import ANIMATED, CUT, decode, from_array, quiet_pillow, read_header
+from tests.data.mutated import little_memory
 from tests.data.pictures import FORMATS, as_rgb, encode, noise, png, preprocessing, ramp, smooth
 
 
@@ -248,22 +248,21 @@ def test_bombs_are_refused_from_the_header_at_once() -> None:
         encode(Image.new("1", (10_001, 10_000)), "TIFF", compression="group4"),
         b"P6 100001 1000 255\n",
     ]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with quiet_pillow():
+    with quiet_pillow(), little_memory(20_000):
         for data in bombs:
-            started = time.perf_counter()
+            started = time.process_time()
             assert "100,000,000 pixels" in rejected(data)
-            assert time.perf_counter() - started < 0.05
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+            assert time.process_time() - started < 0.05
 
 
 def test_a_long_animation_costs_no_more_than_its_first_frame() -> None:
     frame = encode(noise(0, 16, 16), "GIF")
     first = frame.index(b",", 13 + 3 * 256)
     data = frame[:-1] + frame[first:-1] * 8000 + b";"
-    started = time.perf_counter()
-    result = decode("it", data, preprocessing(16))
-    assert time.perf_counter() - started < 0.05
+    started = time.process_time()
+    with little_memory(20_000):
+        result = decode("it", data, preprocessing(16))
+    assert time.process_time() - started < 0.05
     assert isinstance(result, DecodedWithWarning)
     assert result.warnings == (ANIMATED,)
 
@@ -298,56 +297,6 @@ def test_a_file_cut_short_is_never_used(kind: str, share: float) -> None:
 )
 def test_what_is_no_image_is_said_to_be_none(data: bytes, words: str) -> None:
     assert words in rejected(data)
-
-
-def mutant(rng: np.random.Generator, data: bytes) -> bytes:
-    array = bytearray(data)
-    place = int(rng.integers(len(array)))
-    match rng.integers(6):
-        case 0:
-            array[place] ^= 1 << int(rng.integers(8))
-        case 1:
-            array[place] = int(rng.choice([0, 1, 127, 128, 254, 255]))
-        case 2:
-            del array[place : place + int(rng.integers(1, 64))]
-        case 3:
-            array[place:place] = rng.bytes(int(rng.integers(1, 64)))
-        case 4:
-            block = array[place : place + int(rng.integers(1, 256))]
-            other = int(rng.integers(len(array)))
-            array[other : other + len(block)] = block
-        case _:
-            del array[place:]
-    return bytes(array)
-
-
-@pytest.mark.parametrize("kind", FORMATS)
-def test_three_hundred_mutants_of_each_format_end_in_pixels_or_a_reason(kind: str) -> None:
-    rng = np.random.default_rng(FORMATS.index(kind))
-    exif = Image.Exif()
-    exif[274] = 6
-    settings: dict[str, Any] = {} if kind in ("BMP", "GIF") else {"exif": exif}
-    data = encode(noise(7, 24, 20), kind, **settings)
-    outcomes = {"used": 0, "rejected": 0}
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with quiet_pillow():
-        for _ in range(300):
-            some = data
-            for _ in range(int(rng.integers(1, 4))):
-                some = mutant(rng, some) if some else some
-            started = time.perf_counter()
-            result = decode("it", some, preprocessing(16))
-            assert time.perf_counter() - started < 0.5
-            if isinstance(result, Rejected):
-                assert result.reason.isprintable()
-                outcomes["rejected"] += 1
-            else:
-                array = result.pixels if isinstance(result, DecodedWithWarning) else result
-                assert array.shape == (16, 16, 3)
-                outcomes["used"] += 1
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
-    assert outcomes["rejected"] > 10, outcomes
-    assert outcomes["used"] > 0, outcomes
 
 
 @search(max_examples=100, deadline=500)

@@ -1,5 +1,6 @@
 """Settings of a real run: any value is one or is refused in a line, and counts have bounds."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 from ssgan import recipes
 from ssgan.config.merge import merge
 from ssgan.config.schema import MAX_COUNT, walk
+from ssgan.config.serialize import dump
 from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
 from ssgan.runs.config import RunConfig
+from ssgan.runs.config_io import load_config
 from ssgan.types import UserError
 from tests.config.test_merge import JSON, nested
 
@@ -29,15 +32,40 @@ EDGES = st.sampled_from(
 CLASSES = st.sampled_from(["GAN", "ConditionalGAN", "Folder", "BigGANGenerator", "WGANGP", "none"])
 
 
-@given(path=st.sampled_from(PATHS), value=JSON | EDGES | CLASSES)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_value_anywhere_gives_a_run_or_a_user_error(path, value):
-    complaint = ""
-    try:
-        assert isinstance(merge(RUN, nested(path, value), "fuzz"), RunConfig)
-    except UserError as error:
-        complaint = str(error)
-    assert "\n" not in complaint
+def replaced(table, names, value):
+    """A table in which one value of a nested table is another."""
+    first, *below = names
+    return {**table, first: replaced(table[first], below, value) if below else value}
+
+
+READERS = {
+    "settings laid over a recipe": lambda path, value: merge(RUN, nested(path, value), "fuzz"),
+    "a stored config": lambda path, value: load_config(
+        replaced(dump(RUN), path.split("."), value), (), "fuzz"
+    ),
+}
+
+
+@pytest.mark.parametrize("form", READERS)
+def test_any_value_anywhere_gives_a_run_or_a_user_error(form, record_property):
+    """One value of a valid config is replaced by any JSON value."""
+    ends = Counter()
+
+    @given(path=st.sampled_from(PATHS), value=JSON | EDGES | CLASSES)
+    @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    def search(path, value):
+        complaint = ""
+        try:
+            assert isinstance(READERS[form](path, value), RunConfig)
+        except UserError as error:
+            complaint = str(error)
+        assert "\n" not in complaint
+        ends["refused" if complaint else "used"] += 1
+
+    search()
+    record_property("values", ends.total() * len(READERS))
+    assert ends["refused"] > 50, ends
+    assert ends["used"] > 0, ends
 
 
 @pytest.mark.parametrize("value", [MAX_COUNT + 1, 10**30])

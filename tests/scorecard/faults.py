@@ -1,42 +1,12 @@
 """For every promise faults of the package, each of which its tests must see."""
 
+from tests.scorecard.faults_inputs import INPUT_FAULTS
 from tests.scorecard.faults_rest import OTHER_FAULTS
 from tests.scorecard.promise import Mutant
 
 FAULTS: dict[str, tuple[Mutant, ...]] = {
+    **INPUT_FAULTS,
     **OTHER_FAULTS,
-    "A1": (
-        Mutant(
-            "data/assemble.py",
-            "            chunk.rejected.append(result)\n            continue",
-            "            continue",
-        ),
-    ),
-    "A4": (
-        Mutant(
-            "data/preprocessing.py",
-            'return (None, "") if tag == 1 else (_UPRIGHT[tag], "")',
-            'return (None, "") if tag in (1, 7) else (_UPRIGHT[tag], "")',
-        ),
-    ),
-    "A9": (
-        Mutant(
-            "data/scan.py",
-            "        if (status.st_dev, status.st_ino) not in self.files:\n",
-            "        if True:\n",
-        ),
-    ),
-    "A13": (
-        Mutant("data/scan.py", "key=lambda item: item.name)", "key=lambda item: item.changed)"),
-    ),
-    "A15": (
-        Mutant("ops/rotation.py", "images.rot90(r, dims=(2, 3))", "images.rot90(-r, dims=(2, 3))"),
-        Mutant(
-            "ops/rotation.py",
-            "torch.arange(NUM_ROTATIONS, device=device).repeat_interleave(count)",
-            "torch.arange(NUM_ROTATIONS, device=device).repeat(count)",
-        ),
-    ),
     "C2": (
         Mutant(
             "files/atomic.py",

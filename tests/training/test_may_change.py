@@ -125,9 +125,9 @@ def changed(config: RunConfig, entry: SettingEntry) -> RunConfig | None:
     """The config with another value of this setting alone; an archive of a folder is none."""
     for value in other_values(entry, config):
         other = trial(config, entry.path, value)
-        if other is None or without_place(other) == without_place(config):
+        if other is None or [d.path for d in difference(config, other)] != [entry.path]:
             continue
-        if [d.path for d in difference(config, other)] == [entry.path]:
+        if difference(without_place(config), without_place(other)):  # an archive is as its folder
             return other
     return None
 

@@ -11,6 +11,7 @@ from ssgan.cli.help import format_completion, format_help, format_overview
 from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import find_output_error, tolerate_lost_output
 from ssgan.config.nearest import nearest
+from ssgan.config.text import is_storable
 from ssgan.files.names import printable
 
 VERBS: dict[str, type[VerbOptions]] = {
@@ -72,6 +73,8 @@ def _command(argv: list[str]) -> int:
         print(f"ssgan {__version__}")
         return 0
     try:
+        if not is_storable("".join(argv)):
+            raise UsageError("a word holds a zero byte or half a character, as no name does")
         if argv[0].startswith("--print-completion"):
             shell = argv[0].partition("=")[2] or " ".join(argv[1:2])
             print(format_completion(shell, VERBS))

@@ -31,6 +31,7 @@ from typing import (
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ssgan.config.nearest import MAX_NEAREST, did_you_mean, nearest
+from ssgan.config.text import is_storable
 from ssgan.types import UserError
 
 T = TypeVar("T")
@@ -252,9 +253,11 @@ def check_value(hint: Any, value: object, place: Place) -> Any:
     """
     members = form_of(hint).members
     if members == (str,) and isinstance(value, str):
+        if not is_storable(value):
+            raise place.error(f"must be text that a file name can hold, not {quote(value)}")
         return value  # not by way of JSON: a file's name may hold bytes that are no text
     if members == (Path,) and isinstance(value, str | Path):
-        if not str(value) or "\0" in str(value):
+        if not str(value) or not is_storable(str(value)):
             raise place.error(f"must be the path of a file or folder, not {quote(value)}")
         return Path(value)
     adapter = _adapter(hint)
