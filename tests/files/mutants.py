@@ -158,4 +158,5 @@ def _reset_peak() -> None:
 def require_one_line(error: BaseException) -> None:
     """A refusal is a line that can be printed."""
     said = str(error)
-    assert said and "\n" not in said and said.isprintable(), repr(said)
+    assert said.strip(), "it says nothing"
+    assert said.isprintable(), repr(said)

@@ -46,11 +46,10 @@ def test_every_kind_of_fault_is_among_the_mutants():
 
 def test_a_damaged_checkpoint_is_refused_in_a_line_and_never_read_wrong(layout, record_property):
     path, bill = layout.checkpoint(NEWER), Bill()
-    for words, data in byte_mutants(path.read_bytes()):
+    for _, data in byte_mutants(path.read_bytes()):
         path.write_bytes(data)
         with pytest.raises((Damaged, UserError), match=path.name) as refusal:
             bill.read(lambda: checkpoint.load_checkpoint(path))
-            pytest.fail(f"{words} was read")
         require_one_line(refusal.value)
         bill.count(type(refusal.value).__name__)
     bill.check(record_property, "checkpoints")
@@ -92,8 +91,9 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_the_same(
 
 
 def test_damaged_anyhow_the_older_one_is_used(layout, stopped, record_property):
-    path, expected = layout.checkpoint(NEWER), digest_of(
-        checkpoint.load_checkpoint(layout.checkpoint(OLDER))
+    path, expected = (
+        layout.checkpoint(NEWER),
+        digest_of(checkpoint.load_checkpoint(layout.checkpoint(OLDER))),
     )
     for words, data in byte_mutants(path.read_bytes(), 60):
         path.write_bytes(data)
@@ -104,15 +104,13 @@ def test_damaged_anyhow_the_older_one_is_used(layout, stopped, record_property):
 
 def test_under_each_others_names_neither_is_used(layout, dataset):
     swap(layout)
-    with pytest.raises(UserError, match="none is whole: .*holds step 3, against its name") as said:
+    with pytest.raises(UserError, match=r"none is whole: .*holds step 3, against its name") as said:
         to_the_end(tiny(), layout.root, dataset)
     require_one_line(said.value)
 
 
 @pytest.mark.parametrize("other", [tiny(seed=1), tiny("gan"), tiny(discriminator_updates=2)])
-def test_a_checkpoint_of_another_config_is_refused_and_left_alone(
-    other, layout, dataset, tmp_path
-):
+def test_a_checkpoint_of_another_config_is_refused_and_left_alone(other, layout, dataset, tmp_path):
     stop_after(other, tmp_path / "other", dataset, NEWER)
     shutil.copy(RunDirectory(tmp_path / "other").checkpoint(NEWER), layout.checkpoint(NEWER))
     before = layout.checkpoint(NEWER).read_bytes()

@@ -89,7 +89,9 @@ RUN_FAULTS: dict[str, tuple[Mutant, ...]] = {
     "C9": (
         Mutant("files/errors.py", "        if not place.is_dir():\n", "        if False:\n"),
         Mutant(
-            "files/errors.py", "        if not os.access(place, os.W_OK | os.X_OK):", "        if False:"
+            "files/errors.py",
+            "        if not os.access(place, os.W_OK | os.X_OK):",
+            "        if False:",
         ),
     ),
     "C10": (
@@ -123,11 +125,8 @@ RUN_FAULTS: dict[str, tuple[Mutant, ...]] = {
         ),
     ),
     "D1": (
-        Mutant("training/nonfinite.py", "torch.stack([norms.sum(), *values])", "torch.stack(values)"),
         Mutant(
-            "training/nonfinite.py",
-            "torch.stack([norms.sum(), *values])",
-            "torch.stack([norms.sum()])",
+            "training/nonfinite.py", "torch.stack([norms.sum(), *values])", "torch.stack(values)"
         ),
     ),
     "D2": (
@@ -139,7 +138,9 @@ RUN_FAULTS: dict[str, tuple[Mutant, ...]] = {
         ),
     ),
     "D3": (
-        Mutant("training/standstill.py", "NEAR, VANISHING = 0.02, 0.001", "NEAR, VANISHING = 0.02, 0.0"),
+        Mutant(
+            "training/standstill.py", "NEAR, VANISHING = 0.02, 0.001", "NEAR, VANISHING = 0.02, 0.0"
+        ),
         Mutant(
             "training/standstill.py", "NEAR, VANISHING = 0.02, 0.001", "NEAR, VANISHING = 0.5, 0.02"
         ),
@@ -195,7 +196,11 @@ RUN_FAULTS: dict[str, tuple[Mutant, ...]] = {
         ),
     ),
     "D8": (
-        Mutant("cli/main.py", '    words = ("can\'t allocate memory", "out of memory",', '    words = ('),
+        Mutant(
+            "cli/main.py",
+            '    words = ("can\'t allocate memory", "out of memory",',
+            "    words = (",
+        ),
         Mutant(
             "training/step.py",
             "torch.autograd.backward(loss.total / parts)",

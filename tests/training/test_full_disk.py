@@ -27,7 +27,16 @@ pytestmark = [
 
 SETTINGS = [
     *("--data", "scenes:num_images=40", "--device", "cpu", "--precision", "float32"),
-    *("--generator.width", "0.015625", "--discriminator.width", "0.0625", "--batch_size", "8", "--evaluate.every", "0"),
+    *(
+        "--generator.width",
+        "0.015625",
+        "--discriminator.width",
+        "0.0625",
+        "--batch_size",
+        "8",
+        "--evaluate.every",
+        "0",
+    ),
     *("--output.log_every", "1", "--output.checkpoint_every", "1", "--output.sample_every", "0"),
     *("--output.tensorboard", "false"),
 ]

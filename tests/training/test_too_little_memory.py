@@ -19,15 +19,25 @@ pytestmark = pytest.mark.slow
 STEPS, AT = 5, 3  # the steps of a run; the one whose memory runs out
 CALLS = 3  # backward passes a step: D's two updates and G's
 SETTINGS = {
-    **{"data": "scenes:num_images=40", "device": "cpu", "precision": "float32"},
-    **{"generator.width": "0.015625", "discriminator.width": "0.03125", "batch_size": "8"},
-    **{"discriminator_updates": "2", "total_steps": str(STEPS), "evaluate.every": "0"},
-    **{"output.log_every": "1", "output.checkpoint_every": "1", "output.sample_every": "0"},
-    **{"output.tensorboard": "false"},
+    "data": "scenes:num_images=40",
+    "device": "cpu",
+    "precision": "float32",
+    "generator.width": "0.015625",
+    "discriminator.width": "0.03125",
+    "batch_size": "8",
+    "discriminator_updates": "2",
+    "total_steps": str(STEPS),
+    "evaluate.every": "0",
+    "output.log_every": "1",
+    "output.checkpoint_every": "1",
+    "output.sample_every": "0",
+    "output.tensorboard": "false",
 }
 WIDE = {
-    **{"generator.width": "0.25", "discriminator.width": "0.25", "batch_size": "64"},
-    **{"total_steps": "2"},
+    "generator.width": "0.25",
+    "discriminator.width": "0.25",
+    "batch_size": "64",
+    "total_steps": "2",
 }
 ERRORS = [
     MemoryError(),
