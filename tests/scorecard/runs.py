@@ -67,7 +67,7 @@ RUNS = (
             "training/test_faults.py::test_a_limit_on_files_ends_the_run_in_words_and_the_last_save_stands",
             "training/test_faults.py::test_a_full_disk_that_tears_a_log_line_is_said_and_mended",
             "training/test_full_disk.py::test_a_limit_of_200_kb_ends_with_74_and_the_bytes_needed",
-            "training/test_full_disk.py::test_a_disk_of_a_megabyte_ends_with_74_and_the_bytes_needed_and_free",
+            "training/test_full_disk.py::test_a_small_disk_ends_with_74_and_the_bytes_needed_and_free",
             "files/test_atomic.py::test_no_room_is_said_in_words_of_its_own_and_the_old_file_stands",
             "cli/test_main.py::test_a_full_disk_ends_any_command_with_its_code",
             "cli/test_streams.py::test_a_run_goes_on_to_its_end_when_nobody_can_read_its_lines",

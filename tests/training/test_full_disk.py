@@ -40,12 +40,12 @@ SETTINGS = [
     *("--output.log_every", "1", "--output.checkpoint_every", "1", "--output.sample_every", "0"),
     *("--output.tensorboard", "false"),
 ]
-LIMIT, DISK = 200_000, 2**20  # bytes: of a file, and of a disk
+LIMIT, DISK = 200_000, 800_000  # bytes: of a file, and of a disk
 NEWNS, NEWUSER = 0x20000, 0x10000000  # of Linux's unshare
 
 
 def command(root, cache, steps):
-    """A run whose checkpoints take 0.4 MB."""
+    """A run whose checkpoints take 0.3 MB."""
     words = ["train", "scenes:ssgan", "--run", str(root), "--cache", str(cache), *SETTINGS]
     return [*words, "--total_steps", str(steps)]
 
@@ -85,7 +85,7 @@ def test_a_limit_of_200_kb_ends_with_74_and_the_bytes_needed(cache, tmp_path):
 
 
 def mount_small(folder):
-    """Mount a disk of 1 MiB in this process alone; False where that is not allowed."""
+    """Mount a disk of 0.8 MB in this process alone; False where that is not allowed."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(NEWNS) and libc.unshare(NEWNS | NEWUSER):
         return False
@@ -94,8 +94,8 @@ def mount_small(folder):
     return libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", 0, size) == 0
 
 
-def test_a_disk_of_a_megabyte_ends_with_74_and_the_bytes_needed_and_free(cache, tmp_path):
-    """It holds two checkpoints of half a megabyte and no third beside them."""
+def test_a_small_disk_ends_with_74_and_the_bytes_needed_and_free(cache, tmp_path):
+    """It holds two checkpoints of 0.3 MB and no third beside them."""
     disk, said = tmp_path / "disk", tmp_path / "said"
     disk.mkdir()
     layout = RunDirectory(disk / "run")
