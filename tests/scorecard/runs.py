@@ -221,7 +221,7 @@ RUNS = (
         "too little memory names the setting, and smaller parts keep the result",
         (
             "training/test_too_little_memory.py::test_the_setting_is_named_no_half_update_is_saved_and_the_end_is_the_same",
-            "training/test_too_little_memory.py::test_an_address_space_that_ends_is_said_and_the_run_goes_on_later",
+            "training/test_too_little_memory.py::test_an_address_space_that_ends_is_said_in_a_line",
             "training/test_step.py::test_parts_are_the_whole_without_batch_statistics",
         ),
         must=False,

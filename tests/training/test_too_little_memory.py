@@ -36,7 +36,7 @@ SETTINGS = {
 WIDE = {
     "generator.width": "0.25",
     "discriminator.width": "0.25",
-    "batch_size": "64",
+    "batch_size": "256",
     "total_steps": "2",
 }
 ERRORS = [
@@ -125,26 +125,12 @@ def in_memory(extra, words, said):
     sys.platform != "linux" or torch.accelerator.is_available(),
     reason="the address space is measured in /proc, of a child without an accelerator",
 )
-def test_an_address_space_that_ends_is_said_and_the_run_goes_on_later(
-    cache, tmp_path, record_property
-):
+def test_an_address_space_that_ends_is_said_in_a_line(cache, tmp_path):
     """For real, at whatever allocation is the first too many."""
-    assert main(command(tmp_path / "whole", cache, **WIDE)) == 0
-    expected, _ = checkpoint.load_newest(RunDirectory(tmp_path / "whole"))
-    codes = {}
-    for megabytes in range(20, 300, 40):
+    for megabytes in (20, 100, 200):
         root, said = tmp_path / f"in-{megabytes}", tmp_path / f"in-{megabytes}.txt"
         words = command(root, cache, **WIDE)
-        codes[megabytes] = in_memory(megabytes * 2**20, words, said)
+        assert in_memory(megabytes * 2**20, words, said) == 2
         last = said.read_text().splitlines()[-1]
-        assert codes[megabytes] in (0, 2), last
-        if codes[megabytes] == 2:
-            assert last.startswith("ssgan: not enough memory for this; "), last
-    record_property("megabytes: exit code", codes)
-    assert set(codes.values()) == {0, 2}
-    roots = [p for p in tmp_path.glob("in-*") if (p / "config.json").exists()]
-    assert len(roots) > 2, codes  # some began to train
-    for root in roots[:3]:
-        assert main(command(root, cache, **WIDE)) == 0
-        saved, _ = checkpoint.load_newest(RunDirectory(root))
-        assert digest_of(saved) == digest_of(expected)
+        assert last.startswith("ssgan: not enough memory for this; "), last
+        assert not list(root.rglob("*.ckpt"))
