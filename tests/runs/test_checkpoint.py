@@ -81,6 +81,9 @@ def busy(dataset):
     for report in train(replace(config, total_steps=2), dataset):
         state = report.state
     state.best_score, state.best_step = 0.25, 1
+    state.rollbacks, state.evaluated = 2, False
+    for field in fields(TrainState):
+        assert getattr(state, field.name) != field.default, f"{field.name} could be forgotten"
     return config, state
 
 
@@ -128,7 +131,7 @@ def drop_buffers(network, fresh, ending):
 
 FORGETTING = {
     name: lambda state, fresh, name=name: setattr(state, name, getattr(fresh, name))
-    for name in ("step", "best_score", "best_step", "generator_ema")
+    for name in ("step", "best_score", "best_step", "rollbacks", "generator_ema")
 }
 FORGETTING |= {
     f"{network} weights": lambda state, fresh, network=network: [

@@ -27,7 +27,8 @@ from ssgan.metrics.moments import Moments
 from ssgan.types import UserError
 
 AS_TRAINED = "as trained"
-_ARRAYS = ("mu", "sigma", "count", "protocol", "sha256")
+_OURS = {"count", "protocol", "sha256"}  # that pytorch-fid's files lack
+_ARRAYS = ("mu", "sigma", *_OURS)
 _LARGEST = 2**30  # bytes of all arrays; 2048 features take 34 MB
 
 
@@ -127,6 +128,9 @@ def read_statistics(path: Path) -> Statistics:
             f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics, and none of "
             "images, which are in 'arr_0'"
         )
+    if {"protocol", "sha256"} & arrays.keys() and not arrays.keys() >= _OURS:
+        lost = ", ".join(sorted(_OURS - arrays.keys()))
+        raise UserError(f"{path} is damaged: it has lost its {lost}")
     mean, covariance = arrays["mu"], arrays["sigma"]
     size = mean.size
     shaped = size > 0 and mean.shape == (size,) and covariance.shape == (size, size)
@@ -163,7 +167,10 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 def _count(path: Path, count: NDArray[Any]) -> int:
     if count.shape != () or count.dtype.kind not in "iu" or count < 2:
-        raise UserError(f"{path}: its count of images must be a whole number, 2 or more: {count}")
+        given = str(count) if count.shape == () else f"an array of shape {count.shape}"
+        raise UserError(
+            f"{path}: its count of images must be a whole number, 2 or more, not {given!a}"
+        )
     return int(count)
 
 

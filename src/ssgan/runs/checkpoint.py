@@ -30,6 +30,7 @@ from ssgan.files.sealed_file import Damaged, read_verified, write_sealed
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import load_config
 from ssgan.runs.facts import read_facts
+from ssgan.runs.fitting import load_network, load_optimizer
 from ssgan.runs.state import TrainState
 from ssgan.types import UserError
 
@@ -270,8 +271,14 @@ def set_aside_damaged(layout: RunDirectory, good: Checkpoint) -> None:
 
 def load_part(part: nn.Module | Optimizer, checkpoint: Checkpoint, name: str) -> None:
     """Load the state dict of that name; UserError when the file has none or it does not fit."""
+    stored = checkpoint.tensors.get(name)
     try:
-        part.load_state_dict(checkpoint.tensors[name])
+        if not isinstance(stored, dict):
+            raise TypeError("it has no such table")
+        if isinstance(part, nn.Module):
+            load_network(part, stored)
+        else:
+            load_optimizer(part, stored)
     except Exception as error:  # torch has many types for state dicts that do not fit
         reason = " ".join(str(error).split())
         raise UserError(f"{checkpoint.path} does not fit {name}: {reason}") from error

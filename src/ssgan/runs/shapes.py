@@ -52,7 +52,7 @@ def require_shapes(checkpoint: Checkpoint, name: str) -> None:
     wanted = shapes(BUILDERS[name], checkpoint.config, checkpoint.num_classes)
     if wanted is None:
         return
-    for key in sorted({*wanted, *stored}):
+    for key in sorted({*wanted, *stored}, key=str):
         tensor = stored.get(key)
         found = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else None
         if found != wanted.get(key):
