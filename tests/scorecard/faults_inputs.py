@@ -27,9 +27,11 @@ INPUT_FAULTS: dict[str, tuple[Mutant, ...]] = {
             "        return Rejected(name, describe_failure(error))",
         ),
         Mutant(
-            "data/archives.py",
-            "            except Exception as error:\n                ours",
-            "            except UserError as error:\n                ours",
+            "data/image_files.py",
+            "        except Exception as error:\n"
+            "            return Rejected(self.item(number), self._describe_unread(error))",
+            "        except UserError as error:\n"
+            "            return Rejected(self.item(number), self._describe_unread(error))",
         ),
     ),
     "A3": (
@@ -97,8 +99,8 @@ INPUT_FAULTS: dict[str, tuple[Mutant, ...]] = {
         ),
         Mutant(
             "data/folder.py",
-            "        if not any(not item.reject for item in content.found):",
-            "        if content is None:",
+            "        if all(item.reject for item in listing.found):",
+            "        if listing is None:",
         ),
     ),
     "A8": (
