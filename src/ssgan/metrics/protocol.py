@@ -128,9 +128,6 @@ def read_statistics(path: Path) -> Statistics:
             f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics, and none of "
             "images, which are in 'arr_0'"
         )
-    if {"protocol", "sha256"} & arrays.keys() and not arrays.keys() >= _OURS:
-        lost = ", ".join(sorted(_OURS - arrays.keys()))
-        raise UserError(f"{path} is damaged: it has lost its {lost}")
     mean, covariance = arrays["mu"], arrays["sigma"]
     size = mean.size
     shaped = size > 0 and mean.shape == (size,) and covariance.shape == (size, size)
@@ -144,12 +141,12 @@ def read_statistics(path: Path) -> Statistics:
     mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise UserError(f"{path} holds NaN or infinity")
-    return Statistics(
-        torch.from_numpy(mean),
-        torch.from_numpy(covariance),
-        _count(path, arrays["count"]) if "count" in arrays else None,
-        _protocol(path, arrays) if "protocol" in arrays else None,
-    )
+    count = _count(path, arrays["count"]) if "count" in arrays else None
+    protocol = _protocol(path, arrays) if "protocol" in arrays else None
+    if {"protocol", "sha256"} & arrays.keys() and not arrays.keys() >= _OURS:
+        lost = ", ".join(sorted(_OURS - arrays.keys()))
+        raise UserError(f"{path} is damaged: it has lost its {lost}")
+    return Statistics(torch.from_numpy(mean), torch.from_numpy(covariance), count, protocol)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
