@@ -21,6 +21,7 @@ from torch import Tensor
 from ssgan.config.schema import check_fields
 from ssgan.files.archive import ArchiveError
 from ssgan.files.atomic import write_atomic
+from ssgan.files.names import printable
 from ssgan.files.nesting import parse_json
 from ssgan.files.npz import list_arrays, read_array
 from ssgan.metrics.moments import Moments
@@ -166,7 +167,7 @@ def _count(path: Path, count: NDArray[Any]) -> int:
     if count.shape != () or count.dtype.kind not in "iu" or count < 2:
         given = str(count) if count.shape == () else f"an array of shape {count.shape}"
         raise UserError(
-            f"{path}: its count of images must be a whole number, 2 or more, not {given!a}"
+            f"{path}: its count of images must be a whole number, 2 or more: {printable(given)}"
         )
     return int(count)
 

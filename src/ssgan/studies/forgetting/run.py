@@ -27,7 +27,7 @@ from ssgan.files.sealed_file import Damaged, read_verified
 from ssgan.runs.checkpoint import no_crash, unpack, write_tensors
 from ssgan.runs.config_io import list_modules
 from ssgan.runs.facts import read_facts
-from ssgan.runs.fitting import load_network, load_optimizer, explain_errors
+from ssgan.runs.fitting import explain_errors, load_network, load_optimizer
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.studies.forgetting.settings import (
     ForgettingSettings,
