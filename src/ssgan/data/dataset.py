@@ -145,7 +145,10 @@ def _read_manifest(folder: Path, text: bytes) -> dict[str, Any]:
 
 
 def _read_labels(path: Path, stored: bytes, count: int) -> NDArray[np.int64]:
-    labels = np.load(io.BytesIO(stored), allow_pickle=False)
+    try:
+        labels = np.load(io.BytesIO(stored), allow_pickle=False)
+    except Exception as error:  # numpy parses a header as Python: syntax and token errors too
+        raise ValueError(f"{path} is no array") from error
     if labels.shape != (count,) or labels.dtype != np.int64:
         raise ValueError(f"{path} does not match its manifest")
     return np.asarray(labels, np.int64)

@@ -50,7 +50,10 @@ class PixelFile:
         version = np.lib.format.read_magic(head)
         if version != (1, 0):
             raise ValueError(f"{path} has another version of its header")
-        found, fortran, kind = np.lib.format.read_array_header_1_0(head)
+        try:
+            found, fortran, kind = np.lib.format.read_array_header_1_0(head)
+        except Exception as error:  # numpy parses it as Python: syntax and token errors too
+            raise ValueError(f"{path} has a damaged header") from error
         self._start = head.tell()
         size = self._start + math.prod(shape)
         if found != shape or kind != self.dtype or fortran or self._state[0] != size:

@@ -21,6 +21,7 @@ from torch import Tensor
 from ssgan.config.schema import check_fields
 from ssgan.files.archive import ArchiveError
 from ssgan.files.atomic import write_atomic
+from ssgan.files.names import printable
 from ssgan.files.nesting import parse_json
 from ssgan.files.npz import list_arrays, read_array
 from ssgan.metrics.moments import Moments
@@ -128,9 +129,6 @@ def read_statistics(path: Path) -> Statistics:
             f"{path} has no 'mu' and 'sigma'; it is not a file of feature statistics, and none of "
             "images, which are in 'arr_0'"
         )
-    if {"protocol", "sha256"} & arrays.keys() and not arrays.keys() >= _OURS:
-        lost = ", ".join(sorted(_OURS - arrays.keys()))
-        raise UserError(f"{path} is damaged: it has lost its {lost}")
     mean, covariance = arrays["mu"], arrays["sigma"]
     size = mean.size
     shaped = size > 0 and mean.shape == (size,) and covariance.shape == (size, size)
@@ -144,12 +142,12 @@ def read_statistics(path: Path) -> Statistics:
     mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise UserError(f"{path} holds NaN or infinity")
-    return Statistics(
-        torch.from_numpy(mean),
-        torch.from_numpy(covariance),
-        _count(path, arrays["count"]) if "count" in arrays else None,
-        _protocol(path, arrays) if "protocol" in arrays else None,
-    )
+    count = _count(path, arrays["count"]) if "count" in arrays else None
+    protocol = _protocol(path, arrays) if "protocol" in arrays else None
+    if {"protocol", "sha256"} & arrays.keys() and not arrays.keys() >= _OURS:
+        lost = ", ".join(sorted(_OURS - arrays.keys()))
+        raise UserError(f"{path} is damaged: it has lost its {lost}")
+    return Statistics(torch.from_numpy(mean), torch.from_numpy(covariance), count, protocol)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -169,7 +167,7 @@ def _count(path: Path, count: NDArray[Any]) -> int:
     if count.shape != () or count.dtype.kind not in "iu" or count < 2:
         given = str(count) if count.shape == () else f"an array of shape {count.shape}"
         raise UserError(
-            f"{path}: its count of images must be a whole number, 2 or more, not {given!a}"
+            f"{path}: its count of images must be a whole number, 2 or more: {printable(given)}"
         )
     return int(count)
 

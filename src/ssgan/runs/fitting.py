@@ -18,7 +18,7 @@ _MOMENTS = {"step", "exp_avg", "exp_avg_sq"}  # what Adam holds of a weight
 
 
 @contextmanager
-def translate_misfits(what: str) -> Iterator[None]:
+def explain_errors(what: str) -> Iterator[None]:
     """Within, whatever is raised becomes a UserError: `what` does not fit, and why."""
     try:
         yield

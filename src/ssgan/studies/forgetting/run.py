@@ -27,7 +27,7 @@ from ssgan.files.sealed_file import Damaged, read_verified
 from ssgan.runs.checkpoint import no_crash, unpack, write_tensors
 from ssgan.runs.config_io import list_modules
 from ssgan.runs.facts import read_facts
-from ssgan.runs.fitting import load_network, load_optimizer, translate_misfits
+from ssgan.runs.fitting import explain_errors, load_network, load_optimizer
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.studies.forgetting.settings import (
     ForgettingSettings,
@@ -177,7 +177,7 @@ def _restore(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> 
         _LOG.warning("starting over: %s; it was set aside as %s", damage, aside.name)
         return
     trusted, where = list_modules(facts["settings"]), str(directory.state)
-    with translate_misfits(where):
+    with explain_errors(where):
         content = unpack(payload)
         saved = read_facts(content.pop("facts", None), directory.state, {"step": WHOLE})
     same = all(_is_same(saved.get(name), facts[name]) for name in ("train", "test"))
@@ -186,7 +186,7 @@ def _restore(directory: ForgettingDirectory, learner: Learner, facts: Facts) -> 
     same = same and saved.get("classes") == facts["classes"]
     if not same or _difference_but_place(settings, now):
         raise UserError(f"{where} belongs to another forgetting run; remove it to start over")
-    with translate_misfits(where):
+    with explain_errors(where):
         load_network(learner.network, content["network"])
         load_optimizer(learner.optimizer, content["optimizer"])
     learner.step = saved["step"]
