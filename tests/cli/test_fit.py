@@ -93,9 +93,10 @@ def test_data_prepare_takes_the_fit(places, capsys):
 
 def evaluate(places, thing, *words):
     given = ["--against", str(places / "photos"), "--features", "random", "--metrics", "fd"]
-    places_ = ["--cache", str(places / "cache"), "--out", str(places / "out" / "numbers.jsonl")]
+    out = places / "out" / f"{thing}.jsonl"
+    places_ = ["--cache", str(places / "cache"), "--out", str(out)]
     code = main(["evaluate", str(places / thing), *given, "--n", "12", *places_, *words])
-    return code, read_results(places / "out" / "numbers.jsonl") if code == 0 else []
+    return code, read_results(out) if code == 0 else []
 
 
 def test_an_evaluation_prepares_real_images_as_the_run_did_and_stores_it(places, capsys):

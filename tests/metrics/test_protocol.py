@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,8 @@ PROTOCOL = Protocol(
 
 
 SOUND = {"mu": np.zeros(2), "sigma": np.zeros((2, 2))}
+_DIGEST = hashlib.sha256(bytes(8 * (2 + 4))).hexdigest()
+WHOLE = {"count": np.array(5), "sha256": np.array(_DIGEST)}  # what our files have beside it
 
 
 def moments(seed=0):
@@ -91,9 +94,12 @@ def test_changed_numbers_do_not_match_the_checksum(tmp_path):
         ({"mu": np.full(2, np.nan), "sigma": np.zeros((2, 2))}, "NaN"),
         ({"mu": np.zeros(0), "sigma": np.zeros((0, 0))}, r"mu has shape \(0,\)"),
         ({"mu": np.zeros(1), "sigma": np.array([["a"]])}, "must be float arrays"),
-        ({**SOUND, "protocol": np.array("{")}, "protocol"),
-        ({**SOUND, "protocol": np.array("[1]")}, "protocol cannot be read: it is a list"),
-        ({**SOUND, "protocol": np.array('{"num_real": "many"}')}, "num_real must be int or none"),
+        ({**SOUND, **WHOLE, "protocol": np.array("{")}, "protocol"),
+        ({**SOUND, **WHOLE, "protocol": np.array("[1]")}, "protocol cannot be read: it is a list"),
+        (
+            {**SOUND, **WHOLE, "protocol": np.array('{"num_real": "many"}')},
+            "num_real must be int or none",
+        ),
         ({**SOUND, "count": np.array([1, 2])}, "count of images must be a whole number"),
         ({**SOUND, "count": np.array("x")}, "count of images must be a whole number"),
         ({**SOUND, "count": np.array(2.5)}, "count of images must be a whole number"),

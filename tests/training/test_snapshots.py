@@ -106,7 +106,7 @@ def test_a_plan_counts_them():
     networks = few.discriminator_weights + few.generator_weights
     assert none.disk.snapshots == 0
     assert few.disk.snapshots >= 3 * 4 * networks
-    assert f"{(few.disk.peak + few.data_bytes) / 1e6:.0f} MB: images" in few.text()
+    assert f"{(few.disk.peak + few.data_bytes) / 1e6:.1f} MB: images" in few.text()
     assert "snapshots" in few.text()
 
 

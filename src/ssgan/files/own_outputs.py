@@ -161,7 +161,7 @@ def is_unfinished_sampling(folder: bytes) -> bool:
 def refuse_other_picture(path: Path) -> None:
     """Raise UserError where a picture of anybody else would be replaced by a sheet or figure."""
     folder, name = os.fsencode(path.parent), os.fsencode(path.name)
-    if not path.exists() or read_mark(path) == SHEET:
+    if not path.is_file() or read_mark(path) == SHEET:
         return
     if name not in find_own_names(folder, set(os.listdir(folder)), given=True):
         raise UserError(f"{path} is not output of ssgan: move it, or write to another place")
