@@ -205,9 +205,7 @@ def test_an_archive_without_images_names_the_way_out(tmp_path: Path) -> None:
     for number, (words, files) in enumerate(cases.items()):
         assert words in refusal(pack_zip(tmp_path / f"{number}.zip", files))
     pack_zip(tmp_path / "a.zip", {"a.png": b""}).write_bytes(b"no zip")
-    assert "no tar: no header" in refusal(tmp_path / "a.zip") or "cut short" in refusal(
-        tmp_path / "a.zip"
-    )
+    assert "does not begin as a zip archive does" in refusal(tmp_path / "a.zip")
     tar_bomb(tmp_path / "b.tar.gz", tar_header("a.png", 2**34), 16)
     assert "cannot be read: " in refusal(tmp_path / "b.tar.gz")
     assert "No such file" in refusal(tmp_path / "missing.zip")

@@ -3,13 +3,14 @@
 import contextlib
 import copy
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-MUTANTS = 300
+MUTANTS = 300 if os.environ.get("SSGAN_LONG") == "1" else 100  # of each kind of file
 MEMORY = 200 * 2**20  # bytes that reading one may take beyond what was there
 SECONDS = 1.0  # of the processor
 _PAGE = 4096

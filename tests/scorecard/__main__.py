@@ -58,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not promises:
         print(f"no promise {' '.join(options.ids)}: give A to H, or A1 to H8", file=sys.stderr)
         return 2
+    if options.long:
+        os.environ["SSGAN_LONG"] = "1"  # more mutants of stored files
     collector = _Collector()
     tests = {t for p in promises for t in (*p.tests, *([p.plants] if p.plants else []))}
     if tests:

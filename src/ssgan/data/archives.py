@@ -21,7 +21,7 @@ from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import MAX_FILE_BYTES
 from ssgan.data.scan import ENDINGS, FoundFile, Listing, ending_of
 from ssgan.data.unsupported import describe_missing
-from ssgan.files.archive import Member, Spool, open_archive, read_exactly
+from ssgan.files.archive import ArchiveError, Member, Spool, open_archive, read_exactly
 from ssgan.files.errors import explain
 from ssgan.files.links import read_file_state
 from ssgan.files.names import readable
@@ -110,6 +110,8 @@ def _list(path: str, state: tuple[int, ...]) -> _Content:
         is_zip = file.read(4) in SIGNATURES
     if is_zip:
         return _sort(list_zip(path), lambda member: read_zip_member(path, member))
+    if path.lower().endswith(".zip"):
+        raise ArchiveError("it does not begin as a zip archive does")
     with open_tar(path) as tar:
         if not tar.compressed:
             return _sort(tar, functools.partial(_read_place, path))
