@@ -52,12 +52,14 @@ def fork(work: Callable[[], int]) -> int:
     child = os.fork()
     if child:
         return child
-    code = 99
+    code = 130  # of an interrupt before the work has begun
     try:
         torch.set_num_threads(1)
+        code = 99
         code = work()
     except BaseException:
-        traceback.print_exc()
+        if code != 130:
+            traceback.print_exc()
     finally:
         os._exit(code)
 
