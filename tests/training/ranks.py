@@ -135,7 +135,7 @@ def final(config: RunConfig) -> Tensor:
 
 def same(folder: Path) -> None:
     """Every case's state at the end, into a file a rank."""
-    for name, config in (CASES | MATRIX).items():
+    for name, config in (CASES | (MATRIX if num_ranks() == 2 else {})).items():
         torch.save(final(config), folder / f"{name}-{num_ranks()}-{rank()}.pt")
 
 

@@ -44,7 +44,8 @@ def test_many_ranks_are_one_process_in_every_number_and_equal_to_the_bit(count, 
     """Weights, averages, batch statistics, singular vectors, Adam's moments, after six steps."""
     found = together("same", tmp_path, count)
     assert [code for code, _ in found] == [0] * count, found
-    for name, expected in alone.items():
+    for name in CASES | (MATRIX if count == 2 else {}):
+        expected = alone[name]
         states = [torch.load(tmp_path / f"{name}-{count}-{r}.pt") for r in range(count)]
         torch.testing.assert_close(states[0], expected, rtol=0, atol=CLOSE)
         assert all(torch.equal(states[0], state) for state in states), name
