@@ -80,11 +80,6 @@ INPUT_FAULTS: dict[str, tuple[Mutant, ...]] = {
             "    if image.load() and width * height > MAX_PIXELS:",
         ),
         Mutant("data/preprocessing.py", "MAX_PIXELS = 100_000_000", "MAX_PIXELS = 10_000_000_000"),
-        Mutant(
-            "data/preprocessing.py",
-            'getattr(image, "is_animated", False)',
-            'getattr(image, "n_frames", 1) > 1',
-        ),
     ),
     "A7": (
         Mutant(
