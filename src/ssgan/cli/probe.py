@@ -135,7 +135,7 @@ def _split(subject: ProbedDiscriminator, given: Probe) -> Split:
 
 
 def _count_trained_on(parts: Split) -> int | None:
-    """The number of test images that are training images too, which is said."""
+    """Count the test images that are training images too, and print a note."""
     count, whole = count_trained_on(parts), len(parts.test.rows)
     if count:
         which = f"all {whole:,}" if count == whole else f"{count:,} of the {whole:,}"

@@ -59,7 +59,7 @@ class Hub(AbstractSource):
         # decode=False yields the encoded bytes, for our own decoder.
         table = table.cast_column(image, datasets.Image(decode=False))
         collection = HubCollection(self, table, image, label, _own_folders(self, datasets))
-        collection.labels()  # what is wrong with them is said before anything is decoded
+        collection.labels()  # raises what is wrong with them before anything is decoded
         return collection
 
     def without_place(self) -> "Hub":

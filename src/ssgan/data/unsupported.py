@@ -1,4 +1,4 @@
-"""What is said of files that are not read: each has a way out."""
+"""Messages on files that are not read: each names a way out."""
 
 import os
 from collections.abc import Iterable
