@@ -97,7 +97,9 @@ OTHER_FAULTS: dict[str, tuple[Mutant, ...]] = {
     ),
     "F7": (
         Mutant(
-            "metrics/features.py", "pooled += [mean, spread]", "pooled += [mean * 0, spread * 0]"
+            "metrics/features.py",
+            "        x = pixels.float()\n        if",
+            "        x = pixels.float().clamp(100, 156)\n        if",
         ),
     ),
     "F8": (
@@ -199,7 +201,9 @@ OTHER_FAULTS: dict[str, tuple[Mutant, ...]] = {
     ),
     "H3": (
         Mutant(
-            "training/loop.py", "feed.with_seed(state.noise_seed(config.seed))", "feed.with_seed(0)"
+            "training/loop.py",
+            "feed.with_seed(state.noise_seed(config.seed))",
+            "feed.with_seed(id(state) % 2**31)",
         ),
     ),
     "H4": (
