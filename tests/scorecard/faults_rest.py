@@ -99,7 +99,7 @@ OTHER_FAULTS: dict[str, tuple[Mutant, ...]] = {
         Mutant(
             "metrics/features.py",
             "        x = pixels.float()\n        if",
-            "        x = pixels.float().clamp(100, 156)\n        if",
+            "        x = pixels.float().mean(1, True).expand(-1, 3, -1, -1)\n        if",
         ),
     ),
     "F8": (
