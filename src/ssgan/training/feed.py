@@ -72,7 +72,7 @@ class Feed:
         self.seed = config.seed if seed is None else seed
         self.dtype = run_dtype(config.precision)
         self.labels = select_labels(config, dataset)
-        self.used = torch.from_numpy(dataset.used_classes())  # fakes are of classes with images
+        self.used = torch.from_numpy(dataset.used_classes())  # labels of fakes are drawn from these
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     def with_seed(self, seed: int) -> "Feed":
