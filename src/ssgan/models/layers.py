@@ -18,6 +18,7 @@ from ssgan.ops.convolution import (
     conv3x3_few_outputs,
     conv3x3_up_nearest,
     conv3x3_up_zero,
+    conv_transpose2d,
     double_bilinear,
     insert_zeros,
     suits_few_outputs,
@@ -141,7 +142,7 @@ class ConvTranspose2d(nn.Module):
 
     def forward(self, images: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O 2*H 2*W"]:
         """The images at twice the size."""
-        larger = F.conv_transpose2d(images, self.weight, self.bias, stride=2, padding=1)
+        larger = conv_transpose2d(images, self.weight, self.bias, padding=1)
         return larger if self.weight.shape[2] == 4 else larger[:, :, :-1, :-1]
 
 
