@@ -45,7 +45,7 @@ _A = (
     (0.0, 1.0, -1.0, 8.0, -8.0, 1.0),
 )
 _MIN_CHANNELS = 128  # below this the transforms cost more than the products save
-_PIXELS = 4096  # processed at a time, over all images
+_PIXELS = 2048  # processed at a time, over all images
 
 
 def suits_winograd(images: Float[Tensor, "B I H W"], weight: Float[Tensor, "O I R Q"]) -> bool:
@@ -94,9 +94,9 @@ class _Convolution(torch.autograd.Function):
 
 
 def _convolve(images: Tensor, weight: Tensor) -> Tensor:
-    b, g, a = (_tile_transform(matrix, images) for matrix in (_B, _G, _A))
+    b, g, a = (images.new_tensor(matrix) for matrix in (_B, _G, _A))
     outer, inner = weight.shape[:2]
-    kernels = (g @ weight.permute(2, 3, 1, 0).reshape(9, -1)).view(-1, inner, outer)
+    kernels = _transform(g, weight.permute(2, 3, 1, 0).reshape(-1, inner, outer))
     batch, _, height, width = images.shape
     out = torch.empty(
         (batch, outer, height, width),
@@ -106,8 +106,8 @@ def _convolve(images: Tensor, weight: Tensor) -> Tensor:
     )
     parts = (_split_images(each.permute(0, 2, 3, 1)) for each in (out, images))
     for part, pixels in zip(*parts, strict=True):
-        products = torch.bmm(_apply(b, _extract_tiles(_pad(pixels), TILE)), kernels)
-        squares = (a @ products.view(TILE**2, -1)).view(
+        products = torch.bmm(_transform(b, _extract_tiles(_pad(pixels), TILE)), kernels)
+        squares = _transform(a, products).view(
             STEP, STEP, len(part), height // STEP, width // STEP, outer
         )
         part.view(len(part), height // STEP, STEP, width // STEP, STEP, outer).copy_(
@@ -118,22 +118,24 @@ def _convolve(images: Tensor, weight: Tensor) -> Tensor:
 
 def _weight_gradient(images: Tensor, gradient: Tensor) -> Tensor:
     """dL/dg = G' [ sum over tiles of (B d B') (A' dL/dY A) ] G, in differentiable operations."""
-    b, g, a = (_tile_transform(matrix, images) for matrix in (_B, _G, _A))
+    b, g, a = (images.new_tensor(matrix) for matrix in (_B, _G, _A))
     inner, outer = images.shape[1], gradient.shape[1]
     total = images.new_zeros(TILE**2, inner, outer)
     parts = (_split_images(each.permute(0, 2, 3, 1)) for each in (images, gradient))
     for pixels, gradients in zip(*parts, strict=True):
-        tiles = _apply(b, _extract_tiles(_pad(pixels), TILE))
-        squares = _apply(a.T, _extract_tiles(gradients, STEP))
+        tiles = _transform(b, _extract_tiles(_pad(pixels), TILE))
+        squares = _transform(a.T, _extract_tiles(gradients, STEP))
         total = torch.baddbmm(total, tiles.transpose(1, 2), squares)
-    kernel = (g.T @ total.view(TILE**2, -1)).view(3, 3, inner, outer)
-    return kernel.permute(3, 2, 0, 1)
+    return _transform(g.T, total).view(3, 3, inner, outer).permute(3, 2, 0, 1)
 
 
-def _tile_transform(matrix: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
-    """The matrix M for which M t is (matrix) t (matrix)', for a tile t flattened to a row."""
-    one = torch.tensor(matrix, dtype=like.dtype, device=like.device)
-    return torch.kron(one, one)
+def _transform(
+    matrix: Float[Tensor, "m n"], tiles: Float[Tensor, "n*n T C"]
+) -> Float[Tensor, "m*m T C"]:
+    """(matrix) t (matrix)' for every tile t of n x n numbers: first the columns, then the rows."""
+    m, n = matrix.shape
+    columns = (matrix @ tiles.reshape(n, -1)).view(m, n, -1)
+    return torch.bmm(matrix.expand(m, m, n), columns).view(m * m, *tiles.shape[1:])
 
 
 def _split_images(last: Float[Tensor, "B H W C"]) -> Iterator[Tensor]:
@@ -150,7 +152,3 @@ def _extract_tiles(last: Tensor, size: int) -> Tensor:
     """[size * size, tiles, C]: squares of that size, STEP pixels apart."""
     squares = last.unfold(1, size, STEP).unfold(2, size, STEP)  # [B, h, w, C, size, size]
     return squares.permute(4, 5, 0, 1, 2, 3).reshape(size * size, -1, last.shape[3])
-
-
-def _apply(matrix: Tensor, tiles: Tensor) -> Tensor:
-    return (matrix @ tiles.reshape(len(tiles), -1)).view(-1, *tiles.shape[1:])
