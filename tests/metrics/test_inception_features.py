@@ -205,3 +205,15 @@ def test_rows_that_are_no_probabilities_are_refused():
         inception_score(torch.full((20, 4), float("nan")))
     with pytest.raises(UserError, match="10 splits needs as many images, not 9"):
         inception_score(torch.full((9, 4), 0.25).log())
+
+
+def test_bfloat16_is_near_float32_and_a_protocol_of_its_own():
+    raw, images = small_raw(), pictures(4, seed=0)
+    exact, fast = (InceptionFeatures(raw, dtype=dtype) for dtype in (torch.float32, torch.bfloat16))
+    rows, found = exact(images), fast(images)
+    assert found.dtype is torch.float32
+    error = (found - rows).norm() / rows.norm()
+    assert 1e-5 < error < 0.03  # not the same numbers, and no other network
+    assert exact.identity != fast.identity
+    assert (exact.dtype, fast.dtype) == ("float32", "bfloat16")
+    assert (exact.distance_name, fast.distance_name) == ("FID", "FID-bfloat16")

@@ -26,7 +26,8 @@ class Evaluate(Options):
     # real images that the run has not seen; measures the share of samples that are closer to
     # training images than chance explains (metric authenticity)
     held_out: str | None = option(None, "IMAGES")
-    # {FEATURES}; inception gives the FID
+    # {FEATURES}; inception gives the FID, inception-bf16 a faster
+    # distance in bfloat16, with values of its own
     features: str | None = option(None, "NAME", default_text="the first whose weights are there")
     # a file of Inception weights, or the run whose discriminator is used
     weights: str | None = option(None, "FILE|RUN")

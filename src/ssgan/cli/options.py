@@ -18,7 +18,7 @@ SOURCES = (
 )
 PHRASES = {
     "SOURCES": SOURCES,
-    "FEATURES": "inception, lite0, random, discriminator",
+    "FEATURES": "inception, inception-bf16, lite0, random, discriminator",
     "METRICS": "fd,infinity,kid,is,pr,authenticity",
     "POOLINGS": "mean, grid, gridN (such as grid4) or flat",
     "TRUST": "your modules whose classes the run uses, separated by commas; they are imported",

@@ -18,8 +18,8 @@ from ssgan.data.base import AbstractSource, DatasetInfo
 from ssgan.data.huggingface import Hub
 from ssgan.data.prepare import default_cache
 from ssgan.data.sources import parse_source
+from ssgan.evaluation.feature_networks import INCEPTION, choose_features
 from ssgan.evaluation.feature_networks import NAMES as FEATURES
-from ssgan.evaluation.feature_networks import choose_features
 from ssgan.files.errors import require_writable
 from ssgan.files.locks import hold_lock
 from ssgan.recipes.find import build_recipe
@@ -52,7 +52,7 @@ from ssgan.types import UserError
 _WIDEST = max(map(len, STUDIES))  # characters of a study's name
 _MINUTE = 60.0  # seconds between lines, when nothing changes
 _TAIL = 5  # lines of a failed command's log that are shown
-_WEIGHTED = ("inception", "lite0")  # features that need a file of weights
+_WEIGHTED = (*INCEPTION, "lite0")  # features that need a file of weights
 
 
 def main(given: options.Study) -> int:

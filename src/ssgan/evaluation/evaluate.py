@@ -147,10 +147,15 @@ def _statistics_protocol(reference: StoredStatistics, features: AbstractFeatures
             num_fake=None,
             split="unknown",
             selection="unknown",
+            dtype=features.dtype,
             assumed=("features", "features_identity", "resize", "dtype"),
         )
     here = replace(
-        known, features=features.name, features_identity=identity, resize=features.resize
+        known,
+        features=features.name,
+        features_identity=identity,
+        resize=features.resize,
+        dtype=features.dtype,
     )
     try:
         same_protocol(known, here)

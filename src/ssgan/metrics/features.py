@@ -25,6 +25,7 @@ class AbstractFeatures(ABC):
     name: str
     size: int  # F, features a row
     resize: str  # the value of a ResizeRule, or the extractor's own rule
+    dtype: str = "float32"  # of the numbers inside the network; features are float32
     identity: str  # sha256 (64 hex digits) of the weights (before folding) and the preprocessing
 
     @property

@@ -102,10 +102,11 @@ def fold(
     stride: int = 1,
     padding: tuple[int, int] = (0, 0),
     groups: int = 1,
+    dtype: torch.dtype = torch.float32,
 ) -> FoldedConvolution:
-    """Fold in float64; weights end as float32, channels last, on the device."""
+    """Fold in float64; weights end in this dtype, channels last, on the device."""
     scale = raw.gamma.double() / (raw.variance.double() + epsilon).sqrt()
-    weight = (raw.weight.double() * scale[:, None, None, None]).float()
-    bias = (raw.beta.double() - raw.mean.double() * scale).float()
+    weight = (raw.weight.double() * scale[:, None, None, None]).to(dtype)
+    bias = (raw.beta.double() - raw.mean.double() * scale).to(dtype)
     weight = weight.to(device).contiguous(memory_format=torch.channels_last)
     return FoldedConvolution(weight, bias.to(device), stride, padding, groups)

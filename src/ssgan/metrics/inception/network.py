@@ -137,23 +137,31 @@ LAYERS = _STEM + tuple(
 
 
 class InceptionNetwork:
-    """The network up to pool3, built from 94 convolutions."""
+    """The network up to pool3, built from 94 convolutions; it computes in `dtype`."""
 
-    def __init__(self, raw: Mapping[str, RawConvolution], device: torch.device | str) -> None:
+    def __init__(
+        self,
+        raw: Mapping[str, RawConvolution],
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._dtype = dtype
         self._convolutions: dict[str, FoldedConvolution] = {
-            layer.name: fold(raw[layer.name], device, stride=layer.stride, padding=layer.padding)
+            layer.name: fold(
+                raw[layer.name], device, stride=layer.stride, padding=layer.padding, dtype=dtype
+            )
             for layer in LAYERS
         }
 
     @torch.no_grad()
     def __call__(self, x: Float[Tensor, "B 3 299 299"]) -> Float[Tensor, "B F"]:
-        """The 2048 means over positions of the last block; images in [-1, 1]."""
-        x = x.contiguous(memory_format=torch.channels_last)
+        """The 2048 means over positions of the last block, in float32; images in [-1, 1]."""
+        x = x.to(self._dtype).contiguous(memory_format=torch.channels_last)
         x = _halve(self._chain(x, _STEM[:3]))
         x = _halve(self._chain(x, _STEM[3:]))
         for block, branches in _BLOCKS.items():
             x = torch.cat([part for b in branches for part in self._branch(x, b, block)], dim=1)
-        return x.mean(dim=(2, 3))
+        return x.float().mean(dim=(2, 3))
 
     def _branch(self, x: Tensor, branch: _Branch, block: str) -> list[Tensor]:
         """The outputs of one branch: two of a fork."""
