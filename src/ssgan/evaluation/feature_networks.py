@@ -115,8 +115,8 @@ def choose_features(
         notes = [f"{_MISSING}; {network} is used instead, and this is no FID"]
     if name in INCEPTION:
         dtype = INCEPTION[name]
-        network = load_inception(cache, device, weights=weights, rule=rule, dtype=dtype)
-        return FeatureChoice(network, notes)
+        trained = load_inception(cache, device, weights=weights, rule=rule, dtype=dtype)
+        return FeatureChoice(trained, notes)
     if name == "lite0":
         return FeatureChoice(load_efficientnet_lite0(device, rule=rule), notes)
     if name == "random":
