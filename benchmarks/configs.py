@@ -12,6 +12,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.scenes.source import Scenes
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
 from ssgan.models.layers import Conv2d
 from ssgan.models.resnet import (
     ResNet5Discriminator,
@@ -30,6 +31,7 @@ from ssgan.training.step import train_step
 from ssgan.training.validation import check_activation_checkpointing
 
 _Pair = tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig]
+_LARGE = ("resnet5", "biggan")  # networks for images of 128 pixels
 _NOISE_IMAGES = 512  # in the data set that steps are fed from
 PRECISIONS = ("auto", "float32", "bfloat16")
 WORDS = ("fused", "plain", "fresh", "reused", "recompute", *PRECISIONS)
@@ -52,7 +54,7 @@ class Case:
     @property
     def pixels(self) -> int:
         """The side of an image."""
-        return self.size or (128 if self.network == "resnet5" else 32)
+        return self.size or (128 if self.network in _LARGE else 32)
 
     def name(self) -> dict[str, object]:
         """What tells it from the others, as columns of a table."""
@@ -67,6 +69,7 @@ def networks() -> dict[str, _Pair]:
         "sndcgan": (SNDCGANGenerator(), SNDCGANDiscriminator()),
     }
     known["resnet5"] = (ResNet5Generator(), ResNet5Discriminator())
+    known["biggan"] = (BigGANGenerator(), BigGANDiscriminator())
     like = ResNetGenerator(upsampling="nearest", shortcut="1x1")
     known["resnet-nearest"] = (like, ResNetDiscriminator(shortcut="1x1", pooling="sum"))
     return known

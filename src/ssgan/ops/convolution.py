@@ -24,6 +24,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.grad import conv2d_weight
+
+from ssgan.ops.weight_gradient import suits_product, weight_gradient_by_product
 
 
 def conv3x3_down(
@@ -45,7 +48,7 @@ def conv3x3_up_nearest(
 ) -> Float[Tensor, "B O 2*H 2*W"]:
     """A 3x3 convolution with padding 1 of the images after nearest upsampling by two."""
     # the bias comes last: inside the convolution oneDNN takes a slow path in bfloat16
-    spread = F.conv_transpose2d(images, transpose_kernel(weight), stride=2)
+    spread = conv_transpose2d(images, transpose_kernel(weight), None)
     doubled = pool2x2(spread, 0, divisor=1)
     return doubled if bias is None else doubled.add_(bias.to(doubled.dtype)[:, None, None])
 
@@ -66,33 +69,52 @@ def conv2d(
     stride: int = 1,
     padding: int = 0,
 ) -> Float[Tensor, "B O P Q"]:
-    """F.conv2d, but it stores the images only if weight or bias requires a gradient.
+    """F.conv2d, but its backward stores and computes less.
 
-    In G's update D is frozen, so the feature maps of D need not be stored.
+    It stores the images only if weight or bias requires a gradient: in G's update D is frozen, so
+    the feature maps of D need not be stored. Few output positions make one matrix product.
     """
     learns = weight.requires_grad or (bias is not None and bias.requires_grad)
-    if learns or not images.requires_grad:
-        return F.conv2d(images, weight, bias, stride, padding)
-    out: Tensor = _FrozenConvolution.apply(images, weight, bias, stride, padding)  # type: ignore[no-untyped-call]
-    return out
+    height, width = (_output_side(side, weight, stride, padding) for side in images.shape[2:])
+    cheaper = suits_product(images, height * width, stride) if learns else images.requires_grad
+    if cheaper:
+        out: Tensor = _Convolution.apply(images, weight, bias, stride, padding)  # type: ignore[no-untyped-call]
+        return out
+    return F.conv2d(images, weight, bias, stride, padding)
 
 
-class _FrozenConvolution(torch.autograd.Function):
+def _output_side(side: int, weight: Tensor, stride: int, padding: int) -> int:
+    return (side + 2 * padding - weight.shape[-1]) // stride + 1
+
+
+class _Convolution(torch.autograd.Function):
+    """Gradients are in the type of the output, which autocast may have chosen."""
+
     @staticmethod
     def forward(
         ctx: Any, images: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int
     ) -> Tensor:
         out = F.conv2d(images, weight, bias, stride, padding)
+        learns = ctx.needs_input_grad[1]
         rest = tuple((side + 2 * padding - weight.shape[-1]) % stride for side in images.shape[2:])
-        ctx.save_for_backward(weight.to(out.dtype))  # autocast may have changed the type
+        frozen = weight if learns else weight.to(out.dtype)  # a copy would cut the second gradient
+        ctx.save_for_backward(images if learns else None, frozen)
         ctx.geometry = (stride, padding, rest)
         return out
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        (weight,), (stride, padding, rest) = ctx.saved_tensors, ctx.geometry
-        image_gradient = F.conv_transpose2d(gradient, weight, None, stride, padding, rest)
-        return image_gradient, None, None, None, None
+        (images, weight), (stride, padding, rest) = ctx.saved_tensors, ctx.geometry
+        image_gradient = weight_gradient = bias_gradient = None
+        if ctx.needs_input_grad[0]:
+            kernel = weight.to(gradient.dtype)
+            image_gradient = F.conv_transpose2d(gradient, kernel, None, stride, padding, rest)
+        if ctx.needs_input_grad[1]:
+            size = weight.shape[-1]
+            weight_gradient = weight_gradient_by_product(images, gradient, size, stride, padding)
+        if ctx.needs_input_grad[2]:
+            bias_gradient = gradient.sum((0, 2, 3))
+        return image_gradient, weight_gradient, bias_gradient, None, None
 
 
 def conv_transpose2d(
@@ -102,29 +124,52 @@ def conv_transpose2d(
     padding: int = 0,
     output_padding: int = 0,
 ) -> Float[Tensor, "B O P Q"]:
-    """F.conv_transpose2d with stride 2, but the gradient of its bias is computed apart.
+    """F.conv_transpose2d with stride 2, but its backward computes less.
 
-    On a CPU PyTorch's gradients of weight and bias together take twice as long.
+    On a CPU PyTorch's gradients of weight and bias together take twice as long as one after the
+    other. Few input positions make one matrix product.
     """
-    fixed = None if bias is None else bias.detach()
-    out = F.conv_transpose2d(images, weight, fixed, 2, padding, output_padding)
-    if bias is None:
-        return out
-    with_bias: Tensor = _AttachBias.apply(out, bias)  # type: ignore[no-untyped-call]
-    return with_bias
+    geometry = (padding, output_padding)
+    out: Tensor = _TransposedConvolution.apply(images, weight, bias, *geometry)  # type: ignore[no-untyped-call]
+    return out
 
 
-class _AttachBias(torch.autograd.Function):
-    """Maps that a bias was added to, unchanged; the bias gets its gradient."""
+class _TransposedConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        images: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        padding: int,
+        output_padding: int,
+    ) -> Tensor:
+        ctx.save_for_backward(images, weight)
+        ctx.padding = padding
+        ctx.few = suits_product(images, images.shape[2] * images.shape[3], 2)
+        return F.conv_transpose2d(images, weight, bias, 2, padding, output_padding)
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, bias: Tensor) -> Tensor:
-        ctx.dtype = bias.dtype
-        return maps.view_as(maps)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (images, weight), padding = ctx.saved_tensors, ctx.padding
+        images, kernel = images.to(gradient.dtype), weight.to(gradient.dtype)
+        image_gradient = weight_gradient = bias_gradient = None
+        if ctx.needs_input_grad[0]:
+            image_gradient = F.conv2d(gradient, kernel, None, 2, padding)
+        if ctx.needs_input_grad[1]:
+            compute = weight_gradient_by_product if ctx.few else _convolution_weight_gradient
+            weight_gradient = compute(gradient, images, weight.shape[-1], 2, padding)
+        if ctx.needs_input_grad[2]:
+            bias_gradient = gradient.sum((0, 2, 3))
+        return image_gradient, weight_gradient, bias_gradient, None, None
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        return gradient, gradient.sum((0, 2, 3)).to(ctx.dtype)
+
+def _convolution_weight_gradient(
+    images: Tensor, gradient: Tensor, kernel_size: int, stride: int, padding: int
+) -> Tensor:
+    shape = (gradient.shape[1], images.shape[1], kernel_size, kernel_size)
+    weight_gradient: Tensor = conv2d_weight(images, shape, gradient, stride, padding)  # type: ignore[no-untyped-call]
+    return weight_gradient
 
 
 def pool2x2(
@@ -143,6 +188,9 @@ class _Pool2x2(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, padding: int, divisor: int) -> Tensor:
         ctx.geometry = (1 - padding, divisor)
+        if images.dtype is torch.bfloat16 and images.device.type == "cpu":  # faster there
+            box = images.new_full((images.shape[1], 1, 2, 2), 1 / divisor)
+            return F.conv2d(images, box, padding=padding, groups=len(box))
         return F.avg_pool2d(images, 2, stride=1, padding=padding, divisor_override=divisor)
 
     @staticmethod
