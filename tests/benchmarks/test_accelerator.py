@@ -2,6 +2,7 @@
 
 import json
 import math
+import multiprocessing
 import os
 import time
 from dataclasses import replace
@@ -156,6 +157,7 @@ def test_a_part_that_runs_out_of_its_time_is_ended():
     begun = []
     reason = collect(sleep, a_task(), begun.append, seconds=1)
     assert (reason, begun) == ("it ran out of its 1 s", [])
+    assert multiprocessing.active_children() == []
 
 
 def test_a_measurement_that_fails_is_a_row_and_the_next_is_made():
