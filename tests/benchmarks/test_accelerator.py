@@ -186,6 +186,23 @@ def test_a_parity_beyond_what_is_expected_differs(value):
     assert said == f"differs by {value:.2g} (gradients of sndcgan, float64), beyond 1e-06"
 
 
+def test_bfloat16_is_judged_by_its_first_step():
+    rows = [{"what": "step 1", "difference": 0.001}, {"what": "step 20", "difference": 0.4}]
+    said = result_of("precision and layout", *rows).verdict()
+    assert said == "pass: bfloat16's losses differ by 0.001 at step 1 and 0.4 at step 20"
+    rows[0]["difference"] = 0.3
+    assert result_of("precision and layout", *rows).verdict().startswith("differs: ")
+
+
+def test_a_larger_network_is_not_compiled_without_the_time_of_the_smaller(monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    rows = iter([{"compiling": 1e9}, {}, {}])
+    monkeypatch.setattr(accelerator_speed, "_compiled_row", lambda *_: iter([next(rows)]))
+    *_, last = accelerator_speed.compiled(a_task())
+    assert last["what"] == "resnet, compile"
+    assert last["note"].startswith("skipped: no time was left, as 1000000000 s")
+
+
 def test_a_row_that_failed_fails_its_part_and_the_rest_is_told():
     row = {"what": "step 5", "step": 5}
     verdict = result_of("500 steps", row, {"what": "b", "note": "failed: OSError: no"}).verdict()
