@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.timing import timed
 from ssgan.data.dataset import Dataset
@@ -50,6 +51,8 @@ class Case:
     plain: bool = False  # every convolution as the operations it stands for
     reuse: bool = False  # G learns from the fakes of D's last update
     activation_checkpointing: bool = False  # residual blocks are computed anew in backward
+    compile: bool = False  # both networks, with torch.compile
+    device: str = "auto"  # as in RunConfig
 
     @property
     def pixels(self) -> int:
@@ -95,14 +98,14 @@ def variant(case: Case, name: str) -> Case:
 
 
 def config_of(case: Case) -> RunConfig:
-    """SS-GAN with the case's networks, on the machine's device."""
+    """SS-GAN with the case's networks, on the case's device."""
     generator, discriminator = networks()[case.network]
     return resolve_config(
         RunConfig(
             method=SSGAN(),
             data=DataConfig(source=Scenes(), image_size=case.pixels),
-            generator=_scaled(generator, case.width),
-            discriminator=_scaled(discriminator, case.width),
+            generator=scaled(generator, case.width),
+            discriminator=scaled(discriminator, case.width),
             total_steps=1_000_000,
             batch_size=case.batch,
             discriminator_updates=case.updates,
@@ -110,6 +113,8 @@ def config_of(case: Case) -> RunConfig:
             precision=case.precision,
             reuse_fakes=case.reuse,
             activation_checkpointing=case.activation_checkpointing,
+            compile=case.compile,
+            device=case.device,
         )
     )
 
@@ -141,9 +146,9 @@ class Stepper:
         """Train by one step; the seconds it took."""
         return timed(self.take, self.device)
 
-    def take(self) -> None:
-        """Train by one step."""
-        train_step(self.state, self.feed, self.networks, self.config)
+    def take(self) -> dict[str, Tensor]:
+        """Train by one step; the terms of both losses."""
+        return train_step(self.state, self.feed, self.networks, self.config)
 
     @contextmanager
     def discriminator_images(self) -> Iterator[list[int]]:
@@ -163,5 +168,6 @@ def reset_peak(device: torch.device) -> None:
         torch.accelerator.reset_peak_memory_stats(device)
 
 
-def _scaled(spec: object, width: float) -> object:
+def scaled(spec: object, width: float) -> object:
+    """The settings of a network with that share of its channels."""
     return spec if width == 1 else replace(spec, width=spec.width * width)

@@ -105,9 +105,15 @@ def layer_rows(calls: Counter[Call], device: torch.device, repeats: int) -> list
 
 def matrix_gigaflops(side: int, dtype: torch.dtype, device: torch.device, repeats: int) -> float:
     """The best rate of a product of two square matrices."""
-    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    best = times_of(lambda: timed(lambda: a @ b, device), repeats).minimum
+    product = matrix_product(side, dtype, device)
+    best = times_of(lambda: timed(product, device), repeats).minimum
     return 2 * side**3 / 1e9 / best
+
+
+def matrix_product(side: int, dtype: torch.dtype, device: torch.device) -> Callable[[], object]:
+    """A product of two square matrices, to be done any number of times."""
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    return lambda: a @ b
 
 
 def ceiling_row(

@@ -49,6 +49,21 @@ def wait_for(device: torch.device | None) -> None:
         torch.accelerator.synchronize(device)
 
 
+def repeated(action: Callable[[], object], device: torch.device, seconds: float = 0.2) -> Timed:
+    """Seconds of one of several calls in a row, which together take about `seconds`.
+
+    A device computes them without a pause, and is waited for once. Two calls come before.
+    """
+    timed(action, device)
+    count = max(1, min(100, round(seconds / timed(action, device))))
+
+    def take() -> None:
+        for _ in range(count):
+            action()
+
+    return lambda: timed(take, device) / count
+
+
 def times_of(action: Timed, repeats: int, warmup: int = 1) -> Times:
     """`repeats` measurements after `warmup` that do not count."""
     return alternate({"": action}, repeats, warmup)[""]
