@@ -125,7 +125,7 @@ def _weight_gradient(images: Tensor, gradient: Tensor) -> Tensor:
     for pixels, gradients in zip(*parts, strict=True):
         tiles = _transform(b, _extract_tiles(_pad(pixels), TILE))
         squares = _transform(a.T, _extract_tiles(gradients, STEP))
-        total = torch.baddbmm(total, tiles.transpose(1, 2), squares)
+        total.baddbmm_(tiles.transpose(1, 2), squares)
     return _transform(g.T, total).view(3, 3, inner, outer).permute(3, 2, 0, 1)
 
 
