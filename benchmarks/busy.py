@@ -26,7 +26,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.report import begin, finish, parser_of, percent, table
-
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.cpu import num_cores
 from ssgan.training.history import read_log
@@ -39,7 +38,7 @@ _LOOP = "while True: pass"
 _QUIET = "--evaluate.every 0 --output.sample_every 0 --output.checkpoint_every 100000"
 _WIDE = "--discriminator_updates 1 --output.log_every 1"
 NETWORKS = {  # settings of scenes:demo
-    "small": "--batch_size 8",
+    "small": "--batch_size 8 --output.log_every 1",
     "demo": "",
     "64": f"--generator.width 0.25 --discriminator.width 0.5 --batch_size 64 {_WIDE}",
     "full": f"--generator.width 1 --discriminator.width 1 --batch_size 16 {_WIDE}",
@@ -147,9 +146,7 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
                 directory = Path(folder) / f"run-{sum(map(len, rows.values()))}"
                 words = command_of(network, directory, Path(folder) / "cache")
                 with busy_process() if neighbours == "busy" else nullcontext():
-                    rate = rate_of(
-                        words, directory, environment_of(name), output, options.seconds
-                    )
+                    rate = rate_of(words, directory, environment_of(name), output, options.seconds)
                 rows.setdefault((*case, name), []).append(rate)
                 print(f"{network} {output} {neighbours} {name}: {rate:.1f}", file=sys.stderr)
     return [

@@ -67,9 +67,7 @@ class Meter:
         log_to_terminal(self.console)
         if self.console.is_terminal:
             # no thread of its own: it would take the processor from those of a step
-            self._live = Live(
-                console=self.console, get_renderable=self._lines, auto_refresh=False
-            )
+            self._live = Live(console=self.console, get_renderable=self._lines, auto_refresh=False)
             self._live.start()
 
     def __exit__(

@@ -31,7 +31,7 @@ from ssgan.data.base import AbstractCollection, DatasetInfo, Progress
 from ssgan.data.dataset import Dataset
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
-from ssgan.ops.collective import rank
+from ssgan.ops.collective import num_ranks, rank
 from ssgan.ops.cpu_load import OtherLoad
 from ssgan.recipes import scenes
 from ssgan.recipes.find import list_recipes
@@ -204,7 +204,11 @@ def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
         for report in steps:
             if done == 0:
                 others = OtherLoad()  # the start is over: from here on steps alone
-            elif not others.is_known and (sentence := others.sentence(torch.get_num_threads())):
+            elif (
+                num_ranks() == 1
+                and not others.is_known
+                and (sentence := others.sentence(torch.get_num_threads()))
+            ):
                 _LOG.warning("%s", sentence)
             if config.compile and done == 0:
                 print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from ssgan.ops.cpu import num_cores
 
 _STAT = Path("/proc/stat")
-_SHORTEST = 3.0  # seconds: the clock of /proc/stat is coarse, and a start is not typical
 _FREE = 0.5  # cores: with fewer than a run's threads by this much, threads wait for others
 
 
@@ -50,18 +49,19 @@ class OtherLoad:
         self,
         read: Callable[[], CpuTimes | None] = read_cpu_times,
         cores: int | None = None,  # None: those that this process may use
+        at_least: float = 3.0,  # seconds to measure for; /proc/stat counts in hundredths
     ) -> None:
-        self._read, self._cores = read, cores or num_cores()
+        self._read, self._cores, self._at_least = read, cores or num_cores(), at_least
         self._start = read()
         # elsewhere than on Linux: the load before this process has computed anything
         self._load = os.getloadavg()[0] if self._start is None and hasattr(os, "getloadavg") else 0
         self.is_known = False
 
     def busy_cores(self) -> float | None:
-        """The number of cores, from 0 on; None until a few seconds have passed."""
+        """The number of cores, from 0 on; None until enough seconds have passed."""
         if self._start is None:
             found = self._load
-        elif (now := self._read()) is None or now.clock - self._start.clock < _SHORTEST:
+        elif (now := self._read()) is None or now.clock - self._start.clock < self._at_least:
             return None
         else:
             others = now.everyone - self._start.everyone - (now.own - self._start.own)

@@ -29,6 +29,7 @@ _TRAINED = 3  # tensors of Adam for each weight: two moments and a count
 _EVALUATING = 0.3  # GB that evaluation with random features, sheets and logs take at most
 _LONG = 20.0  # seconds: a step expected to take longer is extrapolated from smaller batches
 _REPEATS = 6  # steps after the first, which also sets things up; the fastest counts
+_LEAST = 0.5  # seconds that they take together at least
 _ENOUGH = 6.0  # seconds of them after which no other one begins
 _TOO_LONG = 60.0  # seconds: a longer first step is not repeated
 _SMALLEST = 4  # images of the smallest batch, times accumulation, so that one is rotated
@@ -153,7 +154,7 @@ def estimate_cost(config: RunConfig, info: DatasetInfo, state: TrainState | None
     if state is None or next(state.generator.parameters()).device != device:
         state = fresh_state(config, noise.num_classes, device)
     disk = estimate_disk(config, state)
-    others = OtherLoad()
+    others = OtherLoad(at_least=_LEAST)
     with threads_of(config, state):
         cost, timed_on = _step_cost(config, noise, state, device)
         busy = others.sentence(torch.get_num_threads())
@@ -242,11 +243,11 @@ def _measure_step(
         seconds = time_step()
     hook.remove()
     taken: list[float] = []
-    while len(taken) < _REPEATS and sum(taken) < _ENOUGH and seconds < _TOO_LONG:
+    while seconds < _TOO_LONG and (
+        sum(taken) < _LEAST or (len(taken) < _REPEATS and sum(taken) < _ENOUGH)
+    ):
         taken.append(time_step())
-    return _StepCost(
-        sum(images), flops.total, min(taken, default=seconds), _peak_memory(device)
-    )
+    return _StepCost(sum(images), flops.total, min(taken, default=seconds), _peak_memory(device))
 
 
 def _noise(config: RunConfig, classes: tuple[str, ...]) -> Dataset:

@@ -22,7 +22,7 @@ _DEFAULT = torch.get_num_threads()  # what torch takes by itself
 class Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts as torch's FlopCounterMode, whose module hooks fail in a double backward."""
 
-    total = 0
+    total: int = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -63,10 +63,10 @@ def part_gigaflop(config: RunConfig, state: TrainState) -> float:
             fake = state.generator(weight.new_zeros(1, config.generator.latent_size), labels)
         with Flops() as discriminator:  # type: ignore[no-untyped-call]
             state.discriminator(fake, labels)
-    g, d = generator.total / 1e9, discriminator.total / 1e9
+    g, d = generator.total, discriminator.total
     of_discriminator = size * g + 3 * (2 * size + extra) * d
     of_generator = 3 * size * g + 2 * (size + extra) * d
-    return (updates * of_discriminator + of_generator) / config.accumulation
+    return (updates * of_discriminator + of_generator) / config.accumulation / 1e9
 
 
 def _device(network: nn.Module) -> torch.device:
