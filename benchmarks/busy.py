@@ -32,7 +32,7 @@ from ssgan.training.history import read_log
 
 _POLL = 0.05  # seconds between looks at the log
 _PATIENCE = 300.0  # seconds until a run is given up
-_SKIPPED = 3  # log lines before the rate counts
+_SKIPPED = 1  # log lines before the rate counts: the first steps set things up
 _LIBGOMP = "300000"  # its own spin count: the same as none
 _LOOP = "while True: pass"
 _QUIET = "--evaluate.every 0 --output.sample_every 0 --output.checkpoint_every 100000"
