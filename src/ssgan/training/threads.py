@@ -66,7 +66,7 @@ def part_gigaflop(config: RunConfig, state: TrainState) -> float:
     g, d = generator.total, discriminator.total
     of_discriminator = size * g + 3 * (2 * size + extra) * d
     of_generator = 3 * size * g + 2 * (size + extra) * d
-    return (updates * of_discriminator + of_generator) / config.accumulation / 1e9
+    return float(updates * of_discriminator + of_generator) / config.accumulation / 1e9
 
 
 def _device(network: nn.Module) -> torch.device:
