@@ -6,7 +6,7 @@ import sys
 from collections.abc import MutableMapping
 
 _WAITING = {  # how long a waiting thread of OpenMP spins before it sleeps
-    "GOMP_SPINCOUNT": "10000",  # turns of a loop, about 0.2 ms; libgomp's own number is 300,000
+    "GOMP_SPINCOUNT": "10000",  # rounds of a loop, about 0.2 ms; libgomp's own number is 300,000
     "KMP_BLOCKTIME": "1",  # milliseconds, of LLVM's and Intel's OpenMP; their own number is 200
 }
 _GIGAFLOP_PER_THREAD = 16.0  # of one part of a step; with less, threads wait more than they work

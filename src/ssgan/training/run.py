@@ -119,16 +119,15 @@ def run(
         else:
             inputs = RunInputs.of(config, dataset, held_out)
         check_alike(config, inputs.dataset)
-        if rank() > 0:
-            with threads_of(config, inputs.state):
-                yield from _run_worker(config, inputs)
-            return
-        for sentence in list_old_packages():
-            _LOG.warning("%s", sentence)
-        if dataset is None:
-            warnings = dataset_warnings(config, inputs.dataset, is_new=not layout.holds_run())
-            progress.begin(inputs.dataset, [*inputs.warnings, *warnings])
         with threads_of(config, inputs.state):
+            if rank() > 0:
+                yield from _run_worker(config, inputs)
+                return
+            for sentence in list_old_packages():
+                _LOG.warning("%s", sentence)
+            if dataset is None:
+                warnings = dataset_warnings(config, inputs.dataset, is_new=not layout.holds_run())
+                progress.begin(inputs.dataset, [*inputs.warnings, *warnings])
             yield from _run_main(layout, config, inputs, crash, accept_new_data)
 
 
