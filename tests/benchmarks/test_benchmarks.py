@@ -10,6 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import (
+    busy,
     memory_growth,
     mimicry,
     overhead,
@@ -295,6 +296,46 @@ def test_the_command_whose_first_step_is_timed_is_one(tmp_path, capsys):
     assert words[:2] == ["-m", "ssgan"]
     assert ssgan_command([*words[2:], "--help"]) == 0
     assert "batch_size" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo terminals")
+def test_a_run_is_measured_alone_and_beside_a_busy_process(tmp_path, monkeypatch, capsys):
+    """With a process that writes log lines in place of the command's, and says where it prints."""
+    code = """
+import json, os, pathlib, sys
+assert os.isatty(2) == (sys.argv[2] == "terminal")
+assert os.environ.get("OMP_NUM_THREADS") != "77"
+run = pathlib.Path(sys.argv[1]); run.mkdir()
+rows = [{"step": n, "images_seen": 16 * n, "seconds": n / 2} for n in range(1, 9)]
+(run / "log.jsonl").write_text("".join(json.dumps(row) + "\\n" for row in rows))
+import time; time.sleep(60)
+"""
+    outputs, loops = iter(["terminal", *["file"] * 4]), []
+    real = busy.busy_process
+    monkeypatch.setenv("OMP_NUM_THREADS", "77")
+    monkeypatch.setattr(busy, "busy_process", lambda: loops.append(1) or real())
+    monkeypatch.setattr(
+        busy, "command_of", lambda network, run, cache: ["-c", code, str(run), next(outputs)]
+    )
+    file = tmp_path / "numbers.json"
+    words = ["--networks", "small", "--settings", "now,one", "--seconds", "0", "--repeats", "1"]
+    busy.main([*words, "--outputs", "terminal", "--neighbours", "idle", "--settings", "now"])
+    busy.main([*words, "--outputs", "file", "--neighbours", "idle,busy", "--json", str(file)])
+    rows = json.loads(file.read_text())["rows"]
+    assert [(row["machine"], row["setting"], row["rates"]) for row in rows] == [
+        (machine, setting, [32.0]) for machine in ("idle", "busy") for setting in ("now", "one")
+    ]
+    assert len(loops) == 2
+    assert "100 %" in capsys.readouterr().out
+
+
+def test_the_command_that_is_measured_beside_a_busy_process_is_one(tmp_path, capsys):
+    for network in busy.NETWORKS:
+        words = busy.command_of(network, tmp_path / "run", tmp_path)
+        assert ssgan_command([*words[2:], "--help"]) == 0
+    assert busy.environment_of("GOMP_SPINCOUNT=5") == {"GOMP_SPINCOUNT": "5"}
+    with pytest.raises(SystemExit, match="no setting 'nwo'"):
+        busy.environment_of("nwo")
 
 
 @pytest.mark.skipif(not processes._STATUS.exists(), reason="resident memory is read from /proc")

@@ -1,8 +1,10 @@
 """The rate and the time left that a long command shows are those of the work it has done."""
 
 import io
+import itertools
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -11,10 +13,11 @@ from rich.console import Console
 from ssgan.cli import progress
 from ssgan.cli.train import train_in
 from ssgan.data.prepare import default_cache
+from ssgan.ops.cpu_load import CpuTimes, OtherLoad
 from ssgan.training.monitor import Verdict
 from ssgan.training.run import RunReport
 from tests.cli.test_main import TINY
-from tests.training.tiny import tiny
+from tests.training.tiny import tiny, with_output
 
 SECONDS = 3.0  # a step, of 8 images: 2.7 images/s
 
@@ -63,9 +66,9 @@ def test_step_total_time_left_and_speed_are_kept_at_any_width(width, monkeypatch
     with meter:
         now = 36_000.0
         meter.advance(123_456, f"{figures}adversarial_only  saved step-00123000")
-        screen.truncate(0)
-        console.print(meter._lines())
-    first, second = screen.getvalue().replace("\0", "").splitlines()[:2]
+        shown = io.StringIO()
+        Console(file=shown, width=width, color_system=None).print(meter._lines())
+    first, second = shown.getvalue().splitlines()[:2]
     for word in ("step ", "123456/1000000", "219.5 images/s", "left 71:00:02"):
         assert word in first, word
     assert "D 1.38  G 0.72" in second
@@ -98,3 +101,64 @@ def test_what_is_printed_into_a_file_is_there_when_the_process_is_killed(tmp_pat
             process.kill()
             process.wait()
     assert "run directory: run\n" in (tmp_path / "log").read_text()
+
+
+def test_live_lines_have_no_thread_and_are_drawn_at_most_every_0_4_seconds(monkeypatch):
+    """A thread that redraws takes the processor from those of a step."""
+    now, drawn = 0.0, []
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    meter = progress.Meter("step", 1000, 0, 64)
+    meter.console, before = console, threading.active_count()
+    with meter:
+        monkeypatch.setattr(meter._live, "refresh", lambda: drawn.append(now))
+        for step in range(1, 101):
+            now = step / 20
+            meter.advance(step)
+            assert threading.active_count() == before
+        monkeypatch.undo()
+    assert 10 <= len(drawn) <= 13  # in five seconds
+    assert min(two - one for one, two in itertools.pairwise(drawn)) >= 0.4
+    assert "100/1000" in console.file.getvalue()  # what is left on the screen is the last
+
+
+def measured(others, threads, monkeypatch):
+    """Run the command's loop where other processes keep so many of two cores busy."""
+    clock = 0.0
+
+    def busy(*_):
+        nonlocal clock
+        clock += 1.0
+        return CpuTimes(clock, clock * (others + 0.5), clock * 0.5)
+
+    def steps(config, *_, **__):
+        for step in range(1, 21):
+            yield RunReport(step, None, None, None, Verdict("healthy", 0, ()))
+
+    monkeypatch.setattr("ssgan.cli.train.OtherLoad", lambda: OtherLoad(busy, 2))
+    monkeypatch.setattr("ssgan.cli.train.torch.get_num_threads", lambda: threads)
+    monkeypatch.setattr("ssgan.cli.train.run", steps)
+
+
+@pytest.mark.parametrize(("others", "threads", "count"), [(1.0, 2, 1), (0.1, 2, 0), (1.0, 1, 0)])
+def test_a_busy_machine_is_named_once_a_run_and_an_idle_one_never(
+    others, threads, count, tmp_path, monkeypatch, capsys
+):
+    measured(others, threads, monkeypatch)
+    monkeypatch.setenv("COLUMNS", "400")
+    assert train_in(tiny(total_steps=20), tmp_path / "run", default_cache()) == 0
+    said = capsys.readouterr().err
+    assert said.count("other processes keep") == count
+    assert said.count("keep 1.0 of the 2 cores busy; 2 threads wait for them") == count
+
+
+def test_a_run_with_live_lines_has_the_bits_of_one_without(tmp_path, monkeypatch, capsys):
+    saved = []
+    for name, is_terminal in (("plain", False), ("live", True)):
+        monkeypatch.setattr(Console, "is_terminal", is_terminal)
+        config = with_output(tiny(total_steps=3), checkpoint_every=3)
+        assert train_in(config, tmp_path / name, default_cache()) == 0
+        (newest,) = (tmp_path / name / "checkpoints").iterdir()
+        saved.append(newest.read_bytes())
+    assert saved[0] == saved[1]
+    assert "3/3" in capsys.readouterr().err

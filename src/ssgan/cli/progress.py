@@ -20,6 +20,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import prepare
 
 _PLAIN_SECONDS = 10.0  # between plain lines
+_LIVE_SECONDS = 0.4  # between redrawings of live lines
 _WIDEST_BAR = 24  # characters
 _NARROWEST_BAR = 4  # below that, none is drawn
 _LISTED = 20  # rejects named in a summary
@@ -62,10 +63,11 @@ class Meter:
 
     def _start(self, done: int) -> None:
         self._first = self.done = done
-        self._started = self._last_plain = time.monotonic()
+        self._started = self._last_plain = self._last_drawn = time.monotonic()
         log_to_terminal(self.console)
         if self.console.is_terminal:
-            self._live = Live(console=self.console, get_renderable=self._lines)
+            # no thread of its own: it would take the processor from those of a step
+            self._live = Live(console=self.console, get_renderable=self._lines, auto_refresh=False)
             self._live.start()
 
     def __exit__(
@@ -82,9 +84,12 @@ class Meter:
         if self._first is None:
             self._start(done)
         self.done, self._figures = done, figures or self._figures
-        if self._live is not None:
-            return
         now = time.monotonic()
+        if self._live is not None:
+            if now - self._last_drawn >= _LIVE_SECONDS:
+                self._last_drawn = now
+                self._live.refresh()
+            return
         if now - self._last_plain >= _PLAIN_SECONDS or done == self.total:
             self._last_plain = now
             words = (f"{self.what} {done}/{self.total}", self._pace(), self._figures)

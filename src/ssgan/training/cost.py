@@ -4,15 +4,14 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from ssgan.data.base import DatasetInfo
 from ssgan.data.dataset import Dataset
+from ssgan.ops.cpu_load import OtherLoad
 from ssgan.runs.checkpoint import SNAPSHOT, state_tensors
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import resolve_device
@@ -20,6 +19,7 @@ from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.step import train_step
+from ssgan.training.threads import Flops, threads_of
 from ssgan.types import UserError
 
 _WHOLE = 3  # checkpoints that stay: the two newest and the last healthy one
@@ -28,7 +28,10 @@ _PER_FILE = 4_000  # bytes of a file beside its tensors, such as the settings
 _TRAINED = 3  # tensors of Adam for each weight: two moments and a count
 _EVALUATING = 0.3  # GB that evaluation with random features, sheets and logs take at most
 _LONG = 20.0  # seconds: a step expected to take longer is extrapolated from smaller batches
-_ENOUGH = 10.0  # seconds: a longer first step, including its setup, is not repeated
+_REPEATS = 6  # steps after the first, which also sets things up; the fastest counts
+_LEAST = 0.5  # seconds that they take together at least
+_ENOUGH = 6.0  # seconds of them after which no other one begins
+_TOO_LONG = 60.0  # seconds: a longer first step is not repeated
 _SMALLEST = 4  # images of the smallest batch, times accumulation, so that one is rotated
 
 
@@ -104,6 +107,7 @@ class RunCost:
     data_bytes: int
     download: str  # what would be downloaded first; empty: nothing
     timed_on: str  # how seconds were extrapolated; empty: they were not
+    busy: str = ""  # what other processes did meanwhile; empty: nothing that matters
 
     def text(self) -> str:
         """The cost in lines for a person."""
@@ -132,6 +136,7 @@ class RunCost:
                 f"snapshots {_text(self.disk.snapshots)}, sample sheets {_text(self.disk.sheets)}; "
                 f"and logs; {self.disk.files:,} files",
                 *([download] if self.download else []),
+                *([f"busy machine   {self.busy}"] if self.busy else []),
                 "nothing was written",
             ]
         )
@@ -142,18 +147,6 @@ def _text(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if 0 < size < 9.95e6 else f"{size / 1e6:.0f} MB"
 
 
-class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts as torch's FlopCounterMode, whose module hooks fail in a double backward."""
-
-    total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        if (formula := flop_registry.get(func._overloadpacket)) is not None:
-            self.total += formula(*args, **(kwargs or {}), out_val=out)
-        return out
-
-
 def estimate_cost(config: RunConfig, info: DatasetInfo, state: TrainState | None = None) -> RunCost:
     """Take a few steps on noise from a fresh state (None: built here); reads and writes nothing."""
     noise = _noise(config, info.classes)
@@ -161,7 +154,10 @@ def estimate_cost(config: RunConfig, info: DatasetInfo, state: TrainState | None
     if state is None or next(state.generator.parameters()).device != device:
         state = fresh_state(config, noise.num_classes, device)
     disk = estimate_disk(config, state)
-    cost, timed_on = _step_cost(config, noise, state, device)
+    others = OtherLoad(at_least=_LEAST)
+    with threads_of(config, state):
+        cost, timed_on = _step_cost(config, noise, state, device)
+        busy = others.sentence(torch.get_num_threads())
     size, channels = config.data.image_size, config.data.channels
     num_images = info.header_stats.num_images
     return RunCost(
@@ -178,6 +174,7 @@ def estimate_cost(config: RunConfig, info: DatasetInfo, state: TrainState | None
         data_bytes=num_images * size * size * channels,
         download=info.download,
         timed_on=timed_on,
+        busy=busy,
     )
 
 
@@ -242,12 +239,15 @@ def _measure_step(
     hook = state.discriminator.register_forward_pre_hook(
         lambda _, args: images.append(len(args[0]))
     )
-    with _Flops() as flops:  # type: ignore[no-untyped-call]
+    with Flops() as flops:  # type: ignore[no-untyped-call]
         seconds = time_step()
     hook.remove()
-    if seconds < _ENOUGH:  # the first step also sets things up
-        seconds = min(time_step(), time_step())
-    return _StepCost(sum(images), flops.total, seconds, _peak_memory(device))
+    taken: list[float] = []
+    while seconds < _TOO_LONG and (
+        sum(taken) < _LEAST or (len(taken) < _REPEATS and sum(taken) < _ENOUGH)
+    ):
+        taken.append(time_step())
+    return _StepCost(sum(images), flops.total, min(taken, default=seconds), _peak_memory(device))
 
 
 def _noise(config: RunConfig, classes: tuple[str, ...]) -> Dataset:

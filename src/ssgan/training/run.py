@@ -48,6 +48,7 @@ from ssgan.training.resume import (
     roll_back,
 )
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
+from ssgan.training.threads import threads_of
 from ssgan.training.validation import dataset_warnings, validate_info
 from ssgan.types import NonFinite
 
@@ -118,15 +119,16 @@ def run(
         else:
             inputs = RunInputs.of(config, dataset, held_out)
         check_alike(config, inputs.dataset)
-        if rank() > 0:
-            yield from _run_worker(config, inputs)
-            return
-        for sentence in list_old_packages():
-            _LOG.warning("%s", sentence)
-        if dataset is None:
-            warnings = dataset_warnings(config, inputs.dataset, is_new=not layout.holds_run())
-            progress.begin(inputs.dataset, [*inputs.warnings, *warnings])
-        yield from _run_main(layout, config, inputs, crash, accept_new_data)
+        with threads_of(config, inputs.state):
+            if rank() > 0:
+                yield from _run_worker(config, inputs)
+                return
+            for sentence in list_old_packages():
+                _LOG.warning("%s", sentence)
+            if dataset is None:
+                warnings = dataset_warnings(config, inputs.dataset, is_new=not layout.holds_run())
+                progress.begin(inputs.dataset, [*inputs.warnings, *warnings])
+            yield from _run_main(layout, config, inputs, crash, accept_new_data)
 
 
 def check_run(
