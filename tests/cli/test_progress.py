@@ -13,7 +13,6 @@ from rich.console import Console
 from ssgan.cli import progress
 from ssgan.cli.train import train_in
 from ssgan.data.prepare import default_cache
-from ssgan.ops.cpu_load import CpuTimes, OtherLoad
 from ssgan.training.monitor import Verdict
 from ssgan.training.run import RunReport
 from tests.cli.test_main import TINY
@@ -120,36 +119,6 @@ def test_live_lines_have_no_thread_and_are_drawn_at_most_every_0_4_seconds(monke
     assert 10 <= len(drawn) <= 13  # in five seconds
     assert min(two - one for one, two in itertools.pairwise(drawn)) >= 0.4
     assert "100/1000" in console.file.getvalue()  # what is left on the screen is the last
-
-
-def measured(others, threads, monkeypatch):
-    """Run the command's loop where other processes keep so many of two cores busy."""
-    clock = 0.0
-
-    def busy(*_):
-        nonlocal clock
-        clock += 1.0
-        return CpuTimes(clock, clock * (others + 0.5), clock * 0.5)
-
-    def steps(config, *_, **__):
-        for step in range(1, 21):
-            yield RunReport(step, None, None, None, Verdict("healthy", 0, ()))
-
-    monkeypatch.setattr("ssgan.cli.train.OtherLoad", lambda: OtherLoad(busy, 2))
-    monkeypatch.setattr("ssgan.cli.train.torch.get_num_threads", lambda: threads)
-    monkeypatch.setattr("ssgan.cli.train.run", steps)
-
-
-@pytest.mark.parametrize(("others", "threads", "count"), [(1.0, 2, 1), (0.1, 2, 0), (1.0, 1, 0)])
-def test_a_busy_machine_is_named_once_a_run_and_an_idle_one_never(
-    others, threads, count, tmp_path, monkeypatch, capsys
-):
-    measured(others, threads, monkeypatch)
-    monkeypatch.setenv("COLUMNS", "400")
-    assert train_in(tiny(total_steps=20), tmp_path / "run", default_cache()) == 0
-    said = capsys.readouterr().err
-    assert said.count("other processes keep") == count
-    assert said.count("keep 1.0 of the 2 cores busy; 2 threads wait for them") == count
 
 
 def test_a_run_with_live_lines_has_the_bits_of_one_without(tmp_path, monkeypatch, capsys):

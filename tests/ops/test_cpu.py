@@ -1,4 +1,4 @@
-"""Threads by the work of a step; the environment of OpenMP; how busy other processes are."""
+"""The environment of OpenMP; how busy other processes are."""
 
 import json
 import os
@@ -7,26 +7,8 @@ import sys
 
 import pytest
 
-from ssgan.ops.cpu import let_waiting_threads_sleep, worthwhile_threads
+from ssgan.ops.cpu import let_waiting_threads_sleep
 from ssgan.ops.cpu_load import CpuTimes, OtherLoad, sum_busy_seconds
-
-
-@pytest.mark.parametrize(
-    ("gigaflop", "cores", "threads"),
-    [
-        (0.0, 2, 1),
-        (4.1, 2, 1),
-        (16.6, 2, 1),
-        (31.9, 2, 1),
-        (32.0, 2, 2),
-        (98.0, 2, 2),
-        (98.0, 16, 6),
-        (845.0, 16, 16),
-        (845.0, 1, 1),
-    ],
-)
-def test_threads_are_what_the_work_of_a_step_is_worth(gigaflop, cores, threads):
-    assert worthwhile_threads(gigaflop, cores) == threads
 
 
 @pytest.mark.parametrize(
@@ -93,40 +75,16 @@ def test_time_waiting_idle_or_stolen_is_not_busy_and_other_cores_do_not_count():
     assert sum_busy_seconds(STAT, {1}, 100) == pytest.approx(10)
 
 
-def load(*times, cores=2):
-    return OtherLoad(iter([CpuTimes(*one) for one in times]).__next__, cores)
+def test_other_processes_have_the_time_since_the_last_look_that_is_not_our_own(monkeypatch):
+    times = iter([(100, 50, 10), (104, 58, 13), (106, 59, 13.5), (108, 60, 15)])
+    other = OtherLoad(lambda: CpuTimes(*next(times)), at_least=2)
+    found = []
+    for clock in (101, 104, 105, 106, 108):
+        monkeypatch.setattr("time.monotonic", lambda clock=clock: clock)
+        found.append(other.take_busy_cores())
+    # one second is too short; more of our own time than of everyone's is none of others
+    assert found == [None, pytest.approx(5 / 4), None, pytest.approx(0.25), 0.0]
 
 
-def test_other_processes_have_the_time_that_is_not_our_own():
-    other = load((100, 50, 10), (101, 52, 11), (104, 58, 13))
-    assert other.busy_cores() is None  # one second is too short
-    assert not other.is_known
-    assert other.busy_cores() == pytest.approx((58 - 50 - 3) / 4)
-    assert other.is_known
-
-
-@pytest.mark.parametrize(
-    ("others", "threads", "cores", "words"),
-    [
-        (0.0, 2, 2, ""),
-        (0.4, 2, 2, ""),
-        (1.0, 1, 2, ""),  # the other core is free
-        (1.0, 2, 2, "keep 1.0 of the 2 cores busy; 2 threads wait for them: until they end, the "
-         "same command with OMP_NUM_THREADS=1 is faster"),
-        (3.0, 6, 8, "keep 3.0 of the 8 cores busy; 6 threads wait for them: until they end, the "
-         "same command with OMP_NUM_THREADS=5 is faster"),
-        (2.0, 1, 2, "keep 2.0 of the 2 cores busy; steps take longer than on an idle machine"),
-    ],
-)  # fmt: skip
-def test_a_busy_machine_is_named_with_what_helps(others, threads, cores, words):
-    other = load((0, 0, 0), (10, 10 * (others + threads), 10 * threads), cores=cores)
-    sentence = other.sentence(threads)
-    assert words in sentence
-    assert bool(words) == bool(sentence)
-
-
-def test_where_no_times_are_known_the_load_of_the_start_counts(monkeypatch):
-    monkeypatch.setattr(os, "getloadavg", lambda: (1.5, 0, 0), raising=False)
-    assert OtherLoad(lambda: None, 2).busy_cores() == 1.5
-    monkeypatch.delattr(os, "getloadavg")
-    assert OtherLoad(lambda: None, 2).sentence(2) == ""
+def test_where_no_times_are_known_nothing_is_said():
+    assert OtherLoad(lambda: None, at_least=0).take_busy_cores() is None

@@ -1,77 +1,113 @@
-"""The threads of a run follow from its work, and are as before when it is over."""
+"""The threads of a run while other processes keep cores busy, and afterwards."""
 
-from dataclasses import replace
+import logging
 
 import pytest
 import torch
 
 from ssgan.recipes import scenes
-from ssgan.runs.state import fresh_state
 from ssgan.training import cost, threads
 from ssgan.training.run import run
+from ssgan.training.threads import Threads
 from tests.training.tiny import images, tiny
+
+CPU = torch.device("cpu")
+
+
+class Others:
+    """Stands for the load of other processes: these numbers of cores, one a look."""
+
+    def __init__(self, *cores):
+        self.cores = list(cores)
+
+    def take_busy_cores(self):
+        return self.cores.pop(0) if self.cores else None
 
 
 @pytest.fixture
-def two_threads(monkeypatch):
-    """As torch has them by itself on two cores."""
-    count = [2]
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    monkeypatch.setattr(threads, "_DEFAULT", 2)
+def eight(monkeypatch):
+    """Eight cores, and as many threads of torch by itself."""
+    count = [8]
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(threads, "_DEFAULT", 8)
+    monkeypatch.setattr(threads, "num_cores", lambda: 8)
     monkeypatch.setattr(torch, "get_num_threads", lambda: count[0])
     monkeypatch.setattr(torch, "set_num_threads", lambda number: count.__setitem__(0, number))
     return count
 
 
-@pytest.mark.parametrize("change", [{}, {"discriminator_updates": 1}, {"accumulation": 2}])
-@pytest.mark.parametrize("recipe", [scenes.ssgan, scenes.gan, scenes.conditional])
-def test_the_work_of_a_step_is_known_from_one_image_of_each_network(recipe, change):
-    config = replace(recipe(), batch_size=8, **change)
-    state = fresh_state(config, 3, torch.device("cpu"))
-    weights = [weight.clone() for weight in state.generator.state_dict().values()]
-    counted = cost.estimate_cost(config, config.data.source.info()).gigaflop_per_step
-    parts = config.accumulation
-    assert threads.part_gigaflop(config, state) * parts == pytest.approx(counted, rel=0.1)
-    after = state.generator.state_dict().values()
-    assert all(torch.equal(one, two) for one, two in zip(weights, after, strict=True))
-    assert state.generator.training
+def numbers_after(count, others, device=CPU):
+    ours = Threads(device, others)
+    found = []
+    for _ in list(others.cores):
+        ours.adapt()
+        found.append(count[0])
+    return found
 
 
-def test_a_small_run_has_one_thread_and_gives_the_others_back(two_threads, tmp_path):
-    steps = run(tiny(total_steps=2), tmp_path / "run", images())
-    assert [two_threads[0] for _ in steps] == [1, 1]
-    assert two_threads[0] == 2
+def test_each_busy_core_takes_one_thread_away_and_gives_it_back(eight):
+    others = Others(0.0, 0.4, 1.0, None, 2.6, 8.0, 11.0, 0.3)
+    assert numbers_after(eight, others) == [8, 8, 7, 7, 5, 1, 1, 8]
 
 
-@pytest.mark.parametrize(("gigaflop", "count"), [(31, 1), (33, 2), (1000, 2)])
-def test_a_run_with_more_work_has_more(gigaflop, count, two_threads, monkeypatch):
-    monkeypatch.setattr(threads, "part_gigaflop", lambda config, state: gigaflop)
-    config = tiny()
-    with threads.threads_of(config, fresh_state(config, 0, torch.device("cpu"))):
-        assert two_threads[0] == count
+def test_cores_that_torch_does_not_use_are_free_for_others(eight, monkeypatch):
+    eight[0] = 4  # as with two hardware threads a core
+    monkeypatch.setattr(threads, "_DEFAULT", 4)
+    assert numbers_after(eight, Others(3.0, 4.0, 5.0)) == [4, 4, 3]
+
+
+def test_it_is_said_once_and_not_on_an_idle_machine(eight):
+    ours = Threads(CPU, Others(0.0, 0.4, 3.0, 4.0))
+    said = [ours.adapt() for _ in range(4)]
+    assert said[:2] == ["", ""]
+    assert said[2].startswith(
+        "other processes keep 3.0 of the 8 cores busy: steps have 5 of 8 threads"
+    )
+    assert (said[3], ours.sentence) == ("", said[2])
 
 
 @pytest.mark.parametrize("variable", ["OMP_NUM_THREADS", "MKL_NUM_THREADS"])
-def test_the_users_variable_wins(variable, two_threads, monkeypatch, tmp_path):
-    monkeypatch.setenv(variable, "2")
-    steps = run(tiny(total_steps=1), tmp_path / "run", images())
-    assert [two_threads[0] for _ in steps] == [2]
+def test_the_users_number_stays_and_what_helps_is_said(variable, eight, monkeypatch):
+    monkeypatch.setenv(variable, "8")
+    ours = Threads(CPU, Others(6.0))
+    assert ours.adapt().endswith("busy: 8 threads wait for them; OMP_NUM_THREADS=2 is faster")
+    assert eight[0] == 8
 
 
-def test_threads_that_the_user_set_in_torch_stay(two_threads, monkeypatch, tmp_path):
-    two_threads[0] = 3
-    steps = run(tiny(total_steps=1), tmp_path / "run", images())
-    assert [two_threads[0] for _ in steps] == [3]
+def test_threads_that_the_user_set_in_torch_stay(eight):
+    eight[0] = 6
+    assert numbers_after(eight, Others(7.0)) == [6]
 
 
-def test_a_dry_run_times_steps_with_the_threads_of_the_run(two_threads, monkeypatch):
-    config, seen = tiny(), []
-    step = cost.train_step
-    monkeypatch.setattr(cost, "train_step", lambda *a: seen.append(two_threads[0]) or step(*a))
-    cost.estimate_cost(config, scenes.demo().data.source.info())
-    assert set(seen) == {1}
-    assert two_threads[0] == 2
+def test_an_accelerator_s_run_keeps_its_threads(eight):
+    assert numbers_after(eight, Others(7.0), torch.device("meta")) == [8]
+
+
+def test_a_run_adapts_between_steps_says_so_and_gives_the_threads_back(
+    eight, monkeypatch, tmp_path, caplog
+):
+    others = Others(0.0, 7.0, 0.0)
+    monkeypatch.setattr(threads, "OtherLoad", lambda: others)
+    with caplog.at_level(logging.WARNING, "ssgan"):
+        found = [eight[0] for _ in run(tiny(total_steps=4), tmp_path / "run", images())]
+    assert found == [8, 1, 8, 8]
+    assert [r.message.partition(":")[0] for r in caplog.records if "cores" in r.message] == [
+        "other processes keep 7.0 of the 8 cores busy"
+    ]
+    monkeypatch.setattr(threads, "OtherLoad", lambda: Others(7.0))
+    assert [eight[0] for _ in run(tiny(total_steps=5), tmp_path / "run", images())] == [1]
+    assert eight[0] == 8
+
+
+def test_a_dry_run_adapts_too_and_names_the_busy_machine(eight, monkeypatch):
+    info = scenes.demo().data.source.info()
+    monkeypatch.setattr(threads, "OtherLoad", lambda: Others(7.0))
+    text = cost.estimate_cost(tiny(), info).text()
+    assert "busy machine   other processes keep 7.0 of the 8 cores busy: steps have 1 of" in text
+    monkeypatch.setattr(threads, "OtherLoad", lambda: Others(0.0))
+    assert "busy" not in cost.estimate_cost(tiny(), info).text()
+    assert eight[0] == 8
 
 
 def test_a_dry_run_says_what_the_fastest_of_several_steps_took(monkeypatch):
@@ -91,12 +127,3 @@ def test_a_dry_run_ends_after_some_seconds_of_steps(monkeypatch):
     monkeypatch.setattr(cost, "_small_batch", lambda config: None)
     found = cost.estimate_cost(tiny(), scenes.demo().data.source.info())
     assert found.seconds_per_step == pytest.approx(3.0)
-
-
-def test_a_dry_run_names_a_busy_machine(monkeypatch):
-    info = scenes.demo().data.source.info()
-    said = "other processes keep 1.0 of the 2 cores busy; 2 threads wait for them"
-    monkeypatch.setattr(cost.OtherLoad, "sentence", lambda self, count: said)
-    assert f"busy machine   {said}\n" in cost.estimate_cost(tiny(), info).text()
-    monkeypatch.setattr(cost.OtherLoad, "sentence", lambda self, count: "")
-    assert "busy" not in cost.estimate_cost(tiny(), info).text()

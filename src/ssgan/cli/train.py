@@ -12,7 +12,6 @@ from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import fill
 
-import torch
 from rich.console import Console
 
 from ssgan.cli.config_args import default_directory, read_config
@@ -31,8 +30,7 @@ from ssgan.data.base import AbstractCollection, DatasetInfo, Progress
 from ssgan.data.dataset import Dataset
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
-from ssgan.ops.collective import num_ranks, rank
-from ssgan.ops.cpu_load import OtherLoad
+from ssgan.ops.collective import rank
 from ssgan.recipes import scenes
 from ssgan.recipes.find import list_recipes
 from ssgan.runs import config_io
@@ -45,7 +43,6 @@ from ssgan.training.run import Collapsed, RunReport, check_run, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite
 
-_LOG = logging.getLogger("ssgan")
 _AFTER_DEMO = """
 what to try next
   ssgan show {run} --curves curves.png         its losses and its rotation accuracy
@@ -199,17 +196,9 @@ def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
     images = config.batch_size * config.discriminator_updates
     if config.compile:
         print("the first step compiles, which may take minutes; the kernels are reused later")
-    figures, done, started, others = "", 0, time.monotonic(), OtherLoad()
+    figures, done, started = "", 0, time.monotonic()
     with Meter("step", config.total_steps, per_step=images) as meter:
         for report in steps:
-            if done == 0:
-                others = OtherLoad()  # the start is over: from here on steps alone
-            elif (
-                num_ranks() == 1
-                and not others.is_known
-                and (sentence := others.sentence(torch.get_num_threads()))
-            ):
-                _LOG.warning("%s", sentence)
             if config.compile and done == 0:
                 print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
             if report.terms is not None:

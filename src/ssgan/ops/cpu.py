@@ -9,7 +9,6 @@ _WAITING = {  # how long a waiting thread of OpenMP spins before it sleeps
     "GOMP_SPINCOUNT": "10000",  # rounds of a loop, about 0.2 ms; libgomp's own number is 300,000
     "KMP_BLOCKTIME": "1",  # milliseconds, of LLVM's and Intel's OpenMP; their own number is 200
 }
-_GIGAFLOP_PER_THREAD = 16.0  # of one part of a step; with less, threads wait more than they work
 
 
 def num_cores() -> int:
@@ -27,14 +26,6 @@ def let_waiting_threads_sleep(environment: MutableMapping[str, str]) -> None:
     if "OMP_WAIT_POLICY" not in environment:
         for name, value in _WAITING.items():
             environment.setdefault(name, value)
-
-
-def worthwhile_threads(gigaflop: float, cores: int) -> int:
-    """The threads, from 1 to `cores`, that a step with so much work between updates is worth.
-
-    It depends on nothing else, so the same run has the same threads, and with them the same bits.
-    """
-    return max(1, min(cores, int(gigaflop / _GIGAFLOP_PER_THREAD)))
 
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of glibc's mallopt

@@ -1,4 +1,4 @@
-"""How many cores other processes keep busy, and what a run can do about it."""
+"""How many cores other processes keep busy."""
 
 import os
 import time
@@ -6,10 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ssgan.ops.cpu import num_cores
-
 _STAT = Path("/proc/stat")
-_FREE = 0.5  # cores: with fewer than a run's threads by this much, threads wait for others
 
 
 class CpuTimes(NamedTuple):
@@ -43,42 +40,25 @@ def sum_busy_seconds(stat: str, cores: set[int], ticks_per_second: int) -> float
 
 
 class OtherLoad:
-    """Measures, from its creation on, how many cores other processes keep busy."""
+    """Measures how many cores other processes keep busy."""
 
     def __init__(
         self,
         read: Callable[[], CpuTimes | None] = read_cpu_times,
-        cores: int | None = None,  # None: those that this process may use
-        at_least: float = 3.0,  # seconds to measure for; /proc/stat counts in hundredths
+        at_least: float = 1.0,  # seconds of a measurement; /proc/stat counts in hundredths
     ) -> None:
-        self._read, self._cores, self._at_least = read, cores or num_cores(), at_least
-        self._start = read()
-        # elsewhere than on Linux: the load before this process has computed anything
-        self._load = os.getloadavg()[0] if self._start is None and hasattr(os, "getloadavg") else 0
-        self.is_known = False
+        self._read, self._at_least = read, at_least
+        self._last = read()
 
-    def busy_cores(self) -> float | None:
-        """The number of cores, from 0 on; None until enough seconds have passed."""
-        if self._start is None:
-            found = self._load
-        elif (now := self._read()) is None or now.clock - self._start.clock < self._at_least:
+    def take_busy_cores(self) -> float | None:
+        """The number since the last one, 0 or more; None until enough seconds have passed.
+
+        Always None where the system has no /proc/stat.
+        """
+        if self._last is None or time.monotonic() - self._last.clock < self._at_least:
             return None
-        else:
-            others = now.everyone - self._start.everyone - (now.own - self._start.own)
-            found = others / (now.clock - self._start.clock)
-        self.is_known = True
-        return min(max(0.0, found), float(self._cores))
-
-    def sentence(self, threads: int) -> str:
-        """What slows a run of so many threads, and what helps; empty when nothing does, or yet."""
-        others = self.busy_cores()
-        if others is None or others + threads < self._cores + _FREE:
-            return ""
-        fewer = max(1, round(self._cores - others))
-        advice = "steps take longer than on an idle machine"
-        if fewer < threads:
-            advice = (
-                f"{threads} threads wait for them: until they end, the same command with "
-                f"OMP_NUM_THREADS={fewer} is faster (the last digits of losses change)"
-            )
-        return f"other processes keep {others:.1f} of the {self._cores} cores busy; {advice}"
+        if (now := self._read()) is None:
+            return None
+        last, self._last = self._last, now
+        others = now.everyone - last.everyone - (now.own - last.own)
+        return max(0.0, others / (now.clock - last.clock))

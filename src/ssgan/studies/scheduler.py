@@ -41,6 +41,8 @@ class Resources:
     def environment(self, processes: int = 1) -> dict[str, str]:
         """The variables that limit a command of so many processes to its part."""
         devices = {VISIBLE_DEVICES: ",".join(self.devices)} if self.devices else {}
+        if self.threads == num_cores() and processes == 1:
+            return devices  # it has the whole machine, and adapts to who else is busy on it
         return {"OMP_NUM_THREADS": str(max(1, self.threads // processes)), **devices}
 
 

@@ -4,14 +4,15 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from ssgan.data.base import DatasetInfo
 from ssgan.data.dataset import Dataset
-from ssgan.ops.cpu_load import OtherLoad
 from ssgan.runs.checkpoint import SNAPSHOT, state_tensors
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import resolve_device
@@ -19,7 +20,7 @@ from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.step import train_step
-from ssgan.training.threads import Flops, threads_of
+from ssgan.training.threads import Threads, adapting_threads
 from ssgan.types import UserError
 
 _WHOLE = 3  # checkpoints that stay: the two newest and the last healthy one
@@ -147,6 +148,18 @@ def _text(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if 0 < size < 9.95e6 else f"{size / 1e6:.0f} MB"
 
 
+class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts as torch's FlopCounterMode, whose module hooks fail in a double backward."""
+
+    total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if (formula := flop_registry.get(func._overloadpacket)) is not None:
+            self.total += formula(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
 def estimate_cost(config: RunConfig, info: DatasetInfo, state: TrainState | None = None) -> RunCost:
     """Take a few steps on noise from a fresh state (None: built here); reads and writes nothing."""
     noise = _noise(config, info.classes)
@@ -154,10 +167,8 @@ def estimate_cost(config: RunConfig, info: DatasetInfo, state: TrainState | None
     if state is None or next(state.generator.parameters()).device != device:
         state = fresh_state(config, noise.num_classes, device)
     disk = estimate_disk(config, state)
-    others = OtherLoad(at_least=_LEAST)
-    with threads_of(config, state):
-        cost, timed_on = _step_cost(config, noise, state, device)
-        busy = others.sentence(torch.get_num_threads())
+    with adapting_threads(device) as threads:
+        cost, timed_on = _step_cost(config, noise, state, device, threads)
     size, channels = config.data.image_size, config.data.channels
     num_images = info.header_stats.num_images
     return RunCost(
@@ -174,7 +185,7 @@ def estimate_cost(config: RunConfig, info: DatasetInfo, state: TrainState | None
         data_bytes=num_images * size * size * channels,
         download=info.download,
         timed_on=timed_on,
-        busy=busy,
+        busy=threads.sentence,
     )
 
 
@@ -194,18 +205,22 @@ class _StepCost:
 
 
 def _step_cost(
-    config: RunConfig, noise: Dataset, state: TrainState, device: torch.device
+    config: RunConfig, noise: Dataset, state: TrainState, device: torch.device, threads: Threads
 ) -> tuple[_StepCost, str]:
     """The cost of a step, and how it was extrapolated, in words."""
+
+    def measure(config: RunConfig) -> _StepCost:
+        return _measure_step(config, noise, state, device, threads)
+
     size = _small_batch(config)
     if size is not None:
-        small = _measure_step(replace(config, batch_size=size), noise, state, device)
+        small = measure(replace(config, batch_size=size))
         factor = config.batch_size / size
         if small.seconds * factor > _LONG:
-            twice = _measure_step(replace(config, batch_size=2 * size), noise, state, device)
+            twice = measure(replace(config, batch_size=2 * size))
             cost = replace(small.extrapolate(twice, factor), seconds=twice.seconds * factor / 2)
             return cost, f" (upper bound, extrapolated from batch sizes {size} and {2 * size})"
-    return _measure_step(config, noise, state, device), ""
+    return measure(config), ""
 
 
 def _small_batch(config: RunConfig) -> int | None:
@@ -224,12 +239,13 @@ def _small_batch(config: RunConfig) -> int | None:
 
 
 def _measure_step(
-    config: RunConfig, noise: Dataset, state: TrainState, device: torch.device
+    config: RunConfig, noise: Dataset, state: TrainState, device: torch.device, threads: Threads
 ) -> _StepCost:
     feed, networks = Feed(config, noise, device), Networks(config, state, device)
     images: list[int] = []
 
     def time_step() -> float:
+        threads.adapt()
         started = time.perf_counter()
         train_step(state, feed, networks, config)
         if device.type != "cpu":
@@ -239,7 +255,7 @@ def _measure_step(
     hook = state.discriminator.register_forward_pre_hook(
         lambda _, args: images.append(len(args[0]))
     )
-    with Flops() as flops:  # type: ignore[no-untyped-call]
+    with _Flops() as flops:  # type: ignore[no-untyped-call]
         seconds = time_step()
     hook.remove()
     taken: list[float] = []

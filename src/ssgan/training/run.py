@@ -48,7 +48,7 @@ from ssgan.training.resume import (
     roll_back,
 )
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
-from ssgan.training.threads import threads_of
+from ssgan.training.threads import Threads, adapting_threads
 from ssgan.training.validation import dataset_warnings, validate_info
 from ssgan.types import NonFinite
 
@@ -119,7 +119,7 @@ def run(
         else:
             inputs = RunInputs.of(config, dataset, held_out)
         check_alike(config, inputs.dataset)
-        with threads_of(config, inputs.state):
+        with adapting_threads(inputs.feed.device) as threads:
             if rank() > 0:
                 yield from _run_worker(config, inputs)
                 return
@@ -128,7 +128,7 @@ def run(
             if dataset is None:
                 warnings = dataset_warnings(config, inputs.dataset, is_new=not layout.holds_run())
                 progress.begin(inputs.dataset, [*inputs.warnings, *warnings])
-            yield from _run_main(layout, config, inputs, crash, accept_new_data)
+            yield from _run_main(layout, config, inputs, threads, crash, accept_new_data)
 
 
 def check_run(
@@ -147,6 +147,7 @@ def _run_main(
     layout: RunDirectory,
     config: RunConfig,
     inputs: RunInputs,
+    threads: Threads,
     crash: Callable[[str], None],
     accept_new_data: bool,
 ) -> Iterator[RunReport]:
@@ -161,7 +162,7 @@ def _run_main(
         stop_requests() as stop,
     ):
         newest = resume(layout, config, dataset, state, accept_new_data=accept_new_data)
-        main, retries = _MainRank(config, inputs, writer, stop), RetryBudget(state.step)
+        main, retries = _MainRank(config, inputs, threads, writer, stop), RetryBudget(state.step)
         while True:
             share_state(state, config, newest)
             try:
@@ -180,6 +181,7 @@ class _MainRank:
 
     config: RunConfig
     inputs: RunInputs
+    threads: Threads
     writer: CheckpointWriter
     stop: StopRequest
 
@@ -195,6 +197,8 @@ class _MainRank:
                 raise _collapsed(layout, state.step, logger.monitor.verdict)
             for report in train_steps(config, feed, state):
                 terms = logger.log(report)
+                if busy := self.threads.adapt():
+                    _LOG.warning("%s", busy)
                 self._evaluate(logger)
                 verdict = logger.monitor.verdict
                 decision = sync_stop(self.stop.received, _must_stop(config, state, verdict))

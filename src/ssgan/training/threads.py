@@ -1,73 +1,67 @@
-"""The threads of a run: as many as the work of its step is worth, the same at every start."""
+"""The threads of a run: all that torch takes, fewer while other processes keep cores busy.
+
+The threads of a step wait for each other many times a step. One that has to wait for a core makes
+all of them wait: beside one busy process, two threads on two cores are far slower than one.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
-from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
-from ssgan.ops.cpu import worthwhile_threads
-from ssgan.ops.modes import eval_mode
-from ssgan.runs.config import RunConfig
-from ssgan.runs.state import TrainState
+from ssgan.ops.collective import num_ranks
+from ssgan.ops.cpu import num_cores
+from ssgan.ops.cpu_load import OtherLoad
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # with which a user sets the threads
 _DEFAULT = torch.get_num_threads()  # what torch takes by itself
 
 
-class Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts as torch's FlopCounterMode, whose module hooks fail in a double backward."""
+class Threads:
+    """Torch's threads, one number for the whole process, changed between steps.
 
-    total: int = 0
+    On an idle machine they never change, so the same run has the same bits. A number that the user
+    set stays: by OMP_NUM_THREADS, MKL_NUM_THREADS, or `torch.set_num_threads` after this module was
+    imported. So do those of a run on an accelerator or in several processes.
+    """
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        if (formula := flop_registry.get(func._overloadpacket)) is not None:
-            self.total += formula(*args, **(kwargs or {}), out_val=out)
-        return out
+    def __init__(self, device: torch.device, others: OtherLoad | None = None) -> None:
+        self.sentence = ""  # about a busy machine, for the user; empty: it was not busy
+        self._others = others or OtherLoad()
+        self._most, self._cores = torch.get_num_threads(), num_cores()
+        chosen = self._most != _DEFAULT or any(map(os.environ.get, _VARIABLES))
+        self._stay = chosen or device.type != "cpu" or num_ranks() > 1
+
+    def adapt(self) -> str:
+        """Fit the threads to the cores that are free; returns a sentence once, else nothing.
+
+        Every few seconds it looks at what others did since the last look.
+        """
+        others = self._others.take_busy_cores()
+        if others is None:
+            return ""
+        free = max(1, int(self._cores - others + 0.5))
+        if not self._stay:
+            torch.set_num_threads(min(self._most, free))
+        if self.sentence or free >= self._most:
+            return ""
+        advice = (
+            f"{self._most} threads wait for them; OMP_NUM_THREADS={free} is faster"
+            if self._stay
+            else f"steps have {free} of {self._most} threads while they do; the last digits of "
+            f"losses depend on it, and OMP_NUM_THREADS={self._most} keeps them"
+        )
+        busy = f"other processes keep {others:.1f} of the {self._cores} cores busy"
+        self.sentence = f"{busy}: {advice}"
+        return self.sentence
 
 
 @contextmanager
-def threads_of(config: RunConfig, state: TrainState) -> Iterator[None]:
-    """Within, torch has the threads that a step on the CPU is worth, unless the user chose them.
-
-    The user's are those of OMP_NUM_THREADS, MKL_NUM_THREADS and of `torch.set_num_threads` after
-    this module was imported.
-    """
-    before, on_cpu = torch.get_num_threads(), _device(state.generator).type == "cpu"
-    if before == 1 or not on_cpu or before != _DEFAULT or any(map(os.environ.get, _VARIABLES)):
-        yield
-        return
-    torch.set_num_threads(worthwhile_threads(part_gigaflop(config, state), before))
+def adapting_threads(device: torch.device) -> Iterator[Threads]:
+    """Torch's threads, and at the end as many as before."""
+    before = torch.get_num_threads()
     try:
-        yield
+        yield Threads(device)
     finally:
         torch.set_num_threads(before)
-
-
-def part_gigaflop(config: RunConfig, state: TrainState) -> float:
-    """The GFLOP of one part of a step, within some percent, from each network on one image.
-
-    A backward pass counts twice a forward pass, and once where only images get gradients.
-    """
-    method, size, updates = config.method, config.batch_size, config.discriminator_updates
-    extra = 3 * method.num_rotated(size)  # rotated images, each at three more angles
-    labels = torch.zeros(1, dtype=torch.int64) if method.conditional else None
-    weight = next(state.generator.parameters())
-    with eval_mode(state.generator, state.discriminator):
-        with Flops() as generator:  # type: ignore[no-untyped-call]
-            fake = state.generator(weight.new_zeros(1, config.generator.latent_size), labels)
-        with Flops() as discriminator:  # type: ignore[no-untyped-call]
-            state.discriminator(fake, labels)
-    g, d = generator.total, discriminator.total
-    of_discriminator = size * g + 3 * (2 * size + extra) * d
-    of_generator = 3 * size * g + 2 * (size + extra) * d
-    return float(updates * of_discriminator + of_generator) / config.accumulation / 1e9
-
-
-def _device(network: nn.Module) -> torch.device:
-    return next(network.parameters()).device
