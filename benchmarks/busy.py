@@ -3,9 +3,9 @@
     python benchmarks/busy.py [--networks small,64] [--settings before,now] [--json FILE]
 
 Each measurement is a command `ssgan train` of its own; its rate is that of its log lines after the
-first few. Settings are environments of that command and take turns. The busy process is an endless
-loop of Python at normal priority. Every process has a session of its own, as in another terminal:
-Linux shares the cores between sessions first. Needs a system with pseudo terminals.
+first seconds. Settings are environments of that command and take turns. The busy process is an
+endless loop of Python at normal priority. Every process has a session of its own, as in another
+terminal: Linux shares the cores between sessions first. Needs a system with pseudo terminals.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from ssgan.training.history import read_log
 
 _POLL = 0.05  # seconds between looks at the log
 _PATIENCE = 300.0  # seconds until a run is given up
-_SKIPPED = 1  # log lines before the rate counts: the first steps set things up
+_SETTLES = 3.0  # seconds of the log before the rate counts: set-up, and finding out who is busy
 _LIBGOMP = "300000"  # its own spin count: the same as none
 _LOOP = "while True: pass"
 _QUIET = "--evaluate.every 0 --output.sample_every 0 --output.checkpoint_every 100000"
@@ -124,13 +124,15 @@ def rate_of(words: list[str], directory: Path, variables: Mapping[str, str], out
             count = layout.log.read_bytes().count(b"\n") if layout.log.exists() else 0
             if process.poll() is not None:
                 break
-            if first is None and count > _SKIPPED:
+            if first is None and count > 0:
                 first = time.monotonic()
-            if first is not None and time.monotonic() - first >= seconds and count > _SKIPPED + 2:
+            if first is not None and time.monotonic() - first >= _SETTLES + seconds and count > 2:
                 break
-    lines = read_log(layout)[_SKIPPED:]
+    lines = read_log(layout)
     if len(lines) < 2:
         raise RuntimeError(f"{' '.join(words)} wrote too few log lines")
+    settled = [line for line in lines if line["seconds"] - lines[0]["seconds"] >= _SETTLES]
+    lines = settled if len(settled) > 1 else lines[-2:]
     images = lines[-1]["images_seen"] - lines[0]["images_seen"]
     return float(images / (lines[-1]["seconds"] - lines[0]["seconds"]))
 
