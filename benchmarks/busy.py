@@ -33,7 +33,6 @@ from ssgan.training.history import read_log
 _POLL = 0.05  # seconds between looks at the log
 _PATIENCE = 300.0  # seconds until a run is given up
 _SETTLES = 3.0  # seconds of the log before the rate counts: set-up, and finding out who is busy
-_LIBGOMP = "300000"  # its own spin count: the same as none
 _LOOP = "while True: pass"
 _QUIET = "--evaluate.every 0 --output.sample_every 0 --output.checkpoint_every 100000"
 _WIDE = "--discriminator_updates 1 --output.log_every 1"
@@ -51,7 +50,7 @@ def environments() -> dict[str, dict[str, str]]:
     every_core = {"OMP_NUM_THREADS": str(num_cores())}
     return {
         "now": {},
-        "before": {**every_core, "GOMP_SPINCOUNT": _LIBGOMP},
+        "before": every_core,
         "passive": {**every_core, "OMP_WAIT_POLICY": "PASSIVE"},
         "one": {"OMP_NUM_THREADS": "1"},
     }
@@ -200,6 +199,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends too
     options = parse(argv)
     header = begin(options)
     rows = measure(options)

@@ -5,8 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from ssgan.ops import convolution
-from ssgan.ops.convolution import conv2d, conv_transpose2d
-from ssgan.ops.weight_gradient import suits_product
+from ssgan.ops.convolution import conv2d, conv_transpose2d, suits_product
 from tests.ops.test_convolution import value_gradients_and_second
 
 

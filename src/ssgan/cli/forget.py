@@ -1,5 +1,6 @@
 """`ssgan forget --data SOURCE --out DIR`: runs the forgetting experiment of the paper."""
 
+import logging
 import sys
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,8 @@ from ssgan.evaluation.splits import split
 from ssgan.files.run_directory import ForgettingDirectory
 from ssgan.models.resnet import ResNetDiscriminator
 from ssgan.ops.cpu import keep_freed_memory
+from ssgan.ops.threads import adapting_threads
+from ssgan.runs.precision import resolve_device
 from ssgan.studies.forgetting.curves import draw_forgetting
 from ssgan.studies.forgetting.run import Row, forget, resolve_auto_precision
 from ssgan.studies.forgetting.settings import ForgettingSettings, check_classes
@@ -72,11 +75,16 @@ def _forget(settings: ForgettingSettings, given: Forget, directory: Path) -> int
     parts = split(data, test, settings.seed, purpose="this study")
     done = -1
     try:
-        with Meter("iteration", per_step=settings.batch_size) as meter:
+        with (
+            adapting_threads(resolve_device(given.device)) as threads,
+            Meter("iteration", per_step=settings.batch_size) as meter,
+        ):
             for report in forget(settings, parts, directory, given.device):
                 meter.total = report.total
                 meter.advance(report.step, _figures(report.rows[-1]) if report.rows else "")
                 done = report.step
+                if busy := threads.adapt():
+                    logging.getLogger("ssgan").warning("%s", busy)
     except Interrupted as stop:
         print(f"{stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code

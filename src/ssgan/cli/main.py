@@ -2,7 +2,6 @@
 
 import errno
 import importlib
-import os
 import sys
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from ssgan.cli.streams import find_output_error, tolerate_lost_output
 from ssgan.config.nearest import nearest
 from ssgan.config.text import is_storable
 from ssgan.files.names import printable
-from ssgan.ops.cpu import let_waiting_threads_sleep
 
 VERBS: dict[str, type[VerbOptions]] = {
     "demo": options.Demo,
@@ -56,7 +54,6 @@ _TOO_MANY = (  # said by torch, and by NumPy
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    let_waiting_threads_sleep(os.environ)  # before torch is loaded
     with tolerate_lost_output() as stdout:
         code = _command(sys.argv[1:] if argv is None else argv)
         lost = find_output_error(stdout)

@@ -31,6 +31,7 @@ from ssgan.files.ownership import warn_of_other_writers
 from ssgan.metrics.features import AbstractFeatures, require_finite
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.protocol import Protocol, Statistics, read_statistics, write_statistics
+from ssgan.ops.threads import adapting_threads
 from ssgan.types import UserError
 
 FORMAT_VERSION = 1  # raise it when rows of the same key may change
@@ -203,10 +204,12 @@ class FeatureExtraction:
     ) -> Float[Tensor, "B F"]:
         parts = []
         progress(numbers.start, count)
-        for start in range(numbers.start, numbers.stop, self.batch):
-            some = torch.arange(start, min(start + self.batch, numbers.stop))
-            parts.append(self.features(images.images(seed, some)).cpu())
-            progress(int(some[-1]) + 1, count)
+        with adapting_threads(torch.device("cpu")) as threads:
+            for start in range(numbers.start, numbers.stop, self.batch):
+                some = torch.arange(start, min(start + self.batch, numbers.stop))
+                parts.append(self.features(images.images(seed, some)).cpu())
+                progress(int(some[-1]) + 1, count)
+                threads.adapt()
         rows = torch.cat(parts)
         require_finite(rows, images.name)
         return rows

@@ -1,6 +1,7 @@
 """How many cores other processes keep busy."""
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +19,12 @@ class CpuTimes(NamedTuple):
 
 
 def read_cpu_times() -> CpuTimes | None:
-    """The times now; None where the system has no /proc/stat."""
+    """The times now; None on another system than Linux."""
+    if sys.platform != "linux" or not hasattr(os, "sched_getaffinity"):
+        return None
     try:
         text = _STAT.read_text()
-    except OSError:
+    except OSError:  # hidden, as in some containers
         return None
     own = os.times()
     everyone = sum_busy_seconds(text, os.sched_getaffinity(0), os.sysconf("SC_CLK_TCK"))
@@ -45,7 +48,7 @@ class OtherLoad:
     def __init__(
         self,
         read: Callable[[], CpuTimes | None] = read_cpu_times,
-        at_least: float = 1.0,  # seconds of a measurement; /proc/stat counts in hundredths
+        at_least: float = 2.0,  # seconds of a measurement; /proc/stat counts in hundredths
     ) -> None:
         self._read, self._at_least = read, at_least
         self._last = read()
@@ -53,7 +56,7 @@ class OtherLoad:
     def take_busy_cores(self) -> float | None:
         """The number since the last one, 0 or more; None until enough seconds have passed.
 
-        Always None where the system has no /proc/stat.
+        Always None on another system than Linux.
         """
         if self._last is None or time.monotonic() - self._last.clock < self._at_least:
             return None

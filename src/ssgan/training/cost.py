@@ -13,6 +13,7 @@ from torch.utils.flop_counter import flop_registry
 
 from ssgan.data.base import DatasetInfo
 from ssgan.data.dataset import Dataset
+from ssgan.ops.threads import Threads, adapting_threads
 from ssgan.runs.checkpoint import SNAPSHOT, state_tensors
 from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import resolve_device
@@ -20,7 +21,6 @@ from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.step import train_step
-from ssgan.training.threads import Threads, adapting_threads
 from ssgan.types import UserError
 
 _WHOLE = 3  # checkpoints that stay: the two newest and the last healthy one

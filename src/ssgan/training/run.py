@@ -19,6 +19,7 @@ from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
 from ssgan.ops.cpu import keep_freed_memory
+from ssgan.ops.threads import Threads, adapting_threads
 from ssgan.runs.checkpoint import CheckpointWriter, healthy_files, keep_healthy, no_crash
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState
@@ -48,7 +49,6 @@ from ssgan.training.resume import (
     roll_back,
 )
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
-from ssgan.training.threads import Threads, adapting_threads
 from ssgan.training.validation import dataset_warnings, validate_info
 from ssgan.types import NonFinite
 

@@ -36,7 +36,7 @@ class Threads:
     def adapt(self) -> str:
         """Fit the threads to the cores that are free; returns a sentence once, else nothing.
 
-        Every few seconds it looks at what others did since the last look.
+        Every few seconds it measures what others did since the last measurement.
         """
         others = self._others.take_busy_cores()
         if others is None:

@@ -5,10 +5,11 @@ import logging
 import pytest
 import torch
 
+from ssgan.ops import threads
+from ssgan.ops.threads import Threads
 from ssgan.recipes import scenes
-from ssgan.training import cost, threads
+from ssgan.training import cost
 from ssgan.training.run import run
-from ssgan.training.threads import Threads
 from tests.training.tiny import images, tiny
 
 CPU = torch.device("cpu")
