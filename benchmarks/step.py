@@ -5,7 +5,8 @@
     python benchmarks/step.py --curve                        cost against batch and pixels
 
 Each case has a process of its own. GFLOP are torch's count: two for a multiply and an add.
-"share" is the step's GFLOP/s over the ceiling, "convolutions" the time that the step's
+"of matrix" is the step's GFLOP/s over those of a large matrix product, "share" those over the best
+rate of it and of any single convolution, "convolutions" the time that the step's
 convolutions take alone over the step's; see roofline.py.
 """
 
@@ -120,6 +121,8 @@ def _case_line(row: dict[str, Any]) -> dict[str, Any]:
     }
     if "kinds" in row:
         line |= {
+            "matrix": row["matrix_gigaflop_per_second"],
+            "of matrix": percent(row["gigaflop_per_second"] / row["matrix_gigaflop_per_second"]),
             "ceiling": row["ceiling_gigaflop_per_second"],
             "share": percent(row["ceiling_share"]),
             "convolutions": percent(row["convolution_share"]),
