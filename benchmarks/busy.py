@@ -199,7 +199,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends too
     options = parse(argv)
     header = begin(options)
     rows = measure(options)
@@ -209,4 +208,5 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends too
     main()

@@ -81,8 +81,17 @@ def test_threads_that_the_user_set_in_torch_stay(eight):
     assert numbers_after(eight, Others(7.0)) == [6]
 
 
-def test_an_accelerator_s_run_keeps_its_threads(eight):
-    assert numbers_after(eight, Others(7.0), torch.device("meta")) == [8]
+def test_an_accelerator_s_run_keeps_its_threads_without_a_word(eight):
+    ours = Threads(torch.device("meta"), Others(7.0))
+    assert ours.adapt() == ""
+    assert eight[0] == 8
+
+
+def test_so_does_a_run_of_several_processes_which_are_others_to_each_other(eight, monkeypatch):
+    monkeypatch.setattr(threads, "num_ranks", lambda: 2)
+    ours = Threads(CPU, Others(7.0))
+    assert ours.adapt() == ""
+    assert eight[0] == 8
 
 
 def test_a_run_adapts_between_steps_says_so_and_gives_the_threads_back(

@@ -110,7 +110,8 @@ def test_a_generator_that_makes_one_image_is_seen(scenes, tmp_path, caplog):
         for _ in run(config, tmp_path, scenes[0]):
             pass
     raised = [event["alarm"] for event in events_of(RunDirectory(tmp_path))]
-    assert raised == ["no variance"]
+    assert raised[0] == "no variance"  # later ones say that its distance does not fall either
+    assert set(raised) <= {"no variance", "no progress", "may stop"}
     assert caplog.text.count("collapsing: generated images are nearly all the same: 0%") == 1
     assert not healthy_files(RunDirectory(tmp_path))
 

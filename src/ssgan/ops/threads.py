@@ -23,22 +23,22 @@ class Threads:
 
     On an idle machine they never change, so the same run has the same bits. A number that the user
     set stays: by OMP_NUM_THREADS, MKL_NUM_THREADS, or `torch.set_num_threads` after this module was
-    imported. So do those of a run on an accelerator or in several processes.
+    imported. So do those of a run on an accelerator or in several processes, without a word.
     """
 
     def __init__(self, device: torch.device, others: OtherLoad | None = None) -> None:
         self.sentence = ""  # about a busy machine, for the user; empty: it was not busy
         self._others = others or OtherLoad()
         self._most, self._cores = torch.get_num_threads(), num_cores()
-        chosen = self._most != _DEFAULT or any(map(os.environ.get, _VARIABLES))
-        self._stay = chosen or device.type != "cpu" or num_ranks() > 1
+        self._stay = self._most != _DEFAULT or any(map(os.environ.get, _VARIABLES))
+        self._alone = device.type == "cpu" and num_ranks() == 1
 
     def adapt(self) -> str:
         """Fit the threads to the cores that are free; returns a sentence once, else nothing.
 
         Every few seconds it measures what others did since the last measurement.
         """
-        others = self._others.take_busy_cores()
+        others = self._others.take_busy_cores() if self._alone else None
         if others is None:
             return ""
         free = max(1, int(self._cores - others + 0.5))
