@@ -18,8 +18,10 @@ def test_time_waiting_idle_or_stolen_is_not_busy_and_other_cores_do_not_count():
 
 
 def test_other_processes_have_the_time_since_the_last_look_that_is_not_our_own(monkeypatch):
-    times = iter([(100, 50, 10), (104, 58, 13), (106, 59, 13.5), (108, 60, 15)])
-    other = OtherLoad(lambda: CpuTimes(*next(times)), at_least=2)
+    times = iter(
+        [(100.0, 50.0, 10.0), (104.0, 58.0, 13.0), (106.0, 59.0, 13.5), (108.0, 60.0, 15.0)]
+    )
+    other = OtherLoad(lambda: CpuTimes(*next(times)), at_least=2.0)
     found = []
     for clock in (101, 104, 105, 106, 108):
         monkeypatch.setattr("time.monotonic", lambda clock=clock: clock)
@@ -29,4 +31,4 @@ def test_other_processes_have_the_time_since_the_last_look_that_is_not_our_own(m
 
 
 def test_where_no_times_are_known_nothing_is_said():
-    assert OtherLoad(lambda: None, at_least=0).take_busy_cores() is None
+    assert OtherLoad(lambda: None, at_least=0.0).take_busy_cores() is None

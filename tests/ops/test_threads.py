@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ssgan.ops import threads
+from ssgan.ops.cpu_load import OtherLoad
 from ssgan.ops.threads import Threads
 from ssgan.recipes import scenes
 from ssgan.training import cost
@@ -15,10 +16,11 @@ from tests.training.tiny import images, tiny
 CPU = torch.device("cpu")
 
 
-class Others:
+class Others(OtherLoad):
     """Stands for the load of other processes: these numbers of cores, one a look."""
 
     def __init__(self, *cores):
+        super().__init__()
         self.cores = list(cores)
 
     def take_busy_cores(self):

@@ -263,7 +263,8 @@ def _measure_step(
         sum(taken) < _LEAST or (len(taken) < _REPEATS and sum(taken) < _ENOUGH)
     ):
         taken.append(time_step())
-    return _StepCost(sum(images), flops.total, min(taken, default=seconds), _peak_memory(device))
+    counts = (float(sum(images)), float(flops.total))
+    return _StepCost(*counts, min(taken, default=seconds), float(_peak_memory(device)))
 
 
 def _noise(config: RunConfig, classes: tuple[str, ...]) -> Dataset:
