@@ -24,8 +24,8 @@ class Uninformed(NamedTuple):
     slope: float  # change of V_D for each unit by which the logits of fakes differ from 0
 
 
-class AdversarialLoss(ABC):
-    """The losses V_D and V_G."""
+class DiscriminatorLoss(ABC):
+    """The loss V_D."""
 
     @torch.no_grad()
     def uninformed(self) -> Uninformed:
@@ -38,6 +38,10 @@ class AdversarialLoss(ABC):
     @abstractmethod
     def discriminator(self, real: _Logits, fake: Float[Tensor, " N"]) -> Scalar:
         """V_D: low when the logits of reals are high and those of fakes low."""
+
+
+class AdversarialLoss(DiscriminatorLoss):
+    """The losses V_D and V_G; G's reads fakes only."""
 
     @abstractmethod
     def generator(self, fake: _Logits) -> Scalar:
@@ -98,3 +102,19 @@ class LeastSquares(AdversarialLoss):
     def generator(self, fake: _Logits) -> Scalar:
         """Half of E (p_fake - 1)^2."""
         return 0.5 * (fake.sigmoid() - 1).square().mean()
+
+
+@dataclass(frozen=True)
+class Relativistic(DiscriminatorLoss):
+    """Every real is paired with a fake; only their difference counts (Jolicoeur-Martineau 2018).
+
+    V_D = E softplus(fake - real), V_G = E softplus(real - fake), as in R3GAN (Huang et al. 2024).
+    """
+
+    def discriminator(self, real: _Logits, fake: _Logits) -> Scalar:
+        """-E log sigmoid(real - fake)."""
+        return F.softplus(fake - real).mean()
+
+    def generator(self, real: _Logits, fake: _Logits) -> Scalar:
+        """-E log sigmoid(fake - real)."""
+        return F.softplus(real - fake).mean()

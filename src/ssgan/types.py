@@ -62,6 +62,7 @@ class GeneratorInput:
     global_size: int
     mixing: Float[Tensor, " B"]  # one uniform number in [0, 1) per row, for gradient penalties
     noise: Callable[[int], Tensor]  # number -> that many further ones per row, [B, number]
+    real: Callable[[], Batch]  # reads the reals of D's last update, for losses that pair them
 
 
 def last_rows(index: Int[Tensor, " B"], global_size: int, fraction: float) -> slice:

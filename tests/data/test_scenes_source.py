@@ -1,18 +1,27 @@
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from ssgan.data.base import Preprocessing
-from ssgan.data.scenes.source import Scenes
+from ssgan.data.scenes.random import RandomStream
+from ssgan.data.scenes.source import Objects, RenderedSource, Scenes
+from ssgan.data.scenes.textures import paint_backdrop
 from ssgan.types import ImageShape, UserError
 
 
-def drawn(numbers: range, *, seed: int = 0, size: int = 32, channels: int = 3) -> NDArray[np.uint8]:
+def drawn(
+    numbers: range,
+    *,
+    seed: int = 0,
+    size: int = 32,
+    channels: int = 3,
+    kind: type[RenderedSource] = Scenes,
+) -> NDArray[np.uint8]:
     preprocessing = Preprocessing(shape=ImageShape(channels=channels, size=size))
-    return np.stack(list(Scenes(seed=seed).open().read(numbers, preprocessing)))
+    return np.stack(list(kind(seed=seed).open().read(numbers, preprocessing)))
 
 
 @cache
@@ -39,22 +48,29 @@ def accuracy_of_ridge(
 
 @pytest.mark.parametrize("size", [8, 17, 32, 64, 128])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_size_and_number_of_channels_is_drawn(size: int, channels: int) -> None:
-    images = drawn(range(10), size=size, channels=channels)
+@pytest.mark.parametrize("kind", [Objects, Scenes])
+def test_every_size_and_number_of_channels_is_drawn(
+    size: int, channels: int, kind: type[RenderedSource]
+) -> None:
+    images = drawn(range(10), size=size, channels=channels, kind=kind)
     assert images.shape == (10, size, size, channels)
     assert images.dtype == np.uint8
     assert images.std(axis=(1, 2)).min() > 8.0, "a picture is nearly empty"
 
 
 @pytest.mark.parametrize("size", [24, 64])
-def test_a_picture_does_not_depend_on_what_is_drawn_with_it(size: int) -> None:
+@pytest.mark.parametrize("kind", [Objects, Scenes])
+def test_a_picture_does_not_depend_on_what_is_drawn_with_it(
+    size: int, kind: type[RenderedSource]
+) -> None:
     """Same bytes whether read alone, in odd chunks, with a stride or all at once."""
-    whole = drawn(range(61), size=size)
-    alone = [drawn(range(k, k + 1), size=size) for k in range(12)]
+    draw = partial(drawn, size=size, kind=kind)
+    whole = draw(range(61))
+    alone = [draw(range(k, k + 1)) for k in range(12)]
     assert np.array_equal(np.concatenate(alone), whole[:12])
     parts = [range(7), range(7, 30), range(30, 61)]
-    assert np.array_equal(np.concatenate([drawn(part, size=size) for part in parts]), whole)
-    assert np.array_equal(drawn(range(3, 61, 9), size=size), whole[3::9])
+    assert np.array_equal(np.concatenate([draw(part) for part in parts]), whole)
+    assert np.array_equal(draw(range(3, 61, 9)), whole[3::9])
 
 
 def test_a_shorter_set_is_the_beginning_of_a_longer_one() -> None:
@@ -138,3 +154,41 @@ def test_settings_out_of_range_are_refused(settings: dict[str, int]) -> None:
 def test_shapes_that_cannot_be_drawn_are_refused(shape: ImageShape) -> None:
     with pytest.raises(UserError, match="not"):
         next(Scenes().open().read(range(1), Preprocessing(shape=shape)))
+
+
+def small_backdrops(count: int) -> NDArray[np.float64]:
+    uniform = np.random.default_rng(0).random((count, 40))
+    linear = np.broadcast_to(paint_backdrop(RandomStream(uniform), 32), (3, count, 32, 32))
+    return small(np.sqrt(np.moveaxis(linear, 0, -1)) * 255.0)
+
+
+def test_a_backdrop_has_no_up() -> None:
+    """A linear classifier guesses its rotation, which it tells on scenes in 95 % of cases."""
+    rotated = np.concatenate([np.rot90(small_backdrops(1000), r, axes=(1, 2)) for r in range(4)])
+    quarters, picture = np.divmod(np.arange(4000), 1000)
+    assert accuracy_of_ridge(rotated, quarters, picture >= 700) < 0.31
+
+
+def test_the_noise_of_backdrops_turns_with_their_direction() -> None:
+    """Neighbours differ as much from left to right as from top to bottom, over many backdrops."""
+    images = small_backdrops(2000)
+    across, down = (np.abs(np.diff(images, axis=axis)).mean() for axis in (2, 1))
+    assert across == pytest.approx(down, rel=0.06)
+
+
+def test_objects_are_harder_to_turn_than_scenes_and_classes_are_as_easy() -> None:
+    preprocessing = Preprocessing(shape=ImageShape(channels=3, size=32))
+    images = small(np.stack(list(Objects().open().read(range(1000), preprocessing))))
+    rotated = np.concatenate([np.rot90(images, r, axes=(1, 2)) for r in range(4)])
+    quarters, picture = np.divmod(np.arange(4000), 1000)
+    assert 0.35 < accuracy_of_ridge(rotated, quarters, picture >= 700) < 0.85
+    labels = np.array(Objects(num_images=1000).open().labels())
+    assert accuracy_of_ridge(images, labels, np.arange(1000) >= 700) > 0.3
+
+
+def test_objects_have_their_own_name_digest_and_held_out_pictures() -> None:
+    assert Objects(num_images=30_000).held_out() == Objects(num_images=10_000, seed=1)
+    assert Scenes(num_images=30_000).held_out() == Scenes(num_images=2000, seed=1)
+    assert Objects(seed=3).name() == "objects:seed=3"
+    assert Objects().open().fingerprint() != Scenes().open().fingerprint()
+    assert Objects().open().labels() == Scenes().open().labels()

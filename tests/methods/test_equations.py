@@ -6,7 +6,8 @@ import torch
 from ssgan import losses
 from ssgan.methods.class_losses import MultiHinge, Softmax
 from ssgan.methods.gan import GAN, ConditionalGAN
-from ssgan.methods.penalty import DRAGAN, WGANGP
+from ssgan.methods.penalty import DRAGAN, R1R2, WGANGP
+from ssgan.methods.r3gan import R3GAN, R3SSGAN
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.s3gan import S3GAN
 from ssgan.methods.ssgan import SSGAN
@@ -31,8 +32,13 @@ def example(num_classes=0):
     latents = torch.randn(BATCH, 3, dtype=torch.float64)
     mixing = torch.rand(BATCH, dtype=torch.float64)
     noise = torch.rand(BATCH, 3 * 4 * 4, dtype=torch.float64)
-    draw = GeneratorInput(latents, fake_labels, index, BATCH, mixing, lambda size: noise[:, :size])
-    return Batch(images, labels, index, BATCH), draw
+    real = Batch(images, labels, index, BATCH)
+    draw = GeneratorInput(
+        *(latents, fake_labels, index, BATCH, mixing),
+        noise=lambda size: noise[:, :size],
+        real=lambda: real,
+    )
+    return real, draw
 
 
 def gradients(loss, network):
@@ -62,6 +68,11 @@ def cases():
         yield SSGANLA(class_loss=class_loss)
         yield SSGANLA(class_loss=class_loss, rotated_fraction=0.25)
     yield AnnealedSSGAN(alpha=0.8, final_alpha=0.2, beta=1.7)
+    for penalty in (None, WGANGP(weight=7.0), R1R2(weight=7.0)):
+        yield R3GAN(penalty=penalty)
+        yield R3SSGAN(penalty=penalty, alpha=0.3, beta=1.7)
+    yield GAN(penalty=R1R2(weight=7.0))
+    yield ConditionalGAN(penalty=R1R2(weight=7.0))
 
 
 def num_rotated(method):
@@ -132,7 +143,11 @@ def test_generator_loss_is_the_formula(method):
     fakes = G(draw.latents, draw.labels)
     formula = torch.zeros((), dtype=torch.float64)
     if hasattr(method, "adversarial"):
-        formula = plain.adversarial_g(type(method.adversarial).__name__, D, fakes, draw.labels)
+        loss = type(method.adversarial).__name__
+        if loss == "Relativistic":
+            formula = plain.paired_g(D, draw.real().images, fakes)
+        else:
+            formula = plain.adversarial_g(loss, D, fakes, draw.labels)
     if method.predicts_rotation:
         formula = formula + task_on_fakes(method, D, fakes, draw.labels)
     assert_same(ours, formula, G)
@@ -140,7 +155,7 @@ def test_generator_loss_is_the_formula(method):
 
 ONE_EACH = [
     GAN(), SSGAN(), RotationOnly(), SSGANMS(), SSGANLA(), SSGANLA(class_loss=MultiHinge()),
-    SSGANLAPlus(), AnnealedSSGAN(), S3GAN(labelled_fraction=0.5),
+    SSGANLAPlus(), AnnealedSSGAN(), S3GAN(labelled_fraction=0.5), R3GAN(), R3SSGAN(),
 ]  # fmt: skip
 
 
@@ -162,6 +177,8 @@ UPRIGHT_AND_ROTATED = BATCH + 3 * NUM_ROTATED
 CALLS = [
     (SSGAN(), [UPRIGHT_AND_ROTATED + BATCH, UPRIGHT_AND_ROTATED]),  # 176 and 112 at batch 64
     (SSGANMS(), [2 * UPRIGHT_AND_ROTATED, UPRIGHT_AND_ROTATED]),
+    (R3GAN(penalty=None), [2 * BATCH, 2 * BATCH]),
+    (R3SSGAN(penalty=None), [UPRIGHT_AND_ROTATED + BATCH, UPRIGHT_AND_ROTATED + BATCH]),
     (SSGANLAPlus(), [2 * UPRIGHT_AND_ROTATED, UPRIGHT_AND_ROTATED]),
     (SSGANLA(), [8 * BATCH, 4 * BATCH]),
     (SSGANLA(rotated_fraction=NUM_ROTATED / BATCH), [8 * NUM_ROTATED, 4 * NUM_ROTATED]),
@@ -195,24 +212,33 @@ def test_the_adversarial_loss_reads_no_rotated_copies(kind):
     assert quarter.terms["rotation"] != every.terms["rotation"]
 
 
-@pytest.mark.parametrize("method", [SSGAN(), SSGANMS(), SSGANLAPlus(), SSGANLA()], ids=str)
+@pytest.mark.parametrize(
+    "method", [SSGAN(), SSGANMS(), SSGANLAPlus(), SSGANLA(), R3GAN(), R3SSGAN()], ids=str
+)
 def test_parts_of_a_batch_have_their_mean_equal_to_the_whole(method):
     """Parts hold every P-th place; each part's own share of rotated rows is the global one's."""
     G, D, _ = pair_for(method)
     real, draw = example()
     whole = method.discriminator_loss(G, D, real, draw).total
-    totals = []
+    totals, of_generator = [], []
     for part in range(2):
         rows = slice(part, BATCH, 2)
         batch = Batch(real.images[rows], None, real.index[rows], BATCH)
         some = GeneratorInput(
-            draw.latents[rows], None, draw.index[rows], BATCH, draw.mixing[rows], draw.noise
+            *(draw.latents[rows], None, draw.index[rows], BATCH, draw.mixing[rows]),
+            noise=draw.noise,
+            real=lambda batch=batch: batch,
         )
         totals.append(method.discriminator_loss(G, D, batch, some).total)
+        of_generator.append(method.generator_loss(G, D, some).total)
     torch.testing.assert_close(sum(totals) / 2, whole, rtol=1e-12, atol=1e-12)
+    whole = method.generator_loss(G, D, draw).total
+    torch.testing.assert_close(sum(of_generator) / 2, whole, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("method", [SSGAN(), SSGANMS(), SSGANLA(), SSGANLAPlus()], ids=str)
+@pytest.mark.parametrize(
+    "method", [SSGAN(), SSGANMS(), SSGANLA(), SSGANLAPlus(), R3SSGAN()], ids=str
+)
 def test_the_accuracy_is_that_of_the_rotation_logits(method):
     """The share of correctly predicted rotations of fakes, counted image by image."""
     G, D, _ = pair_for(method)

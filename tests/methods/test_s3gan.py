@@ -31,7 +31,9 @@ def example(labels="few"):
     drawn = torch.tensor([1, 0, 0, 2, 1, 2, 1, 0])
     real = Batch(images, torch.tensor(LABELS[labels]), index, BATCH)
     noise = torch.rand(BATCH, 3 * 4 * 4, dtype=torch.float64)
-    return real, GeneratorInput(latents, drawn, index, BATCH, mixing, lambda size: noise[:, :size])
+    return real, GeneratorInput(
+        latents, drawn, index, BATCH, mixing, lambda size: noise[:, :size], None
+    )
 
 
 def pair():
@@ -191,6 +193,7 @@ def test_parts_of_a_batch_have_their_mean_equal_to_the_whole():
             BATCH,
             draw.mixing[rows],
             draw.noise,
+            draw.real,
         )
         parts.append(method().discriminator_loss(G, D, batch, some))
     for ours, theirs in [(whole.total, [p.total for p in parts])] + [

@@ -52,7 +52,7 @@ def terms(config):
 
 @pytest.mark.parametrize("name", list_recipes())
 def test_a_docstring_has_the_command(name):
-    words = "ssgan demo" if name == "scenes:demo" else f"ssgan train {name}"
+    words = "ssgan demo" if name == "objects:demo" else f"ssgan train {name}"
     assert words in find_recipe(name).__doc__
 
 
@@ -86,7 +86,7 @@ def test_the_baseline_differs_in_the_method_alone():
     ("name", "words"),
     [
         ("cifar10:ssgam", "did you mean cifar10:ssgan?"),
-        ("nothing", "there are scenes:"),
+        ("nothing", "there are objects:"),
         ("no_such_module_here:run", "cannot import 'no_such_module_here'"),
         ("./my_file:run", "'./my_file' is no module; name it as it is imported"),
         (":run", "'' is no module; name it as it is imported"),

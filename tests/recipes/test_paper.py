@@ -293,7 +293,9 @@ def images_read(config):
     index = torch.arange(size)
     labels = index % num_classes if config.method.conditional else None
     real = Batch(torch.zeros(size, 3, 2, 2), labels, index, size)
-    draw = GeneratorInput(torch.zeros(size, 3), labels, index, size, torch.zeros(size), torch.zeros)
+    draw = GeneratorInput(
+        torch.zeros(size, 3), labels, index, size, torch.zeros(size), torch.zeros, None
+    )
     for _ in range(config.discriminator_updates):
         config.method.discriminator_loss(G, D, real, draw)
     config.method.generator_loss(G, D, draw)

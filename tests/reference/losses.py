@@ -68,11 +68,27 @@ def least_squares_g(fake):
     return 0.5 * sum((torch.sigmoid(f) - 1) ** 2 for f in fake) / len(fake)
 
 
+def relativistic_d(real, fake):
+    return sum(torch.log(1 + torch.exp(f - r)) for r, f in zip(real, fake, strict=True)) / len(real)
+
+
+def relativistic_g(real, fake):
+    return relativistic_d(fake, real)
+
+
+def paired_g(D, reals, fakes):
+    pairs = zip(reals, fakes, strict=True)
+    return sum(relativistic_g([one(D, x, None)[0]], [one(D, y, None)[0]]) for x, y in pairs) / len(
+        fakes
+    )
+
+
 GAMES = {
     "Hinge": (hinge_d, hinge_g),
     "NonSaturating": (nonsaturating_d, nonsaturating_g),
     "Wasserstein": (wasserstein_d, hinge_g),
     "LeastSquares": (least_squares_d, least_squares_g),
+    "Relativistic": (relativistic_d, relativistic_g),
 }
 
 
@@ -175,7 +191,20 @@ def penalty(kind, D, reals, fakes, labels, draw):
     if kind == "DRAGAN":
         noise = draw.noise(reals[0].numel()).view_as(reals)
         return noisy_penalty(D, reals, labels, noise)
+    if kind == "R1R2":
+        at_reals = zero_centred_penalty(D, reals, labels)
+        return (at_reals + zero_centred_penalty(D, fakes, draw.labels)) / 2
     return gradient_penalty(D, reals, fakes, labels, draw.mixing)
+
+
+def zero_centred_penalty(D, images, labels):
+    total = 0
+    for i, image in enumerate(images):
+        at = image.detach().requires_grad_()
+        logit = one(D, at, label_at(labels, i))[0]
+        (slope,) = torch.autograd.grad(logit, at, create_graph=True)
+        total = total + sum(value**2 for value in slope.flatten())
+    return total / len(images)
 
 
 def rotation_cross_entropy(logits, right):

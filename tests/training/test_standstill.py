@@ -15,6 +15,7 @@ from ssgan.losses import (
     Hinge,
     LeastSquares,
     NonSaturating,
+    Relativistic,
     Wasserstein,
 )
 from ssgan.methods.gan import GAN
@@ -31,8 +32,20 @@ from ssgan.training.monitor import Monitor, monitor_directory
 from ssgan.training.run import Collapsed, run
 from tests.training.toy import small_scenes, toy
 
-BLIND = {Hinge(): 2.0, NonSaturating(): 1.3862943611, Wasserstein(): 0.0, LeastSquares(): 0.25}
-SLOPES = {Hinge(): 1.0, NonSaturating(): 0.5, Wasserstein(): 1.0, LeastSquares(): 0.125}
+BLIND = {
+    Hinge(): 2.0,
+    NonSaturating(): 1.3862943611,
+    Wasserstein(): 0.0,
+    LeastSquares(): 0.25,
+    Relativistic(): 0.6931471806,
+}
+SLOPES = {
+    Hinge(): 1.0,
+    NonSaturating(): 0.5,
+    Wasserstein(): 1.0,
+    LeastSquares(): 0.125,
+    Relativistic(): 0.5,
+}
 NO_EVALUATION = EvaluateConfig(every=0)
 
 

@@ -40,7 +40,7 @@ def weights(network):
     return torch.cat([p.detach().flatten() for p in network.parameters()])
 
 
-@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus", "annealed", "s3gan"])
+@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus", "annealed", "r3", "s3gan"])
 def test_alpha_never_reaches_the_discriminator(name):
     """alpha is in L_G alone: whatever it is, D after its update of the first step is the same."""
     states = [
@@ -51,7 +51,7 @@ def test_alpha_never_reaches_the_discriminator(name):
     assert not torch.equal(weights(states[0].generator), weights(states[1].generator))
 
 
-@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus", "s3gan"])
+@pytest.mark.parametrize("name", ["ssgan", "ms", "la-plus", "r3", "s3gan"])
 def test_beta_never_reaches_the_generator_but_through_the_discriminator(name):
     """With D's learning rate next to nothing, beta changes nothing that G sees."""
     still = AdamConfig(learning_rate=1e-30)
@@ -399,3 +399,15 @@ def test_a_penalty_is_refused_in_compiled_form():
     config = tiny(method=SSGAN(penalty=WGANGP()), compile=True)
     with pytest.raises(UserError, match="second derivatives"):
         validate_run(config, 20, 0)
+
+
+@pytest.mark.parametrize("changes", [{}, {"reuse_fakes": True}, {"accumulation": 2}], ids=str)
+def test_the_reals_of_gs_update_are_those_of_ds_last(changes):
+    """Image by image, with their mirroring and labels, in every part."""
+    config = tiny("conditional", discriminator_updates=3, **changes)
+    feed = Feed(config, images(), CPU)
+    of_discriminator = [real for real, _ in feed.discriminator(5, 2)]
+    of_generator = [draw.real() for draw in feed.generator(5)]
+    for ours, theirs in zip(of_generator, of_discriminator, strict=True):
+        for field in ("images", "labels", "index"):
+            assert torch.equal(getattr(ours, field), getattr(theirs, field)), field

@@ -16,6 +16,7 @@ from ssgan.files.run_directory import RunDirectory
 from ssgan.losses import NonSaturating
 from ssgan.methods.class_losses import MultiHinge
 from ssgan.methods.gan import GAN, ConditionalGAN
+from ssgan.methods.r3gan import R3SSGAN
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.s3gan import S3GAN
 from ssgan.methods.ssgan import SSGAN
@@ -42,6 +43,7 @@ SUCCESSORS = {
     "la": SSGANLA(class_loss=MultiHinge()),
     "la-plus": SSGANLAPlus(),
     "annealed": AnnealedSSGAN(),
+    "r3": R3SSGAN(),
     "s3gan": S3GAN(labelled_fraction=0.75),  # of 20 images of 10 classes, at least one of each
 }
 

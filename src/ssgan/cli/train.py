@@ -31,7 +31,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
-from ssgan.recipes import scenes
+from ssgan.recipes import objects
 from ssgan.recipes.find import list_recipes
 from ssgan.runs import config_io
 from ssgan.runs.config import RunConfig
@@ -47,7 +47,7 @@ _AFTER_DEMO = """
 what to try next
   ssgan show {run} --curves curves.png         its losses and its rotation accuracy
   ssgan sample {run} --n 64 --gif              more images, and an interpolation between them
-  ssgan train scenes:ssgan                     the same for ten times as long
+  ssgan train objects:ssgan_sbn                a longer run with larger batches
   ssgan train --data folder:PATH               your own images, no labels needed
 """
 
@@ -95,7 +95,7 @@ def _speaks(given: Train) -> bool:
 def demo(given: Demo) -> int:
     """Train on the embedded data set, and print what to try next; returns the exit code."""
     directory = given.run or Path("runs/demo")
-    code = train_in(scenes.demo(), directory, advise=False)
+    code = train_in(objects.demo(), directory, advise=False)
     if code == 0:
         print(_AFTER_DEMO.format(run=readable(directory)), end="")
     return code

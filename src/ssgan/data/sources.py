@@ -19,7 +19,7 @@ from ssgan.types import UserError
 
 FORMS = (
     "folder:PATH, zip:PATH, tar:PATH, npz:PATH, cifar10[:PATH], cifar10-test[:PATH], "
-    "hub:ID[@REV][#SPLIT][?label=COLUMN], scenes, crops:K:SOURCE"
+    "hub:ID[@REV][#SPLIT][?label=COLUMN], objects, scenes, crops:K:SOURCE"
 )
 
 
@@ -127,24 +127,25 @@ def _crops(rest: str) -> AbstractSource:
     return Crops(parse_source(source), int(count[:20]))
 
 
-def _scenes(rest: str) -> AbstractSource:
-    from ssgan.data.scenes.source import Scenes
+def _rendered(kind: str, rest: str) -> AbstractSource:
+    from ssgan.data.scenes.source import Objects, Scenes
 
-    names = [field.name for field in fields(Scenes)]
+    source = Objects if kind == "objects" else Scenes
+    names = [field.name for field in fields(source)]
     settings: dict[str, int] = {}
     for part in rest.split(",") if rest else []:
         name, _, value = part.partition("=")
         if name not in names:
             near = nearest(name, names)
             hint = f"did you mean {near[0]}?" if near else f"settings are {', '.join(names)}"
-            raise UserError(f"scenes: no setting {name!r}; {hint}")
+            raise UserError(f"{kind}: no setting {name!r}; {hint}")
         if name in settings:
-            raise UserError(f"scenes: {name} has two values")
+            raise UserError(f"{kind}: {name} has two values")
         try:
             settings[name] = int(value)
         except ValueError:
-            raise UserError(f"scenes: {name} must be an integer, not {value!r}") from None
-    return Scenes(**settings)
+            raise UserError(f"{kind}: {name} must be an integer, not {value!r}") from None
+    return source(**settings)
 
 
 def _is_folder(path: str) -> bool:
@@ -171,6 +172,7 @@ _KINDS: dict[str, Callable[[str], AbstractSource]] = {
     "cifar10": _cifar10,
     "cifar10-test": lambda rest: replace(_cifar10(rest), split="test"),
     "hub": _hub,
-    "scenes": _scenes,
+    "objects": partial(_rendered, "objects"),
+    "scenes": partial(_rendered, "scenes"),
     "crops": _crops,
 }

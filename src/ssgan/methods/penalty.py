@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from ssgan.methods.base import check_weights
-from ssgan.ops.penalties import dragan, wgan_gp
+from ssgan.ops.penalties import dragan, wgan_gp, zero_centred
 from ssgan.types import Batch, Discriminator, GeneratorInput, Loss, Scalar
 
 
@@ -43,6 +43,21 @@ class DRAGAN(Penalty):
         """E (norm - 1)^2 at one random point near each real."""
         noise = draw.noise(real.images[0].numel()).view_as(real.images)
         return dragan(D, real.images, real.labels, noise)
+
+
+@dataclass(frozen=True, kw_only=True)
+class R1R2(Penalty):
+    """Zero gradients at reals and at fakes (Mescheder et al. 2018; both as in R3GAN).
+
+    `weight` is gamma. The best gamma depends on the images: there is no value for all.
+    """
+
+    weight: float = 1.0  # weight of the penalty in L_D (gamma), at least 0
+
+    def __call__(self, D: Discriminator, real: Batch, fake: Batch, draw: GeneratorInput) -> Scalar:
+        """Half the mean squared gradient norm at the reals, plus half of that at the fakes."""
+        at_reals = zero_centred(D, real.images, real.labels)
+        return 0.5 * (at_reals + zero_centred(D, fake.images, fake.labels))
 
 
 def add_penalty(

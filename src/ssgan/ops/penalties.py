@@ -1,8 +1,9 @@
 """Gradient penalties, as functions of a discriminator and images.
 
-Both pull the gradient norm of the real logit towards 1, measured as in the SS-GAN authors' code:
-the norm is sqrt(1e-4 + sum of squares), and the gradient is with respect to images in [0, 1]. The
-images here are in [-1, 1], hence a factor of 2.
+`wgan_gp` and `dragan` pull the gradient norm of the real logit towards 1, measured as in the SS-GAN
+authors' code: the norm is sqrt(1e-4 + sum of squares), and the gradient is with respect to images
+in [0, 1]. The images here are in [-1, 1], hence a factor of 2. `zero_centred` pulls it towards 0,
+with respect to images in [-1, 1].
 """
 
 import torch
@@ -56,8 +57,27 @@ def _penalty_at(
     at: Float[Tensor, "B C S S"],
     labels: Tensor | None,
 ) -> Scalar:
+    norm = (_squared_norm(D, at, labels, scale=2) + 1e-4).sqrt()
+    return (norm - 1).square().mean()
+
+
+def zero_centred(
+    D: Discriminator,  # noqa: N803 - the paper's letter
+    at: Float[Tensor, "B C S S"],
+    labels: Tensor | None,
+) -> Scalar:
+    """E g^2, with g the gradient norm of the real logit at these images (Mescheder et al. 2018)."""
+    return _squared_norm(D, at, labels, scale=1).mean()
+
+
+def _squared_norm(
+    D: Discriminator,  # noqa: N803 - the paper's letter
+    at: Float[Tensor, "B C S S"],
+    labels: Tensor | None,
+    scale: int,
+) -> Float[Tensor, " B"]:
+    """The squared norm of `scale` times the gradient of each image's real logit."""
     at = at.detach().requires_grad_()
     logits = D(at, labels).real
     (gradient,) = torch.autograd.grad(logits.sum(), at, create_graph=True)
-    norm = ((2 * gradient).square().sum(dim=(1, 2, 3)) + 1e-4).sqrt()
-    return (norm - 1).square().mean()
+    return (scale * gradient).square().sum(dim=(1, 2, 3))

@@ -16,6 +16,7 @@ from ssgan.types import UserError
 Recipe: TypeAlias = Callable[[], RunConfig]
 
 MODULES = (
+    recipes.objects,
     recipes.scenes,
     recipes.cifar10,
     recipes.table2,

@@ -1,6 +1,6 @@
-"""The embedded data set: rendered scenes at 32 pixels, with networks for two CPU cores.
+"""Rendered scenes at 32 pixels, where sky and ground show the rotation: a counter-example.
 
-Results of other recipes on these images: docs/results/scenes.md.
+The rotation loss does harm on these images (docs/results/scenes.md); on `objects` it helps.
 """
 
 from dataclasses import replace
@@ -45,9 +45,9 @@ def _generator(norm: AbstractNorm) -> ResNetGenerator:
 
 
 def demo() -> RunConfig:
-    """A short SS-GAN run for demonstration: a few minutes on two CPU cores.
+    """A short SS-GAN run on scenes: a few minutes on two CPU cores.
 
-        ssgan demo
+        ssgan train scenes:demo
 
     Cost: 1,200 steps, batch 32, n_dis 2; D reads 232 images a step.
     """

@@ -15,6 +15,7 @@ from ssgan.methods import (
     class_losses,
     gan,
     penalty,
+    r3gan,
     rotation_only,
     s3gan,
     ssgan,
@@ -28,7 +29,8 @@ from ssgan.types import UserError
 
 REGISTRY = (
     losses, archives, cifar10, crops, folder, huggingface, npz, scenes,
-    class_losses, gan, penalty, rotation_only, s3gan, ssgan, ssgan_annealed, ssgan_la, ssgan_ms,
+    class_losses, gan, penalty, r3gan, rotation_only, s3gan, ssgan, ssgan_annealed, ssgan_la,
+    ssgan_ms,
     norms, biggan, dcgan, resnet, sndcgan,
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ All of it is a function of (config, data, step) and of a seed, which changes wit
 
 from collections.abc import Iterator
 from copy import copy
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -99,6 +99,8 @@ class Feed:
             yield torch.arange(update * size + part, (update + 1) * size, parts)
 
     def _draw(self, update_of: str, step: int, index: Tensor) -> GeneratorInput:
+        last = (self.config.discriminator_updates - 1) * self.config.batch_size
+
         def key(purpose: str) -> Key:
             return Key(self.seed, f"{purpose} for {update_of}", step)
 
@@ -118,6 +120,7 @@ class Feed:
             self.config.batch_size,
             mixing.to(self.device),
             noise,
+            partial(self._real, step, last + index % self.config.batch_size),
         )
 
     def _real(self, step: int, index: Tensor) -> Batch:

@@ -8,7 +8,7 @@ from functools import cached_property
 from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files.jsonl import NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, read
 from ssgan.files.run_directory import RunDirectory
-from ssgan.losses import AdversarialLoss, Uninformed
+from ssgan.losses import DiscriminatorLoss, Uninformed
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.runs.config import RunConfig
 
@@ -121,7 +121,7 @@ class History:
         """The adversarial loss of a D that separates nothing; None without such a loss."""
         method = self.config.method
         for value in (getattr(method, one.name) for one in fields(method)):
-            if isinstance(value, AdversarialLoss):
+            if isinstance(value, DiscriminatorLoss):
                 return value.uninformed()
         return None
 

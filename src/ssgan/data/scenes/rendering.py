@@ -1,4 +1,4 @@
-"""Render N scenes of one object class: camera, weather, ground, shading."""
+"""Render N pictures of one object class: camera, weather, ground or backdrop, shading."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,14 @@ from numpy.typing import NDArray
 
 from ssgan.data.scenes.objects import KINDS, PaintedSolid
 from ssgan.data.scenes.random import Colour, RandomStream, colours
-from ssgan.data.scenes.shapes import MISS, Field, Number, Rays, Vector
+from ssgan.data.scenes.shapes import MISS, Field, Rays, Vector
+from ssgan.data.scenes.textures import LINE, mix, noise, paint_backdrop, ramp
 
 SUPERSAMPLING = 2  # rays along each side of a pixel
 DRAWS = 80  # uniform numbers a picture may use
-LENS = 0.42  # half the picture's width at distance 1
+LENS = 0.42  # half the width of a scene at distance 1
+CLOSE_LENS = 0.37  # the same for an object
+FARTHEST = 200.0  # no point is further from the camera
 
 # zenith, horizon, sunlight, cloud
 SKIES = colours(
@@ -42,7 +45,6 @@ GROUNDS = colours(
     "e8e0d0 8a6f5c d9dde0 6f8496 e9c9a8 b5654a"
 ).reshape(-1, 2, 3)
 FIRST_TILING = 6
-LINE = np.zeros(1, np.float32)  # for noise that varies in one direction only
 
 
 class Light(NamedTuple):
@@ -56,33 +58,54 @@ class Light(NamedTuple):
 
 
 @np.errstate(over="ignore")
-def render(kind: str, uniform: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
-    """Upright colour pictures of one object class, [N, size, size, 3], 0 to 255.
+def render_scene(kind: str, uniform: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """Upright colour pictures of one class on a ground under a sky, [N, size, size, 3].
 
     `uniform` is [N, DRAWS] in [0, 1); picture n depends on row n only.
     """
     rng = RandomStream(uniform)
-    side = size * SUPERSAMPLING
-    rays, yaw = _camera(rng, side)
+    rays, yaw = _camera(rng, size * SUPERSAMPLING, LENS)
     light = _weather(rng, yaw)
     parts = KINDS[kind](rng)
     sky = _sky(rng, rays, light)
-    linear = _shade(rng, rays, light, parts, sky)
-    blocks = np.minimum(linear, 1.0).reshape(3, len(uniform), size, SUPERSAMPLING, size, -1)
+    return _expose(_shade_scene(rng, rays, light, parts, sky), size)
+
+
+@np.errstate(over="ignore")
+def render_object(kind: str, uniform: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """Upright colour pictures of one class before a backdrop without an up, [N, size, size, 3].
+
+    `uniform` is [N, DRAWS] in [0, 1); picture n depends on row n only. No shadow falls on the
+    backdrop, so only the object shows the rotation.
+    """
+    rng = RandomStream(uniform)
+    rays, yaw = _camera(rng, size * SUPERSAMPLING, CLOSE_LENS)
+    light = _weather(rng, yaw)
+    parts = KINDS[kind](rng)
+    backdrop = paint_backdrop(rng, size * SUPERSAMPLING)
+    distance, which = _nearest(rays, parts)
+    point, solid = rays.at(np.minimum(distance, FARTHEST)), distance < MISS
+    lit = _light_surfaces(np.array(backdrop), point, np.where(solid, which, -1), rays, light, parts)
+    return _expose(np.where(solid, lit, backdrop), size)
+
+
+def _expose(linear: Colour, size: int) -> NDArray[np.uint8]:
+    """The bytes of linear light [3, N, H, W], averaged over the rays of a pixel."""
+    blocks = np.minimum(linear, 1.0).reshape(3, -1, size, SUPERSAMPLING, size, SUPERSAMPLING)
     mean = sum(blocks[..., i, :, j] for i in range(SUPERSAMPLING) for j in range(SUPERSAMPLING))
     display = np.sqrt(np.asarray(mean) / SUPERSAMPLING**2)
     return np.moveaxis((display * 255.0 + 0.5).astype(np.uint8), 0, -1)
 
 
-def _camera(rng: RandomStream, side: int) -> tuple[Rays, Field]:
+def _camera(rng: RandomStream, side: int, lens: float) -> tuple[Rays, Field]:
     """Rays of an upright pinhole camera with vertical shift, and its yaw in radians."""
     yaw, height, back = rng.uniform(-0.75, 0.75), rng.uniform(1.05, 2.1), rng.uniform(4.2, 5.6)
     across, centre = rng.uniform(-0.45, 0.45), rng.uniform(-0.12, 0.04)
     sine, cosine = np.sin(yaw), np.cos(yaw)
     place = (np.arange(side, dtype=np.float32) + 0.5) * (2.0 / side) - 1.0
-    right = (LENS * place)[None, None, :]
-    tilt = LENS * centre + (height - 1.05) / back  # puts the middle of the object at `centre`
-    up = (LENS * -place)[None, :, None] - tilt
+    right = (lens * place)[None, None, :]
+    tilt = lens * centre + (height - 1.05) / back  # puts the middle of the object at `centre`
+    up = (lens * -place)[None, :, None] - tilt
     direction = Vector(sine + cosine * right, up, cosine - sine * right)
     origin = Vector(across * cosine - back * sine, height, -back * cosine - across * sine)
     return Rays(origin, direction), yaw
@@ -107,25 +130,25 @@ def _sky(rng: RandomStream, rays: Rays, light: Light) -> Colour:
     zenith, horizon, sunlight, cloud = light.sky
     inverse = 1.0 / np.sqrt(d.dot(d))
     rise = np.maximum(d.y * inverse, 0.0)
-    colour = _mix(horizon, zenith, np.minimum(rise * 2.6, 1.0))
+    colour = mix(horizon, zenith, np.minimum(rise * 2.6, 1.0))
     facing = np.maximum(d.dot(light.sun) * inverse, 0.0)
     glow = facing
     for _ in range(4):
         glow = glow * glow
     colour = colour + sunlight * (0.4 * light.strength * glow)
-    disc = _ramp(facing, 0.9955, 0.9970) * np.minimum(light.strength * 2.0 - 0.5, 1.0)
-    colour = _mix(colour, sunlight * 1.3, np.maximum(disc, 0.0))
+    disc = ramp(facing, 0.9955, 0.9970) * np.minimum(light.strength * 2.0 - 0.5, 1.0)
+    colour = mix(colour, sunlight * 1.3, np.maximum(disc, 0.0))
     far = 1.0 / (np.maximum(d.y, 0.0) + 0.09)
     x, z = d.x * far + rng.uniform(0.0, 50.0), d.z * far + rng.uniform(0.0, 50.0)
-    vapour = 0.65 * _noise(x * 1.3, z * 1.3) + 0.35 * _noise(x * 3.1, z * 3.1)
-    amount = _ramp(vapour, 0.95 - light.cover * 0.8, 1.2 - light.cover * 0.7)
-    colour = _mix(colour, cloud, amount * _ramp(rise, 0.0, 0.1) * 0.95)
+    vapour = 0.65 * noise(x * 1.3, z * 1.3) + 0.35 * noise(x * 3.1, z * 3.1)
+    amount = ramp(vapour, 0.95 - light.cover * 0.8, 1.2 - light.cover * 0.7)
+    colour = mix(colour, cloud, amount * ramp(rise, 0.0, 0.1) * 0.95)
     angle = d.x / np.where(d.z > 0.1, d.z, 0.1) + rng.uniform(0.0, 50.0)
-    ridge = rng.uniform(0.0, 0.22) * _noise(angle * 3.0, LINE)
-    ridge = ridge + 0.02 * _noise(angle * 14.0, LINE)
+    ridge = rng.uniform(0.0, 0.22) * noise(angle * 3.0, LINE)
+    ridge = ridge + 0.02 * noise(angle * 14.0, LINE)
     green = rng.colour("5f7f63 6f8a94 8a7f6a 7d8fb0")
-    hill = _mix(green * (0.35 + 0.5 * light.ambient), horizon, rng.uniform(0.3, 0.7))
-    return _mix(colour, hill, _ramp(ridge - d.y, -0.002, 0.002))
+    hill = mix(green * (0.35 + 0.5 * light.ambient), horizon, rng.uniform(0.3, 0.7))
+    return mix(colour, hill, ramp(ridge - d.y, -0.002, 0.002))
 
 
 def _ground(rng: RandomStream, where: Vector, distance: Field) -> Colour:
@@ -137,15 +160,15 @@ def _ground(rng: RandomStream, where: Vector, distance: Field) -> Colour:
     sine, cosine = np.sin(angle) * scale, np.cos(angle) * scale
     x, z = where.x * cosine + where.z * sine + 200.0, where.z * cosine - where.x * sine + 200.0
     clear = 1.0 / (1.0 + distance * distance * 0.004)
-    fine = _noise(x * 7.0, z * 7.0) - 0.5
-    patches = 0.5 + (_noise(x * 1.1, z * 1.1) - 0.5 + fine * clear) * 0.9
+    fine = noise(x * 7.0, z * 7.0) - 0.5
+    patches = 0.5 + (noise(x * 1.1, z * 1.1) - 0.5 + fine * clear) * 0.9
     half = np.floor(x) + np.floor(z)
     checks = half - 2.0 * np.floor(half * 0.5)
     checks = 0.5 + (checks - 0.5) * np.minimum(clear * 1.5, 1.0) + fine * 0.1 * clear
-    return _mix(dark, light, np.clip(np.where(tiled, checks, patches), 0.0, 1.0))
+    return mix(dark, light, np.clip(np.where(tiled, checks, patches), 0.0, 1.0))
 
 
-def _shade(
+def _shade_scene(
     rng: RandomStream, rays: Rays, light: Light, parts: list[PaintedSolid], sky: Colour
 ) -> Colour:
     """The light that reaches the camera, [3, N, H, W]."""
@@ -154,10 +177,25 @@ def _shade(
     floor = -rays.origin.y / fall
     solid = nearest < floor * (1.0 - 1e-4)
     open_sky = ~solid & (rays.direction.y >= -0.01)
-    distance = np.minimum(np.where(solid, nearest, floor), 200.0)
+    distance = np.minimum(np.where(solid, nearest, floor), FARTHEST)
     point = rays.at(distance)
     colour = np.array(_ground(rng, point, distance))
-    normal, gloss = _paint(colour, point, np.where(solid, which, -1), parts)
+    seen = _light_surfaces(colour, point, np.where(solid, which, -1), rays, light, parts)
+    haze = np.where(solid, 0.0, distance * distance / (distance * distance + 900.0))
+    return np.where(open_sky, sky, mix(seen, light.sky[1], haze))
+
+
+def _light_surfaces(
+    colour: Colour,
+    point: Vector,
+    which: NDArray[np.int8],
+    rays: Rays,
+    light: Light,
+    parts: list[PaintedSolid],
+) -> Colour:
+    """The light of each point: on the part `which`, or on the ground of this colour where -1."""
+    solid = which >= 0
+    normal, gloss = _paint(colour, point, which, parts)
     lit = normal.dot(light.sun)
     bright = np.maximum(lit, 0.0) * _lit_share(point.plus(normal, 0.01), light, parts)
     _, horizon, sunlight, _ = light.sky
@@ -169,11 +207,9 @@ def _shade(
     contact = 1.0 - 0.6 / (1.0 + radius * radius)
     open_side = 0.55 + 0.45 * np.minimum(np.maximum(point.y, 0.0) * 1.4, 1.0)
     open_share = np.where(solid, open_side * (0.8 + 0.2 * normal.y), contact)
-    around = _mix(light.sky[0], horizon, 0.6) * 0.55 + 0.45
+    around = mix(light.sky[0], horizon, 0.6) * 0.55 + 0.45
     seen = colour * (around * (light.ambient * open_share) + sunlight * (light.strength * bright))
-    seen = seen + sunlight * (gloss * shine * light.strength * (bright > 0.0))
-    haze = np.where(solid, 0.0, distance * distance / (distance * distance + 900.0))
-    return np.where(open_sky, sky, _mix(seen, horizon, haze))
+    return seen + sunlight * (gloss * shine * light.strength * (bright > 0.0))
 
 
 def _nearest(rays: Rays, parts: list[PaintedSolid]) -> tuple[Field, NDArray[np.int8]]:
@@ -229,32 +265,3 @@ def _lit_share(point: Vector, light: Light, parts: list[PaintedSolid]) -> Field:
     for part in parts:
         seen &= part.solid.distance(rays) >= MISS
     return seen.astype(np.float32)
-
-
-def _mix(first: Number, second: Number, share: Number) -> Field:
-    """`first` where share is 0, `second` where it is 1."""
-    return np.asarray(first + (second - first) * share)
-
-
-def _ramp(x: Field, low: Number, high: Number) -> Field:
-    """0 below low, 1 above high, smooth between."""
-    t = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t))
-
-
-def _noise(x: Field, z: Field) -> Field:
-    """Smooth noise in [0, 1] with a grid of 1."""
-    column, row = np.floor(x), np.floor(z)
-    u, v = x - column, z - row
-    u, v = u * u * (3.0 - 2.0 * u), v * v * (3.0 - 2.0 * v)
-    i, j = (np.asarray(a).astype(np.int32).view(np.uint32) for a in (column, row))
-    near = _mix(_hash(i, j), _hash(i + np.uint32(1), j), u)
-    j = j + np.uint32(1)
-    return _mix(near, _mix(_hash(i, j), _hash(i + np.uint32(1), j), u), v)
-
-
-def _hash(i: NDArray[np.uint32], j: NDArray[np.uint32]) -> Field:
-    """A number in [0, 1) a grid point."""
-    h = i * np.uint32(374761393) + j * np.uint32(668265263)
-    h = (h ^ (h >> np.uint32(13))) * np.uint32(1274126177)
-    return ((h ^ (h >> np.uint32(16))) & np.uint32(0xFFFF)).astype(np.float32) * (1.0 / 65536.0)

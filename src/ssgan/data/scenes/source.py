@@ -1,13 +1,15 @@
-"""`scenes`: rendered labelled pictures that need no download.
+"""`objects` and `scenes`: rendered labelled pictures that need no download.
 
-Each picture shows an upright object of one of ten classes on a ground under a sky. Picture i
-depends on the seed and i only, so a smaller set is the beginning of a larger one. Every ten
-pictures from a multiple of ten contain each class once, in random order.
+Each picture shows an upright object of one of ten classes: before a backdrop without an up
+(`objects`), or on a ground under a sky (`scenes`). Picture i depends on the seed and i only, so a
+smaller set is the beginning of a larger one. Every ten pictures from a multiple of ten contain each
+class once, in random order.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +17,28 @@ from numpy.typing import NDArray
 from ssgan.config.schema import check_count
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Pixels, Preprocessing
 from ssgan.data.scenes.objects import KINDS
-from ssgan.data.scenes.rendering import DRAWS, SUPERSAMPLING, render
+from ssgan.data.scenes.rendering import DRAWS, SUPERSAMPLING, render_object, render_scene
 from ssgan.types import UserError
 
-RENDERER_VERSION = 1  # raise it when the bytes of any picture change
 NATURAL_SIZE = 64  # side in pixels in the header statistics; any size can be rendered
-HELD_OUT = 2000  # pictures of another seed for evaluation
 RAYS_AT_ONCE = 2**15  # fits in the cache of a core
 LUMA = (299, 587, 114)  # thousandths of red, green and blue
 
 
+class Renderer(NamedTuple):
+    """What turns random numbers into pictures."""
+
+    render: Callable[[str, NDArray[np.float64], int], NDArray[np.uint8]]
+    version: int  # raise it when the bytes of any picture change
+
+
 @dataclass(frozen=True, kw_only=True)
-class Scenes(AbstractSource):
+class RenderedSource(AbstractSource):
     """Ten object classes, rendered at any size."""
+
+    kind: ClassVar[str]  # the first word of its name
+    renderer: ClassVar[Renderer]
+    most_held_out: ClassVar[int]  # pictures of another seed for evaluation
 
     num_images: int = 20_000  # number of pictures, at least 1
     seed: int = 0  # determines the pictures; 0 to 2**64 - 1
@@ -37,26 +48,44 @@ class Scenes(AbstractSource):
         if not 0 <= self.seed < 2**64:
             raise UserError(f"seed must be between 0 and 2**64 - 1, not {self.seed}")
 
-    def open(self) -> "SceneCollection":
+    def open(self) -> "RenderedCollection":
         """The numbered pictures; none is rendered yet."""
-        return SceneCollection(self)
+        return RenderedCollection(self)
 
-    def held_out(self) -> "Scenes":
-        """At most 2,000 pictures of the next seed."""
+    def held_out(self) -> Self:
+        """At most 10,000 pictures of the next seed, 2,000 for scenes."""
         seed = (self.seed + 1) % 2**64
-        return replace(self, num_images=min(self.num_images, HELD_OUT), seed=seed)
+        return replace(self, num_images=min(self.num_images, self.most_held_out), seed=seed)
 
     def name(self) -> str:
-        """`scenes` and the changed settings, such as `scenes:num_images=500,seed=3`."""
+        """Its kind and the changed settings, such as `scenes:num_images=500,seed=3`."""
         values = [(f.name, getattr(self, f.name), f.default) for f in fields(self)]
         changed = [f"{name}={value}" for name, value, default in values if value != default]
-        return ":".join(["scenes", ",".join(changed)]) if changed else "scenes"
+        return ":".join([self.kind, ",".join(changed)]) if changed else self.kind
 
 
-class SceneCollection(AbstractCollection):
-    """The pictures of a `Scenes`, rendered when they are read."""
+@dataclass(frozen=True, kw_only=True)
+class Objects(RenderedSource):
+    """Ten object classes before backdrops without an up, rendered at any size."""
 
-    def __init__(self, spec: Scenes) -> None:
+    kind: ClassVar[str] = "objects"
+    renderer: ClassVar[Renderer] = Renderer(render_object, version=1)
+    most_held_out: ClassVar[int] = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenes(RenderedSource):
+    """Ten object classes on a ground under a sky, rendered at any size."""
+
+    kind: ClassVar[str] = "scenes"
+    renderer: ClassVar[Renderer] = Renderer(render_scene, version=1)
+    most_held_out: ClassVar[int] = 2000
+
+
+class RenderedCollection(AbstractCollection):
+    """The pictures of a rendered source, made when they are read."""
+
+    def __init__(self, spec: RenderedSource) -> None:
         self._spec = spec
 
     def __len__(self) -> int:
@@ -64,19 +93,20 @@ class SceneCollection(AbstractCollection):
 
     def fingerprint(self) -> str:
         """A digest of the settings and the version of the renderer."""
-        content = f"scenes {RENDERER_VERSION} {self._spec.num_images} {self._spec.seed}"
+        spec = self._spec
+        content = f"{spec.kind} {spec.renderer.version} {spec.num_images} {spec.seed}"
         return hashlib.sha256(content.encode()).hexdigest()
 
     def read(self, numbers: range, preprocessing: Preprocessing) -> Iterator[Pixels]:
         """Pictures [S, S, C] in order; fastest for ranges of 100 and more."""
         channels, size = preprocessing.shape
         if channels not in (1, 3):
-            raise UserError(f"scenes: channels must be 1 or 3, not {channels}")
+            raise UserError(f"{self._spec.kind}: channels must be 1 or 3, not {channels}")
         if size < 1:
-            raise UserError(f"scenes: size must be at least 1 pixel, not {size}")
+            raise UserError(f"{self._spec.kind}: size must be at least 1 pixel, not {size}")
         at_once = len(KINDS) * max(1, RAYS_AT_ONCE // (size * SUPERSAMPLING) ** 2)
         for start in range(0, len(numbers), at_once):
-            pixels = _render(self._spec.seed, numbers[start : start + at_once], size)
+            pixels = _render(self._spec, numbers[start : start + at_once], size)
             yield from pixels if channels == 3 else _luma(pixels)
 
     def header_stats(self) -> HeaderStats:
@@ -92,15 +122,15 @@ class SceneCollection(AbstractCollection):
         return tuple(KINDS)
 
 
-def _render(seed: int, numbers: range, size: int) -> NDArray[np.uint8]:
+def _render(spec: RenderedSource, numbers: range, size: int) -> NDArray[np.uint8]:
     """Render these pictures, [N, S, S, 3], class by class, as a class has one list of solids."""
     pixels = np.empty((len(numbers), size, size, 3), np.uint8)
-    kinds = np.array(_kinds(seed, numbers))
-    uniform = np.stack([_stream(seed, "picture", number).random(DRAWS) for number in numbers])
+    kinds = np.array(_kinds(spec.seed, numbers))
+    uniform = np.stack([_stream(spec.seed, "picture", number).random(DRAWS) for number in numbers])
     for label, kind in enumerate(KINDS):
         rows = np.flatnonzero(kinds == label)
         if len(rows):
-            pixels[rows] = render(kind, uniform[rows], size)
+            pixels[rows] = spec.renderer.render(kind, uniform[rows], size)
     return pixels
 
 
