@@ -316,7 +316,10 @@ class Tune(Options):
     synonyms: ClassVar[Mapping[str, str]] = {
         "--gpu": "settings of every trial follow a lone --, such as: -- --device cuda",
         "--steps": "the number of steps follows from --minutes",
-        **dict.fromkeys(("--batch", "--size", "--lr"), _AFTER_DASHES),
+        **dict.fromkeys(
+            ("--batch", "--size"),
+            "settings of every trial follow a lone --, such as: -- --batch_size 32",
+        ),
     }
     usage: ClassVar[tuple[str, ...]] = (
         "[RECIPE] [--data SOURCE] --out DIR [OPTIONS] [-- --any.setting VALUE ...]",

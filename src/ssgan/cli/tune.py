@@ -14,7 +14,7 @@ from ssgan.cli.options import Tune
 from ssgan.cli.progress import fetch_source, format_duration
 from ssgan.config.merge import from_flags, merge, read_json
 from ssgan.config.serialize import flatten
-from ssgan.data.base import DatasetInfo
+from ssgan.data.base import AbstractSource, DatasetInfo
 from ssgan.data.prepare import default_cache
 from ssgan.data.sources import parse_source
 from ssgan.evaluation.feature_networks import NAMES, choose_features
@@ -42,6 +42,7 @@ from ssgan.studies.tuning.sampler import Sampler, import_optuna
 from ssgan.studies.tuning.search import Searcher
 from ssgan.studies.tuning.space import read_space
 from ssgan.studies.tuning.trials import Search, SearchOptions, find_best
+from ssgan.training.validation import validate_info
 from ssgan.types import UserError
 
 _MINUTE = 60.0  # seconds between lines, when nothing changes
@@ -82,8 +83,14 @@ def _make_search(given: Tune) -> Search:
         raise UserError(
             f"{config.data.source.name()} has no held-out images of its own: give --test SOURCE"
         )
-    parse_source(test)
     _require_features(given)
+    validate_info(config, info, 1)
+    count = _open_info(parse_source(test)).header_stats.num_images
+    if count < given.samples:
+        print(
+            f"note: {given.samples:,} generated images are compared with the {count:,} images of "
+            f"{test}; --test names others, --samples {count} generates as many"
+        )
     require_writable(given.out)
     return Search(
         SearchOptions(
@@ -107,12 +114,16 @@ def _choose_start(given: Tune) -> tuple[RunConfig, DatasetInfo]:
     """The settings that the search starts from, as `ssgan train` chooses them, and the images."""
     if given.recipe is not None and given.data is None:
         config = build_recipe(given.recipe)
-        return config, DatasetInfo.of(fetch_source(config.data.source).open())
+        return config, _open_info(config.data.source)
     source = parse_source(given.data or "")
-    info = DatasetInfo.of(fetch_source(source).open())
+    info = _open_info(source)
     if given.recipe is None:
         return fit_recipe(source, info)[0], info
     return with_source(build_recipe(given.recipe), source, info), info
+
+
+def _open_info(source: AbstractSource) -> DatasetInfo:
+    return DatasetInfo.of(fetch_source(source).open())
 
 
 def _require_features(given: Tune) -> None:
@@ -152,8 +163,8 @@ def _print_plan(search: Search, given: Tune) -> None:
     hours = runs * given.minutes / 60 / given.jobs
     print(
         f"\n{given.trials} trials of {given.minutes:g} minutes, then {given.confirm_seeds} further "
-        f"seeds of the best {given.top} and the recipe: about {hours:.1f} hours of training, without "
-        "the evaluations\nnothing was written"
+        f"seeds of the best {given.top} and the recipe: about {hours:.1f} hours of training; "
+        "evaluations add to it\nnothing was written"
     )
 
 
@@ -178,7 +189,7 @@ class _Run:
             f"{given.jobs} at a time, {self._threads} threads each; in {given.out}"
         )
         status = self._search_on()
-        if status.stopped_by is None and not searcher.halted.startswith("the disk"):
+        if status.stopped_by is None and not searcher.broken:
             trials = list(searcher.trials.values())
             self._confirmation = plan_confirmation(
                 self._search, trials, given.top, given.confirm_seeds
@@ -208,7 +219,7 @@ class _Run:
             return 1
         print(f"the best settings again: {winner_command(self._search)}")
         missing = self._confirmation is not None and self._confirmation.list_open_jobs()
-        return 1 if missing or "disk" in searcher.halted else 0
+        return 1 if missing or searcher.broken else 0
 
     def _search_on(self) -> Status:
         """Run trials until there are enough of them."""

@@ -26,11 +26,12 @@ from ssgan.studies.tuning.trials import (
 )
 from ssgan.training.history import curve_name, read_metrics, step_of
 from ssgan.training.monitor import monitor_directory
+from ssgan.training.signals import EXIT_CODES
 from ssgan.types import UserError
 
 MOST_REFUSED = 100  # proposals in a row that are refused or repeated before the search ends
 FEWEST_CURVES = 5  # other trials, at a third of their steps, before one may be stopped there
-_DISK_FULL = 74  # the exit code that no other settings would avoid
+_DISK_FULL = 74  # an exit code that no other settings would avoid
 
 
 class Searcher:
@@ -42,6 +43,7 @@ class Searcher:
         self.search, self._sampler, self._threads, self._say = search, sampler, threads, say
         self.trials = {one.number: one for one in read_trials(search.out)}
         self.halted = ""  # why no further trial begins; empty: nothing is wrong
+        self.broken = False  # whether it was halted by a trial that must continue
         self._jobs: dict[int, TrialJobs] = {}  # of trials that this process has begun
         self._judged: set[int] = set()  # trials compared at a third of their steps
         self._stopping: dict[int, str] = {}  # trials that were stopped there, with the reason
@@ -124,10 +126,11 @@ class Searcher:
                 self._settle_failure(trial, one)
 
     def _settle_failure(self, trial: TuningTrial, one: Finished) -> None:
-        if one.code == _DISK_FULL:
-            self.halted = f"the disk is full; the log of {one.job.name}: {one.job.log}"
-        elif trial.number in self._stopping:
+        if trial.number in self._stopping:
             self._end(trial, "stopped", self._stopping[trial.number])
+        elif one.code == _DISK_FULL or one.code in EXIT_CODES.values():
+            self.broken = True
+            self.halted = f"{_explain(one)}; run the same command again to continue"
         else:
             self._end(trial, "failed", _explain(one))
 

@@ -297,8 +297,8 @@ def _read(config: RunConfig, name: str) -> object:
         of_g, of_d = (_number(_look_up(config, path)) for path in _RATES)
         return of_d / of_g
     if name == "betas":
-        *of_g, beta1, beta2 = (_look_up(config, path) for path in _BETAS)
-        return of_g if of_g == [beta1, beta2] else None
+        betas = [_look_up(config, path) for path in _BETAS]
+        return betas[:2] if betas[:2] == betas[2:] else None
     if name == "ema_share":
         return config.ema_halflife_steps / config.total_steps
     return _look_up(config, TARGETS.get(name, (name,))[0])

@@ -28,10 +28,10 @@ from ssgan.studies.options import StudyOptions
 from ssgan.studies.tuning.space import Changes, Space, merge_changes, round_number, to_flags
 from ssgan.training.cost import estimate_cost
 from ssgan.training.validation import validate_info
-from ssgan.types import UserError
+from ssgan.types import NonFinite, UserError
 
 FEWEST_STEPS = 10  # of a trial, however slow a step is
-EVALUATIONS = 6  # of a run, so that every second one is at a third of it
+_EVALUATIONS = 6  # of a run, about; one of them is at a third of it
 _CHECKPOINTS, _SHEETS, _LINES = 10, 4, 200  # of a run, about
 State = Literal["running", "complete", "failed", "refused", "stopped"]
 ENDED: tuple[State, ...] = ("complete", "failed", "stopped")  # what counts towards --trials
@@ -131,7 +131,8 @@ def _read_trial(path: Path) -> TuningTrial:
 def plan_trial(search: Search, number: int, values: dict[str, Any], threads: int) -> TuningTrial:
     """A trial with as many steps as fit the training time, by the pace of steps on noise.
 
-    A combination that the settings, the networks or the images refuse is a refused trial.
+    A combination that the settings, the networks or the images refuse is a refused trial; one whose
+    first steps fail, for numbers or memory, a failed one.
     """
     trial = TuningTrial(number=number, values=values)
     try:
@@ -143,6 +144,9 @@ def plan_trial(search: Search, number: int, values: dict[str, Any], threads: int
         build_config(search, trial, steps)
     except UserError as error:
         return replace(trial, state="refused", reason=str(error))
+    except (NonFinite, MemoryError, RuntimeError) as error:  # of torch, too
+        reason = f"its first steps failed: {' '.join(str(error).split())}"
+        return replace(trial, state="failed", reason=reason)
     return replace(trial, flags=flags, seconds_per_step=seconds, total_steps=steps)
 
 
@@ -175,7 +179,7 @@ def _budget(search: Search, steps: int) -> Changes:
         "total_steps": steps,
         "ema_halflife_steps": round_number(base.ema_halflife_steps * share),
         "ema_start_step": round(base.ema_start_step * share),
-        "evaluate.every": -(-steps // EVALUATIONS) if base.evaluate.every else 0,
+        "evaluate.every": -(-steps // _EVALUATIONS) if base.evaluate.every else 0,
         "output.log_every": max(1, min(base.output.log_every, steps // _LINES)),
         "output.checkpoint_every": -(-steps // _CHECKPOINTS),
         "output.sample_every": -(-steps // _SHEETS),
