@@ -47,7 +47,8 @@ def draw_history(trials: Sequence[ScoredTrial], recipe: float | None, quantity: 
         axes.axhline(recipe, color=PALETTE[5], linestyle="--", linewidth=0.9, label="the recipe")
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     label_axes(axes, "scores of a search, lower is better", "trial", quantity)
-    axes.legend(fontsize=8, frameon=False)
+    if trials:
+        axes.legend(fontsize=8, frameon=False)
     return encode_figure(figure, "svg")
 
 
