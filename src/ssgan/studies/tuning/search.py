@@ -168,9 +168,9 @@ class Searcher:
 
     def seconds_left(self, status: Status, total: int, slots: int) -> float:
         """The time of all trials that are left: training as planned, and as long for the rest."""
-        left = total - self.count_ended()
-        spent = sum(status.since[job] for job in status.running if job in status.since)
-        return max(0.0, left * self._seconds_per_trial(status) - spent) / min(slots, max(1, left))
+        each, left = self._seconds_per_trial(status), max(0, total - self.count_ended())
+        spent = sum(min(status.since[job], each) for job in status.running)
+        return max(0.0, left * each - spent) / min(slots, max(1, left))
 
     def _seconds_per_trial(self, status: Status) -> float:
         """The mean of this process's trials; the training time before one has ended."""

@@ -8,7 +8,6 @@ OUT/measured/trial-N/...    the distance of its samples, with a log
 """
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -123,8 +122,8 @@ def _read_trial(path: Path) -> TuningTrial:
         table = read_json(path)
         values = table.pop("values")
         found = TuningTrial(**{"values": values, **check_fields(TuningTrial, table)})
-    except (TypeError, KeyError, ValueError) as error:
-        raise UserError(f"{path} is damaged: {error}; remove it to repeat the trial") from None
+    except (UserError, TypeError, KeyError) as error:
+        raise UserError(f"{path} is damaged: {error}; remove it to go on without that trial") from None
     return found
 
 
@@ -226,8 +225,12 @@ def train_words(options: SearchOptions) -> tuple[str, ...]:
 
 def find_best(trials: Iterable[TuningTrial]) -> list[TuningTrial]:
     """The complete trials, best first; of equal ones the earlier."""
-    complete = [one for one in trials if one.state == "complete" and one.score is not None]
-    return sorted(complete, key=lambda one: (one.score or math.inf, one.number))
+    complete = [
+        (one.score, one.number, one)
+        for one in trials
+        if one.state == "complete" and one.score is not None
+    ]
+    return [one for _, _, one in sorted(complete, key=lambda found: found[:2])]
 
 
 def settings_key(values: dict[str, Any]) -> str:
