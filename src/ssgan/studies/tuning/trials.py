@@ -123,7 +123,9 @@ def _read_trial(path: Path) -> TuningTrial:
         values = table.pop("values")
         found = TuningTrial(**{"values": values, **check_fields(TuningTrial, table)})
     except (UserError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is damaged: {error}; remove it to go on without that trial") from None
+        raise UserError(
+            f"{path} is damaged: {error}; remove it to go on without that trial"
+        ) from None
     return found
 
 
