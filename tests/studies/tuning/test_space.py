@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ssgan.losses import NonSaturating
-from ssgan.recipes import cifar10, scenes
+from ssgan.recipes import cifar10, objects, scenes
 from ssgan.recipes.find import list_recipes
 from ssgan.runs.config import AdamConfig
 from ssgan.studies.tuning.space import Choices, Range, merge_changes, read_space
@@ -159,3 +159,11 @@ def test_a_bad_file_is_one_line_with_its_place(tmp_path, text, words):
         space(tmp_path, text)
     assert str(tmp_path / "space.toml") in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_default_space_adds_no_rotation_loss_to_a_gan():
+    losses = [
+        read_space(None, recipe()).dimensions["loss"].values
+        for recipe in (objects.ssgan, objects.gan)
+    ]
+    assert [any("method" in one for one in values) for values in losses] == [True, False]

@@ -156,7 +156,8 @@ class Space:
 def read_space(file: Path | None, base: RunConfig, fixed: Iterable[str] = ()) -> Space:
     """The space in a TOML file, without the settings in `fixed`; None reads the default one.
 
-    The default space loses the settings that the recipe lacks. Raises UserError, which names the
+    The default space loses the settings that the recipe lacks, and the methods with a rotation loss
+    where the recipe has none. Raises UserError, which names the
     file and the entry, for anything else that cannot be used.
     """
     path, fixed = file or DEFAULT_SPACE, set(fixed)
@@ -164,6 +165,8 @@ def read_space(file: Path | None, base: RunConfig, fixed: Iterable[str] = ()) ->
     dimensions, owners = dict[str, Dimension](), dict[str, str]()
     for name, value in _entries(read_toml(path)):
         place = f"{path}: {name}"
+        if file is None and isinstance(value, list) and not base.method.predicts_rotation:
+            value = [one for one in value if not _names_method(one)]  # those predict rotations
         dimension = _read_dimension(value, place)
         targets = _find_targets(name, dimension)
         unknown = [one for one in sorted(targets) if not _is_setting(one, known, targets)]
@@ -247,6 +250,10 @@ def _read_dimension(value: object, place: str) -> Dimension:
     if found.step is not None and (found.step <= 0 or (found.whole and found.step % 1)):
         raise UserError(f"{place}: step must be above 0, and whole in a range of whole numbers")
     return found
+
+
+def _names_method(value: object) -> bool:
+    return isinstance(value, dict) and "method" in value
 
 
 def _find_targets(name: str, dimension: Dimension) -> set[str]:
