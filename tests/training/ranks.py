@@ -66,6 +66,12 @@ CASES = {
         method=SSGAN(rotated_fraction=0.5, penalty=DRAGAN(weight=1.0)),
         **_BIG,
     ),
+    "frozen blocks, parts on each rank": tiny(
+        accumulation=2,
+        freeze_discriminator_blocks=2,
+        method=SSGAN(rotated_fraction=0.5),
+        **_BIG,
+    ),
     "self-modulated, recomputed": tiny(
         activation_checkpointing=True,
         generator=replace(tiny().generator, norm=SelfModulatedBatchNorm()),

@@ -118,6 +118,9 @@ class RunConfig:
     ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
     ema_start_step: int = added_setting(0)  # steps before averaging begins; until then a copy of G
     power_iterations: int = added_setting(1)  # of spectral norm, before each update; at least 1
+    # FreezeD: so many of D's lowest blocks keep their weights and singular vectors, for fine-tuning;
+    # 0: none, at most all blocks, so that the heads learn
+    freeze_discriminator_blocks: int = added_setting(0)
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
     # G learns from the fakes of D's last update, which saves one pass of G, as the authors' code on
     # GPUs. Otherwise it learns from fakes of its own, as their code on TPUs
@@ -139,7 +142,8 @@ class RunConfig:
         for name in ("total_steps", "batch_size", "accumulation", "power_iterations"):
             check_count(name, getattr(self, name), 1)
         check_count("discriminator_updates", self.discriminator_updates, 1, 1000)
-        check_count("ema_start_step", self.ema_start_step, 0)
+        for name in ("ema_start_step", "freeze_discriminator_blocks"):
+            check_count(name, getattr(self, name), 0)
         check_count("generator.latent_size", self.generator.latent_size, 1)
         if not (math.isfinite(self.ema_halflife_steps) and self.ema_halflife_steps >= 0):
             raise UserError(f"ema_halflife_steps must be 0 or more, not {self.ema_halflife_steps}")
