@@ -117,7 +117,9 @@ def test_the_dry_run_says_which_share_of_d_trains():
 
 
 def test_more_blocks_than_there_are_is_refused():
-    with pytest.raises(UserError, match="blocks 5 is more than the 4 blocks of ResNetDiscr.* 32 p"):
+    with pytest.raises(
+        UserError, match=r"blocks 5 is more than the 4 blocks of ResNetDiscr.* 32 p"
+    ):
         validate_run(tiny(freeze_discriminator_blocks=5), 20, 0)
     with pytest.raises(UserError, match="freeze_discriminator_blocks must be at least 0"):
         tiny(freeze_discriminator_blocks=-1)

@@ -118,7 +118,7 @@ class RunConfig:
     ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
     ema_start_step: int = added_setting(0)  # steps before averaging begins; until then a copy of G
     power_iterations: int = added_setting(1)  # of spectral norm, before each update; at least 1
-    # FreezeD: so many of D's lowest blocks keep their weights and singular vectors, for fine-tuning;
+    # FreezeD: so many of D's lowest blocks keep weights and singular vectors, to fine-tune;
     # 0: none, at most all blocks, so that the heads learn
     freeze_discriminator_blocks: int = added_setting(0)
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
