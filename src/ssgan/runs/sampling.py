@@ -15,7 +15,7 @@ from ssgan.models.base import AbstractGeneratorConfig
 from ssgan.models.norms import BatchStatistics, refresh_statistics
 from ssgan.ops.pixels import to_uint8
 from ssgan.ops.rng import Key, integers
-from ssgan.runs.checkpoint import Checkpoint, load_part
+from ssgan.runs.checkpoint import Checkpoint, StoredNetworks, load_part
 from ssgan.runs.precision import run_dtype, to_device
 from ssgan.runs.shapes import require_shapes
 from ssgan.runs.state import build_discriminator, build_generator
@@ -24,7 +24,7 @@ from ssgan.types import Scalar, UserError
 BATCH = 64  # images generated at once
 
 
-def load_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
+def load_generator(checkpoint: StoredNetworks, device: torch.device) -> nn.Module:
     """The averaged G of a checkpoint, frozen and in evaluation mode, in the run's precision.
 
     It has its trained batch statistics. Raises UserError for tensors that do not fit.
@@ -34,7 +34,7 @@ def load_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
     return _load(generator, checkpoint, "generator_ema", device)
 
 
-def load_discriminator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
+def load_discriminator(checkpoint: StoredNetworks, device: torch.device) -> nn.Module:
     """The D of a checkpoint, frozen and in evaluation mode, in the run's precision.
 
     Raises UserError for a state without D (the best one), and for tensors that do not fit.
@@ -49,7 +49,9 @@ def load_discriminator(checkpoint: Checkpoint, device: torch.device) -> nn.Modul
     return _load(discriminator, checkpoint, "discriminator", device)
 
 
-def _load(network: nn.Module, checkpoint: Checkpoint, name: str, device: torch.device) -> nn.Module:
+def _load(
+    network: nn.Module, checkpoint: StoredNetworks, name: str, device: torch.device
+) -> nn.Module:
     load_part(network, checkpoint, name)
     dtype = run_dtype(checkpoint.config.precision)
     return to_device(network, device, dtype).eval().requires_grad_(False)
