@@ -34,7 +34,7 @@ from ssgan.ops.collective import num_ranks, rank
 from ssgan.ops.ema import update_ema
 from ssgan.ops.rng import Key, normal
 from ssgan.runs import checkpoint
-from ssgan.runs.config import RunConfig
+from ssgan.runs.config import InitialWeights, RunConfig
 from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training import feed, step
 from ssgan.training import run as runs
@@ -378,6 +378,16 @@ def rolled_back(folder: Path) -> None:
         whole(folder)
 
 
+def begun_from_model(folder: Path) -> None:
+    """A run begins with the weights of the run `model`; only rank 0 finds it."""
+    path = folder / "model" if rank() == 0 else folder / "nowhere"
+    init = InitialWeights(model=str(path))
+    config = tiny(init=init, batch_size=BATCH, precision="float64", total_steps=2)
+    with patch("ssgan.training.run.check_alike"):  # the names differ, as on another machine
+        for _ in run(config, folder / "two", images()):
+            pass
+
+
 def collapsed(folder: Path) -> None:
     """What rank 0 finds in the directory has collapsed already."""
     with patch.object(runs, "_must_stop", lambda *_: True):
@@ -409,6 +419,7 @@ ALL = {
     **{f"{fault} of rank {n}": broken(n, fault) for fault in BROKEN for n in (0, 1)},
     "rolled back": rolled_back,
     "collapsed": collapsed,
+    "begun from a model": begun_from_model,
     "other settings": other_settings,
 }
 

@@ -62,6 +62,9 @@ class Train(Options):
     recipe: str | None = argument(None, "RECIPE|RUN")
     # training images: {SOURCES}
     data: str | None = option(None, "SOURCE")
+    # a model whose weights and settings the run begins with: a run directory, one of its
+    # checkpoints or a .safetensors file; with a recipe, the settings are those of the recipe
+    init: str | None = option(None, "MODEL")
     # where to write; the same command continues there
     run: str | None = option(None, "DIR", default_text="runs/NAME-HASH")
     # a TOML file that changes settings of the recipe, or a run's config.json, which needs no

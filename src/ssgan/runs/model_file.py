@@ -14,7 +14,7 @@ the machine that trained it is in it.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,7 +62,7 @@ class StoredModel:
     """Trained networks as state dicts, with what builds them."""
 
     path: Path  # where they were read, for messages
-    config: RunConfig  # of the run, without the path of its images
+    config: RunConfig  # of the run, without the paths of its images and its initial model
     classes: tuple[str, ...]  # of the data, by number; empty without labels
     step: int  # generator updates done
     source: str  # the data in words, such as "folder" or "cifar10"
@@ -88,14 +88,14 @@ def convert_checkpoint(checkpoint: Checkpoint) -> StoredModel:
 
     Raises UserError for tensors that do not fit.
     """
-    data = checkpoint.config.data
-    source = data.source.without_place()
+    config = checkpoint.config.without_places()
+    source = config.data.source
     names = [name for name in _PREFIXES if name in checkpoint.tensors]
     for name in {"generator_ema", *names}:
         require_shapes(checkpoint, name)
     return StoredModel(
         path=checkpoint.path,
-        config=replace(checkpoint.config, data=replace(data, source=source)),
+        config=config,
         classes=checkpoint.classes,
         step=checkpoint.step,
         source=source.name().rstrip(":"),
@@ -135,14 +135,7 @@ def pack_model(model: StoredModel) -> bytes:
     """The bytes of the model's file."""
     from safetensors.torch import save
 
-    shape = model.config.data.shape
-    tensors = {
-        f"{_PREFIXES[part]}.{name}": value.detach()
-        .cpu()
-        .clone(memory_format=torch.contiguous_format)
-        for part, table in model.tensors.items()
-        for name, value in table.items()
-    }
+    shape, tensors = model.config.data.shape, _file_tensors(model)
     facts = {
         "format": FORMAT,
         "config": dump(model.config),
@@ -155,6 +148,22 @@ def pack_model(model: StoredModel) -> bytes:
     }
     data: bytes = save(tensors, {_ENTRY: json.dumps(facts, allow_nan=False)})
     return data
+
+
+def digest_model(model: StoredModel) -> str:
+    """The sha256 of the model's tensors, which its file states: 64 hexadecimal digits."""
+    return _digest(_file_tensors(model))
+
+
+def _file_tensors(model: StoredModel) -> dict[str, Tensor]:
+    """The tensors as the file has them: on the CPU, in rows, under the names of the file."""
+    return {
+        f"{_PREFIXES[part]}.{name}": value.detach()
+        .cpu()
+        .clone(memory_format=torch.contiguous_format)
+        for part, table in model.tensors.items()
+        for name, value in table.items()
+    }
 
 
 def load_model(path: Path, trusted_modules: Sequence[str] = ()) -> StoredModel:
