@@ -94,11 +94,12 @@ def test_a_rollback_does_not_read_the_model(model, dataset, tmp_path, monkeypatc
     """The third step is refused once; the run goes back to its checkpoint of step 0."""
     moved = tmp_path / "model"
     shutil.copytree(model, moved)
-    left, step = [1], loop.train_step
+    starts, step = [], loop.train_step
 
     def refuse_once(state, *rest):
-        if state.step == 2 and left:
-            left.pop()
+        if state.step == 0:
+            starts.append({name: t.clone() for name, t in state.generator.state_dict().items()})
+        if state.step == 2 and len(starts) == 1:
             shutil.rmtree(moved)
             raise NonFinite("planted")
         return step(state, *rest)
@@ -106,6 +107,10 @@ def test_a_rollback_does_not_read_the_model(model, dataset, tmp_path, monkeypatc
     monkeypatch.setattr(loop, "train_step", refuse_once)
     to_the_end(beginning(moved), tmp_path / "run", dataset)
     assert stored(tmp_path / "run", STEPS).rollbacks == 1
+    theirs = stored(model, 3).tensors["generator"]
+    assert [all(torch.equal(t, theirs[n]) for n, t in start.items()) for start in starts] == [
+        True
+    ] * 2
 
 
 def test_the_digest_is_stored_and_other_weights_are_another_run(model, dataset, tmp_path):
