@@ -2,9 +2,10 @@
 
 Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR 2018. Against the
 networks of `models.resnet`: G doubles the size by bilinear interpolation, and shortcuts are 1x1
-convolutions. D reads images in [-1, 1], its first block has no ReLU before its convolutions, the
-first convolution of every other block keeps the channels, a block that keeps channels and size has
-no shortcut convolution, and features are summed over positions.
+convolutions. D reads images in [-1, 1], and its first block has no ReLU before its convolutions. In
+every other block the first convolution keeps the channels, and the shortcut reads the input after
+ReLU, too: torch-mimicry's ReLU overwrites the input of a block. A block that keeps channels and
+size has no shortcut convolution. Features are summed over positions.
 
     32 pixels   G: a 4x4x256 map, three blocks of 256; D: four blocks of 128, two of them halve
     48 pixels   G: a 6x6x512 map, three blocks to 64; D: five blocks, 64 to 1024, four halve
@@ -135,6 +136,7 @@ class SNGANBlock(CheckpointedModule):
 
     def compute(self, inputs: Float[Tensor, "B I S S"]) -> Float[Tensor, "B O S2 S2"]:
         """The sum of both paths."""
-        hidden = self.conv1(inputs if self.first else F.relu(inputs))
-        total: Tensor = self.conv2(F.relu(hidden, inplace=True)) + self.shortcut(inputs)
+        active = inputs if self.first else F.relu(inputs)
+        hidden = F.relu(self.conv1(active), inplace=True)
+        total: Tensor = self.conv2(hidden) + self.shortcut(active)
         return total
