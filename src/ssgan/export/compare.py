@@ -1,0 +1,77 @@
+"""An exported file run by a fresh process that cannot import ssgan, and compared with our network.
+
+The difference of an output is its largest absolute difference over 64 rows, divided by the largest
+magnitude of that output where this is above 1. A file must give the same rows in a batch of 1 and
+of 3, too: a converter may freeze the batch size.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ssgan.export.plain import Graph
+from ssgan.files.names import printable
+from ssgan.types import UserError
+
+_SCRIPT = """
+import json, sys
+import numpy as np
+sys.modules["ssgan"] = None  # importing it fails
+file, examples = sys.argv[1:]
+arrays = np.load(examples, allow_pickle=False)
+inputs = {n.partition(" ")[2]: arrays[n] for n in arrays.files if n.startswith("input ")}
+outputs = [arrays[n] for n in arrays.files if n.startswith("output ")]
+if file.endswith(".onnx"):
+    import onnxruntime
+    onnxruntime.set_default_logger_severity(3)
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    def run(values):
+        return session.run(None, values)
+else:
+    import torch
+    network = torch.export.load(file).module()
+    def run(values):
+        found = network(*map(torch.from_numpy, values.values()))
+        return [t.numpy() for t in (found if isinstance(found, (tuple, list)) else [found])]
+worst = 0.0
+for rows in (len(outputs[0]), 1, 3):
+    found = run({name: value[:rows] for name, value in inputs.items()})
+    assert len(found) == len(outputs), (len(found), len(outputs))
+    for one, whole in zip(found, outputs):
+        assert one.shape == whole[:rows].shape, (one.shape, rows)
+        scale = max(1.0, float(np.abs(whole).max()))
+        worst = max(worst, float(np.abs(one - whole[:rows]).max()) / scale)
+assert "ssgan" not in [name for name, module in sys.modules.items() if module is not None]
+print(json.dumps(worst))
+"""
+
+
+def measure_difference(file: Path, graph: Graph) -> float:
+    """The largest difference over all outputs; infinity for NaN.
+
+    Raises UserError, with the last line of the other process, when it cannot run the file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        examples = Path(folder) / "examples.npz"
+        np.savez(
+            examples,
+            **{f"input {name}": value.numpy() for name, value in graph.inputs.items()},
+            **{f"output {name}": value.numpy() for name, value in graph.outputs.items()},
+        )  # type: ignore[arg-type]
+        done = subprocess.run(
+            [sys.executable, "-I", "-W", "ignore", "-c", _SCRIPT, str(file), str(examples)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise UserError(f"{file.name} cannot be run without ssgan: {printable(reason)}")
+    difference = float(json.loads(done.stdout.splitlines()[-1]))
+    return difference if difference == difference else float("inf")
