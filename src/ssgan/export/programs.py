@@ -26,7 +26,7 @@ def require_onnx() -> None:
 def trace(graph: Graph) -> ExportedProgram:
     """The network as a program of plain operations, for any number of rows."""
     batch = Dim("batch", min=1, max=_LARGEST_BATCH)
-    examples = tuple(value[:2] for value in graph.inputs.values())
+    examples = tuple(value[:2].clone() for value in graph.inputs.values())
     with _quiet():
         return torch.export.export(
             graph.module.requires_grad_(False),
