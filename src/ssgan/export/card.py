@@ -69,7 +69,7 @@ def _protocol(result: Result) -> str:
         f"split {protocol.split}, {protocol.selection}",
         f"features {protocol.features} {protocol.features_identity[:12]}",
         f"resize {protocol.resize}",
-        f"{len(result.values)} sample seeds",
+        f"sample seeds {', '.join(map(str, protocol.seeds))}",
         f"batch norm {protocol.batch_norm}",
         *(f"{name} {value}" for name, value in result.parameters.items()),
     ]
@@ -132,12 +132,13 @@ def _introduction(model: StoredModel) -> str:
     channels, size = config.data.shape
     colours = {1: "grey", 3: "colour", 4: "colour with transparency"}.get(channels, "")
     method, data = type(config.method).__name__, _plain(model.source)
+    averaged = " The weights are averaged over steps." if config.ema_halflife_steps else ""
     lines = [
         f"# {method} on {data}",
         "",
-        f"A GAN that makes {colours} images of {size} x {size} pixels ({channels} channels). It was "
-        f"trained with the method {method} for {model.step:,} steps of {config.batch_size} images, "
-        f"and exported by ssgan {_plain(model.version)}. The weights are averaged over the steps.",
+        f"A GAN that makes {colours} images of {size} x {size} pixels ({channels} channels). It "
+        f"was trained with the method {method} for {model.step:,} steps of {config.batch_size} "
+        f"images, and exported by ssgan {_plain(model.version)}.{averaged}",
         "",
         "![64 samples of seed 0, not selected](samples.png)",
         "",
@@ -174,14 +175,15 @@ def _files(files: Mapping[str, tuple[int, float | None]]) -> str:
     lines = [
         "## Files",
         "",
-        "The difference is the largest one to the network in PyTorch over 64 samples, measured in a "
-        "process without ssgan; that of D's outputs is relative where they exceed 1.",
+        "The difference is the largest one to the network in PyTorch over 64 samples, measured in "
+        "a process without ssgan; that of D's outputs is relative where they exceed 1.",
         "",
         "| file | bytes | difference |",
         "|---|---|---|",
     ]
     for name, (size, difference) in files.items():
-        lines.append(f"| {name} | {size:,} | {'' if difference is None else f'{difference:.1e}'} |")
+        shown = "" if difference is None else f"{difference:.1e}" if difference else "0"
+        lines.append(f"| {name} | {size:,} | {shown} |")
     return "\n".join([*lines, ""])
 
 
@@ -254,8 +256,16 @@ def _settings(model: StoredModel) -> str:
     table = flatten({k: v for k, v in describe_model(model)["config"].items() if k != "kind"})
     rows = [f"{name} = {json.dumps(value)}" for name, value in table.items()]
     return "\n".join(
-        ["## Settings", "", f"`config.json` and {MODEL_FILE} hold them, too.", "", "```",
-         *rows, "```", ""]  # fmt: skip
+        [
+            "## Settings",
+            "",
+            f"`config.json` and {MODEL_FILE} hold them, too.",
+            "",
+            "```",
+            *rows,
+            "```",
+            "",
+        ]
     )
 
 

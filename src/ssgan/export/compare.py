@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,11 +59,11 @@ def measure_difference(file: Path, graph: Graph) -> float:
     """
     with tempfile.TemporaryDirectory() as folder:
         examples = Path(folder) / "examples.npz"
-        np.savez(
-            examples,
+        arrays: dict[str, Any] = {
             **{f"input {name}": value.numpy() for name, value in graph.inputs.items()},
             **{f"output {name}": value.numpy() for name, value in graph.outputs.items()},
-        )  # type: ignore[arg-type]
+        }
+        np.savez(examples, **arrays)
         done = subprocess.run(
             [sys.executable, "-I", "-W", "ignore", "-c", _SCRIPT, str(file), str(examples)],
             capture_output=True,

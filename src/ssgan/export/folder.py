@@ -4,7 +4,6 @@ A record says of which model and request the files are, so that a second export 
 nothing. A card that its user has edited stays.
 """
 
-import json
 import os
 import shutil
 import tempfile
@@ -133,4 +132,3 @@ class ExportFolder:
         rows = [asdict(one) for one in files]
         facts = {"kind": _KIND, "key": key, "formats": list(formats), "files": rows}
         write_json(self.record, facts)
-

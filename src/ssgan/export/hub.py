@@ -60,9 +60,7 @@ def download_model(repository: Repository) -> Path:
         return Path(library.hf_hub_download(name, MODEL_FILE, revision=revision))
 
 
-def push_folder(
-    folder: Path, files: Sequence[str], name: str, *, private: bool = False
-) -> str:
+def push_folder(folder: Path, files: Sequence[str], name: str, *, private: bool = False) -> str:
     """Upload these files of a folder to a repository, made if necessary; returns its address.
 
     Raises UserError, in one line.

@@ -1,7 +1,7 @@
 """A trained model in Python: `ssgan.load` gives one, ready to sample from.
 
-    model = ssgan.load("runs/demo")           # or "model.safetensors", or "owner/name"
-    pixels = model.sample(16, seed=0)         # uint8 [N, S, S, C]
+model = ssgan.load("runs/demo")           # or "model.safetensors", or "owner/name"
+pixels = model.sample(16, seed=0)         # uint8 [N, S, S, C]
 """
 
 import copy
@@ -104,18 +104,17 @@ class Model:
         return torch.cat(list(generate_images(self.generator, latents, found)))
 
     @torch.no_grad()
-    def features(
-        self, images: Tensor | NDArray[np.uint8]
-    ) -> list[Float[Tensor, "B _ _ _"]]:
+    def features(self, images: Tensor | NDArray[np.uint8]) -> list[Float[Tensor, "B _ _ _"]]:
         """The maps after every block of D, in order, as linear probes read them.
 
         `images` are float [B, C, S, S] in [-1, 1], or uint8 [B, S, S, C] as `sample` returns them.
         Raises UserError for other images, and for a model without D.
         """
         network = self._discriminator()
-        if not hasattr(network, "block_outputs"):
+        outputs: Any = getattr(network, "block_outputs", None)
+        if outputs is None:
             raise UserError(f"{type(network).__name__} has no block_outputs")
-        maps: list[Tensor] = network.block_outputs(self._images(images))
+        maps: list[Tensor] = outputs(self._images(images))
         return maps
 
     @torch.no_grad()
@@ -162,9 +161,7 @@ class Model:
         """
         return push_model(self.stored, name, private=private)
 
-    def _labels(
-        self, count: int, given: Label | Sequence[Label] | Tensor | None
-    ) -> Tensor | None:
+    def _labels(self, count: int, given: Label | Sequence[Label] | Tensor | None) -> Tensor | None:
         if not self.classes:
             if given is not None:
                 raise UserError("this model has no classes, so it takes no labels")
@@ -209,9 +206,7 @@ class Model:
         )
 
 
-def load(
-    source: str | Path, *, best: bool = False, trusted_modules: Sequence[str] = ()
-) -> Model:
+def load(source: str | Path, *, best: bool = False, trusted_modules: Sequence[str] = ()) -> Model:
     """The model of a run directory, a checkpoint, a safetensors file, or a repository of the Hub.
 
     A repository is OWNER/NAME, or OWNER/NAME@REVISION; its safetensors file is downloaded into the
@@ -222,7 +217,7 @@ def load(
     """
     repository = parse_repository(source)
     path = Path(source) if repository is None else download_model(repository)
-    stored, _ = find_model(path, best=best, trusted_modules=trusted_modules)
+    stored = find_model(path, best=best, trusted_modules=trusted_modules).model
     discriminator = None
     if "discriminator" in stored.tensors:
         discriminator = load_discriminator(stored, _CPU)

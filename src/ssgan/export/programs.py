@@ -11,9 +11,11 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from ssgan.export.plain import Graph
+from ssgan.files.names import printable
 from ssgan.types import UserError
 
 _LARGEST_BATCH = 65536
+_LONGEST = 200  # characters of a reason
 _NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
 
@@ -27,7 +29,7 @@ def trace(graph: Graph) -> ExportedProgram:
     """The network as a program of plain operations, for any number of rows."""
     batch = Dim("batch", min=1, max=_LARGEST_BATCH)
     examples = tuple(value[:2].clone() for value in graph.inputs.values())
-    with _quiet():
+    with _converting(graph):
         return torch.export.export(
             graph.module.requires_grad_(False),
             examples,
@@ -35,15 +37,15 @@ def trace(graph: Graph) -> ExportedProgram:
         )
 
 
-def write_pt2(program: ExportedProgram, path: Path) -> None:
+def write_pt2(program: ExportedProgram, graph: Graph, path: Path) -> None:
     """Write a file for `torch.export.load`."""
-    with _quiet():
+    with _converting(graph):
         torch.export.save(program, path)
 
 
 def write_onnx(program: ExportedProgram, graph: Graph, path: Path) -> None:
     """Write an ONNX file, weights included, with the inputs and outputs of the graph by name."""
-    with _quiet():
+    with _converting(graph):
         converted = torch.onnx.export(
             program,
             dynamo=True,
@@ -56,8 +58,11 @@ def write_onnx(program: ExportedProgram, graph: Graph, path: Path) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warnings of a converter: what it gets wrong is measured afterwards."""
+def _converting(graph: Graph) -> Iterator[None]:
+    """Without the warnings of a converter: what it gets wrong is measured afterwards.
+
+    Its errors become a UserError, in one line; those of the system stay.
+    """
     logger = logging.getLogger("torch")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -65,5 +70,11 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # a converter has many types, and messages of pages
+        reason = printable((str(error).strip().splitlines() or [""])[0])[:_LONGEST]
+        kind = type(error).__name__
+        raise UserError(f"the {graph.name} cannot be converted: {kind}: {reason}") from error
     finally:
         logger.setLevel(level)

@@ -185,7 +185,7 @@ class _Writer:
             if path.suffix == ".onnx":
                 write_onnx(program, graph, path)
             else:
-                write_pt2(program, path)
+                write_pt2(program, graph, path)
             self._accept(path, measure_difference(path, graph))
 
     def _write_half(self) -> None:

@@ -83,6 +83,7 @@ class FoundModel(NamedTuple):
 
     model: StoredModel
     passed_over: list[str]
+    checkpoint: Checkpoint | None  # which the model is from; None: a safetensors file
 
 
 def convert_checkpoint(checkpoint: Checkpoint) -> StoredModel:
@@ -113,7 +114,7 @@ def _only_tensors(table: Mapping[str, object]) -> dict[str, Tensor]:
 def find_model(
     path: Path, *, best: bool = False, trusted_modules: Sequence[str] = ()
 ) -> FoundModel:
-    """The model of a run directory or its checkpoint, of an exported folder or its safetensors file.
+    """The model of a run directory or its checkpoint, of an exported folder, or a file of one.
 
     `best` is the best state of a run directory instead of the newest, and has no D. Raises
     UserError as `find_state` and `load_model`.
@@ -121,9 +122,9 @@ def find_model(
     if path.is_dir() and not RunDirectory(path).holds_run() and (path / MODEL_FILE).exists():
         path = path / MODEL_FILE
     if path.suffix == SUFFIX and not path.is_dir():
-        return FoundModel(load_model(path, trusted_modules), [])
+        return FoundModel(load_model(path, trusted_modules), [], None)
     checkpoint, passed_over = find_state(path, best=best, trusted_modules=trusted_modules)
-    return FoundModel(convert_checkpoint(checkpoint), passed_over)
+    return FoundModel(convert_checkpoint(checkpoint), passed_over, checkpoint)
 
 
 def save_model(path: Path, model: StoredModel) -> None:
@@ -154,7 +155,9 @@ def pack_model(model: StoredModel) -> bytes:
     from safetensors.torch import save
 
     tensors = {
-        f"{_PREFIXES[part]}.{name}": value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        f"{_PREFIXES[part]}.{name}": value.detach()
+        .cpu()
+        .clone(memory_format=torch.contiguous_format)
         for part, table in model.tensors.items()
         for name, value in table.items()
     }
