@@ -5,6 +5,7 @@ its own, and a converter drops it without a word. So every layer is replaced by 
 that computes the same; the results are compared afterwards, each time (`compare`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,7 +17,7 @@ from ssgan.ops.convolution import transpose_kernel
 from ssgan.ops.spectral_norm import spectral_layers
 from ssgan.runs.model_file import StoredModel
 from ssgan.runs.sampling import load_discriminator, load_generator, sample_latents
-from ssgan.types import Images, Labels, Latents
+from ssgan.types import Images, Labels, Latents, Scores
 
 ROWS = 64  # latents, and images, on which a file is compared
 _CPU = torch.device("cpu")
@@ -66,7 +67,7 @@ def build_generator_graph(model: StoredModel) -> Graph:
     if model.config.method.conditional:
         inputs["labels"] = torch.arange(ROWS) % model.num_classes
     with torch.no_grad():
-        outputs = {"images": network(*inputs.values())}
+        outputs = {"images": torch.cat([network(*part) for part in _split(inputs)])}
     return Graph("generator", make_plain(network), inputs, outputs)
 
 
@@ -86,9 +87,15 @@ def build_discriminator_graph(model: StoredModel, images: Images) -> Graph:
     if model.config.method.conditional:
         inputs["labels"] = torch.arange(len(images)) % model.num_classes
     with torch.no_grad():
-        scores = network(*inputs.values())
+        parts = [network(*part) for part in _split(inputs)]
+    scores = Scores(*(torch.cat(same) for same in zip(*parts, strict=True)))
     outputs = {name: value for name, value in scores._asdict().items() if value.shape[-1] > 0}
     return Graph("discriminator", PlainDiscriminator(make_plain(network)), inputs, outputs)
+
+
+def _split(inputs: dict[str, Tensor]) -> Iterator[tuple[Tensor, ...]]:
+    """The inputs in parts of 8 rows, for attention takes much memory."""
+    return zip(*(value.split(8) for value in inputs.values()), strict=True)
 
 
 def make_plain(network: nn.Module) -> nn.Module:
