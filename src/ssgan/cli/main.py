@@ -18,6 +18,7 @@ VERBS: dict[str, type[VerbOptions]] = {
     "demo": options.Demo,
     "train": options.Train,
     "sample": options.Sample,
+    "export": options.Export,
     "evaluate": measure_options.Evaluate,
     "show": options.Show,
     "data": options.Data,
@@ -34,8 +35,6 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "eval": "`ssgan evaluate RUN --against IMAGES` measures samples",
     "plot": "`ssgan show RUN --curves FILE.png` draws a run's curves",
     "prepare": "`ssgan data prepare SOURCE` prepares images",
-    "export": "nothing exports weights yet; `ssgan sample RUN` writes images, `ssgan features RUN` "
-    "the features of D, and RUN/checkpoints holds the weights",
 }
 _MODULES = {"demo": "train", "features": "probe"}  # where a verb is, if not in a module of its name
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130

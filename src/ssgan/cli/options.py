@@ -5,6 +5,7 @@ without a comment has the phrase of its own name. Nothing heavy is imported, so 
 in the words need no PyTorch.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +165,43 @@ class Sample(Options):
     def __post_init__(self) -> None:
         if self.npz is not None and self.npz.suffix != ".npz":
             raise UsageError(f"--npz {self.npz}: the name must end in .npz")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export(Options):
+    """Write a model for other programs: safetensors, ONNX, pt2, or a folder for the Hub.
+
+    Every file is loaded again without ssgan and compared; one that differs is not written.
+    """
+
+    # a run directory, a checkpoint file, or a safetensors file of ssgan
+    run: Path = argument(Path(), "RUN", required=True)
+    # safetensors: for ssgan.load; onnx: also in float16, and as a page for a browser; pt2: for
+    # torch.export; hub: safetensors and onnx with a card and samples; all: all of these
+    to: Literal["safetensors", "onnx", "pt2", "hub", "all"] = "safetensors"
+    # where to write; it replaces an earlier export, and no other files
+    out: Path | None = option(None, "DIR", default_text="RUN/export")
+    # use the generator with the best score, not the newest; it comes without D
+    best: bool = False
+    # licence of the weights for the card, such as apache-2.0 or cc-by-4.0
+    license: str = option("unknown", "ID")
+    # upload to this repository of the Hub, with the token of `hf auth login`
+    push: str | None = option(None, "OWNER/NAME")
+    # make the repository private, if it is new
+    private: bool = False
+    # the npm package onnxruntime-web in a folder: browser.html then runs without a server
+    web_runtime: Path | None = option(None, "DIR")
+    # print what would be written and uploaded; write nothing and connect nowhere
+    dry_run: bool = False
+    trust: tuple[str, ...] = option((), "MODULE")
+
+    def __post_init__(self) -> None:
+        if self.push is not None and self.to not in ("hub", "all"):
+            raise UsageError("--push needs --to hub or --to all, which write a card")
+        if self.private and self.push is None:
+            raise UsageError("--private needs --push OWNER/NAME")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", self.license):
+            raise UsageError(f"--license {self.license!r} must be an identifier like apache-2.0")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -166,4 +166,4 @@ class ResidualDiscriminatorNetwork(nn.Module):
 
 def to_maps(rows: Float[Tensor, "B _"], side: int) -> Float[Tensor, "B C {side} {side}"]:
     """Flat rows as maps in channels-last memory, without a copy."""
-    return rows.reshape(len(rows), side, side, -1).permute(0, 3, 1, 2)
+    return rows.reshape(rows.shape[0], side, side, -1).permute(0, 3, 1, 2)

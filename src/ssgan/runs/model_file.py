@@ -29,6 +29,7 @@ from ssgan.files.jsonl import TABLE, TEXT, TEXTS, WHOLE, WHOLES
 from ssgan.files.links import require_file
 from ssgan.files.names import printable
 from ssgan.files.nesting import parse_json
+from ssgan.files.run_directory import RunDirectory
 from ssgan.files.sealed_file import Damaged
 from ssgan.runs.checkpoint import Checkpoint, find_state
 from ssgan.runs.config import RunConfig
@@ -39,6 +40,7 @@ from ssgan.types import UserError
 
 FORMAT = 1  # of the facts in the metadata
 SUFFIX = ".safetensors"
+MODEL_FILE = f"model{SUFFIX}"  # in an exported folder
 _ENTRY = "ssgan"  # of the metadata; a second one would make the order of bytes arbitrary
 _PREFIXES = {  # of tensors, for the parts by their names in a TrainState
     "generator_ema": "generator",
@@ -81,6 +83,7 @@ class FoundModel(NamedTuple):
 
     model: StoredModel
     passed_over: list[str]
+    checkpoint: Checkpoint | None  # which the model is from; None: a safetensors file
 
 
 def convert_checkpoint(checkpoint: Checkpoint) -> StoredModel:
@@ -111,15 +114,17 @@ def _only_tensors(table: Mapping[str, object]) -> dict[str, Tensor]:
 def find_model(
     path: Path, *, best: bool = False, trusted_modules: Sequence[str] = ()
 ) -> FoundModel:
-    """The model of a run directory, of one of its checkpoints, or in a safetensors file.
+    """The model of a run directory or its checkpoint, of an exported folder, or a file of one.
 
     `best` is the best state of a run directory instead of the newest, and has no D. Raises
     UserError as `find_state` and `load_model`.
     """
+    if path.is_dir() and not RunDirectory(path).holds_run() and (path / MODEL_FILE).exists():
+        path = path / MODEL_FILE
     if path.suffix == SUFFIX and not path.is_dir():
-        return FoundModel(load_model(path, trusted_modules), [])
+        return FoundModel(load_model(path, trusted_modules), [], None)
     checkpoint, passed_over = find_state(path, best=best, trusted_modules=trusted_modules)
-    return FoundModel(convert_checkpoint(checkpoint), passed_over)
+    return FoundModel(convert_checkpoint(checkpoint), passed_over, checkpoint)
 
 
 def save_model(path: Path, model: StoredModel) -> None:
@@ -131,12 +136,10 @@ def save_model(path: Path, model: StoredModel) -> None:
         write_atomic(path, pack_model(model))
 
 
-def pack_model(model: StoredModel) -> bytes:
-    """The bytes of the model's file."""
-    from safetensors.torch import save
-
-    shape, tensors = model.config.data.shape, _file_tensors(model)
-    facts = {
+def describe_model(model: StoredModel) -> dict[str, Any]:
+    """What the file says beside its tensors, as JSON."""
+    shape = model.config.data.shape
+    return {
         "format": FORMAT,
         "config": dump(model.config),
         "image_shape": [shape.channels, shape.size],
@@ -144,8 +147,15 @@ def pack_model(model: StoredModel) -> bytes:
         "step": model.step,
         "source": model.source,
         "version": model.version,
-        "sha256": _digest(tensors),
     }
+
+
+def pack_model(model: StoredModel) -> bytes:
+    """The bytes of the model's file."""
+    from safetensors.torch import save
+
+    tensors = _file_tensors(model)
+    facts = {**describe_model(model), "sha256": _digest(tensors)}
     data: bytes = save(tensors, {_ENTRY: json.dumps(facts, allow_nan=False)})
     return data
 

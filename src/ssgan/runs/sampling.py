@@ -1,5 +1,6 @@
 """Images from a trained generator."""
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from ssgan.files.run_directory import RunDirectory, find_run_of
 from ssgan.models.base import AbstractGeneratorConfig
 from ssgan.models.norms import BatchStatistics, refresh_statistics
 from ssgan.ops.pixels import to_uint8
-from ssgan.ops.rng import Key, integers
+from ssgan.ops.rng import Key, integers, uniform
 from ssgan.runs.checkpoint import Checkpoint, StoredNetworks, load_part
 from ssgan.runs.precision import run_dtype, to_device
 from ssgan.runs.shapes import require_shapes
@@ -108,10 +109,33 @@ def refresh_batch_statistics(
 
 
 def sample_latents(
-    spec: AbstractGeneratorConfig, seed: int, purpose: str, count: int
+    spec: AbstractGeneratorConfig,
+    seed: int,
+    purpose: str,
+    count: int,
+    truncation: float | None = None,
 ) -> Float[Tensor, "N Z"]:
-    """Latents of the generator's distribution; the first n are the same however many there are."""
-    return spec.sample_latents(Key(seed, purpose), torch.arange(count))
+    """Latents of the generator's distribution; the first n are the same however many there are.
+
+    With `truncation` t, values of a magnitude above t are drawn again until they are not: the
+    truncation trick of BigGAN (Brock et al., ICLR 2019). A small t trades diversity for quality.
+    Other values stay, so a large t changes nothing. Raises UserError unless t is above 0.
+    """
+    key, index = Key(seed, purpose), torch.arange(count)
+    latents = spec.sample_latents(key, index)
+    if truncation is None:
+        return latents
+    if not 0 < truncation < math.inf:
+        raise UserError(f"truncation must be a finite number above 0, not {truncation}")
+    # one draw from the distribution within -t ... t, by its inverse, is what all redraws end in
+    draws = 2 * uniform(Key(seed, purpose, 1), index, spec.latent_size).double() - 1
+    if spec.latents == "uniform":
+        inner = min(truncation, 1.0) * draws
+    else:
+        mass = math.erf(truncation / math.sqrt(2))
+        inner = math.sqrt(2) * torch.erfinv(mass * draws)
+    inner = inner.clamp(-truncation, truncation).to(latents.dtype)
+    return torch.where(latents.abs() > truncation, inner, latents)
 
 
 def interpolate(
