@@ -15,12 +15,13 @@ from ssgan.config.merge import from_flags, merge, read_json, read_toml
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo
 from ssgan.data.prepare import SIZES
 from ssgan.data.sources import parse_source
+from ssgan.export.hub import download_model, parse_repository
 from ssgan.files.run_directory import RunDirectory
 from ssgan.recipes.auto import fit_recipe, with_source
 from ssgan.recipes.find import build_recipe, import_user_module
 from ssgan.runs.config import DataConfig, InitialWeights, RunConfig
 from ssgan.runs.config_io import ALIASES, first_form, load_config, upgrade_table
-from ssgan.runs.initial import find_initial_model
+from ssgan.runs.initial import InitialModel, find_initial_model
 from ssgan.training.resume import may_change, read_run_config
 from ssgan.types import UserError
 
@@ -46,8 +47,7 @@ def read_config(given: Train) -> StartingPoint:
     if given.on_collapse is not None:
         config = merge(config, {"evaluate": {"on_collapse": given.on_collapse}}, "--")
     if given.init is not None:
-        init = InitialWeights(model=given.init)
-        config = replace(config, init=find_initial_model(init, given.trust).init)
+        config = replace(config, init=_find_initial(given.init, given.trust).init)
     same = config.data.source == start.config.data.source
     return start._replace(config=config, collection=start.collection if same else None)
 
@@ -99,11 +99,18 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
 
 def _begin_from_model(name: str, source: AbstractSource, trusted: Sequence[str]) -> StartingPoint:
     """The settings of a model, for other images; its device and precision are chosen again."""
-    model, init = find_initial_model(InitialWeights(model=name), trusted)
+    model, init = _find_initial(name, trusted)
     data = replace(model.config.data, source=source)
     config = replace(model.config, data=data, init=init, device="auto", precision="auto")
     reason = f"{name}: its settings, and its weights after step {model.step:,}"
     return StartingPoint(config, [reason], None, None)
+
+
+def _find_initial(name: str, trusted: Sequence[str]) -> InitialModel:
+    """The model that --init names; one of the Hub is downloaded."""
+    repository = parse_repository(name)
+    path = name if repository is None else str(download_model(repository))
+    return find_initial_model(InitialWeights(model=path), trusted)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ class Train(Options):
     # training images: {SOURCES}
     data: str | None = option(None, "SOURCE")
     # a model whose weights and settings the run begins with: a run directory, one of its
-    # checkpoints or a .safetensors file; with a recipe, the settings are those of the recipe
+    # checkpoints, a .safetensors file or a repository of the Hub; with a recipe, the settings are
+    # those of the recipe
     init: str | None = option(None, "MODEL")
     # where to write; the same command continues there
     run: str | None = option(None, "DIR", default_text="runs/NAME-HASH")
@@ -202,6 +203,29 @@ class Export(Options):
             raise UsageError("--private needs --push OWNER/NAME")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", self.license):
             raise UsageError(f"--license {self.license!r} must be an identifier like apache-2.0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import(Options):
+    """Read the weights of another program into a model's file.
+
+    It reads netG and netD of torch-mimicry (.pth) and variables of compare_gan (.npz). The file can
+    be sampled, evaluated and exported, and a run can begin with it: ssgan train --init.
+    """
+
+    # netG_*_steps.pth of torch-mimicry's SNGAN, SSGAN or cGAN-PD, or variables of compare_gan by
+    # their names in an .npz file
+    file: Path = argument(Path(), "FILE", required=True)
+    # netD_*_steps.pth of the same run
+    discriminator: Path | None = option(None, "FILE.pth", default_text="none: D is left out")
+    # where to write; it replaces an earlier model, and no other file
+    out: Path | None = option(None, "OUT.safetensors", default_text="FILE.safetensors")
+
+    def __post_init__(self) -> None:
+        if self.out is not None and self.out.suffix != ".safetensors":
+            raise UsageError(f"--out {self.out}: the name must end in .safetensors")
+        if self.discriminator is not None and self.file.suffix == ".npz":
+            raise UsageError("--discriminator is for .pth files; an .npz file has both networks")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ from ssgan.files.names import printable
 from ssgan.files.nesting import parse_json
 from ssgan.files.run_directory import RunDirectory
 from ssgan.files.sealed_file import Damaged
-from ssgan.runs.checkpoint import Checkpoint, find_state
+from ssgan.runs.checkpoint import Checkpoint, FoundState, find_state
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import load_config
 from ssgan.runs.facts import read_facts
@@ -125,6 +125,32 @@ def find_model(
         return FoundModel(load_model(path, trusted_modules), [], None)
     checkpoint, passed_over = find_state(path, best=best, trusted_modules=trusted_modules)
     return FoundModel(convert_checkpoint(checkpoint), passed_over, checkpoint)
+
+
+def find_networks(
+    path: Path, *, best: bool = False, trusted_modules: Sequence[str] = ()
+) -> FoundState:
+    """The state of a run directory or checkpoint, as `find_state`, or the model in a file as one.
+
+    A model's file does not say on which images it was trained, and no run continues from it.
+    """
+    if path.suffix != SUFFIX or path.is_dir():
+        return find_state(path, best=best, trusted_modules=trusted_modules)
+    model = load_model(path, trusted_modules)
+    checkpoint = Checkpoint(
+        path=path,
+        config=model.config,
+        data_hash="",
+        num_classes=model.num_classes,
+        classes=model.classes,
+        step=model.step,
+        best_score=None,
+        best_step=0,
+        rollbacks=0,
+        evaluated=True,
+        tensors={name: dict(table) for name, table in model.tensors.items()},
+    )
+    return FoundState(checkpoint, [])
 
 
 def save_model(path: Path, model: StoredModel) -> None:
