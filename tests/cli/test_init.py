@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from ssgan.cli.config_args import read_config
 from ssgan.cli.main import main
+from ssgan.cli.options import Train
+from ssgan.cli.parser import parse
 from ssgan.runs import checkpoint
 from ssgan.runs.model_file import find_model, load_model, save_model
 from tests.data.pictures import noise
@@ -64,6 +67,14 @@ def test_settings_and_weights_are_the_models_and_images_are_others(init, places,
     shown = capsys.readouterr().out
     digest = saved.config.init.sha256[:12]
     assert f"begun from   {places / init}, sha256 {digest}\n" in shown
+
+
+def test_the_device_and_the_precision_are_chosen_again(places):
+    """The model's run was on a CPU, in float32."""
+    words = ["--init", str(places / "model"), "--data", str(places / "photos")]
+    config = read_config(parse("train", Train, words)).config
+    assert (config.device, config.precision) == ("auto", "auto")
+    assert config.batch_size == tiny().batch_size
 
 
 def test_a_run_continues_by_its_directory_without_the_model(places, tmp_path, capsys):

@@ -52,7 +52,7 @@ class ForeignWeights:
         return self.left.pop(name).float()
 
     def require_all_taken(self, kind: str) -> None:
-        """Raise UserError for a tensor that nobody has taken: the networks are of another kind."""
+        """Raise UserError for a tensor that nobody has taken: the file has other networks."""
         if self.left:
             name = printable(sorted(self.left)[0])
             raise UserError(f"{self.path} holds {name}, which {kind} does not have")
