@@ -1,6 +1,8 @@
 """Every family becomes ONNX and pt2 files that other programs run, with the same outputs."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from tests.export.small import build_model
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("onnxscript")
+ROOT = Path(__file__).parents[2]
 NAMES = (
     *("resnet", "resnet5", "sndcgan", "dcgan", "biggan"),
     *("conditional", "self-modulated", "bilinear", "grey"),
@@ -41,6 +44,7 @@ def test_a_generator_gives_the_same_images_in_a_process_without_ssgan(name, tmp_
         else:
             write_pt2(program, graph, path)
         assert measure_difference(path, graph) < LIMIT
+        assert not re.search(rb"\.py\b|" + str(ROOT).encode(), path.read_bytes())  # no path of ours
 
 
 @pytest.mark.parametrize("name", ["resnet", "dcgan", "biggan"])

@@ -15,7 +15,7 @@ from ssgan.runs.model_file import find_model
 
 
 def main(given: Export) -> int:
-    """Write the files, and upload them if that is asked for; returns the exit code."""
+    """Write the files, and upload them with --push; returns the exit code."""
     if given.push is not None:
         check_name(given.push)
     model, passed_over, checkpoint = find_model(

@@ -84,11 +84,14 @@ class Model:
         conditional model takes its classes one after the other. `truncation` as in `sample_latents`
         (None: none). Raises UserError for a class that it does not have.
         """
+        latents = self.latents(n, seed, truncation)
+        return generate_pixels(self.generator, latents, self._labels(n, label))
+
+    def latents(self, n: int, seed: int = 0, truncation: float | None = None) -> Latents:
+        """Latents [n, Z] of the generator's distribution, float32: those that `sample` uses."""
         if n < 1:
             raise UserError(f"n must be at least 1, not {n}")
-        spec = self.config.generator
-        latents = sample_latents(spec, seed, "sample", n, truncation)
-        return generate_pixels(self.generator, latents, self._labels(n, label))
+        return sample_latents(self.config.generator, seed, "sample", n, truncation)
 
     def generate(
         self, latents: Latents, labels: Label | Sequence[Label] | Tensor | None = None

@@ -95,7 +95,7 @@ def build_discriminator_graph(model: StoredModel, images: Images) -> Graph:
 
 def _split(inputs: dict[str, Tensor]) -> Iterator[tuple[Tensor, ...]]:
     """The inputs in parts of 8 rows, for attention takes much memory."""
-    return zip(*(value.split(8) for value in inputs.values()), strict=True)
+    return zip(*(torch.split(value, 8) for value in inputs.values()), strict=True)
 
 
 def make_plain(network: nn.Module) -> nn.Module:

@@ -30,11 +30,14 @@ def trace(graph: Graph) -> ExportedProgram:
     batch = Dim("batch", min=1, max=_LARGEST_BATCH)
     examples = tuple(value[:2].clone() for value in graph.inputs.values())
     with _converting(graph):
-        return torch.export.export(
+        program = torch.export.export(
             graph.module.requires_grad_(False),
             examples,
             dynamic_shapes=tuple({0: batch} for _ in examples),
         )
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of this machine, and lines of code
+    return program
 
 
 def write_pt2(program: ExportedProgram, graph: Graph, path: Path) -> None:
@@ -54,6 +57,8 @@ def write_onnx(program: ExportedProgram, graph: Graph, path: Path) -> None:
             output_names=list(graph.outputs),
         )
         assert converted is not None
+        for node in converted.model.graph.all_nodes():  # they hold paths, too
+            node.metadata_props.clear()
         converted.save(path, external_data=False)
 
 

@@ -119,7 +119,7 @@ def find_model(
     `best` is the best state of a run directory instead of the newest, and has no D. Raises
     UserError as `find_state` and `load_model`.
     """
-    if path.is_dir() and not RunDirectory(path).holds_run() and (path / MODEL_FILE).exists():
+    if (path / MODEL_FILE).exists() and not RunDirectory(path).checkpoint_files():
         path = path / MODEL_FILE
     if path.suffix == SUFFIX and not path.is_dir():
         return FoundModel(load_model(path, trusted_modules), [], None)
