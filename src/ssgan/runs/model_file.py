@@ -289,7 +289,7 @@ def _read_tensors(data: bytes, path: Path) -> dict[str, Tensor]:
 def _sort_tensors(tensors: Mapping[str, Tensor], path: Path) -> dict[str, dict[str, Tensor]]:
     parts = {prefix: part for part, prefix in _PREFIXES.items()}
     tables: dict[str, dict[str, Tensor]] = {"generator_ema": {}}
-    for full, tensor in tensors.items():
+    for full, tensor in sorted(tensors.items()):  # the library gives them in any order
         prefix, _, name = full.partition(".")
         if prefix not in parts:
             known = ", ".join(f"{one}.*" for one in parts)
