@@ -17,6 +17,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ssgan import recipes as recipes
     from ssgan.data.prepare import prepare as prepare
+    from ssgan.export.model import Model as Model
+    from ssgan.export.model import load as load
     from ssgan.methods.gan import GAN as GAN
     from ssgan.methods.gan import ConditionalGAN as ConditionalGAN
     from ssgan.methods.rotation_only import RotationOnly as RotationOnly
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "prepare": "ssgan.data.prepare",
+    "Model": "ssgan.export.model",
+    "load": "ssgan.export.model",
     "GAN": "ssgan.methods.gan",
     "ConditionalGAN": "ssgan.methods.gan",
     "RotationOnly": "ssgan.methods.rotation_only",
@@ -41,9 +45,11 @@ __all__ = [
     "GAN",
     "SSGAN",
     "ConditionalGAN",
+    "Model",
     "RotationOnly",
     "RunConfig",
     "StepReport",
+    "load",
     "prepare",
     "recipes",
     "run",

@@ -52,6 +52,7 @@ for words in (
     ["train", "scenes:ssgan", "--data", data, "--run", run, *TINY],
     ["sample", run],
     ["show", run],
+    ["export", run],
     ["evaluate", run, "--against", data, "--features", "random", "--n", "32", "--seeds", "1"],
     ["data", "prepare", data],
     ["probe", run, "--data", data],

@@ -21,7 +21,7 @@ APART = {
     "ssgan.ops.ema",  # a term that readers look for by name
 }
 # Methods of two protocols, or the same idea in two places that never meet in one file.
-SHARED = {"main", "STUDY"}
+SHARED = {"main", "STUDY", "load"}  # load: of settings, and of a model
 
 
 def importers():

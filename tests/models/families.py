@@ -14,6 +14,7 @@ from ssgan.models.resnet import (
     ResNetSTLGenerator,
 )
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from ssgan.models.sngan import SNGANDiscriminator, SNGANGenerator
 
 
 class Family(NamedTuple):
@@ -54,6 +55,13 @@ FAMILIES = {
         (32, 64, 128, 256),
         4,
         {32: 4, 64: 32, 128: 32, 256: 32},
+    ),
+    "sngan": Family(
+        SNGANGenerator(latent_size=12, width=1 / 64),
+        SNGANDiscriminator(width=1 / 32),
+        (32, 48, 64, 128),
+        4,
+        {32: 4, 48: 32, 64: 32, 128: 32},
     ),
     "sndcgan": Family(
         SNDCGANGenerator(latent_size=12, width=1 / 32),

@@ -189,8 +189,11 @@ def test_the_generators_options_change_it(name):
     plain = replace(family.generator, norm=SelfModulatedBatchNorm())
     options = [
         {},
-        {"upsampling": "nearest"},
-        {"upsampling": "bilinear"},
+        *(
+            {"upsampling": kind}
+            for kind in ("zero", "nearest", "bilinear")
+            if kind != plain.upsampling
+        ),
         {"spectral": not plain.spectral},
         {"shortcut": "1x1" if plain.shortcut == "3x3" else "3x3"},
         {"norm": BatchNorm()} if name != "biggan" else {"chunked": False},

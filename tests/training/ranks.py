@@ -34,9 +34,10 @@ from ssgan.ops.collective import num_ranks, rank
 from ssgan.ops.ema import update_ema
 from ssgan.ops.rng import Key, normal
 from ssgan.runs import checkpoint
-from ssgan.runs.config import RunConfig
+from ssgan.runs.config import InitialWeights, RunConfig
+from ssgan.runs.initial import find_initial_model
 from ssgan.runs.state import TrainState, fresh_state
-from ssgan.training import feed, step
+from ssgan.training import feed, resume, step
 from ssgan.training import run as runs
 from ssgan.training.distributed import check_in_step, join_ranks
 from ssgan.training.feed import Feed
@@ -64,6 +65,12 @@ CASES = {
     "noisy penalty, parts on each rank": tiny(
         accumulation=2,
         method=SSGAN(rotated_fraction=0.5, penalty=DRAGAN(weight=1.0)),
+        **_BIG,
+    ),
+    "frozen blocks, parts on each rank": tiny(
+        accumulation=2,
+        freeze_discriminator_blocks=2,
+        method=SSGAN(rotated_fraction=0.5),
         **_BIG,
     ),
     "self-modulated, recomputed": tiny(
@@ -372,6 +379,16 @@ def rolled_back(folder: Path) -> None:
         whole(folder)
 
 
+def begun_from_model(folder: Path) -> None:
+    """A run begins with the weights of the run `model`, which rank 0 alone can read."""
+    init = InitialWeights(model=str(folder / "model"))
+    config = tiny(init=init, batch_size=BATCH, precision="float64", total_steps=2)
+    reads = {} if rank() == 0 else {"side_effect": AssertionError}
+    with patch.object(resume, "find_initial_model", wraps=find_initial_model, **reads):
+        for _ in run(config, folder / "two", images()):
+            pass
+
+
 def collapsed(folder: Path) -> None:
     """What rank 0 finds in the directory has collapsed already."""
     with patch.object(runs, "_must_stop", lambda *_: True):
@@ -403,6 +420,7 @@ ALL = {
     **{f"{fault} of rank {n}": broken(n, fault) for fault in BROKEN for n in (0, 1)},
     "rolled back": rolled_back,
     "collapsed": collapsed,
+    "begun from a model": begun_from_model,
     "other settings": other_settings,
 }
 

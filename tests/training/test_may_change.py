@@ -22,7 +22,7 @@ from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.features import RandomFeatures
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
-from ssgan.training.resume import may_change, refuse_changes, without_place
+from ssgan.training.resume import may_change, refuse_changes
 from ssgan.training.run import run
 from ssgan.types import UserError
 from tests.config.test_merge import nested
@@ -48,12 +48,14 @@ MAY_CHANGE: dict[str, list[Any]] = {
     "evaluate.num_images_d": [2, 40],
     "evaluate.on_collapse": ["stop"],
 }
-PLACES = ("data.source.path", "data.source.source.path")  # of images that their content identifies
+# Of images, and of a model, that their content identifies.
+PLACES = ("data.source.path", "data.source.source.path", "init.model")
 BASE = tiny(batch_size=16, total_steps=6)
 REQUIRED = {  # of classes without defaults
     "path": "somewhere",
     "id": "some/set",
     "what": "pictures",
+    "model": "somewhere",
     "count": 4,
     "source": {"kind": "Folder", "path": "somewhere"},
 }
@@ -127,7 +129,9 @@ def changed(config: RunConfig, entry: SettingEntry) -> RunConfig | None:
         other = trial(config, entry.path, value)
         if other is None or [d.path for d in difference(config, other)] != [entry.path]:
             continue
-        if difference(without_place(config), without_place(other)):  # an archive is as its folder
+        if difference(
+            config.without_places(), other.without_places()
+        ):  # an archive is as its folder
             return other
     return None
 

@@ -46,6 +46,7 @@ ODD_CASES = {
         discriminator_optimizer=AdamConfig(beta1=0.5),
     ),
 }
+ODD_CASES["frozen blocks"] = tiny(freeze_discriminator_blocks=2)
 ODD_CASES |= {name: tiny(name) for name in SUCCESSORS}
 CUTS = [(name, step) for name in CASES for step in range(STEPS + 1)]
 CUTS += [(name, step) for name in ODD_CASES for step in (0, 3)]

@@ -15,11 +15,13 @@ from ssgan.config.merge import from_flags, merge, read_json, read_toml
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo
 from ssgan.data.prepare import SIZES
 from ssgan.data.sources import parse_source
+from ssgan.export.hub import download_model, parse_repository
 from ssgan.files.run_directory import RunDirectory
 from ssgan.recipes.auto import fit_recipe, with_source
 from ssgan.recipes.find import build_recipe, import_user_module
-from ssgan.runs.config import DataConfig, RunConfig
+from ssgan.runs.config import DataConfig, InitialWeights, RunConfig
 from ssgan.runs.config_io import ALIASES, first_form, load_config, upgrade_table
+from ssgan.runs.initial import InitialModel, find_initial_model
 from ssgan.training.resume import may_change, read_run_config
 from ssgan.types import UserError
 
@@ -44,6 +46,8 @@ def read_config(given: Train) -> StartingPoint:
         config = merge(config, {"data": {"fit": given.fit}}, "--")
     if given.on_collapse is not None:
         config = merge(config, {"evaluate": {"on_collapse": given.on_collapse}}, "--")
+    if given.init is not None:
+        config = replace(config, init=_find_initial(given.init, given.trust).init)
     same = config.data.source == start.config.data.source
     return start._replace(config=config, collection=start.collection if same else None)
 
@@ -64,12 +68,19 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
     if name is None:
         if whole:
             return StartingPoint(load_config(table, trusted, f"{given.config}"), [], None, None)
+        if given.init is not None and source is not None:
+            return _begin_from_model(given.init, source, trusted)
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
         info, collection = _open_source(source, given)
         return StartingPoint(*fit_recipe(source, info), None, collection)
     layout = RunDirectory(Path(name))
     stored = read_run_config(layout, trusted) if layout.root.is_dir() else None
+    if stored is not None and given.init is not None:
+        raise UserError(
+            f"{name} is a run and continues with its own weights: leave --init out, or give a "
+            "recipe or --data SOURCE alone to begin a new run"
+        )
     if stored is None and layout.root.exists():
         raise UserError(_no_run(layout.root))
     if stored is not None and given.run is not None and realpath(given.run) != realpath(name):
@@ -84,6 +95,22 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
         if stored is not None:  # a run keeps its own shape
             config = replace(config, data=replace(stored.data, source=source))
     return StartingPoint(config, [], None if stored is None else layout.root, collection)
+
+
+def _begin_from_model(name: str, source: AbstractSource, trusted: Sequence[str]) -> StartingPoint:
+    """The settings of a model, for other images; its device and precision are chosen again."""
+    model, init = _find_initial(name, trusted)
+    data = replace(model.config.data, source=source)
+    config = replace(model.config, data=data, init=init, device="auto", precision="auto")
+    reason = f"{name}: its settings, and its weights after step {model.step:,}"
+    return StartingPoint(config, [reason], None, None)
+
+
+def _find_initial(name: str, trusted: Sequence[str]) -> InitialModel:
+    """The model that --init names; one of the Hub is downloaded."""
+    repository = parse_repository(name)
+    path = name if repository is None else str(download_model(repository))
+    return find_initial_model(InitialWeights(model=path), trusted)
 
 
 @dataclass(frozen=True)
@@ -160,6 +187,8 @@ def default_directory(name: str | None, config: RunConfig) -> str:
     )
     if may_change("total_steps", config):
         spared = replace(spared, total_steps=1)
+    if config.init is not None:  # its digest names it, wherever it is
+        spared = replace(spared, init=replace(config.init, model=""))
     digest = hashlib.sha256(json.dumps(first_form(spared), sort_keys=True).encode()).hexdigest()
     stem = (name or config.data.source.name()).replace(":", "-").rstrip("/").split("/")[-1]
     if name is None:

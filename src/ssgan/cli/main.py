@@ -18,6 +18,8 @@ VERBS: dict[str, type[VerbOptions]] = {
     "demo": options.Demo,
     "train": options.Train,
     "sample": options.Sample,
+    "export": options.Export,
+    "import": options.Import,
     "evaluate": measure_options.Evaluate,
     "show": options.Show,
     "data": options.Data,
@@ -34,11 +36,15 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "fid": "`ssgan evaluate RUN --against IMAGES` computes the FID",
     "eval": "`ssgan evaluate RUN --against IMAGES` measures samples",
     "plot": "`ssgan show RUN --curves FILE.png` draws a run's curves",
+    "convert": "`ssgan import FILE` reads weights of other programs",
+    "finetune": "`ssgan train --init MODEL --data SOURCE` begins with the weights of a model",
     "prepare": "`ssgan data prepare SOURCE` prepares images",
-    "export": "nothing exports weights yet; `ssgan sample RUN` writes images, `ssgan features RUN` "
-    "the features of D, and RUN/checkpoints holds the weights",
 }
-_MODULES = {"demo": "train", "features": "probe"}  # where a verb is, if not in a module of its name
+_PLACES = {  # module and function of a verb, if not `main` in a module of its name
+    "demo": ("train", "demo"),
+    "features": ("probe", "features"),
+    "import": ("import_model", "main"),
+}
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives
 _SAVED = "what was saved is whole"
@@ -123,8 +129,8 @@ def _run(verb: str, given: VerbOptions) -> int:
 
     try:
         with translate_file_errors(Path.cwd()):
-            module = importlib.import_module(f"ssgan.cli.{_MODULES.get(verb, verb)}")
-            work = getattr(module, verb if verb in _MODULES else "main")
+            module, function = _PLACES.get(verb, (verb, "main"))
+            work = getattr(importlib.import_module(f"ssgan.cli.{module}"), function)
             code: int = work(given)
     except UserError as error:
         return _complain(str(error), BAD_INPUT)

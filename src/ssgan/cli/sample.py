@@ -20,7 +20,8 @@ from ssgan.files.locks import hold_lock
 from ssgan.files.names import readable
 from ssgan.files.own_outputs import SAMPLE, refuse_other_images
 from ssgan.files.run_directory import find_run_of
-from ssgan.runs.checkpoint import Checkpoint, find_state
+from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.model_file import find_networks
 from ssgan.runs.precision import resolve_device
 from ssgan.runs.sample_folder import SampleFolder
 from ssgan.runs.sampling import (
@@ -40,7 +41,7 @@ _LISTED = 20  # classes named in an error
 
 def main(given: Sample) -> int:
     """Write the images; returns the exit code."""
-    saved, passed_over = find_state(
+    saved, passed_over = find_networks(
         given.run, best=given.best, trusted_modules=import_trusted(given.trust)
     )
     for sentence in passed_over:

@@ -50,6 +50,8 @@ def _facts(
         ("images", f"{data.source.name()}, {shape.size} x {shape.size}, {shape.channels} channels"),
         ("networks", f"{type(config.generator).__name__}, {type(config.discriminator).__name__}"),
     ]
+    if config.init is not None:
+        facts.append(("begun from", f"{config.init.model}, sha256 {str(config.init.sha256)[:12]}"))
     if layout.manifest.exists():
         facts.append(("data", _data(layout.manifest)))
     rows = read_log(layout)

@@ -15,6 +15,7 @@ from ssgan.evaluation.image_sets import StoredStatistics
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.metrics.protocol import read_statistics
 from ssgan.runs.checkpoint import FoundState, find_state
+from ssgan.runs.model_file import find_networks
 from ssgan.types import ImageShape, UserError
 
 EvaluationInput: TypeAlias = FoundState | AbstractSource | StoredStatistics
@@ -45,7 +46,7 @@ def parse_input(
     if path.suffix == ".npz" and (path.is_file() or ":" not in text):
         return StoredStatistics(text, read_statistics(path))
     if path.is_file():
-        return find_state(path, trusted_modules=trusted_modules)
+        return find_networks(path, trusted_modules=trusted_modules)
     return parse_source(text)
 
 

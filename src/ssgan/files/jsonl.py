@@ -34,6 +34,8 @@ TEXT = Kind("a text", lambda v: isinstance(v, str))
 TEXTS = Kind(
     "a list of texts", lambda v: isinstance(v, list) and all(isinstance(item, str) for item in v)
 )
+WHOLES = Kind("a list of whole numbers", lambda v: isinstance(v, list) and all(map(WHOLE.fits, v)))
+TABLE = Kind("a table", lambda v: isinstance(v, dict))
 PAIR = Kind(
     "a list of two numbers", lambda v: isinstance(v, list) and len(v) == 2 and all(map(_number, v))
 )

@@ -35,6 +35,6 @@ class Attention(CheckpointedModule):
         value = F.max_pool2d(self.value(maps), 2).flatten(2)
         weights = torch.softmax(query.transpose(1, 2) @ key, dim=2)  # B, N, N/4
         rows = weights.to(value.dtype) @ value.transpose(1, 2)  # B, N, C/2: channels are last
-        attended = rows.transpose(1, 2).reshape(len(maps), -1, *maps.shape[2:])
+        attended = rows.transpose(1, 2).reshape(maps.shape[0], -1, *maps.shape[2:])
         outputs: Tensor = maps + self.sigma.to(maps.dtype) * self.out(attended)
         return outputs

@@ -36,3 +36,7 @@ class ConvolutionalDiscriminatorNetwork(nn.Module):
             hidden = F.leaky_relu(conv(hidden), self.leak)
             outputs.append(hidden)
         return outputs
+
+    def block_modules(self) -> list[list[nn.Module]]:
+        """The modules of every block, in the order of `block_outputs`: one convolution each."""
+        return [[conv] for conv in self.convs]

@@ -155,7 +155,15 @@ class ResidualDiscriminatorNetwork(nn.Module):
             outputs.append(hidden)
         return outputs
 
+    def block_modules(self) -> list[list[nn.Module]]:
+        """The modules of every block, in the order of `block_outputs`."""
+        attention = self.attention_after
+        return [
+            [block, *([self.attention] if number == attention else [])]
+            for number, block in enumerate(self.blocks)
+        ]
+
 
 def to_maps(rows: Float[Tensor, "B _"], side: int) -> Float[Tensor, "B C {side} {side}"]:
     """Flat rows as maps in channels-last memory, without a copy."""
-    return rows.reshape(len(rows), side, side, -1).permute(0, 3, 1, 2)
+    return rows.reshape(rows.shape[0], side, side, -1).permute(0, 3, 1, 2)

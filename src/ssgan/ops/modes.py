@@ -1,10 +1,12 @@
-"""Temporary modes of a network: frozen, unfrozen, evaluation."""
+"""Modes of a network: frozen, unfrozen and evaluation for a while; frozen for a whole run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import nn
+
+from ssgan.ops.spectral_norm import SpectralLayer
 
 
 def frozen(network: nn.Module) -> AbstractContextManager[None]:
@@ -27,6 +29,17 @@ def _require_gradients(network: nn.Module, required: bool) -> Iterator[None]:
     finally:
         for weight in weights:
             weight.requires_grad_(not required)
+
+
+def freeze_for_good(modules: Iterable[nn.Module]) -> None:
+    """Freeze weights and singular vectors: no update reaches them.
+
+    At its end `frozen` leaves such weights frozen. Gradients still pass through them.
+    """
+    for module in nn.ModuleList(modules).modules():
+        module.requires_grad_(False)
+        if isinstance(module, SpectralLayer):
+            module.advances = False
 
 
 @contextmanager

@@ -32,6 +32,7 @@ class SpectralLayer(nn.Module):
     spectral norm.
     """
 
+    advances = True  # whether power iterations update u and v
     weight: nn.Parameter
     spectral_u: Tensor | None
     spectral_v: Tensor | None
@@ -94,7 +95,7 @@ def advance_spectral_norm(*modules: nn.Module, iterations: int = 1) -> None:
         u, v = layer.spectral_u, layer.spectral_v
         assert u is not None
         assert v is not None
-        if u.is_meta:  # a network that has shapes only
+        if u.is_meta or not layer.advances:  # a network of shapes only, or a frozen block
             continue
         with torch.autocast(u.device.type, enabled=False):
             matrix = as_matrix(layer.weight)

@@ -10,10 +10,10 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -59,6 +59,26 @@ class Checkpoint:
     rollbacks: int
     evaluated: bool
     tensors: dict[str, dict[str, object]]  # state dicts by the names of TrainState
+
+
+class StoredNetworks(Protocol):
+    """State dicts of networks, with what builds them: a checkpoint, or a model's file."""
+
+    @property
+    def path(self) -> Path:
+        """Their file, for messages."""
+
+    @property
+    def config(self) -> RunConfig:
+        """The settings of their run."""
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the data; 0 without labels."""
+
+    @property
+    def tensors(self) -> Mapping[str, Mapping[str, object]]:
+        """State dicts by the names of TrainState."""
 
 
 def no_crash(point: str) -> None:
@@ -269,7 +289,7 @@ def set_aside_damaged(layout: RunDirectory, good: Checkpoint) -> None:
         path.rename(path.with_suffix(".damaged"))
 
 
-def load_part(part: nn.Module | Optimizer, checkpoint: Checkpoint, name: str) -> None:
+def load_part(part: nn.Module | Optimizer, checkpoint: StoredNetworks, name: str) -> None:
     """Load the state dict of that name; UserError when the file has none or it does not fit."""
     stored = checkpoint.tensors.get(name)
     try:

@@ -1,7 +1,7 @@
 """The settings of a run: one frozen dataclass and its parts."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ssgan.config.schema import check_count
@@ -101,6 +101,14 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InitialWeights:
+    """The model whose weights a run begins with."""
+
+    model: str  # a run directory, one of its checkpoints, or a .safetensors file; it may move
+    sha256: str | None = None  # of the weights; None: of those that are there when the run begins
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """All settings of a run: they decide what it learns and what it writes."""
 
@@ -112,12 +120,17 @@ class RunConfig:
     batch_size: int = 64  # real images, and fakes, in each update
     # updates of D before each update of G (the paper's n_dis); at most 1000
     discriminator_updates: int = 1
+    # the weights to begin with, as --init MODEL sets it; None: drawn by the seed
+    init: InitialWeights | None = added_setting(None)
     generator_optimizer: AdamConfig = AdamConfig()
     discriminator_optimizer: AdamConfig = AdamConfig()
     learning_rate_decay: Literal["none", "linear"] = "none"  # linear: to 0 at total_steps
     ema_halflife_steps: float = 0.0  # half-life of G's average, in steps; 0: no average
     ema_start_step: int = added_setting(0)  # steps before averaging begins; until then a copy of G
     power_iterations: int = added_setting(1)  # of spectral norm, before each update; at least 1
+    # FreezeD: so many of D's lowest blocks keep weights and singular vectors, to fine-tune;
+    # 0: none, at most all blocks, so that the heads learn
+    freeze_discriminator_blocks: int = added_setting(0)
     augment: bool = False  # differentiable colour, translation and cutout, for small data sets
     # G learns from the fakes of D's last update, which saves one pass of G, as the authors' code on
     # GPUs. Otherwise it learns from fakes of its own, as their code on TPUs
@@ -139,11 +152,18 @@ class RunConfig:
         for name in ("total_steps", "batch_size", "accumulation", "power_iterations"):
             check_count(name, getattr(self, name), 1)
         check_count("discriminator_updates", self.discriminator_updates, 1, 1000)
-        check_count("ema_start_step", self.ema_start_step, 0)
+        for name in ("ema_start_step", "freeze_discriminator_blocks"):
+            check_count(name, getattr(self, name), 0)
         check_count("generator.latent_size", self.generator.latent_size, 1)
         if not (math.isfinite(self.ema_halflife_steps) and self.ema_halflife_steps >= 0):
             raise UserError(f"ema_halflife_steps must be 0 or more, not {self.ema_halflife_steps}")
         self._check_parts()
+
+    def without_places(self) -> "RunConfig":
+        """The settings without the paths of the images and of the initial model, which may move."""
+        data = replace(self.data, source=self.data.source.without_place())
+        init = None if self.init is None else replace(self.init, model="")
+        return replace(self, data=data, init=init)
 
     def _check_parts(self) -> None:
         parts = self.accumulation

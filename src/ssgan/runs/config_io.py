@@ -23,7 +23,7 @@ from ssgan.methods import (
     ssgan_la,
     ssgan_ms,
 )
-from ssgan.models import biggan, dcgan, norms, resnet, sndcgan
+from ssgan.models import biggan, dcgan, norms, resnet, sndcgan, sngan
 from ssgan.runs.config import EvaluateConfig, RunConfig
 from ssgan.types import UserError
 
@@ -31,7 +31,7 @@ REGISTRY = (
     losses, archives, cifar10, crops, folder, huggingface, npz, scenes,
     class_losses, gan, penalty, r3gan, rotation_only, s3gan, ssgan, ssgan_annealed, ssgan_la,
     ssgan_ms,
-    norms, biggan, dcgan, resnet, sndcgan,
+    norms, biggan, dcgan, resnet, sndcgan, sngan,
 )  # fmt: skip
 
 _CONFIG, _S3GAN = "ssgan.runs.config", "ssgan.methods.s3gan:S3GAN"

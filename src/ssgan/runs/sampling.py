@@ -1,5 +1,6 @@
 """Images from a trained generator."""
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -14,8 +15,8 @@ from ssgan.files.run_directory import RunDirectory, find_run_of
 from ssgan.models.base import AbstractGeneratorConfig
 from ssgan.models.norms import BatchStatistics, refresh_statistics
 from ssgan.ops.pixels import to_uint8
-from ssgan.ops.rng import Key, integers
-from ssgan.runs.checkpoint import Checkpoint, load_part
+from ssgan.ops.rng import Key, integers, uniform
+from ssgan.runs.checkpoint import Checkpoint, StoredNetworks, load_part
 from ssgan.runs.precision import run_dtype, to_device
 from ssgan.runs.shapes import require_shapes
 from ssgan.runs.state import build_discriminator, build_generator
@@ -24,7 +25,7 @@ from ssgan.types import Scalar, UserError
 BATCH = 64  # images generated at once
 
 
-def load_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
+def load_generator(checkpoint: StoredNetworks, device: torch.device) -> nn.Module:
     """The averaged G of a checkpoint, frozen and in evaluation mode, in the run's precision.
 
     It has its trained batch statistics. Raises UserError for tensors that do not fit.
@@ -34,7 +35,7 @@ def load_generator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
     return _load(generator, checkpoint, "generator_ema", device)
 
 
-def load_discriminator(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
+def load_discriminator(checkpoint: StoredNetworks, device: torch.device) -> nn.Module:
     """The D of a checkpoint, frozen and in evaluation mode, in the run's precision.
 
     Raises UserError for a state without D (the best one), and for tensors that do not fit.
@@ -49,7 +50,9 @@ def load_discriminator(checkpoint: Checkpoint, device: torch.device) -> nn.Modul
     return _load(discriminator, checkpoint, "discriminator", device)
 
 
-def _load(network: nn.Module, checkpoint: Checkpoint, name: str, device: torch.device) -> nn.Module:
+def _load(
+    network: nn.Module, checkpoint: StoredNetworks, name: str, device: torch.device
+) -> nn.Module:
     load_part(network, checkpoint, name)
     dtype = run_dtype(checkpoint.config.precision)
     return to_device(network, device, dtype).eval().requires_grad_(False)
@@ -106,10 +109,33 @@ def refresh_batch_statistics(
 
 
 def sample_latents(
-    spec: AbstractGeneratorConfig, seed: int, purpose: str, count: int
+    spec: AbstractGeneratorConfig,
+    seed: int,
+    purpose: str,
+    count: int,
+    truncation: float | None = None,
 ) -> Float[Tensor, "N Z"]:
-    """Latents of the generator's distribution; the first n are the same however many there are."""
-    return spec.sample_latents(Key(seed, purpose), torch.arange(count))
+    """Latents of the generator's distribution; the first n are the same however many there are.
+
+    With `truncation` t, values of a magnitude above t are drawn again until they are not: the
+    truncation trick of BigGAN (Brock et al., ICLR 2019). A small t trades diversity for quality.
+    Other values stay, so a large t changes nothing. Raises UserError unless t is above 0.
+    """
+    key, index = Key(seed, purpose), torch.arange(count)
+    latents = spec.sample_latents(key, index)
+    if truncation is None:
+        return latents
+    if not 0 < truncation < math.inf:
+        raise UserError(f"truncation must be a finite number above 0, not {truncation}")
+    # one draw from the distribution within -t ... t, by its inverse, is what all redraws end in
+    draws = 2 * uniform(Key(seed, purpose, 1), index, spec.latent_size).double() - 1
+    if spec.latents == "uniform":
+        inner = min(truncation, 1.0) * draws
+    else:
+        mass = math.erf(truncation / math.sqrt(2))
+        inner = math.sqrt(2) * torch.erfinv(mass * draws)
+    inner = inner.clamp(-truncation, truncation).to(latents.dtype)
+    return torch.where(latents.abs() > truncation, inner, latents)
 
 
 def interpolate(

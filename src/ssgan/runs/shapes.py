@@ -12,7 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ssgan.files.environment import memory_bytes
-from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.checkpoint import StoredNetworks
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import build_discriminator, build_generator
 from ssgan.types import UserError
@@ -41,7 +41,7 @@ class _NothingDrawn(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def require_shapes(checkpoint: Checkpoint, name: str) -> None:
+def require_shapes(checkpoint: StoredNetworks, name: str) -> None:
     """Raise UserError unless the tensors of that name fit the network of the settings.
 
     Nothing is allocated, so it costs milliseconds for settings of any size.

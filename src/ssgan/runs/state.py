@@ -7,9 +7,11 @@ import torch
 from torch import nn
 from torch.optim import Adam
 
+from ssgan.ops.modes import freeze_for_good
 from ssgan.ops.rng import Key
 from ssgan.runs.config import AdamConfig, RunConfig
 from ssgan.runs.precision import run_dtype, to_device
+from ssgan.types import UserError
 
 _RAMP = 0.05  # the half-life is at most this share of the steps done: early weights fade fast
 
@@ -51,7 +53,10 @@ def build_discriminator(config: RunConfig, num_classes: int) -> nn.Module:
 
 
 def fresh_state(config: RunConfig, num_classes: int, device: torch.device) -> TrainState:
-    """The state before the first step; the same for the same seed on any device."""
+    """The state before the first step; the same for the same seed on any device.
+
+    Raises UserError when more blocks of D are to be frozen than it has.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(Key(config.seed, "weights").words[0])
         generator = build_generator(config, num_classes)
@@ -59,6 +64,7 @@ def fresh_state(config: RunConfig, num_classes: int, device: torch.device) -> Tr
     dtype = run_dtype(config.precision)
     generator = to_device(generator, device, dtype)
     discriminator = to_device(discriminator, device, dtype)
+    freeze_blocks(discriminator, config)
     return TrainState(
         generator=generator,
         discriminator=discriminator,
@@ -66,6 +72,30 @@ def fresh_state(config: RunConfig, num_classes: int, device: torch.device) -> Tr
         generator_optimizer=_adam(generator, config.generator_optimizer),
         discriminator_optimizer=_adam(discriminator, config.discriminator_optimizer),
     )
+
+
+def freeze_blocks(discriminator: nn.Module, config: RunConfig) -> None:
+    """Freeze the lowest blocks of D, as `freeze_discriminator_blocks` says.
+
+    Mo et al., "Freeze the Discriminator: a Simple Baseline for Fine-Tuning GANs", 2020. Raises
+    UserError when D has fewer blocks, or does not say which they are.
+    """
+    count, family = config.freeze_discriminator_blocks, type(config.discriminator).__name__
+    if count == 0:
+        return
+    list_blocks = getattr(discriminator, "block_modules", None)
+    if list_blocks is None:
+        raise UserError(
+            f"freeze_discriminator_blocks {count}: {family} does not name its blocks: its module "
+            "needs a method block_modules() that returns the modules of each"
+        )
+    blocks = list_blocks()
+    if count > len(blocks):
+        raise UserError(
+            f"freeze_discriminator_blocks {count} is more than the {len(blocks)} blocks of "
+            f"{family} at {config.data.image_size} pixels: give 0 to {len(blocks)}"
+        )
+    freeze_for_good(module for block in blocks[:count] for module in block)
 
 
 def _adam(network: nn.Module, config: AdamConfig) -> Adam:

@@ -54,7 +54,8 @@ class RunDisk(NamedTuple):
 def estimate_disk(config: RunConfig, state: TrainState) -> RunDisk:
     """Disk usage of a run that starts from this state; Adam will hold two numbers a weight."""
     networks = (state.generator, state.discriminator)
-    trained = [weight for network in networks for weight in network.parameters()]
+    weights = [weight for network in networks for weight in network.parameters()]
+    trained = [weight for weight in weights if weight.requires_grad]
     checkpoint = _file_bytes(state_tensors(state)) + 2 * _bytes(trained)
     checkpoint += _TRAINED * len(trained) * _PER_TENSOR
     output, steps, every = config.output, config.total_steps, config.evaluate.every
@@ -97,6 +98,7 @@ class RunCost:
 
     generator_weights: int
     discriminator_weights: int
+    trained_share: float  # of D's weights that updates change, in [0, 1]
     discriminator_images: int  # inputs of D in one step
     gigaflop_per_step: float
     seconds_per_step: float
@@ -125,7 +127,7 @@ class RunCost:
         return "\n".join(
             [
                 f"generator      {self.generator_weights:,} weights",
-                f"discriminator  {self.discriminator_weights:,} weights",
+                f"discriminator  {self.discriminator_weights:,} weights{self._frozen()}",
                 f"one step       D reads {self.discriminator_images} images; "
                 f"{self.gigaflop_per_step:.1f} GFLOP; {self.seconds_per_step:.2f} s, "
                 f"{rate:.0f} real images/s{self.timed_on}",
@@ -141,6 +143,10 @@ class RunCost:
                 "nothing was written",
             ]
         )
+
+    def _frozen(self) -> str:
+        """How many of D's weights train, where some do not."""
+        return "" if self.trained_share == 1 else f", of which {self.trained_share:.1%} train"
 
 
 def _text(size: int) -> str:
@@ -171,9 +177,12 @@ def estimate_cost(config: RunConfig, info: DatasetInfo, state: TrainState | None
         cost, timed_on = _step_cost(config, noise, state, device, threads)
     size, channels = config.data.image_size, config.data.channels
     num_images = info.header_stats.num_images
+    weights = list(state.discriminator.parameters())
+    trained = sum(p.numel() for p in weights if p.requires_grad)
     return RunCost(
         generator_weights=sum(p.numel() for p in state.generator.parameters()),
-        discriminator_weights=sum(p.numel() for p in state.discriminator.parameters()),
+        discriminator_weights=sum(p.numel() for p in weights),
+        trained_share=trained / sum(p.numel() for p in weights),
         discriminator_images=round(cost.discriminator_images),
         gigaflop_per_step=cost.flop / 1e9,
         seconds_per_step=cost.seconds,

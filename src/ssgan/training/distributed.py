@@ -210,10 +210,13 @@ def share_state(state: TrainState, config: RunConfig, newest: Path | None = None
         )
 
 
-def share_precision(config: RunConfig) -> RunConfig:
-    """With rank 0's resolved precision: "auto" may mean another on another machine."""
-    word = broadcast_from_first(config.precision.encode() if rank() == 0 else None).decode()
-    return replace(config, precision=word)  # type: ignore[arg-type]
+def share_resolved(config: RunConfig) -> RunConfig:
+    """With rank 0's precision and digest of the initial model, which it alone reads."""
+    init = config.init
+    precision, *digest = share_words([config.precision, *([str(init.sha256)] if init else [])])
+    if init is not None and digest:
+        init = replace(init, sha256=digest[0])
+    return replace(config, precision=precision, init=init)  # type: ignore[arg-type]
 
 
 def share_words(words: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.runs.state import TrainState
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
+from ssgan.training.resume import begin_from_model
 from ssgan.training.step import train_step
 from ssgan.training.validation import validate_dataset
 from ssgan.types import NonFinite
@@ -37,9 +38,11 @@ def train(
     config = resolve_config(config)
     if dataset is None:
         dataset = prepare(config.data.source, config.data.preprocessing)
-    state = validate_dataset(config, dataset, state=state)
+    valid = validate_dataset(config, dataset, state=state)
+    if state is None:
+        begin_from_model(valid, config, dataset.classes)
     feed = Feed(config, dataset, resolve_device(config.device))
-    yield from train_steps(config, feed, state)
+    yield from train_steps(config, feed, valid)
 
 
 def train_steps(config: RunConfig, feed: Feed, state: TrainState) -> Iterator[StepReport]:

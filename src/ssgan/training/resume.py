@@ -25,6 +25,11 @@ from ssgan.ops.collective import num_ranks
 from ssgan.runs import checkpoint
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import list_modules, load_config
+from ssgan.runs.initial import (
+    find_initial_model,
+    load_initial_weights,
+    require_same_networks,
+)
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.runs.shapes import BUILDERS, require_shapes
 from ssgan.runs.state import TrainState, fresh_state
@@ -37,10 +42,11 @@ NOT_LEARNT = ("output", "evaluate", "device", "activation_checkpointing")
 
 
 def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
-    """The config with its precision resolved, when it may train in the directory; writes nothing.
+    """The config, with its precision and the digest of its initial model resolved; writes nothing.
 
-    "auto" is the precision of the directory's run, once there is one: it stays on every device.
-    Raises UserError when the directory holds other files, or a run that the config would change.
+    Both are those of the directory's run, once there is one. Raises UserError when the directory
+    holds other files or a run that the config would change, and when a new run does not fit its
+    initial model.
     """
     _refuse_other_directory(layout)
     trusted = list_modules(dump(config))
@@ -50,6 +56,7 @@ def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
         known = resolve_precision("auto", device) if stored is None else stored.precision
         config = replace(config, precision=known)
     if stored is not None:
+        config = _with_stored_digest(config, stored)
         refuse_changes(layout.root, stored, config)
     saved, _ = checkpoint.load_newest(layout, trusted)
     if saved is not None:
@@ -57,7 +64,18 @@ def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
         for name in BUILDERS:
             if name in saved.tensors:
                 require_shapes(saved, name)
+    elif config.init is not None:
+        found = find_initial_model(config.init, trusted)
+        require_same_networks(config, found.model)
+        config = replace(config, init=found.init)
     return config
+
+
+def _with_stored_digest(config: RunConfig, stored: RunConfig) -> RunConfig:
+    """The config that names its initial model without digest: it is the stored run's."""
+    ours, theirs = config.init, stored.init
+    same = ours is not None and theirs is not None and ours.model == theirs.model
+    return replace(config, init=theirs) if same and ours and ours.sha256 is None else config
 
 
 def _refuse_other_directory(layout: RunDirectory) -> None:
@@ -126,6 +144,17 @@ def resume(
     write_json(layout.manifest, {"content_hash": dataset.content_hash, **dataset.manifest})
     _write_environment(layout, config)
     return None if saved is None else saved.path
+
+
+def begin_from_model(state: TrainState, config: RunConfig, classes: Sequence[str]) -> None:
+    """Load the weights of `config.init`, if any, into the fresh state of a new run, and say so."""
+    if config.init is None:
+        return
+    model, init = find_initial_model(config.init, list_modules(dump(config)))
+    words = load_initial_weights(state, config, classes, model)
+    found = f"the weights of {init.model}, step {model.step:,}, sha256 {str(init.sha256)[:12]}"
+    level = logging.WARNING if words else logging.INFO
+    _LOG.log(level, "%s", "; ".join([f"the run begins with {found}", *words]))
 
 
 def roll_back(
@@ -218,14 +247,9 @@ def may_change(path: str, config: RunConfig) -> bool:
     """Whether a setting may change when a run continues, because it changes none of its steps."""
     if path == "total_steps":
         return config.learning_rate_decay == "none" and not config.method.changes
-    if path in [one.path for one in difference(config, without_place(config))]:
-        return True  # the images may move: their content hash is compared
+    if path in [one.path for one in difference(config, config.without_places())]:
+        return True  # images and initial model may move: their digests are compared
     return path.split(".")[0] in NOT_LEARNT
-
-
-def without_place(config: RunConfig) -> RunConfig:
-    """The settings without the path of the images, which may move."""
-    return replace(config, data=replace(config.data, source=config.data.source.without_place()))
 
 
 @contextmanager
@@ -244,7 +268,7 @@ def ask_for_place(layout: RunDirectory, source: AbstractSource) -> Iterator[None
 
 def refuse_changes(root: Path, stored: RunConfig, config: RunConfig) -> None:
     """Raise UserError naming every setting that differs and would change the training."""
-    differing = difference(without_place(stored), without_place(config))
+    differing = difference(stored.without_places(), config.without_places())
     changed = [str(one) for one in differing if not may_change(one.path, config)]
     if changed:
         raise UserError(f"{root} holds a run with other settings: {'; '.join(changed)}")

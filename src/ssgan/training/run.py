@@ -30,7 +30,7 @@ from ssgan.training.distributed import (
     first_then_others,
     join_ranks,
     report_step_on_loss,
-    share_precision,
+    share_resolved,
     share_state,
     share_words,
     sync_stop,
@@ -43,6 +43,7 @@ from ssgan.training.nonfinite import RetryBudget
 from ssgan.training.resume import (
     RunRecord,
     accept_directory,
+    begin_from_model,
     create_directory,
     read_run_record,
     resume,
@@ -111,7 +112,7 @@ def run(
     with join_ranks(timeout, config.device):
         if progress is None or rank() > 0:
             progress = RunProgress()
-        config = share_precision(accept_directory(layout, config) if rank() == 0 else config)
+        config = share_resolved(accept_directory(layout, config) if rank() == 0 else config)
         if dataset is None:
             record = RunRecord.of(share_words(read_run_record(layout) if rank() == 0 else ()))
             preparation = InputPreparation(config, layout, cache, progress, verify)
@@ -162,6 +163,9 @@ def _run_main(
         stop_requests() as stop,
     ):
         newest = resume(layout, config, dataset, state, accept_new_data=accept_new_data)
+        if newest is None and config.init is not None:  # saved at once: it is never read again
+            begin_from_model(state, config, dataset.classes)
+            newest = writer.save(state)
         main, retries = _MainRank(config, inputs, threads, writer, stop), RetryBudget(state.step)
         while True:
             share_state(state, config, newest)

@@ -1,0 +1,68 @@
+"""`ssgan export RUN`: writes a model for other programs and other people."""
+
+from pathlib import Path
+
+from ssgan.cli.config_args import import_trusted
+from ssgan.cli.options import Export
+from ssgan.export.card import read_measurements
+from ssgan.export.folder import ExportedFile, ExportFolder
+from ssgan.export.hub import check_name, push_folder
+from ssgan.export.run import FORMATS, ExportRequest, export_model, list_names
+from ssgan.files.links import refuse_links
+from ssgan.files.names import readable
+from ssgan.files.run_directory import find_run_of
+from ssgan.runs.model_file import find_model
+
+
+def main(given: Export) -> int:
+    """Write the files, and upload them with --push; returns the exit code."""
+    if given.push is not None:
+        check_name(given.push)
+    model, passed_over, checkpoint = find_model(
+        given.run, best=given.best, trusted_modules=import_trusted(given.trust)
+    )
+    for sentence in passed_over:
+        print(f"skipped: {sentence}")
+    out = given.out or _default_folder(model.path)
+    request = ExportRequest(
+        formats=FORMATS if given.to == "all" else (given.to,),
+        license=given.license,
+        name=given.push or "OWNER/NAME",
+        metrics=[] if checkpoint is None else read_measurements(checkpoint),
+        web_runtime=given.web_runtime,
+    )
+    if given.dry_run:
+        names = list_names(model, request.formats)
+        ExportFolder(out).refuse_other_files(names)
+        for name in names:
+            print(f"would write {readable(out / name)}")
+        if given.push is not None:
+            print(f"would upload them to {given.push}, {_audience(given)}")
+        return 0
+    done = export_model(model, request, out, print)
+    for file in done.files:
+        print(_describe(out, file))
+    for sentence in done.notes:
+        print(sentence)
+    if done.up_to_date:
+        print(f"step {model.step:,} was exported before: {readable(out)} is up to date")
+    if given.push is not None:
+        names = [file.name for file in done.files]
+        address = push_folder(out, names, given.push, private=given.private)
+        print(f"uploaded, {_audience(given)}: {address}")
+    return 0
+
+
+def _default_folder(path: Path) -> Path:
+    root = find_run_of(path) or path.parent
+    refuse_links(root, root / "export")
+    return root / "export"
+
+
+def _audience(given: Export) -> str:
+    return "for you alone" if given.private else "for everybody"
+
+
+def _describe(out: Path, file: ExportedFile) -> str:
+    text = f"{readable(out / file.name)}  {file.bytes:,} bytes"
+    return text if file.difference is None else f"{text}, difference {file.difference:.1e}"

@@ -1,0 +1,1 @@
+"""Models that leave the tool: loaded in Python, and written for other programs."""
