@@ -37,7 +37,7 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "export": "nothing exports weights yet; `ssgan sample RUN` writes images, `ssgan features RUN` "
     "the features of D, and RUN/checkpoints holds the weights",
 }
-_MODULES = {"demo": "train", "features": "probe"}  # where a verb is, if not in a module of its name
+_MODULES = {"features": "probe"}  # where a verb is, if not in a module of its name
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives
 _SAVED = "what was saved is whole"

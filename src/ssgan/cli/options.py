@@ -45,12 +45,15 @@ class Options(VerbOptions):
 class Demo(Options):
     """Train SS-GAN on the embedded data set for a few minutes.
 
-    It renders 20,000 scenes, trains a small SS-GAN on them and draws samples. Run it again to
-    continue after an interruption.
+    It renders 20,000 objects, trains a small SS-GAN on them, draws samples and says how many show
+    an object. Run it again to continue after an interruption.
     """
 
     # where to write
     run: Path | None = option(None, "DIR", default_text="runs/demo")
+    # also train the GAN for as long, in DIR-gan, and draw samples of both side by side to
+    # DIR-compare.png
+    compare: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,8 +32,14 @@ from ssgan.evaluation.features import (
 )
 from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
-from ssgan.evaluation.inputs import common_preprocessing, parse_input
-from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unavailable_reason
+from ssgan.evaluation.inputs import common_preprocessing, find_source, parse_input
+from ssgan.evaluation.metrics import (
+    METRICS,
+    NAMEABLE,
+    MetricSettings,
+    first_names,
+    unavailable_reason,
+)
 from ssgan.evaluation.overlap import describe_formats, describe_generated, describe_overlap
 from ssgan.evaluation.results import check_replaceable, write_results
 from ssgan.files.errors import require_writable, translate_file_errors
@@ -43,6 +49,7 @@ from ssgan.files.names import readable
 from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures
+from ssgan.metrics.nameable import ObjectClassifier
 from ssgan.metrics.protocol import write_statistics
 from ssgan.metrics.resize import ResizeRule
 from ssgan.runs.checkpoint import FoundState
@@ -62,7 +69,7 @@ class EvaluationRequest:
     or a file of statistics (.npz).
     """
 
-    against: str | None = None  # the reference: images or statistics
+    against: str | None = None  # the reference: images or statistics; NAMEABLE alone needs none
     held_out: str | None = None  # real images that the run was not trained on
     write_stats: Path | None = None  # .npz for the statistics of the reference, else of the subject
     count: int | None = None  # images of the subject; None: 10,000, or all if there are fewer
@@ -87,10 +94,11 @@ class EvaluationRequest:
     trusted_modules: tuple[str, ...] = ()  # whose classes a run's settings may use
 
     def __post_init__(self) -> None:
-        if self.against is None and self.write_stats is None:
+        alone = self.metrics == (NAMEABLE,)
+        if self.against is None and self.write_stats is None and not alone:
             raise UserError("evaluate needs --against SOURCE, FOLDER or STATS.npz")
         for name, option in _ONLY_WITH_REFERENCE.items():
-            if self.against is None and getattr(self, name) is not None:
+            if self.against is None and getattr(self, name) is not None and not alone:
                 raise UserError(f"{option} requires --against")
         if self.metrics is not None:
             check_held_out(self.held_out is not None, self.metrics)
@@ -151,7 +159,7 @@ def plan_evaluation(
         metrics=request.metrics or METRICS,
         metric_settings=request.metric_settings,
     )
-    sizes, notes = build_metric_request(reference, features, settings), []
+    sizes, notes = build_metric_request(images, reference, features, settings), []
     if request.metrics is None:
         reasons = {name: why for name in METRICS if (why := unavailable_reason(name, sizes))}
         available = tuple(name for name in METRICS if name not in reasons)
@@ -225,6 +233,8 @@ class _Session:
         if isinstance(found, StoredStatistics):
             raise UserError(f"{subject} holds statistics; give images or a run, and --against it")
         reference = None if request.against is None else parse(request.against)
+        if request.against is None and request.metrics == (NAMEABLE,):
+            reference = find_source(found)
         held_out = None if request.held_out is None else parse(request.held_out)
         if isinstance(reference, FoundState) or isinstance(held_out, FoundState):
             raise UserError("--against and --held-out expect images, not a run")
@@ -286,6 +296,8 @@ class _Session:
     def _features(self) -> AbstractFeatures:
         request, name, weights = self.request, self.request.features, self.request.weights
         owner = self.subject.checkpoint if isinstance(self.subject, FoundState) else None
+        if request.metrics == (NAMEABLE,):
+            return ObjectClassifier.load(self.device)
         if name == "discriminator" and weights is not None:
             opened = parse_input(weights, trusted_modules=request.trusted_modules)
             if not isinstance(opened, FoundState):
@@ -365,9 +377,8 @@ class _Session:
         if first.protocol.content is None:  # statistics of unknown images
             words.append(first.against)
         key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
-        stem = "images"
-        if isinstance(self.subject, FoundState):
-            stem = self.subject.checkpoint.path.stem
+        subject = self.subject
+        stem = subject.checkpoint.path.stem if isinstance(subject, FoundState) else "images"
         return self._folder() / f"{stem}-{self.features.name}-{key}" / "results.jsonl"
 
     def _write_results(self, found: Evaluation, settings: EvaluationSettings) -> None:
@@ -380,9 +391,8 @@ class _Session:
                 sheet = _sheet_beside(path)
                 pixels = found.nearest.flatten(0, 1).permute(0, 2, 3, 1).numpy()
                 save_png(sheet, image_grid(pixels, columns=found.nearest.shape[1]))
-                self.reporter.show(
-                    f"samples, each beside its nearest real images: {readable(sheet)}"
-                )
+                what = "samples, each beside its nearest real images"
+                self.reporter.show(f"{what}: {readable(sheet)}")
 
 
 def _sheet_beside(results: Path) -> Path:
