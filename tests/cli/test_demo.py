@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def tiny(tmp_path, monkeypatch):
 
 
 def steps_of(directory):
-    lines = RunDirectory(directory).log.read_text().splitlines()
+    lines = RunDirectory(Path(directory)).log.read_text().splitlines()
     return [json.loads(line)["step"] for line in lines]
 
 
@@ -130,11 +131,14 @@ def test_the_picture_of_somebody_else_is_not_replaced(tmp_path, capsys):
     assert not (tmp_path / "d").exists()
 
 
-def test_another_run_beside_it_is_refused_in_one_line(capsys):
+def test_another_run_beside_it_is_refused_before_anything_is_trained(tmp_path, capsys):
     assert main(["demo", "--run", "d-gan"]) == 0
     capsys.readouterr()
     assert main(["demo", "--run", "d", "--compare"]) == 2
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    error = capsys.readouterr().err
+    assert "d-gan holds a run with other settings: method: SSGAN before, GAN now" in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "d").exists()
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [((3.0, 2.0), 150), ((2.1, 2.0), 100)])
@@ -160,5 +164,5 @@ def test_the_gan_gets_the_steps_that_fill_the_same_time(seconds, expected, tiny,
 def test_the_places_beside_a_run_follow_its_name(name, tmp_path, monkeypatch):
     (tmp_path / "d" / "a").mkdir(parents=True)
     monkeypatch.chdir(tmp_path if name == "d/" else tmp_path / "d")
-    found = demo._beside(demo.Path(name), "-gan")
+    found = demo._beside(Path(name), "-gan")
     assert found.resolve() == tmp_path / "d-gan"

@@ -77,7 +77,7 @@ def test_other_images_are_refused_in_one_line(words, tmp_path, monkeypatch, caps
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", *words, "--metrics", "nameable"]) == 2
     error = capsys.readouterr().err
-    assert "nameable is not available: these images do not show the objects" in error
+    assert "nameable is not available: it needs a run on objects" in error
     assert len(error.strip().splitlines()) == 1
 
 

@@ -30,7 +30,7 @@ from ssgan.runs.config import RunConfig
 from ssgan.runs.precision import resolve_device
 from ssgan.training.history import read_log
 from ssgan.training.loop import train
-from ssgan.training.resume import read_run_config
+from ssgan.training.resume import accept_directory, read_run_config
 from ssgan.types import UserError
 
 _AFTER_DEMO = """
@@ -51,7 +51,7 @@ def main(given: Demo) -> int:
     """Train on the embedded data set, and print what to try next; returns the exit code."""
     directory, config = given.run or Path("runs/demo"), objects.demo()
     if given.compare:
-        refuse_other_picture(_beside(directory, "-compare.png"))
+        _check_places(config, directory)
     if code := train_in(config, directory, advise=False):
         return code
     if given.compare:
@@ -145,6 +145,15 @@ def _beside(directory: Path, ending: str) -> Path:
     if not directory.name:
         raise UserError(f"{directory} has no place beside it; give --run another directory")
     return directory.with_name(directory.name + ending)
+
+
+def _check_places(config: RunConfig, directory: Path) -> None:
+    """Raise UserError, before anything is trained, for what is in the way beside the run."""
+    refuse_other_picture(_beside(directory, "-compare.png"))
+    layout = RunDirectory(_beside(directory, "-gan"))
+    if (stored := read_run_config(layout)) is not None:
+        config = replace(config, total_steps=stored.total_steps)
+    accept_directory(layout, replace(config, method=GAN()))
 
 
 def _compare(config: RunConfig, directory: Path) -> int:

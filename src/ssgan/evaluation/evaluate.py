@@ -7,7 +7,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from ssgan.data.base import Progress
+from ssgan.data.base import AbstractSource, Progress
 from ssgan.data.scenes.source import Objects
 from ssgan.evaluation.features import FeatureExtraction, FeatureSet, build_set_protocol
 from ssgan.evaluation.image_sets import (
@@ -19,6 +19,7 @@ from ssgan.evaluation.image_sets import (
 from ssgan.evaluation.metrics import (
     METRICS,
     NAMEABLE,
+    NO_OBJECTS,
     MetricRequest,
     MetricSettings,
     MetricValue,
@@ -35,6 +36,7 @@ from ssgan.metrics.nameable import SIDE, ObjectClassifier
 from ssgan.metrics.protocol import Protocol, same_protocol
 from ssgan.types import ImageShape, UserError
 
+_CLASSIFIED = ImageShape(channels=3, size=SIDE)  # what the classifier reads
 _SAMPLES, _NEIGHBOURS = 10, 5  # of the sheet of nearest images
 
 
@@ -131,13 +133,19 @@ def build_metric_request(
     )
 
 
+def require_objects(source: AbstractSource, shape: ImageShape) -> None:
+    """Raise UserError unless images of this source and shape suit the metric NAMEABLE."""
+    if not (isinstance(source, Objects) and shape == _CLASSIFIED):
+        raise UserError(f"{NAMEABLE} is not available: {NO_OBJECTS}")
+
+
 def _shows_objects(images: ImageSet) -> bool:
     """Whether these are `objects`, or samples of a run on them, as the classifier reads them."""
     if isinstance(images, GeneratedImages):
         ours = isinstance(images.checkpoint.config.data.source, Objects)
     else:
         ours = isinstance(images, RealImages) and images.name.split(":")[0] == Objects.kind
-    return ours and images.shape == ImageShape(channels=3, size=SIDE)
+    return ours and images.shape == _CLASSIFIED
 
 
 def _count_nameable(

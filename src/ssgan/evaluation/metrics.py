@@ -17,6 +17,7 @@ from ssgan.types import UserError
 
 METRICS = ("fd", "infinity", "kid", "is", "pr", "authenticity")  # computed unless others are named
 NAMEABLE = "nameable"  # on request; of the images alone, by a classifier of `objects`
+NO_OBJECTS = "it needs a run on objects, or objects, of 32 x 32 pixels in colour"
 _OLD_METRICS = {"memorisation": "authenticity"}  # names of before, still accepted
 _ROWS = {"infinity", "kid", "is", "pr", "authenticity"}  # these need the rows, not just moments
 Parameters: TypeAlias = Mapping[str, int | bool | str]  # of a value: k, subsets
@@ -83,8 +84,7 @@ def unavailable_reason(metric: str, request: MetricRequest) -> str | None:
     if metric == "is":
         return _score_unavailable_reason(request)
     if metric == NAMEABLE:
-        own = "the objects of 32 x 32 pixels in colour that its classifier knows"
-        return None if request.shows_objects else f"these images do not show {own}"
+        return None if request.shows_objects else NO_OBJECTS
     if request.statistics and metric not in ("fd", "infinity"):
         return "statistics hold no single images: only the Frechet distance can be measured"
     if few < 2:

@@ -17,6 +17,7 @@ from ssgan.evaluation.evaluate import (
     build_metric_request,
     check_held_out,
     evaluate,
+    require_objects,
 )
 from ssgan.evaluation.feature_networks import (
     INCEPTION,
@@ -41,7 +42,7 @@ from ssgan.evaluation.metrics import (
     unavailable_reason,
 )
 from ssgan.evaluation.overlap import describe_formats, describe_generated, describe_overlap
-from ssgan.evaluation.results import check_replaceable, write_results
+from ssgan.evaluation.results import check_replaceable, name_sheet, write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.links import refuse_links
@@ -249,12 +250,14 @@ class _Session:
             require_writable(self._folder())
             if self.out is not None:
                 check_replaceable(self.out, self.name)
-                refuse_other_picture(_sheet_beside(self.out))
+                refuse_other_picture(name_sheet(self.out))
         self.device = resolve_device(request.device)
         self.features = self._features()
         fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
         opened = [one for one in (found, reference, held_out) if one is not None]
         self.preprocessing, notes = common_preprocessing(opened, fixed, request.size, request.fit)
+        if NAMEABLE in (request.metrics or ()):
+            require_objects(find_source(found), self.preprocessing.shape)
         notes += describe_formats(found, reference)
         notes += describe_generated("--against", reference)
         self._note(notes + describe_generated("--held-out", held_out))
@@ -388,13 +391,8 @@ class _Session:
             write_results(path, found.results)
             self.reporter.show(f"written to {readable(path)}")
             if found.nearest is not None:
-                sheet = _sheet_beside(path)
+                sheet = name_sheet(path)
                 pixels = found.nearest.flatten(0, 1).permute(0, 2, 3, 1).numpy()
                 save_png(sheet, image_grid(pixels, columns=found.nearest.shape[1]))
                 what = "samples, each beside its nearest real images"
                 self.reporter.show(f"{what}: {readable(sheet)}")
-
-
-def _sheet_beside(results: Path) -> Path:
-    stem = "neighbours" if results.name == "results.jsonl" else f"{results.stem}-neighbours"
-    return results.with_name(f"{stem}.png")
