@@ -14,7 +14,7 @@ from ssgan.cli.parser import UsageError, VerbOptions, argument, option
 
 SOURCES = (
     "folder:PATH, zip:PATH, tar:PATH, npz:PATH, cifar10[:PATH], cifar10-test[:PATH], "
-    "hub:ID[@REV][#SPLIT][?label=COLUMN], scenes, crops:K:SOURCE"
+    "hub:ID[@REV][#SPLIT][?label=COLUMN], objects, scenes, crops:K:SOURCE"
 )
 PHRASES = {
     "SOURCES": SOURCES,
@@ -111,9 +111,9 @@ class Train(Options):
 Any setting of the run is an option too, such as --total_steps 3000 or --method.alpha 0.5. `ssgan
 train RECIPE --help` lists every setting with its value.
 
-Recipes are in these files, and `ssgan train --recipes` lists them all: scenes, cifar10, robustness,
-imagenet128, robustness_imagenet, lsun_bedroom128, celebahq128, imagenet_large, mimicry, stl10,
-successors. Start with scenes:ssgan."""
+Recipes are in these files, and `ssgan train --recipes` lists them all: objects, scenes, cifar10,
+robustness, imagenet128, robustness_imagenet, lsun_bedroom128, celebahq128, imagenet_large, mimicry,
+stl10, successors. Start with objects:ssgan."""
 
     def __post_init__(self) -> None:
         start = self.recipe or self.data or self.config
