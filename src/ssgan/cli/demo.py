@@ -133,8 +133,8 @@ class Standing:
 def _describe(run: Standing) -> str:
     found, real = run.classify(), run.classify(run.real)
     return (
-        f"nameable: {found[NAMEABLE]:.0%} of {_CLASSIFIED:,} samples show one of the ten kinds "
-        f"(confidence above {CONFIDENCE}; real images {real[NAMEABLE]:.0%}); "
+        f"nameable: {_format_share(found[NAMEABLE])} of {_CLASSIFIED:,} samples show one of the ten "
+        f"kinds (confidence above {CONFIDENCE}; real images {real[NAMEABLE]:.0%}); "
         f"kinds: {found['kinds']:.1f} of {NUM_KINDS}"
     )
 
@@ -167,16 +167,27 @@ def _compare(config: RunConfig, directory: Path) -> int:
         return code
     runs = [Standing(directory), Standing(beside)]
     sheets = [_sheet(run) for run in runs]
-    real = runs[0].classify(runs[0].real)
-    caption = (
-        "First 64 samples of each, not chosen. Same recipe, data and seed, for as long. Nameable: "
-        f"one kind above {CONFIDENCE:.0%} (real images {real[NAMEABLE]:.0%})."
-    )
-    draw_side_by_side(sheets, caption, target)
+    draw_side_by_side(sheets, _caption(*runs), target)
     for sheet in sheets:
         print(f"{sheet.title}: {'; '.join(sheet.lines)}")
     print(f"side by side: {readable(target)}")
     return 0
+
+
+def _caption(run: Standing, beside: Standing) -> str:
+    """What both sheets have in common, and what "for as long" means there."""
+    fair = "Same recipe, data and seed"
+    if run.config.total_steps == beside.config.total_steps:
+        fair += ", and as many steps."
+    else:
+        fair += "; as many steps as fill the same time, by steps of both timed in turns."
+    if abs(beside.seconds / run.seconds - 1) > _ALIKE:
+        fair += " The seconds differ, as the machine was not equally busy."
+    real = run.classify(run.real)[NAMEABLE]
+    shown = (
+        f"Nameable: one of ten kinds with confidence above {CONFIDENCE} (real images {real:.0%})."
+    )
+    return f"The first {_ON_SHEET} samples of each, not chosen. {shown}\n{fair}"
 
 
 def _sheet(run: Standing) -> CaptionedSheet:
@@ -189,10 +200,14 @@ def _sheet(run: Standing) -> CaptionedSheet:
         lines=(
             f"{steps:,} steps in {run.seconds:,.0f} seconds",
             f"{distance} {value:.4g} ({_COMPARED:,} samples)",
-            f"nameable {found[NAMEABLE]:.0%}, kinds {found['kinds']:.1f} of {NUM_KINDS}",
+            f"nameable {_format_share(found[NAMEABLE])}, kinds {found['kinds']:.1f} of {NUM_KINDS}",
         ),
         images=pixels.permute(0, 2, 3, 1).numpy(),
     )
+
+
+def _format_share(share: float) -> str:
+    return f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"
 
 
 def _name(config: RunConfig) -> str:

@@ -35,7 +35,7 @@ def draw_side_by_side(sheets: Sequence[CaptionedSheet], caption: str, target: Pa
     side = pictures[0].shape[0]
     header = _TITLE + _LINE * max(len(sheet.lines) for sheet in sheets) + _MARGIN // 4
     width = _MARGIN + len(sheets) * (side + _MARGIN)
-    height = _MARGIN + header + side + _LINE + _MARGIN
+    height = _MARGIN + header + side + _LINE * (1 + caption.count("\n")) + _MARGIN
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     edge = Rectangle((0, 0), 1, 1, transform=figure.transFigure, fill=False, edgecolor=_FAINT)
     edge.set_linewidth(3)
