@@ -133,8 +133,8 @@ class Standing:
 def _describe(run: Standing) -> str:
     found, real = run.classify(), run.classify(run.real)
     return (
-        f"nameable: {_format_share(found[NAMEABLE])} of {_CLASSIFIED:,} samples show one of the ten "
-        f"kinds (confidence above {CONFIDENCE}; real images {real[NAMEABLE]:.0%}); "
+        f"nameable: {_format_share(found[NAMEABLE])} of {_CLASSIFIED:,} samples show one of the "
+        f"ten kinds (confidence above {CONFIDENCE}; real images {real[NAMEABLE]:.0%}); "
         f"kinds: {found['kinds']:.1f} of {NUM_KINDS}"
     )
 
