@@ -225,7 +225,7 @@ def test_a_signal_before_the_first_step_ends_with_its_code(verb, number, code, m
         os.kill(os.getpid(), number)
         time.sleep(60)
 
-    work = {"train": "train.main", "demo": "train.demo", "forget": "forget.main"}[verb]
+    work = {"train": "train.main", "demo": "demo.main", "forget": "forget.main"}[verb]
     monkeypatch.setattr(f"ssgan.cli.{work}", preparing)
     words = {"train": ["scenes:gan"], "forget": ["--data", "scenes", "--out", "out"]}
     assert wait(fork(lambda: main([verb, *words.get(verb, [])]))) == code

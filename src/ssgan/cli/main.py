@@ -41,7 +41,6 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "prepare": "`ssgan data prepare SOURCE` prepares images",
 }
 _PLACES = {  # module and function of a verb, if not `main` in a module of its name
-    "demo": ("train", "demo"),
     "features": ("probe", "features"),
     "import": ("import_model", "main"),
 }

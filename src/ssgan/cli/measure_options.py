@@ -43,7 +43,8 @@ class Evaluate(Options):
     real_n: int | None = option(None, at_least=1, default_text="as --n")
     # sample sets, from seeds 0, 1, ...
     seeds: int = option(3, at_least=1, at_most=1000)
-    # some of {METRICS}
+    # some of {METRICS}; or nameable: the share of samples of a run on objects that show one of its
+    # ten kinds, which needs no --against
     metrics: tuple[str, ...] = option((), "NAME,NAME", default_text="all that are possible")
     # images in each of the 100 subsets of the KID
     kid_subset: int = option(1000, at_least=2)
@@ -75,6 +76,7 @@ class Evaluate(Options):
     usage: ClassVar[tuple[str, ...]] = (
         "RUN|IMAGES --against IMAGES [OPTIONS]",
         "RUN|IMAGES --write-stats FILE.npz [OPTIONS]",
+        "RUN --metrics nameable [OPTIONS]",
         "--compare FILE.jsonl [FILE.jsonl ...]",
     )
     synonyms: ClassVar[Mapping[str, str]] = {
@@ -93,9 +95,10 @@ class Evaluate(Options):
         if len(self.images) != 1:
             given = f", not {' '.join(self.images)}" if self.images else ""
             raise UsageError(f"evaluate takes one run, checkpoint, folder or source{given}")
-        if self.against is None and self.write_stats is None:
+        alone = self.metrics == ("nameable",)  # it compares with nothing
+        if self.against is None and self.write_stats is None and not alone:
             raise UsageError("evaluate needs --against SOURCE, FOLDER or STATS.npz")
-        for name in ("held_out", "real_n", "metrics"):
+        for name in ("held_out", "real_n", *([] if alone else ["metrics"])):
             if self.against is None and getattr(self, name):
                 raise UsageError(f"--{name.replace('_', '-')} requires --against")
         if self.write_stats is not None and not self.write_stats.endswith(".npz"):

@@ -15,7 +15,7 @@ from ssgan.cli.parser import UsageError, VerbOptions, argument, option
 
 SOURCES = (
     "folder:PATH, zip:PATH, tar:PATH, npz:PATH, cifar10[:PATH], cifar10-test[:PATH], "
-    "hub:ID[@REV][#SPLIT][?label=COLUMN], scenes, crops:K:SOURCE"
+    "hub:ID[@REV][#SPLIT][?label=COLUMN], objects, scenes, crops:K:SOURCE"
 )
 PHRASES = {
     "SOURCES": SOURCES,
@@ -46,12 +46,15 @@ class Options(VerbOptions):
 class Demo(Options):
     """Train SS-GAN on the embedded data set for a few minutes.
 
-    It renders 20,000 scenes, trains a small SS-GAN on them and draws samples. Run it again to
-    continue after an interruption.
+    It renders 20,000 objects, trains a small SS-GAN on them, draws samples and says how many show
+    an object. Run it again to continue after an interruption.
     """
 
     # where to write
     run: Path | None = option(None, "DIR", default_text="runs/demo")
+    # also train the GAN for as long, in DIR-gan, and draw samples of both side by side to
+    # DIR-compare.png
+    compare: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +116,9 @@ class Train(Options):
 Any setting of the run is an option too, such as --total_steps 3000 or --method.alpha 0.5. `ssgan
 train RECIPE --help` lists every setting with its value.
 
-Recipes are in these files, and `ssgan train --recipes` lists them all: scenes, cifar10, robustness,
-imagenet128, robustness_imagenet, lsun_bedroom128, celebahq128, imagenet_large, mimicry, stl10,
-successors. Start with scenes:ssgan."""
+Recipes are in these files, and `ssgan train --recipes` lists them all: objects, scenes, cifar10,
+robustness, imagenet128, robustness_imagenet, lsun_bedroom128, celebahq128, imagenet_large, mimicry,
+stl10, successors. Start with objects:ssgan."""
 
     def __post_init__(self) -> None:
         start = self.recipe or self.data or self.config

@@ -1,4 +1,4 @@
-"""`ssgan train [RECIPE|RUN] [--data SOURCE] [--any.setting VALUE]`, and `ssgan demo`."""
+"""`ssgan train [RECIPE|RUN] [--data SOURCE] [--any.setting VALUE]`: trains, or continues."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ from rich.console import Console
 from ssgan.cli.config_args import default_directory, read_config
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.moved import find_moved_run
-from ssgan.cli.options import Demo, Train
+from ssgan.cli.options import Train
 from ssgan.cli.progress import (
     Meter,
     describe_rejects,
@@ -31,7 +31,6 @@ from ssgan.data.dataset import Dataset
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
-from ssgan.recipes import objects
 from ssgan.recipes.find import list_recipes
 from ssgan.runs import config_io
 from ssgan.runs.config import RunConfig
@@ -42,14 +41,6 @@ from ssgan.training.resume import ask_for_place
 from ssgan.training.run import Collapsed, RunReport, check_run, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite
-
-_AFTER_DEMO = """
-what to try next
-  ssgan show {run} --curves curves.png         its losses and its rotation accuracy
-  ssgan sample {run} --n 64 --gif              more images, and an interpolation between them
-  ssgan train objects:ssgan_sbn                a longer run with larger batches
-  ssgan train --data folder:PATH               your own images, no labels needed
-"""
 
 
 def main(given: Train) -> int:
@@ -90,15 +81,6 @@ def main(given: Train) -> int:
 def _speaks(given: Train) -> bool:
     """Whether this process says what was chosen. For ranks of --processes their parent did."""
     return not is_launched() or (given.processes == 1 and os.environ.get("RANK") == "0")
-
-
-def demo(given: Demo) -> int:
-    """Train on the embedded data set, and print what to try next; returns the exit code."""
-    directory = given.run or Path("runs/demo")
-    code = train_in(objects.demo(), directory, advise=False)
-    if code == 0:
-        print(_AFTER_DEMO.format(run=readable(directory)), end="")
-    return code
 
 
 def _list_by_file(recipes: list[str]) -> str:

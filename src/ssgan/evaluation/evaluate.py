@@ -7,25 +7,36 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from ssgan.data.base import Progress
+from ssgan.data.base import AbstractSource, Progress
+from ssgan.data.scenes.source import Objects
 from ssgan.evaluation.features import FeatureExtraction, FeatureSet, build_set_protocol
-from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, StoredStatistics
+from ssgan.evaluation.image_sets import (
+    GeneratedImages,
+    ImageSet,
+    RealImages,
+    StoredStatistics,
+)
 from ssgan.evaluation.metrics import (
     METRICS,
+    NAMEABLE,
+    NO_OBJECTS,
     MetricRequest,
     MetricSettings,
     MetricValue,
     compute_authenticity,
     compute_metric,
+    compute_nameable,
     needs_rows,
     unavailable_reason,
 )
 from ssgan.evaluation.results import Result
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.knn import find_nearest
+from ssgan.metrics.nameable import SIDE, ObjectClassifier
 from ssgan.metrics.protocol import Protocol, same_protocol
-from ssgan.types import UserError
+from ssgan.types import ImageShape, UserError
 
+_CLASSIFIED = ImageShape(channels=3, size=SIDE)  # what the classifier reads
 _SAMPLES, _NEIGHBOURS = 10, 5  # of the sheet of nearest images
 
 
@@ -71,7 +82,7 @@ def evaluate(
     metric is not available, and for held-out images without the metric authenticity.
     """
     check_held_out(held_out is not None, settings.metrics)
-    request = build_metric_request(reference, extraction.features, settings)
+    request = build_metric_request(images, reference, extraction.features, settings)
     for metric in settings.metrics:
         if why := unavailable_reason(metric, request):
             raise UserError(f"{metric} is not available: {why}")
@@ -90,6 +101,8 @@ def evaluate(
         fake = extraction.compute(images, settings.count, seed=seed, keep_rows=keep, what=what)
         with extraction.progress_bar("metrics", "metrics") as progress:
             values.append(_compute_metrics(real, fake, settings.metrics, request, progress))
+        if NAMEABLE in settings.metrics:
+            values[-1] += _count_nameable(images, settings.count, seed, extraction)
         if nearest is None and "authenticity" in settings.metrics:
             assert isinstance(reference, ImageSet)
             nearest = _nearest_images(images, fake, reference, real, seed)
@@ -103,7 +116,10 @@ def evaluate(
 
 
 def build_metric_request(
-    reference: ImageSet | StoredStatistics, features: AbstractFeatures, settings: EvaluationSettings
+    images: ImageSet,
+    reference: ImageSet | StoredStatistics,
+    features: AbstractFeatures,
+    settings: EvaluationSettings,
 ) -> MetricRequest:
     """The sizes of both sets, for `unavailable_reason`."""
     stored = reference.statistics if isinstance(reference, StoredStatistics) else None
@@ -112,8 +128,33 @@ def build_metric_request(
         num_real=stored.count if stored else settings.real_count,
         num_fake=settings.count,
         statistics=stored is not None,
+        shows_objects=_shows_objects(images),
         settings=settings.metric_settings,
     )
+
+
+def require_objects(source: AbstractSource, shape: ImageShape) -> None:
+    """Raise UserError unless images of this source and shape suit the metric NAMEABLE."""
+    if not (isinstance(source, Objects) and shape == _CLASSIFIED):
+        raise UserError(f"{NAMEABLE} is not available: {NO_OBJECTS}")
+
+
+def _shows_objects(images: ImageSet) -> bool:
+    """Whether these are `objects`, or samples of a run on them, as the classifier reads them."""
+    if isinstance(images, GeneratedImages):
+        ours = isinstance(images.checkpoint.config.data.source, Objects)
+    else:
+        ours = isinstance(images, RealImages) and images.name.split(":")[0] == Objects.kind
+    return ours and images.shape == _CLASSIFIED
+
+
+def _count_nameable(
+    images: ImageSet, count: int, seed: int, extraction: FeatureExtraction
+) -> list[MetricValue]:
+    classifier = ObjectClassifier.load()
+    own = replace(extraction, features=classifier, device="cpu")
+    rows = own.compute(images, count, seed=seed, what="images by kind")
+    return compute_nameable(rows, classifier)
 
 
 def _build_protocol(
@@ -174,7 +215,7 @@ def _compute_metrics(
     values: list[MetricValue] = []
     for done, metric in enumerate(metrics):
         progress(done, len(metrics))
-        values += compute_metric(metric, real, fake, request)
+        values += [] if metric == NAMEABLE else compute_metric(metric, real, fake, request)
     progress(len(metrics), len(metrics))
     return values
 

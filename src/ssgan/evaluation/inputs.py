@@ -50,6 +50,11 @@ def parse_input(
     return parse_source(text)
 
 
+def find_source(subject: FoundState | AbstractSource) -> AbstractSource:
+    """The images themselves, or those that the run was trained on."""
+    return subject if isinstance(subject, AbstractSource) else subject.checkpoint.config.data.source
+
+
 def _is_foreign(path: Path) -> bool:
     """Whether a file has a known ending and is no statistics: the source's message helps."""
     return path.suffix != ".npz" and find_way_out(str(path)) is not None

@@ -10,11 +10,14 @@ from ssgan.metrics.frechet import frechet_distance, frechet_infinity, gaussian_d
 from ssgan.metrics.inception.features import InceptionFeatures, InceptionScore, inception_score
 from ssgan.metrics.kernel import KernelDistance, kernel_distance
 from ssgan.metrics.moments import Moments
+from ssgan.metrics.nameable import CONFIDENCE, ObjectClassifier, measure_nameable
 from ssgan.metrics.precision_recall import measure_authenticity, precision_recall
 from ssgan.metrics.protocol import Statistics
 from ssgan.types import UserError
 
-METRICS = ("fd", "infinity", "kid", "is", "pr", "authenticity")
+METRICS = ("fd", "infinity", "kid", "is", "pr", "authenticity")  # computed unless others are named
+NAMEABLE = "nameable"  # on request; of the images alone, by a classifier of `objects`
+NO_OBJECTS = "it needs a run on objects, or objects, of 32 x 32 pixels in colour"
 _OLD_METRICS = {"memorisation": "authenticity"}  # names of before, still accepted
 _ROWS = {"infinity", "kid", "is", "pr", "authenticity"}  # these need the rows, not just moments
 Parameters: TypeAlias = Mapping[str, int | bool | str]  # of a value: k, subsets
@@ -51,6 +54,7 @@ class MetricRequest:
     num_real: int | None  # None: statistics that do not say
     num_fake: int
     statistics: bool  # whether the reference is moments alone
+    shows_objects: bool = False  # whether the images are like `objects`, 32 x 32 in colour
     settings: MetricSettings = MetricSettings()
 
     @property
@@ -68,9 +72,9 @@ def first_names(metrics: tuple[str, ...]) -> tuple[str, ...]:
 def parse_metrics(text: str) -> tuple[str, ...]:
     """Metrics separated by commas, each once; UserError for an unknown one, naming all."""
     names = tuple(dict.fromkeys(_OLD_METRICS.get(name, name) for name in text.split(",")))
-    unknown = [name for name in names if name not in METRICS]
+    unknown = [name for name in names if name not in (*METRICS, NAMEABLE)]
     if unknown:
-        raise UserError(f"no metric {unknown[0]!r}; there are {','.join(METRICS)}")
+        raise UserError(f"no metric {unknown[0]!r}; there are {','.join((*METRICS, NAMEABLE))}")
     return names
 
 
@@ -79,6 +83,8 @@ def unavailable_reason(metric: str, request: MetricRequest) -> str | None:
     features, few, settings = request.features, request.smallest, request.settings
     if metric == "is":
         return _score_unavailable_reason(request)
+    if metric == NAMEABLE:
+        return None if request.shows_objects else NO_OBJECTS
     if request.statistics and metric not in ("fd", "infinity"):
         return "statistics hold no single images: only the Frechet distance can be measured"
     if few < 2:
@@ -142,6 +148,17 @@ def compute_metric(
         k = four.pop("k")
         return [MetricValue(name=n, value=v, parameters={"k": k}) for n, v in four.items()]
     return compute_authenticity(real, fake)
+
+
+def compute_nameable(classified: FeatureSet, classifier: ObjectClassifier) -> list[MetricValue]:
+    """The share of images that show one of the ten kinds, and the number of kinds that occur."""
+    assert classified.rows is not None
+    found = measure_nameable(classified.rows)
+    used: Parameters = {"confidence": str(CONFIDENCE), "classifier": classifier.identity[:12]}
+    return [
+        MetricValue(name=NAMEABLE, value=found.share, parameters=used),
+        MetricValue(name="kinds", value=found.kinds, parameters=used),
+    ]
 
 
 def compute_frechet(

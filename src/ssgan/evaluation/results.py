@@ -71,6 +71,12 @@ def require_comparable(a: Result, b: Result) -> None:
         raise UserError(f"{here} and {there}: {error}") from None
 
 
+def name_sheet(results: Path) -> Path:
+    """The picture of nearest images beside a file of results."""
+    stem = "neighbours" if results.name == "results.jsonl" else f"{results.stem}-neighbours"
+    return results.with_name(f"{stem}.png")
+
+
 def check_replaceable(path: Path, subject: str) -> None:
     """Raise UserError when anything but results of that subject is at a path: it would be lost."""
     if not path.exists() or (path.is_file() and path.stat().st_size == 0):

@@ -17,6 +17,7 @@ from ssgan.evaluation.evaluate import (
     build_metric_request,
     check_held_out,
     evaluate,
+    require_objects,
 )
 from ssgan.evaluation.feature_networks import (
     INCEPTION,
@@ -32,10 +33,16 @@ from ssgan.evaluation.features import (
 )
 from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
-from ssgan.evaluation.inputs import common_preprocessing, parse_input
-from ssgan.evaluation.metrics import METRICS, MetricSettings, first_names, unavailable_reason
+from ssgan.evaluation.inputs import common_preprocessing, find_source, parse_input
+from ssgan.evaluation.metrics import (
+    METRICS,
+    NAMEABLE,
+    MetricSettings,
+    first_names,
+    unavailable_reason,
+)
 from ssgan.evaluation.overlap import describe_formats, describe_generated, describe_overlap
-from ssgan.evaluation.results import check_replaceable, write_results
+from ssgan.evaluation.results import check_replaceable, name_sheet, write_results
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.links import refuse_links
@@ -43,6 +50,7 @@ from ssgan.files.names import readable
 from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures
+from ssgan.metrics.nameable import ObjectClassifier
 from ssgan.metrics.protocol import write_statistics
 from ssgan.metrics.resize import ResizeRule
 from ssgan.runs.checkpoint import FoundState
@@ -62,7 +70,7 @@ class EvaluationRequest:
     or a file of statistics (.npz).
     """
 
-    against: str | None = None  # the reference: images or statistics
+    against: str | None = None  # the reference: images or statistics; NAMEABLE alone needs none
     held_out: str | None = None  # real images that the run was not trained on
     write_stats: Path | None = None  # .npz for the statistics of the reference, else of the subject
     count: int | None = None  # images of the subject; None: 10,000, or all if there are fewer
@@ -87,10 +95,11 @@ class EvaluationRequest:
     trusted_modules: tuple[str, ...] = ()  # whose classes a run's settings may use
 
     def __post_init__(self) -> None:
-        if self.against is None and self.write_stats is None:
+        alone = self.metrics == (NAMEABLE,)
+        if self.against is None and self.write_stats is None and not alone:
             raise UserError("evaluate needs --against SOURCE, FOLDER or STATS.npz")
         for name, option in _ONLY_WITH_REFERENCE.items():
-            if self.against is None and getattr(self, name) is not None:
+            if self.against is None and getattr(self, name) is not None and not alone:
                 raise UserError(f"{option} requires --against")
         if self.metrics is not None:
             check_held_out(self.held_out is not None, self.metrics)
@@ -151,7 +160,7 @@ def plan_evaluation(
         metrics=request.metrics or METRICS,
         metric_settings=request.metric_settings,
     )
-    sizes, notes = build_metric_request(reference, features, settings), []
+    sizes, notes = build_metric_request(images, reference, features, settings), []
     if request.metrics is None:
         reasons = {name: why for name in METRICS if (why := unavailable_reason(name, sizes))}
         available = tuple(name for name in METRICS if name not in reasons)
@@ -225,6 +234,8 @@ class _Session:
         if isinstance(found, StoredStatistics):
             raise UserError(f"{subject} holds statistics; give images or a run, and --against it")
         reference = None if request.against is None else parse(request.against)
+        if request.against is None and request.metrics == (NAMEABLE,):
+            reference = find_source(found)
         held_out = None if request.held_out is None else parse(request.held_out)
         if isinstance(reference, FoundState) or isinstance(held_out, FoundState):
             raise UserError("--against and --held-out expect images, not a run")
@@ -239,12 +250,14 @@ class _Session:
             require_writable(self._folder())
             if self.out is not None:
                 check_replaceable(self.out, self.name)
-                refuse_other_picture(_sheet_beside(self.out))
+                refuse_other_picture(name_sheet(self.out))
         self.device = resolve_device(request.device)
         self.features = self._features()
         fixed = self.features.shape if isinstance(self.features, DiscriminatorFeatures) else None
         opened = [one for one in (found, reference, held_out) if one is not None]
         self.preprocessing, notes = common_preprocessing(opened, fixed, request.size, request.fit)
+        if NAMEABLE in (request.metrics or ()):
+            require_objects(find_source(found), self.preprocessing.shape)
         notes += describe_formats(found, reference)
         notes += describe_generated("--against", reference)
         self._note(notes + describe_generated("--held-out", held_out))
@@ -286,6 +299,8 @@ class _Session:
     def _features(self) -> AbstractFeatures:
         request, name, weights = self.request, self.request.features, self.request.weights
         owner = self.subject.checkpoint if isinstance(self.subject, FoundState) else None
+        if request.metrics == (NAMEABLE,):
+            return ObjectClassifier.load(self.device)
         if name == "discriminator" and weights is not None:
             opened = parse_input(weights, trusted_modules=request.trusted_modules)
             if not isinstance(opened, FoundState):
@@ -365,9 +380,8 @@ class _Session:
         if first.protocol.content is None:  # statistics of unknown images
             words.append(first.against)
         key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
-        stem = "images"
-        if isinstance(self.subject, FoundState):
-            stem = self.subject.checkpoint.path.stem
+        subject = self.subject
+        stem = subject.checkpoint.path.stem if isinstance(subject, FoundState) else "images"
         return self._folder() / f"{stem}-{self.features.name}-{key}" / "results.jsonl"
 
     def _write_results(self, found: Evaluation, settings: EvaluationSettings) -> None:
@@ -377,14 +391,8 @@ class _Session:
             write_results(path, found.results)
             self.reporter.show(f"written to {readable(path)}")
             if found.nearest is not None:
-                sheet = _sheet_beside(path)
+                sheet = name_sheet(path)
                 pixels = found.nearest.flatten(0, 1).permute(0, 2, 3, 1).numpy()
                 save_png(sheet, image_grid(pixels, columns=found.nearest.shape[1]))
-                self.reporter.show(
-                    f"samples, each beside its nearest real images: {readable(sheet)}"
-                )
-
-
-def _sheet_beside(results: Path) -> Path:
-    stem = "neighbours" if results.name == "results.jsonl" else f"{results.stem}-neighbours"
-    return results.with_name(f"{stem}.png")
+                what = "samples, each beside its nearest real images"
+                self.reporter.show(f"{what}: {readable(sheet)}")

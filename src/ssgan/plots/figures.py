@@ -11,6 +11,7 @@ from ssgan.files.own_outputs import SHEET
 from ssgan.types import UserError
 
 PALETTE = ("#1f5fa8", "#d1662b", "#3d8a4e", "#7a4fa3", "#8a6d1f", "#666666")
+DPI = 110  # pixels an inch of PNG files
 _ENDINGS = (".png", ".svg")
 
 
@@ -26,7 +27,7 @@ def encode_figure(figure: Figure, kind: str = "png") -> bytes:
     """The figure as PNG, marked as a figure of ssgan (`own_outputs`), or SVG."""
     encoded = io.BytesIO()
     metadata = {"Software": SHEET} if kind == "png" else None
-    figure.savefig(encoded, format=kind, dpi=110, metadata=metadata)
+    figure.savefig(encoded, format=kind, dpi=DPI, metadata=metadata)
     return encoded.getvalue()
 
 
