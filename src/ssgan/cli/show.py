@@ -4,9 +4,9 @@ from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Show
-from ssgan.cli.progress import format_duration
 from ssgan.config.help import format_settings
 from ssgan.config.merge import read_json
+from ssgan.config.text import spell_duration
 from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files.names import readable
 from ssgan.files.own_outputs import refuse_other_picture
@@ -77,7 +77,7 @@ def _last_line(row: dict[str, object]) -> list[tuple[str, str]]:
     seconds, seen = row["seconds"], row["images_seen"]
     assert isinstance(seconds, int | float)
     assert isinstance(seen, int)
-    speed = f"{format_duration(seconds)}, {seen / max(seconds, 1e-9):.1f} real images/s"
+    speed = f"{spell_duration(seconds)}, {seen / max(seconds, 1e-9):.1f} real images/s"
     terms = [f"{k} {v:.3f}" for k, v in row.items() if "/" in k and isinstance(v, float)]
     return [("time", speed), ("terms", "  ".join(terms))]
 

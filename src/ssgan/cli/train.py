@@ -26,6 +26,7 @@ from ssgan.cli.progress import (
     open_progress_bar,
 )
 from ssgan.config.help import format_settings
+from ssgan.config.text import spell_duration
 from ssgan.data.base import AbstractCollection, DatasetInfo, Progress
 from ssgan.data.dataset import Dataset
 from ssgan.files.names import readable
@@ -200,7 +201,7 @@ def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
     with Meter("step", config.total_steps, per_step=images) as meter:
         for report in steps:
             if config.compile and done == 0:
-                print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
+                print(f"the first step, compiled, took {spell_duration(time.monotonic() - started)}")
             if report.terms is not None:
                 figures = _figures(report.terms)
             saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"

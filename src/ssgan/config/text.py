@@ -1,4 +1,4 @@
-"""What can be a word of a command or the text of a setting."""
+"""What can be a word of a command or the text of a setting, and durations in words."""
 
 
 def is_storable(text: str) -> bool:
@@ -10,3 +10,22 @@ def is_storable(text: str) -> bool:
         return b"\0" not in text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half of a pair, as JSON may spell it
         return False
+
+
+_UNITS = (("second", 1.0, 60), ("minute", 60.0, 60), ("hour", 3600.0, 48), ("day", 86400.0, None))
+
+
+def spell_duration(seconds: float) -> str:
+    """A duration in words: 40 seconds, 6 minutes, 2.5 hours or 3 days.
+
+    Hours begin at one hour and days at two; below one second it is "less than a second".
+    """
+    if seconds < 1:
+        return "less than a second"
+    for unit, size, limit in _UNITS:
+        digits = 1 if size >= 3600 else 0
+        number = round(seconds / size, digits)
+        if limit is None or number < limit:
+            break
+    text = f"{number:,.{digits}f}".removesuffix(".0")
+    return f"{text} {unit}{'' if text == '1' else 's'}"
