@@ -19,6 +19,7 @@ VERBS: dict[str, type[VerbOptions]] = {
     "train": options.Train,
     "sample": options.Sample,
     "evaluate": measure_options.Evaluate,
+    "runs": options.Runs,
     "show": options.Show,
     "data": options.Data,
     "probe": measure_options.Probe,
@@ -27,11 +28,13 @@ VERBS: dict[str, type[VerbOptions]] = {
     "study": options.Study,
 }
 OTHER_VERBS = {  # what other programs call them, and what does it here
+    "list": "`ssgan runs` lists the runs of a folder",
+    "ls": "`ssgan runs` lists the runs of a folder",
     "generate": "`ssgan sample RUN` generates images",
     "resume": "`ssgan train RUN` continues a run",
     "continue": "`ssgan train RUN` continues a run",
-    "fid": "`ssgan evaluate RUN --against IMAGES` computes the FID",
-    "eval": "`ssgan evaluate RUN --against IMAGES` measures samples",
+    "fid": "`ssgan evaluate RUN` computes the FID",
+    "eval": "`ssgan evaluate RUN` measures samples",
     "plot": "`ssgan show RUN --curves FILE.png` draws a run's curves",
     "prepare": "`ssgan data prepare SOURCE` prepares images",
     "export": "nothing exports weights yet; `ssgan sample RUN` writes images, `ssgan features RUN` "

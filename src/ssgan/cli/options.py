@@ -177,6 +177,21 @@ class Show(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Runs(Options):
+    """List the runs of a folder: how far each is, how it is doing, how to continue it.
+
+    The newest is first. Run directories in folders below are listed too, such as a study's.
+    """
+
+    # the folder that holds the runs
+    folder: Path | None = argument(None, "DIR")
+    # print them as JSON
+    json: bool = False
+
+    usage: ClassVar[tuple[str, ...]] = ("[DIR] [--json]",)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Data(Options):
     """Prepare images ahead of a run.
 

@@ -1,4 +1,6 @@
-"""What can be a word of a command or the text of a setting, and durations in words."""
+"""What can be a word of a command or the text of a setting; durations and tables as text."""
+
+from collections.abc import Sequence
 
 
 def is_storable(text: str) -> bool:
@@ -29,3 +31,12 @@ def spell_duration(seconds: float) -> str:
             break
     text = f"{number:,.{digits}f}".removesuffix(".0")
     return f"{text} {unit}{'' if text == '1' else 's'}"
+
+
+def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows of a table as lines; each column is as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
