@@ -6,7 +6,7 @@ import os
 import pytest
 
 from ssgan.cli.main import main
-from ssgan.cli.runs import read_summary
+from ssgan.cli.runs.listing import read_summary
 from ssgan.config.serialize import dump
 from ssgan.files.atomic import write_json
 from ssgan.files.locks import hold_lock

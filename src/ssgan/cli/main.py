@@ -40,7 +40,8 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "export": "nothing exports weights yet; `ssgan sample RUN` writes images, `ssgan features RUN` "
     "the features of D, and RUN/checkpoints holds the weights",
 }
-_MODULES = {"demo": "train", "features": "probe"}  # where a verb is, if not in a module of its name
+# where a verb is, as a function of its name; others are `main` in a module of their name
+_MODULES = {"demo": "train", "features": "probe", "runs": "runs.listing"}
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives
 _SAVED = "what was saved is whole"

@@ -23,7 +23,9 @@ class Evaluate(Options):
     images: tuple[str, ...] = argument((), "RUN|IMAGES")
     # the real images: a folder, a source, or statistics (.npz, also those of pytorch-fid)
     against: str | None = option(
-        None, "IMAGES", default_text="the held-out images of the run's source, or those it trained on"
+        None,
+        "IMAGES",
+        default_text="the held-out images of the run's source, or those it trained on",
     )
     # real images that the run has not seen; measures the share of samples that are closer to
     # training images than chance explains (metric authenticity)

@@ -14,7 +14,7 @@ from ssgan.cli.parser import UsageError, VerbOptions, argument, option
 
 SOURCES = (
     "folder:PATH, zip:PATH, tar:PATH, npz:PATH, cifar10[:PATH], cifar10-test[:PATH], "
-    "hub:ID[@REV][#SPLIT][?label=COLUMN], scenes, crops:K:SOURCE"
+    "hub:ID[@REV][#SPLIT][?label=COLUMN], objects, scenes, crops:K:SOURCE"
 )
 PHRASES = {
     "SOURCES": SOURCES,
@@ -108,9 +108,9 @@ class Train(Options):
 Any setting of the run is an option too, such as --total_steps 3000 or --method.alpha 0.5. `ssgan
 train RECIPE --help` lists every setting with its value.
 
-Recipes are in these files, and `ssgan train --recipes` lists them all: scenes, cifar10, robustness,
-imagenet128, robustness_imagenet, lsun_bedroom128, celebahq128, imagenet_large, mimicry, stl10,
-successors. Start with scenes:ssgan."""
+Recipes are in these files, and `ssgan train --recipes` lists them all: scenes, objects, cifar10,
+robustness, imagenet128, robustness_imagenet, lsun_bedroom128, celebahq128, imagenet_large, mimicry,
+stl10, successors. Start with scenes:ssgan."""
 
     def __post_init__(self) -> None:
         start = self.recipe or self.data or self.config
@@ -165,15 +165,35 @@ class Sample(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Show(Options):
-    """Show how a run is doing, and draw its curves."""
+    """Show how a run is doing, and draw its curves; compare several runs.
 
-    # a run directory
-    run: Path = argument(Path(), "RUN", required=True)
-    # draw losses and rotation accuracies to a PNG or SVG file
+    Of several runs it prints the settings in which they differ, and scores of the same protocol.
+    """
+
+    # run directories
+    runs: tuple[Path, ...] = argument((), "RUN...", required=True)
+    # draw losses and rotation accuracies to a PNG or SVG file, of several runs over each other
     curves: Path | None = option(None, "FILE")
     # list every setting of the run
     settings: bool = False
+    # print the log and the evaluations of one run as CSV, a row a step, or write them to a file
+    csv: Path | None = option(None, "[FILE.csv]", optional_ending=".csv")
     trust: tuple[str, ...] = option((), "MODULE")
+
+    usage: ClassVar[tuple[str, ...]] = (
+        "RUN [OPTIONS]",
+        "RUN --csv [FILE.csv]",
+        "RUN RUN... [--curves FILE]",
+    )
+
+    def __post_init__(self) -> None:
+        if self.help:
+            return
+        for name in ("settings", "csv"):
+            if len(self.runs) > 1 and getattr(self, name):
+                raise UsageError(f"--{name} takes one RUN, not {len(self.runs)}")
+        if self.csv is not None and self.csv.suffix != ".csv" and self.csv != Path("-"):
+            raise UsageError(f"--csv {self.csv}: the name must end in .csv")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -227,7 +227,9 @@ def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
     with Meter("step", config.total_steps, per_step=images) as meter:
         for report in steps:
             if config.compile and done == 0:
-                print(f"the first step, compiled, took {spell_duration(time.monotonic() - started)}")
+                print(
+                    f"the first step, compiled, took {spell_duration(time.monotonic() - started)}"
+                )
             if report.terms is not None:
                 figures = _figures(report.terms)
             saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"

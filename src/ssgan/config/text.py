@@ -1,6 +1,6 @@
-"""What can be a word of a command or the text of a setting; durations and tables as text."""
+"""What can be a word of a command or the text of a setting; durations in words."""
 
-from collections.abc import Sequence
+import math
 
 
 def is_storable(text: str) -> bool:
@@ -14,7 +14,12 @@ def is_storable(text: str) -> bool:
         return False
 
 
-_UNITS = (("second", 1.0, 60), ("minute", 60.0, 60), ("hour", 3600.0, 48), ("day", 86400.0, None))
+_UNITS = (  # name, seconds, decimals, and the number from which on the next unit is used
+    ("second", 1, 0, 60),
+    ("minute", 60, 0, 60),
+    ("hour", 3600, 1, 48),
+    ("day", 86400, 1, math.inf),
+)
 
 
 def spell_duration(seconds: float) -> str:
@@ -24,19 +29,6 @@ def spell_duration(seconds: float) -> str:
     """
     if seconds < 1:
         return "less than a second"
-    for unit, size, limit in _UNITS:
-        digits = 1 if size >= 3600 else 0
-        number = round(seconds / size, digits)
-        if limit is None or number < limit:
-            break
-    text = f"{number:,.{digits}f}".removesuffix(".0")
-    return f"{text} {unit}{'' if text == '1' else 's'}"
-
-
-def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows of a table as lines; each column is as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    counts = ((name, round(seconds / size, digits), end) for name, size, digits, end in _UNITS)
+    name, count = next((name, count) for name, count, end in counts if count < end)
+    return f"{count:,g} {name}{'' if count == 1 else 's'}"

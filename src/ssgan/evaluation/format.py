@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ssgan.config.text import align_columns
 from ssgan.evaluation.results import Result, require_comparable
 from ssgan.metrics.protocol import AS_TRAINED, Protocol
 
@@ -55,9 +54,13 @@ def format_comparison(results: Sequence[Result]) -> str:
         rows.setdefault(result.subject, {})[result.name] = format_value(result)
     cells = [["", *columns]]
     cells += [[name, *(row.get(c, "-") for c in columns)] for name, row in rows.items()]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
     fakes = _fake(results[0].protocol)
-    lines = [*protocol_lines(results), f"measured {fakes} each", "", *align_columns(cells)]
-    return "\n".join(lines)
+    return "\n".join([*protocol_lines(results), f"measured {fakes} each", "", *lines])
 
 
 def require_same_protocol(results: Sequence[Result]) -> None:

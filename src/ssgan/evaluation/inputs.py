@@ -69,8 +69,8 @@ def _checkpoint_of(run: Path, best: bool, step: int | None) -> Path:
 def choose_reference(subject: EvaluationInput) -> tuple[AbstractSource, str]:
     """The real images that a run is compared with by default, and a sentence on which they are.
 
-    The held-out images of its source, or the training images where the source has none, as the
-    evaluations of the run in training. Raises UserError for anything but a run.
+    The held-out images of its source, or the training images where the source has none. Raises
+    UserError for anything but a run.
     """
     if not isinstance(subject, FoundState):
         raise UserError(

@@ -61,7 +61,9 @@ def find_holder(path: Path) -> str | None:
     lock = None
     try:
         if FileLock is not SoftFileLock:
-            lock = FileLock(path, thread_local=False, fallback_to_soft=False, preserve_lock_file=True)
+            lock = FileLock(
+                path, thread_local=False, fallback_to_soft=False, preserve_lock_file=True
+            )
             lock.acquire(blocking=False)
     except Timeout:
         return _owner(path)

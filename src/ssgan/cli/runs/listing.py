@@ -11,7 +11,8 @@ from pathlib import Path
 from ssgan.cli.options import Runs
 from ssgan.cli.progress import open_progress_bar
 from ssgan.config.merge import read_json
-from ssgan.config.text import align_columns, spell_duration
+from ssgan.config.text import spell_duration
+from ssgan.evaluation.probe.tables import align_columns
 from ssgan.evaluation.selection_metric import SELECTION_METRICS
 from ssgan.files import jsonl
 from ssgan.files.locks import find_holder
@@ -72,7 +73,7 @@ class FolderList:
     others: list[tuple[Path, str]] = field(default_factory=list)
 
 
-def main(given: Runs) -> int:
+def runs(given: Runs) -> int:
     """Print the runs, the newest first; returns the exit code."""
     root = given.folder or Path("runs")
     if not root.is_dir():
@@ -96,8 +97,7 @@ def main(given: Runs) -> int:
         listed = [one.as_json(now) for one in summaries]
         print(json.dumps({"runs": listed, "not_listed": others}, indent=2))
         return 0
-    for line in _format_table(root, summaries, now) if summaries else (_NO_RUNS,):
-        print(line)
+    print(_format_table(root, summaries, now) if summaries else _NO_RUNS)
     if found.others:
         print(_describe_others(found.others))
     return 0
@@ -214,7 +214,7 @@ def _scores(path: Path, name: str) -> Iterator[tuple[int, float]]:
                 yield step, float(value)
 
 
-def _format_table(root: Path, runs: list[RunSummary], now: float) -> list[str]:
+def _format_table(root: Path, runs: list[RunSummary], now: float) -> str:
     head = ["run", "method", "data", "step", "health", "best", "age", "to continue"]
     rows = [head] + [_format_row(root, one, now) for one in runs]
     return align_columns(rows)
