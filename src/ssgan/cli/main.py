@@ -26,6 +26,7 @@ VERBS: dict[str, type[VerbOptions]] = {
     "features": measure_options.Features,
     "forget": measure_options.Forget,
     "study": options.Study,
+    "doctor": options.Doctor,
 }
 OTHER_VERBS = {  # what other programs call them, and what does it here
     "list": "`ssgan runs` lists the runs of a folder",
@@ -41,7 +42,7 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "the features of D, and RUN/checkpoints holds the weights",
 }
 # where a verb is, as a function of its name; others are `main` in a module of their name
-_MODULES = {"demo": "train", "features": "probe", "runs": "runs.listing"}
+_MODULES = {"demo": "train", "features": "probe", "runs": "runs.listing", "doctor": "doctor.report"}
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives
 _SAVED = "what was saved is whole"

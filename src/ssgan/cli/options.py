@@ -212,6 +212,21 @@ class Runs(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Doctor(Options):
+    """Check this machine: versions, devices, memory, disk, extras, and a self test of a minute.
+
+    The last line is "all good", or what to mend; the exit code is then 1.
+    """
+
+    # also check that files can be downloaded; without it no connection is made
+    online: bool = False
+    # print everything as JSON
+    json: bool = False
+    # the device of the self test; {DEVICE}
+    device: str = option("auto", "NAME")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Data(Options):
     """Prepare images ahead of a run.
 
