@@ -95,6 +95,13 @@ def end(*losses, weight=1.0):
     return self_test._Ending((losses,), (torch.full((2,), weight),), 0.5)
 
 
+def test_a_device_that_is_not_here_is_one_line_before_any_check(quick, capsys):
+    assert main(["doctor", "--device", "abacus"]) == 2
+    captured = capsys.readouterr()
+    assert "device 'abacus' cannot be used here" in captured.err
+    assert (captured.out, len(captured.err.splitlines())) == ("", 1)
+
+
 @pytest.mark.parametrize(
     ("second", "half", "fault"),
     [

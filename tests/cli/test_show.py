@@ -136,6 +136,10 @@ def test_curves_of_several_runs_are_in_one_picture(places, capsys):
     shown(capsys, "a", "b", "--curves", "both.png")
     with Image.open("both.png") as picture:
         assert picture.width > 300
+    shown(capsys, "a", "b", "--curves", "both.svg")
+    text = (places / "both.svg").read_text()
+    assert "<!-- a, D -->" in text
+    assert "<!-- b, D -->" in text
 
 
 def test_the_log_is_a_table_with_the_evaluations_and_every_row_has_all_columns(places, capsys):

@@ -65,6 +65,8 @@ def main(given: Train) -> int:
     speaks = _speaks(given)
     named = directory or (None if given.run is None else Path(given.run))
     directory = default = named or Path(default_directory(given.recipe, config))
+    if named is None and not given.dry_run:
+        directory = find_moved_run(config, default, given.cache, collection)
     if not (given.dry_run or given.accept_new_data) and is_finished(config, directory):
         if speaks:
             _say_finished(config, directory)
@@ -73,8 +75,6 @@ def main(given: Train) -> int:
         print(reason)
     if given.dry_run:
         return _dry_run(config, directory, given.processes)
-    if named is None:
-        directory = find_moved_run(config, default, given.cache, collection)
     if speaks and directory != default:
         print(f"{readable(directory)} has the same settings and images: it continues")
     if given.processes > 1 and not is_launched():

@@ -14,6 +14,7 @@ from ssgan.cli.progress import open_progress_bar
 from ssgan.data import cifar10
 from ssgan.files.download import OFFLINE, reach
 from ssgan.metrics.inception import features as inception
+from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
 
 _CHECKS: dict[str, Callable[[], Finding]] = {
@@ -32,6 +33,7 @@ _DOWNLOADS = {"CIFAR-10": cifar10.URL, "Inception's weights": inception.URL}
 
 def doctor(given: Doctor) -> int:
     """Print what was found, and at last what to mend; returns 0 if nothing, else 1."""
+    resolve_device(given.device)  # refuses one that is not here, before anything is printed
     findings = []
     for finding in _examine(given):
         findings.append(finding)
