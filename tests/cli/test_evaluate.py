@@ -1,6 +1,7 @@
 """`ssgan evaluate` as a user types it: numbers, files, continuing, and one line for bad input."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,16 @@ from PIL import Image
 from ssgan.cli.main import main
 from ssgan.cli.measure_options import Evaluate
 from ssgan.cli.parser import list_fields
+from ssgan.config.serialize import dump
+from ssgan.data.folder import Folder
+from ssgan.data.scenes.source import Scenes
 from ssgan.evaluation.results import read_results
+from ssgan.files.atomic import write_json
 from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.features import RandomFeatures
 from ssgan.metrics.frechet import frechet_distance
 from ssgan.metrics.protocol import read_statistics
+from ssgan.runs import checkpoint
 from tests.evaluation.saved import lively_state, save_run, write_folder
 from tests.metrics.pictures import pictures
 from tests.training.tiny import tiny
@@ -201,6 +207,32 @@ def test_a_generator_that_makes_nan_ends_with_one_line(places, tmp_path, capsys)
     assert main(words) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "image 0 of seed 0 holds NaN or infinity" in error
+
+
+def test_a_run_alone_is_compared_with_the_held_out_images_of_its_source(places, tmp_path, capsys):
+    out = tmp_path / "results.jsonl"
+    words = command(places, "--n", "20", "--seeds", "1", "--out", str(out), against="")
+    assert main(words) == 0
+    held_out = Scenes(num_images=20).held_out().name()
+    line = f"note: against {held_out}, the held-out images of scenes:num_images=20\n"
+    assert capsys.readouterr().out.startswith(line)
+    assert {result.against for result in read_results(out)} == {held_out}
+
+
+def test_a_run_on_a_folder_alone_is_compared_with_its_training_images_and_says_so(
+    places, tmp_path, capsys
+):
+    config, layout = tiny(), RunDirectory(tmp_path / "own")
+    config = replace(config, data=replace(config.data, source=Folder(str(places / "real"))))
+    layout.root.mkdir()
+    write_json(layout.config, dump(config))
+    checkpoint.CheckpointWriter(layout, config, "ab" * 32, ()).save(lively_state(config))
+    out = tmp_path / "results.jsonl"
+    words = ["evaluate", str(layout.root), *RANDOM, "--n", "20", "--seeds", "1", "--out", str(out)]
+    assert main([*words, "--cache", str(places / "cache"), "--metrics", "fd"]) == 0
+    line = f"note: against folder:{places / 'real'}, the run's training images, because it has no"
+    assert capsys.readouterr().out.startswith(line)
+    assert [result.against for result in read_results(out)] == [f"folder:{places / 'real'}"]
 
 
 BAD = [

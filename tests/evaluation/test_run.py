@@ -59,7 +59,6 @@ def test_without_a_reference_statistics_are_written_and_nothing_is_evaluated(pla
 
 
 REFUSED = [
-    ({}, "evaluate needs --against"),
     ({"write_stats": "s.npz", "real_count": 5}, "--real-n requires --against"),
     ({"write_stats": "s.npz", "metrics": ("fd",)}, "--metrics requires --against"),
     ({"write_stats": "s.npz", "held_out": "x"}, "--held-out requires --against"),

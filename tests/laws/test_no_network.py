@@ -42,10 +42,12 @@ sys.addaudithook(record)
 VERBS = """
 from pathlib import Path
 import torch
+from ssgan.cli.doctor import self_test
 from ssgan.cli.main import main
 from tests.cli.test_main import TINY
 
 torch.set_num_threads(1)
+self_test._MOST_SECONDS = 600.0
 run = str(Path(sys.argv[1]) / "run")
 data = "scenes:num_images=120"
 for words in (
@@ -53,6 +55,10 @@ for words in (
     ["sample", run],
     ["show", run],
     ["export", run],
+    ["show", run, run],
+    ["show", run, "--csv"],
+    ["runs", sys.argv[1]],
+    ["doctor"],
     ["evaluate", run, "--against", data, "--features", "random", "--n", "32", "--seeds", "1"],
     ["data", "prepare", data],
     ["probe", run, "--data", data],

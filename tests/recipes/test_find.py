@@ -5,11 +5,12 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from ssgan.config.merge import merge
 from ssgan.config.serialize import dump, load
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo, HeaderStats
 from ssgan.data.dataset import Dataset
 from ssgan.methods.s3gan import S3GAN
-from ssgan.recipes.auto import fit_recipe, with_source
+from ssgan.recipes.auto import explain_choices, fit_recipe, with_source
 from ssgan.recipes.find import find_recipe, list_recipes
 from ssgan.training.loop import train
 from ssgan.types import UserError
@@ -147,6 +148,42 @@ def test_settings_fit_the_images_and_every_choice_has_a_reason(
     assert config.evaluate.images <= 32 * batch  # as many fakes as 32 steps make
     config.generator.build(config.data.shape, 0)
     config.discriminator.build(config.data.shape, 4, 0)
+
+
+def test_every_reason_is_about_the_settings_that_run_and_not_about_those_first_chosen():
+    source = Pretend(6000, 40, False)
+    fitted, before = fit_recipe(source)
+    changes = {
+        "method": "GAN",
+        "data": {"image_size": 64, "channels": 1},
+        "generator": {"width": 0.125},
+        "discriminator": "SNDCGANDiscriminator",
+        "batch_size": 16,
+        "total_steps": 40,
+        "augment": True,
+        "evaluate": {"every": 0},
+    }
+    config = merge(fitted, changes, "--")
+    reasons = explain_choices(config, fitted, source.header_stats())
+    assert reasons == [
+        "GAN (as given): needs no labels, trains without the rotation task",
+        "image size 64 (as given); the median short side of 6000 images is 40 pixels",
+        "grey (as given); some images have color",
+        "ResNetGenerator with width 0.125 (as given) and SNDCGANDiscriminator (as given)",
+        "batch size 16 (as given), 40 steps (as given)",
+        "differentiable augmentation (as given); 5,000 pictures or more",
+        "no evaluation (as given)",
+    ]
+    assert not set(reasons) & set(before)
+
+
+def test_networks_that_were_chosen_for_another_size_do_not_claim_to_fit_the_size_given():
+    source = Pretend(300, 40, False)
+    fitted, _ = fit_recipe(source)
+    larger = merge(fitted, {"data": {"image_size": 64}, "augment": False}, "--")
+    reasons = explain_choices(larger, fitted, source.header_stats())
+    assert reasons[3].partition(": chosen for 32 pixels on ")[1]
+    assert reasons[5] == "no augmentation (as given); D may memorize fewer than 5,000 pictures"
 
 
 def test_a_source_whose_info_is_known_is_not_opened_again(monkeypatch):

@@ -14,7 +14,7 @@ from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.runs.checkpoint import keep_healthy
 from ssgan.runs.state import fresh_state
-from ssgan.training.cost import estimate_disk
+from ssgan.training.cost import RunCost, RunDisk, estimate_disk
 from ssgan.training.run import run
 from tests.training.tiny import evaluating, images, tiny, with_output
 
@@ -128,3 +128,10 @@ def test_a_dry_run_foretells_steps_files_disk_and_memory_of_five_steps(tmp_path)
     assert files - 4 <= len(run_files) <= files
     memory, more = number(r"memory +([\d.]+) GB"), number(r"up to ([\d.]+) GB more")
     assert memory - 0.02 <= peak <= memory + more
+
+
+def test_the_cost_of_a_short_run_is_in_minutes():
+    """Not "0.1 hours"."""
+    disk = RunDisk(1, 1, 1, 1, 1)
+    cost = RunCost(1, 1, 1, 1.0, 0.72, 500, 64, 0, disk, 1, 1, "", "")
+    assert "500 steps, about 6 minutes\n" in cost.text()

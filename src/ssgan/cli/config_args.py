@@ -17,7 +17,7 @@ from ssgan.data.prepare import SIZES
 from ssgan.data.sources import parse_source
 from ssgan.export.hub import download_model, parse_repository
 from ssgan.files.run_directory import RunDirectory
-from ssgan.recipes.auto import fit_recipe, with_source
+from ssgan.recipes.auto import explain_choices, fit_recipe, with_source
 from ssgan.recipes.find import build_recipe, import_user_module
 from ssgan.runs.config import DataConfig, InitialWeights, RunConfig
 from ssgan.runs.config_io import ALIASES, first_form, load_config, upgrade_table
@@ -26,8 +26,8 @@ from ssgan.training.resume import may_change, read_run_config
 from ssgan.types import UserError
 
 
-class StartingPoint(NamedTuple):
-    """The settings of a run, and what is known with them."""
+class ChosenConfig(NamedTuple):
+    """All settings of a run, and what is known with them."""
 
     config: RunConfig
     reasons: list[str]  # why they were chosen, where they were
@@ -35,7 +35,17 @@ class StartingPoint(NamedTuple):
     collection: AbstractCollection | None  # its opened source, where it is open
 
 
-def read_config(given: Train) -> StartingPoint:
+class StartingPoint(NamedTuple):
+    """The settings that a run starts from before any change."""
+
+    config: RunConfig
+    fitted: DatasetInfo | None  # of the images to which they were fitted, where they were
+    directory: Path | None  # the run's own, if it has one
+    collection: AbstractCollection | None  # its opened source, where it is open
+    reason: str | None = None  # why these settings, where they are those of a model
+
+
+def read_config(given: Train) -> ChosenConfig:
     """All settings of a run: a recipe, then --config FILE, then the command line."""
     changes, _ = from_flags(given.settings)
     table = _read_config_file(given.config)
@@ -49,7 +59,10 @@ def read_config(given: Train) -> StartingPoint:
     if given.init is not None:
         config = replace(config, init=_find_initial(given.init, given.trust).init)
     same = config.data.source == start.config.data.source
-    return start._replace(config=config, collection=start.collection if same else None)
+    reasons = [] if start.reason is None else [start.reason]
+    if start.fitted is not None:
+        reasons = explain_choices(config, start.config, start.fitted.header_stats)
+    return ChosenConfig(config, reasons, start.directory, start.collection if same else None)
 
 
 def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
@@ -67,13 +80,13 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
         source = _change_source(source, table, given)
     if name is None:
         if whole:
-            return StartingPoint(load_config(table, trusted, f"{given.config}"), [], None, None)
+            return StartingPoint(load_config(table, trusted, f"{given.config}"), None, None, None)
         if given.init is not None and source is not None:
             return _begin_from_model(given.init, source, trusted)
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
         info, collection = _open_source(source, given)
-        return StartingPoint(*fit_recipe(source, info), None, collection)
+        return StartingPoint(fit_recipe(source, info)[0], info, None, collection)
     layout = RunDirectory(Path(name))
     stored = read_run_config(layout, trusted) if layout.root.is_dir() else None
     if stored is not None and given.init is not None:
@@ -94,7 +107,7 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
         config = with_source(config, source, info)
         if stored is not None:  # a run keeps its own shape
             config = replace(config, data=replace(stored.data, source=source))
-    return StartingPoint(config, [], None if stored is None else layout.root, collection)
+    return StartingPoint(config, None, None if stored is None else layout.root, collection)
 
 
 def _begin_from_model(name: str, source: AbstractSource, trusted: Sequence[str]) -> StartingPoint:
@@ -103,7 +116,7 @@ def _begin_from_model(name: str, source: AbstractSource, trusted: Sequence[str])
     data = replace(model.config.data, source=source)
     config = replace(model.config, data=data, init=init, device="auto", precision="auto")
     reason = f"{name}: its settings, and its weights after step {model.step:,}"
-    return StartingPoint(config, [reason], None, None)
+    return StartingPoint(config, None, None, None, reason)
 
 
 def _find_initial(name: str, trusted: Sequence[str]) -> InitialModel:

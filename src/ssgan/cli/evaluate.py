@@ -1,4 +1,4 @@
-"""`ssgan evaluate RUN|IMAGES --against IMAGES`: computes FID, KID, precision, recall and more."""
+"""`ssgan evaluate RUN|IMAGES [--against IMAGES]`: computes FID, KID, precision, recall and more."""
 
 from pathlib import Path
 

@@ -21,6 +21,7 @@ VERBS: dict[str, type[VerbOptions]] = {
     "export": options.Export,
     "import": options.Import,
     "evaluate": measure_options.Evaluate,
+    "runs": options.Runs,
     "show": options.Show,
     "data": options.Data,
     "probe": measure_options.Probe,
@@ -28,21 +29,26 @@ VERBS: dict[str, type[VerbOptions]] = {
     "forget": measure_options.Forget,
     "study": options.Study,
     "tune": options.Tune,
+    "doctor": options.Doctor,
 }
 OTHER_VERBS = {  # what other programs call them, and what does it here
+    "list": "`ssgan runs` lists the runs of a folder",
+    "ls": "`ssgan runs` lists the runs of a folder",
     "generate": "`ssgan sample RUN` generates images",
     "resume": "`ssgan train RUN` continues a run",
     "continue": "`ssgan train RUN` continues a run",
-    "fid": "`ssgan evaluate RUN --against IMAGES` computes the FID",
-    "eval": "`ssgan evaluate RUN --against IMAGES` measures samples",
+    "fid": "`ssgan evaluate RUN` computes the FID",
+    "eval": "`ssgan evaluate RUN` measures samples",
     "plot": "`ssgan show RUN --curves FILE.png` draws a run's curves",
     "convert": "`ssgan import FILE` reads weights of other programs",
     "finetune": "`ssgan train --init MODEL --data SOURCE` begins with the weights of a model",
     "prepare": "`ssgan data prepare SOURCE` prepares images",
 }
 _PLACES = {  # module and function of a verb, if not `main` in a module of its name
+    "doctor": ("doctor.report", "main"),
     "features": ("probe", "features"),
     "import": ("import_model", "main"),
+    "runs": ("runs.listing", "main"),
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives

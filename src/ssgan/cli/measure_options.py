@@ -22,7 +22,11 @@ class Evaluate(Options):
     # a run directory, a checkpoint file, a folder of images, or a source such as cifar10
     images: tuple[str, ...] = argument((), "RUN|IMAGES")
     # the real images: a folder, a source, or statistics (.npz, also those of pytorch-fid)
-    against: str | None = option(None, "IMAGES")
+    against: str | None = option(
+        None,
+        "IMAGES",
+        default_text="the held-out images of the run's source, or those it trained on",
+    )
     # real images that the run has not seen; measures the share of samples that are closer to
     # training images than chance explains (metric authenticity)
     held_out: str | None = option(None, "IMAGES")
@@ -74,7 +78,8 @@ class Evaluate(Options):
     trust: tuple[str, ...] = option((), "MODULE")
 
     usage: ClassVar[tuple[str, ...]] = (
-        "RUN|IMAGES --against IMAGES [OPTIONS]",
+        "RUN [--against IMAGES] [OPTIONS]",
+        "IMAGES --against IMAGES [OPTIONS]",
         "RUN|IMAGES --write-stats FILE.npz [OPTIONS]",
         "RUN --metrics nameable [OPTIONS]",
         "--compare FILE.jsonl [FILE.jsonl ...]",
@@ -95,11 +100,9 @@ class Evaluate(Options):
         if len(self.images) != 1:
             given = f", not {' '.join(self.images)}" if self.images else ""
             raise UsageError(f"evaluate takes one run, checkpoint, folder or source{given}")
-        alone = self.metrics == ("nameable",)  # it compares with nothing
-        if self.against is None and self.write_stats is None and not alone:
-            raise UsageError("evaluate needs --against SOURCE, FOLDER or STATS.npz")
-        for name in ("held_out", "real_n", *([] if alone else ["metrics"])):
-            if self.against is None and getattr(self, name):
+        only_statistics = self.against is None and self.write_stats is not None
+        for name in ("held_out", "real_n", "metrics"):
+            if only_statistics and getattr(self, name):
                 raise UsageError(f"--{name.replace('_', '-')} requires --against")
         if self.write_stats is not None and not self.write_stats.endswith(".npz"):
             raise UsageError(f"--write-stats {self.write_stats}: the name must end in .npz")

@@ -233,15 +233,65 @@ class Import(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Show(Options):
-    """Show how a run is doing, and draw its curves."""
+    """Show how a run is doing, and draw its curves; compare several runs.
 
-    # a run directory
-    run: Path = argument(Path(), "RUN", required=True)
-    # draw losses and rotation accuracies to a PNG or SVG file
+    Of several runs it prints the settings in which they differ, and scores of the same protocol.
+    """
+
+    # run directories
+    runs: tuple[Path, ...] = argument((), "RUN...", required=True)
+    # draw losses and rotation accuracies to a PNG or SVG file, of several runs over each other
     curves: Path | None = option(None, "FILE")
     # list every setting of the run
     settings: bool = False
+    # print the log and the evaluations of one run as CSV, a row a step, or write them to a file
+    csv: Path | None = option(None, "[FILE.csv]", optional_ending=".csv")
     trust: tuple[str, ...] = option((), "MODULE")
+
+    usage: ClassVar[tuple[str, ...]] = (
+        "RUN [OPTIONS]",
+        "RUN --csv [FILE.csv]",
+        "RUN RUN... [--curves FILE]",
+    )
+
+    def __post_init__(self) -> None:
+        if self.help:
+            return
+        for name in ("settings", "csv"):
+            if len(self.runs) > 1 and getattr(self, name):
+                raise UsageError(f"--{name} takes one RUN, not {len(self.runs)}")
+        if self.csv is not None and self.csv.suffix != ".csv" and self.csv != Path("-"):
+            raise UsageError(f"--csv {self.csv}: the name must end in .csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs(Options):
+    """List the runs of a folder: how far each is, how it is doing, how to continue it.
+
+    The newest is first. Run directories in folders below are listed too, such as a study's.
+    """
+
+    # the folder that holds the runs
+    folder: Path | None = argument(None, "DIR")
+    # print them as JSON
+    json: bool = False
+
+    usage: ClassVar[tuple[str, ...]] = ("[DIR] [--json]",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor(Options):
+    """Check this machine: versions, devices, memory, disk, extras, and a self test of a minute.
+
+    The last line is "all good", or what to mend; the exit code is then 1.
+    """
+
+    # also check that files can be downloaded; without it no connection is made
+    online: bool = False
+    # print everything as JSON
+    json: bool = False
+    # the device of the self test; {DEVICE}
+    device: str = option("auto", "NAME")
 
 
 @dataclass(frozen=True, kw_only=True)

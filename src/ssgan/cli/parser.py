@@ -38,6 +38,8 @@ class OptionField:
     at_least: int | None = None  # of a whole number
     at_most: int = _MAX_INT
     default_text: str = ""  # the default in words, where it depends on other options
+    # the value may be left out, and is then "-": the next word is one only with this ending
+    optional_ending: str = ""
     name: str = ""  # with -- for an option, the metavar for an argument; empty: from the key
 
     key: str = ""  # the field of the dataclass
@@ -155,6 +157,9 @@ def parse(verb: str, owner: type[VerbOptions], argv: Sequence[str]) -> Any:
                 raise UsageError(f"{name} takes no value")
             values[one.key] = True
         else:
+            if one.optional_ending and not equals:
+                has_value = bool(waiting) and waiting[0].endswith(one.optional_ending)
+                waiting[:0] = () if has_value else ("-",)
             if not equals and (not waiting or waiting[0] in known):
                 raise UsageError(f"{name} needs a value")
             if one.key in values:

@@ -1,17 +1,19 @@
-"""`ssgan show RUN`: prints how a run is doing, from its files alone."""
+"""`ssgan show RUN...`: prints how a run is doing, or compares several, from their files alone."""
 
 from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Show
-from ssgan.cli.progress import format_duration
+from ssgan.cli.runs.comparison import ComparedRun, format_runs, name_runs
+from ssgan.cli.runs.table import format_csv, write_csv
 from ssgan.config.help import format_settings
 from ssgan.config.merge import read_json
+from ssgan.config.text import spell_duration
 from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files.names import readable
 from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import RunDirectory
-from ssgan.plots.curves import draw_curves
+from ssgan.plots.curves import draw_comparison, draw_curves
 from ssgan.runs import checkpoint
 from ssgan.runs.checkpoint import healthy_files
 from ssgan.runs.config import RunConfig
@@ -22,23 +24,41 @@ from ssgan.types import UserError
 
 
 def main(given: Show) -> int:
-    """Print what is known of a run; returns the exit code."""
+    """Print what is known of a run, or compare several; returns the exit code."""
     if given.curves is not None and given.curves.suffix == ".png":
         refuse_other_picture(given.curves)
-    layout = RunDirectory(given.run)
     trusted = import_trusted(given.trust)
+    runs = [_read_run(path, trusted) for path in given.runs]
+    layout, config = runs[0]
+    if given.csv == Path("-"):
+        print(format_csv(layout), end="")
+        return 0
+    if len(runs) > 1:
+        print("\n".join(format_runs(runs)))
+    else:
+        for label, text in _facts(layout, config, trusted):
+            print(f"{label:12} {text}")
+    if given.settings:
+        print("\n" + format_settings(config))
+    if given.csv is not None:
+        write_csv(layout, given.csv)
+        print(f"csv          {readable(given.csv)}")
+    if given.curves is not None:
+        if len(runs) > 1:
+            draw_comparison(dict(zip(name_runs(given.runs), given.runs, strict=True)), given.curves)
+        else:
+            draw_curves(layout.root, given.curves)
+        print(f"curves       {readable(given.curves)}")
+    return 0
+
+
+def _read_run(path: Path, trusted: tuple[str, ...]) -> ComparedRun:
+    layout = RunDirectory(path)
     config = read_run_config(layout, trusted)
     if config is None:
         words = f"it has neither {layout.config.name} nor a whole checkpoint"
-        raise UserError(f"{given.run} is not a run directory: {words}")
-    for label, text in _facts(layout, config, trusted):
-        print(f"{label:12} {text}")
-    if given.settings:
-        print("\n" + format_settings(config))
-    if given.curves is not None:
-        draw_curves(layout.root, given.curves)
-        print(f"curves       {readable(given.curves)}")
-    return 0
+        raise UserError(f"{path} is not a run directory: {words}")
+    return ComparedRun(layout, config)
 
 
 def _facts(
@@ -79,7 +99,7 @@ def _last_line(row: dict[str, object]) -> list[tuple[str, str]]:
     seconds, seen = row["seconds"], row["images_seen"]
     assert isinstance(seconds, int | float)
     assert isinstance(seen, int)
-    speed = f"{format_duration(seconds)}, {seen / max(seconds, 1e-9):.1f} real images/s"
+    speed = f"{spell_duration(seconds)}, {seen / max(seconds, 1e-9):.1f} real images/s"
     terms = [f"{k} {v:.3f}" for k, v in row.items() if "/" in k and isinstance(v, float)]
     return [("time", speed), ("terms", "  ".join(terms))]
 

@@ -26,6 +26,7 @@ from ssgan.cli.progress import (
     open_progress_bar,
 )
 from ssgan.config.help import format_settings
+from ssgan.config.text import spell_duration
 from ssgan.data.base import AbstractCollection, DatasetInfo, Progress
 from ssgan.data.dataset import Dataset
 from ssgan.files.names import readable
@@ -37,7 +38,7 @@ from ssgan.runs.config import RunConfig
 from ssgan.training.cost import estimate_cost
 from ssgan.training.distributed import TIMEOUT, is_launched, join_ranks
 from ssgan.training.inputs import RunProgress
-from ssgan.training.resume import ask_for_place
+from ssgan.training.resume import ask_for_place, is_finished, may_change
 from ssgan.training.run import Collapsed, RunReport, check_run, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite
@@ -53,14 +54,18 @@ def main(given: Train) -> int:
         print(format_settings(config, get_terminal_size().columns))
         return 0
     speaks = _speaks(given)
-    for reason in reasons if speaks else ():
-        print(reason)
     named = directory or (None if given.run is None else Path(given.run))
     directory = default = named or Path(default_directory(given.recipe, config))
+    if named is None and not given.dry_run:
+        directory = find_moved_run(config, default, given.cache, collection)
+    if not (given.dry_run or given.accept_new_data) and is_finished(config, directory):
+        if speaks:
+            _say_finished(config, directory)
+        return 0
+    for reason in reasons if speaks else ():
+        print(reason)
     if given.dry_run:
         return _dry_run(config, directory, given.processes)
-    if named is None:
-        directory = find_moved_run(config, default, given.cache, collection)
     if speaks and directory != default:
         print(f"{readable(directory)} has the same settings and images: it continues")
     if given.processes > 1 and not is_launched():
@@ -166,11 +171,30 @@ def _lead(config: RunConfig, directory: Path, steps: Iterator[RunReport]) -> int
     except Collapsed as end:
         print(end, file=sys.stderr)
         return end.exit_code
-    where = f"{readable(directory)} is at step {config.total_steps}"
-    print("done" if done else f"nothing to do: {where}")
+    if not done:
+        _say_finished(config, directory)
+        return 0
+    print("done")
+    _say_samples(directory)
+    return 0
+
+
+def _say_finished(config: RunConfig, directory: Path) -> None:
+    """Print that a run is finished, how it can be trained longer, and where its samples are."""
+    name, step = readable(directory), config.total_steps
+    print(f"finished, nothing to do: {name} is at step {step} of {step}")
+    if may_change("total_steps", config):
+        longer = f"any number above {step}: ssgan train {name} --total_steps {2 * step}"
+    else:
+        what = "learning_rate_decay" if config.learning_rate_decay != "none" else "the method"
+        longer = f"no other number, because {what} depends on it: start a new run with --run DIR"
+    print(f"to train longer, total_steps may be {longer}")
+    _say_samples(directory)
+
+
+def _say_samples(directory: Path) -> None:
     if (newest := RunDirectory(directory).newest_sample()) is not None:
         print(f"samples: {readable(newest)}")
-    return 0
 
 
 def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
@@ -182,7 +206,9 @@ def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
     with Meter("step", config.total_steps, per_step=images) as meter:
         for report in steps:
             if config.compile and done == 0:
-                print(f"the first step, compiled, took {time.monotonic() - started:.0f} s")
+                print(
+                    f"the first step, compiled, took {spell_duration(time.monotonic() - started)}"
+                )
             if report.terms is not None:
                 figures = _figures(report.terms)
             saved = f"saved {report.checkpoint.stem}" if report.checkpoint else "not saved yet"

@@ -72,6 +72,26 @@ def _checkpoint_of(run: Path, best: bool, step: int | None) -> Path:
     return layout.checkpoint(step)
 
 
+def choose_reference(subject: EvaluationInput) -> tuple[AbstractSource, str]:
+    """The real images that a run is compared with by default, and a sentence on which they are.
+
+    The held-out images of its source, or the training images where the source has none. Raises
+    UserError for anything but a run.
+    """
+    if not isinstance(subject, FoundState):
+        raise UserError(
+            "evaluate needs --against SOURCE, FOLDER or STATS.npz: only a run has real images of "
+            "its own"
+        )
+    source = subject.checkpoint.config.data.source
+    if (held_out := source.held_out()) is not None:
+        return held_out, f"against {held_out.name()}, the held-out images of {source.name()}"
+    return source, (
+        f"against {source.name()}, the run's training images, because it has no held-out ones: "
+        "memorised samples score well (--against IMAGES compares with others)"
+    )
+
+
 def common_preprocessing(
     inputs: Sequence[EvaluationInput],
     shape: ImageShape | None,

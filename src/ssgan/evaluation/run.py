@@ -33,7 +33,12 @@ from ssgan.evaluation.features import (
 )
 from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
-from ssgan.evaluation.inputs import common_preprocessing, find_source, parse_input
+from ssgan.evaluation.inputs import (
+    choose_reference,
+    common_preprocessing,
+    find_source,
+    parse_input,
+)
 from ssgan.evaluation.metrics import (
     METRICS,
     NAMEABLE,
@@ -70,7 +75,9 @@ class EvaluationRequest:
     or a file of statistics (.npz).
     """
 
-    against: str | None = None  # the reference: images or statistics; NAMEABLE alone needs none
+    # the reference: images or statistics; None: a run's own held-out images, or
+    # none with write_stats or NAMEABLE alone
+    against: str | None = None
     held_out: str | None = None  # real images that the run was not trained on
     write_stats: Path | None = None  # .npz for the statistics of the reference, else of the subject
     count: int | None = None  # images of the subject; None: 10,000, or all if there are fewer
@@ -95,11 +102,9 @@ class EvaluationRequest:
     trusted_modules: tuple[str, ...] = ()  # whose classes a run's settings may use
 
     def __post_init__(self) -> None:
-        alone = self.metrics == (NAMEABLE,)
-        if self.against is None and self.write_stats is None and not alone:
-            raise UserError("evaluate needs --against SOURCE, FOLDER or STATS.npz")
         for name, option in _ONLY_WITH_REFERENCE.items():
-            if self.against is None and getattr(self, name) is not None and not alone:
+            only_statistics = self.against is None and self.write_stats is not None
+            if only_statistics and getattr(self, name) is not None:
                 raise UserError(f"{option} requires --against")
         if self.metrics is not None:
             check_held_out(self.held_out is not None, self.metrics)
@@ -236,6 +241,9 @@ class _Session:
         reference = None if request.against is None else parse(request.against)
         if request.against is None and request.metrics == (NAMEABLE,):
             reference = find_source(found)
+        elif request.against is None and request.write_stats is None:
+            reference, note = choose_reference(found)
+            self._note([note])
         held_out = None if request.held_out is None else parse(request.held_out)
         if isinstance(reference, FoundState) or isinstance(held_out, FoundState):
             raise UserError("--against and --held-out expect images, not a run")

@@ -78,6 +78,20 @@ def fetch(
     )
 
 
+def reach(url: str, timeout_seconds: float = 10.0) -> None:
+    """Raise UserError unless the server answers for this file; nothing is downloaded."""
+    _check_url(url)
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        with _opener(url).open(request, timeout=timeout_seconds):
+            return
+    except _BROKEN as error:
+        reason = " ".join(str(getattr(error, "reason", None) or error).split())
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+    raise UserError(f"{url} could not be reached ({reason})")
+
+
 def file_sha256(path: Path) -> str:
     """The sha256 of a file, in lower-case hex."""
     with path.open("rb") as file:

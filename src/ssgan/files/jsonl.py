@@ -12,6 +12,7 @@ from ssgan.files.nesting import parse_json
 from ssgan.types import UserError
 
 _MAX_CHARACTERS = 40
+_TAIL_BYTES = 1 << 16  # holds several rows
 
 
 class Kind(NamedTuple):
@@ -100,6 +101,18 @@ def read_lines(path: Path) -> list[bytes]:
     if content.startswith((b"\xff\xfe", b"\xfe\xff", b"{\0", b"\0{")):  # not the zeros of a crash
         raise UserError(f"{path} is no text in UTF-8, perhaps in UTF-16: save it as UTF-8")
     return content.splitlines()
+
+
+def read_last(path: Path) -> dict[str, object] | None:
+    """The last valid row, from the end of the file alone; None when there is none there."""
+    require_file(path)
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        lines = file.read().splitlines()
+    rows = (_up_to(line, 2**63) for line in reversed(lines))
+    return next((row for row in rows if row is not None), None)
 
 
 def cut_back(path: Path, step: int) -> None:

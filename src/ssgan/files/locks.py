@@ -49,6 +49,31 @@ def hold_lock(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def find_holder(path: Path) -> str | None:
+    """The process that holds the lock file, in words; None when none does. Creates nothing.
+
+    A lock whose owner ended without a word, as after kill -9, is held for an instant to see it.
+    """
+    if not (path.exists() and _owner_path(path).exists()):
+        return None
+    if _marker_path(path).exists():
+        return _owner(path)
+    lock = None
+    try:
+        if FileLock is not SoftFileLock:
+            lock = FileLock(
+                path, thread_local=False, fallback_to_soft=False, preserve_lock_file=True
+            )
+            lock.acquire(blocking=False)
+    except Timeout:
+        return _owner(path)
+    except OSError:  # not ours to open, or no locks here: only the marker would say
+        return None
+    if lock is not None:
+        lock.release()
+    return None
+
+
 @contextmanager
 def wait_for_lock(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock file as soon as no other process or thread holds it.

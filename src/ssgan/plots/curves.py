@@ -1,5 +1,7 @@
-"""The losses, accuracies and metrics of a run over its steps, as one plot."""
+"""The losses, accuracies and metrics of a run, or of several, over their steps, as one plot."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from ssgan.training.history import curve_name, read_events, read_log, read_metri
 from ssgan.types import UserError
 
 _COLUMNS = 3  # panels in a row, at most
+_STYLES = ("-", "--", ":")  # of the curves of a panel, where a colour is a run
 
 
 class _Panel(NamedTuple):
@@ -83,32 +86,60 @@ def draw_curves(root: Path, target: Path) -> None:
     """Write the curves of a run to a PNG or SVG file, by the target's suffix."""
     check_plot_file(target)
     curves, alarms = read_curves(root), read_alarms(root)
-    panels = [p for p in _PANELS if any(name in curves for name in p.curves)]
-    if not panels:
-        raise UserError(f"{root} logs no adversarial or rotation loss: there is nothing to draw")
-    columns = min(len(panels), _COLUMNS)
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.2 * columns, 3.0 * rows), layout="constrained")
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, panel in zip(places, panels, strict=False):
+    figure = Figure(layout="constrained")
+    for axes, panel in _place_panels(figure, [curves], str(root)):
         for step in alarms:
             axes.axvline(step, color="crimson", linewidth=0.9, linestyle="--", label="alarm")
-        _draw(axes, panel, curves)
-    for axes in places[len(panels) :]:
-        axes.set_visible(False)
+        for (name, label), colour in zip(panel.curves.items(), PALETTE, strict=False):
+            if name in curves:
+                _plot(axes, curves[name], label, colour)
+        _finish(axes, panel)
     write_figure(figure, target)
 
 
-def _draw(axes: Axes, panel: _Panel, curves: dict[str, Curve]) -> None:
-    for (name, label), colour in zip(panel.curves.items(), PALETTE, strict=False):
-        if name not in curves:
-            continue
-        steps, values = curves[name]
-        if len(values) < 40:  # of evaluations
-            axes.plot(steps, values, color=colour, marker=".", label=label)
-            continue
-        axes.plot(steps, values, color=colour, alpha=0.2, linewidth=0.8)
-        axes.plot(steps, smooth(values, len(values) // 40), color=colour, label=label)
+def draw_comparison(roots: Mapping[str, Path], target: Path) -> None:
+    """Write the curves of several runs over each other: a colour a run, a line style a curve."""
+    check_plot_file(target)
+    runs = {name: read_curves(root) for name, root in roots.items()}
+    figure = Figure(layout="constrained")
+    for axes, panel in _place_panels(figure, list(runs.values()), ", ".join(roots)):
+        for (name, curves), colour in zip(runs.items(), cycle(PALETTE), strict=False):
+            for (curve, label), style in zip(panel.curves.items(), _STYLES, strict=False):
+                if curve in curves:
+                    words = f"{name}, {label}" if len(panel.curves) > 1 else name
+                    _plot(axes, curves[curve], words, colour, style)
+        _finish(axes, panel)
+    write_figure(figure, target)
+
+
+def _place_panels(
+    figure: Figure, runs: Sequence[Mapping[str, Curve]], names: str
+) -> Iterator[tuple[Axes, _Panel]]:
+    """Axes for every panel with a curve of any of the runs; UserError when there is none."""
+    panels = [p for p in _PANELS if any(name in run for name in p.curves for run in runs)]
+    if not panels:
+        raise UserError(f"{names} logs no adversarial or rotation loss: there is nothing to draw")
+    columns = min(len(panels), _COLUMNS)
+    rows = -(-len(panels) // columns)
+    figure.set_size_inches(4.2 * columns, 3.0 * rows)
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in places[len(panels) :]:
+        axes.set_visible(False)
+    return zip(places, panels, strict=False)
+
+
+def _plot(axes: Axes, curve: Curve, label: str, colour: str, style: str = "-") -> None:
+    steps, values = curve
+    if len(values) < 40:  # of evaluations
+        axes.plot(steps, values, color=colour, linestyle=style, marker=".", label=label)
+        return
+    axes.plot(steps, values, color=colour, alpha=0.2, linewidth=0.8)
+    smoothed = smooth(values, len(values) // 40)
+    axes.plot(steps, smoothed, color=colour, linestyle=style, label=label)
+
+
+def _finish(axes: Axes, panel: _Panel) -> None:
+    """Chance, limits, title and legend."""
     if panel.chance is not None:
         axes.axhline(panel.chance, color="grey", linewidth=0.8, linestyle=":", label="chance")
     if panel.share:

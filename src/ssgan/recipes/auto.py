@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import torch
 
+from ssgan.config.schema import value_text
+from ssgan.config.serialize import difference
 from ssgan.data.base import AbstractSource, DatasetInfo, HeaderStats
 from ssgan.data.prepare import choose_size
 from ssgan.methods.ssgan import SSGAN
@@ -22,12 +24,13 @@ def fit_recipe(
 
         ssgan train --data folder:PATH
 
-    Every choice is a setting and can be overridden. Without `info` the source is opened.
+    Every choice is a setting and can be overridden; `explain_choices` then says what will run.
+    Without `info` the source is opened.
     """
     stats = _header_stats(source, info)
     accelerated = torch.accelerator.is_available()
     size, channels = choose_size(stats), 1 if stats.grey else 3
-    generator, discriminator, network = _choose_networks(size, accelerated)
+    generator, discriminator, _ = _choose_networks(size, accelerated)
     batch_size, small = _choose_batch_size(stats), stats.num_pictures < _SMALL
     steps = 50_000 if accelerated else 5000
     config = RunConfig(
@@ -45,23 +48,94 @@ def fit_recipe(
             images=min(2000, 32 * batch_size),  # costs as much as a few steps
         ),
     )
-    machine = "an accelerator" if accelerated else "a CPU"
+    return config, explain_choices(config, config, stats)
+
+
+def explain_choices(config: RunConfig, fitted: RunConfig, stats: HeaderStats) -> list[str]:
+    """One sentence per choice, on the settings that will run.
+
+    `fitted` is what `fit_recipe` chose for images with these stats. Where the user's own settings
+    differ from it, the sentence says "as given" and no reason that no longer holds.
+    """
+    data, chosen = config.data, fitted.data
+    steps = (
+        _mark_given(f"batch size {config.batch_size}", config.batch_size != fitted.batch_size),
+        _mark_given(f"{config.total_steps} steps", config.total_steps != fitted.total_steps),
+    )
     reasons = [
-        "SS-GAN: needs no labels; --method GAN trains without the rotation task",
-        f"image size {size}: the median short side of {stats.num_images} images is "
-        f"{stats.short_side} pixels",
-        "grey: all images that were read are grey"
-        if stats.grey
-        else "color: some images have color",
-        f"{network}: fits {size} pixels on {machine}",
-        f"batch size {batch_size}, {steps} steps",
-        "differentiable augmentation: D would memorize fewer than 5,000 pictures"
-        if small
-        else "no augmentation: 5,000 pictures or more",
+        _explain_method(config, fitted),
+        _explain(
+            f"image size {data.image_size}",
+            data.image_size != chosen.image_size,
+            f"the median short side of {stats.num_images} images is {stats.short_side} pixels",
+        ),
+        _explain(
+            "grey" if data.channels == 1 else "color",
+            data.channels != chosen.channels,
+            "all images that were read are grey" if stats.grey else "some images have color",
+        ),
+        _explain_networks(config, fitted),
+        ", ".join(steps),
+        _explain_augmentation(config, fitted, stats),
     ]
-    if stats.num_images < 2:
+    if config.evaluate.every == 0 and fitted.evaluate.every == 0:
         reasons.append("no evaluation: it compares with at least 2 images")
-    return config, reasons
+    elif config.evaluate.every == 0:
+        reasons.append("no evaluation (as given)")
+    return reasons
+
+
+def _mark_given(choice: str, is_given: bool) -> str:
+    return f"{choice} (as given)" if is_given else choice
+
+
+def _explain(choice: str, is_given: bool, fact: str) -> str:
+    """The choice with the fact it follows from; beside the user's own choice the fact stands."""
+    return f"{choice} (as given); {fact}" if is_given else f"{choice}: {fact}"
+
+
+def _explain_method(config: RunConfig, fitted: RunConfig) -> str:
+    method, name = config.method, type(config.method).__name__
+    if type(method) is type(fitted.method):
+        return "SS-GAN: needs no labels; --method GAN trains without the rotation task"
+    labels = "needs labels" if method.conditional else "needs no labels"
+    task = "with" if method.predicts_rotation else "without"
+    return f"{name} (as given): {labels}, trains {task} the rotation task"
+
+
+def _explain_networks(config: RunConfig, fitted: RunConfig) -> str:
+    pairs = (
+        (config.generator, fitted.generator),
+        (config.discriminator, fitted.discriminator),
+    )
+    if any(network != chosen for network, chosen in pairs):
+        return " and ".join(_describe_network(*pair) for pair in pairs)
+    size, accelerated = fitted.data.image_size, torch.accelerator.is_available()
+    network = _choose_networks(size, accelerated)[2]
+    machine = "an accelerator" if accelerated else "a CPU"
+    if config.data.image_size != size:
+        return f"{network}: chosen for {size} pixels on {machine}"
+    return f"{network}: fits {size} pixels on {machine}"
+
+
+def _describe_network(network: object, chosen: object) -> str:
+    """Its name, and the settings of it that the user gave."""
+    name = type(network).__name__
+    if network == chosen:
+        return name
+    if type(network) is not type(chosen):
+        return f"{name} (as given)"
+    changed = [f"{one.path} {value_text(one.new)}" for one in difference(chosen, network)]
+    return f"{name} with {', '.join(changed)} (as given)"
+
+
+def _explain_augmentation(config: RunConfig, fitted: RunConfig, stats: HeaderStats) -> str:
+    choice = "differentiable augmentation" if config.augment else "no augmentation"
+    fact = "5,000 pictures or more"
+    if stats.num_pictures < _SMALL:
+        fact = f"D {'would' if fitted.augment == config.augment else 'may'} memorize fewer than "
+        fact += "5,000 pictures"
+    return _explain(choice, config.augment != fitted.augment, fact)
 
 
 def _choose_networks(

@@ -11,6 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from ssgan.config.text import spell_duration
 from ssgan.data.base import DatasetInfo
 from ssgan.data.dataset import Dataset
 from ssgan.ops.threads import Threads, adapting_threads
@@ -114,7 +115,7 @@ class RunCost:
 
     def text(self) -> str:
         """The cost in lines for a person."""
-        hours = self.seconds_per_step * self.total_steps / 3600
+        whole = spell_duration(self.seconds_per_step * self.total_steps)
         rate = self.batch_images / self.seconds_per_step
         disk = self.disk.peak + self.data_bytes
         memory = "not known here"
@@ -131,7 +132,7 @@ class RunCost:
                 f"one step       D reads {self.discriminator_images} images; "
                 f"{self.gigaflop_per_step:.1f} GFLOP; {self.seconds_per_step:.2f} s, "
                 f"{rate:.0f} real images/s{self.timed_on}",
-                f"the run        {self.total_steps:,} steps, about {hours:.1f} hours",
+                f"the run        {self.total_steps:,} steps, about {whole}",
                 f"memory         {memory}",
                 f"disk           at most {_text(disk)}: "
                 f"images {_text(self.data_bytes)} ({self.data_images:,}), "

@@ -19,7 +19,7 @@ from ssgan.files.atomic import TEMPORARY, remove_strays, write_json
 from ssgan.files.environment import BITS_DEPEND_ON, describe_environment
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.links import open_unlinked, refuse_links, require_file
-from ssgan.files.run_directory import ForgettingDirectory, RunDirectory
+from ssgan.files.run_directory import ForgettingDirectory, RunDirectory, parse_step
 from ssgan.files.sealed_file import Damaged
 from ssgan.ops.collective import num_ranks
 from ssgan.runs import checkpoint
@@ -76,6 +76,20 @@ def _with_stored_digest(config: RunConfig, stored: RunConfig) -> RunConfig:
     ours, theirs = config.init, stored.init
     same = ours is not None and theirs is not None and ours.model == theirs.model
     return replace(config, init=theirs) if same and ours and ours.sha256 is None else config
+
+
+def is_finished(config: RunConfig, directory: Path) -> bool:
+    """Whether the run of this config in a directory has taken and evaluated its last step.
+
+    Raises UserError as `accept_directory` for a finished run that the config would change.
+    """
+    layout = RunDirectory(directory)
+    newest = layout.checkpoint_files()[:1]
+    if not (layout.config.exists() and newest and parse_step(newest[0]) == config.total_steps):
+        return False
+    accept_directory(layout, config)
+    saved, _ = checkpoint.load_newest(layout, list_modules(dump(config)))
+    return saved is not None and saved.evaluated and saved.step == config.total_steps
 
 
 def _refuse_other_directory(layout: RunDirectory) -> None:

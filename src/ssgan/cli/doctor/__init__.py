@@ -1,0 +1,1 @@
+"""`ssgan doctor`: what this machine has for ssgan, and a self test."""
