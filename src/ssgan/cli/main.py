@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ssgan import __version__
-from ssgan.cli import measure_options, options
+from ssgan.cli import image_options, measure_options, options
 from ssgan.cli.help import format_completion, format_help, format_overview
 from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import find_output_error, tolerate_lost_output
@@ -17,7 +17,7 @@ from ssgan.files.names import printable
 VERBS: dict[str, type[VerbOptions]] = {
     "demo": options.Demo,
     "train": options.Train,
-    "sample": options.Sample,
+    "sample": image_options.Sample,
     "evaluate": measure_options.Evaluate,
     "show": options.Show,
     "data": options.Data,

@@ -125,45 +125,6 @@ successors. Start with scenes:ssgan."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample(Options):
-    """Generate images from a run."""
-
-    # a run directory or a checkpoint file
-    run: Path = argument(Path(), "RUN", required=True)
-    # number of images, at most 100,000, in OUT/images; the first 400 are together in OUT/sheet.png
-    n: int = option(64, at_least=1, at_most=100_000)
-    # seed of the latents; the first images are the same for every --n
-    seed: int = option(0, at_least=0)
-    # where to write; it replaces an earlier sampling, and no other files
-    out: Path | None = option(None, "DIR", default_text="RUN/generated-seed-SEED")
-    # write the images as arrays, too: arr_0 is uint8 [N, S, S, C], arr_1 the labels, if any
-    npz: Path | None = option(None, "FILE.npz")
-    # one class of a conditional run
-    class_name: str | None = option(
-        None, "NAME", name="--class", default_text="all classes in turn"
-    )
-    # use the generator with the best score, not the newest
-    best: bool = False
-    refresh: int = option(0, at_least=1, default_text="as trained")
-    # images from one sample to the next in interpolation.png, 2 to 256
-    steps: int = option(8, at_least=2, at_most=256)
-    # write the interpolation as interpolation.gif, too
-    gif: bool = False
-    device: str = option("auto", "NAME")
-    trust: tuple[str, ...] = option((), "MODULE")
-
-    synonyms: ClassVar[Mapping[str, str]] = {
-        "--gpu": USE_DEVICE,
-        "--size": "images have the size that the run was trained at",
-        "--batch": "--n N is the number of images",
-    }
-
-    def __post_init__(self) -> None:
-        if self.npz is not None and self.npz.suffix != ".npz":
-            raise UsageError(f"--npz {self.npz}: the name must end in .npz")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Show(Options):
     """Show how a run is doing, and draw its curves."""
 

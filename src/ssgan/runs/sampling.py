@@ -1,11 +1,12 @@
 """Images from a trained generator."""
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -14,7 +15,7 @@ from ssgan.files.run_directory import RunDirectory, find_run_of
 from ssgan.models.base import AbstractGeneratorConfig
 from ssgan.models.norms import BatchStatistics, refresh_statistics
 from ssgan.ops.pixels import to_uint8
-from ssgan.ops.rng import Key, integers
+from ssgan.ops.rng import Key, integers, uniform
 from ssgan.runs.checkpoint import Checkpoint, load_part
 from ssgan.runs.precision import run_dtype, to_device
 from ssgan.runs.shapes import require_shapes
@@ -106,10 +107,33 @@ def refresh_batch_statistics(
 
 
 def sample_latents(
-    spec: AbstractGeneratorConfig, seed: int, purpose: str, count: int
+    spec: AbstractGeneratorConfig,
+    seed: int,
+    purpose: str,
+    count: int,
+    truncation: float | None = None,
 ) -> Float[Tensor, "N Z"]:
-    """Latents of the generator's distribution; the first n are the same however many there are."""
-    return spec.sample_latents(Key(seed, purpose), torch.arange(count))
+    """Latents of the generator's distribution; the first n are the same however many there are.
+
+    With `truncation` t, values of a magnitude above t are drawn again until they are not: the
+    truncation trick of BigGAN (Brock et al., ICLR 2019). A small t trades diversity for quality.
+    Other values stay, so a large t changes nothing. Raises UserError unless t is above 0.
+    """
+    key, index = Key(seed, purpose), torch.arange(count)
+    latents = spec.sample_latents(key, index)
+    if truncation is None:
+        return latents
+    if not 0 < truncation < math.inf:
+        raise UserError(f"truncation must be a finite number above 0, not {truncation}")
+    # one draw from the distribution within -t ... t, by its inverse, is what all redraws end in
+    draws = 2 * uniform(Key(seed, purpose, 1), index, spec.latent_size).double() - 1
+    if spec.latents == "uniform":
+        inner = min(truncation, 1.0) * draws
+    else:
+        mass = math.erf(truncation / math.sqrt(2))
+        inner = math.sqrt(2) * torch.erfinv(mass * draws)
+    inner = inner.clamp(-truncation, truncation).to(latents.dtype)
+    return torch.where(latents.abs() > truncation, inner, latents)
 
 
 def interpolate(
@@ -121,10 +145,28 @@ def interpolate(
     through latents shorter than any in training. Uniform latents move on the straight line, because
     a circle would leave their cube; so do latents of size 1, which have no circle.
     """
-    straight = spec.latents == "uniform" or spec.latent_size == 1
-    way = torch.lerp if straight else _on_great_circle
-    shares = torch.arange(steps) / steps
+    way, shares = _choose_way(spec), torch.arange(steps) / steps
     return torch.stack([way(a, b, t) for a, b in pairwise(latents) for t in shares])
+
+
+def interpolate_loop(
+    spec: AbstractGeneratorConfig, latents: Float[Tensor, "N Z"], frames: int
+) -> tuple[Float[Tensor, "M Z"], Int[Tensor, " M"]]:
+    """`frames` points at equal distances on the way through all latents and back to the first.
+
+    The way is that of `interpolate`. Also returns the number of the latent that each point left.
+    """
+    way, count = _choose_way(spec), len(latents)
+    left = torch.arange(frames) * count // frames
+    shares = torch.arange(frames) * count % frames / frames
+    pairs = zip(left.tolist(), shares, strict=True)
+    points = [way(latents[n], latents[(n + 1) % count], share) for n, share in pairs]
+    return torch.stack(points), left
+
+
+def _choose_way(spec: AbstractGeneratorConfig) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    straight = spec.latents == "uniform" or spec.latent_size == 1
+    return torch.lerp if straight else _on_great_circle
 
 
 def _on_great_circle(
@@ -140,21 +182,21 @@ def _on_great_circle(
 
 @torch.no_grad()
 def generate_images(
-    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
+    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None, batch: int = BATCH
 ) -> Iterator[Float[Tensor, "B C S S"]]:
     """Images in [-1, 1] in batches, in order; the generator is in evaluation mode."""
     weight = next(generator.parameters())
-    for start in range(0, len(latents), BATCH):
-        rows = slice(start, start + BATCH)
+    for start in range(0, len(latents), batch):
+        rows = slice(start, start + batch)
         classes = None if labels is None else labels[rows].to(weight.device)
         yield generator(latents[rows].to(weight.device, weight.dtype), classes)
 
 
 def generate_batches(
-    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
+    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None, batch: int = BATCH
 ) -> Iterator[NDArray[np.uint8]]:
     """The images of `generate_images` as uint8 [n, S, S, C]."""
-    for images in generate_images(generator, latents, labels):
+    for images in generate_images(generator, latents, labels, batch):
         yield to_pixels(images)
 
 
