@@ -106,3 +106,39 @@ class Sample(Options):
                 raise UsageError(f"--seeds has more than {_MOST_IMAGES:,} seeds")
             found.update(dict.fromkeys(range(first, last + 1)))
         return list(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project(Options):
+    """Find the latents of pictures: the images of a run that are nearest to them.
+
+    Adam moves several latent vectors at once, and the nearest point is kept. The distance compares
+    the pixels and the maps of all blocks of D.
+    """
+
+    # a run directory or a checkpoint file
+    run: Path = argument(Path(), "RUN", required=True)
+    # image files of any size; they become squares as the images of the run
+    images: tuple[Path, ...] = argument((), "IMAGE", required=True)
+    # where to write; it replaces an earlier projection, and no other files
+    out: Path | None = option(None, "DIR", required=True)
+    # steps of Adam
+    steps: int = option(300, at_least=1, at_most=100_000)
+    # latent vectors that are moved at once: the nearest of 16 times as many samples
+    starts: int = option(4, at_least=1, at_most=1000)
+    # weight of the pixels in the distance; 0 compares the maps of D alone
+    pixels: float = option(1.0, "W")
+    # class of the pictures, by its name or number, in a conditional run
+    class_name: str | None = option(
+        None, "NAME|NUMBER", name="--class", default_text="found by the search"
+    )
+    # seed of the samples among which the starts are
+    seed: int = option(0, at_least=0)
+    device: str = option("auto", "NAME")
+    trust: tuple[str, ...] = option((), "MODULE")
+
+    synonyms: ClassVar[Mapping[str, str]] = {"--gpu": USE_DEVICE, "--label": "--class"}
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.pixels < math.inf:
+            raise UsageError(f"--pixels must be a finite number, 0 or more, not {self.pixels:g}")

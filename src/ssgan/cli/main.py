@@ -18,6 +18,7 @@ VERBS: dict[str, type[VerbOptions]] = {
     "demo": options.Demo,
     "train": options.Train,
     "sample": image_options.Sample,
+    "project": image_options.Project,
     "evaluate": measure_options.Evaluate,
     "show": options.Show,
     "data": options.Data,
@@ -28,6 +29,8 @@ VERBS: dict[str, type[VerbOptions]] = {
 }
 OTHER_VERBS = {  # what other programs call them, and what does it here
     "generate": "`ssgan sample RUN` generates images",
+    "invert": "`ssgan project RUN IMAGE --out DIR` finds the latent of a picture",
+    "interpolate": "`ssgan sample RUN --interpolate FILE.webp` makes an animation",
     "resume": "`ssgan train RUN` continues a run",
     "continue": "`ssgan train RUN` continues a run",
     "fid": "`ssgan evaluate RUN --against IMAGES` computes the FID",
