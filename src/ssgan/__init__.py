@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ssgan.training.loop import StepReport as StepReport
     from ssgan.training.loop import train as train
     from ssgan.training.run import run as run
+    from ssgan.training.tracker import Tracking as Tracking
 
 _HOME = {
     "prepare": "ssgan.data.prepare",
@@ -36,6 +37,7 @@ _HOME = {
     "StepReport": "ssgan.training.loop",
     "train": "ssgan.training.loop",
     "run": "ssgan.training.run",
+    "Tracking": "ssgan.training.tracker",
 }
 __all__ = [
     "GAN",
@@ -44,6 +46,7 @@ __all__ = [
     "RotationOnly",
     "RunConfig",
     "StepReport",
+    "Tracking",
     "prepare",
     "recipes",
     "run",

@@ -83,6 +83,10 @@ class Train(Options):
     verify: bool = False
     # continue a run whose images have changed; its best score starts over
     accept_new_data: bool = False
+    # copy the log, evaluations and sample sheets to this library, too; the run is the same with it
+    track: Literal["wandb", "trackio"] | None = None
+    # the project of --track
+    track_project: str | None = option(None, "NAME", default_text="that of the run, else ssgan")
     # print what the run would cost; write and download nothing
     dry_run: bool = False
     # list all recipes
@@ -100,6 +104,8 @@ class Train(Options):
         "--lr": "each network has its own: --generator_optimizer.learning_rate X and "
         "--discriminator_optimizer.learning_rate X",
         "--gpu": USE_DEVICE,
+        "--wandb": "--track wandb copies the log there",
+        "--trackio": "--track trackio copies the log there",
     }
     usage: ClassVar[tuple[str, ...]] = (
         "[RECIPE|RUN] [--data SOURCE] [--any.setting VALUE ...] [OPTIONS]",
@@ -118,6 +124,8 @@ successors. Start with scenes:ssgan."""
             raise UsageError("train needs a recipe or --data SOURCE; see ssgan train --help")
         if self.restarts and self.processes == 1:
             raise UsageError("--restarts requires --processes 2 or more")
+        if self.track_project is not None and self.track is None:
+            raise UsageError("--track-project requires --track wandb or trackio")
 
     def has_more_help(self) -> bool:
         """A recipe, a run or a source has settings to list."""

@@ -40,7 +40,7 @@ from ssgan.types import ImageShape, UserError
 _MOST_ON_SHEET, _STOPS = 400, 8
 _LISTED = 20  # classes named in an error
 _GIF_MS = 80  # of a frame in interpolation.gif
-_FRAMES = 16  # of an animation, for each sample
+_FRAMES, _MOST_FRAMES = 16, 2000  # of an animation, for each sample and in all
 
 
 def main(given: Sample) -> int:
@@ -77,7 +77,9 @@ def main(given: Sample) -> int:
             print("no animation: --gif goes from one image to the next, so --n must be 2 or more")
         if given.interpolate is not None:
             stops = latents if given.seeds else latents[:_STOPS]
-            path, left = interpolate_loop(spec, stops, given.frames or _FRAMES * len(stops))
+            path, left = interpolate_loop(
+                spec, stops, given.frames or min(_MOST_FRAMES, _FRAMES * len(stops))
+            )
             frames = generate_pixels(generator, path, None if labels is None else labels[left])
             save_animation(given.interpolate, frames, round(1000 / given.fps))
             print(f"animation of {len(frames)} images: {readable(given.interpolate)}")
