@@ -65,7 +65,6 @@ def main(given: Train) -> int:
     tracker = None
     if given.track is not None:
         tracker = Tracking(library=given.track, project=given.track_project)
-        tracker.require_library()
     speaks = _speaks(given)
     for reason in reasons if speaks else ():
         print(reason)

@@ -99,19 +99,15 @@ def run(
 
     The config's images, and held-out ones, are prepared in `cache` (None: the default one);
     `collection` is their opened source, if the caller has it. With `dataset` nothing is prepared:
-    `held_out` then has the held-out images, or None. Under a launcher this process is one of
-    several ranks, which wait `timeout` seconds for each other. With `verify` every byte of prepared
-    images is verified before the first step; with `accept_new_data` the images may have changed.
-    `tracker` names the library that gets a copy of the log; it changes nothing else.
+    `held_out` then has the held-out images, or None. Under a launcher the ranks wait `timeout`
+    seconds for each other. With `verify` every byte of prepared images is verified first; with
+    `accept_new_data` they may have changed. `tracker` gets a copy of the log.
 
     Raises UserError for settings or data that do not fit each other or the directory; Interrupted
     after a signal; Collapsed where evaluate.on_collapse is stop; NonFinite for bad numbers that
-    came back after every rollback; DiskFull when nothing more can be written. In all of these the
-    newest checkpoint is whole.
+    came back after every rollback; DiskFull. In all of these the newest checkpoint is whole.
     """
     keep_freed_memory()
-    if tracker is not None:
-        tracker.require_library()
     layout = RunDirectory(directory)
     with join_ranks(timeout, config.device):
         if progress is None or rank() > 0:

@@ -40,7 +40,7 @@ _MOST_CHARACTERS = 200  # of a reason in a warning
 
 @dataclass(frozen=True, kw_only=True)
 class Tracking:
-    """Where a run is tracked, besides its directory."""
+    """Where a run is tracked, besides its directory; raises UserError without that library."""
 
     library: Library  # it must be installed
     project: str | None = None  # None: that of the run so far, else "ssgan"
@@ -53,9 +53,6 @@ class Tracking:
                 f"the project of a tracker must be 1 to 128 letters, digits, '.', '_' or '-', not "
                 f"{self.project!r}"
             )
-
-    def require_library(self) -> None:
-        """Raise UserError where the library is not installed."""
         if self.library not in sys.modules and importlib.util.find_spec(self.library) is None:
             raise UserError(f"{self.library} is not installed: {_INSTALL[self.library]}")
 
