@@ -318,3 +318,48 @@ def test_the_estimate_subtracts_the_time_that_a_command_has_been_running():
     for since, left in ((30.0, 70.0), (130.0, None)):
         status = Status((jobs[1],), (), finished, None, {jobs[1]: since})
         assert estimate_eta(status, jobs, 1).seconds == left
+
+
+def test_more_jobs_come_while_a_slot_is_free_and_those_that_are_ready_come_first():
+    """A training that ends is measured before another one begins."""
+    names = iter("abc")
+    seen = []
+
+    def more(status):
+        seen.append([one.job.label for one in status.finished])
+        name = next(names, None)
+        if name is None:
+            return ()
+        first = job(name)
+        return (first, job(f"{name} measured", first, verb="evaluate"))
+
+    stage = Stage()
+    *_, last = Scheduler((), 1, stage, pause=0.0, more=more).run()
+    assert stage.begun == ["a", "a measured", "b", "b measured", "c", "c measured"]
+    assert stage.most == 1
+    assert last.exit_code == 0
+    assert seen[1] == ["a", "a measured"]
+
+
+def test_no_more_jobs_are_requested_after_a_signal():
+    asked = []
+
+    def more(status):
+        asked.append(status)
+        return (job(f"job {len(asked)}"),)
+
+    stage = Stage(on_start=lambda _: os.kill(os.getpid(), signal.SIGINT))
+    *_, last = Scheduler((), 1, stage, pause=0.0, more=more).run()
+    assert len(asked) == 1
+    assert last.exit_code == 130
+
+
+def test_a_job_that_is_stopped_gets_sigterm_and_the_others_do_not():
+    stage = Stage(polls=3)
+    first, second = job("a"), job("b")
+    scheduler = Scheduler([first, second], 2, stage, pause=0.0)
+    for status in scheduler.run():
+        if len(status.running) == 2 and not stage.signals:
+            scheduler.stop(first)
+    assert [(name, number) for name, number in stage.signals] == [("a", signal.SIGTERM)]
+    scheduler.stop(first)  # it has ended: nothing happens

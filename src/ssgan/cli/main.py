@@ -26,6 +26,7 @@ VERBS: dict[str, type[VerbOptions]] = {
     "features": measure_options.Features,
     "forget": measure_options.Forget,
     "study": options.Study,
+    "tune": options.Tune,
 }
 OTHER_VERBS = {  # what other programs call them, and what does it here
     "generate": "`ssgan sample RUN` generates images",

@@ -237,3 +237,67 @@ study` lists all studies and their runs."""
     def has_more_help(self) -> bool:
         """A study has variants to list."""
         return self.name is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tune(Options):
+    """Search settings that reach the best score in a fixed time of training.
+
+    Every trial is a run of ssgan train and one of ssgan evaluate. Run it again to continue.
+    """
+
+    # a recipe such as cifar10:ssgan_laptop; without one, the settings are chosen to fit --data
+    recipe: str | None = argument(None, "RECIPE")
+    # training images: {SOURCES}
+    data: str | None = option(None, "SOURCE", default_text="those of the recipe")
+    # real images to compare with
+    test: str | None = option(None, "SOURCE", default_text="the held-out part of --data")
+    # where runs and results go; the same command continues there
+    out: Path = option(Path(), "DIR", required=True)
+    # minutes of training for every trial, as counted by its seconds a step
+    minutes: float = 20.0
+    # number of trials; the first one is the recipe itself
+    trials: int = option(40, at_least=1, at_most=10_000)
+    # number of commands that run at a time; each gets its share of the cores and GPUs
+    jobs: int = option(1, at_least=1)
+    # CPU threads of every command
+    threads: int | None = option(None, at_least=1, default_text="the cores divided by --jobs")
+    # a TOML file with the settings to search, and their choices or ranges
+    space: Path | None = option(None, "FILE", default_text="a space for ResNets and SNDCGAN")
+    # {FEATURES}, as for ssgan evaluate
+    features: str = option("lite0", "NAME")
+    # images generated for a score
+    samples: int = option(5000, at_least=2)
+    # seed of the search and of every trial
+    seed: int = option(0, at_least=0)
+    # stop a trial at a third of its steps when its FD-random is above the median there
+    prune: bool = False
+    # trials that are trained again, with further seeds, and compared with the recipe
+    top: int = option(3, at_least=1)
+    # number of those seeds; 0: none
+    confirm_seeds: int = option(3, at_least=0, at_most=100)
+    # print the space and the time it takes; run and write nothing
+    dry_run: bool = False
+    settings: tuple[str, ...] = ()  # the words after a lone --
+
+    setting_words: ClassVar[str] = "settings"
+    settings_follow_dashes: ClassVar[bool] = True
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "--gpu": "settings of every trial follow a lone --, such as: -- --device cuda",
+        "--steps": "the number of steps follows from --minutes",
+        **dict.fromkeys(
+            ("--batch", "--size"),
+            "settings of every trial follow a lone --, such as: -- --batch_size 32",
+        ),
+    }
+    usage: ClassVar[tuple[str, ...]] = (
+        "[RECIPE] [--data SOURCE] --out DIR [OPTIONS] [-- --any.setting VALUE ...]",
+    )
+    notes: ClassVar[str] = """\
+Settings after a lone -- apply to every trial, and leave the space."""
+
+    def __post_init__(self) -> None:
+        if not (self.recipe or self.data or self.help):
+            raise UsageError("tune needs a RECIPE or --data SOURCE; see ssgan tune --help")
+        if not 0 < self.minutes < 1e6:
+            raise UsageError(f"--minutes must be above 0, not {self.minutes:g}")

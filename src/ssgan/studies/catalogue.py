@@ -103,6 +103,18 @@ def _on_cifar10(
     return Study(name=name, title=title, laptop=scales[0], paper=scales[1])
 
 
+def _embedded(
+    name: str,
+    title: str,
+    variants: Sequence[AbstractVariant],
+    measurement: AbstractMeasurement,
+    renderer: AbstractRenderer,
+) -> Study:
+    """On the embedded set, whose only scale is both."""
+    scale = StudyScale(variants, measurement, renderer, "objects", "objects")
+    return Study(name=name, title=title, laptop=scale, paper=scale)
+
+
 def _on_imagenet(
     variants: Sequence[AbstractVariant],
     measurement: AbstractMeasurement,
@@ -208,6 +220,21 @@ def _precisions(recipe: str) -> list[AbstractVariant]:
     return [
         Variant(name=name, label=name, recipe=recipe, overrides=("--precision", name))
         for name in ("float32", "bfloat16")
+    ]
+
+
+def _on_objects(*methods: str) -> list[AbstractVariant]:
+    return [
+        Variant(name=method, label=LABELS[method], recipe=f"objects:{method}") for method in methods
+    ]
+
+
+def _with_updates(variants: Sequence[AbstractVariant], updates: int) -> list[AbstractVariant]:
+    """The variants with so many updates of D a step (the recipes have one), as a group."""
+    flags = ("--discriminator_updates", str(updates)) if updates > 1 else ()
+    return [
+        replace(one, name=f"{one.name}_n{updates}", group=f"n_dis {updates}", overrides=flags)
+        for one in variants
     ]
 
 
@@ -350,6 +377,20 @@ _ALL = (
         _precisions("cifar10:ssgan"),
         _DISTANCE,
         DistanceTable(()),
+    ),
+    _embedded(
+        "objects",
+        "Frechet distance on the embedded set, four methods, one and two updates of D",
+        [*_with_updates(_on_objects(*_FOUR), 1), *_with_updates(_on_objects(*_FOUR), 2)],
+        _DISTANCE,
+        DistanceTable(()),
+    ),
+    _embedded(
+        "objects-probe",
+        "Probe of D's last block over training on the embedded set, two methods",
+        _on_objects("gan", "ssgan"),
+        ProbeMeasurement("all", ("--blocks", "3", *_SMALL)),
+        ProbeCurves(()),
     ),
 )
 STUDIES: dict[str, Study] = {study.name: study for study in _ALL}

@@ -146,8 +146,16 @@ class _Running(NamedTuple):
     resources: Resources
 
 
+def no_more(status: Status) -> Sequence[Job]:
+    """No jobs but those that were given."""
+    return ()
+
+
 class Scheduler:
-    """Runs jobs in order, `slots` at a time; a job whose needs failed is never started."""
+    """Runs jobs in order, `slots` at a time; a job whose needs failed is never started.
+
+    `more` returns further jobs, of which the first can start; it is called while a slot is free.
+    """
 
     def __init__(
         self,
@@ -155,8 +163,9 @@ class Scheduler:
         slots: int,
         start: Callable[[Job, Resources], Child] = start_process,
         pause: float = 0.2,
+        more: Callable[[Status], Sequence[Job]] = no_more,
     ) -> None:
-        self._waiting = list(jobs)
+        self._waiting, self._more = list(jobs), more
         self._free, self._start, self._pause = list(divide_resources(slots)), start, pause
         self._running: dict[Job, _Running] = {}
         self._finished: list[Finished] = []
@@ -190,8 +199,22 @@ class Scheduler:
         since = {job: now - one.started for job, one in self._running.items()}
         return Status(running, waiting, tuple(self._finished), self._stopped_by, since)
 
+    def stop(self, job: Job) -> None:
+        """Ask a running job to end, which a run of `ssgan train` does with its state saved."""
+        if job in self._running:
+            self._running[job].child.send_signal(signal.SIGTERM)
+
     def _start_jobs(self) -> None:
-        """Fill the free slots with jobs whose needs are done."""
+        """Fill the free slots with jobs whose needs are done, then with new ones."""
+        self._start_ready()
+        while self._free and self._stopped_by is None:
+            new = self._more(self.status())
+            if not new:
+                return
+            self._waiting += new
+            self._start_ready()
+
+    def _start_ready(self) -> None:
         for job in list(self._waiting):
             if self._stopped_by is not None or not self._free:
                 return

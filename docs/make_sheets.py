@@ -1,4 +1,4 @@
-"""Draw `images/scenes.png`: a row a kind, twelve pictures each. Run: python make_scenes_sheet.py"""
+"""Draw `images/objects.png` and `images/scenes.png`, a row a kind. Run: python make_sheets.py"""
 
 from pathlib import Path
 
@@ -6,15 +6,15 @@ import numpy as np
 from PIL import Image
 
 from ssgan.data.base import Preprocessing
-from ssgan.data.scenes.source import Scenes
+from ssgan.data.scenes.source import Objects, RenderedSource, Scenes
 from ssgan.types import ImageShape
 
 COLUMNS = 12
 
 
-def sheet(size: int, seed: int = 0) -> Image.Image:
+def sheet(source: type[RenderedSource], size: int, seed: int = 0) -> Image.Image:
     """Ten rows of COLUMNS pictures of `size` pixels, two white pixels apart."""
-    collection = Scenes(num_images=10 * COLUMNS, seed=seed).open()
+    collection = source(num_images=10 * COLUMNS, seed=seed).open()
     preprocessing = Preprocessing(shape=ImageShape(channels=3, size=size))
     pictures = np.stack(list(collection.read(range(len(collection)), preprocessing)))
     order = np.argsort(collection.labels(), kind="stable")
@@ -24,5 +24,6 @@ def sheet(size: int, seed: int = 0) -> Image.Image:
 
 
 if __name__ == "__main__":
-    picture = sheet(size=64)
-    picture.save(Path(__file__).parent / "images" / "scenes.png", optimize=True)
+    for source in (Objects, Scenes):
+        picture = sheet(source, size=64)
+        picture.save(Path(__file__).parent / "images" / f"{source.kind}.png", optimize=True)

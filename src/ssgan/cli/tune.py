@@ -1,0 +1,304 @@
+"""`ssgan tune`: searches settings that reach the best score in a fixed time of training."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+import torch
+
+from ssgan.cli.options import Tune
+from ssgan.cli.progress import fetch_source, format_duration
+from ssgan.config.merge import from_flags, merge, read_json
+from ssgan.config.serialize import flatten
+from ssgan.data.base import AbstractSource, DatasetInfo
+from ssgan.data.prepare import default_cache
+from ssgan.data.sources import parse_source
+from ssgan.evaluation.feature_networks import NAMES, choose_features
+from ssgan.files.atomic import write_json
+from ssgan.files.errors import require_writable
+from ssgan.files.links import refuse_links
+from ssgan.files.locks import hold_lock
+from ssgan.recipes.auto import fit_recipe, with_source
+from ssgan.recipes.find import build_recipe
+from ssgan.runs.config import RunConfig
+from ssgan.runs.config_io import ALIASES
+from ssgan.studies.jobs import Job
+from ssgan.studies.scheduler import (
+    Child,
+    Resources,
+    Scheduler,
+    Status,
+    describe_activity,
+    start_process,
+    threads_per_job,
+)
+from ssgan.studies.tuning.confirm import Confirmation, plan_confirmation
+from ssgan.studies.tuning.report import space_facts, winner_command, write_report
+from ssgan.studies.tuning.sampler import Sampler, import_optuna
+from ssgan.studies.tuning.search import Searcher
+from ssgan.studies.tuning.space import read_space
+from ssgan.studies.tuning.trials import Search, SearchOptions, find_best
+from ssgan.training.validation import validate_info
+from ssgan.types import UserError
+
+_MINUTE = 60.0  # seconds between lines, when nothing changes
+_OWN = ("seed", "total_steps")  # settings that have an option of their own, or follow from one
+
+
+def main(given: Tune) -> int:
+    """Search, or continue, then confirm the best; returns the exit code."""
+    import_optuna()
+    search = _make_search(given)
+    for sentence in search.space.refusals():
+        print(f"note: {sentence}")
+    if given.dry_run:
+        _print_plan(search, given)
+        return 0
+    given.out.mkdir(parents=True, exist_ok=True)
+    refuse_links(given.out, given.out / "search.json", given.out / "optuna.journal")
+    with hold_lock(given.out / ".lock"):
+        _keep_options(search)
+        return _Run(search, given).run()
+
+
+def _make_search(given: Tune) -> Search:
+    """The settings, images and space of a search; raises UserError for what does not fit."""
+    changes, rest = from_flags(given.settings)
+    if rest:
+        raise UserError(f"{rest[0]!r} is no setting; after -- give settings such as --batch_size 8")
+    fixed = {name.removesuffix(".kind") for name in flatten(changes)}
+    if own := [name for name in _OWN if name in fixed]:
+        hint = "--seed stands before --" if own[0] == "seed" else "it follows from --minutes"
+        raise UserError(f"--{own[0]} is set for every trial: {hint}")
+    config, info = _choose_start(given)
+    config = merge(config, changes, "--", ALIASES)
+    test, held_out = given.test, config.data.source.held_out()
+    if test is None and held_out is not None:
+        test = held_out.name()
+    if test is None:
+        raise UserError(
+            f"{config.data.source.name()} has no held-out images of its own: give --test SOURCE"
+        )
+    _require_features(given)
+    validate_info(config, info, 1)
+    count = _open_info(parse_source(test)).header_stats.num_images
+    if count < given.samples:
+        print(
+            f"note: {given.samples:,} generated images are compared with the {count:,} images of "
+            f"{test}; --test names others, --samples {count} generates as many"
+        )
+    require_writable(given.out)
+    return Search(
+        SearchOptions(
+            recipe=given.recipe,
+            data=given.data,
+            test=test,
+            minutes=given.minutes,
+            features=given.features,
+            samples=given.samples,
+            seed=given.seed,
+            settings=given.settings,
+        ),
+        read_space(given.space, config, fixed),
+        info,
+        given.out,
+        frozenset(fixed),
+    )
+
+
+def _choose_start(given: Tune) -> tuple[RunConfig, DatasetInfo]:
+    """The settings that the search starts from, as `ssgan train` chooses them, and the images."""
+    if given.recipe is not None and given.data is None:
+        config = build_recipe(given.recipe)
+        return config, _open_info(config.data.source)
+    source = parse_source(given.data or "")
+    info = _open_info(source)
+    if given.recipe is None:
+        return fit_recipe(source, info)[0], info
+    return with_source(build_recipe(given.recipe), source, info), info
+
+
+def _open_info(source: AbstractSource) -> DatasetInfo:
+    return DatasetInfo.of(fetch_source(source).open())
+
+
+def _require_features(given: Tune) -> None:
+    """Raise UserError for features that do not exist, or whose weights are missing."""
+    if given.features not in NAMES or given.features == "discriminator":
+        known = ", ".join(name for name in NAMES if name != "discriminator")
+        raise UserError(f"no features {given.features!r} for a search; there are {known}")
+    try:
+        choose_features(given.features, torch.device("cpu"), default_cache())
+    except UserError as error:
+        raise UserError(f"{error}; or give --features random") from None
+
+
+def _keep_options(search: Search) -> None:
+    """Store what the search compares; raises UserError when the directory has another search."""
+    path = search.out / "search.json"
+    now = {**asdict(search.options), "space": space_facts(search.space)}
+    now["settings"] = list(search.options.settings)
+    if not path.exists():
+        write_json(path, now)
+    stored = read_json(path)
+    changed = [name for name in now if stored.get(name) != now[name]]
+    if changed:
+        words = ", ".join(
+            name if name == "space" else f"{name} {stored.get(name)!r}, now {now[name]!r}"
+            for name in changed
+        )
+        raise UserError(
+            f"{search.out} holds a search with other options ({words}): give a new --out"
+        )
+
+
+def _print_plan(search: Search, given: Tune) -> None:
+    for name, one in space_facts(search.space).items():
+        print(f"{name:28} {one}")
+    runs = given.trials + given.confirm_seeds * (given.top + 1)
+    hours = runs * given.minutes / 60 / given.jobs
+    print(
+        f"\n{given.trials} trials of {given.minutes:g} minutes, then {given.confirm_seeds} further "
+        f"seeds of the best {given.top} and the recipe: about {hours:.1f} hours of training; "
+        "evaluations add to it\nnothing was written"
+    )
+
+
+class _Run:
+    """One process of a search."""
+
+    def __init__(self, search: Search, given: Tune) -> None:
+        self._search, self._given = search, given
+        self._threads = given.threads or threads_per_job(given.jobs)
+        sampler = Sampler(
+            search.out / "optuna.journal", search.space, search.options.seed, given.jobs > 1
+        )
+        self._sampler = sampler
+        self._searcher = Searcher(search, sampler, self._threads, print)
+        self._confirmation: Confirmation | None = None
+
+    def run(self) -> int:
+        """Search, then confirm; returns the exit code."""
+        given, searcher = self._given, self._searcher
+        print(
+            f"{given.trials} trials of {given.minutes:g} minutes, {searcher.count_ended()} ended; "
+            f"{given.jobs} at a time, {self._threads} threads each; in {given.out}"
+        )
+        status = self._search_on()
+        if status.stopped_by is None and not searcher.broken:
+            trials = list(searcher.trials.values())
+            self._confirmation = plan_confirmation(
+                self._search, trials, given.top, given.confirm_seeds
+            )
+            status = self._confirm()
+        text, files = self._write()
+        if status.stopped_by is not None:
+            print(
+                f"stopped by {status.stopped_by.name}: what was running is saved; run the same "
+                "command again to continue",
+                file=sys.stderr,
+            )
+            return status.exit_code
+        print(f"\n{text}\n")
+        for path in files:
+            print(f"written to {path}")
+        return self._exit_code(status)
+
+    def _exit_code(self, status: Status) -> int:
+        """0 when there is a best trial and every further seed has a score; else 1."""
+        searcher = self._searcher
+        if searcher.halted:
+            print(f"the search ended early: {searcher.halted}", file=sys.stderr)
+        best = find_best(searcher.trials.values())
+        if not best:
+            print("no trial has a score; their reasons are above", file=sys.stderr)
+            return 1
+        print(f"the best settings again: {winner_command(self._search)}")
+        missing = self._confirmation is not None and self._confirmation.list_open_jobs()
+        return 1 if missing or searcher.broken else 0
+
+    def _search_on(self) -> Status:
+        """Run trials until there are enough of them."""
+        given, searcher = self._given, self._searcher
+        scheduler = Scheduler(
+            (), given.jobs, self._start, more=partial(searcher.more, total=given.trials)
+        )
+        progress = _Progress(self._describe_search)
+        status, written = Status((), (), (), None), searcher.count_ended()
+        for status in scheduler.run():
+            searcher.settle(status)
+            if given.prune:
+                searcher.stop_bad_trials(scheduler, status)
+            if searcher.count_ended() != written:
+                written = searcher.count_ended()
+                self._write()
+            progress.report(status)
+        return status
+
+    def _confirm(self) -> Status:
+        """Run the further seeds, if any."""
+        found = self._confirmation
+        jobs = found.list_open_jobs() if found else []
+        if jobs:
+            print(f"further seeds: {len(jobs)} commands are left")
+        total, status = len(jobs), Status((), (), (), None)
+
+        def describe(status: Status) -> str:
+            done = sum(one.code == 0 for one in status.finished)
+            took = [one.seconds for one in status.finished if one.code == 0]
+            left = (total - done) * fmean(took) / self._given.jobs if took else None
+            return f"[{done}/{total} further] {_activity(status)}; {_eta(left)}"
+
+        progress = _Progress(describe)
+        for status in Scheduler(jobs, self._given.jobs, self._start).run():
+            progress.report(status)
+        return status
+
+    def _start(self, job: Job, resources: Resources) -> Child:
+        return start_process(job, replace(resources, threads=self._threads))
+
+    def _write(self) -> tuple[str, list[Path]]:
+        trials = [one for _, one in sorted(self._searcher.trials.items())]
+        importances = self._sampler.importances()
+        return write_report(self._search, trials, importances, self._confirmation)
+
+    def _describe_search(self, status: Status) -> str:
+        searcher, given = self._searcher, self._given
+        best = find_best(searcher.trials.values())
+        words = [f"[{searcher.count_ended()}/{given.trials}] {_activity(status)}"]
+        if best:
+            words.append(f"best {best[0].score:.4g} (trial {best[0].number})")
+            recipe = searcher.trials[0].score
+            words.append(f"recipe {recipe:.4g}" if recipe is not None else "recipe without score")
+        return "; ".join((*words, _eta(searcher.seconds_left(status, given.trials, given.jobs))))
+
+
+def _activity(status: Status) -> str:
+    return ", ".join(describe_activity(job) for job in status.running) or "nothing runs"
+
+
+def _eta(seconds: float | None) -> str:
+    return (
+        "time left not known yet" if seconds is None else f"left about {format_duration(seconds)}"
+    )
+
+
+class _Progress:
+    """Prints a line when a command begins or ends, and once a minute."""
+
+    def __init__(self, describe: Callable[[Status], str]) -> None:
+        self._describe = describe
+        self._running: tuple[Job, ...] = ()
+        self._last = time.monotonic()
+
+    def report(self, status: Status) -> None:
+        """Print what is new."""
+        changed = status.running != self._running
+        if status.running and (changed or time.monotonic() - self._last >= _MINUTE):
+            self._last = time.monotonic()
+            print(self._describe(status), flush=True)
+        self._running = status.running
