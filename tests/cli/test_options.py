@@ -11,7 +11,7 @@ import pytest
 from ssgan.cli import options
 from ssgan.cli.config_args import read_config
 from ssgan.cli.help import SHELLS, format_completion, format_help
-from ssgan.cli.image_options import Sample
+from ssgan.cli.images.options import Sample
 from ssgan.cli.main import OTHER_VERBS, VERBS, main
 from ssgan.cli.measure_options import Evaluate, Forget, Probe
 from ssgan.cli.parser import UsageError, list_fields, parse

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from ssgan import __version__
-from ssgan.cli import image_options, measure_options, options
+from ssgan.cli import measure_options, options
 from ssgan.cli.help import format_completion, format_help, format_overview
+from ssgan.cli.images.options import Project, Sample
 from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import find_output_error, tolerate_lost_output
 from ssgan.config.nearest import nearest
@@ -17,8 +18,8 @@ from ssgan.files.names import printable
 VERBS: dict[str, type[VerbOptions]] = {
     "demo": options.Demo,
     "train": options.Train,
-    "sample": image_options.Sample,
-    "project": image_options.Project,
+    "sample": Sample,
+    "project": Project,
     "evaluate": measure_options.Evaluate,
     "show": options.Show,
     "data": options.Data,
@@ -41,7 +42,10 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "export": "nothing exports weights yet; `ssgan sample RUN` writes images, `ssgan features RUN` "
     "the features of D, and RUN/checkpoints holds the weights",
 }
-_MODULES = {"demo": "train", "features": "probe"}  # where a verb is, if not in a module of its name
+_PLACES = {  # the module and function of a verb that is not `main` in a module of its name
+    "demo": "train:demo", "features": "probe:features",
+    "sample": "images.sample:main", "project": "images.project:main",
+}
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives
 _SAVED = "what was saved is whole"
@@ -126,8 +130,8 @@ def _run(verb: str, given: VerbOptions) -> int:
 
     try:
         with translate_file_errors(Path.cwd()):
-            module = importlib.import_module(f"ssgan.cli.{_MODULES.get(verb, verb)}")
-            work = getattr(module, verb if verb in _MODULES else "main")
+            place, _, function = _PLACES.get(verb, f"{verb}:main").partition(":")
+            work = getattr(importlib.import_module(f"ssgan.cli.{place}"), function)
             code: int = work(given)
     except UserError as error:
         return _complain(str(error), BAD_INPUT)

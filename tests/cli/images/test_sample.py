@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ssgan.cli.main import main
@@ -65,7 +66,7 @@ def test_a_sampling_of_an_earlier_version_is_replaced(run, tmp_path):
 
 
 def test_an_interrupted_sampling_is_done_again(run, tmp_path, monkeypatch):
-    from ssgan.cli import sample as verb
+    from ssgan.cli.images import sample as verb
 
     def interrupted(*arguments):
         for number, images in enumerate(generate(*arguments)):
@@ -204,6 +205,27 @@ def test_the_image_of_a_seed_is_the_same_whatever_else_is_in_the_list(
     assert (len(set(many)), facts["images"]) == (79, 79)
     assert sample(root, tmp_path / "few", "--seeds", "12345678901,7") == 0
     assert read_images(tmp_path / "few") == [many[-1], many[4]]
+
+
+class RoundsByBatch(torch.nn.Module):
+    """A generator that rounds a row otherwise in another batch, as kernels may."""
+
+    def __init__(self, generator):
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, latents, labels):
+        return self.generator(latents, labels) + 0.01 * len(latents)
+
+
+def test_no_rounding_of_a_batch_reaches_the_image_of_a_seed(run, tmp_path, monkeypatch):
+    from ssgan.cli.images import sample as verb
+
+    load = verb.load_generator
+    monkeypatch.setattr(verb, "load_generator", lambda *words: RoundsByBatch(load(*words)))
+    assert sample(run, tmp_path / "many", "--seeds", "0-9") == 0
+    assert sample(run, tmp_path / "one", "--seeds", "9") == 0
+    assert read_images(tmp_path / "one") == read_images(tmp_path / "many")[9:]
 
 
 def test_the_image_of_a_seed_is_the_first_of_that_seed(run, tmp_path):

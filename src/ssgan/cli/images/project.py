@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssgan.cli.config_args import import_trusted
-from ssgan.cli.image_options import Project
+from ssgan.cli.images.options import Project
+from ssgan.cli.images.sample import find_class
 from ssgan.cli.progress import Meter
-from ssgan.cli.sample import find_class
 from ssgan.config.merge import read_json
 from ssgan.data.base import DecodedWithWarning, Preprocessing, Rejected
 from ssgan.data.preprocessing import decode, quiet_pillow, read_image_file

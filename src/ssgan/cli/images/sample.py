@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ssgan.cli.config_args import import_trusted
-from ssgan.cli.image_options import Sample
+from ssgan.cli.images.options import Sample
 from ssgan.cli.progress import Meter, open_progress_bar
 from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.files.animation import require_animation, save_animation
