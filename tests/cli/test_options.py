@@ -216,7 +216,7 @@ def test_bash_completes_the_words_of_a_line(capsys):
 COMP_WORDS=(ssgan {}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_LINE="${{COMP_WORDS[*]}}"
 $(complete -p ssgan | sed 's/.*-F \\([^ ]*\\).*/\\1/'); echo "${{COMPREPLY[@]}}"
 """
-    for typed, expected in (("ev", "evaluate"), ("sample --tru", "--truncation")):
+    for typed, expected in (("ev", "evaluate"), ("sample --trun", "--truncation")):
         ended = subprocess.run(
             ["bash", "-c", script + lines.format(typed)], capture_output=True, text=True
         )
