@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ssgan.training.loop import StepReport as StepReport
     from ssgan.training.loop import train as train
     from ssgan.training.run import run as run
+    from ssgan.training.tracker import Tracking as Tracking
 
 _HOME = {
     "prepare": "ssgan.data.prepare",
@@ -40,6 +41,7 @@ _HOME = {
     "StepReport": "ssgan.training.loop",
     "train": "ssgan.training.loop",
     "run": "ssgan.training.run",
+    "Tracking": "ssgan.training.tracker",
 }
 __all__ = [
     "GAN",
@@ -49,6 +51,7 @@ __all__ = [
     "RotationOnly",
     "RunConfig",
     "StepReport",
+    "Tracking",
     "load",
     "prepare",
     "recipes",

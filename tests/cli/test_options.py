@@ -11,6 +11,7 @@ import pytest
 from ssgan.cli import options
 from ssgan.cli.config_args import read_config
 from ssgan.cli.help import SHELLS, format_completion, format_help
+from ssgan.cli.images.options import Sample
 from ssgan.cli.main import OTHER_VERBS, VERBS, main
 from ssgan.cli.measure_options import Evaluate, Forget, Probe
 from ssgan.cli.parser import UsageError, list_fields, parse
@@ -102,12 +103,12 @@ def test_help_is_as_wide_as_the_terminal(verb, columns, monkeypatch, capsys):
 
 
 def test_a_value_may_follow_an_equals_sign_and_may_begin_with_a_dash():
-    spaced = parse("sample", options.Sample, ["run", "--out", "-x", "--seed", "3", "--gif"])
-    joined = parse("sample", options.Sample, ["--gif", "--seed=3", "--out=-x", "run"])
+    spaced = parse("sample", Sample, ["run", "--out", "-x", "--seed", "3", "--gif"])
+    joined = parse("sample", Sample, ["--gif", "--seed=3", "--out=-x", "run"])
     for name in ("run", "out", "seed", "gif"):
         assert getattr(spaced, name) == getattr(joined, name)
     assert (spaced.seed, str(spaced.out), spaced.gif) == (3, "-x", True)
-    assert str(parse("sample", options.Sample, ["--", "-run"]).run) == "-run"
+    assert str(parse("sample", Sample, ["--", "-run"]).run) == "-run"
     probe = parse("probe", Probe, ["a", "--data", "scenes", "b", "--fractions", "0.1, 1"])
     assert [str(run) for run in probe.runs] == ["a", "b"]
     assert probe.fractions == (0.1, 1.0)
@@ -215,7 +216,7 @@ def test_bash_completes_the_words_of_a_line(capsys):
 COMP_WORDS=(ssgan {}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_LINE="${{COMP_WORDS[*]}}"
 $(complete -p ssgan | sed 's/.*-F \\([^ ]*\\).*/\\1/'); echo "${{COMPREPLY[@]}}"
 """
-    for typed, expected in (("ev", "evaluate"), ("sample --see", "--seed")):
+    for typed, expected in (("ev", "evaluate"), ("sample --trun", "--truncation")):
         ended = subprocess.run(
             ["bash", "-c", script + lines.format(typed)], capture_output=True, text=True
         )
@@ -260,7 +261,7 @@ def test_choices_and_defaults_are_those_of_the_settings():
 
 def test_a_default_of_zero_is_shown_and_an_unset_flag_is_not(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    lines = format_help("sample", options.Sample).splitlines()
+    lines = format_help("sample", Sample).splitlines()
     described = {line.split()[0]: line for line in lines if line.startswith("  --")}
     assert described["--seed"].endswith("(default: 0)")
     assert "default" not in described["--gif"]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ssgan.files.image_grid import image_grid, save_gif, save_png
+from ssgan.files.animation import save_animation
+from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.own_outputs import (
     SAMPLE,
     SHEET,
@@ -60,7 +61,7 @@ def test_sheets_figures_animations_and_samples_carry_their_mark(tmp_path: Path) 
     frames = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
     save_png(tmp_path / "sheet.png", noise(0))
     save_png(tmp_path / "image.png", noise(0), SAMPLE)
-    save_gif(tmp_path / "walk.gif", frames)
+    save_animation(tmp_path / "walk.gif", frames, 80)
     write_figure(Figure(), tmp_path / "curves.png")
     noise(0).save(tmp_path / "mine.png")
     noise(0).save(tmp_path / "mine.gif", comment=b"ssgan sheets are nice")

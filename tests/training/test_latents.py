@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssgan.cli import sample
+from ssgan.cli.images import sample
 from ssgan.cli.main import main
 from ssgan.config.serialize import dump, load
 from ssgan.evaluation.image_sets import GeneratedImages

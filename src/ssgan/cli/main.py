@@ -8,6 +8,7 @@ from pathlib import Path
 from ssgan import __version__
 from ssgan.cli import measure_options, options
 from ssgan.cli.help import format_completion, format_help, format_overview
+from ssgan.cli.images.options import Project, Sample
 from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import find_output_error, tolerate_lost_output
 from ssgan.config.nearest import nearest
@@ -17,7 +18,8 @@ from ssgan.files.names import printable
 VERBS: dict[str, type[VerbOptions]] = {
     "demo": options.Demo,
     "train": options.Train,
-    "sample": options.Sample,
+    "sample": Sample,
+    "project": Project,
     "export": options.Export,
     "import": options.Import,
     "evaluate": measure_options.Evaluate,
@@ -35,6 +37,8 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "list": "`ssgan runs` lists the runs of a folder",
     "ls": "`ssgan runs` lists the runs of a folder",
     "generate": "`ssgan sample RUN` generates images",
+    "invert": "`ssgan project RUN IMAGE --out DIR` finds the latent of a picture",
+    "interpolate": "`ssgan sample RUN --interpolate FILE.webp` makes an animation",
     "resume": "`ssgan train RUN` continues a run",
     "continue": "`ssgan train RUN` continues a run",
     "fid": "`ssgan evaluate RUN` computes the FID",
@@ -48,7 +52,9 @@ _PLACES = {  # module and function of a verb, if not `main` in a module of its n
     "doctor": ("doctor.report", "main"),
     "features": ("probe", "features"),
     "import": ("import_model", "main"),
+    "project": ("images.project", "main"),
     "runs": ("runs.listing", "main"),
+    "sample": ("images.sample", "main"),
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives

@@ -91,6 +91,10 @@ class Train(Options):
     verify: bool = False
     # continue a run whose images have changed; its best score starts over
     accept_new_data: bool = False
+    # copy the log, evaluations and sample sheets to this library, too; the run is the same with it
+    track: Literal["wandb", "trackio"] | None = None
+    # the project of --track
+    track_project: str | None = option(None, "NAME", default_text="that of the run, else ssgan")
     # print what the run would cost; write and download nothing
     dry_run: bool = False
     # list all recipes
@@ -108,6 +112,8 @@ class Train(Options):
         "--lr": "each network has its own: --generator_optimizer.learning_rate X and "
         "--discriminator_optimizer.learning_rate X",
         "--gpu": USE_DEVICE,
+        "--wandb": "--track wandb copies the log there",
+        "--trackio": "--track trackio copies the log there",
     }
     usage: ClassVar[tuple[str, ...]] = (
         "[RECIPE|RUN] [--data SOURCE] [--any.setting VALUE ...] [OPTIONS]",
@@ -126,49 +132,12 @@ stl10, successors. Start with objects:ssgan."""
             raise UsageError("train needs a recipe or --data SOURCE; see ssgan train --help")
         if self.restarts and self.processes == 1:
             raise UsageError("--restarts requires --processes 2 or more")
+        if self.track_project is not None and self.track is None:
+            raise UsageError("--track-project requires --track wandb or trackio")
 
     def has_more_help(self) -> bool:
         """A recipe, a run or a source has settings to list."""
         return bool(self.recipe or self.data)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample(Options):
-    """Generate images from a run."""
-
-    # a run directory or a checkpoint file
-    run: Path = argument(Path(), "RUN", required=True)
-    # number of images, at most 100,000, in OUT/images; the first 400 are together in OUT/sheet.png
-    n: int = option(64, at_least=1, at_most=100_000)
-    # seed of the latents; the first images are the same for every --n
-    seed: int = option(0, at_least=0)
-    # where to write; it replaces an earlier sampling, and no other files
-    out: Path | None = option(None, "DIR", default_text="RUN/generated-seed-SEED")
-    # write the images as arrays, too: arr_0 is uint8 [N, S, S, C], arr_1 the labels, if any
-    npz: Path | None = option(None, "FILE.npz")
-    # one class of a conditional run
-    class_name: str | None = option(
-        None, "NAME", name="--class", default_text="all classes in turn"
-    )
-    # use the generator with the best score, not the newest
-    best: bool = False
-    refresh: int = option(0, at_least=1, default_text="as trained")
-    # images from one sample to the next in interpolation.png, 2 to 256
-    steps: int = option(8, at_least=2, at_most=256)
-    # write the interpolation as interpolation.gif, too
-    gif: bool = False
-    device: str = option("auto", "NAME")
-    trust: tuple[str, ...] = option((), "MODULE")
-
-    synonyms: ClassVar[Mapping[str, str]] = {
-        "--gpu": USE_DEVICE,
-        "--size": "images have the size that the run was trained at",
-        "--batch": "--n N is the number of images",
-    }
-
-    def __post_init__(self) -> None:
-        if self.npz is not None and self.npz.suffix != ".npz":
-            raise UsageError(f"--npz {self.npz}: the name must end in .npz")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,7 @@ from ssgan.training.inputs import RunProgress
 from ssgan.training.resume import ask_for_place, is_finished, may_change
 from ssgan.training.run import Collapsed, RunReport, check_run, run
 from ssgan.training.signals import Interrupted
+from ssgan.training.tracker import Tracking
 from ssgan.types import NonFinite
 
 
@@ -53,6 +54,9 @@ def main(given: Train) -> int:
     if given.help:
         print(format_settings(config, get_terminal_size().columns))
         return 0
+    tracker = None
+    if given.track is not None:
+        tracker = Tracking(library=given.track, project=given.track_project)
     speaks = _speaks(given)
     named = directory or (None if given.run is None else Path(given.run))
     directory = default = named or Path(default_directory(given.recipe, config))
@@ -80,6 +84,7 @@ def main(given: Train) -> int:
         *(config, directory, given.cache, given.timeout or TIMEOUT, collection),
         verify=given.verify,
         accept_new_data=given.accept_new_data,
+        tracker=tracker,
     )
 
 
@@ -107,6 +112,7 @@ def train_in(
     advise: bool = True,
     verify: bool = False,
     accept_new_data: bool = False,
+    tracker: Tracking | None = None,
 ) -> int:
     """Train in the directory with progress shown; returns the exit code.
 
@@ -121,6 +127,7 @@ def train_in(
         collection=collection,
         verify=verify,
         accept_new_data=accept_new_data,
+        tracker=tracker,
     )
     with join_ranks(timeout, config.device):
         if rank() > 0:

@@ -1,4 +1,4 @@
-"""Image grids, animations and arrays of images in files."""
+"""Image grids and arrays of images in files."""
 
 import io
 import zipfile
@@ -38,24 +38,6 @@ def save_png(path: Path, image: Image.Image, mark: str = SHEET) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     encoded = io.BytesIO()
     image.save(encoded, format="PNG", pnginfo=png_info(mark))
-    write_atomic(path, encoded.getvalue())
-
-
-def save_gif(path: Path, frames: NDArray[np.uint8]) -> None:
-    """Write frames uint8 [N, S, S, C] as an endless animation of at least 128 pixels, marked."""
-    zoom = max(1, 128 // frames.shape[1])
-    large = frames.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    pictures = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f) for f in large]
-    encoded = io.BytesIO()
-    pictures[0].save(
-        encoded,
-        format="GIF",
-        save_all=True,
-        append_images=pictures[1:],
-        duration=80,  # milliseconds of a frame
-        loop=0,
-        comment=SHEET.encode(),
-    )
     write_atomic(path, encoded.getvalue())
 
 

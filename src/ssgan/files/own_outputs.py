@@ -30,7 +30,8 @@ RECORD_KIND = "ssgan samples"  # of the record
 _IMAGE = re.compile(rb"image-(\d{5})\.png")
 _RUN = re.compile(rb'\s*{\s*"kind": "ssgan\.[\w.]+:\w+"')
 _SHEET_NAME = re.compile(
-    rb"(step-\d{8,}|sheet|interpolation|probe|forgetting|figure|(.+-)?neighbours)\.(png|gif)"
+    rb"(step-\d{8,}|projection-\d{5,}|sheet|interpolation|probe|forgetting|figure|(.+-)?neighbours)"
+    rb"\.(png|gif)"
 )
 _STEP = re.compile(rb"step-\d{8,}\.ckpt")
 MARK_BYTES = 1024  # a mark is within

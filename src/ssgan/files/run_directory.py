@@ -30,6 +30,8 @@ class RunDirectory:
         self.healthy = root / "healthy"
         self.evaluation = root / "evaluation"
         self.tensorboard = root / "tensorboard"
+        self.tracker = root / "tracker.json"
+        self.wandb = root / "wandb"
 
     def sample(self, step: int) -> Path:
         """The sample sheet drawn after that step."""

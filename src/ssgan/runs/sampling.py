@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -147,10 +147,28 @@ def interpolate(
     through latents shorter than any in training. Uniform latents move on the straight line, because
     a circle would leave their cube; so do latents of size 1, which have no circle.
     """
-    straight = spec.latents == "uniform" or spec.latent_size == 1
-    way = torch.lerp if straight else _on_great_circle
-    shares = torch.arange(steps) / steps
+    way, shares = _choose_way(spec), torch.arange(steps) / steps
     return torch.stack([way(a, b, t) for a, b in pairwise(latents) for t in shares])
+
+
+def interpolate_loop(
+    spec: AbstractGeneratorConfig, latents: Float[Tensor, "N Z"], frames: int
+) -> tuple[Float[Tensor, "M Z"], Int[Tensor, " M"]]:
+    """`frames` points at equal distances on the way through all latents and back to the first.
+
+    The way is that of `interpolate`. Also returns the number of the latent that each point left.
+    """
+    way, count = _choose_way(spec), len(latents)
+    left = torch.arange(frames) * count // frames
+    shares = torch.arange(frames) * count % frames / frames
+    pairs = zip(left.tolist(), shares, strict=True)
+    points = [way(latents[n], latents[(n + 1) % count], share) for n, share in pairs]
+    return torch.stack(points), left
+
+
+def _choose_way(spec: AbstractGeneratorConfig) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    straight = spec.latents == "uniform" or spec.latent_size == 1
+    return torch.lerp if straight else _on_great_circle
 
 
 def _on_great_circle(
@@ -166,21 +184,21 @@ def _on_great_circle(
 
 @torch.no_grad()
 def generate_images(
-    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
+    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None, batch: int = BATCH
 ) -> Iterator[Float[Tensor, "B C S S"]]:
     """Images in [-1, 1] in batches, in order; the generator is in evaluation mode."""
     weight = next(generator.parameters())
-    for start in range(0, len(latents), BATCH):
-        rows = slice(start, start + BATCH)
+    for start in range(0, len(latents), batch):
+        rows = slice(start, start + batch)
         classes = None if labels is None else labels[rows].to(weight.device)
         yield generator(latents[rows].to(weight.device, weight.dtype), classes)
 
 
 def generate_batches(
-    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
+    generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None, batch: int = BATCH
 ) -> Iterator[NDArray[np.uint8]]:
     """The images of `generate_images` as uint8 [n, S, S, C]."""
-    for images in generate_images(generator, latents, labels):
+    for images in generate_images(generator, latents, labels, batch):
         yield to_pixels(images)
 
 

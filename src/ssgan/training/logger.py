@@ -1,4 +1,4 @@
-"""What a run records: log lines, metrics, events and samples, and a copy for TensorBoard."""
+"""What a run records: log lines, metrics, events and samples, and copies for others."""
 
 import logging
 import math
@@ -25,6 +25,7 @@ from ssgan.training.evaluator import Evaluator
 from ssgan.training.history import EvaluationRow, curve_name, read_log
 from ssgan.training.loop import StepReport
 from ssgan.training.monitor import Event, monitor_directory
+from ssgan.training.tracker import Tracker, Tracking
 
 _LOG = logging.getLogger("ssgan")
 
@@ -79,6 +80,7 @@ class RunLogger:
         dataset: Dataset,
         held_out: Dataset | None,
         step: int,
+        tracking: Tracking | None = None,
     ) -> None:
         self.layout, self.config, self.dataset = layout, config, dataset
         self.held_out = held_out
@@ -93,9 +95,12 @@ class RunLogger:
         self._tensorboard: TensorBoardLog | None = None
         if config.output.tensorboard:
             self._tensorboard = TensorBoardLog(layout.tensorboard, step)
+        self._tracker = None if tracking is None else Tracker(tracking, layout, config)
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files and end the tracker."""
+        if self._tracker is not None:
+            self._tracker.close()
         if self._tensorboard is not None:
             self._tensorboard.close()
 
@@ -112,6 +117,8 @@ class RunLogger:
         self._write_events(self.monitor.add_log_line(row))
         if self._tensorboard is not None:
             self._tensorboard.add_scalars(step, terms)
+        if self._tracker is not None:
+            self._tracker.log(step, {"images_seen": seen, "seconds": seconds, **terms})
         return terms
 
     def sample_and_evaluate(self, state: TrainState) -> None:
@@ -139,6 +146,8 @@ class RunLogger:
         save_png(self.layout.sample(state.step), grid)
         if self._tensorboard is not None:
             self._tensorboard.add_image(state.step, np.asarray(grid.convert("RGB")))
+        if self._tracker is not None:
+            self._tracker.log_image(state.step, "samples", grid)
 
     def _evaluate(self, state: TrainState) -> None:
         """Evaluate, write and update the monitor. The log's seconds do not count meanwhile."""
@@ -151,10 +160,12 @@ class RunLogger:
         rows = [row.as_json(state.step) for row in found]
         for row in rows:
             jsonl.append(self.layout.metrics, row)
+        points = {curve_name(row): row["value"] for row in rows}
+        finite = {name: value for name, value in points.items() if isinstance(value, float)}
         if self._tensorboard is not None:
-            points = {curve_name(row): row["value"] for row in rows}
-            finite = {name: value for name, value in points.items() if isinstance(value, float)}
             self._tensorboard.add_scalars(state.step, finite)
+        if self._tracker is not None:
+            self._tracker.log(state.step, finite)
         events = self.monitor.add_evaluation(rows)
         seconds = time.monotonic() - started
         self._started += seconds

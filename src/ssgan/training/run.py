@@ -50,6 +50,7 @@ from ssgan.training.resume import (
     roll_back,
 )
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
+from ssgan.training.tracker import Tracking
 from ssgan.training.validation import dataset_warnings, validate_info
 from ssgan.types import NonFinite
 
@@ -92,20 +93,20 @@ def run(
     timeout: int = TIMEOUT,
     verify: bool = False,
     accept_new_data: bool = False,
+    tracker: Tracking | None = None,
     crash: Callable[[str], None] = no_crash,
 ) -> Iterator[RunReport]:
     """Train to total_steps in a directory, from its newest whole checkpoint; one report a step.
 
     The config's images, and held-out ones, are prepared in `cache` (None: the default one);
     `collection` is their opened source, if the caller has it. With `dataset` nothing is prepared:
-    `held_out` then has the held-out images, or None. Under a launcher this process is one of
-    several ranks, which wait `timeout` seconds for each other. With `verify` every byte of prepared
-    images is verified before the first step; with `accept_new_data` the images may have changed.
+    `held_out` then has the held-out images, or None. Under a launcher the ranks wait `timeout`
+    seconds for each other. With `verify` every byte of prepared images is verified first; with
+    `accept_new_data` they may have changed. `tracker` gets a copy of the log.
 
     Raises UserError for settings or data that do not fit each other or the directory; Interrupted
     after a signal; Collapsed where evaluate.on_collapse is stop; NonFinite for bad numbers that
-    came back after every rollback; DiskFull when nothing more can be written. In all of these the
-    newest checkpoint is whole.
+    came back after every rollback; DiskFull. In all of these the newest checkpoint is whole.
     """
     keep_freed_memory()
     layout = RunDirectory(directory)
@@ -129,7 +130,7 @@ def run(
             if dataset is None:
                 warnings = dataset_warnings(config, inputs.dataset, is_new=not layout.holds_run())
                 progress.begin(inputs.dataset, [*inputs.warnings, *warnings])
-            yield from _run_main(layout, config, inputs, threads, crash, accept_new_data)
+            yield from _run_main(layout, config, inputs, threads, crash, accept_new_data, tracker)
 
 
 def check_run(
@@ -151,6 +152,7 @@ def _run_main(
     threads: Threads,
     crash: Callable[[str], None],
     accept_new_data: bool,
+    tracking: Tracking | None,
 ) -> Iterator[RunReport]:
     """Train as rank 0, which writes the directory, and roll back when numbers are not finite."""
     create_directory(layout)
@@ -166,7 +168,8 @@ def _run_main(
         if newest is None and config.init is not None:  # saved at once: it is never read again
             begin_from_model(state, config, dataset.classes)
             newest = writer.save(state)
-        main, retries = _MainRank(config, inputs, threads, writer, stop), RetryBudget(state.step)
+        main = _MainRank(config, inputs, threads, writer, stop, tracking)
+        retries = RetryBudget(state.step)
         while True:
             share_state(state, config, newest)
             try:
@@ -188,12 +191,14 @@ class _MainRank:
     threads: Threads
     writer: CheckpointWriter
     stop: StopRequest
+    tracking: Tracking | None
 
     def steps(self, newest: Path | None, retries: RetryBudget) -> Iterator[RunReport]:
         """All steps from the state on, recorded, and saved where it is due."""
         config, layout = self.config, self.writer.layout
         dataset, held_out, feed, state = self.inputs[:4]
-        with closing(RunLogger(layout, config, dataset, held_out, state.step)) as logger:
+        start = (layout, config, dataset, held_out, state.step, self.tracking)
+        with closing(RunLogger(*start)) as logger:
             if not state.evaluated:  # what failed after the newest checkpoint is done first
                 self._evaluate(logger)
                 newest = self._save(logger)

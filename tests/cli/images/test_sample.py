@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ssgan.cli.main import main
@@ -65,7 +66,7 @@ def test_a_sampling_of_an_earlier_version_is_replaced(run, tmp_path):
 
 
 def test_an_interrupted_sampling_is_done_again(run, tmp_path, monkeypatch):
-    from ssgan.cli import sample as verb
+    from ssgan.cli.images import sample as verb
 
     def interrupted(*arguments):
         for number, images in enumerate(generate(*arguments)):
@@ -182,3 +183,147 @@ def test_one_image_has_no_animation_and_this_is_said(run, tmp_path, capsys):
     assert sample(run, tmp_path / "out", "--n", "1", "--gif") == 0
     assert "no animation: --gif goes from one image to the next" in capsys.readouterr().out
     assert listing(tmp_path / "out") == written(1)
+
+
+def read_images(out: Path) -> list[bytes]:
+    found = []
+    for path in sorted((out / "images").iterdir()):
+        with Image.open(path) as picture:
+            found.append(np.asarray(picture).tobytes())
+    return found
+
+
+@pytest.mark.parametrize("name", ["plain", "conditional"])
+def test_the_image_of_a_seed_is_the_same_whatever_else_is_in_the_list(
+    run, conditional, tmp_path, name
+):
+    root = run if name == "plain" else conditional
+    assert sample(root, tmp_path / "many", "--seeds", "3-80, 7,12345678901") == 0
+    many = read_images(tmp_path / "many")
+    facts = json.loads((tmp_path / "many" / "samples.json").read_bytes())
+    assert facts["seeds"] == [*range(3, 81), 12345678901]
+    assert (len(set(many)), facts["images"]) == (79, 79)
+    assert sample(root, tmp_path / "few", "--seeds", "12345678901,7") == 0
+    assert read_images(tmp_path / "few") == [many[-1], many[4]]
+
+
+class RoundsByBatch(torch.nn.Module):
+    """A generator that rounds a row otherwise in another batch, as kernels may."""
+
+    def __init__(self, generator):
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, latents, labels):
+        return self.generator(latents, labels) + 0.01 * len(latents)
+
+
+def test_no_rounding_of_a_batch_reaches_the_image_of_a_seed(run, tmp_path, monkeypatch):
+    from ssgan.cli.images import sample as verb
+
+    load = verb.load_generator
+    monkeypatch.setattr(verb, "load_generator", lambda *words: RoundsByBatch(load(*words)))
+    assert sample(run, tmp_path / "many", "--seeds", "0-9") == 0
+    assert sample(run, tmp_path / "one", "--seeds", "9") == 0
+    assert read_images(tmp_path / "one") == read_images(tmp_path / "many")[9:]
+
+
+def test_the_image_of_a_seed_is_the_first_of_that_seed(run, tmp_path):
+    assert sample(run, tmp_path / "list", "--seeds", "8,9") == 0
+    assert sample(run, tmp_path / "one", "--seed", "9", "--n", "1") == 0
+    assert read_images(tmp_path / "one") == read_images(tmp_path / "list")[1:]
+
+
+def test_seeds_of_a_conditional_run_have_all_classes_in_turn_by_the_seed(conditional, tmp_path):
+    file = tmp_path / "x.npz"
+    words = ["--seeds", "4,13,20", "--npz", str(file)]
+    assert sample(conditional, tmp_path / "out", *words) == 0
+    with np.load(file) as arrays:
+        assert arrays["arr_1"].tolist() == [4, 3, 0]
+
+
+def test_seeds_without_a_folder_are_in_the_folder_of_seeds(tmp_path):
+    root = save_run(tmp_path / "run")
+    assert main(["sample", str(root), "--seeds", "0,1"]) == 0
+    assert listing(root / "generated-seeds") == written(2, "interpolation.png")
+
+
+def test_truncated_images_depend_on_their_seed_alone_and_differ_less(run, tmp_path):
+    spread = {}
+    for words in ([], ["--truncation", "0.1"], ["--truncation", "50"]):
+        out = tmp_path / "-".join(["out", *words])
+        assert sample(run, out, "--seeds", "0-15", *words) == 0
+        pixels = np.array([np.frombuffer(image, np.uint8) for image in read_images(out)], float)
+        spread[" ".join(words[1:])] = pixels.std(0).mean()
+    assert spread["50"] == spread[""] > 2 * spread["0.1"] > 0
+    assert sample(run, tmp_path / "one", "--seeds", "5", "--truncation", "0.1") == 0
+    expected = read_images(tmp_path / "out---truncation-0.1")[5]
+    assert read_images(tmp_path / "one") == [expected]
+
+
+@pytest.mark.parametrize("word", ["c", "2"])
+def test_a_class_is_named_by_its_name_or_number(conditional, tmp_path, word):
+    file = tmp_path / "x.npz"
+    words = ["--n", "5", "--class", word, "--npz", str(file)]
+    assert sample(conditional, tmp_path / "out", *words) == 0
+    with np.load(file) as arrays:
+        assert arrays["arr_1"].tolist() == [2] * 5
+
+
+WRONG = [
+    (["--seeds", "3-1"], "the first seed is above the last"),
+    (["--seeds", "a"], "--seeds must be like 0-63,100, not 'a'"),
+    (["--seeds", ""], "--seeds must be like 0-63,100, not ''"),
+    (["--seeds", "0-100000"], "--seeds has more than 100,000 seeds"),
+    (["--seeds", "0-9,9999999999999999999"], "a seed is at most"),
+    (["--seeds", "1", "--n", "3"], "leave --n out"),
+    (["--seeds", "1", "--seed", "3"], "leave --seed out"),
+    (["--truncation", "0"], "--truncation must be a finite number above 0, not 0"),
+    (["--truncation", "nan"], "--truncation must be a finite number above 0, not nan"),
+    (["--class", "a"], "--class a: this run has no classes"),
+    (["--frames", "4"], "--frames belongs to --interpolate"),
+    (["--interpolate", "x.gif", "--n", "1"], "2 or more are needed"),
+    (["--interpolate", "x.avi"], "the name must end in .gif, .webp, .mp4"),
+    (["--fps", "51"], "--fps must be at most 50"),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), WRONG, ids=lambda v: " ".join(v)[:40])
+def test_what_cannot_be_sampled_is_one_line_and_writes_nothing(
+    run, tmp_path, capsys, monkeypatch, words, expected
+):
+    monkeypatch.chdir(tmp_path)
+    assert sample(run, tmp_path / "out", *words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert expected in line
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_class_that_is_none_is_one_line(conditional, tmp_path, capsys):
+    assert sample(conditional, tmp_path / "out", "--class", "10") == 2
+    assert "no class '10'; the classes are a, b, c" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp"])
+def test_an_interpolation_has_its_frames_and_loops(run, tmp_path, ending):
+    file = tmp_path / "deep" / f"walk.{ending}"
+    words = ["--seeds", "0,1,2", "--frames", "48", "--fps", "20", "--interpolate", str(file)]
+    assert sample(run, tmp_path / "out", *words) == 0
+    with Image.open(file) as picture:
+        assert (picture.n_frames, picture.info["loop"]) == (48, 0)
+        pages = []
+        for number in range(48):
+            picture.seek(number)
+            pages.append(np.asarray(picture.convert("RGB"), float))
+            assert picture.info["duration"] == 50
+    steps = [np.abs(a - b).mean() for a, b in zip(pages, [*pages[1:], pages[0]], strict=True)]
+    assert max(steps) < np.abs(pages[0] - pages[16]).mean() / 2  # the last to the first, too
+    assert sample(run, tmp_path / "out", *words) == 0  # its own file is replaced
+
+
+@pytest.mark.parametrize("name", ["mine.gif", "mine.webp", "mine.mp4"])
+def test_an_animation_of_the_user_is_not_replaced(run, tmp_path, capsys, name):
+    (tmp_path / name).write_bytes(b"of the user")
+    assert sample(run, tmp_path / "out", "--interpolate", str(tmp_path / name)) == 2
+    assert "is not output of ssgan: give another name" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == b"of the user"

@@ -1,0 +1,1 @@
+"""The verbs that make images: `ssgan sample` and `ssgan project`."""
