@@ -47,11 +47,12 @@ def build_model(name: str = "ssgan") -> StoredModel:
     """A model that was never trained; its weights and statistics are noise."""
     config = settings(name)
     state = fresh_state(config, len(CLASSES), torch.device("cpu"))
-    draw, scale = torch.Generator().manual_seed(0), 4 if name == "dcgan" else 1
+    draw, scale = torch.Generator().manual_seed(0), 3 if name == "dcgan" else 1
     for network in (state.generator_ema, state.discriminator):
         for weight in network.parameters():
             fan_in = weight[0].numel() if weight.ndim > 1 else 1
-            weight.data += torch.randn(weight.shape, generator=draw) * scale / fan_in**0.5
+            noise = torch.randn(weight.shape, generator=draw) / fan_in**0.5
+            weight.data += noise * scale if weight.ndim > 1 else noise
         for key, buffer in network.named_buffers():
             if key.endswith("running_var"):
                 buffer += torch.rand(buffer.shape, generator=draw)

@@ -67,6 +67,8 @@ def test_a_generator_in_float16_is_close_and_reads_float32(tmp_path):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (images,) = session.run(None, {k: v[:2].numpy() for k, v in graph.inputs.items()})
     assert images.dtype == np.float32
+    assert [one.shape for one in session.get_inputs()] == [["batch", 8], ["batch"]]
+    assert [one.shape for one in session.get_outputs()] == [["batch", 3, 32, 32]]
 
 
 def test_the_fused_form_would_be_noticed(tmp_path, monkeypatch):

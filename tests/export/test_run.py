@@ -138,6 +138,18 @@ def test_files_of_others_are_refused_and_stay(name, model, tmp_path, converters)
     assert content(tmp_path) == {name: b"mine"}
 
 
+@pytest.mark.parametrize(
+    "change", [{"bytes": "many"}, {"name": "../mine"}, {"name": 3}, {"sha256": None}, {"more": 1}]
+)
+def test_a_record_of_somebody_else_is_no_record(change, model, tmp_path, converters):
+    export_model(model, request("safetensors"), tmp_path)
+    record = json.loads((tmp_path / "export.json").read_text())
+    record["files"][0] |= change
+    (tmp_path / "export.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="is not from an export of ssgan"):
+        export_model(model, request("safetensors"), tmp_path)
+
+
 def test_a_link_is_not_followed(model, tmp_path, converters):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "generator.onnx").symlink_to(tmp_path / "victim")

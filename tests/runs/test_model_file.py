@@ -264,6 +264,11 @@ def test_edited_facts_alone_are_read(path):
     assert load_model(path).step == 7
 
 
+def test_only_a_run_directory_has_a_best_state(path):
+    with pytest.raises(UserError, match="only a run directory has a best one"):
+        find_model(path, best=True)
+
+
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(UserError, match="No such file"):
         load_model(tmp_path / "none.safetensors")

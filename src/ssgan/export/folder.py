@@ -34,6 +34,12 @@ class ExportedFile:
     sha256: str
     difference: float | None = None  # to our network; None: there is none to measure
 
+    def is_plausible(self) -> bool:
+        """Whether its fields, which a file may have given, have the right types."""
+        words = isinstance(self.name, str) and isinstance(self.sha256, str)
+        size = isinstance(self.bytes, int) and isinstance(self.difference, int | float | None)
+        return words and size and self.name == os.path.basename(self.name) != ""
+
     @staticmethod
     def of(path: Path, difference: float | None = None) -> "ExportedFile":
         """The entry of a file that is there."""
@@ -66,7 +72,7 @@ class ExportFolder:
             found = [ExportedFile(**row) for row in rows] if isinstance(rows, list) else []
         except TypeError:
             return {}
-        return {one.name: one for one in found if one.name == os.path.basename(str(one.name))}
+        return {one.name: one for one in found if one.is_plausible()}
 
     def read_formats(self) -> list[str]:
         """The formats of the files in the record; empty without one."""

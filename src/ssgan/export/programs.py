@@ -59,6 +59,9 @@ def write_onnx(program: ExportedProgram, graph: Graph, path: Path) -> None:
         assert converted is not None
         for node in converted.model.graph.all_nodes():  # they hold paths, too
             node.metadata_props.clear()
+        for value in (*converted.model.graph.inputs, *converted.model.graph.outputs):
+            assert value.shape is not None
+            value.shape[0] = "batch"
         converted.save(path, external_data=False)
 
 

@@ -122,6 +122,8 @@ def find_model(
     if (path / MODEL_FILE).exists() and not RunDirectory(path).checkpoint_files():
         path = path / MODEL_FILE
     if path.suffix == SUFFIX and not path.is_dir():
+        if best:
+            raise UserError(f"{path} holds one state; only a run directory has a best one")
         return FoundModel(load_model(path, trusted_modules), [], None)
     checkpoint, passed_over = find_state(path, best=best, trusted_modules=trusted_modules)
     return FoundModel(convert_checkpoint(checkpoint), passed_over, checkpoint)
