@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from ssgan.recipes.find import find_recipe
+from tests.evaluation.saved import save_run
 from tests.recipes.test_find import noise, small
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 CHINESE = (ROOT / "README.zh.md").read_text()
+TRAINING, LOADING = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 COMMENTS = 55  # the column in which comments beside commands begin
 
 
@@ -25,11 +27,20 @@ def test_the_python_code_runs(monkeypatch, capsys):
 
     TRAIN = ssgan.train
     monkeypatch.setattr(ssgan, "train", on_noise, raising=False)
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    exec(code.replace("% 10 == 0", "% 1 == 0"), {})
+    exec(TRAINING.replace("% 10 == 0", "% 1 == 0"), {})
     step, loss = capsys.readouterr().out.split()
     assert int(step) == 1
     assert float(loss) > 0
+
+
+def test_the_lines_that_load_a_model_run(tmp_path, monkeypatch):
+    save_run(tmp_path / "runs" / "demo")
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    exec(LOADING, found)
+    assert found["pixels"].shape == (16, 32, 32, 3)
+    assert found["images"].shape == (16, 3, 32, 32)
+    assert (tmp_path / "model.safetensors").is_file()
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,11 @@ RUN_FAULTS: dict[str, tuple[Mutant, ...]] = {
         ),
     ),
     "C11": (
-        Mutant("files/locks.py", "        lock.acquire(blocking=False)\n", "        pass\n"),
+        Mutant(
+            "files/locks.py",
+            "        lock.acquire(blocking=False)\n    except Timeout:\n        return None\n",
+            "        pass\n    except Timeout:\n        return None\n",
+        ),
         Mutant("files/locks.py", '"process": os.getpid()}', '"process": os.getppid()}'),
     ),
     "C12": (

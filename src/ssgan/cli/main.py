@@ -49,11 +49,11 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "prepare": "`ssgan data prepare SOURCE` prepares images",
 }
 _PLACES = {  # module and function of a verb, if not `main` in a module of its name
-    "doctor": ("doctor.report", "main"),
+    "doctor": ("doctor.report", "doctor"),
     "features": ("probe", "features"),
     "import": ("import_model", "main"),
     "project": ("images.project", "main"),
-    "runs": ("runs.listing", "main"),
+    "runs": ("runs.listing", "runs"),
     "sample": ("images.sample", "main"),
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130

