@@ -43,7 +43,7 @@ def test_the_best_state_is_exported_without_d(run):
 
 
 def test_a_dry_run_writes_and_reaches_nothing(run, capsys, monkeypatch):
-    monkeypatch.setattr("ssgan.cli.export.push_folder", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("ssgan.cli.models.export.push_folder", lambda *_, **__: 1 / 0)
     before = sorted(run.rglob("*"))
     assert export(run, "--to", "all", "--dry-run", "--push", "me/mine", "--private") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -99,8 +99,8 @@ def test_only_files_of_the_record_are_uploaded(run, capsys, monkeypatch):
         calls.append((folder, files, name, private))
         return "the address"
 
-    monkeypatch.setattr("ssgan.cli.export.push_folder", push)
-    monkeypatch.setattr("ssgan.cli.export.FORMATS", ("safetensors",))
+    monkeypatch.setattr("ssgan.cli.models.export.push_folder", push)
+    monkeypatch.setattr("ssgan.cli.models.export.FORMATS", ("safetensors",))
     out = run / "export"
     assert export(run, "--to", "all", "--push", "me/mine") == 0
     (out / "notes.txt").write_text("mine")

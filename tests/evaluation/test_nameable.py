@@ -81,6 +81,9 @@ def test_other_images_are_refused_in_one_line(words, tmp_path, monkeypatch, caps
     assert len(error.strip().splitlines()) == 1
 
 
-def test_other_metrics_still_need_a_reference(run, capsys):
-    assert main(["evaluate", str(run), "--metrics", "nameable,fd"]) == 2
-    assert "evaluate needs --against" in capsys.readouterr().err
+def test_beside_other_metrics_the_reference_is_held_out(run, capsys):
+    words = ["--metrics", "nameable,fd", "--features", "random", "--n", "20", "--real-n", "20"]
+    assert main(["evaluate", str(run), *words]) == 0
+    shown = capsys.readouterr().out
+    assert "held-out" in shown
+    assert "FD-random" in shown

@@ -133,5 +133,5 @@ def test_a_dry_run_foretells_steps_files_disk_and_memory_of_five_steps(tmp_path)
 def test_the_cost_of_a_short_run_is_in_minutes():
     """Not "0.1 hours"."""
     disk = RunDisk(1, 1, 1, 1, 1)
-    cost = RunCost(1, 1, 1, 1.0, 0.72, 500, 64, 0, disk, 1, 1, "", "")
+    cost = RunCost(1, 1, 1.0, 1, 1.0, 0.72, 500, 64, 0, disk, 1, 1, "", "", "")
     assert "500 steps, about 6 minutes\n" in cost.text()

@@ -9,6 +9,7 @@ from ssgan import __version__
 from ssgan.cli import measure_options, options
 from ssgan.cli.help import format_completion, format_help, format_overview
 from ssgan.cli.images.options import Project, Sample
+from ssgan.cli.models.options import Export, Import
 from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import find_output_error, tolerate_lost_output
 from ssgan.config.nearest import nearest
@@ -20,8 +21,8 @@ VERBS: dict[str, type[VerbOptions]] = {
     "train": options.Train,
     "sample": Sample,
     "project": Project,
-    "export": options.Export,
-    "import": options.Import,
+    "export": Export,
+    "import": Import,
     "evaluate": measure_options.Evaluate,
     "runs": options.Runs,
     "show": options.Show,
@@ -51,7 +52,8 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
 _PLACES = {  # module and function of a verb, if not `main` in a module of its name
     "doctor": ("doctor.report", "doctor"),
     "features": ("probe", "features"),
-    "import": ("import_model", "main"),
+    "export": ("models.export", "main"),
+    "import": ("models.import_model", "main"),
     "project": ("images.project", "main"),
     "runs": ("runs.listing", "runs"),
     "sample": ("images.sample", "main"),

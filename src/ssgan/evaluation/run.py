@@ -33,12 +33,7 @@ from ssgan.evaluation.features import (
 )
 from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
-from ssgan.evaluation.inputs import (
-    choose_reference,
-    common_preprocessing,
-    find_source,
-    parse_input,
-)
+from ssgan.evaluation.inputs import choose_reference, common_preprocessing, find_source, parse_input
 from ssgan.evaluation.metrics import (
     METRICS,
     NAMEABLE,
@@ -102,10 +97,10 @@ class EvaluationRequest:
     trusted_modules: tuple[str, ...] = ()  # whose classes a run's settings may use
 
     def __post_init__(self) -> None:
-        for name, option in _ONLY_WITH_REFERENCE.items():
-            only_statistics = self.against is None and self.write_stats is not None
-            if only_statistics and getattr(self, name) is not None:
-                raise UserError(f"{option} requires --against")
+        if self.against is None and self.write_stats is not None:
+            for name, option in _ONLY_WITH_REFERENCE.items():
+                if getattr(self, name) is not None:
+                    raise UserError(f"{option} requires --against")
         if self.metrics is not None:
             check_held_out(self.held_out is not None, self.metrics)
         if self.write_stats is not None and self.write_stats.suffix != ".npz":
@@ -402,5 +397,4 @@ class _Session:
                 sheet = name_sheet(path)
                 pixels = found.nearest.flatten(0, 1).permute(0, 2, 3, 1).numpy()
                 save_png(sheet, image_grid(pixels, columns=found.nearest.shape[1]))
-                what = "samples, each beside its nearest real images"
-                self.reporter.show(f"{what}: {readable(sheet)}")
+                self.reporter.show(f"samples with their nearest real images: {readable(sheet)}")

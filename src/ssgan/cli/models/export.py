@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
-from ssgan.cli.options import Export
+from ssgan.cli.models.options import Export
 from ssgan.export.card import read_measurements
 from ssgan.export.folder import ExportedFile, ExportFolder
 from ssgan.export.hub import check_name, push_folder

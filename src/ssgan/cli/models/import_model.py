@@ -1,6 +1,6 @@
 """`ssgan import FILE`: reads the weights of another program into a model's file."""
 
-from ssgan.cli.options import Import
+from ssgan.cli.models.options import Import
 from ssgan.files.names import readable
 from ssgan.runs.import_compare_gan import import_compare_gan
 from ssgan.runs.import_mimicry import import_mimicry

@@ -1,0 +1,1 @@
+"""Verbs that write models for other programs, and read theirs."""
