@@ -8,6 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssgan import recipes
-from ssgan.cli import forget, processes, study, train
+from ssgan.cli import demo, forget, processes, study, train, tune
+from ssgan.cli.doctor import report
 from ssgan.cli.main import OTHER_VERBS, VERBS, main
 from ssgan.cli.parser import list_fields
 from ssgan.config.schema import walk
@@ -60,6 +62,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for module, name in ((train, "train_in"), (train, "_dry_run"), (forget, "_forget"),
                              (processes, "run_in_processes"), (study, "_run")):  # fmt: skip
             patch.setattr(module, name, lambda *_, **__: 0)
+        for module, name in ((demo, "train_in"), (demo, "_compare"), (demo, "_check_places")):
+            patch.setattr(module, name, lambda *_, **__: 0)
+        patch.setattr(demo, "_describe", lambda *_: "")
+        patch.setattr(report, "_examine", lambda _: iter(()))
+        patch.setattr(tune, "_Run", lambda *_: SimpleNamespace(run=lambda: 0))
         patch.setenv("SSGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.chdir(root)
