@@ -175,7 +175,10 @@ def test_every_setting_but_the_listed_ones_is_refused_with_both_values(shapes, t
 
 
 # Tables of one class, whose fields are changed one by one.
-PARTS = {"data", "output", "evaluate", "generator_optimizer", "discriminator_optimizer"}
+PARTS = {
+    *("data", "output", "evaluate", "generator_optimizer", "discriminator_optimizer"),
+    "method.adversarial",  # of R3GAN, which has one
+}
 
 
 @pytest.fixture(scope="module")

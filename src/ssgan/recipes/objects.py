@@ -93,5 +93,5 @@ def demo() -> RunConfig:
         batch_size=32,
         ema_halflife_steps=50.0,
         output=OutputConfig(log_every=10, sample_every=400, checkpoint_every=200),
-        evaluate=EvaluateConfig(every=400, images=500),
+        evaluate=EvaluateConfig(every=800, images=500),
     )

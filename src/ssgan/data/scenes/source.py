@@ -7,9 +7,10 @@ class once, in random order.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,19 +26,12 @@ RAYS_AT_ONCE = 2**15  # fits in the cache of a core
 LUMA = (299, 587, 114)  # thousandths of red, green and blue
 
 
-class Renderer(NamedTuple):
-    """What turns random numbers into pictures."""
-
-    render: Callable[[str, NDArray[np.float64], int], NDArray[np.uint8]]
-    version: int  # raise it when the bytes of any picture change
-
-
 @dataclass(frozen=True, kw_only=True)
 class RenderedSource(AbstractSource):
     """Ten object classes, rendered at any size."""
 
     kind: ClassVar[str]  # the first word of its name
-    renderer: ClassVar[Renderer]
+    version: ClassVar[int]  # of the renderer; raise it when the bytes of any picture change
     most_held_out: ClassVar[int]  # pictures of another seed for evaluation
 
     num_images: int = 20_000  # number of pictures, at least 1
@@ -47,6 +41,10 @@ class RenderedSource(AbstractSource):
         check_count("num_images", self.num_images, 1)
         if not 0 <= self.seed < 2**64:
             raise UserError(f"seed must be between 0 and 2**64 - 1, not {self.seed}")
+
+    @abstractmethod
+    def render(self, kind: str, uniform: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+        """Colour pictures of one class from rows of random numbers, [N, size, size, 3]."""
 
     def open(self) -> "RenderedCollection":
         """The numbered pictures; none is rendered yet."""
@@ -69,8 +67,12 @@ class Objects(RenderedSource):
     """Ten object classes before backdrops without an up, rendered at any size."""
 
     kind: ClassVar[str] = "objects"
-    renderer: ClassVar[Renderer] = Renderer(render_object, version=1)
+    version: ClassVar[int] = 1
     most_held_out: ClassVar[int] = 10_000
+
+    def render(self, kind: str, uniform: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+        """Pictures before backdrops."""
+        return render_object(kind, uniform, size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +80,12 @@ class Scenes(RenderedSource):
     """Ten object classes on a ground under a sky, rendered at any size."""
 
     kind: ClassVar[str] = "scenes"
-    renderer: ClassVar[Renderer] = Renderer(render_scene, version=1)
+    version: ClassVar[int] = 1
     most_held_out: ClassVar[int] = 2000
+
+    def render(self, kind: str, uniform: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+        """Pictures on a ground under a sky."""
+        return render_scene(kind, uniform, size)
 
 
 class RenderedCollection(AbstractCollection):
@@ -94,7 +100,7 @@ class RenderedCollection(AbstractCollection):
     def fingerprint(self) -> str:
         """A digest of the settings and the version of the renderer."""
         spec = self._spec
-        content = f"{spec.kind} {spec.renderer.version} {spec.num_images} {spec.seed}"
+        content = f"{spec.kind} {spec.version} {spec.num_images} {spec.seed}"
         return hashlib.sha256(content.encode()).hexdigest()
 
     def read(self, numbers: range, preprocessing: Preprocessing) -> Iterator[Pixels]:
@@ -130,7 +136,7 @@ def _render(spec: RenderedSource, numbers: range, size: int) -> NDArray[np.uint8
     for label, kind in enumerate(KINDS):
         rows = np.flatnonzero(kinds == label)
         if len(rows):
-            pixels[rows] = spec.renderer.render(kind, uniform[rows], size)
+            pixels[rows] = spec.render(kind, uniform[rows], size)
     return pixels
 
 
