@@ -177,8 +177,8 @@ def test_one_rotation_for_every_image_is_an_alarm_within_200_steps():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_guessed_rotations_are_an_alarm_after_a_warm_up_of_a_tenth(seed):
-    for total, expected in ((1200, 400), (3000, 600)):
+def test_guessed_rotations_are_an_alarm_after_a_warm_up_of_a_quarter(seed):
+    for total, expected in ((1200, 500), (3000, 1050)):
         config = toy(SSGAN(), total, evaluate=NO_EVALUATION)
         _, alarms = watched(config, guesses(seed, 64), every=10)
         assert [alarm.alarm for alarm in alarms] == ["rotation at chance"]

@@ -12,6 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ssgan.files.environment import memory_bytes
+from ssgan.files.names import readable
 from ssgan.runs.checkpoint import StoredNetworks
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import build_discriminator, build_generator
@@ -57,8 +58,9 @@ def require_shapes(checkpoint: StoredNetworks, name: str) -> None:
         found = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else None
         if found != wanted.get(key):
             raise UserError(
-                f"{checkpoint.path} does not fit {name}: its settings ask for {key} of shape "
-                f"{_words(wanted.get(key))}, and it holds {_words(found)}"
+                f"{checkpoint.path} does not fit {name}: its settings ask for "
+                f"{readable(str(key))} of shape {_words(wanted.get(key))}, and it holds "
+                f"{_words(found)}"
             )
 
 

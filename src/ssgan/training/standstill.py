@@ -62,7 +62,7 @@ def no_gradient(history: History, scale: float) -> str | None:
 def rotation_at_chance(history: History, scale: float) -> str | None:
     """D's rotation accuracy is at chance: D guesses, or predicts one rotation for every image.
 
-    One that guesses may still begin to learn in the first tenth of a run.
+    One that guesses may still begin to learn in the first quarter of a run.
     """
     name, learnt = "D/rotation_accuracy", CHANCE + LEARNT / scale
     values, blocks = history.newest(name), history.means(name)[-DEAD_BLOCKS:]
@@ -70,7 +70,7 @@ def rotation_at_chance(history: History, scale: float) -> str | None:
     if len(values) < 2 or (is_improving(history) and not for_long):
         return None
     exactly = sum(abs(value - CHANCE) < 1e-6 for value in values) >= EXACTLY * len(values)
-    warm_up = max(history.window, history.config.total_steps // 10)
+    warm_up = max(history.window, history.config.total_steps // 4)
     if not exactly and history.step < warm_up + history.window:
         return None
     error = stdev(values) / math.sqrt(len(values))
