@@ -80,7 +80,7 @@ class ExportFolder:
         return [str(one) for one in formats] if isinstance(formats, list) else []
 
     def is_up_to_date(self, key: str) -> bool:
-        """Whether the record is of this key, and every file is there as it was written.
+        """Whether the record has this key, and every file still has the bytes that were written.
 
         A card may have been edited since.
         """

@@ -89,7 +89,7 @@ def export_model(
 ) -> Export:
     """Write the files of the request; formats that are in the folder already are written, too.
 
-    So all files in a folder are of one model. G without averaging is left out. `report` gets a
+    So all files in a folder come from one model. G without averaging is left out. `report` gets a
     sentence before each file. Raises UserError, and writes nothing, for a file that differs from
     our network by more than 1e-4, and for files of anybody else in the folder.
     """

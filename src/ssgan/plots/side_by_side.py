@@ -22,7 +22,7 @@ _INK, _FAINT = "#1b1b1b", "#d8d8d8"
 
 
 class CaptionedSheet(NamedTuple):
-    """Samples of one run, and what is said of them."""
+    """Samples of one run, with a title and lines of text."""
 
     title: str
     lines: Sequence[str]  # short: about 45 letters

@@ -81,7 +81,7 @@ def rotation_only() -> RunConfig:
 
 
 def demo() -> RunConfig:
-    """A short SS-GAN run for demonstration: about three minutes on two CPU cores.
+    """A short SS-GAN run for demonstration: a few minutes on two CPU cores.
 
         ssgan demo
 
