@@ -125,7 +125,7 @@ def test_any_words_work_or_are_refused_in_one_line_and_create_nothing(
         refuse_or_work(words, place)
     search()
     record_property("command lines", codes.total())
-    assert codes[0] > 20, codes
+    assert codes[0] > 5, codes  # few sentences of random words are commands
     assert codes[2] > 100, codes
 
 

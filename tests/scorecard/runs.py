@@ -172,7 +172,7 @@ RUNS = (
             "training/test_monitor.py::test_a_trace_that_goes_wrong_raises_its_alarm_exactly_once",
             "training/test_monitor.py::test_every_alarm_is_tried",
             "training/test_standstill.py::test_a_dead_discriminator_raises_one_alarm_within_200_steps",
-            "training/test_standstill.py::test_guessed_rotations_are_an_alarm_after_a_warm_up_of_a_tenth",
+            "training/test_standstill.py::test_guessed_rotations_are_an_alarm_after_a_warm_up_of_a_quarter",
             "training/test_stored_logs.py::test_a_stored_run_that_went_wrong_is_recognised",
             "training/test_stored_logs.py::test_a_stored_run_that_held_raises_no_alarm",
             "training/test_collapse.py::test_a_healthy_run_and_one_that_collapses_are_told_apart",
