@@ -17,6 +17,14 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests marked `long`, unless SSGAN_LONG=1 (as the scorecard sets it)."""
+    if os.environ.get("SSGAN_LONG") != "1":
+        long = [one for one in items if one.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [one for one in items if one not in long]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache():
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:

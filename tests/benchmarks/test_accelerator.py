@@ -74,6 +74,7 @@ def a_task(seconds=100.0, **settings):
     return Task(deadline=time.time() + seconds, device="cpu", **settings)
 
 
+@pytest.mark.long
 def test_every_part_is_measured_and_is_on_the_page_of_a_cpu(here, tmp_path, capsys):
     numbers, page = check(tmp_path, "--minutes", "8")
     assert [part["part"] for part in numbers["parts"]] == NAMES

@@ -298,6 +298,7 @@ def test_the_command_whose_first_step_is_timed_is_one(tmp_path, capsys):
     assert "batch_size" in capsys.readouterr().out
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo terminals")
 def test_a_run_is_measured_alone_and_beside_a_busy_process(tmp_path, monkeypatch, capsys):
     """With a process that writes log lines in place of the command's, and says where it prints."""

@@ -243,7 +243,7 @@ def test_of_several_such_runs_the_one_with_the_most_steps_continues() -> None:
     assert (steps_of(run), steps_of(other)) == (4, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_was_chosen_is_said_once_whatever_the_number_of_processes() -> None:
     """By the process that starts the others, and not by each of them again."""
     words = ["ssgan", "train", "--processes", "2", *WORDS, "--method", "GAN", "--data"]

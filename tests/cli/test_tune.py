@@ -155,7 +155,9 @@ def test_the_printed_command_trains_the_winner_again(finished, tmp_path):
     assert logs[0] == logs[1]
 
 
-@pytest.mark.parametrize("stop_at", [1, 2, 3])
+@pytest.mark.parametrize(
+    "stop_at", [pytest.param(1, marks=pytest.mark.long), 2, pytest.param(3, marks=pytest.mark.long)]
+)
 def test_an_interrupted_search_continues_to_the_same_table(finished, tmp_path, capsys, stop_at):
     InProcess.stop_at = stop_at
     assert tune(tmp_path) == 130

@@ -79,6 +79,7 @@ def test_the_fused_form_would_be_noticed(tmp_path, monkeypatch):
     assert measure_difference(path, graph) > 100 * LIMIT
 
 
+@pytest.mark.long
 def test_another_network_and_fewer_rows_are_noticed(tmp_path):
     graph, path = build_generator_graph(build_model()), tmp_path / "g.pt2"
     write_pt2(trace(graph), graph, path)

@@ -1,4 +1,4 @@
-"""What one rank of a test does: `python -m tests.training.ranks CASE FOLDER`, under RANK and so on.
+"""What one rank of a test does, in a forked child, so that torch is imported once.
 
 `together` starts all of them and waits.
 """
@@ -8,10 +8,10 @@ import math
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -45,6 +45,7 @@ from ssgan.training.loop import train
 from ssgan.training.run import Collapsed, run
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
+from tests.training.harness import fork, wait
 from tests.training.tiny import images, tiny
 
 BATCH, LAST = 24, 6  # of every run here
@@ -107,28 +108,53 @@ def together(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
-    command = [sys.executable, "-m", "tests.training.ranks", case, str(folder)]
+    outputs = [folder / f"rank-{number}.txt" for number in range(count)]
     children = [
-        subprocess.Popen(
-            command,
-            env={**os.environ, **shared, "RANK": str(number), "OMP_NUM_THREADS": "1"},
-            cwd=Path(__file__).parents[2],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        fork(
+            lambda env={**shared, "RANK": str(n)}, output=outputs[n]: be_rank(
+                case, folder, env, output
+            )
         )
-        for number in range(count)
+        for n in range(count)
     ]
-    found = []
+    codes: dict[int, int] = {}
+    wanted = range(count) if awaited is None else awaited
+    end = time.monotonic() + seconds
     try:
-        for child in children if awaited is None else [children[number] for number in awaited]:
-            printed, _ = child.communicate(timeout=seconds)
-            found.append((child.returncode, printed))
+        while not all(number in codes for number in wanted):
+            assert time.monotonic() < end, f"{case}: ranks run on after {seconds} s"
+            time.sleep(0.02)
+            codes |= collect(children, codes)
     finally:
-        for child in children:
-            child.kill()
-            child.communicate()
+        for child in (c for number, c in enumerate(children) if number not in codes):
+            os.kill(child, signal.SIGKILL)
+            wait(child)
+    return [(codes[number], outputs[number].read_text()) for number in wanted]
+
+
+def collect(children: Sequence[int], known: Collection[int]) -> dict[int, int]:
+    """Exit codes of the children that have ended since, by rank."""
+    found = {}
+    for number, child in enumerate(children):
+        if number not in known:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                found[number] = os.waitstatus_to_exitcode(status)
     return found
+
+
+def be_rank(case: str, folder: Path, env: Mapping[str, str], output: Path) -> int:
+    """Run a case as one rank, in a forked child; the exit code of the command line."""
+    os.environ.update(env)
+    with output.open("w", buffering=1) as printed:
+        os.dup2(printed.fileno(), 1)
+        os.dup2(printed.fileno(), 2)
+        with redirect_stdout(printed), redirect_stderr(printed):
+            try:
+                return run_case(case, folder)
+            except Exception:
+                traceback.print_exc()
+                return 1
 
 
 def final(config: RunConfig) -> Tensor:
@@ -140,9 +166,18 @@ def final(config: RunConfig) -> Tensor:
     return torch.cat([t.detach().double().flatten() for t in checkpoint.state_tensors(state)])
 
 
+def cases(count: int) -> dict[str, RunConfig]:
+    """What so many ranks are compared in: two in all methods, three where a batch has rests."""
+    few = ("ssgan", "four turns of everything", "few labels, drawn")
+    if count == 2:
+        every = os.environ.get("SSGAN_LONG") == "1"
+        return CASES | {k: v for k, v in MATRIX.items() if every or k.startswith("Hinge")}
+    return {name: CASES[name] for name in few}
+
+
 def same(folder: Path) -> None:
     """Every case's state at the end, into a file a rank."""
-    for name, config in (CASES | (MATRIX if num_ranks() == 2 else {})).items():
+    for name, config in cases(num_ranks()).items():
         torch.save(final(config), folder / f"{name}-{num_ranks()}-{rank()}.pt")
 
 
@@ -425,13 +460,11 @@ ALL = {
 }
 
 
-def main() -> int:
+def run_case(case: str, folder: Path) -> int:
     """Run a case; the exit codes of the command line."""
-    torch.set_num_threads(1)
-    case, folder = sys.argv[1:]
     try:
         with join_ranks(4 if "frozen" in case else 300):
-            ALL[case](Path(folder))
+            ALL[case](folder)
     except UserError as error:
         print(error)
         return 2
@@ -445,7 +478,3 @@ def main() -> int:
         print(stop)
         return stop.exit_code
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -44,6 +44,7 @@ def dataset():
     return images()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not can_count(), reason="the C library counts its bytes: glibc 2.33")
 def test_memory_does_not_grow_with_steps_and_a_planted_leak_is_seen(tmp_path, record_property):
     """A run that trains, samples, evaluates and saves; the second half keeps 2 kB a step."""
