@@ -14,9 +14,10 @@ from ssgan.cli.progress import fetch_source
 from ssgan.config.merge import from_flags, merge, read_json, read_toml
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo
 from ssgan.data.prepare import SIZES
-from ssgan.data.sources import parse_source
+from ssgan.data.sources import names_source, parse_source
 from ssgan.export.hub import download_model, parse_repository
 from ssgan.files.run_directory import RunDirectory
+from ssgan.recipes.adapt import adapt_recipe
 from ssgan.recipes.auto import explain_choices, fit_recipe, with_source
 from ssgan.recipes.find import build_recipe, import_user_module
 from ssgan.runs.config import DataConfig, InitialWeights, RunConfig
@@ -43,6 +44,16 @@ class StartingPoint(NamedTuple):
     directory: Path | None  # the run's own, if it has one
     collection: AbstractCollection | None  # its opened source, where it is open
     reason: str | None = None  # why these settings, where they are those of a model
+    is_new: bool = False  # whether they are a recipe's or fitted, not those of a run or a model
+
+
+def take_source(given: Train) -> Train:
+    """The options, where `ssgan train folder:PATH` means `ssgan train --data folder:PATH`."""
+    if given.recipe is None or not names_source(given.recipe):
+        return given
+    if given.data is not None:
+        raise UserError(f"{given.recipe} and --data {given.data} both name images: leave one out")
+    return replace(given, recipe=None, data=given.recipe)
 
 
 def read_config(given: Train) -> ChosenConfig:
@@ -50,8 +61,13 @@ def read_config(given: Train) -> ChosenConfig:
     changes, _ = from_flags(given.settings)
     table = _read_config_file(given.config)
     start = choose_config(given, table)
-    config = merge(start.config, table, given.config or "", ALIASES)
-    config = merge(config, changes, "--", ALIASES)
+    tables = ((table, given.config or ""), (changes, "--"))
+    config, followed = start.config, list[str]()
+    if start.is_new:
+        config, followed = adapt_recipe(config, tables, start.fitted)
+        start = start._replace(config=config)
+    for found, where in tables:
+        config = merge(config, found, where, ALIASES)
     if given.fit is not None:
         config = merge(config, {"data": {"fit": given.fit}}, "--")
     if given.on_collapse is not None:
@@ -62,6 +78,7 @@ def read_config(given: Train) -> ChosenConfig:
     reasons = [] if start.reason is None else [start.reason]
     if start.fitted is not None:
         reasons = explain_choices(config, start.config, start.fitted.header_stats)
+    reasons += followed
     return ChosenConfig(config, reasons, start.directory, start.collection if same else None)
 
 
@@ -86,7 +103,7 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
         info, collection = _open_source(source, given)
-        return StartingPoint(fit_recipe(source, info)[0], info, None, collection)
+        return StartingPoint(fit_recipe(source, info)[0], info, None, collection, is_new=True)
     layout = RunDirectory(Path(name))
     stored = read_run_config(layout, trusted) if layout.root.is_dir() else None
     if stored is not None and given.init is not None:
@@ -107,7 +124,8 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
         config = with_source(config, source, info)
         if stored is not None:  # a run keeps its own shape
             config = replace(config, data=replace(stored.data, source=source))
-    return StartingPoint(config, None, None if stored is None else layout.root, collection)
+    root = None if stored is None else layout.root
+    return StartingPoint(config, None, root, collection, is_new=stored is None)
 
 
 def _begin_from_model(name: str, source: AbstractSource, trusted: Sequence[str]) -> StartingPoint:

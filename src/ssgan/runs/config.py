@@ -18,7 +18,8 @@ class DataConfig:
     """Which images a run trains on, and how they become squares of one size."""
 
     source: AbstractSource  # where the images come from
-    image_size: int  # side in pixels: 32, 48, 64 or 128 by the network; BigGAN has 256 and 512 too
+    # side in pixels: 32, 48, 64, 96 or 128 by the network; BigGAN has 192, 256 and 512 too
+    image_size: int
     channels: int = 3  # 3 (colour) or 1 (grey)
     background: tuple[int, int, int] = (255, 255, 255)  # under transparent pixels, 0 to 255 each
     mirror: bool = False  # mirror each image left to right with probability 1/2
