@@ -92,7 +92,7 @@ def check_labels(config: RunConfig, num_classes: int) -> None:
         generator, norm = type(config.generator).__name__, getattr(config.generator, "norm", None)
         if norm is None:
             raise UserError(
-                f"{method} needs a generator that reads labels, and {generator} does not"
+                f"{method} needs a generator that reads labels, which {generator} does not"
             )
         raise UserError(
             f"{method} needs a generator that reads labels, and generator.norm is "
