@@ -67,6 +67,7 @@ class HeaderStats(NamedTuple):
     short_side: int  # median of the shorter side over the sample, in pixels
     grey: bool  # whether every image of the sample is grey
     views: int = 1  # images that show the same picture, such as its crops
+    ratio: float = 1.0  # median of width / height of the upright pictures of the sample
 
     @property
     def num_pictures(self) -> int:

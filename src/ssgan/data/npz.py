@@ -106,7 +106,7 @@ class NpzCollection(AbstractCollection):
     def header_stats(self) -> HeaderStats:
         """From the shape."""
         _, height, width, channels = self._shape
-        return HeaderStats(len(self), min(height, width), channels == 1)
+        return HeaderStats(len(self), min(height, width), channels == 1, ratio=width / height)
 
     def labels(self) -> Sequence[int] | None:
         """`arr_1`, UNLABELLED for an image without a label; None if no image has one."""

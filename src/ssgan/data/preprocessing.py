@@ -101,9 +101,18 @@ def header_decodes_as_before(data: bytes) -> bool:
 
 
 def read_header(data: bytes) -> tuple[int, int, bool]:
-    """Width, height and whether grey, from the header; raises if `decode` would reject it."""
+    """Width and height upright, and whether grey, by the header; raises if `decode` rejects it.
+
+    The tag of a PNG that follows its pixels is not read.
+    """
     with _open(data) as image:
-        return (*image.size, image.mode in _GREY)
+        width, height = image.size
+        transpose = None
+        if width != height and (image.format != "PNG" or "exif" in image.info):
+            transpose, _ = _orientation(image)
+        if transpose in (_T.TRANSPOSE, _T.ROTATE_270, _T.TRANSVERSE, _T.ROTATE_90):
+            width, height = height, width
+        return width, height, image.mode in _GREY
 
 
 def from_array(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:

@@ -12,6 +12,8 @@ from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConf
 from ssgan.runs.precision import Precision
 from ssgan.types import ImageShape, UserError
 
+MAX_RATIO = 16  # of the sides of a picture, to which samples are stretched
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
@@ -26,11 +28,16 @@ class DataConfig:
     # how a picture that is no square becomes one. crop: the largest centred square; pad: all of it,
     # over the background; squash: all of it, with its sides made equal
     fit: Fit = added_setting("crop")
+    # width / height of the pictures that squash made squares; samples for people are stretched back
+    # to it. `ssgan train` sets it to the median of the pictures; None: samples are squares
+    ratio: float | None = added_setting(None)
 
     def __post_init__(self) -> None:
         check_count("image_size", self.image_size, 8)
         if self.channels not in (1, 3):
             raise UserError(f"channels must be 1 or 3, not {self.channels}")
+        if self.ratio is not None and not 1 / MAX_RATIO <= self.ratio <= MAX_RATIO:
+            raise UserError(f"ratio must be in 1/{MAX_RATIO} to {MAX_RATIO}, not {self.ratio}")
         if not all(0 <= value <= 255 for value in self.background):
             raise UserError(f"background must be three numbers 0 to 255, not {self.background}")
 

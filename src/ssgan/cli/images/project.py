@@ -19,7 +19,7 @@ from ssgan.data.preprocessing import decode, quiet_pillow, read_image_file
 from ssgan.evaluation.projection import Projection, ProjectionSettings, Projector
 from ssgan.files.atomic import remove_strays, write_atomic, write_json
 from ssgan.files.errors import explain, require_writable
-from ssgan.files.image_grid import image_grid, save_png
+from ssgan.files.image_grid import image_grid, save_png, stretch
 from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.names import readable
@@ -107,7 +107,8 @@ def _write(
     """Write one projection and print its line; returns its part of the record."""
     assert given.out is not None
     stem = given.out / f"projection-{number:05d}"
-    save_png(stem.with_suffix(".png"), image_grid(np.stack([target, found.image]), 2))
+    pair = stretch(np.stack([target, found.image]), saved.config.data.ratio)
+    save_png(stem.with_suffix(".png"), image_grid(pair, 2))
     arrays: dict[str, NDArray[np.generic]] = {"latents": found.latents.numpy()}
     if found.label is not None:
         arrays["labels"] = np.array([found.label])
