@@ -170,9 +170,9 @@ def _check_images(header: ArrayHeader) -> None:
     found = f"{IMAGES} is {dtype} {shape}"
     if len(shape) != 4 or dtype != np.uint8:
         raise ArchiveError(f"{found}; images are written by {_FORM}")
-    if shape[3] not in (1, 3):
-        swap = "; transpose [N, C, H, W] to it with (0, 2, 3, 1)" if shape[1] in (1, 3) else ""
-        raise ArchiveError(f"{found}; images are [N, H, W, C] with 1 or 3 channels{swap}")
+    if shape[3] not in (1, 3, 4):
+        swap = "; transpose [N, C, H, W] to it with (0, 2, 3, 1)" if shape[1] in (1, 3, 4) else ""
+        raise ArchiveError(f"{found}; images are [N, H, W, C] with 1, 3 or 4 channels{swap}")
     if header.fortran:
         raise ArchiveError(f"{found} in Fortran's order; store numpy.ascontiguousarray(images)")
     if 0 in shape:

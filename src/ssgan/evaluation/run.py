@@ -43,6 +43,7 @@ from ssgan.evaluation.metrics import (
 )
 from ssgan.evaluation.overlap import describe_formats, describe_generated, describe_overlap
 from ssgan.evaluation.results import check_replaceable, name_sheet, write_results
+from ssgan.files.alpha import straighten
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.links import refuse_links
@@ -396,5 +397,5 @@ class _Session:
             if found.nearest is not None:
                 sheet = name_sheet(path)
                 pixels = found.nearest.flatten(0, 1).permute(0, 2, 3, 1).numpy()
-                save_png(sheet, image_grid(pixels, columns=found.nearest.shape[1]))
+                save_png(sheet, image_grid(straighten(pixels), columns=found.nearest.shape[1]))
                 self.reporter.show(f"samples with their nearest real images: {readable(sheet)}")

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.export.hub import download_model, parse_repository, push_model
+from ssgan.files.alpha import premultiply
 from ssgan.files.image_grid import stretch
 from ssgan.ops.pixels import from_uint8
 from ssgan.runs.config import RunConfig
@@ -110,6 +111,8 @@ class Model:
         self, latents: Latents, labels: Label | Sequence[Label] | Tensor | None = None
     ) -> Images:
         """The images of these latents: float [B, C, S, S] in [-1, 1], on the model's device.
+
+        Of 4 channels the colours are multiplied by alpha; those of `sample` are not.
 
         Raises UserError for latents of another size and classes that it does not have.
         """
@@ -208,6 +211,8 @@ class Model:
 
     def _images(self, images: Tensor | NDArray[np.uint8]) -> Images:
         channels, size = self.shape
+        if isinstance(images, np.ndarray):
+            images = premultiply(images)
         batch = torch.as_tensor(images)
         weight = next(self.generator.parameters())
         if batch.dtype is torch.uint8 and batch.shape[1:] == (size, size, channels):

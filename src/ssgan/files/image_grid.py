@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ssgan.files.alpha import over_checkerboard
 from ssgan.files.atomic import open_atomic, write_atomic
 from ssgan.files.own_outputs import SAMPLE, SHEET, png_info
 
@@ -20,7 +21,11 @@ _SHEET_PIXELS = 768  # small images are enlarged by an integer factor up to this
 
 
 def image_grid(images: NDArray[np.uint8], columns: int) -> Image.Image:
-    """Arrange uint8 [N, H, W, C] row by row, `columns` in a row; C is 1 or 3."""
+    """Arrange uint8 [N, H, W, C] row by row, `columns` in a row; C is 1, 3 or 4.
+
+    Transparent images, with straight colours, are drawn over a checkerboard.
+    """
+    images = over_checkerboard(images)
     count, height, width, channels = images.shape
     rows = -(-count // columns)
     shape = (rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP, channels)
@@ -49,7 +54,7 @@ def stretch(images: NDArray[np.uint8], ratio: float | None) -> NDArray[np.uint8]
 
 
 def to_picture(image: NDArray[np.uint8]) -> Image.Image:
-    """An image, uint8 [H, W, C], for Pillow: one channel is grey, three are RGB."""
+    """An image, uint8 [H, W, C], for Pillow: grey, RGB or RGBA with straight colours."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 

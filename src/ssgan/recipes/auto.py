@@ -20,6 +20,7 @@ from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
 from ssgan.types import UserError
 
+_COLOURS = {1: "grey", 3: "color", 4: "color with transparency"}  # by channels
 _SMALL = 5000  # pictures; D soon memorizes fewer
 _LARGE = 128  # pixels; above, networks and batches are chosen for the memory that they take
 GIVEN_SIZES = (
@@ -101,7 +102,7 @@ def explain_choices(config: RunConfig, fitted: RunConfig, stats: HeaderStats) ->
             f"the median short side of {stats.num_images} images is {stats.short_side} pixels",
         ),
         _explain(
-            "grey" if data.channels == 1 else "color",
+            _COLOURS[data.channels],
             data.channels != chosen.channels,
             "all images that were read are grey" if stats.grey else "some images have color",
         ),

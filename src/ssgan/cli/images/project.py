@@ -17,6 +17,7 @@ from ssgan.config.merge import read_json
 from ssgan.data.base import DecodedWithWarning, Preprocessing, Rejected
 from ssgan.data.preprocessing import decode, quiet_pillow, read_image_file
 from ssgan.evaluation.projection import Projection, ProjectionSettings, Projector
+from ssgan.files.alpha import straighten
 from ssgan.files.atomic import remove_strays, write_atomic, write_json
 from ssgan.files.errors import explain, require_writable
 from ssgan.files.image_grid import image_grid, save_png, stretch
@@ -107,7 +108,7 @@ def _write(
     """Write one projection and print its line; returns its part of the record."""
     assert given.out is not None
     stem = given.out / f"projection-{number:05d}"
-    pair = stretch(np.stack([target, found.image]), saved.config.data.ratio)
+    pair = stretch(straighten(np.stack([target, found.image])), saved.config.data.ratio)
     save_png(stem.with_suffix(".png"), image_grid(pair, 2))
     arrays: dict[str, NDArray[np.generic]] = {"latents": found.latents.numpy()}
     if found.label is not None:
