@@ -108,13 +108,14 @@ def _write(
     """Write one projection and print its line; returns its part of the record."""
     assert given.out is not None
     stem = given.out / f"projection-{number:05d}"
-    pair = stretch(straighten(np.stack([target, found.image])), saved.config.data.ratio)
-    save_png(stem.with_suffix(".png"), image_grid(pair, 2))
+    pair = straighten(np.stack([target, found.image]))
+    sheet = image_grid(stretch(pair, saved.config.data.ratio), 2)
+    save_png(stem.with_suffix(".png"), sheet)
     arrays: dict[str, NDArray[np.generic]] = {"latents": found.latents.numpy()}
     if found.label is not None:
         arrays["labels"] = np.array([found.label])
     encoded = io.BytesIO()
-    np.savez(encoded, allow_pickle=False, **arrays, image=found.image, target=target)
+    np.savez(encoded, allow_pickle=False, **arrays, image=pair[1], target=pair[0])
     write_atomic(stem.with_suffix(".npz"), encoded.getvalue())
     named = "" if found.label is None else f", class {saved.classes[found.label]}"
     source = given.images[number]
