@@ -8,7 +8,10 @@ import pytest
 from PIL import Image
 
 import ssgan
+from ssgan.cli.config_args import default_directory, read_config
 from ssgan.cli.main import main
+from ssgan.cli.options import Train
+from ssgan.cli.parser import parse
 from ssgan.data.folder import Folder
 from ssgan.data.preprocessing import ORIENTATION_TAG
 from ssgan.files.image_grid import image_grid, stretch
@@ -84,6 +87,17 @@ def test_a_run_of_before_gets_the_ratio_and_continues(places, capsys):
     printed = capsys.readouterr()
     assert "continuing from step 2" in printed.out + printed.err
     assert json.loads(path.read_bytes())["data"]["ratio"] == RATIO
+
+
+def test_a_recipe_on_these_pictures_has_the_ratio_and_the_directory_of_before(places):
+    words = ["objects:ssgan", "--data", str(places / "photos")]
+    config = read_config(parse("train", Train, [*words, "--fit", "squash"])).config
+    assert config.data.ratio == RATIO
+    before = replace(config, data=replace(config.data, ratio=None))
+    assert default_directory("objects:ssgan", config) == default_directory("objects:ssgan", before)
+    kept = read_config(parse("train", Train, [*words, "--fit", "squash", "--data.ratio", "1"]))
+    assert kept.config.data.ratio == 1
+    assert read_config(parse("train", Train, words)).config.data.ratio is None
 
 
 def test_the_shorter_side_keeps_its_pixels():

@@ -130,5 +130,6 @@ def test_a_run_on_large_images_says_time_and_memory_before_it_starts(tmp_path, m
     assert main([*words, "--evaluate.every", "0"]) == 0
     out = capsys.readouterr().out
     assert out.index("2 steps take about ") < out.index("run directory: ")
-    assert main([*words, "--evaluate.every", "0"]) == 0
+    words[words.index("--total_steps") + 1] = "3"
+    assert main([*words, "--evaluate.every", "0"]) == 0  # it continues
     assert "steps take about" not in capsys.readouterr().out
