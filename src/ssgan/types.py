@@ -22,7 +22,7 @@ UNLABELLED = -1  # replaces a label that the method may not use; no network read
 class ImageShape(NamedTuple):
     """The shape of every image of a run."""
 
-    channels: int  # 1 (grey) or 3 (RGB)
+    channels: int  # 1 (grey), 3 (RGB) or 4 (RGB multiplied by alpha, and alpha)
     size: int  # side in pixels; images are square
 
 

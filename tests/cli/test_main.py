@@ -255,7 +255,7 @@ BAD = [
     (["data", "prepare", "folder:/no/such/place"], "/no/such/place"),
     (["data", "prepare"], "data needs SOURCE"),
     (["data", "scenes"], "data takes prepare SOURCE, not scenes"),
-    (["data", "prepare", "scenes", "--channels", "2"], "must be 1 or 3"),
+    (["data", "prepare", "scenes", "--channels", "2"], "must be one of 1, 3, 4"),
     (
         ["data", "prepare", f"scenes:num_images={BEYOND}"],
         "num_images must be at most 2,147,483,647",

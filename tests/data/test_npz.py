@@ -81,7 +81,7 @@ BAD = {
     "transpose [N, C, H, W] to it": {"arr_0": images().transpose(0, 3, 1, 2).copy()},
     "arr_0 is float32": {"arr_0": images().astype(np.float32)},
     "arr_0 is uint8 (5, 32, 32)": {"arr_0": images()[..., 0]},
-    "with 1 or 3 channels": {"arr_0": images(channels=4)},
+    "with 1, 3 or 4 channels": {"arr_0": images(channels=5)},
     "in Fortran's order": {"arr_0": np.asfortranarray(images())},
     "has no pixels": {"arr_0": images(0)},
     "at most 100,000,000 pixels": {"arr_0": np.zeros((1, 1, 100_000_001, 1), np.uint8)},

@@ -150,7 +150,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, int]) -> None:
         Scenes(**settings)
 
 
-@pytest.mark.parametrize("shape", [ImageShape(channels=4, size=32), ImageShape(channels=3, size=0)])
+@pytest.mark.parametrize("shape", [ImageShape(channels=2, size=32), ImageShape(channels=3, size=0)])
 def test_shapes_that_cannot_be_drawn_are_refused(shape: ImageShape) -> None:
     with pytest.raises(UserError, match="not"):
         next(Scenes().open().read(range(1), Preprocessing(shape=shape)))

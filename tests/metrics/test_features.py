@@ -112,7 +112,7 @@ def test_float_images_and_other_channels_are_refused():
     with pytest.raises(Exception, match=r"(?i)uint8"):
         FEATURES(torch.zeros(2, 3, 32, 32))
     with pytest.raises(Exception, match="channels"):
-        to_three_channels(torch.zeros(2, 4, 32, 32, dtype=torch.uint8))
+        to_three_channels(torch.zeros(2, 5, 32, 32, dtype=torch.uint8))
 
 
 def test_an_empty_batch_gives_no_rows():

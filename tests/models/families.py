@@ -31,7 +31,7 @@ FAMILIES = {
     "resnet": Family(
         ResNetGenerator(latent_size=12, width=4 / 256),
         ResNetDiscriminator(width=4 / 128),
-        (32, 48, 64, 128),
+        (32, 48, 64, 96, 128),
         4,
         {32: 4},
     ),
@@ -52,9 +52,9 @@ FAMILIES = {
     "biggan": Family(
         BigGANGenerator(latent_size=420, width=1 / 48, attention=16, label_features=5),
         BigGANDiscriminator(width=1 / 48, attention=16),
-        (32, 64, 128, 256),
+        (32, 64, 96, 128, 192, 256),
         4,
-        {32: 4, 64: 32, 128: 32, 256: 32},
+        {32: 4, 64: 32, 96: 32, 128: 32, 192: 32, 256: 32},
     ),
     "sngan": Family(
         SNGANGenerator(latent_size=12, width=1 / 64),
@@ -66,16 +66,16 @@ FAMILIES = {
     "sndcgan": Family(
         SNDCGANGenerator(latent_size=12, width=1 / 32),
         SNDCGANDiscriminator(width=1 / 32),
-        (32, 48, 64, 128),
+        (32, 48, 64, 96, 128),
         7,
-        {32: 16 * 16, 48: 16 * 36, 64: 16 * 64, 128: 16 * 256},
+        {32: 16 * 16, 48: 16 * 36, 64: 16 * 64, 96: 16 * 144, 128: 16 * 256},
     ),
     "dcgan": Family(
         DCGANGenerator(latent_size=12, width=1 / 32),
         DCGANDiscriminator(width=1 / 32),
-        (32, 48, 64, 128),
+        (32, 48, 64, 96, 128),
         4,
-        {32: 16 * 4, 48: 16 * 9, 64: 16 * 16, 128: 16 * 64},
+        {32: 16 * 4, 48: 16 * 9, 64: 16 * 16, 96: 16 * 36, 128: 16 * 64},
     ),
 }
 EVERY_SIZE = [(name, size) for name, family in FAMILIES.items() for size in family.sizes]

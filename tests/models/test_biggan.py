@@ -192,5 +192,5 @@ def test_refusals_say_what_would_do():
         BigGANGenerator(norm=BatchNorm())
     with pytest.raises(UserError, match="label_features must be at least 1, not 0"):
         BigGANGenerator(label_features=0)
-    with pytest.raises(UserError, match="sizes 32, 64, 128, 256, 512, not 48"):
+    with pytest.raises(UserError, match="sizes 32, 64, 96, 128, 192, 256, 512, not 48"):
         D.build(ImageShape(3, 48), 0, 0)

@@ -206,10 +206,10 @@ def test_refusals_say_what_would_do(config):
         arguments = (0,) if config is ResNetGenerator else (0, 0)
         return config(width=0.01).build(shape, *arguments)
 
-    with pytest.raises(UserError, match="sizes 32, 48, 64, 128, not 40"):
+    with pytest.raises(UserError, match="sizes 32, 48, 64, 96, 128, not 40"):
         build(ImageShape(3, 40))
-    with pytest.raises(UserError, match="1 or 3 channels, not 4"):
-        build(ImageShape(4, 32))
+    with pytest.raises(UserError, match="1, 3 or 4 channels, not 2"):
+        build(ImageShape(2, 32))
     with pytest.raises(UserError, match="width must be above 0, not 0"):
         config(width=0.0)
     with pytest.raises(UserError, match="width must be above 0, not nan"):

@@ -112,9 +112,9 @@ def test_channels_are_last_in_the_generator_without_a_copy():
 
 
 def test_refusals_say_what_would_do():
-    with pytest.raises(UserError, match="sizes 32, 48, 64, 128, not 20"):
+    with pytest.raises(UserError, match="sizes 32, 48, 64, 96, 128, not 20"):
         SMALL_G.build(ImageShape(3, 20), 0)
-    with pytest.raises(UserError, match="1 or 3 channels, not 2"):
+    with pytest.raises(UserError, match="1, 3 or 4 channels, not 2"):
         SMALL_D.build(ImageShape(2, 32), 0, 0)
     with pytest.raises(UserError, match="needs labels"):
         SNDCGANGenerator(width=0.1, norm=ConditionalBatchNorm()).build(CIFAR, 0)

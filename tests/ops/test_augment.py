@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from ssgan.ops.augment import augment, cutout, jitter_color, translate
-from ssgan.ops.rng import Key
+from ssgan.ops.augment import augment, cutout, jitter_color, jitter_transparent, translate
+from ssgan.ops.rng import Key, uniform
 
 
 def column(*values):
@@ -66,3 +66,52 @@ def test_a_row_is_changed_by_its_number_alone():
     images, rows = torch.rand(6, 3, 16, 16), torch.arange(6)
     whole = augment(images, Key(0, "augment"), rows)
     torch.testing.assert_close(augment(images[1::2], Key(0, "augment"), rows[1::2]), whole[1::2])
+
+
+def transparent(seed):
+    """Two images of 4 channels: opaque colours, and the same multiplied by an alpha."""
+    generator = torch.Generator().manual_seed(seed)
+    colours = torch.rand(2, 3, 8, 8, generator=generator, dtype=torch.float64)
+    alpha = torch.ones(2, 1, 8, 8, dtype=torch.float64)
+    alpha[1, :, :3] = 0
+    alpha[1, :, 3:5] = 0.5
+    return 2 * torch.cat([colours * alpha, alpha], dim=1) - 1
+
+
+def test_colour_of_transparent_images_leaves_alpha_and_transparent_pixels_as_they_are():
+    images = transparent(0)
+    numbers = (torch.tensor(v).view(2, 1, 1, 1).double() for v in ([0.9, 0.1], [0.2, 0.8], [1, 0]))
+    found = jitter_transparent(images, *numbers)
+    assert torch.equal(found[:, 3], images[:, 3])
+    assert not torch.equal(found[:, :3], images[:, :3])
+    torch.testing.assert_close(found[1, :3, :3], torch.full((3, 3, 8), -1.0).double())
+
+
+def test_colour_of_an_opaque_image_is_that_without_alpha():
+    images = transparent(1)[:1]
+    numbers = [torch.full((1, 1, 1, 1), value).double() for value in (0.7, 0.3, 0.9)]
+    torch.testing.assert_close(
+        jitter_transparent(images, *numbers)[:, :3], jitter_color(images[:, :3], *numbers)
+    )
+
+
+def test_a_half_transparent_pixel_has_half_of_the_colour_that_it_would_have_opaque():
+    """Colour c and alpha a become a times what c becomes, where the mean colour is the same."""
+    images = transparent(2)[1:]
+    alpha = (images[:, 3:] + 1) / 2
+    images[:, :3] = alpha * (0.5 + 1) - 1  # straight colour 0.5 everywhere
+    numbers = [torch.full((1, 1, 1, 1), value).double() for value in (0.7, 0.3, 0.9)]
+    straight = torch.full((1, 3, 8, 8), 0.5).double()
+    wanted = alpha * (jitter_color(straight, *numbers) + 1) - 1
+    torch.testing.assert_close(jitter_transparent(images, *numbers)[:, :3], wanted)
+
+
+def test_augmentation_moves_alpha_with_the_colours():
+    """An image that is alpha in every channel stays so, but for its colour."""
+    images = transparent(3)
+    rows = torch.arange(2)
+    found = augment(images, Key(0, "augment"), rows)
+    random = uniform(Key(0, "augment"), rows, 7).double()
+    moved = translate(images[:, 3:], random[:, 3], random[:, 4])
+    cut = [one.view(2, 1, 1, 1) for one in (random[:, 5], random[:, 6])]
+    assert torch.equal(found[:, 3:], cutout(moved, *cut))

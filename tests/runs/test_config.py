@@ -74,7 +74,7 @@ def test_every_count_is_refused_beyond_what_can_be_with_its_bound(config, path, 
     with pytest.raises(UserError) as caught:
         merge(config, nested(path, value), "mine.toml")
     said = str(caught.value)
-    bound = "1 or 3" if path == "data.channels" else "at most "
+    bound = "1, 3 or 4" if path == "data.channels" else "at most "
     bound = "a whole number below 2^64" if value >= 2**64 else bound
     assert said.startswith(f"{path} must be {bound}")
     assert "\n" not in said

@@ -109,6 +109,6 @@ def test_a_conditional_norm_may_be_somebody_else_s():
     assert report.step == 1
     bare = replace(generator, norm=ResNetGenerator().norm)
     with pytest.raises(
-        UserError, match=r"ResNetGenerator does not .* set generator.norm ConditionalBatchNorm"
+        UserError, match=r"needs a generator that reads labels, and generator\.norm is BatchNorm"
     ):
         next(train(tiny("conditional", method=ConditionalGAN(), generator=bare), images()))

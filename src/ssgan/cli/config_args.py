@@ -14,12 +14,13 @@ from ssgan.cli.progress import fetch_source
 from ssgan.config.merge import from_flags, merge, read_json, read_toml
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo
 from ssgan.data.prepare import SIZES
-from ssgan.data.sources import parse_source
+from ssgan.data.sources import names_source, parse_source
 from ssgan.export.hub import download_model, parse_repository
 from ssgan.files.run_directory import RunDirectory
+from ssgan.recipes.adapt import adapt_recipe
 from ssgan.recipes.auto import explain_choices, fit_recipe, with_source
 from ssgan.recipes.find import build_recipe, import_user_module
-from ssgan.runs.config import DataConfig, InitialWeights, RunConfig
+from ssgan.runs.config import MAX_RATIO, DataConfig, InitialWeights, RunConfig
 from ssgan.runs.config_io import ALIASES, first_form, load_config, upgrade_table
 from ssgan.runs.initial import InitialModel, find_initial_model
 from ssgan.training.resume import may_change, read_run_config
@@ -43,6 +44,17 @@ class StartingPoint(NamedTuple):
     directory: Path | None  # the run's own, if it has one
     collection: AbstractCollection | None  # its opened source, where it is open
     reason: str | None = None  # why these settings, where they are those of a model
+    is_new: bool = False  # whether they are a recipe's or fitted, not those of a run or a model
+    ratio: float | None = None  # width / height of the images, where they were opened
+
+
+def take_source(given: Train) -> Train:
+    """The options, where `ssgan train folder:PATH` means `ssgan train --data folder:PATH`."""
+    if given.recipe is None or not names_source(given.recipe):
+        return given
+    if given.data is not None:
+        raise UserError(f"{given.recipe} and --data {given.data} both name images: leave one out")
+    return replace(given, recipe=None, data=given.recipe)
 
 
 def read_config(given: Train) -> ChosenConfig:
@@ -50,10 +62,16 @@ def read_config(given: Train) -> ChosenConfig:
     changes, _ = from_flags(given.settings)
     table = _read_config_file(given.config)
     start = choose_config(given, table)
-    config = merge(start.config, table, given.config or "", ALIASES)
-    config = merge(config, changes, "--", ALIASES)
+    tables = ((table, given.config or ""), (changes, "--"))
+    config, followed = start.config, list[str]()
+    if start.is_new:
+        config, followed = adapt_recipe(config, tables, start.fitted)
+        start = start._replace(config=config)
+    for found, where in tables:
+        config = merge(config, found, where, ALIASES)
     if given.fit is not None:
         config = merge(config, {"data": {"fit": given.fit}}, "--")
+    config = _keep_ratio(config, start)
     if given.on_collapse is not None:
         config = merge(config, {"evaluate": {"on_collapse": given.on_collapse}}, "--")
     if given.init is not None:
@@ -62,6 +80,9 @@ def read_config(given: Train) -> ChosenConfig:
     reasons = [] if start.reason is None else [start.reason]
     if start.fitted is not None:
         reasons = explain_choices(config, start.config, start.fitted.header_stats)
+    if config.data.ratio is not None and start.ratio is not None:
+        reasons.append(f"samples and sheets have the pictures' width / height: {config.data.ratio}")
+    reasons += followed
     return ChosenConfig(config, reasons, start.directory, start.collection if same else None)
 
 
@@ -86,7 +107,11 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
         if source is None:
             raise UserError("train needs a recipe or --data SOURCE; see ssgan train --help")
         info, collection = _open_source(source, given)
-        return StartingPoint(fit_recipe(source, info)[0], info, None, collection)
+        return StartingPoint(
+            *(fit_recipe(source, info)[0], info, None, collection),
+            is_new=True,
+            ratio=info.header_stats.ratio,
+        )
     layout = RunDirectory(Path(name))
     stored = read_run_config(layout, trusted) if layout.root.is_dir() else None
     if stored is not None and given.init is not None:
@@ -101,22 +126,34 @@ def choose_config(given: Train, table: Mapping[str, object]) -> StartingPoint:
             f"{name} is a run and continues in its own directory, not in --run {given.run}: type "
             f"`ssgan train {name}`, or start from a recipe"
         )
-    config, collection = build_recipe(name) if stored is None else stored, None
+    config, collection, ratio = build_recipe(name) if stored is None else stored, None, None
     if source is not None:
         info, collection = _open_source(source, given)
-        config = with_source(config, source, info)
+        config, ratio = with_source(config, source, info), info.header_stats.ratio
         if stored is not None:  # a run keeps its own shape
             config = replace(config, data=replace(stored.data, source=source))
-    return StartingPoint(config, None, None if stored is None else layout.root, collection)
+    root = None if stored is None else layout.root
+    return StartingPoint(config, None, root, collection, is_new=stored is None, ratio=ratio)
+
+
+def _keep_ratio(config: RunConfig, start: StartingPoint) -> RunConfig:
+    """The config with the ratio of the pictures, where they are squashed and none is given."""
+    data = config.data
+    if data.fit != "squash" or data.ratio is not None or start.ratio is None:
+        return config
+    ratio = round(min(max(start.ratio, 1 / MAX_RATIO), MAX_RATIO), 4)
+    return config if ratio == 1 else replace(config, data=replace(data, ratio=ratio))
 
 
 def _begin_from_model(name: str, source: AbstractSource, trusted: Sequence[str]) -> StartingPoint:
     """The settings of a model, for other images; its device and precision are chosen again."""
     model, init = _find_initial(name, trusted)
-    data = replace(model.config.data, source=source)
+    data, ratio = replace(model.config.data, source=source, ratio=None), None
+    if data.fit == "squash":
+        ratio = fetch_source(source).open().header_stats().ratio
     config = replace(model.config, data=data, init=init, device="auto", precision="auto")
     reason = f"{name}: its settings, and its weights after step {model.step:,}"
-    return StartingPoint(config, None, None, None, reason)
+    return StartingPoint(config, None, None, None, reason, ratio=ratio)
 
 
 def _find_initial(name: str, trusted: Sequence[str]) -> InitialModel:
@@ -200,6 +237,7 @@ def default_directory(name: str | None, config: RunConfig) -> str:
     )
     if may_change("total_steps", config):
         spared = replace(spared, total_steps=1)
+    spared = replace(spared, data=replace(spared.data, ratio=None))
     if config.init is not None:  # its digest names it, wherever it is
         spared = replace(spared, init=replace(config.init, model=""))
     digest = hashlib.sha256(json.dumps(first_form(spared), sort_keys=True).encode()).hexdigest()

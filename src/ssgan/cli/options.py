@@ -215,8 +215,8 @@ class Data(Options):
     source: str = argument("", "SOURCE", required=True)
     # side in pixels
     size: int | None = option(None, at_least=8, default_text="chosen from the images")
-    # 1 is grey, 3 is colour
-    channels: Literal[1, 3] | None = option(None, default_text="chosen from the images")
+    # 1 is grey, 3 is colour, 4 is colour with transparency
+    channels: Literal[1, 3, 4] | None = option(None, default_text="chosen from the images")
     # colour behind transparent pixels, each 0 to 255
     background: tuple[int, ...] = option((255, 255, 255), "R,G,B")
     # how a picture that is no square becomes one. {FIT}

@@ -14,7 +14,7 @@ from textwrap import fill
 
 from rich.console import Console
 
-from ssgan.cli.config_args import default_directory, read_config
+from ssgan.cli.config_args import default_directory, read_config, take_source
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.moved import find_moved_run
 from ssgan.cli.options import Train
@@ -44,12 +44,15 @@ from ssgan.training.signals import Interrupted
 from ssgan.training.tracker import Tracking
 from ssgan.types import NonFinite
 
+_LARGE = 128  # pixels; above, a run says its cost before it starts
+
 
 def main(given: Train) -> int:
     """Train, or continue; returns the exit code."""
     if given.recipes:
         print(_list_by_file(list_recipes()))
         return 0
+    given = take_source(given)
     config, reasons, directory, collection = read_config(given)
     if given.help:
         print(format_settings(config, get_terminal_size().columns))
@@ -80,6 +83,8 @@ def main(given: Train) -> int:
                 collection = fetch_source(config.data.source).open()
         check_run(config, directory, DatasetInfo.of(collection), given.processes)
         return run_in_processes(["train", *given.words], given.processes, given.restarts)
+    if speaks and collection is not None:
+        _say_cost(config, RunDirectory(directory), DatasetInfo.of(collection))
     return train_in(
         *(config, directory, given.cache, given.timeout or TIMEOUT, collection),
         verify=given.verify,
@@ -232,6 +237,13 @@ def _dry_run(config: RunConfig, directory: Path, processes: int) -> int:
     config, state = check_run(config, directory, info, processes)
     print(estimate_cost(config, info, state).text())
     return 0
+
+
+def _say_cost(config: RunConfig, layout: RunDirectory, info: DatasetInfo) -> None:
+    """Print time and memory before a new run on large images, which may take days."""
+    if config.data.image_size > _LARGE and not layout.holds_run():
+        config, state = check_run(config, layout.root, info)
+        print(estimate_cost(config, info, state).sentence())
 
 
 def _figures(terms: dict[str, float]) -> str:

@@ -22,6 +22,7 @@ from ssgan.files.atomic import write_json
 from ssgan.files.errors import require_writable
 from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
+from ssgan.recipes.adapt import adapt_recipe
 from ssgan.recipes.auto import fit_recipe, with_source
 from ssgan.recipes.find import build_recipe
 from ssgan.runs.config import RunConfig
@@ -75,6 +76,8 @@ def _make_search(given: Tune) -> Search:
         hint = "--seed stands before --" if own[0] == "seed" else "it follows from --minutes"
         raise UserError(f"--{own[0]} is set for every trial: {hint}")
     config, info = _choose_start(given)
+    fitted = info if given.recipe is None else None
+    config, _ = adapt_recipe(config, [(changes, "--")], fitted)
     config = merge(config, changes, "--", ALIASES)
     test, held_out = given.test, config.data.source.held_out()
     if test is None and held_out is not None:

@@ -47,8 +47,9 @@ class Preprocessing:
     """The steps from a picture of any size and mode to a square of `shape`.
 
     The picture is rotated upright by its orientation tag, converted to sRGB and put over
-    `background` where it is transparent. It becomes a square by `fit`, or is cut to `crop`, and is
-    resized with anti-aliasing.
+    `background` where it is transparent. A shape with 4 channels keeps alpha, and colours are
+    multiplied by it: transparent pixels are black. The picture becomes a square by `fit`, or is cut
+    to `crop`, and is resized with anti-aliasing.
     """
 
     shape: ImageShape
@@ -67,6 +68,7 @@ class HeaderStats(NamedTuple):
     short_side: int  # median of the shorter side over the sample, in pixels
     grey: bool  # whether every image of the sample is grey
     views: int = 1  # images that show the same picture, such as its crops
+    ratio: float = 1.0  # median of width / height of the upright pictures of the sample
 
     @property
     def num_pictures(self) -> int:

@@ -72,7 +72,13 @@ class ImageFiles(AbstractCollection):
             reason = f"no image can be read; the first: {': '.join(first_reject)}"
             raise UserError(f"{self._spec.name()}: {reason}")
         sides = sorted(min(width, height) for width, height, _ in headers)
-        return HeaderStats(len(self), sides[len(sides) // 2], all(grey for *_, grey in headers))
+        ratios = sorted(width / height for width, height, _ in headers)
+        return HeaderStats(
+            len(self),
+            sides[len(sides) // 2],
+            all(grey for *_, grey in headers),
+            ratio=ratios[len(ratios) // 2],
+        )
 
     def _fetch(self, number: int) -> bytes | Rejected:
         try:

@@ -106,7 +106,7 @@ class NpzCollection(AbstractCollection):
     def header_stats(self) -> HeaderStats:
         """From the shape."""
         _, height, width, channels = self._shape
-        return HeaderStats(len(self), min(height, width), channels == 1)
+        return HeaderStats(len(self), min(height, width), channels == 1, ratio=width / height)
 
     def labels(self) -> Sequence[int] | None:
         """`arr_1`, UNLABELLED for an image without a label; None if no image has one."""
@@ -170,9 +170,9 @@ def _check_images(header: ArrayHeader) -> None:
     found = f"{IMAGES} is {dtype} {shape}"
     if len(shape) != 4 or dtype != np.uint8:
         raise ArchiveError(f"{found}; images are written by {_FORM}")
-    if shape[3] not in (1, 3):
-        swap = "; transpose [N, C, H, W] to it with (0, 2, 3, 1)" if shape[1] in (1, 3) else ""
-        raise ArchiveError(f"{found}; images are [N, H, W, C] with 1 or 3 channels{swap}")
+    if shape[3] not in (1, 3, 4):
+        swap = "; transpose [N, C, H, W] to it with (0, 2, 3, 1)" if shape[1] in (1, 3, 4) else ""
+        raise ArchiveError(f"{found}; images are [N, H, W, C] with 1, 3 or 4 channels{swap}")
     if header.fortran:
         raise ArchiveError(f"{found} in Fortran's order; store numpy.ascontiguousarray(images)")
     if 0 in shape:

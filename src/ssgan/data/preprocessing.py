@@ -31,6 +31,7 @@ from ssgan.data.decoding.colours import (
     use_low_bytes,
 )
 from ssgan.data.decoding.heif import register_heif
+from ssgan.files.alpha import premultiply
 from ssgan.files.links import open_regular
 
 MAX_PIXELS = 100_000_000  # of a picture, by its header
@@ -101,17 +102,32 @@ def header_decodes_as_before(data: bytes) -> bool:
 
 
 def read_header(data: bytes) -> tuple[int, int, bool]:
-    """Width, height and whether grey, from the header; raises if `decode` would reject it."""
+    """Width and height upright, and whether grey, by the header; raises if `decode` rejects it.
+
+    The tag of a PNG that follows its pixels is not read.
+    """
     with _open(data) as image:
-        return (*image.size, image.mode in _GREY)
+        width, height = image.size
+        transpose = None
+        if width != height and (image.format != "PNG" or "exif" in image.info):
+            transpose, _ = _orientation(image)
+        if transpose in (_T.TRANSPOSE, _T.ROTATE_270, _T.TRANSVERSE, _T.ROTATE_90):
+            width, height = height, width
+        return width, height, image.mode in _GREY
 
 
 def from_array(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
-    """Preprocess decoded pixels [H, W, 3]; the same array is returned if its shape fits."""
+    """Preprocess decoded pixels [H, W, 3 or 4]; the same array is returned if its shape fits.
+
+    Four channels are straight colours and alpha.
+    """
     size, channels = preprocessing.shape.size, preprocessing.shape.channels
     if pixels.shape == (size, size, channels):
-        return pixels
-    return _to_square(Image.fromarray(pixels), preprocessing)
+        return premultiply(pixels)
+    picture = Image.fromarray(pixels)
+    if picture.mode == "RGBA":
+        picture = _over_background(picture.convert("RGB"), picture.getchannel("A"), preprocessing)
+    return _to_square(picture, preprocessing)
 
 
 def describe_failure(error: Exception) -> str:
@@ -323,15 +339,23 @@ def _low_bytes(
 def _over_background(
     picture: Image.Image, alpha: Image.Image, preprocessing: Preprocessing
 ) -> Image.Image:
+    """The RGB picture over the background; with 4 channels, the picture with its alpha."""
+    if preprocessing.shape.channels == 4:
+        picture = picture.copy()
+        picture.putalpha(alpha)
+        return picture
     ground = Image.new("RGB", picture.size, preprocessing.background)
     ground.paste(picture, mask=alpha)
     return ground
 
 
 def _to_square(picture: Image.Image, preprocessing: Preprocessing) -> Pixels:
-    """An L or RGB picture, made a square by `fit` and resized, as uint8 [S, S, C]."""
+    """An L, RGB or RGBA picture, made a square by `fit` and resized, as uint8 [S, S, C].
+
+    Pillow resizes RGBA with its colours multiplied by alpha.
+    """
     size, channels = preprocessing.shape.size, preprocessing.shape.channels
-    picture = picture.convert("L" if channels == 1 else "RGB")
+    picture = picture.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
     picture = _upright_part(picture, None, preprocessing.fit, None)
     target = _target(picture.size, preprocessing)
     if picture.size != target:
@@ -340,6 +364,8 @@ def _to_square(picture: Image.Image, preprocessing: Preprocessing) -> Pixels:
         picture = picture.resize(target, filter_, reducing_gap=3.0 if shrinks else None)
     if target != (size, size):
         ground = Image.new("RGB", (size, size), preprocessing.background).convert(picture.mode)
+        if channels == 4:
+            ground.putalpha(0)
         ground.paste(picture, ((size - target[0]) // 2, (size - target[1]) // 2))
         picture = ground
-    return np.array(picture, np.uint8).reshape(size, size, channels)
+    return premultiply(np.array(picture, np.uint8).reshape(size, size, channels))

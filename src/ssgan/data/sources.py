@@ -51,6 +51,12 @@ def parse_source(text: str) -> AbstractSource:
     raise UserError(f"no source {text!r}: {hint}")
 
 
+def names_source(text: str) -> bool:
+    """Whether `text` is the notation of a source with a place, such as `folder:photos`."""
+    kind, colon, _ = text.partition(":")
+    return bool(colon) and kind in _VALUES
+
+
 def _from_path(text: str) -> AbstractSource | None:
     """The source in an existing folder or file; None for what is not read."""
     path = _absolute(text) if text else ""

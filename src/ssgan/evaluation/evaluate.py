@@ -9,7 +9,12 @@ from torch import Tensor
 
 from ssgan.data.base import AbstractSource, Progress
 from ssgan.data.scenes.source import Objects
-from ssgan.evaluation.features import FeatureExtraction, FeatureSet, build_set_protocol
+from ssgan.evaluation.features import (
+    FeatureExtraction,
+    FeatureSet,
+    build_set_protocol,
+    describe_alpha,
+)
 from ssgan.evaluation.image_sets import (
     GeneratedImages,
     ImageSet,
@@ -169,7 +174,13 @@ def _build_protocol(
     else:
         assert settings.real_count is not None
         alone = build_set_protocol(features, reference, settings.real_count)
-    return replace(alone, num_fake=settings.count, seeds=seeds, batch_norm=images.batch_norm)
+    return replace(
+        alone,
+        num_fake=settings.count,
+        seeds=seeds,
+        batch_norm=images.batch_norm,
+        alpha=describe_alpha(features, images),
+    )
 
 
 def _statistics_protocol(reference: StoredStatistics, features: AbstractFeatures) -> Protocol:

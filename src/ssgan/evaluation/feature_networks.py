@@ -7,7 +7,7 @@ discriminator's features it is named after the run and the step: every state has
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float, UInt8
@@ -42,6 +42,7 @@ class DiscriminatorFeatures(AbstractFeatures):
     """`Scores.features` of a checkpoint's D: what both of its heads read."""
 
     resize = "none"
+    reads_alpha: ClassVar[bool] = True
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> None:
         """Load D; raises UserError for a state without one, as the best one of a run."""

@@ -228,4 +228,10 @@ def build_set_protocol(features: AbstractFeatures, images: ImageSet, count: int)
         selection=images.selection(count),
         dtype=features.dtype,
         fit=images.fit,
+        alpha=describe_alpha(features, images),
     )
+
+
+def describe_alpha(features: AbstractFeatures, images: ImageSet) -> str:
+    """What became of transparency, for a protocol."""
+    return "over white" if images.shape.channels == 4 and not features.reads_alpha else "none"

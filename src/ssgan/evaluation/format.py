@@ -14,6 +14,8 @@ def protocol_lines(results: Sequence[Result]) -> list[str]:
         f"features {protocol.features} {protocol.features_identity[:12]}, "
         f"resize {protocol.resize}, {protocol.dtype}",
     ]
+    if protocol.alpha != "none":
+        lines.append(f"transparent images were laid {protocol.alpha}")
     if protocol.fit != "crop":
         lines.append(f"pictures became squares by fit {protocol.fit}")
     if protocol.batch_norm != AS_TRAINED:

@@ -43,6 +43,7 @@ from ssgan.evaluation.metrics import (
 )
 from ssgan.evaluation.overlap import describe_formats, describe_generated, describe_overlap
 from ssgan.evaluation.results import check_replaceable, name_sheet, write_results
+from ssgan.files.alpha import straighten
 from ssgan.files.errors import require_writable, translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.links import refuse_links
@@ -66,8 +67,7 @@ _ONLY_WITH_REFERENCE = {"held_out": "--held-out", "real_count": "--real-n", "met
 class EvaluationRequest:
     """What to evaluate, against what, and how; None is the usual.
 
-    Words name a run directory, a checkpoint file, a source such as `cifar10`, a folder of images
-    or a file of statistics (.npz).
+    Words name a run, a checkpoint file, a source such as `cifar10`, a folder or statistics (.npz).
     """
 
     # the reference: images or statistics; None: a run's own held-out images, or
@@ -394,7 +394,7 @@ class _Session:
             write_results(path, found.results)
             self.reporter.show(f"written to {readable(path)}")
             if found.nearest is not None:
-                sheet = name_sheet(path)
+                sheet, columns = name_sheet(path), found.nearest.shape[1]
                 pixels = found.nearest.flatten(0, 1).permute(0, 2, 3, 1).numpy()
-                save_png(sheet, image_grid(pixels, columns=found.nearest.shape[1]))
+                save_png(sheet, image_grid(straighten(pixels), columns))
                 self.reporter.show(f"samples with their nearest real images: {readable(sheet)}")

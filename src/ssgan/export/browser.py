@@ -50,6 +50,7 @@ def build_page(model: StoredModel, onnx: bytes, runtime: tuple[bytes, bytes] | N
         "latents": config.generator.latents,
         "channels": channels,
         "size": size,
+        "ratio": config.data.ratio or 1,
         "classes": list(model.classes) if config.method.conditional else [],
     }
     script, wasm = runtime or (b"", b"")

@@ -130,7 +130,7 @@ def _front_matter(model: StoredModel, license_name: str) -> str:
 def _introduction(model: StoredModel) -> str:
     config = model.config
     channels, size = config.data.shape
-    colours = {1: "grey", 3: "colour", 4: "colour with transparency"}.get(channels, "")
+    colours = {1: "grey", 3: "colour", 4: "transparent colour"}.get(channels, "")
     method, data = type(config.method).__name__, _plain(model.source)
     averaged = " The weights are averaged over steps." if config.ema_halflife_steps else ""
     lines = [
@@ -149,6 +149,14 @@ def _introduction(model: StoredModel) -> str:
         f"Trained on: {data}. Whoever publishes this model says here what the images show, where "
         "they come from, and who may use them.",
     ]
+    if channels == 4:
+        lines += ["", "The networks read and make colours that are multiplied by alpha."]
+    if config.data.ratio is not None:
+        lines += [
+            "",
+            f"The pictures had a width / height of {config.data.ratio} and were made squares; the "
+            "samples above are stretched back.",
+        ]
     if model.classes:
         names = ", ".join(_plain(one) for one in model.classes[:_LISTED])
         more = f" and {len(model.classes) - _LISTED} more" if len(model.classes) > _LISTED else ""

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.export.hub import download_model, parse_repository, push_model
+from ssgan.files.alpha import premultiply
+from ssgan.files.image_grid import stretch
 from ssgan.ops.pixels import from_uint8
 from ssgan.runs.config import RunConfig
 from ssgan.runs.model_file import StoredModel, find_model, save_model
@@ -62,6 +64,11 @@ class Model:
         return self.config.data.shape
 
     @property
+    def ratio(self) -> float:
+        """Width / height of its training pictures, where --fit squash made them squares; else 1."""
+        return self.config.data.ratio or 1.0
+
+    @property
     def step(self) -> int:
         """Generator updates done."""
         return self.stored.step
@@ -80,12 +87,19 @@ class Model:
     ) -> NDArray[np.uint8]:
         """n images, uint8 [n, S, S, C] in 0 to 255; image i depends on the seed and i alone.
 
-        They are those of `ssgan sample`. `label` is a class, or one a sample; without it, a
-        conditional model takes its classes one after the other. `truncation` as in `sample_latents`
-        (None: none). Raises UserError for a class that it does not have.
+        They are those of `ssgan sample`, before `stretch`. `label` is a class, or one a sample;
+        without it, a conditional model takes its classes one after the other. `truncation` as in
+        `sample_latents` (None: none). Raises UserError for a class that it does not have.
         """
         latents = self.latents(n, seed, truncation)
         return generate_pixels(self.generator, latents, self._labels(n, label))
+
+    def stretch(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Samples uint8 [n, S, S, C] at the ratio of the training pictures, [n, H, W, C].
+
+        The shorter side stays S pixels. `sample` returns squares, which D and metrics read.
+        """
+        return stretch(pixels, self.ratio)
 
     def latents(self, n: int, seed: int = 0, truncation: float | None = None) -> Latents:
         """Latents [n, Z] of the generator's distribution, float32: those that `sample` uses."""
@@ -97,6 +111,8 @@ class Model:
         self, latents: Latents, labels: Label | Sequence[Label] | Tensor | None = None
     ) -> Images:
         """The images of these latents: float [B, C, S, S] in [-1, 1], on the model's device.
+
+        Of 4 channels the colours are multiplied by alpha; those of `sample` are not.
 
         Raises UserError for latents of another size and classes that it does not have.
         """
@@ -195,6 +211,8 @@ class Model:
 
     def _images(self, images: Tensor | NDArray[np.uint8]) -> Images:
         channels, size = self.shape
+        if isinstance(images, np.ndarray):
+            images = premultiply(images)
         batch = torch.as_tensor(images)
         weight = next(self.generator.parameters())
         if batch.dtype is torch.uint8 and batch.shape[1:] == (size, size, channels):

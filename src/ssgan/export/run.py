@@ -21,10 +21,11 @@ from ssgan.export.plain import (
     build_half_graph,
 )
 from ssgan.export.programs import require_onnx, trace, write_onnx, write_pt2
+from ssgan.files.alpha import straighten
 from ssgan.files.atomic import write_atomic
 from ssgan.files.environment import package_version
 from ssgan.files.errors import translate_file_errors
-from ssgan.files.image_grid import image_grid, save_png
+from ssgan.files.image_grid import image_grid, save_png, stretch
 from ssgan.files.locks import hold_lock
 from ssgan.runs.config_io import list_modules
 from ssgan.runs.model_file import (
@@ -208,7 +209,7 @@ class _Writer:
         self.files.append(ExportedFile.of(path, difference))
 
     def _write_card(self) -> None:
-        pixels = to_pixels(self.images)
+        pixels = stretch(straighten(to_pixels(self.images)), self.model.config.data.ratio)
         save_png(self.folder / _SAMPLES, image_grid(pixels, _COLUMNS))
         self.files.append(ExportedFile.of(self.folder / _SAMPLES))
         facts = {"library_name": "ssgan", **describe_model(self.model)}

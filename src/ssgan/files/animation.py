@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ssgan.files.alpha import over_checkerboard
 from ssgan.files.atomic import write_atomic
 from ssgan.files.names import readable
 from ssgan.files.own_outputs import MARK_BYTES, SHEET, find_mark
@@ -47,6 +48,7 @@ def save_animation(path: Path, frames: NDArray[np.uint8], frame_ms: int) -> None
     ending = path.suffix.lower()
     zoom = -(-_LEAST_PIXELS[ending] // frames.shape[1]) if ending == ".mp4" else 0
     zoom = max(1, zoom or _LEAST_PIXELS[ending] // frames.shape[1])
+    frames = over_checkerboard(frames)
     large = frames.repeat(zoom, axis=1).repeat(zoom, axis=2)
     encode = {".gif": _encode_gif, ".webp": _encode_webp, ".mp4": _encode_mp4}[ending]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,26 +11,51 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ssgan.files.alpha import over_checkerboard
 from ssgan.files.atomic import open_atomic, write_atomic
 from ssgan.files.own_outputs import SAMPLE, SHEET, png_info
 
+_BICUBIC = Image.Resampling.BICUBIC
 _GAP = 1  # white pixels between images
 _SHEET_PIXELS = 768  # small images are enlarged by an integer factor up to this width
 
 
 def image_grid(images: NDArray[np.uint8], columns: int) -> Image.Image:
-    """Arrange uint8 [N, S, S, C] row by row, `columns` in a row; C is 1 or 3."""
-    count, size, _, channels = images.shape
+    """Arrange uint8 [N, H, W, C] row by row, `columns` in a row; C is 1, 3 or 4.
+
+    Transparent images, with straight colours, are drawn over a checkerboard.
+    """
+    images = over_checkerboard(images)
+    count, height, width, channels = images.shape
     rows = -(-count // columns)
-    step = size + _GAP
-    page = np.full((rows * step + _GAP, columns * step + _GAP, channels), 255, dtype=np.uint8)
+    shape = (rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP, channels)
+    page = np.full(shape, 255, dtype=np.uint8)
     for number, image in enumerate(images):
         row, column = divmod(number, columns)
-        y, x = row * step + _GAP, column * step + _GAP
-        page[y : y + size, x : x + size] = image
+        y, x = row * (height + _GAP) + _GAP, column * (width + _GAP) + _GAP
+        page[y : y + height, x : x + width] = image
     zoom = max(1, _SHEET_PIXELS // page.shape[1])
     page = page.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    return Image.fromarray(page[..., 0] if channels == 1 else page)
+    return to_picture(page)
+
+
+def stretch(images: NDArray[np.uint8], ratio: float | None) -> NDArray[np.uint8]:
+    """Squares uint8 [N, S, S, C] at width / height `ratio`: the shorter side stays S pixels.
+
+    They are resized by bicubic interpolation. None and 1 change nothing.
+    """
+    size = images.shape[1]
+    width, height = round(size * max(1.0, ratio or 1.0)), round(size / min(1.0, ratio or 1.0))
+    if (width, height) == (size, size):
+        return images
+    shape = (len(images), height, width, images.shape[-1])
+    pictures = (to_picture(image).resize((width, height), _BICUBIC) for image in images)
+    return np.stack([np.asarray(picture) for picture in pictures]).reshape(shape)
+
+
+def to_picture(image: NDArray[np.uint8]) -> Image.Image:
+    """An image, uint8 [H, W, C], for Pillow: grey, RGB or RGBA with straight colours."""
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def save_png(path: Path, image: Image.Image, mark: str = SHEET) -> None:

@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +27,7 @@ class AbstractFeatures(ABC):
     size: int  # F, features a row
     resize: str  # the value of a ResizeRule, or the extractor's own rule
     dtype: str = "float32"  # of the numbers inside the network; features are float32
+    reads_alpha: ClassVar[bool] = False  # whether alpha is an input; else images are over white
     identity: str  # sha256 (64 hex digits) of the weights (before folding) and the preprocessing
 
     @property
@@ -37,20 +39,27 @@ class AbstractFeatures(ABC):
     def __call__(self, images: UInt8[Tensor, "B C S S"]) -> Float[Tensor, "B F"]:
         """One float32 row an image, on the extractor's device, without gradient.
 
-        Images are uint8, 0 to 255, with 1 (grey, repeated to 3) or 3 channels, of any size.
+        Images are uint8, 0 to 255, with 1 (grey, repeated to 3), 3 or 4 channels (over white), of
+        any size.
         Raises UserError for anything else.
         """
 
 
 def to_three_channels(images: Shaped[Tensor, "B C S S"]) -> UInt8[Tensor, "B 3 S S"]:
-    """The images with grey repeated to red, green and blue; UserError unless they are uint8."""
+    """Grey repeated to red, green and blue, and transparent images over white.
+
+    Their colours are multiplied by alpha. Raises UserError unless images are uint8.
+    """
     if images.dtype != torch.uint8:
         raise UserError(
             f"features need uint8 images (0 to 255), not {images.dtype}; "
             "ops.pixels.to_uint8 converts images in [-1, 1]"
         )
-    if images.shape[1] not in (1, 3):
-        raise UserError(f"features need images with 1 or 3 channels, not {images.shape[1]}")
+    if images.shape[1] not in (1, 3, 4):
+        raise UserError(f"features need images with 1, 3 or 4 channels, not {images.shape[1]}")
+    if images.shape[1] == 4:
+        white = images[:, :3].to(torch.int16) + (255 - images[:, 3:])
+        return white.clamp(max=255).to(torch.uint8)
     return images.expand(-1, 3, -1, -1)
 
 

@@ -53,12 +53,14 @@ class Protocol:
     # be those of the generated images; never compared
     assumed: tuple[str, ...] = ()
     fit: str = "crop"  # how real pictures that are no squares became squares
+    alpha: str = "none"  # "over white" where transparent images were laid over white for features
 
     def key(self) -> dict[str, Any]:
         """The protocol for a digest: as it was before entries were added, where they say that."""
         words = {name: value for name, value in asdict(self).items() if name != "assumed"}
-        if self.fit == "crop":
-            del words["fit"]
+        for name, before in (("fit", "crop"), ("alpha", "none")):
+            if words[name] == before:
+                del words[name]
         if self.selection == "unknown":
             words["selection"] = "all"
         return words

@@ -65,7 +65,7 @@ def check_rotations_of(
 
 
 def check_rotations(images: UInt8[Tensor, "N C S S"]) -> RotationReport:
-    """The report on uint8 images with 1 or 3 channels; the same for the same images.
+    """The report on uint8 images with 1, 3 or 4 channels; the same for the same images.
 
     Raises UserError for fewer than 100 images.
     """

@@ -84,8 +84,8 @@ class AbstractConvolutionalDiscriminator(AbstractDiscriminatorConfig):
 
 def check_shape(family: str, shape: ImageShape, sizes: Iterable[int]) -> None:
     """Raise UserError, with the supported values, unless the family supports the shape."""
-    if shape.channels not in (1, 3):
-        raise UserError(f"{family} networks support 1 or 3 channels, not {shape.channels}")
+    if shape.channels not in (1, 3, 4):
+        raise UserError(f"{family} networks support 1, 3 or 4 channels, not {shape.channels}")
     sizes = sorted(sizes)
     if shape.size not in sizes:
         known = ", ".join(str(size) for size in sizes)

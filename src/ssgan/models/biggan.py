@@ -11,6 +11,9 @@ they have 1x1 shortcuts, and a block of D that keeps its channels has no shortcu
 Latents are split into equal chunks: the first gives the 4x4 map, each of the others goes to the
 norms of one block. With labels, gains and shifts are linear maps of [chunk, label embedding].
 Attention follows the 64x64 map: at 128 pixels after G's fourth block and D's first.
+
+The sizes 96 and 192 are ours: the networks for 64 and 128 pixels from a 6x6 map. They have maps of
+48x48 for the attention.
 """
 
 from collections.abc import Callable
@@ -41,18 +44,21 @@ from ssgan.types import Images, ImageShape, Labels, Latents, UserError
 Initial: TypeAlias = Literal["orthogonal", "normal"]
 
 CHANNELS = 96
-START = 4  # side of G's first map
 GENERATOR_MULTIPLIERS = {
     32: (4, 4, 4, 4),
     64: (16, 16, 8, 4, 2),
+    96: (16, 16, 8, 4, 2),
     128: (16, 16, 8, 4, 2, 1),
+    192: (16, 16, 8, 4, 2, 1),
     256: (16, 16, 8, 8, 4, 2, 1),
     512: (16, 16, 8, 8, 4, 2, 1, 1),
 }
 DISCRIMINATOR_MULTIPLIERS = {
     32: (2, 2, 2, 2),
     64: (2, 4, 8, 16, 16),
+    96: (2, 4, 8, 16, 16),
     128: (1, 2, 4, 8, 16, 16),
+    192: (1, 2, 4, 8, 16, 16),
     256: (1, 2, 4, 8, 8, 16, 16),
     512: (1, 1, 2, 4, 8, 8, 16, 16),
 }
@@ -161,12 +167,13 @@ class BigGANGeneratorNetwork(nn.Module):
         if isinstance(config.norm, ConditionalBatchNorm) and num_classes:
             self.embedding = Embedding(num_classes, config.label_features)
         norm = _norm_builder(config, code_size, num_classes)
-        self.first = Linear(code_size, channels[0] * START**2, spectral=config.spectral)
+        self.start = shape.size // 2 ** (len(channels) - 1)  # side of the first map: 4 or 6
+        self.first = Linear(code_size, channels[0] * self.start**2, spectral=config.spectral)
         self.blocks = nn.ModuleList(
             UpBlock(before, after, True, config.block_config, norm)
             for before, after in pairwise(channels)
         )
-        sides = [START * 2 ** (number + 1) for number in range(len(self.blocks))]
+        sides = [self.start * 2 ** (number + 1) for number in range(len(self.blocks))]
         self.attention_after: int | None = None
         if config.attention in sides:
             self.attention_after = sides.index(config.attention)
@@ -179,7 +186,7 @@ class BigGANGeneratorNetwork(nn.Module):
     def forward(self, latents: Latents, labels: Labels | None = None) -> Images:
         """Images in [-1, 1]; only conditional norms read the labels."""
         start, codes = self._split_latents(latents, labels)
-        hidden = to_maps(self.first(start), START)
+        hidden = to_maps(self.first(start), self.start)
         for number, (block, code) in enumerate(zip(self.blocks, codes, strict=True)):
             hidden = block(hidden, code, labels)
             if number == self.attention_after:

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from ssgan.models.heads import Heads
 from ssgan.types import Images, Labels, Scores
 
-IMAGE_SIZES = (32, 48, 64, 128)  # supported image sizes, in pixels
+IMAGE_SIZES = (32, 48, 64, 96, 128)  # supported image sizes, in pixels
 
 
 class ConvolutionalDiscriminatorNetwork(nn.Module):

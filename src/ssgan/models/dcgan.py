@@ -44,7 +44,7 @@ class DCGANGenerator(AbstractConvolutionalGenerator):
     """The generator: a linear layer, then four convolutions that double the size."""
 
     def build(self, shape: ImageShape, num_classes: int) -> "DCGANGeneratorNetwork":
-        """A new generator; raises UserError for a size that is not 32, 48, 64 or 128."""
+        """A new generator; raises UserError for a size that is not 32, 48, 64, 96 or 128."""
         check_shape("dcgan", shape, IMAGE_SIZES)
         return DCGANGeneratorNetwork(self, shape, num_classes)
 
@@ -56,7 +56,7 @@ class DCGANDiscriminator(AbstractConvolutionalDiscriminator):
     def build(
         self, shape: ImageShape, auxiliary_width: int, num_classes: int
     ) -> ConvolutionalDiscriminatorNetwork:
-        """A new discriminator; raises UserError for a size that is not 32, 48, 64 or 128."""
+        """A new discriminator; raises UserError for a size that is not 32, 48, 64, 96 or 128."""
         check_shape("dcgan", shape, IMAGE_SIZES)
         channels = [scale_channels(count, self.width) for count in DISCRIMINATOR_CHANNELS]
         convs: list[nn.Module] = [

@@ -5,7 +5,8 @@ is a table with the layers of G and D for every image size:
 
 RESNET (`resnet_cifar`), published for 32 pixels. G: a 4x4x256 map, blocks of 256 channels that
 double the size. D: blocks of 128 channels, 128 features. For other sizes G doubles until the size
-is reached (48 pixels: from 6x6); D halves down to 8x8 (48 pixels: 12x12), then two blocks follow.
+is reached (48 and 96 pixels: from 6x6); D halves down to 8x8 (there to 12x12), then two blocks
+follow.
 
 RESNET5, for 128 pixels and below. G: a 4x4x512 map, five blocks down to 64 channels. D: six blocks
 up to 512 channels, 512 features.
@@ -49,6 +50,7 @@ RESNET: _Table = {
         (32, 4, 3, 2),
         (48, 6, 3, 2),
         (64, 4, 4, 3),
+        (96, 6, 4, 3),
         (128, 4, 5, 4),
     )
 }
@@ -97,7 +99,7 @@ class _Discriminator(AbstractResidualDiscriminator, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ResNetGenerator(_Generator):
-    """The generator of `resnet_cifar`: blocks of 256 channels, for 32, 48, 64 or 128 pixels."""
+    """The generator of `resnet_cifar`: blocks of 256 channels, for 32 to 128 pixels."""
 
     family: ClassVar[str] = "resnet"
     table: ClassVar[_Table] = RESNET
@@ -105,7 +107,7 @@ class ResNetGenerator(_Generator):
 
 @dataclass(frozen=True, kw_only=True)
 class ResNetDiscriminator(_Discriminator):
-    """The discriminator of `resnet_cifar`: blocks of 128 channels, for 32, 48, 64 or 128 pixels."""
+    """The discriminator of `resnet_cifar`: blocks of 128 channels, for 32 to 128 pixels."""
 
     family: ClassVar[str] = "resnet"
     table: ClassVar[_Table] = RESNET

@@ -46,7 +46,7 @@ class SNDCGANGenerator(AbstractConvolutionalGenerator):
     """
 
     def build(self, shape: ImageShape, num_classes: int) -> "SNDCGANGeneratorNetwork":
-        """A new generator; raises UserError for a size that is not 32, 48, 64 or 128."""
+        """A new generator; raises UserError for a size that is not 32, 48, 64, 96 or 128."""
         check_shape("sndcgan", shape, IMAGE_SIZES)
         return SNDCGANGeneratorNetwork(self, shape, num_classes)
 
@@ -58,7 +58,7 @@ class SNDCGANDiscriminator(AbstractConvolutionalDiscriminator):
     def build(
         self, shape: ImageShape, auxiliary_width: int, num_classes: int
     ) -> ConvolutionalDiscriminatorNetwork:
-        """A new discriminator; raises UserError for a size that is not 32, 48, 64 or 128."""
+        """A new discriminator; raises UserError for a size that is not 32, 48, 64, 96 or 128."""
         check_shape("sndcgan", shape, IMAGE_SIZES)
         convs: list[nn.Module] = []
         channels = shape.channels

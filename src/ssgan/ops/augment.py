@@ -18,11 +18,14 @@ _Images = Float[Tensor, "B C S S"]
 def augment(images: _Images, key: Key, rows: Int[Tensor, " B"]) -> _Images:
     """Each image with its own color, translation (up to 1/8) and cutout (half the side).
 
+    Of 4 channels the color leaves alpha as it is; the others move and cut alpha with the colours.
+
     `rows` numbers the images: the augmentation of an image depends on its number and the key alone.
     """
     random = uniform(key, rows, 7).to(images.device, images.dtype)
     random = random[:, :, None, None, None]
-    images = jitter_color(images, random[:, 0], random[:, 1], random[:, 2])
+    jitter = jitter_transparent if images.shape[1] == 4 else jitter_color
+    images = jitter(images, random[:, 0], random[:, 1], random[:, 2])
     images = translate(images, random[:, 3, 0, 0, 0], random[:, 4, 0, 0, 0])
     return cutout(images, random[:, 5], random[:, 6])
 
@@ -39,6 +42,24 @@ def jitter_color(
     images = grey + (images - grey) * (2 * saturation)
     middle = images.mean(dim=(1, 2, 3), keepdim=True)
     return middle + (images - middle) * (contrast + 0.5)
+
+
+def jitter_transparent(
+    images: _Images, brightness: Tensor, saturation: Tensor, contrast: Tensor
+) -> _Images:
+    """`jitter_color` of colours that are multiplied by the alpha of their fourth channel.
+
+    Transparent pixels stay black, and opaque images become those of `jitter_color`.
+    """
+    alpha = (images[:, 3:] + 1) / 2
+    colours = images[:, :3] + (1 - alpha)  # alpha times colours in [-1, 1]: 0 where transparent
+    colours = colours + alpha * (brightness - 0.5)
+    grey = colours.mean(dim=1, keepdim=True)
+    colours = grey + (colours - grey) * (2 * saturation)
+    area = alpha.mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-3)
+    middle = alpha * (colours.mean(dim=(1, 2, 3), keepdim=True) / area)
+    colours = middle + (colours - middle) * (contrast + 0.5)
+    return torch.cat([colours - (1 - alpha), images[:, 3:]], dim=1)
 
 
 def translate(images: _Images, down: Float[Tensor, " B"], across: Float[Tensor, " B"]) -> _Images:

@@ -7,14 +7,25 @@ import torch
 from ssgan.config.schema import value_text
 from ssgan.config.serialize import difference
 from ssgan.data.base import AbstractSource, DatasetInfo, HeaderStats
-from ssgan.data.prepare import choose_size
+from ssgan.data.prepare import SIZES, choose_size
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConfig
+from ssgan.models.biggan import (
+    GENERATOR_MULTIPLIERS,
+    BigGANDiscriminator,
+    BigGANGenerator,
+)
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
+from ssgan.types import UserError
 
+_COLOURS = {1: "grey", 3: "color", 4: "color with transparency"}  # by channels
 _SMALL = 5000  # pictures; D soon memorizes fewer
+_LARGE = 128  # pixels; above, networks and batches are chosen for the memory that they take
+GIVEN_SIZES = (
+    *sorted({*SIZES, 96, *GENERATOR_MULTIPLIERS}),
+)  # for which networks are chosen, in pixels
 
 
 def fit_recipe(
@@ -30,7 +41,7 @@ def fit_recipe(
     stats = _header_stats(source, info)
     accelerated = torch.accelerator.is_available()
     size, channels = choose_size(stats), 1 if stats.grey else 3
-    generator, discriminator, _ = _choose_networks(size, accelerated)
+    generator, discriminator, _ = choose_networks(size, accelerated)
     batch_size, small = _choose_batch_size(stats), stats.num_pictures < _SMALL
     steps = 50_000 if accelerated else 5000
     config = RunConfig(
@@ -49,6 +60,27 @@ def fit_recipe(
         ),
     )
     return config, explain_choices(config, config, stats)
+
+
+def fit_networks(config: RunConfig, size: int) -> RunConfig:
+    """Settings of `fit_recipe` with networks for another size, where theirs do not have it.
+
+    Raises UserError for a size that no network has.
+    """
+    if size == config.data.image_size or size in SIZES:
+        return config
+    if size not in GIVEN_SIZES:
+        known = ", ".join(str(one) for one in GIVEN_SIZES)
+        raise UserError(f"data.image_size {size}: no networks have this size; there are {known}")
+    accelerated = torch.accelerator.is_available()
+    generator, discriminator, _ = choose_networks(size, accelerated)
+    most = config.batch_size if size <= _LARGE else 32 if accelerated else 16
+    return replace(
+        config,
+        generator=generator,
+        discriminator=discriminator,
+        batch_size=min(config.batch_size, most),
+    )
 
 
 def explain_choices(config: RunConfig, fitted: RunConfig, stats: HeaderStats) -> list[str]:
@@ -70,7 +102,7 @@ def explain_choices(config: RunConfig, fitted: RunConfig, stats: HeaderStats) ->
             f"the median short side of {stats.num_images} images is {stats.short_side} pixels",
         ),
         _explain(
-            "grey" if data.channels == 1 else "color",
+            _COLOURS[data.channels],
             data.channels != chosen.channels,
             "all images that were read are grey" if stats.grey else "some images have color",
         ),
@@ -110,10 +142,11 @@ def _explain_networks(config: RunConfig, fitted: RunConfig) -> str:
     )
     if any(network != chosen for network, chosen in pairs):
         return " and ".join(_describe_network(*pair) for pair in pairs)
-    size, accelerated = fitted.data.image_size, torch.accelerator.is_available()
-    network = _choose_networks(size, accelerated)[2]
+    given, accelerated = config.data.image_size, torch.accelerator.is_available()
+    size = fitted.data.image_size if given in SIZES else given
+    network = choose_networks(size, accelerated)[2]
     machine = "an accelerator" if accelerated else "a CPU"
-    if config.data.image_size != size:
+    if given != size:
         return f"{network}: chosen for {size} pixels on {machine}"
     return f"{network}: fits {size} pixels on {machine}"
 
@@ -138,10 +171,15 @@ def _explain_augmentation(config: RunConfig, fitted: RunConfig, stats: HeaderSta
     return _explain(choice, config.augment != fitted.augment, fact)
 
 
-def _choose_networks(
+def choose_networks(
     size: int, accelerated: bool
 ) -> tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig, str]:
-    """The paper's ResNet where it is affordable, otherwise SNDCGAN; and the choice in words."""
+    """The paper's ResNet where it is affordable, otherwise SNDCGAN; and the choice in words.
+
+    Above 128 pixels it is BigGAN's pyramid, which has few channels where maps are large.
+    """
+    if size > _LARGE:
+        return _choose_biggan(size, accelerated)
     if accelerated and size <= 64:
         return ResNetGenerator(), ResNetDiscriminator(), "the paper's ResNet at full width"
     if size <= 48:
@@ -153,6 +191,20 @@ def _choose_networks(
     width = 1.0 if accelerated else 0.5
     words = "SNDCGAN at full width" if accelerated else "SNDCGAN at half width"
     return SNDCGANGenerator(width=width), SNDCGANDiscriminator(width=width), words
+
+
+def _choose_biggan(
+    size: int, accelerated: bool
+) -> tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig, str]:
+    width, share = (0.5, "half") if accelerated else (0.25, "a quarter")
+    attention = 48 if size % 3 == 0 else 64  # side of a map that these networks have
+    return (
+        BigGANGenerator(
+            latent_size=20 * len(GENERATOR_MULTIPLIERS[size]), width=width, attention=attention
+        ),
+        BigGANDiscriminator(width=width, attention=attention),
+        f"BigGAN at {share} of its width",
+    )
 
 
 def _choose_batch_size(stats: HeaderStats) -> int:

@@ -12,24 +12,33 @@ from ssgan.models.base import AbstractDiscriminatorConfig, AbstractGeneratorConf
 from ssgan.runs.precision import Precision
 from ssgan.types import ImageShape, UserError
 
+MAX_RATIO = 16  # of the sides of a picture, to which samples are stretched
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """Which images a run trains on, and how they become squares of one size."""
 
     source: AbstractSource  # where the images come from
-    image_size: int  # side in pixels: 32, 48, 64 or 128 by the network; BigGAN has 256 and 512 too
-    channels: int = 3  # 3 (colour) or 1 (grey)
-    background: tuple[int, int, int] = (255, 255, 255)  # under transparent pixels, 0 to 255 each
+    # side in pixels: 32, 48, 64, 96 or 128 by the network; BigGAN has 192, 256 and 512 too
+    image_size: int
+    channels: int = 3  # 3 (colour), 1 (grey) or 4 (colour with transparency)
+    # under transparent pixels, 0 to 255 each; with 4 channels they stay transparent
+    background: tuple[int, int, int] = (255, 255, 255)
     mirror: bool = False  # mirror each image left to right with probability 1/2
     # how a picture that is no square becomes one. crop: the largest centred square; pad: all of it,
     # over the background; squash: all of it, with its sides made equal
     fit: Fit = added_setting("crop")
+    # width / height of the pictures that squash made squares; samples for people are stretched back
+    # to it. `ssgan train` sets it to the median of the pictures; None: samples are squares
+    ratio: float | None = added_setting(None)
 
     def __post_init__(self) -> None:
         check_count("image_size", self.image_size, 8)
-        if self.channels not in (1, 3):
-            raise UserError(f"channels must be 1 or 3, not {self.channels}")
+        if self.channels not in (1, 3, 4):
+            raise UserError(f"channels must be 1, 3 or 4, not {self.channels}")
+        if self.ratio is not None and not 1 / MAX_RATIO <= self.ratio <= MAX_RATIO:
+            raise UserError(f"ratio must be in 1/{MAX_RATIO} to {MAX_RATIO}, not {self.ratio}")
         if not all(0 <= value <= 255 for value in self.background):
             raise UserError(f"background must be three numbers 0 to 255, not {self.background}")
 

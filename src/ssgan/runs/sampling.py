@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ssgan.config.merge import read_json
+from ssgan.files.alpha import straighten
 from ssgan.files.run_directory import RunDirectory, find_run_of
 from ssgan.models.base import AbstractGeneratorConfig
 from ssgan.models.norms import BatchStatistics, refresh_statistics
@@ -197,15 +198,15 @@ def generate_images(
 def generate_batches(
     generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None, batch: int = BATCH
 ) -> Iterator[NDArray[np.uint8]]:
-    """The images of `generate_images` as uint8 [n, S, S, C]."""
+    """The images of `generate_images` as uint8 [n, S, S, C], with straight colours beside alpha."""
     for images in generate_images(generator, latents, labels, batch):
-        yield to_pixels(images)
+        yield straighten(to_pixels(images))
 
 
 def generate_pixels(
     generator: nn.Module, latents: Float[Tensor, "N Z"], labels: Tensor | None
 ) -> NDArray[np.uint8]:
-    """All images at once, uint8 [N, S, S, C]."""
+    """The images of `generate_batches` at once, uint8 [N, S, S, C]."""
     return np.concatenate(list(generate_batches(generator, latents, labels)))
 
 

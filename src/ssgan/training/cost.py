@@ -113,9 +113,21 @@ class RunCost:
     timed_on: str  # how seconds were extrapolated; empty: they were not
     busy: str = ""  # what other processes did meanwhile; empty: nothing that matters
 
+    @property
+    def duration(self) -> str:
+        """How long all steps take, in words."""
+        return spell_duration(self.seconds_per_step * self.total_steps)
+
+    def sentence(self) -> str:
+        """Time and memory in one line, for the start of a run."""
+        memory = f" and {self.memory_bytes / 1e9:.1f} GB of memory" if self.memory_bytes else ""
+        return (
+            f"{self.total_steps:,} steps take about {self.duration}; each takes "
+            f"{self.seconds_per_step:.2f} s{memory}"
+        )
+
     def text(self) -> str:
         """The cost in lines for a person."""
-        whole = spell_duration(self.seconds_per_step * self.total_steps)
         rate = self.batch_images / self.seconds_per_step
         disk = self.disk.peak + self.data_bytes
         memory = "not known here"
@@ -132,7 +144,7 @@ class RunCost:
                 f"one step       D reads {self.discriminator_images} images; "
                 f"{self.gigaflop_per_step:.1f} GFLOP; {self.seconds_per_step:.2f} s, "
                 f"{rate:.0f} real images/s{self.timed_on}",
-                f"the run        {self.total_steps:,} steps, about {whole}",
+                f"the run        {self.total_steps:,} steps, about {self.duration}",
                 f"memory         {memory}",
                 f"disk           at most {_text(disk)}: "
                 f"images {_text(self.data_bytes)} ({self.data_images:,}), "

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import metric_name
 from ssgan.files import jsonl
-from ssgan.files.image_grid import image_grid, save_png
+from ssgan.files.image_grid import image_grid, save_png, stretch
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs.config import RunConfig
 from ssgan.runs.sampling import generate_pixels, sample_latents
@@ -142,7 +142,8 @@ class RunLogger:
             used = torch.from_numpy(self.dataset.used_classes())
             labels = used[numbers // columns % len(used)]
         latents = sample_latents(self.config.generator, self.config.seed, "samples", columns**2)
-        grid = image_grid(generate_pixels(state.generator_ema, latents, labels), columns)
+        pixels = generate_pixels(state.generator_ema, latents, labels)
+        grid = image_grid(stretch(pixels, self.config.data.ratio), columns)
         save_png(self.layout.sample(state.step), grid)
         if self._tensorboard is not None:
             self._tensorboard.add_image(state.step, np.asarray(grid.convert("RGB")))

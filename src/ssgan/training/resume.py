@@ -39,6 +39,7 @@ from ssgan.types import NonFinite, UserError
 _LOG = logging.getLogger("ssgan")
 # Settings that change no step.
 NOT_LEARNT = ("output", "evaluate", "device", "activation_checkpointing")
+_SHOWN = "data.ratio"  # it changes sheets and samples alone
 
 
 def accept_directory(layout: RunDirectory, config: RunConfig) -> RunConfig:
@@ -263,7 +264,7 @@ def may_change(path: str, config: RunConfig) -> bool:
         return config.learning_rate_decay == "none" and not config.method.changes
     if path in [one.path for one in difference(config, config.without_places())]:
         return True  # images and initial model may move: their digests are compared
-    return path.split(".")[0] in NOT_LEARNT
+    return path == _SHOWN or path.split(".")[0] in NOT_LEARNT
 
 
 @contextmanager

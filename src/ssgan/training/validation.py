@@ -89,9 +89,15 @@ def check_labels(config: RunConfig, num_classes: int) -> None:
             f"or a method without labels{_layout_warnings(source)}"
         )
     if not config.generator.reads_labels:
+        generator, norm = type(config.generator).__name__, getattr(config.generator, "norm", None)
+        if norm is None:
+            raise UserError(
+                f"{method} needs a generator that reads labels, which {generator} does not"
+            )
         raise UserError(
-            f"{method} needs a generator that reads labels, which {type(config.generator).__name__}"
-            " does not with these settings: set generator.norm ConditionalBatchNorm"
+            f"{method} needs a generator that reads labels, and generator.norm is "
+            f"{type(norm).__name__}, which reads none: leave --generator.norm out, or give "
+            "ConditionalBatchNorm"
         )
 
 

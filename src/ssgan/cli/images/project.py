@@ -17,9 +17,10 @@ from ssgan.config.merge import read_json
 from ssgan.data.base import DecodedWithWarning, Preprocessing, Rejected
 from ssgan.data.preprocessing import decode, quiet_pillow, read_image_file
 from ssgan.evaluation.projection import Projection, ProjectionSettings, Projector
+from ssgan.files.alpha import straighten
 from ssgan.files.atomic import remove_strays, write_atomic, write_json
 from ssgan.files.errors import explain, require_writable
-from ssgan.files.image_grid import image_grid, save_png
+from ssgan.files.image_grid import image_grid, save_png, stretch
 from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.names import readable
@@ -107,12 +108,14 @@ def _write(
     """Write one projection and print its line; returns its part of the record."""
     assert given.out is not None
     stem = given.out / f"projection-{number:05d}"
-    save_png(stem.with_suffix(".png"), image_grid(np.stack([target, found.image]), 2))
+    pair = straighten(np.stack([target, found.image]))
+    sheet = image_grid(stretch(pair, saved.config.data.ratio), 2)
+    save_png(stem.with_suffix(".png"), sheet)
     arrays: dict[str, NDArray[np.generic]] = {"latents": found.latents.numpy()}
     if found.label is not None:
         arrays["labels"] = np.array([found.label])
     encoded = io.BytesIO()
-    np.savez(encoded, allow_pickle=False, **arrays, image=found.image, target=target)
+    np.savez(encoded, allow_pickle=False, **arrays, image=pair[1], target=pair[0])
     write_atomic(stem.with_suffix(".npz"), encoded.getvalue())
     named = "" if found.label is None else f", class {saved.classes[found.label]}"
     source = given.images[number]

@@ -6,8 +6,7 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.images.options import Sample
@@ -15,13 +14,14 @@ from ssgan.cli.progress import Meter, open_progress_bar
 from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.files.animation import require_animation, save_animation
 from ssgan.files.errors import require_writable
-from ssgan.files.image_grid import image_grid, open_npz_images, save_png
+from ssgan.files.image_grid import image_grid, open_npz_images, save_png, stretch, to_picture
 from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.names import readable
 from ssgan.files.own_outputs import SAMPLE, refuse_other_images
 from ssgan.files.run_directory import find_run_of
 from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.config import DataConfig
 from ssgan.runs.model_file import find_networks
 from ssgan.runs.precision import resolve_device
 from ssgan.runs.sample_folder import SampleFolder
@@ -36,7 +36,7 @@ from ssgan.runs.sampling import (
     sample_latents,
     used_classes,
 )
-from ssgan.types import ImageShape, UserError
+from ssgan.types import UserError
 
 _MOST_ON_SHEET, _STOPS = 400, 8
 _LISTED = 20  # classes named in an error
@@ -63,7 +63,7 @@ def main(given: Sample) -> int:
         out.start(given.count, _facts(saved, given))
         # kernels may round a row otherwise in another batch: a seed's image is made alone
         batches = generate_batches(generator, latents, labels, 1 if given.seeds else BATCH)
-        images = _write_images(batches, labels, out, given, saved.config.data.shape)
+        images = _write_images(batches, labels, out, given, saved.config.data)
         columns = max(1, round(min(given.count, _MOST_ON_SHEET) ** 0.5))
         save_png(out.sheet, image_grid(images, columns))
         where = f"{readable(out.images)}, together in {readable(out.sheet)}"
@@ -73,7 +73,11 @@ def main(given: Sample) -> int:
         spec, stops = saved.config.generator, latents[: _STOPS + 1]
         if len(stops) > 1:
             path = interpolate(spec, stops, given.steps)
-            _write_interpolation(generator, path, labels, given.steps, out, given.gif)
+            repeated = (
+                None if labels is None else labels.repeat_interleave(given.steps)[: len(path)]
+            )
+            frames = stretch(generate_pixels(generator, path, repeated), saved.config.data.ratio)
+            _write_interpolation(frames, given.steps, out, given.gif)
         elif given.gif:
             print("no animation: --gif goes from one image to the next, so --n must be 2 or more")
         if given.interpolate is not None:
@@ -82,6 +86,7 @@ def main(given: Sample) -> int:
                 spec, stops, given.frames or min(_MOST_FRAMES, _FRAMES * len(stops))
             )
             frames = generate_pixels(generator, path, None if labels is None else labels[left])
+            frames = stretch(frames, saved.config.data.ratio)
             save_animation(given.interpolate, frames, round(1000 / given.fps))
             print(f"animation of {len(frames)} images: {readable(given.interpolate)}")
     return 0
@@ -121,6 +126,8 @@ def _facts(saved: Checkpoint, given: Sample) -> dict[str, object]:
         drawn = {"seeds": given.list_seeds()}
     if given.truncation is not None:
         drawn["truncation"] = given.truncation
+    if saved.config.data.ratio is not None:
+        drawn["ratio"] = saved.config.data.ratio
     return {"run": str(given.run), "step": saved.step, **drawn}
 
 
@@ -155,9 +162,13 @@ def _write_images(
     labels: Tensor | None,
     out: SampleFolder,
     given: Sample,
-    shape: ImageShape,
+    data: DataConfig,
 ) -> NDArray[np.uint8]:
-    """Write every image to its file, and all to --npz; returns those for the sheet."""
+    """Write every image to its file, and all to --npz; returns those for the sheet.
+
+    The files have the ratio of the source; the arrays are squares, as G makes them.
+    """
+    shape = data.shape
     kept: list[NDArray[np.uint8]] = []
     done, size = 0, (given.count, shape.size, shape.size, shape.channels)
     numbers = None if labels is None else labels.numpy()
@@ -166,9 +177,8 @@ def _write_images(
         for images in batches:
             if add is not None:
                 add(images)
-            for image in images:
-                picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-                save_png(out.image(done), picture, SAMPLE)
+            for image in stretch(images, data.ratio):
+                save_png(out.image(done), to_picture(image), SAMPLE)
                 done += 1
                 if done <= _MOST_ON_SHEET:
                     kept.append(image)
@@ -177,16 +187,9 @@ def _write_images(
 
 
 def _write_interpolation(
-    generator: nn.Module,
-    path: Tensor,
-    labels: Tensor | None,
-    steps: int,
-    out: SampleFolder,
-    gif: bool,
+    frames: NDArray[np.uint8], steps: int, out: SampleFolder, gif: bool
 ) -> None:
-    """Write a row for each pair of samples, with the label of the first."""
-    repeated = None if labels is None else labels.repeat_interleave(steps)[: len(path)]
-    frames = generate_pixels(generator, path, repeated)
+    """Write a row for each pair of samples."""
     save_png(out.interpolation, image_grid(frames, steps))
     print(f"interpolation: {readable(out.interpolation)}")
     if gif:

@@ -106,14 +106,16 @@ class RenderedCollection(AbstractCollection):
     def read(self, numbers: range, preprocessing: Preprocessing) -> Iterator[Pixels]:
         """Pictures [S, S, C] in order; fastest for ranges of 100 and more."""
         channels, size = preprocessing.shape
-        if channels not in (1, 3):
-            raise UserError(f"{self._spec.kind}: channels must be 1 or 3, not {channels}")
+        if channels not in (1, 3, 4):
+            raise UserError(f"{self._spec.kind}: channels must be 1, 3 or 4, not {channels}")
         if size < 1:
             raise UserError(f"{self._spec.kind}: size must be at least 1 pixel, not {size}")
         at_once = len(KINDS) * max(1, RAYS_AT_ONCE // (size * SUPERSAMPLING) ** 2)
         for start in range(0, len(numbers), at_once):
             pixels = _render(self._spec, numbers[start : start + at_once], size)
-            yield from pixels if channels == 3 else _luma(pixels)
+            if channels == 4:
+                pixels = _add_alpha(pixels)
+            yield from _luma(pixels) if channels == 1 else pixels
 
     def header_stats(self) -> HeaderStats:
         """NATURAL_SIZE, which shows the details; any size is possible."""
@@ -154,6 +156,11 @@ def _stream(seed: int, purpose: str, number: int) -> np.random.Generator:
     return np.random.Generator(
         np.random.Philox(key=np.array(key, np.uint64), counter=np.array(counter, np.uint64))
     )
+
+
+def _add_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The pictures, opaque, [N, S, S, 4]."""
+    return np.pad(pixels, [(0, 0)] * 3 + [(0, 1)], constant_values=255)
 
 
 def _luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
