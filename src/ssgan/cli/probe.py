@@ -33,9 +33,10 @@ from ssgan.files.errors import translate_file_errors
 from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.own_outputs import refuse_other_picture
-from ssgan.files.run_directory import find_run_of, run_name
+from ssgan.files.run_directory import run_name
 from ssgan.ops.cpu import keep_freed_memory
 from ssgan.plots.probe import draw_probe
+from ssgan.runs.builtin import find_home
 from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
 
@@ -51,7 +52,7 @@ def main(given: Probe) -> int:
     first = open_discriminator(states[0], device, trusted)
     parts = _split(first, given)
     trained_on = _count_trained_on(parts)
-    home = find_run_of(states[0].file) or states[0].file.parent
+    home = find_home(states[0].file)
     out = given.out or home / "probe"
     refuse_other_picture(out / "probe.png")
     rows: list[dict[str, Any]] = []

@@ -14,6 +14,7 @@ from ssgan.data.unsupported import find_way_out, names_archive
 from ssgan.evaluation.image_sets import StoredStatistics
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.metrics.protocol import read_statistics
+from ssgan.runs.builtin import is_builtin
 from ssgan.runs.checkpoint import FoundState, find_state
 from ssgan.runs.model_file import find_networks
 from ssgan.types import ImageShape, UserError
@@ -34,6 +35,8 @@ def parse_input(
     run's settings may use classes of ssgan and of the `trusted_modules`. Raises UserError for
     what does not exist, cannot be read or is none of these.
     """
+    if is_builtin(text):
+        return find_networks(Path(text))
     path = Path(os.path.expanduser(text))  # unlike Path's own, it leaves an unknown user's ~ alone
     chosen = best or step is not None
     if RunDirectory(path).holds_run():

@@ -49,11 +49,11 @@ from ssgan.files.image_grid import image_grid, save_png
 from ssgan.files.links import refuse_links
 from ssgan.files.names import readable
 from ssgan.files.own_outputs import refuse_other_picture
-from ssgan.files.run_directory import find_run_of
 from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.nameable import ObjectClassifier
 from ssgan.metrics.protocol import write_statistics
 from ssgan.metrics.resize import ResizeRule
+from ssgan.runs.builtin import find_home
 from ssgan.runs.checkpoint import FoundState
 from ssgan.runs.precision import resolve_device
 from ssgan.types import UserError
@@ -366,7 +366,7 @@ class _Session:
         if not isinstance(self.subject, FoundState):
             return Path("evaluation")
         file = self.subject.checkpoint.path
-        return (find_run_of(file) or file.parent) / "evaluation"
+        return find_home(file) / "evaluation"
 
     def _refuse_links(self, folder: Path) -> None:
         """Raise UserError for a folder below a run that is a link, unless the user named it."""

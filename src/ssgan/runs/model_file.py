@@ -31,6 +31,7 @@ from ssgan.files.names import printable
 from ssgan.files.nesting import parse_json
 from ssgan.files.run_directory import RunDirectory
 from ssgan.files.sealed_file import Damaged
+from ssgan.runs.builtin import find_builtin
 from ssgan.runs.checkpoint import Checkpoint, FoundState, find_state
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import load_config
@@ -119,6 +120,7 @@ def find_model(
     `best` is the best state of a run directory instead of the newest, and has no D. Raises
     UserError as `find_state` and `load_model`.
     """
+    path = find_builtin(path)
     if (path / MODEL_FILE).exists() and not RunDirectory(path).checkpoint_files():
         path = path / MODEL_FILE
     if path.suffix == SUFFIX and not path.is_dir():
@@ -136,6 +138,7 @@ def find_networks(
 
     A model's file does not say on which images it was trained, and no run continues from it.
     """
+    path = find_builtin(path)
     if path.suffix != SUFFIX or path.is_dir():
         return find_state(path, best=best, trusted_modules=trusted_modules)
     model = load_model(path, trusted_modules)

@@ -25,7 +25,8 @@ from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.names import readable
 from ssgan.ops.cpu import keep_freed_memory
-from ssgan.runs.checkpoint import Checkpoint, find_state
+from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.model_file import find_networks
 from ssgan.runs.precision import resolve_device
 from ssgan.runs.sampling import load_discriminator, load_generator, used_classes
 from ssgan.types import UserError
@@ -37,7 +38,7 @@ _FILE = re.compile(r"projection-\d{5,}\.(png|npz)")
 def main(given: Project) -> int:
     """Project every picture and write it; returns the exit code."""
     assert given.out is not None  # required
-    saved, passed_over = find_state(given.run, trusted_modules=import_trusted(given.trust))
+    saved, passed_over = find_networks(given.run, trusted_modules=import_trusted(given.trust))
     for sentence in passed_over:
         print(f"skipped: {sentence}")
     require_writable(given.out)

@@ -19,7 +19,7 @@ from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.names import readable
 from ssgan.files.own_outputs import SAMPLE, refuse_other_images
-from ssgan.files.run_directory import find_run_of
+from ssgan.runs.builtin import find_home
 from ssgan.runs.checkpoint import Checkpoint
 from ssgan.runs.config import DataConfig
 from ssgan.runs.model_file import find_networks
@@ -94,7 +94,7 @@ def main(given: Sample) -> int:
 
 def _check_places(saved: Checkpoint, given: Sample) -> SampleFolder:
     """The folder to write to; raises UserError where a file of the user would be replaced."""
-    root = find_run_of(saved.path) or saved.path.parent
+    root = find_home(saved.path)
     name = f"generated-seed-{given.seed or 0}" if given.seeds is None else "generated-seeds"
     if given.out is None:
         refuse_links(root, root / name)

@@ -10,7 +10,7 @@ from ssgan.export.hub import check_name, push_folder
 from ssgan.export.run import FORMATS, ExportRequest, export_model, list_names
 from ssgan.files.links import refuse_links
 from ssgan.files.names import readable
-from ssgan.files.run_directory import find_run_of
+from ssgan.runs.builtin import find_home
 from ssgan.runs.model_file import find_model
 
 
@@ -54,7 +54,7 @@ def main(given: Export) -> int:
 
 
 def _default_folder(path: Path) -> Path:
-    root = find_run_of(path) or path.parent
+    root = find_home(path)
     refuse_links(root, root / "export")
     return root / "export"
 
