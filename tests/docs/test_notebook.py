@@ -1,6 +1,5 @@
 """docs/notebooks/first-run.ipynb: stored without outputs, and every cell runs."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,15 +21,12 @@ def test_it_is_stored_without_outputs(notebook):
 
 
 def test_every_cell_runs_and_the_model_is_exported(notebook, tmp_path, monkeypatch):
-    """In a kernel of this Python, with this source."""
+    """In a kernel of this Python."""
     client = pytest.importorskip("nbclient")
-    kernels = pytest.importorskip("jupyter_client")
-    manager = kernels.KernelManager()
-    manager.kernel_spec.argv[0] = sys.executable
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     resources = {"metadata": {"path": str(tmp_path)}}
-    client.NotebookClient(notebook, km=manager, timeout=120, resources=resources).execute()
+    client.NotebookClient(notebook, timeout=120, resources=resources).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert [one for one in outputs if one.output_type == "error"] == []
     printed = "".join(one.text for one in outputs if one.output_type == "stream")
