@@ -68,9 +68,9 @@ def test_a_browser_requests_nothing_from_outside(site):
         page.on("pageerror", lambda error: errors.append(str(error)))
         for name in ("index", "api", "results/scenes"):
             page.goto((site / f"{name}.html").as_uri())
+        assert errors == []
         page.goto((site / "search.html").as_uri() + "?q=rotation")
         page.wait_for_selector("#search-results li")
         browser.close()
     assert len(requests) > 10
     assert [one for one in requests if not one.startswith(("file:", "data:"))] == []
-    assert errors == []
