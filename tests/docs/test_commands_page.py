@@ -1,4 +1,4 @@
-"""Every command of these pages can be typed, and docs/commands.md has every verb that only reads."""
+"""Every command of some pages can be typed; docs/commands.md has every verb that only reads."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def commands(page):
-    """What follows `ssgan` in the indented blocks of a page, without backslashes at ends of lines."""
+    """What follows `ssgan` in the indented blocks of a page; a backslash joins two lines."""
     text = (DOCS / page).read_text(encoding="utf-8").replace("\\\n", " ")
     return re.findall(r"^(?: {4}| {6})ssgan (.*)$", text, flags=re.MULTILINE)
 
