@@ -1,8 +1,9 @@
 PYTHON ?= .venv/bin/python
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
+SITE ?= build/docs
 
-.PHONY: format check test fast-test typed-test scorecard
+.PHONY: format check docs test fast-test typed-test scorecard
 
 format:
 	$(PYTHON) -m ruff format src tests benchmarks docs
@@ -13,6 +14,9 @@ check:
 	$(PYTHON) -m ruff check src tests benchmarks docs
 	$(PYTHON) -m mypy
 	$(PYTHON) -c "import sys; from importlinter.cli import lint_imports_command as lint; sys.exit(lint())"
+
+docs:
+	$(PYTHON) -m sphinx -W --keep-going -q -b html docs $(SITE)
 
 test:
 	$(PYTHON) -m pytest -n auto

@@ -1,4 +1,4 @@
-"""docs/commands.md: every command of the page is one, and every verb that only reads is on it."""
+"""Every command of some pages can be typed; docs/commands.md has every verb that only reads."""
 
 import re
 from pathlib import Path
@@ -8,15 +8,29 @@ import pytest
 from ssgan.cli.main import VERBS
 from ssgan.cli.parser import parse
 
-PAGE = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    ssgan (.*)$", PAGE, flags=re.MULTILINE)
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_the_page_can_be_typed(command):
+def commands(page):
+    """What follows `ssgan` in the indented blocks of a page; a backslash joins two lines."""
+    text = (DOCS / page).read_text(encoding="utf-8").replace("\\\n", " ")
+    return re.findall(r"^(?: {4}| {6})ssgan (.*)$", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("page", "command"),
+    [
+        (page, command)
+        for page in ("commands.md", "curves.md", "install.md", "own-images.md")
+        for command in commands(page)
+    ],
+)
+def test_every_command_of_the_page_can_be_typed(page, command):
     verb, *words = command.split()
-    assert parse(verb, VERBS[verb], words).words == tuple(words)
+    options = parse(verb, VERBS[verb], words)
+    if page == "commands.md":
+        assert options.words == tuple(words)
 
 
 def test_every_verb_that_only_reads_is_on_the_page():
-    assert {command.split()[0] for command in COMMANDS} >= {"runs", "show", "doctor"}
+    assert {command.split()[0] for command in commands("commands.md")} >= {"runs", "show", "doctor"}

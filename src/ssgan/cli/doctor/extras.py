@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from ssgan.cli.doctor.finding import Finding
 from ssgan.files.environment import package_version
 
-_FOR_DEVELOPERS = "dev"
+_FOR_DEVELOPERS = ("dev", "docs")
 _WITHOUT_DEPENDENCIES = ("fid", "lite")  # only a file of these packages is read
 EXTRAS = {  # extra: its requirements, and what it adds
     "hub": (
@@ -54,6 +54,6 @@ def list_extras() -> dict[str, tuple[tuple[str, ...], str]]:
     except PackageNotFoundError:  # it runs from a folder, without being installed
         lines = []
     for line in lines:
-        if (match := _OF_EXTRA.fullmatch(line)) and match[3] != _FOR_DEVELOPERS:
+        if (match := _OF_EXTRA.fullmatch(line)) and match[3] not in _FOR_DEVELOPERS:
             found.setdefault(match[3], []).append(match[1])
     return {**{name: (tuple(needs), "") for name, needs in found.items()}, **EXTRAS}
