@@ -62,13 +62,16 @@ def test_quality_is_that_of_every_picture_in_every_rotation():
     assert found.recall + found.misplaced == pytest.approx(listed[1:].mean())
     every = share * listed[1:].mean() + (1 - share) * listed[0].mean()
     assert found.precision(share) == pytest.approx(share * right[1:].mean() / every)
-    assert found.estimate_rotated(every) == pytest.approx(share)
+    estimate = found.estimate_rotated(round(10_000_000 * every), 10_000_000)
+    assert estimate[0] == pytest.approx(share, abs=1e-3)
+    assert 0 < estimate[1] < 0.1
+    assert found.estimate_rotated(0, 100) == (0, 0)
 
 
 def test_nothing_is_said_where_nothing_is_listed():
     upright = Orientations(np.zeros(3, np.int8), np.full(3, 0.5, np.float32))
     found = measure_orientations(upright, 0.9)
     assert found.precision(0.1) is None
-    assert found.estimate_rotated(0.0) is None
+    assert found.estimate_rotated(0, 3) is None
     with pytest.raises(UserError, match="no upright picture"):
         measure_orientations(Orientations(np.zeros(0, np.int8), np.zeros(0, np.float32)), 0.9)

@@ -26,6 +26,7 @@ from ssgan.ops.rotation import NUM_ROTATIONS, rotated_copies
 from ssgan.types import UserError
 
 _WEIGHT = 2.0  # of the mean of the four predictions
+_Z = 1.96  # of a 95 % interval
 
 # (images [M, S, S, C] as uint8) -> logits [M, 4] of the rotations
 RotationHead = Callable[[NDArray[np.uint8]], Tensor]
@@ -85,15 +86,17 @@ class OrientationQuality:
         listed = right + rotated * self.misplaced + (1 - rotated) * self.false_alarms
         return right / listed if listed > 0 else None
 
-    def estimate_rotated(self, listed: float) -> float | None:
-        """The share of rotated pictures among those of which this share is listed.
+    def estimate_rotated(self, listed: int, pictures: int) -> tuple[float, float] | None:
+        """The share of rotated pictures where so many are listed, and half of a 95 % interval.
 
         It assumes that pictures are as those that were measured. None where that says nothing.
         """
         span = self.recall + self.misplaced - self.false_alarms
         if span <= 0:
             return None
-        return min(1.0, max(0.0, (listed - self.false_alarms) / span))
+        share = listed / pictures
+        half = _Z * (share * (1 - share) / pictures) ** 0.5 / span
+        return min(1.0, max(0.0, (share - self.false_alarms) / span)), half
 
 
 def measure_orientations(upright: Orientations, threshold: float) -> OrientationQuality:

@@ -44,7 +44,7 @@ class RotationReport:
 
     accuracy: float  # on images it was not fitted to, in [0, 1]; chance is 0.25
     num_images: int  # images checked, each in all four rotations
-    margin: float  # half of a 95 % interval of the accuracy, from the differences between images
+    margin: float  # half of a 95 % interval of the accuracy, over images; at least 3 / num_images
     sentence: str  # one line for people; a warning where the accuracy is very low or high
 
     @property
@@ -91,7 +91,7 @@ def check_rotations(images: UInt8[Tensor, "N C S S"]) -> RotationReport:
         [_classify(rows, labels, tested).view(NUM_ROTATIONS, -1) for tested in folds], dim=1
     ).double()
     accuracy = float(correct.mean())
-    margin = 1.96 * float(correct.mean(dim=0).std()) / count**0.5
+    margin = max(1.96 * float(correct.mean(dim=0).std()) / count**0.5, 3 / count)
     return RotationReport(accuracy, count, margin, _describe(accuracy))
 
 

@@ -4,8 +4,10 @@ import json
 import sys
 
 from ssgan.cli.folders.inspection import Inspection
+from ssgan.cli.folders.inspection_page import write_inspection_page
 from ssgan.cli.folders.inspection_text import format_inspection
 from ssgan.cli.folders.options import SAMPLE, Data
+from ssgan.cli.folders.pages import check_page
 from ssgan.cli.progress import fetch_source, open_progress_bar
 from ssgan.data.base import Preprocessing
 from ssgan.data.inspection.copies import find_copies
@@ -14,17 +16,22 @@ from ssgan.data.inspection.suggestions import Sizes, suggest_settings
 from ssgan.data.inspection.survey import survey_items
 from ssgan.data.prepare import choose_size
 from ssgan.data.sources import parse_source
+from ssgan.files.names import readable
 from ssgan.metrics.rotation_check import check_rotations_of
 from ssgan.types import ImageShape, UserError
 
 
 def inspect_source(given: Data) -> int:
     """Inspect, print and write the page; returns the exit code."""
+    check_page(given.page)
     found = inspect_images(given)
     if given.json:
         print(json.dumps(found.values(), indent=2))
     else:
         print(format_inspection(found))
+    if given.page is not None:
+        write_inspection_page(found, given.page)
+        print(f"page: {readable(given.page)}", file=sys.stderr)
     return 0
 
 

@@ -151,8 +151,8 @@ class Inspection:
             if count
         ]
         return {
-            "formats": _count(header.format for header in headers if header.format),
-            "modes": _count(header.mode for header in headers),
+            "formats": dict(Counter(header.format for header in headers if header.format)),
+            "modes": dict(Counter(header.mode for header in headers)),
             "orientation_tags": sum(header.orientation != 1 for header in headers),
             "transparent": sum(header.transparent for header in headers),
             "animated": sum(header.animated for header in headers),
@@ -178,6 +178,6 @@ class Inspection:
         }
 
 
-def _count(words: Iterable[str]) -> dict[str, int]:
+def count_words(words: Iterable[str]) -> str:
     """The number of each word, the most frequent first."""
-    return dict(Counter(words).most_common())
+    return ", ".join(f"{word} {count:,}" for word, count in Counter(words).most_common())

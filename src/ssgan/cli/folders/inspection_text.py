@@ -1,9 +1,6 @@
 """The text of `ssgan data inspect`."""
 
-from collections import Counter
-from collections.abc import Iterable
-
-from ssgan.cli.folders.inspection import GUIDE, Inspection
+from ssgan.cli.folders.inspection import GUIDE, Inspection, count_words
 
 _LISTED = 5  # items named under a title
 _CLASSES = 12  # classes named with their counts
@@ -47,7 +44,8 @@ def _broken(found: Inspection) -> list[str]:
     rejected = found.survey.rejected
     low, high = (f"{100 * share:.2g}" for share in found.broken_interval())
     if not rejected:
-        return [] if found.survey.is_whole else [f"none read; at most {high} % of all (95 %)"]
+        whole = found.survey.is_whole or not found.survey.from_files
+        return [] if whole else [f"none of those read; at most {high} % of all (95 %)"]
     share = "" if found.survey.is_whole else f"; {low} to {high} % of all (95 %)"
     lines = [f"{len(rejected):,} of {len(found.survey.numbers):,}{share}"]
     lines += [f"  {name}: {reason}" for name, reason in rejected[:_LISTED]]
@@ -61,8 +59,8 @@ def _formats(found: Inspection) -> list[str]:
     if not found.survey.from_files:
         return [f"no files: {headers[0].mode}"]
     lines = [
-        _count(header.format for header in headers),
-        f"modes: {_count(header.mode for header in headers)}",
+        count_words(header.format for header in headers),
+        f"modes: {count_words(header.mode for header in headers)}",
     ]
     for count, words in (
         (sum(header.orientation != 1 for header in headers), "rotated by an orientation tag"),
@@ -72,10 +70,6 @@ def _formats(found: Inspection) -> list[str]:
         if count:
             lines.append(f"{count:,} {words}")
     return lines
-
-
-def _count(words: Iterable[str]) -> str:
-    return ", ".join(f"{word} {count:,}" for word, count in Counter(words).most_common())
 
 
 def _sizes(found: Inspection) -> list[str]:
@@ -131,8 +125,8 @@ def _rotation(found: Inspection) -> list[str]:
     if rotation is None:
         return [found.advice]
     return [
-        f"{rotation.accuracy:.0%} +- {100 * rotation.margin:.0f} points of the rotations of "
-        f"{rotation.num_images} pictures are recognised",
+        f"{100 * rotation.accuracy:.0f} % +- {100 * rotation.margin:.0f} points of the rotations "
+        f"of {rotation.num_images} pictures are recognised",
         found.advice,
         f"({GUIDE})",
     ]

@@ -18,7 +18,9 @@ from ssgan.cli.folders.discriminators import (
     rotation_head,
 )
 from ssgan.cli.folders.options import Orient
+from ssgan.cli.folders.orientation_page import write_orientation_page
 from ssgan.cli.folders.orientation_report import OrientationReport, format_report
+from ssgan.cli.folders.pages import check_page
 from ssgan.cli.progress import open_progress_bar
 from ssgan.data.base import AbstractCollection, AbstractSource, Rejected
 from ssgan.data.folder import Folder
@@ -39,6 +41,7 @@ _HELD_OUT = 1000  # pictures on which precision and recall are measured
 def main(given: Orient) -> int:
     """Find, print and copy; returns the exit code."""
     assert given.model is not None  # required
+    check_page(given.page)
     model = load_model(given.model, given.device, given.trust)
     require_rotation_head(given.model, model)
     source, collection = open_source(given.source)
@@ -64,6 +67,9 @@ def main(given: Orient) -> int:
         upright=upright,
     )
     print(json.dumps(found.values(), indent=2) if given.json else format_report(found, given.show))
+    if given.page is not None:
+        write_orientation_page(found, given.page)
+        print(f"page: {readable(given.page)}", file=sys.stderr)
     if given.copy_to is not None:
         assert isinstance(collection, NamedImageFiles)  # which was checked
         written = _copy_upright(found, collection, given.copy_to)

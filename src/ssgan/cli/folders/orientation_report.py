@@ -42,23 +42,25 @@ class OrientationReport:
         """Precision and recall at a threshold, where they were measured."""
         return None if self.upright is None else measure_orientations(self.upright, threshold)
 
-    def estimate_rotated(self) -> float | None:
-        """The share of rotated pictures in the source, from the share that is listed."""
+    def estimate_rotated(self) -> tuple[float, float] | None:
+        """The share of rotated pictures, by the share that is listed, and half of its interval."""
         quality = self.quality(self.threshold)
         if quality is None:
             return None
-        return quality.estimate_rotated(len(self.rows()) / len(self.numbers))
+        return quality.estimate_rotated(len(self.rows()), len(self.numbers))
 
     def values(self) -> dict[str, object]:
         """Everything, for JSON."""
         rotation, confidence = self.orientations.rotation, self.orientations.confidence
-        rotated = self.estimate_rotated()
+        estimate = self.estimate_rotated()
         measured = None
         if self.upright is not None:
             measured = {
                 "pictures": len(self.upright.rotation),
-                "estimated_share_rotated": rotated,
-                "at": [self._at(threshold, rotated) for threshold in self.thresholds()],
+                "share_rotated_and_margin": estimate,
+                "at": [
+                    self._at(threshold, estimate and estimate[0]) for threshold in self.thresholds()
+                ],
             }
         return {
             "source": self.source,
@@ -122,20 +124,38 @@ def _format_quality(found: OrientationReport) -> list[str]:
         "and their rotated copies",
         "  threshold  recall  upright listed  precision if a tenth is rotated",
     ]
-    for threshold in found.thresholds():
+    for threshold, recall, false_alarms, precision in format_quality_rows(found):
+        mark = "  <- used" if threshold == f"{found.threshold:g}" else ""
+        lines.append(f"  {threshold:>9}  {recall:>6}  {false_alarms:>14}  {precision:>31}{mark}")
+    estimate = describe_estimate(found)
+    return [*lines, f"estimate    {estimate}"] if estimate else lines
+
+
+def format_quality_rows(found: OrientationReport) -> list[tuple[str, str, str, str]]:
+    """Threshold, recall, share of upright pictures that are listed, and precision, in words.
+
+    The precision is that of a source of which a tenth is rotated. Empty where it was not measured.
+    """
+    rows = []
+    for threshold in found.thresholds() if found.upright is not None else ():
         quality = found.quality(threshold)
-        assert quality is not None
+        assert quality is not None  # it was measured
         precision = quality.precision(_ASSUMED)
-        mark = "  <- used" if threshold == found.threshold else ""
         shown = "-" if precision is None else f"{precision:.1%}"
-        measured = f"{quality.recall:6.1%}  {quality.false_alarms:14.1%}  {shown:>31}"
-        lines.append(f"  {threshold:9g}  {measured}{mark}")
-    rotated, quality = found.estimate_rotated(), found.quality(found.threshold)
-    if rotated is not None and quality is not None:
-        precision = quality.precision(rotated)
-        here = "" if precision is None else f", and {precision:.0%} of the listed as listed"
-        lines.append(
-            f"estimate    {rotated:.1%} of these pictures are rotated{here}, if they are like the "
-            "held-out ones"
+        rows.append(
+            (f"{threshold:g}", f"{quality.recall:.1%}", f"{quality.false_alarms:.1%}", shown)
         )
-    return lines
+    return rows
+
+
+def describe_estimate(found: OrientationReport) -> str:
+    """The estimated share of rotated pictures, and the precision there; empty without one."""
+    estimate, quality = found.estimate_rotated(), found.quality(found.threshold)
+    if estimate is None or quality is None:
+        return ""
+    (rotated, half), precision = estimate, quality.precision(estimate[0])
+    right = "" if precision is None else f"; {100 * precision:.0f} % of the listed are right"
+    return (
+        f"If these pictures are like the held-out ones, {100 * rotated:.0f} % +- "
+        f"{100 * half:.0f} points of them are rotated{right}."
+    )

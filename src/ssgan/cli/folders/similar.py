@@ -1,11 +1,13 @@
 """`ssgan similar FOLDER --model MODEL`: near duplicates, outliers, and search by example."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ssgan.cli.folders.discriminators import (
@@ -16,6 +18,8 @@ from ssgan.cli.folders.discriminators import (
     read_squares,
 )
 from ssgan.cli.folders.options import Similar
+from ssgan.cli.folders.pages import check_page
+from ssgan.cli.folders.similarity_page import write_similarity_page
 from ssgan.cli.folders.similarity_report import MOST_LISTED, SimilarityReport, format_similarity
 from ssgan.cli.images.project import read_pictures
 from ssgan.cli.progress import open_progress_bar
@@ -42,6 +46,7 @@ _MOST_VALUES = 2**27  # feature values of the pictures that are compared: 512 Mi
 def main(given: Similar) -> int:
     """Compare, print and write the page; returns the exit code."""
     assert given.model is not None  # required
+    check_page(given.page)
     model = load_model(given.model, given.device, given.trust)
     source, collection = open_source(given.source)
     found = SimilarityReport(
@@ -53,17 +58,26 @@ def main(given: Similar) -> int:
         numbers=[],
         rejected=[],
     )
-    found = _compare(given, found, model) if given.to is None else _search(given, found, model)
+    example = None
+    if given.to is None:
+        found = _compare(given, found, model)
+    else:
+        (example,) = read_pictures((given.to,), model.config.data.preprocessing)
+        found = _search(given, found, model, example)
     print(
         json.dumps(found.values(), indent=2) if given.json else format_similarity(found, given.show)
     )
+    if given.page is not None:
+        write_similarity_page(found, given.page, example)
+        print(f"page: {readable(given.page)}", file=sys.stderr)
     return 0
 
 
-def _search(given: Similar, found: SimilarityReport, model: Model) -> SimilarityReport:
+def _search(
+    given: Similar, found: SimilarityReport, model: Model, example: NDArray[np.uint8]
+) -> SimilarityReport:
     """The pictures nearest to an example among all; features are scaled by a sample."""
     assert given.to is not None
-    (example,) = read_pictures((given.to,), model.config.data.preprocessing)
     collection, maps, rejected = found.collection, block_maps(model), list[Rejected]()
     sample = draw_numbers(len(collection), _SCALED, given.seed)
     _, rows = _rows(collection, sample, model, rejected, "scaling features")

@@ -66,10 +66,7 @@ class SimilarityReport:
 
 def format_similarity(found: SimilarityReport, most: int) -> str:
     """The report as lines of text; at most `most` entries of each kind are named."""
-    compared = f"{len(found.numbers):,} pictures"
-    if len(found.numbers) + len(found.rejected) < found.total:
-        compared += f" of {found.total:,}, drawn with seed {found.seed}"
-    lines = [f"{found.source}: {compared}, read by {found.model}"]
+    lines = [f"{found.source}: {describe_compared(found)}, read by {found.model}"]
     if found.rejected:
         name, why = found.rejected[0]
         lines.append(f"not usable  {len(found.rejected):,}; the first: {name}: {why}")
@@ -89,9 +86,16 @@ def format_similarity(found: SimilarityReport, most: int) -> str:
     if len(found.groups) > most:
         lines.append(f"  and {len(found.groups) - most:,} more groups; --show N names more")
     lines.append(
-        f"  ({found.recall:.0%} of {found.num_edited:,} edited copies are nearer to their "
+        f"  ({100 * found.recall:.0f} % of {found.num_edited:,} edited copies are nearer to their "
         f"originals than that: {EDITS}. The groups are candidates: see them on --page)"
     )
     lines.append("outliers  farthest from their 5 nearest pictures:")
     lines += [f"  {distance:8.3f}  {found.item(n)}" for n, distance in found.outliers[:most]]
     return "\n".join(lines)
+
+
+def describe_compared(found: SimilarityReport) -> str:
+    """The number of pictures, and of how many they were drawn."""
+    if len(found.numbers) + len(found.rejected) == found.total:
+        return f"{len(found.numbers):,} pictures"
+    return f"{len(found.numbers):,} pictures of {found.total:,}, drawn with seed {found.seed}"

@@ -1,12 +1,13 @@
 """Small pictures of a sample, whole, with what the square leaves out dimmed."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ssgan.data.base import AbstractCollection, Fit, Pixels, Preprocessing
-from ssgan.data.inspection.reading import decode_chunk
-from ssgan.data.inspection.survey import Survey
+from ssgan.data.inspection.reading import read_pictures
+from ssgan.data.inspection.survey import Survey, read_item_header
 from ssgan.data.preprocessing import PictureHeader
 from ssgan.types import ImageShape
 
@@ -35,29 +36,42 @@ def draw_contact_sheet(
     are drawn as they are.
     """
     places = np.linspace(0, len(survey.usable) - 1, min(count, len(survey.usable))).astype(int)
-    whole = replace(preprocessing, shape=ImageShape(3, SIDE), fit="pad")
     numbers = [survey.usable[place] for place in places]
-    decoded = decode_chunk(collection, numbers, whole)
-    squares = dict(zip(decoded.numbers, decoded.pixels, strict=True))
     headers = dict(zip(survey.usable, survey.headers, strict=True))
+    background = preprocessing.background
     found = []
-    for number in numbers:
-        if number not in squares:  # changed since the survey
-            continue
-        header, square = headers[number], squares[number]
-        is_square = collection.views > 1  # a crop, and no picture
-        lost = 0.0 if is_square else _lost(header, preprocessing.fit)
-        pixels = square if is_square else _without_margins(square, header)
+    for number, pixels in read_thumbnails(collection, numbers, background).items():
+        lost = 0.0 if collection.views > 1 else _lost(headers[number], preprocessing.fit)
         found.append(
             SheetPicture(
                 number=number,
                 name=collection.item(number),
                 pixels=dim_outside(pixels) if lost else pixels,
-                header=header,
+                header=headers[number],
                 lost=lost,
             )
         )
     return found
+
+
+def read_thumbnails(
+    collection: AbstractCollection,
+    numbers: Sequence[int],
+    background: tuple[int, int, int] = (255, 255, 255),
+) -> dict[int, Pixels]:
+    """The whole pictures of these items, [H, W, 3] with longer side SIDE, in this order.
+
+    One that cannot be read is left out. A crop of `crops:` is shown alone.
+    """
+    whole = Preprocessing(shape=ImageShape(3, SIDE), background=background, fit="pad")
+    ascending = sorted(set(numbers))
+    read = list(read_pictures(collection, ascending, whole))
+    squares = {n: p for chunk in read for n, p in zip(chunk.numbers, chunk.pixels, strict=True)}
+    return {
+        number: _without_margins(collection, number, squares[number])
+        for number in numbers
+        if number in squares
+    }
 
 
 def _lost(header: PictureHeader, fit: Fit) -> float:
@@ -65,8 +79,11 @@ def _lost(header: PictureHeader, fit: Fit) -> float:
     return 1 - min(sides) / max(sides) if fit == "crop" else 0.0
 
 
-def _without_margins(square: Pixels, header: PictureHeader) -> Pixels:
+def _without_margins(collection: AbstractCollection, number: int, square: Pixels) -> Pixels:
     """The picture in a square that was padded."""
+    header = read_item_header(collection, number)
+    if collection.views > 1:
+        return square
     longest = max(header.width, header.height)
     width, height = (max(1, round(side * SIDE / longest)) for side in header[:2])
     left, top = (SIDE - width) // 2, (SIDE - height) // 2

@@ -50,9 +50,9 @@ def find_copies(
 ) -> Copies:
     """The copies of the sample's items: by their bytes among all files, and by their squares.
 
-    A group without an item of the sample is left out.
-    At most `most` files are read; where more share a size, a random part of the sample is compared
-    by bytes. A source without listed files, and crops, are compared by squares alone.
+    A group without an item of the sample is left out. At most `most` files are read; where more
+    share a size, a random part of the sample is compared by bytes. A source without listed files,
+    and crops, are compared by squares alone.
     """
     keys: dict[int, set[bytes]] = defaultdict(set)
     for number, digest in zip(survey.usable, survey.digests, strict=True):

@@ -87,10 +87,10 @@ def suggest_settings(
     """
     sizes, count = Sizes.of(survey), len(survey.headers)
     chosen, grey = size or choose_size(stats), all(map(is_grey, survey.headers))
-    shares = [f"{each}: {sizes.share_enlarged(each):.0%}" for each in SIZES]
+    shares = [f"{_percent(sizes.share_enlarged(each))} at {each}" for each in SIZES]
     reasons = [
-        f"size {chosen}: the median short side is {sizes.median:,} pixels; pictures that are "
-        f"enlarged at {', at '.join(shares)}"
+        f"size {chosen}: the median short side is {sizes.median:,} pixels; of the pictures "
+        f"{', '.join(shares)} are enlarged"
         if survey.from_files and collection.views == 1
         else f"size {chosen}: pictures of {stats.short_side} pixels",
         f"{'grey' if grey else 'colour'}: "
@@ -103,13 +103,13 @@ def suggest_settings(
         fit = "pad"
         squash = "; --fit squash, as all have one shape" if sizes.has_one_shape() else ""
         reasons.append(
-            f"fit pad: a centred square loses more than 40 % of the area of "
-            f"{sizes.share_losing_much:.0%} of the pictures{squash}"
+            f"fit pad: {_percent(sizes.share_losing_much)} of the pictures lose more than 40 % of "
+            f"their area to a centred square{squash}"
         )
     else:
         reasons.append(
-            f"fit crop: a centred square loses {sizes.median_lost:.0%} of the area of the median "
-            f"picture, and more than 40 % of {sizes.share_losing_much:.0%} of them"
+            f"fit crop: the median picture loses {_percent(sizes.median_lost)} of its area to a "
+            f"centred square, and {_percent(sizes.share_losing_much)} of them lose more than 40 %"
         )
     channels: Literal[1, 3] = 1 if grey else 3
     return Suggestion(size=chosen, channels=channels, fit=fit, reasons=tuple(reasons))
@@ -120,3 +120,7 @@ def _describe_colour(survey: Survey) -> str:
     if not grey:
         return "no picture is stored as grey"
     return f"{grey:,} of {len(survey.headers):,} are stored as grey"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

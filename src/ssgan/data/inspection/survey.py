@@ -105,7 +105,7 @@ def _read(
     usable, squares = decoded.numbers, decoded.pixels
     return _Chunk(
         usable=usable,
-        headers=[_header(collection, number) for number in usable],
+        headers=[read_item_header(collection, number) for number in usable],
         rejected=decoded.rejected,
         warnings=decoded.warnings,
         digests=[hashlib.blake2b(square, digest_size=16).digest() for square in squares],
@@ -116,8 +116,8 @@ def _read(
     )  # fmt: skip
 
 
-def _header(collection: AbstractCollection, number: int) -> PictureHeader:
-    """The header of a file that was decoded; else one that says what the source says."""
+def read_item_header(collection: AbstractCollection, number: int) -> PictureHeader:
+    """The header of a usable file; else one with what the source says."""
     if isinstance(collection, ImageFiles):
         data = collection.read_bytes(number)
         if isinstance(data, bytes):

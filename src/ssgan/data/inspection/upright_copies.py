@@ -1,8 +1,8 @@
 """Write upright copies of picture files that are on a side or on the head.
 
 The pixels are rotated; the orientation tag is applied and left out. The other metadata and the
-colour profile stay, but for the tags of TIFF. PNG, TIFF, BMP, GIF and PPM lose nothing. WebP is written without loss, and
-JPEG with the tables of the original, which costs little.
+colour profile stay, but for the tags of TIFF. PNG, TIFF, BMP, GIF and PPM lose nothing. WebP is
+written without loss, and JPEG with the tables of the original, which costs little.
 """
 
 import io
