@@ -84,7 +84,7 @@ def format_similarity(found: SimilarityReport, most: int) -> str:
             f"  {', '.join(map(found.item, group[:6]))}{', ...' if len(group) > 6 else ''}"
         )
     if len(found.groups) > most:
-        lines.append(f"  and {len(found.groups) - most:,} more groups; --show N names more")
+        lines.append(f"  and {len(found.groups) - most:,} more; --show N names more")
     lines.append(
         f"  ({100 * found.recall:.0f} % of {found.num_edited:,} edited copies are nearer to their "
         f"originals than that: {EDITS}. The groups are candidates: see them on --page)"
