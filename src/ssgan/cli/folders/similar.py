@@ -164,4 +164,5 @@ def _edited_distances(
     ])  # fmt: skip
     originals = rows[[place_of[number] for number in decoded.numbers]]
     differences = scale.apply(extract_rows(copies, maps)) - originals
-    return torch.linalg.vector_norm(differences, dim=1)
+    distances: Tensor = torch.linalg.vector_norm(differences, dim=1)
+    return distances
