@@ -59,8 +59,8 @@ INPUT_FAULTS: dict[str, tuple[Mutant, ...]] = {
     "A4": (
         Mutant(
             "data/preprocessing.py",
-            'return (None, "") if tag == 1 else (_UPRIGHT[tag], "")',
-            'return (None, "") if tag in (1, 7) else (_UPRIGHT[tag], "")',
+            'return (None, "") if tag == 1 else (UPRIGHT[tag], "")',
+            'return (None, "") if tag in (1, 7) else (UPRIGHT[tag], "")',
         ),
         Mutant(
             "data/preprocessing.py",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ssgan import __version__
 from ssgan.cli import measure_options, options
+from ssgan.cli.folders.options import Data, Orient, Similar
 from ssgan.cli.help import format_completion, format_help, format_overview
 from ssgan.cli.images.options import Project, Sample
 from ssgan.cli.models.options import Export, Import
@@ -27,7 +28,9 @@ VERBS: dict[str, type[VerbOptions]] = {
     "runs": options.Runs,
     "show": options.Show,
     "report": options.Report,
-    "data": options.Data,
+    "data": Data,
+    "orient": Orient,
+    "similar": Similar,
     "probe": measure_options.Probe,
     "features": measure_options.Features,
     "forget": measure_options.Forget,
@@ -50,15 +53,22 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "convert": "`ssgan import FILE` reads weights of other programs",
     "finetune": "`ssgan train --init MODEL --data SOURCE` begins with the weights of a model",
     "prepare": "`ssgan data prepare SOURCE` prepares images",
+    "inspect": "`ssgan data inspect SOURCE` inspects images before training",
+    "rotate": "`ssgan orient FOLDER --model MODEL` finds pictures that are not upright",
+    "duplicates": "`ssgan similar FOLDER --model MODEL` finds near duplicates",
+    "search": "`ssgan similar FOLDER --to IMAGE --model MODEL` searches by example",
 }
 _PLACES = {  # module and function of a verb, if not `main` in a module of its name
     "doctor": ("doctor.report", "doctor"),
+    "data": ("folders.data", "main"),
     "features": ("probe", "features"),
     "export": ("models.export", "main"),
     "import": ("models.import_model", "main"),
+    "orient": ("folders.orient", "main"),
     "project": ("images.project", "main"),
     "runs": ("runs.listing", "runs"),
     "sample": ("images.sample", "main"),
+    "similar": ("folders.similar", "main"),
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives

@@ -232,40 +232,6 @@ class Doctor(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data(Options):
-    """Prepare images ahead of a run.
-
-    It decodes every image of a source once and prints a summary. Run it again to continue.
-    """
-
-    # the only action
-    action: Literal["prepare"] | None = argument(None, "prepare", required=True)
-    # the images: {SOURCES}
-    source: str = argument("", "SOURCE", required=True)
-    # side in pixels
-    size: int | None = option(None, at_least=8, default_text="chosen from the images")
-    # 1 is grey, 3 is colour, 4 is colour with transparency
-    channels: Literal[1, 3, 4] | None = option(None, default_text="chosen from the images")
-    # colour behind transparent pixels, each 0 to 255
-    background: tuple[int, ...] = option((255, 255, 255), "R,G,B")
-    # how a picture that is no square becomes one. {FIT}
-    fit: Literal["crop", "pad", "squash"] = "crop"
-    # where to store the images
-    cache: Path | None = option(None, "DIR")
-    # threads
-    workers: int | None = option(None, at_least=1, default_text="one per core, at most 8")
-    # fail if any item cannot be used
-    strict: bool = False
-    verify: bool = False
-
-    def __post_init__(self) -> None:
-        colour = self.background
-        if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
-            given = ",".join(map(str, colour))
-            raise UsageError(f"--background must be like 255,255,255, not {given!r}")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Study(Options):
     """Make a table or figure of the paper, from training to drawing.
 

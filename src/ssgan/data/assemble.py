@@ -160,7 +160,7 @@ def _describe(
     collection, preprocessing = job.collection, job.preprocessing
     classes = () if labels is None else collection.classes()
     counts = [] if labels is None else count_classes(labels, len(classes))
-    reading = [*collection.label_warnings(), *_decoding_warnings(tally.warnings, len(tally.kept))]
+    reading = [*collection.label_warnings(), *decoding_warnings(tally.warnings, len(tally.kept))]
     paths = [folder / name for name in (IMAGES, LABELS)]
     return {
         "format_version": FORMAT_VERSION,
@@ -215,7 +215,8 @@ def _write_images(path: Path, job: Preparation, kept: int, tally: _Tally) -> Non
             file.write(chunk.pixels.tobytes())
 
 
-def _decoding_warnings(warnings: Counter[str], total: int) -> list[str]:
+def decoding_warnings(warnings: Counter[str], total: int) -> list[str]:
+    """A sentence for each warning, with its images out of `total`; cuts to squares in one."""
     cuts = {CUT.format(percent): percent for percent in range(101)}
     lost = sorted(cuts[warning] for warning in warnings if warning in cuts)
     said = [

@@ -122,6 +122,10 @@ class AbstractCollection(ABC):
     def header_stats(self) -> HeaderStats:
         """Sizes and modes of the images."""
 
+    def stored_size(self) -> tuple[int, int] | None:
+        """Width and height of every item in pixels; None where they differ or may be any."""
+        return None
+
     def labels(self) -> Sequence[int] | None:
         """The class number of every item, or None without labels.
 

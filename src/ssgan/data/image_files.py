@@ -41,7 +41,7 @@ class ImageFiles(AbstractCollection):
 
     def decodes_as_before(self, number: int) -> bool:
         """Whether every version of the decoding makes the same of an item, by its header."""
-        data = self._fetch(number)
+        data = self.read_bytes(number)
         return isinstance(data, Rejected) or header_decodes_as_before(data)
 
     def read(
@@ -49,7 +49,7 @@ class ImageFiles(AbstractCollection):
     ) -> Iterator[Pixels | DecodedWithWarning | Rejected]:
         """Decode these files, [S, S, C] each."""
         for number in numbers:
-            data = self._fetch(number)
+            data = self.read_bytes(number)
             if isinstance(data, bytes):
                 yield decode(self.item(number), data, preprocessing)
             else:
@@ -80,14 +80,15 @@ class ImageFiles(AbstractCollection):
             ratio=ratios[len(ratios) // 2],
         )
 
-    def _fetch(self, number: int) -> bytes | Rejected:
+    def read_bytes(self, number: int) -> bytes | Rejected:
+        """The bytes of an item, or why they cannot be read; raises nothing."""
         try:
             return self.encoded(number)
         except Exception as error:
             return Rejected(self.item(number), self._describe_unread(error))
 
     def _read_header(self, number: int) -> tuple[int, int, bool] | Rejected:
-        data = self._fetch(number)
+        data = self.read_bytes(number)
         if isinstance(data, Rejected):
             return data
         try:
@@ -123,6 +124,14 @@ class NamedImageFiles(ImageFiles):
     def labels(self) -> Sequence[int] | None:
         """The number of the first-level folder of each file, if every image is in one."""
         return self._labels
+
+    def file_sizes(self) -> Sequence[int]:
+        """The bytes of every file, as listed; 0 for one that cannot be used."""
+        return [item.size for item in self._found]
+
+    def path_in_folder(self, number: int) -> bytes:
+        """The name of a file as it is stored, parts joined by "/"."""
+        return self._found[number].name
 
     def classes(self) -> tuple[str, ...]:
         """The names of the first-level folders with images, sorted by their bytes."""

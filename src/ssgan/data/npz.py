@@ -108,6 +108,11 @@ class NpzCollection(AbstractCollection):
         _, height, width, channels = self._shape
         return HeaderStats(len(self), min(height, width), channels == 1, ratio=width / height)
 
+    def stored_size(self) -> tuple[int, int]:
+        """From the shape."""
+        _, height, width, _ = self._shape
+        return width, height
+
     def labels(self) -> Sequence[int] | None:
         """`arr_1`, UNLABELLED for an image without a label; None if no image has one."""
         return self._content.labels

@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -47,10 +48,10 @@ ORIENTATION_TAG = 274
 ANIMATED = "animated or of several pages: the first frame is used"
 BAD_ORIENTATION = "with a malformed orientation tag: used without rotation"
 CUT = "cut to squares, and lose {:02d} % of their area"
-_MUCH = 0.4  # of the area, lost by a cut; 16:9 loses 44 %, and 3:2 loses 33 %
+MUCH_LOST = 0.4  # of the area, lost by a cut; 16:9 loses 44 %, and 3:2 loses 33 %
 
 _T = Image.Transpose
-_UPRIGHT = {
+UPRIGHT = {
     2: _T.FLIP_LEFT_RIGHT,
     3: _T.ROTATE_180,
     4: _T.FLIP_TOP_BOTTOM,
@@ -83,7 +84,7 @@ def decode(
     `name` is for the Rejected only. Pillow may warn: see `quiet_pillow`.
     """
     try:
-        with _open(data) as image:
+        with open_picture(data) as image:
             return _decode(image, data, preprocessing)
     except Exception as error:
         return Rejected(name, describe_failure(error))
@@ -92,7 +93,7 @@ def decode(
 def header_decodes_as_before(data: bytes) -> bool:
     """Whether every version of the decoding gives the same pixels and warnings, by the header."""
     try:
-        with _open(data) as image:
+        with open_picture(data) as image:
             try:
                 return image.mode not in SIXTEEN_BITS and read_meaning(image, data) == PLAIN
             except UnusableError:
@@ -106,7 +107,7 @@ def read_header(data: bytes) -> tuple[int, int, bool]:
 
     The tag of a PNG that follows its pixels is not read.
     """
-    with _open(data) as image:
+    with open_picture(data) as image:
         width, height = image.size
         transpose = None
         if width != height and (image.format != "PNG" or "exif" in image.info):
@@ -114,6 +115,38 @@ def read_header(data: bytes) -> tuple[int, int, bool]:
         if transpose in (_T.TRANSPOSE, _T.ROTATE_270, _T.TRANSVERSE, _T.ROTATE_90):
             width, height = height, width
         return width, height, image.mode in _GREY
+
+
+class PictureHeader(NamedTuple):
+    """What the header of a picture says."""
+
+    width: int  # in pixels, of the upright picture
+    height: int
+    mode: str  # Pillow's name, such as RGB, L, P, RGBA, CMYK or I;16
+    format: str  # Pillow's name, such as JPEG
+    orientation: int  # the orientation tag, 1 to 8; 1: upright as stored, or no tag
+    transparent: bool  # whether pixels may be transparent
+    animated: bool  # several frames or pages, of which the first is used
+
+
+def is_grey(header: PictureHeader) -> bool:
+    """Whether a picture is stored as grey."""
+    return header.mode in _GREY
+
+
+def read_full_header(data: bytes) -> PictureHeader:
+    """What the header says; raises if `decode` would reject it."""
+    with open_picture(data) as image:
+        transpose, _ = _orientation(image)
+        tag = next((tag for tag, operation in UPRIGHT.items() if operation == transpose), 1)
+        width, height = image.size if tag < 5 else image.size[::-1]
+        animated = image.format != "MPO" and getattr(image, "is_animated", False)
+        return PictureHeader(
+            *(width, height, image.mode, image.format or ""),
+            orientation=tag,
+            transparent=image.has_transparency_data,
+            animated=animated,
+        )
 
 
 def from_array(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
@@ -155,7 +188,7 @@ def quiet_pillow() -> Iterator[None]:
         yield
 
 
-def _open(data: bytes) -> ImageFile.ImageFile:
+def open_picture(data: bytes) -> ImageFile.ImageFile:
     """The picture with its header read and checked; nothing is decoded yet."""
     if not data:
         raise UnusableError("empty file")
@@ -199,7 +232,7 @@ def _decode(
 
 def _cut_warning(full: tuple[int, int], preprocessing: Preprocessing) -> Iterator[str]:
     lost = 1 - min(full) / max(full)
-    if preprocessing.fit == "crop" and preprocessing.crop is None and lost > _MUCH:
+    if preprocessing.fit == "crop" and preprocessing.crop is None and lost > MUCH_LOST:
         yield CUT.format(round(100 * lost))
 
 
@@ -228,7 +261,7 @@ def _orientation(image: Image.Image) -> tuple[Image.Transpose | None, str]:
     """The operation that makes the loaded picture upright, and a warning for a malformed tag."""
     try:
         tag = image.getexif().get(ORIENTATION_TAG, 1)
-        return (None, "") if tag == 1 else (_UPRIGHT[tag], "")
+        return (None, "") if tag == 1 else (UPRIGHT[tag], "")
     except Exception:
         return None, BAD_ORIENTATION
 
@@ -330,7 +363,7 @@ def _low_bytes(
     data: bytes, transpose: Image.Transpose | None, preprocessing: Preprocessing
 ) -> Image.Image:
     """The used part of a picture of 16 bits a colour, in the lower 8 bits."""
-    with _open(data) as image:
+    with open_picture(data) as image:
         use_low_bytes(image)
         image.load()
         return _upright_part(image, transpose, preprocessing.fit, preprocessing.crop)

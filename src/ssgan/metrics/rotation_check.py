@@ -13,6 +13,7 @@ the accuracies on real images from which the limits were chosen.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -33,8 +34,8 @@ _FOLDS = 4  # each image is tested once, by a classifier of the other three quar
 _RIDGE = 0.1  # penalty on squared weights, as a share of the number of rows
 _PLACES = 8  # grey means a side
 _FLAT = 1e-6  # a feature with a smaller deviation is constant
-_HARDLY = 0.32  # accuracy; chance is 0.25, give or take 0.04 on 256 images
-_TRIVIAL = 0.92  # between real faces (0.94 and more) and other images (0.90 and less)
+HARDLY = 0.32  # accuracy; chance is 0.25, give or take 0.04 on 256 images
+TRIVIAL = 0.92  # between real faces (0.94 and more) and other images (0.90 and less)
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,20 @@ class RotationReport:
 
     accuracy: float  # on images it was not fitted to, in [0, 1]; chance is 0.25
     num_images: int  # images checked, each in all four rotations
+    margin: float  # half of a 95 % interval of the accuracy, over images; at least 3 / num_images
     sentence: str  # one line for people; a warning where the accuracy is very low or high
+
+    @property
+    def verdict(self) -> Literal["alike", "between", "easy"]:
+        """Whether rotations look alike, or are easy to recognise, or neither."""
+        if self.accuracy < HARDLY:
+            return "alike"
+        return "easy" if self.accuracy > TRIVIAL else "between"
 
     @property
     def is_warning(self) -> bool:
         """Whether the task may be empty here, or too easy to teach D much."""
-        return not _HARDLY <= self.accuracy <= _TRIVIAL
+        return self.verdict != "between"
 
 
 def check_rotations_of(
@@ -78,9 +87,12 @@ def check_rotations(images: UInt8[Tensor, "N C S S"]) -> RotationReport:
     labels = rotation_labels(count, rows.device)
     image = torch.arange(count, device=rows.device).repeat(NUM_ROTATIONS)
     folds = [image % _FOLDS == fold for fold in range(_FOLDS)]
-    correct = torch.cat([_classify(rows, labels, tested) for tested in folds])
-    accuracy = float(correct.double().mean())
-    return RotationReport(accuracy, count, _describe(accuracy))
+    correct = torch.cat(
+        [_classify(rows, labels, tested).view(NUM_ROTATIONS, -1) for tested in folds], dim=1
+    ).double()
+    accuracy = float(correct.mean())
+    margin = max(1.96 * float(correct.mean(dim=0).std()) / count**0.5, 3 / count)
+    return RotationReport(accuracy, count, margin, _describe(accuracy))
 
 
 def _extract(images: UInt8[Tensor, "L C S S"]) -> Float64[Tensor, "L F"]:
@@ -105,11 +117,11 @@ def _classify(
 
 def _describe(accuracy: float) -> str:
     summary = f"{accuracy:.0%} recognised by a linear classifier on simple features (chance 25%)"
-    if accuracy < _HARDLY:
+    if accuracy < HARDLY:
         return (
             f"{summary}: the images look much alike when rotated, so the rotation task may be empty"
         )
-    if accuracy > _TRIVIAL:
+    if accuracy > TRIVIAL:
         return (
             f"{summary}: the rotation task is easy here, as on aligned faces, where published "
             "SS-GANs were worse than GANs without it"

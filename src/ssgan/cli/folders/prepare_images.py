@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ssgan.cli.options import Data
+from ssgan.cli.folders.options import Data
 from ssgan.cli.progress import describe_rejects, fetch_source, prepare_images
 from ssgan.data.base import Preprocessing
 from ssgan.data.dataset import Dataset
@@ -12,7 +12,7 @@ from ssgan.metrics.rotation_check import check_rotations_of
 from ssgan.types import ImageShape
 
 
-def main(given: Data) -> int:
+def prepare_source(given: Data) -> int:
     """Run `ssgan data prepare`; returns the exit code."""
     source = fetch_source(parse_source(given.source))
     collection = source.open()

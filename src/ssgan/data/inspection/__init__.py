@@ -1,0 +1,1 @@
+"""Inspection of a source before training: sizes, copies, labels and crops."""
