@@ -12,6 +12,7 @@ from ssgan.cli.images.options import Project, Sample
 from ssgan.cli.models.options import Export, Import
 from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import find_output_error, tolerate_lost_output
+from ssgan.cli.web.options import Web
 from ssgan.config.nearest import nearest
 from ssgan.config.text import is_storable
 from ssgan.files.names import printable
@@ -26,6 +27,7 @@ VERBS: dict[str, type[VerbOptions]] = {
     "evaluate": measure_options.Evaluate,
     "runs": options.Runs,
     "show": options.Show,
+    "web": Web,
     "data": options.Data,
     "probe": measure_options.Probe,
     "features": measure_options.Features,
@@ -44,6 +46,8 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "continue": "`ssgan train RUN` continues a run",
     "fid": "`ssgan evaluate RUN` computes the FID",
     "eval": "`ssgan evaluate RUN` measures samples",
+    "dashboard": "`ssgan web` shows runs in the browser",
+    "serve": "`ssgan web` shows runs in the browser",
     "plot": "`ssgan show RUN --curves FILE.png` draws a run's curves",
     "convert": "`ssgan import FILE` reads weights of other programs",
     "finetune": "`ssgan train --init MODEL --data SOURCE` begins with the weights of a model",
@@ -57,6 +61,7 @@ _PLACES = {  # module and function of a verb, if not `main` in a module of its n
     "project": ("images.project", "main"),
     "runs": ("runs.listing", "runs"),
     "sample": ("images.sample", "main"),
+    "web": ("web.serve", "main"),
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives

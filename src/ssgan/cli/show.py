@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Show
-from ssgan.cli.runs.comparison import ComparedRun, format_runs, name_runs
+from ssgan.cli.runs.comparison import format_runs
 from ssgan.cli.runs.table import format_csv, write_csv
 from ssgan.config.help import format_settings
 from ssgan.config.merge import read_json
@@ -17,6 +17,7 @@ from ssgan.plots.curves import draw_comparison, draw_curves
 from ssgan.runs import checkpoint
 from ssgan.runs.checkpoint import healthy_files
 from ssgan.runs.config import RunConfig
+from ssgan.summaries.comparison import ComparedRun, name_runs
 from ssgan.training.history import read_log, read_metrics
 from ssgan.training.monitor import monitor_directory
 from ssgan.training.resume import read_run_config

@@ -1,0 +1,1 @@
+"""What run directories say of themselves: a list of them, and several side by side."""
