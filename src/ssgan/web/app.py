@@ -64,9 +64,9 @@ class Site:
 def build_site(
     root: Path, trusted_modules: tuple[str, ...] = (), begin: Callable[[], None] = lambda: None
 ) -> Site:
-    """The parts of a page over a folder of runs; `begin` runs first in each thread."""
+    """The parts of a page over a folder of runs; `begin` runs first in the thread of long work."""
     catalogue = RunCatalogue(root, trusted_modules)
-    reading, drawing, working = (Worker(name, begin) for name in ("read", "draw", "work"))
+    reading, drawing, working = Worker("read"), Worker("draw"), Worker("work", begin)
     jobs = PageJobs(working)
     return Site(
         catalogue,

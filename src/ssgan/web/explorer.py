@@ -26,7 +26,7 @@ from ssgan.web.pictures import encode_address
 from ssgan.web.requests import MOST_SLIDERS, Point, Spot
 
 _STEP = 0.25  # of a difference, along one latent
-_MOST_PASSES = 800  # images that are made for the directions
+_MOST_PASSES = 400  # images that are made for the directions
 _FEWEST_ANCHORS, _MOST_ANCHORS = 1, 8  # latents at which J is measured
 _AT_ONCE = 16  # images, so that work rests often
 _WAY_STEPS = 100  # between two points

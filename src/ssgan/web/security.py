@@ -25,6 +25,7 @@ AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 UPLOAD_PATH = "/api/pictures"
 MOST_UPLOAD_BYTES, MOST_BODY_BYTES = 8 * 2**20, 2**16
+MOST_HEADERS = 100
 BODY_SECONDS = 20.0  # for a whole body
 RANDOM = "random"  # the word for a token that is drawn
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
@@ -185,7 +186,12 @@ class Gate:
 
 
 def _read_headers(scope: Scope) -> Mapping[bytes, bytes]:
-    """The headers of a request; raises Refusal where one that we check is there twice."""
+    """The headers of a request.
+
+    Raises Refusal for too many, and where one that we check is there twice.
+    """
+    if len(scope["headers"]) > MOST_HEADERS:
+        raise Refusal(431, f"a request here has at most {MOST_HEADERS} headers")
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         if name in found and name in (b"host", b"origin", b"content-type", b"content-length"):

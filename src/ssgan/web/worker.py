@@ -1,7 +1,8 @@
 """Threads of low priority that compute for the page, one piece of work at a time each.
 
-A training that runs beside the page goes first: the threads have the lowest priority, torch has one
-thread in each, and long work rests while other processes keep the cores busy.
+A training that runs beside the page goes first: the threads have low priority, torch has one thread
+in each, and long work rests while other processes keep the cores busy, because a system may share
+its cores by terminal and not by priority.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from ssgan.ops.cpu_load import OtherLoad
 T = TypeVar("T")
 _MOST_WAITING = 128  # pieces of work; a page asks for at most some tens of images at once
 _BUSY = 0.5  # share of the cores that others use, from which on long work rests
-_REST = 4.0  # seconds of rest for each second of work beside busy processes
+_REST = 4.0  # seconds of rest for each second on a core, beside busy processes
 _LONGEST_REST = 1.0  # seconds at a time
 
 
@@ -58,17 +59,18 @@ class Pacer:
         self,
         others: OtherLoad | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._others, self._sleep, self._clock = others or OtherLoad(), sleep, clock
-        self._is_busy, self._began = False, clock()
+        self._is_busy = False
+        self._began: float | None = None  # on the clock of the thread that works
 
     def rest(self) -> None:
         """Call it between short pieces of the work."""
         busy = self._others.take_busy_cores()
         if busy is not None:
             self._is_busy = busy >= _BUSY * num_cores()
-        if self._is_busy:
+        if self._is_busy and self._began is not None:
             worked = self._clock() - self._began
             self._sleep(min(_LONGEST_REST, _REST * worked))
         self._began = self._clock()

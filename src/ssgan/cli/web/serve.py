@@ -22,7 +22,7 @@ from ssgan.web.server import (
     require_web,
 )
 
-_BELOW_OTHERS = 10  # steps of priority; the threads that compute go to the lowest
+_BELOW_OTHERS, _FURTHER_BELOW = 5, 7  # steps of priority: of the page, and of its long work
 
 
 def main(given: Web) -> int:
@@ -36,9 +36,9 @@ def main(given: Web) -> int:
     os.environ |= {OFFLINE: "1", "HF_HUB_OFFLINE": "1"}  # no request on a page's behalf
     torch.set_num_threads(1)
     listening = open_socket(access.host, given.port)
-    site = build_site(root, trusted, lambda: lower_priority(_BELOW_OTHERS))
-    server = build_server(build_app(site), access)
     lower_priority(_BELOW_OTHERS)
+    site = build_site(root, trusted, lambda: lower_priority(_FURTHER_BELOW))
+    server = build_server(build_app(site), access)
     port = listening.getsockname()[1]
     print(f"{readable(root)}: open {format_address(access, port)}")
     print("whoever has this address sees the runs; Ctrl-C ends the page", flush=True)
@@ -47,7 +47,7 @@ def main(given: Web) -> int:
             f"warning: served to other machines at {access.host}, without encryption",
             file=sys.stderr,
         )
-    with suppress(KeyboardInterrupt):
+    with listening, suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
     site.stop()
     return 0

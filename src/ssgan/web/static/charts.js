@@ -104,7 +104,8 @@ export function groupCurves({ logged, evaluated }) {
   };
   for (const [name, points] of Object.entries(logged)) {
     const [owner, ...rest] = name.split("/");
-    add(`logged ${rest.join("/")}`, owner, points);
+    const term = rest.join("/");
+    add(`logged ${term}`, term === "rotation_accuracy" ? { D: "on reals", G: "on fakes" }[owner] : owner, points);
   }
   for (const [name, points] of Object.entries(evaluated)) {
     const [metric, split] = name.split("/");
@@ -120,7 +121,7 @@ export function groupCurves({ logged, evaluated }) {
 const TITLES = {
   "logged adversarial": { title: "Adversarial loss", main: true },
   "logged rotation": { title: "Rotation loss", main: true },
-  "logged rotation_accuracy": { title: "Rotation accuracy in training (D: reals, G: fakes)", main: true, chance: 0.25 },
+  "logged rotation_accuracy": { title: "Rotation accuracy in training", main: true, chance: 0.25 },
   "evaluated rotation_accuracy": { title: "Rotation accuracy on fixed images", main: true, chance: 0.25 },
   "evaluated diversity": { title: "Diversity of fakes (real images: 1)", main: true },
 };

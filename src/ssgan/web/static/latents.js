@@ -151,8 +151,10 @@ export function showLatents(view, app, runId) {
       }
       const result = h("div");
       const file = h("input", { type: "file", accept: "image/*", ariaLabel: "picture", onchange: () => { if (file.files[0]) start(file.files[0]); } });
+      const steps = h("input", { type: "number", min: 1, max: 1000, value: 200 });
       const zone = h("div", { className: "drop-zone stack" }, h("p", { className: "soft small" },
-        "Finds the latents whose image is nearest to your picture, as ssgan project does. The picture stays on this machine."), file, result);
+        "Finds the latents whose image is nearest to your picture, as ssgan project does. The picture stays on this machine."),
+      h("div", { className: "row" }, field("Steps", steps), file), result);
       zone.addEventListener("dragover", (event) => { event.preventDefault(); zone.classList.add("over"); });
       zone.addEventListener("dragleave", () => zone.classList.remove("over"));
       zone.addEventListener("drop", (event) => { event.preventDefault(); zone.classList.remove("over"); if (event.dataTransfer.files[0]) start(event.dataTransfer.files[0]); });
@@ -162,7 +164,7 @@ export function showLatents(view, app, runId) {
         const bar = h("progress", { max: 1 });
         result.replaceChildren(h("p", { className: "soft small" }, "projecting"), bar);
         try {
-          const query = new URLSearchParams({ run: run.id, state });
+          const query = new URLSearchParams({ run: run.id, state, steps: Math.min(1000, Math.max(1, Math.floor(Number(steps.value)) || 200)) });
           if (labelOf(label) !== null) query.set("label", labelOf(label));
           const job = await follow(await send(`api/pictures?${query}`, picture), view, (now) => { if (now.total) bar.value = now.done / now.total; });
           if (!job || view.left) return;

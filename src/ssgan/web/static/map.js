@@ -44,7 +44,7 @@ function drawMap(body, map, look) {
     map.note ? h("p", { className: "error" }, map.note) : "",
     h("div", { className: "row" }, h("span", {}, fakeMark, `${fakes} fakes`), h("span", {}, realMark, `${map.real.length - fakes} real images`), h("span", { className: "soft small" }, axes)),
     plane,
-    h("p", { className: "soft small" }, "D's features are what its heads read. Where fakes and real images lie apart, D has an easy time. Point at an image to see it with D's logit of “real”."));
+    h("p", { className: "soft small" }, "D's features are the input of its heads. Where fakes and real images lie apart, D can separate them. Point at an image to see it with D's logit of “real”."));
   let places = [];
   let current = -1;
 
