@@ -10,8 +10,8 @@ from ssgan.config.serialize import dump
 from ssgan.files.atomic import write_json
 from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
+from ssgan.report.listing import read_summary
 from ssgan.runs import checkpoint
-from ssgan.summaries.listing import read_summary
 from ssgan.training.monitor import monitor_directory
 from ssgan.training.run import run
 from tests.training.tiny import evaluating, images, tiny

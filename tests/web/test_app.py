@@ -46,8 +46,12 @@ def test_details_and_curves_are_those_of_the_files(port, run):
     assert ["method.alpha", "0.2"] in details["settings"]
     assert details["events"][0]["evidence"] == ["it learns"]
     _, curves = get_json(port, f"runs/{run}/curves")
-    assert curves["logged"]["D/rotation_accuracy"][1] == [2, 0.45]
-    assert curves["evaluated"]["FD-random"] == [[2, 3.5]]
+    assert curves["curves"]["D/rotation_accuracy"][1] == [2, 0.45]
+    assert curves["curves"]["FD-random"] == [[2, 3.5]]
+    assert curves["panels"][0]["curves"] == {"D/adversarial": "D", "G/adversarial": "G"}
+    assert set(curves["curves"]) == {
+        *("D/adversarial", "G/adversarial", "D/rotation_accuracy", "FD-random"),
+    }
 
 
 def test_the_image_of_a_seed_is_that_of_ssgan_sample(port, run, folder, tmp_path):

@@ -4,6 +4,7 @@ Chromium reports every request and every error, so that the page loads nothing f
 no name in it becomes markup.
 """
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_a_reader_goes_from_the_runs_to_chosen_images(page, port, rows, folder, 
     page.get_by_text("6 of 6").wait_for()
 
     page.goto(f"{address}#/run/{first}")
-    page.get_by_role("img", name="Adversarial loss").wait_for()
+    page.get_by_role("img", name="Adversarial loss: D").wait_for()
     assert page.get_by_text("it learns").count()
 
     page.goto(f"{address}#/gallery/{first}")
@@ -65,9 +66,10 @@ def test_a_reader_goes_from_the_runs_to_chosen_images(page, port, rows, folder, 
     page.get_by_text("Pick 2 for Latents").click()
     page.locator(".strip img").nth(8).wait_for()
     big = page.locator("img.big").first
+    api.expect(big).to_have_attribute("src", re.compile("^blob:"), timeout=20_000)
     before = big.get_attribute("src")
     page.get_by_label("direction 1").fill("3")
-    api.expect(big).not_to_have_attribute("src", before)
+    api.expect(big).not_to_have_attribute("src", before, timeout=20_000)
     Image.fromarray(np.full((20, 30, 3), 120, np.uint8)).save(tmp_path / "mine.png")
     page.get_by_label("Steps").fill("3")
     page.set_input_files("input[type=file]", tmp_path / "mine.png")

@@ -94,6 +94,8 @@ class Train(Options):
     track: Literal["wandb", "trackio"] | None = None
     # the project of --track
     track_project: str | None = option(None, "NAME", default_text="that of the run, else ssgan")
+    # write no report.html at the end
+    no_report: bool = False
     # print what the run would cost; write and download nothing
     dry_run: bool = False
     # list all recipes
@@ -170,6 +172,33 @@ class Show(Options):
                 raise UsageError(f"--{name} takes one RUN, not {len(self.runs)}")
         if self.csv is not None and self.csv.suffix != ".csv" and self.csv != Path("-"):
             raise UsageError(f"--csv {self.csv}: the name must end in .csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Options):
+    """Write one HTML file about a run, which opens offline; several runs are put side by side.
+
+    It has the verdict, curves, samples through training, an interpolation, nearest real images,
+    results, spectral norms by layer, time and cost. Nothing is downloaded or prepared.
+    """
+
+    # run directories
+    runs: tuple[Path, ...] = argument((), "RUN...", required=True)
+    # where to write; it replaces an earlier report, and no other file
+    out: Path | None = option(
+        None, "FILE.html", default_text="RUN/report.html; of several runs report.html"
+    )
+    # read no checkpoint: leave out interpolation, nearest real images and norms
+    quick: bool = False
+    device: str = option("auto", "NAME")
+    cache: Path | None = option(None, "DIR")
+    trust: tuple[str, ...] = option((), "MODULE")
+
+    usage: ClassVar[tuple[str, ...]] = ("RUN [RUN...] [OPTIONS]",)
+
+    def __post_init__(self) -> None:
+        if self.out is not None and self.out.suffix not in (".html", ".htm"):
+            raise UsageError(f"--out {self.out}: the name must end in .html")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.options import Show
-from ssgan.cli.runs.comparison import format_runs
 from ssgan.cli.runs.table import format_csv, write_csv
 from ssgan.config.help import format_settings
 from ssgan.config.merge import read_json
@@ -14,13 +13,12 @@ from ssgan.files.names import readable
 from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import RunDirectory
 from ssgan.plots.curves import draw_comparison, draw_curves
+from ssgan.report.comparison import format_runs, name_runs, open_run
 from ssgan.runs import checkpoint
 from ssgan.runs.checkpoint import healthy_files
 from ssgan.runs.config import RunConfig
-from ssgan.summaries.comparison import ComparedRun, name_runs
 from ssgan.training.history import read_log, read_metrics
 from ssgan.training.monitor import monitor_directory
-from ssgan.training.resume import read_run_config
 from ssgan.types import UserError
 
 
@@ -29,7 +27,7 @@ def main(given: Show) -> int:
     if given.curves is not None and given.curves.suffix == ".png":
         refuse_other_picture(given.curves)
     trusted = import_trusted(given.trust)
-    runs = [_read_run(path, trusted) for path in given.runs]
+    runs = [open_run(path, trusted) for path in given.runs]
     layout, config = runs[0]
     if given.csv == Path("-"):
         print(format_csv(layout), end="")
@@ -51,15 +49,6 @@ def main(given: Show) -> int:
             draw_curves(layout.root, given.curves)
         print(f"curves       {readable(given.curves)}")
     return 0
-
-
-def _read_run(path: Path, trusted: tuple[str, ...]) -> ComparedRun:
-    layout = RunDirectory(path)
-    config = read_run_config(layout, trusted)
-    if config is None:
-        words = f"it has neither {layout.config.name} nor a whole checkpoint"
-        raise UserError(f"{path} is not a run directory: {words}")
-    return ComparedRun(layout, config)
 
 
 def _facts(

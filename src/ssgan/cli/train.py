@@ -25,7 +25,9 @@ from ssgan.cli.progress import (
     log_to_terminal,
     open_progress_bar,
 )
+from ssgan.cli.report import leave_report
 from ssgan.config.help import format_settings
+from ssgan.config.serialize import dump
 from ssgan.config.text import spell_duration
 from ssgan.data.base import AbstractCollection, DatasetInfo, Progress
 from ssgan.data.dataset import Dataset
@@ -35,6 +37,7 @@ from ssgan.ops.collective import rank
 from ssgan.recipes.find import list_recipes
 from ssgan.runs import config_io
 from ssgan.runs.config import RunConfig
+from ssgan.runs.config_io import list_modules
 from ssgan.training.cost import estimate_cost
 from ssgan.training.distributed import TIMEOUT, is_launched, join_ranks
 from ssgan.training.inputs import RunProgress
@@ -85,6 +88,7 @@ def main(given: Train) -> int:
         verify=given.verify,
         accept_new_data=given.accept_new_data,
         tracker=tracker,
+        report=not given.no_report,
     )
 
 
@@ -113,11 +117,13 @@ def train_in(
     verify: bool = False,
     accept_new_data: bool = False,
     tracker: Tracking | None = None,
+    report: bool = True,
 ) -> int:
     """Train in the directory with progress shown; returns the exit code.
 
     `collection` is the opened source, where the caller has it. Under a launcher this is one
-    process of several; only rank 0 prints. With `advise` it prints the warnings of the run.
+    process of several; only rank 0 prints. With `advise` it prints the warnings of the run. With
+    `report` the run leaves report.html, without networks unless it is finished.
     """
     start = partial(
         run,
@@ -132,7 +138,17 @@ def train_in(
     with join_ranks(timeout, config.device):
         if rank() > 0:
             return _follow(start())
-        return _lead(config, directory, start(progress=_Progress(directory, advise)))
+        steps = start(progress=_Progress(directory, advise))
+        trusted = list_modules(dump(config))
+        try:
+            code = _lead(config, directory, steps)
+        except NonFinite:
+            if report:
+                leave_report(directory, quick=True, trusted=trusted)
+            raise
+    if report:
+        leave_report(directory, quick=code != 0, cache=cache, trusted=trusted)
+    return code
 
 
 def _follow(steps: Iterator[RunReport]) -> int:

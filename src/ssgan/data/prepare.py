@@ -97,6 +97,22 @@ def prepare(
     return dataset
 
 
+def find_prepared(key: str, cache: Path | None = None) -> Dataset | None:
+    """The images that the manifest of a run names by `key`, if they are whole in the cache.
+
+    Nothing is decoded, downloaded or written.
+    """
+    cache = default_cache() if cache is None else cache
+    if not re.fullmatch(r"[0-9a-f]{64}", key):
+        return None
+    for folder in cache.glob(f"*-{key[:16]}"):
+        with suppress(UserError):
+            dataset, _ = _existing(folder, verify=False, progress=None)
+            if dataset is not None and dataset.manifest.get("key") == key:
+                return dataset
+    return None
+
+
 def choose_size(stats: HeaderStats) -> int:
     """The largest of SIZES that does not enlarge more than half of the images; at least 32."""
     return max((size for size in SIZES if size <= stats.short_side), default=SIZES[0])

@@ -32,6 +32,7 @@ class RunDirectory:
         self.tensorboard = root / "tensorboard"
         self.tracker = root / "tracker.json"
         self.wandb = root / "wandb"
+        self.report = root / "report.html"
 
     def sample(self, step: int) -> Path:
         """The sample sheet drawn after that step."""

@@ -245,27 +245,32 @@ def _take(batches: Iterable[_LabelledImages], count: int) -> Iterator[_LabelledI
 
 
 class Norms(NamedTuple):
-    """The largest spectral norm of any weight of a network."""
+    """The spectral norm of a weight, or the largest of any weight of a network."""
 
     effective: float  # of the weights used in the forward pass: about 1 with spectral norm
     raw: float  # of the weights that the optimizer updates
 
 
-@torch.no_grad()
 def largest_norms(network: nn.Module) -> Norms:
     """Exact, over all weights with two axes or more, as matrices of the first axis and the rest."""
-    pairs = [(_norm(effective), _norm(raw)) for effective, raw in _weights(network)]
-    return Norms(max(pair[0] for pair in pairs), max(pair[1] for pair in pairs))
+    norms = [norms for _, norms in layer_norms(network)]
+    return Norms(max(one.effective for one in norms), max(one.raw for one in norms))
 
 
-def _weights(network: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-    for module in network.modules():
+@torch.no_grad()
+def layer_norms(network: nn.Module) -> list[tuple[str, Norms]]:
+    """The spectral norms of every such weight, with its name, in order of registration."""
+    return [(name, Norms(_norm(used), _norm(raw))) for name, used, raw in _weights(network)]
+
+
+def _weights(network: nn.Module) -> Iterator[tuple[str, Tensor, Tensor]]:
+    for place, module in network.named_modules():
         if isinstance(module, SpectralLayer):
-            yield module.effective_weight(), module.weight
+            yield f"{place}.weight", module.effective_weight(), module.weight
             continue
-        for weight in module.parameters(recurse=False):
+        for name, weight in module.named_parameters(place, recurse=False):
             if weight.ndim > 1:
-                yield weight, weight
+                yield name, weight, weight
 
 
 def _norm(weight: Tensor) -> float:

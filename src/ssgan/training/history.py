@@ -4,8 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from typing import NamedTuple
 
-from ssgan.evaluation.selection_metric import metric_name
+import numpy as np
+from numpy.typing import NDArray
+
+from ssgan.evaluation.selection_metric import SELECTION_METRICS, metric_name
 from ssgan.files.jsonl import NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, read
 from ssgan.files.run_directory import RunDirectory
 from ssgan.losses import DiscriminatorLoss, Uninformed
@@ -64,6 +68,56 @@ def read_metrics(layout: RunDirectory) -> list[dict[str, object]]:
 def read_events(layout: RunDirectory) -> list[dict[str, object]]:
     """The lines of events.jsonl: a step and a verdict."""
     return list(read(layout.events, {"step": WHOLE, "verdict": TEXT}))
+
+
+class CurvePanel(NamedTuple):
+    """Curves that are drawn together."""
+
+    title: str
+    curves: dict[str, str]  # name -> label; a colour each
+    chance: float | None = None  # a dotted line
+    share: bool = False  # whether the axis runs from 0 to 1
+
+
+_ROTATION = {"D/rotation_accuracy": "on reals", "G/rotation_accuracy": "on fakes"}
+_EVALUATED = {"rotation_accuracy": "on fixed reals", "rotation_accuracy/generated": "on fakes"}
+_CLASSES = {"probe_accuracy": "ridge probe", "knn_accuracy": "nearest neighbours"}
+_CKA = {"cka_previous": "to the previous evaluation", "cka_first": "to the first"}
+CURVE_PANELS = (
+    CurvePanel("adversarial loss", {"D/adversarial": "D", "G/adversarial": "G"}),
+    CurvePanel("rotation loss", {"D/rotation": "D, on reals", "G/rotation": "G, on fakes"}),
+    CurvePanel("rotation accuracy, in training", _ROTATION, chance=0.25, share=True),
+    *(CurvePanel(name, {name: "lower is better"}) for name in SELECTION_METRICS.values()),
+    CurvePanel("diversity of fakes, relative to reals", {"diversity": "1: as diverse as reals"}),
+    CurvePanel("rotation accuracy, evaluated", _EVALUATED, chance=0.25, share=True),
+    CurvePanel("class accuracy from D's features", _CLASSES, share=True),
+    CurvePanel("similarity of D's features (CKA)", _CKA, share=True),
+    CurvePanel("D's logits", {"logit": "on fixed reals", "logit/generated": "on fakes"}),
+)
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def collect_curves(layout: RunDirectory) -> dict[str, Curve]:
+    """Every logged term and metric as (steps, values), metrics by `curve_name`; maybe empty."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for row in read_log(layout):
+        step = row.pop("step")
+        for name, value in row.items():
+            if isinstance(step, int) and isinstance(value, int | float):
+                points.setdefault(name, []).append((step, value))
+    for row in read_metrics(layout):
+        step, value = row.get("step"), row.get("value")
+        if isinstance(step, int) and isinstance(value, int | float) and "name" in row:
+            points.setdefault(curve_name(row), []).append((step, value))
+    arrays = {name: np.array(p, dtype=np.float64) for name, p in points.items()}
+    return {name: (p[:, 0], p[:, 1]) for name, p in arrays.items()}
+
+
+def read_alarms(layout: RunDirectory) -> list[int]:
+    """The steps at which the monitor raised an alarm with a verdict other than healthy."""
+    raised = [r for r in read_events(layout) if "alarm" in r and r.get("verdict") != "healthy"]
+    return [step for row in raised if isinstance(step := row.get("step"), int)]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from ssgan.export.model import Model
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
-from ssgan.summaries.comparison import ComparedRun, compare_runs
+from ssgan.report.comparison import ComparedRun, compare_runs
 from ssgan.types import UserError
 from ssgan.web import requests
 from ssgan.web.catalogue import RunCatalogue, UnknownId
@@ -187,7 +187,7 @@ def _add_runs(app: "FastAPI", site: Site) -> None:
             layouts = [find(run) for run in wanted.runs]
             runs = [ComparedRun(one, site.catalogue.read_config(one)) for one in layouts]
             return {
-                **vars(compare_runs(runs)),
+                **compare_runs(runs)._asdict(),
                 "curves": [read_thin_curves(one) for one in layouts],
             }
 

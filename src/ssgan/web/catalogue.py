@@ -14,9 +14,9 @@ from typing import Any
 
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
+from ssgan.report.comparison import open_run
+from ssgan.report.listing import find_runs, read_summary
 from ssgan.runs.config import RunConfig
-from ssgan.summaries.listing import find_runs, read_summary
-from ssgan.training.resume import read_run_config
 from ssgan.types import UserError
 
 _SEARCH_SECONDS = 10.0  # between searches for new runs; changes of known ones are seen at once
@@ -75,10 +75,7 @@ class RunCatalogue:
 
     def read_config(self, layout: RunDirectory) -> RunConfig:
         """The settings of a run; raises UserError for what is none of ours."""
-        config = read_run_config(layout, self.trusted_modules)
-        if config is None:
-            raise UserError("this run has no settings: its config.json is missing")
-        return config
+        return open_run(layout.root, self.trusted_modules).config
 
     def _search(self) -> None:
         found = find_runs(self.root) if self.root.is_dir() else None

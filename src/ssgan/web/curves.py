@@ -1,15 +1,16 @@
 """What a run has logged, thinned for a drawing; its events, settings and sample sheets."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from ssgan.config.schema import value_text
 from ssgan.config.serialize import dump, flatten
 from ssgan.files.links import read_regular, refuse_links
 from ssgan.files.run_directory import RunDirectory, list_step_files, parse_step
 from ssgan.runs.config import RunConfig
-from ssgan.training.history import curve_name, read_events, read_log, read_metrics, step_of
+from ssgan.training.history import CURVE_PANELS, collect_curves, read_events
 from ssgan.training.monitor import monitor_directory
 from ssgan.types import UserError
 from ssgan.web.catalogue import UnknownId
@@ -20,27 +21,26 @@ _MOST_SHEETS = 500
 _MOST_SHEET_BYTES = 32 * 2**20
 _PNG = b"\x89PNG\r\n\x1a\n"
 
-Curve = list[list[float]]  # [step, value]
-
 
 def read_thin_curves(layout: RunDirectory) -> dict[str, Any]:
-    """Every column of the log and every metric as [step, value], at most 300 points each."""
-    logged, evaluated = defaultdict[str, Curve](list), defaultdict[str, Curve](list)
-    for row in read_log(layout):
-        for name, value in row.items():
-            if "/" in name and isinstance(value, int | float):
-                logged[name].append([step_of(row), value])
-    for row in read_metrics(layout):
-        value = row["value"]
-        if isinstance(value, int | float):
-            evaluated[curve_name(row)].append([step_of(row), value])
-    return {
-        "logged": {name: thin_curve(points) for name, points in logged.items()},
-        "evaluated": {name: thin_curve(points) for name, points in evaluated.items()},
+    """Every logged term and metric as [step, value], at most 300 points each, and the panels.
+
+    A panel draws some curves together: {"title", "chance", "curves": {name: label}}.
+    """
+    found = {
+        name: thin_curve(np.stack(points, axis=1).tolist())
+        for name, points in collect_curves(layout).items()
+        if name not in ("images_seen", "seconds")
     }
+    panels = [
+        {"title": panel.title, "chance": panel.chance, "curves": known}
+        for panel in CURVE_PANELS
+        if (known := {name: label for name, label in panel.curves.items() if name in found})
+    ]
+    return {"curves": found, "panels": panels}
 
 
-def thin_curve(points: Sequence[Sequence[float]]) -> Curve:
+def thin_curve(points: Sequence[Sequence[float]]) -> list[list[float]]:
     """At most 300 points: each the mean of as many neighbours; the step is that of the last."""
     size = -(-len(points) // _MOST_POINTS) or 1
     parts = [points[start : start + size] for start in range(0, len(points), size)]

@@ -9,7 +9,7 @@ from ssgan.cli.progress import open_progress_bar
 from ssgan.config.text import spell_duration
 from ssgan.evaluation.probe.tables import align_columns
 from ssgan.files.names import readable
-from ssgan.summaries.listing import RunSummary, find_runs, read_summary
+from ssgan.report.listing import RunSummary, find_runs, read_summary
 from ssgan.types import UserError
 
 _WIDEST = 40  # characters of the images' name in the table

@@ -94,36 +94,24 @@ function describe(title, drawn) {
   return `${title}: ${drawn.map((one) => `${one.name} ${short(one.points.at(-1)[1])} at step ${one.points.at(-1)[0]}`).join(", ")}`;
 }
 
-// The curves of one run, grouped: [{title, main, chance, series}]
-export function groupCurves({ logged, evaluated }) {
-  const groups = new Map();
-  const add = (key, name, points) => {
-    if (!points.length) return;
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push({ name, points, colour: COLOURS[groups.get(key).length % COLOURS.length] });
-  };
-  for (const [name, points] of Object.entries(logged)) {
-    const [owner, ...rest] = name.split("/");
-    const term = rest.join("/");
-    add(`logged ${term}`, term === "rotation_accuracy" ? { D: "on reals", G: "on fakes" }[owner] : owner, points);
+// The curves of one run in panels: those that the server names, then the others by their term.
+export function groupCurves({ curves, panels }) {
+  const titled = panels.map(({ title, chance, curves: labels }) => ({
+    title: spell(title), chance, main: true,
+    series: Object.entries(labels).map(([name, label], place) => ({ name: label, points: curves[name], colour: COLOURS[place] })),
+  }));
+  const used = new Set(panels.flatMap((panel) => Object.keys(panel.curves)));
+  const others = new Map();
+  for (const [name, points] of Object.entries(curves)) {
+    if (used.has(name)) continue;
+    const [first, ...rest] = name.split("/");
+    const logged = first === "D" || first === "G";
+    const term = logged ? rest.join("/") : first;
+    if (!others.has(term)) others.set(term, []);
+    const series = others.get(term);
+    series.push({ name: logged ? first : rest[0] ?? "value", points, colour: COLOURS[series.length % COLOURS.length] });
   }
-  for (const [name, points] of Object.entries(evaluated)) {
-    const [metric, split] = name.split("/");
-    add(`evaluated ${metric}`, split === "generated" ? "on fakes" : metric.includes("rotation") ? "on fixed reals" : metric, points);
-  }
-  return [...groups].map(([key, series]) => {
-    const [kind, ...words] = key.split(" ");
-    const name = words.join(" ");
-    return { ...TITLES[key] ?? { title: spell(name), main: kind === "evaluated" && /^F(D|ID)/.test(name) }, series };
-  }).sort((a, b) => Number(b.main) - Number(a.main));
+  return titled.concat([...others].map(([term, series]) => ({ title: spell(term), chance: null, main: false, series })));
 }
-
-const TITLES = {
-  "logged adversarial": { title: "Adversarial loss", main: true },
-  "logged rotation": { title: "Rotation loss", main: true },
-  "logged rotation_accuracy": { title: "Rotation accuracy in training", main: true, chance: 0.25 },
-  "evaluated rotation_accuracy": { title: "Rotation accuracy on fixed images", main: true, chance: 0.25 },
-  "evaluated diversity": { title: "Diversity of fakes (real images: 1)", main: true },
-};
 
 const spell = (name) => { const words = name.replaceAll("_", " "); return words.charAt(0).toUpperCase() + words.slice(1); };

@@ -55,7 +55,7 @@ export function showComparison(view, app) {
     const rows = (table) => table.map(([name, ...cells]) => h("tr", {}, h("th", { scope: "row" }, name), cells.map((cell) => h("td", {}, cell))));
     const table = (rowsOf) => h("div", { className: "table" }, h("table", { className: "side" }, h("thead", {}, heading.cloneNode(true)), h("tbody", {}, rowsOf)));
     body.replaceChildren(
-      h("section", { className: "panel" }, h("h2", {}, "How they do"), table(rows([...found.facts, ...found.scores])),
+      h("section", { className: "panel" }, h("h2", {}, "How they do"), table(rows(found.facts)),
         found.notes.map((note) => h("p", { className: "soft small" }, note))),
       h("section", { className: "panel" }, h("h2", {}, "Settings that differ"), found.settings.length ? table(rows(found.settings)) : h("p", { className: "soft" }, "none")),
       h("section", { className: "panel" }, h("h2", {}, "Images of equal seeds"), runs.map((run, place) => h("div", { className: "same" },
@@ -72,7 +72,7 @@ export function showComparison(view, app) {
   function charts(found) {
     const byTitle = new Map();
     found.curves.forEach((curves, place) => groupCurves(curves).filter((group) => group.main).forEach((group) => group.series.forEach((one) => {
-      const key = group.series.length > 1 || /accuracy|loss/i.test(group.title) ? `${group.title}: ${one.name}` : group.title;
+      const key = `${group.title}: ${one.name}`;
       if (!byTitle.has(key)) byTitle.set(key, { chance: group.chance ?? null, series: [] });
       byTitle.get(key).series.push({ name: found.names[place], points: one.points, colour: COLOURS[place] });
     })));

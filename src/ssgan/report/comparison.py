@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from ssgan.config.merge import read_json
 from ssgan.config.schema import value_text
 from ssgan.config.serialize import dump, flatten
 from ssgan.evaluation.format import format_value
+from ssgan.evaluation.probe.tables import align_columns
 from ssgan.evaluation.results import Result, read_results, require_comparable
 from ssgan.evaluation.selection_metric import DIVERSITY, SELECTION_METRICS
 from ssgan.files.names import readable
@@ -17,6 +17,7 @@ from ssgan.files.run_directory import RunDirectory
 from ssgan.runs.config import RunConfig
 from ssgan.training.history import read_log, read_metrics
 from ssgan.training.monitor import monitor_directory
+from ssgan.training.resume import read_run_config
 from ssgan.types import UserError
 
 _ABSENT = "-"
@@ -30,6 +31,16 @@ class ComparedRun(NamedTuple):
     config: RunConfig
 
 
+def open_run(path: Path, trusted: Sequence[str] = ()) -> ComparedRun:
+    """The run in a directory; UserError where there is none, or it needs a module not trusted."""
+    layout = RunDirectory(path)
+    config = read_run_config(layout, trusted)
+    if config is None:
+        words = f"it has neither {layout.config.name} nor a whole checkpoint"
+        raise UserError(f"{path} is not a run directory: {words}")
+    return ComparedRun(layout, config)
+
+
 def name_runs(paths: Sequence[Path]) -> list[str]:
     """A short name for each run: the name of its directory, or its path where two are equal."""
     names = [path.resolve().name for path in paths]
@@ -37,29 +48,30 @@ def name_runs(paths: Sequence[Path]) -> list[str]:
     return [readable(str(path) if whole else name) for path, name in zip(paths, names, strict=True)]
 
 
-@dataclass(frozen=True)
-class RunComparison:
-    """What differs between runs, and what can be compared: rows of a name and a cell a run."""
+class Comparison(NamedTuple):
+    """What is put side by side: rows of a cell for each run, after their name."""
 
-    names: list[str]
-    settings: list[list[str]]  # those in which not all runs agree
-    facts: list[list[str]]  # the step and the health
-    scores: list[list[str]]  # values of one protocol
-    notes: list[str]  # sentences on what is in no row
+    names: list[str]  # of the runs
+    settings: list[list[str]]  # that differ
+    facts: list[list[str]]  # steps, verdicts and scores of one protocol
+    notes: list[str]  # why others are not side by side
 
 
-def compare_runs(runs: Sequence[ComparedRun]) -> RunComparison:
-    """The comparison of two runs or more. Raises UserError for files that are none of ours."""
+def compare_runs(runs: Sequence[ComparedRun]) -> Comparison:
+    """The settings in which two runs or more differ, how they do, and their scores."""
     names = name_runs([run.layout.root for run in runs])
+    settings = list(_differing_settings([run.config for run in runs]))
     scores, notes = _own_scores(runs, names)
     found, more = _evaluated_scores(runs)
-    return RunComparison(
-        names=names,
-        settings=list(_differing_settings([run.config for run in runs])),
-        facts=[["step", *map(_step, runs)], ["health", *map(_health, runs)]],
-        scores=[*scores, *found],
-        notes=[*notes, *more],
-    )
+    facts = [["step", *map(_step, runs)], ["health", *map(_health, runs)], *scores, *found]
+    return Comparison(names, settings, facts, [*notes, *more])
+
+
+def format_runs(runs: Sequence[ComparedRun]) -> list[str]:
+    """The comparison of two runs or more: two tables, and lines on what is in neither."""
+    names, settings, facts, notes = compare_runs(runs)
+    table = align_columns([["setting", *names], *settings]) if settings else "no setting differs"
+    return [table, "", align_columns([["", *names], *facts]), *notes]
 
 
 def _differing_settings(configs: Sequence[RunConfig]) -> Iterator[list[str]]:
@@ -145,7 +157,7 @@ def _evaluated_scores(runs: Sequence[ComparedRun]) -> tuple[list[list[str]], lis
     """Rows of the results of `ssgan evaluate` that two runs have with one protocol, and notes."""
     rows, notes, groups = [], [], list[list[tuple[int, Result]]]()
     for number, run in enumerate(runs):
-        results, damaged = _read_stored(run.layout)
+        results, damaged = read_stored(run.layout)
         notes += damaged
         for result in results:
             group = next((one for one in groups if _compares(one[0][1], result)), None)
@@ -171,7 +183,7 @@ def _evaluated_scores(runs: Sequence[ComparedRun]) -> tuple[list[list[str]], lis
     return rows, notes
 
 
-def _read_stored(layout: RunDirectory) -> tuple[list[Result], list[str]]:
+def read_stored(layout: RunDirectory) -> tuple[list[Result], list[str]]:
     """All results in a run directory, in the order of their steps, and sentences on damage."""
     results, damaged = list[Result](), list[str]()
     for path in sorted(layout.evaluation.glob("*/results.jsonl")):

@@ -1,0 +1,1 @@
+"""HTML pages that open offline: one style, pictures and charts within the page."""

@@ -1,1 +1,0 @@
-"""What run directories say of themselves: a list of them, and several side by side."""
