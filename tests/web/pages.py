@@ -51,7 +51,7 @@ def serve(root: Path, host: str = "127.0.0.1"):
     """Serve a folder; yields the port."""
     listening = open_socket(host, 0)
     site = build_site(root)
-    server = build_server(build_app(site), Access(host, TOKEN))
+    server = build_server(build_app(site), Access(host, TOKEN), site.live.close)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:

@@ -1,5 +1,6 @@
 """What the page is answered: images, rotations, maps, projections, comparisons, by ids alone."""
 
+import inspect
 import io
 import json
 import time
@@ -286,6 +287,27 @@ def test_a_page_hears_of_a_line_in_a_log_without_asking(port, rows, folder):
     assert b'"whole":false' in news
     assert run["id"].encode() in news
     assert rows["first"]["id"].encode() not in news
+
+
+def test_nothing_is_sent_to_collectors_of_telemetry(folder, monkeypatch):
+    import fastapi
+
+    from ssgan.web.app import build_app, build_site
+
+    if "telemetry" not in inspect.signature(fastapi.FastAPI).parameters:
+        pytest.skip("this FastAPI has no telemetry")
+    given = {}
+    plain = fastapi.FastAPI
+    monkeypatch.setattr(fastapi, "FastAPI", Recorded := type("Recorded", (plain,), {}))
+    monkeypatch.setattr(
+        Recorded, "__init__", lambda self, **kw: given.update(kw) or plain.__init__(self, **kw)
+    )
+    Recorded.__signature__ = inspect.signature(plain)
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    site = build_site(folder)
+    build_app(site)
+    site.stop()
+    assert set(given["telemetry"].values()) == {False}
 
 
 def test_torch_is_left_as_it_was():

@@ -229,6 +229,20 @@ def _was_refused(link: socket.socket) -> bool:
         return True
 
 
+def test_an_open_page_neither_delays_the_end_nor_makes_it_loud(folder, capfd):
+    with serve(folder) as port:
+        link = connect(port)
+        head = f"GET /{TOKEN}/api/events HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n"
+        link.sendall(head.encode())
+        while b"event: runs" not in link.recv(65536):
+            pass
+        start = time.monotonic()
+    assert read_all(link).endswith(b"0\r\n\r\n")  # the response has an end
+    link.close()
+    assert time.monotonic() - start < 10  # pages.serve waits so long
+    assert capfd.readouterr().err == ""
+
+
 def test_a_second_upload_waits_outside(port):
     with connect(port) as first:
         first.sendall(head_of(port, security.UPLOAD_PATH, "content-length: 1000") + b"x")

@@ -1,5 +1,6 @@
 """The routes of the page: each reads a request, has the work done in a thread, and answers."""
 
+import inspect
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,6 +32,7 @@ from ssgan.web.worker import Busy, Worker
 if TYPE_CHECKING:
     from fastapi import FastAPI, Response
 
+_TELEMETRY = ("tracing", "metrics", "logs", "operation_spans", "auto_configure")  # of FastAPI
 _STATIC = ("index.html", "style.css", "icon.svg")
 _SCRIPTS = ("app", "page", "runs", "charts", "gallery", "latents", "rotations", "map", "compare")
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -83,7 +85,10 @@ def build_app(site: Site) -> "FastAPI":
     """The application; the gate in front of it is `security.Gate`."""
     from fastapi import FastAPI
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    if "telemetry" in inspect.signature(FastAPI).parameters:  # else none is there to turn off
+        options["telemetry"] = dict.fromkeys(_TELEMETRY, False)
+    app = FastAPI(**options, redirect_slashes=False)
     _add_errors(app)
     _add_files(app)
     _add_runs(app, site)

@@ -33,6 +33,7 @@ class _Entry:
     """What is known of one run."""
 
     path: Path
+    name: str  # its path below the folder, as `ssgan runs` shows it
     state: tuple[object, ...] = ()  # of its files when they were read
     read_at: float = 0.0  # on the monotonic clock
     row: dict[str, Any] = field(default_factory=dict)
@@ -82,10 +83,15 @@ class RunCatalogue:
         paths = [] if found is None else found.runs
         known = {_make_id(self.root, path): path for path in paths}
         self._entries = {
-            run_id: self._entries.get(run_id, _Entry(path)) for run_id, path in known.items()
+            run_id: self._entries.get(run_id) or _Entry(path, _name_run(self.root, path))
+            for run_id, path in known.items()
         }
         others = [] if found is None else found.others
         self._others = [f"{readable(path)} ({why})" for path, why in others[:_MOST_REASONS]]
+
+
+def _name_run(root: Path, path: Path) -> str:
+    return readable(path.resolve().name if path == root else path.relative_to(root))
 
 
 def _make_id(root: Path, path: Path) -> str:
@@ -110,8 +116,8 @@ def _update(entry: _Entry, now: float) -> None:
     except (UserError, OSError) as error:
         newest = max((one[0] for one in state if one), default=0)
         row = {**_UNREADABLE, "changed": newest / 1e9, "error": " ".join(str(error).split())}
-        row |= {"name": readable(entry.path.name), "path": readable(entry.path)}
-    entry.row = row
+        row["path"] = readable(entry.path)
+    entry.row = {**row, "name": entry.name}
 
 
 _UNREADABLE = {

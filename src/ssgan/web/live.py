@@ -24,10 +24,11 @@ class LiveRuns:
         self._rows: dict[str, Mapping[str, Any]] | None = None  # by id; None: not read yet
         self._news = asyncio.Condition()
         self._pages = 0
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Events for one page until it is closed."""
+        """Events for one page until it is closed, or the server ends."""
         self._pages += 1
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._poll())
@@ -36,6 +37,8 @@ class LiveRuns:
             shown: dict[str, Mapping[str, Any]] | None = None
             while True:
                 newest = await self._wait_for_other_than(shown)
+                if self._closed:
+                    return
                 if newest is None:
                     yield _BEAT
                     continue
@@ -47,13 +50,21 @@ class LiveRuns:
                 self._task.cancel()
                 self._rows = None
 
+    async def close(self) -> None:
+        """End all streams."""
+        async with self._news:
+            self._closed = True
+            self._news.notify_all()
+
     async def _wait_for_other_than(
         self, shown: Mapping[str, Mapping[str, Any]] | None
     ) -> dict[str, Mapping[str, Any]] | None:
         """The newest rows as soon as they differ; None when that takes long."""
         try:
             async with asyncio.timeout(_BEAT_SECONDS), self._news:
-                await self._news.wait_for(lambda: self._rows is not None and self._rows != shown)
+                await self._news.wait_for(
+                    lambda: self._closed or (self._rows is not None and self._rows != shown)
+                )
         except TimeoutError:
             return None
         return self._rows

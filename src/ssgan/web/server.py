@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ssgan.types import UserError
@@ -55,9 +56,21 @@ def format_address(access: Access, port: int) -> str:
     return f"http://{host}:{port}/{access.token}/"
 
 
-def build_server(app: AsgiApp, access: Access) -> "uvicorn.Server":
-    """The server of an application behind the gate; `run(sockets=[...])` serves."""
+def build_server(
+    app: AsgiApp, access: Access, on_end: Callable[[], Awaitable[None]]
+) -> "uvicorn.Server":
+    """The server of an application behind the gate; `run(sockets=[...])` serves.
+
+    `on_end` ends the responses that have no end, before open connections are closed.
+    """
     import uvicorn
+
+    class PageServer(uvicorn.Server):
+        """Ends open pages first."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await on_end()
+            await super().shutdown(sockets)
 
     config = uvicorn.Config(
         Gate(app, access),
@@ -74,7 +87,7 @@ def build_server(app: AsgiApp, access: Access) -> "uvicorn.Server":
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=_HEADER_BYTES,
     )
-    return uvicorn.Server(config)
+    return PageServer(config)
 
 
 def bounded_protocol() -> type[asyncio.Protocol]:

@@ -38,7 +38,7 @@ def main(given: Web) -> int:
     listening = open_socket(access.host, given.port)
     lower_priority(_BELOW_OTHERS)
     site = build_site(root, trusted, lambda: lower_priority(_FURTHER_BELOW))
-    server = build_server(build_app(site), access)
+    server = build_server(build_app(site), access, site.live.close)
     port = listening.getsockname()[1]
     print(f"{readable(root)}: open {format_address(access, port)}")
     print("whoever has this address sees the runs; Ctrl-C ends the page", flush=True)
