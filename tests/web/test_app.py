@@ -171,6 +171,16 @@ def test_a_map_has_a_point_and_a_thumbnail_for_every_image(port, run):
     assert post_json(port, "maps", {"run": run, "way": "tsne"})[0] == 422
 
 
+def test_a_map_has_the_logits_of_the_classes_of_its_images(port, rows, folder):
+    run = rows["labelled"]["id"]
+    _, job = post_json(port, "maps", {"run": run, "fakes": 12, "reals": 0})
+    found = wait_for_job(port, job)["result"]
+    model = ssgan.load(folder / "labelled")
+    labels = [number % 10 for number in range(12)]
+    expected = model.logits(model.sample(12), labels).real.tolist()
+    assert found["logits"] == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
 def project(port, run, body, **query):
     words = "&".join(f"{name}={value}" for name, value in {"run": run, **query}.items())
     path = f"/{TOKEN}/api/pictures?{words}"

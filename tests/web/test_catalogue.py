@@ -52,10 +52,13 @@ def test_a_run_that_cannot_be_read_has_a_row_with_the_reason(tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.json").write_text("{")
     (tmp_path / "notes").mkdir()
+    write_run(tmp_path / "odd")
+    RunDirectory(tmp_path / "odd").events.write_text('{"step": 1, "verdict": 5}\n' + "[" * 100_000)
     write_run(tmp_path / "study" / "good")
     runs = RunCatalogue(tmp_path)
     rows = {row["name"]: row for row in runs.refresh()}
-    assert set(rows) == {"broken", "study/good"}
+    assert set(rows) == {"broken", "odd", "study/good"}
+    assert rows["odd"]["error"]
     assert rows["broken"]["error"]
     assert "\n" not in rows["broken"]["error"]
     assert rows["study/good"].keys() == rows["broken"].keys()

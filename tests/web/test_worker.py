@@ -88,11 +88,13 @@ def test_a_page_gets_rows_once_and_then_what_changed():
     assert text.count("\n") == 3  # of the format alone
 
 
-def test_a_folder_is_read_only_while_a_page_is_open():
+def test_a_folder_is_read_only_while_a_page_is_open_and_a_failed_reading_is_no_end():
     reads = []
 
     async def read():
         reads.append(1)
+        if len(reads) == 2:
+            raise OSError("the folder is away")
         return [{"id": "a", "step": len(reads)}]
 
     async def open_twice():

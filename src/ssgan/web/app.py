@@ -10,6 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
+
 from ssgan.export.model import Model
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
@@ -25,7 +27,7 @@ from ssgan.web.live import LiveRuns
 from ssgan.web.models import ModelCache, describe_networks, list_stored_states
 from ssgan.web.pictures import decode_picture, encode_png, pack_images
 from ssgan.web.rotations import describe_rotations
-from ssgan.web.run_images import ImageSources
+from ssgan.web.run_images import ImageSources, find_label
 from ssgan.web.security import UPLOAD_PATH
 from ssgan.web.worker import Busy, Worker
 
@@ -276,12 +278,8 @@ def _rotate(site: Site, wanted: requests.RotationRequest) -> dict[str, Any]:
     if wanted.real:
         chosen = site.sources.choose(site.catalogue.find(wanted.run), wanted.count, wanted.seed)
         names = [f"image {number}" for number in chosen.numbers]
-        labels = [
-            None if not label else label % max(1, len(model.classes)) for label in chosen.labels
-        ]
+        labels = [find_label(model, chosen, label) for label in chosen.labels]
         return describe_rotations(model, chosen.pixels, names, labels)
-    import numpy as np
-
     seeds = range(wanted.seed, wanted.seed + wanted.count)
     spots = [requests.Spot(point=requests.Point(seed=seed)) for seed in seeds]
     pixels = np.stack([site.explorer.draw(model, spot) for spot in spots])

@@ -17,7 +17,6 @@ from ssgan.files.run_directory import RunDirectory
 from ssgan.report.comparison import open_run
 from ssgan.report.listing import find_runs, read_summary
 from ssgan.runs.config import RunConfig
-from ssgan.types import UserError
 
 _SEARCH_SECONDS = 10.0  # between searches for new runs; changes of known ones are seen at once
 _LOCK_SECONDS = 10.0  # between checks of the lock of a run whose files do not change
@@ -113,7 +112,7 @@ def _update(entry: _Entry, now: float) -> None:
         row = summary.as_json(summary.changed)
         del row["age_seconds"]
         row |= {"changed": summary.changed, "error": None}
-    except (UserError, OSError) as error:
+    except Exception as error:  # whatever a damaged file raises: the other runs are shown
         newest = max((one[0] for one in state if one), default=0)
         row = {**_UNREADABLE, "changed": newest / 1e9, "error": " ".join(str(error).split())}
         row["path"] = readable(entry.path)

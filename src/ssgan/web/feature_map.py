@@ -19,7 +19,7 @@ from ssgan.types import UserError
 from ssgan.web.jobs import PageJob
 from ssgan.web.models import require_discriminator
 from ssgan.web.pictures import encode_address, join_thumbnails
-from ssgan.web.run_images import ChosenImages, to_batch
+from ssgan.web.run_images import ChosenImages, find_label, to_batch
 
 _AT_ONCE = 16  # images, so that work rests often
 _COLUMNS, _SIDE = 20, 48  # of the sheet of thumbnails; pixels of one
@@ -48,9 +48,13 @@ def draw_map(
     parts += [] if reals is None else [reals.pixels]
     pixels = np.concatenate(parts)
     features, logits = list[Tensor](), list[float]()
+    classes = len(model.classes)
+    labels = [number % max(1, classes) for number in range(fakes)]
+    labels += [] if reals is None else [find_label(model, reals, one) or 0 for one in reals.labels]
     for images in _batches(pixels):
-        job.advance(total + len(logits), 2 * total)
-        scores = model.logits(images, [0] * len(images) if model.classes else None)
+        done = len(logits)
+        job.advance(total + done, 2 * total)
+        scores = model.logits(images, labels[done : done + len(images)] if classes else None)
         features.append(scores.features.float().cpu().nan_to_num())
         logits += scores.real.float().tolist()
     places, explained = _place(torch.cat(features), way)

@@ -5,10 +5,14 @@ The folder is read only while a page is open, by one task for all of them.
 
 import asyncio
 import json
+import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 _POLL_SECONDS = 2.0
+_PAUSE = 20.0  # at least so long after a reading as it took, so that it costs a twentieth of a core
+_LOG = logging.getLogger("ssgan")
 _BEAT_SECONDS = 15.0  # between comments that show a lost connection
 _RETRY = b"retry: 3000\n\n"
 _BEAT = b": still here\n\n"
@@ -71,12 +75,18 @@ class LiveRuns:
 
     async def _poll(self) -> None:
         while True:
-            rows = {str(row["id"]): row for row in await self._read()}
+            began = time.monotonic()
+            try:
+                rows = {str(row["id"]): row for row in await self._read()}
+            except Exception:  # the folder may be back in a moment
+                _LOG.exception("the runs could not be read")
+                rows = self._rows or {}
             if rows != self._rows:
                 self._rows = rows
                 async with self._news:
                     self._news.notify_all()
-            await asyncio.sleep(self._poll_seconds)
+            took = time.monotonic() - began
+            await asyncio.sleep(max(self._poll_seconds, _PAUSE * took))
 
 
 def compare_rows(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ssgan.data.base import AbstractCollection, DecodedWithWarning, Preprocessing, Rejected
 from ssgan.data.preprocessing import quiet_pillow
+from ssgan.export.model import Model
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.rng import Key, permutation
 from ssgan.types import UNLABELLED, UserError
@@ -75,6 +76,12 @@ class ImageSources:
                 while len(self._open) > _MOST_OPEN:
                     self._open.popitem(last=False)
             return known
+
+
+def find_label(model: Model, chosen: ChosenImages, label: int | None) -> int | None:
+    """The class of the model with the name of an image's class; None without one."""
+    name = None if label is None else chosen.classes[label]
+    return model.classes.index(name) if name in model.classes else None
 
 
 def to_batch(pixels: NDArray[np.uint8]) -> torch.Tensor:

@@ -121,13 +121,16 @@ export function showRun(view, app, id) {
   const drawHead = () => head.replaceChildren(...headOf(app.runs.get(id) ?? run));
   const opened = new Set(); // which details a reader has opened
   let sheetStep = null;
+  let took = 0; // milliseconds of the last reading
   const read = newestOnly(async () => {
+    const began = performance.now();
     try {
       const [details, curves] = await Promise.all([get(`api/runs/${id}/details`), get(`api/runs/${id}/curves`)]);
       if (!view.left) drawBody(details, curves);
     } catch (error) {
       if (!view.left) body.replaceChildren(failure(error, read));
     }
+    took = performance.now() - began;
   });
 
   function drawBody(details, curves) {
@@ -191,7 +194,7 @@ export function showRun(view, app, id) {
   view.update = (changed) => {
     drawHead();
     if (!changed.has(id) || waiting) return;
-    waiting = setTimeout(() => { waiting = null; read(); }, 3000);
+    waiting = setTimeout(() => { waiting = null; read(); }, Math.max(3000, 20 * took)); // a long log is read rarely
   };
   view.onLeave(() => clearTimeout(waiting));
 }
