@@ -107,6 +107,9 @@ def test_a_folder_is_read_only_while_a_page_is_open_and_a_failed_reading_is_no_e
         assert b'"whole":false' in heard[2]
         await first.aclose()
         await second.aclose()
+        again = live.stream()  # as when a page is loaded again
+        assert b'"whole":true' in [await anext(again), await anext(again)][1]
+        await again.aclose()
         await asyncio.sleep(0.02)
         count = len(reads)
         await asyncio.sleep(0.05)

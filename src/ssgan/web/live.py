@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any
 
 _POLL_SECONDS = 2.0
-_PAUSE = 20.0  # at least so long after a reading as it took, so that it costs a twentieth of a core
+_PAUSE = 20.0  # times as long as a reading took, so that it costs a twentieth of a core
+_LONGEST_PAUSE = 8.0  # seconds
 _LOG = logging.getLogger("ssgan")
 _BEAT_SECONDS = 15.0  # between comments that show a lost connection
 _RETRY = b"retry: 3000\n\n"
@@ -34,7 +35,7 @@ class LiveRuns:
     async def stream(self) -> AsyncIterator[bytes]:
         """Events for one page until it is closed, or the server ends."""
         self._pages += 1
-        if self._task is None or self._task.done():
+        if self._task is None:
             self._task = asyncio.create_task(self._poll())
         try:
             yield _RETRY
@@ -52,7 +53,7 @@ class LiveRuns:
             self._pages -= 1
             if not self._pages and self._task is not None:
                 self._task.cancel()
-                self._rows = None
+                self._task, self._rows = None, None
 
     async def close(self) -> None:
         """End all streams."""
@@ -86,7 +87,7 @@ class LiveRuns:
                 async with self._news:
                     self._news.notify_all()
             took = time.monotonic() - began
-            await asyncio.sleep(max(self._poll_seconds, _PAUSE * took))
+            await asyncio.sleep(max(self._poll_seconds, min(_LONGEST_PAUSE, _PAUSE * took)))
 
 
 def compare_rows(

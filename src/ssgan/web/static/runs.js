@@ -194,7 +194,7 @@ export function showRun(view, app, id) {
   view.update = (changed) => {
     drawHead();
     if (!changed.has(id) || waiting) return;
-    waiting = setTimeout(() => { waiting = null; read(); }, Math.max(3000, 20 * took)); // a long log is read rarely
+    waiting = setTimeout(() => { waiting = null; read(); }, Math.max(3000, Math.min(60000, 20 * took))); // a long log is read rarely
   };
   view.onLeave(() => clearTimeout(waiting));
 }
