@@ -32,6 +32,7 @@ def verbs(run: Path) -> dict[str, list[str]]:
         "": ["train", str(run), "--total_steps", "3"],
         "generated": ["sample", str(run), "--n", "1"],
         "evaluation": ["evaluate", str(run), *against],
+        "report": ["report", str(run), "--quick"],
     }
 
 

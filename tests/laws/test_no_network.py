@@ -57,6 +57,7 @@ for words in (
     ["export", run],
     ["show", run, run],
     ["show", run, "--csv"],
+    ["report", run],
     ["runs", sys.argv[1]],
     ["doctor"],
     ["evaluate", run, "--against", data, "--features", "random", "--n", "32", "--seeds", "1"],

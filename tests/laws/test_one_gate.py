@@ -73,7 +73,8 @@ ONCE = {
 
 def command(pictures, directory, steps=1):
     words = f"train --data folder:{pictures} --run {directory} --total_steps {steps} --batch_size 4"
-    return [*words.split(), "--device", "cpu", "--cache", str(directory.parent / "cache")]
+    cache = ["--cache", str(directory.parent / "cache")]
+    return [*words.split(), "--device", "cpu", "--no-report", *cache]  # which reads a finished run
 
 
 def digest(directory: Path) -> str:

@@ -21,12 +21,13 @@ def main(given: Report) -> int:
     runs = [open_run(path, trusted) for path in given.runs]
     layout = runs[0].layout
     target = given.out or (layout.report if len(runs) == 1 else Path("report.html"))
-    refuse_other_page(target)
+    root = layout.root if target == layout.report else None
+    refuse_other_page(target, root)
     page = build_report(
         runs, networks=not given.quick, device=given.device, cache=given.cache, trusted=trusted
     )
-    save_report(target, page, layout.root if target == layout.report else None)
-    print(f"report: {readable(target)} ({len(page.encode()) / 1e6:.1f} MB)")
+    save_report(target, page, root)
+    print(f"report: {readable(target)} ({target.stat().st_size / 1e6:.2g} MB)")
     return 0
 
 

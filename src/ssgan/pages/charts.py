@@ -174,6 +174,8 @@ def _short(value: float) -> str:
 def _draw_guides(guides: Sequence[Guide], frame: _Frame) -> Markup:
     lines = []
     for guide in guides:
+        if guide.vertical and not frame.left <= guide.at <= frame.right:
+            continue
         low, high = (_TOP, _HEIGHT - _BOTTOM), (_LEFT, _WIDTH - _RIGHT)
         (x1, x2) = (frame.x(guide.at),) * 2 if guide.vertical else high
         (y1, y2) = low if guide.vertical else (frame.y(guide.at),) * 2

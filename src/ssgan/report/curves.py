@@ -12,7 +12,7 @@ _MORE = (
     CurvePanel("largest spectral norm", {"D/spectral_norm": "D", "G/spectral_norm": "G"}),
     CurvePanel("norm of the gradient", {"D/gradient_norm": "D", "G/gradient_norm": "G"}),
 )
-_OUTLIERS = 10.0  # an axis ends where values are so many times the usual range from it
+_OUTLIERS = 15.0  # an axis ends so many interquartile ranges from the middle half of the values
 _ALARMS = 6  # at most so many alarms are marked
 
 
@@ -67,7 +67,7 @@ def _limit_outliers(lines: Sequence[ChartCurve]) -> tuple[float, float] | None:
     values = values[np.isfinite(values)]
     if len(values) < 10:
         return None
-    low, high = np.quantile(values, (0.05, 0.95))
+    low, high = np.quantile(values, (0.25, 0.75))
     room = _OUTLIERS * (high - low)
     if room <= 0 or (values.max() <= high + room and values.min() >= low - room):
         return None

@@ -38,7 +38,6 @@ class Ending:
 
     sentence: str
     command: str | None  # None: there is nothing to do
-    tone: Tone
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class RunFacts:
     """The words of a report about one run."""
 
     name: str
-    place: str
+    path: str  # of the directory, as a word of a command
     ending: Ending
     verdict: Verdict
     tone: Tone  # of the verdict
@@ -78,7 +77,7 @@ def collect_facts(run: ComparedRun, name: str) -> RunFacts:
     ]
     return RunFacts(
         name=name,
-        place=readable(layout.root),
+        path=_quote(layout.root),
         ending=_describe_ending(run),
         verdict=verdict,
         tone=tone,
@@ -105,13 +104,21 @@ def _describe_ending(run: ComparedRun) -> Ending:
     saved = max(map(parse_step, layout.checkpoint_files()), default=0)
     step = max(saved, _whole(rows[-1]["step"]) if rows else 0)
     if holder := find_holder(layout.lock):
-        return Ending(f"Running: step {step:,} of {total:,}, by {printable(holder)}.", None, "soft")
+        return Ending(f"Running: step {step:,} of {total:,}, by {printable(holder)}.", None)
     if step >= total:
-        return Ending(f"Finished: all {total:,} steps are done.", None, "good")
+        return Ending(f"Finished: all {total:,} steps are done.{_count_rollbacks(run)}", None)
     if step == 0:
-        return Ending("No step was logged or saved yet.", command, "warn")
-    words = f"Not finished: it stopped at step {step:,} of {total:,}."
-    return Ending(words, command, "warn")
+        return Ending("No step was logged or saved yet.", command)
+    words = f"Not finished: it stopped at step {step:,} of {total:,}.{_count_rollbacks(run)}"
+    return Ending(words, command)
+
+
+def _count_rollbacks(run: ComparedRun) -> str:
+    rows = read_events(run.layout)
+    steps = [f"{row['step']:,}" for row in rows if row.get("alarm") == "rolled back"]
+    if not steps:
+        return ""
+    return f" Numbers were not finite, and it returned to a checkpoint, at step {', '.join(steps)}."
 
 
 def _describe(run: ComparedRun) -> Pairs:
@@ -199,12 +206,12 @@ def _describe_cost(run: ComparedRun) -> Pairs:
         stored = read_json(layout.environment)
         machine = [str(stored.get("device_name", "")), str(stored.get("machine", ""))]
         if stored.get("threads") is not None:
-            machine.append(f"{stored['threads']} CPU threads")
+            machine.append(f"CPU threads: {stored['threads']}")
         facts.append(("machine", printable(", ".join(word for word in machine if word))))
         facts.append(("precision", printable(str(stored.get("precision", "not stored")))))
     files = [path for path in layout.root.rglob("*") if path.is_file() and not path.is_symlink()]
     size = sum(path.stat().st_size for path in files)
-    facts.append(("disk", f"{size / 1e6:,.1f} MB in {len(files):,} files"))
+    facts.append(("disk", f"{size / 1e6:,.3g} MB in {len(files):,} files"))
     return facts
 
 

@@ -45,7 +45,8 @@ from ssgan.types import UserError
 _SHEETS, _SHEET_PIXELS = 24, 1 << 25  # of a slider; the pixels of a sheet that is read
 _STOPS, _STEPS = 5, 8  # samples of the interpolation, and images from one to the next
 _SAMPLES, _NEIGHBOURS = 8, 4
-_COMPARED_REALS, _COMPARED_SIDE = 10_000, 16  # real images that are compared, and their pixels
+_COMPARED_REALS, _COMPARED_BYTES = 10_000, 1 << 28  # at most so much of the real images is read
+_COMPARED_SIDE = 16  # pixels of a side that are compared
 _BATCH = 512
 _Item = TypeVar("_Item")
 COMPARISON = (
@@ -194,7 +195,8 @@ def _find_nearest(
     """
     dataset = _open_images(layout, cache)
     reals = RealImages(dataset)
-    count = min(_COMPARED_REALS, len(dataset))
+    affordable = max(1, _COMPARED_BYTES // int(np.prod(dataset.images.shape[1:])))
+    count = min(_COMPARED_REALS, affordable, len(dataset))
     rows = torch.cat([_shrink(part) for part in reals.batches(count, _BATCH)])
     own = _shrink(torch.from_numpy(samples).permute(0, 3, 1, 2))
     places = find_nearest(own, rows, min(_NEIGHBOURS, count))

@@ -76,8 +76,13 @@ def _render(
     )
 
 
-def refuse_other_page(path: Path) -> None:
-    """Raise UserError where the file of somebody else would be replaced by a report."""
+def refuse_other_page(path: Path, root: Path | None = None) -> None:
+    """Raise UserError where the file of somebody else would be replaced by a report.
+
+    A link is refused where the page goes into the run directory `root`.
+    """
+    if root is not None:
+        refuse_links(root, path)
     if path.is_dir():
         raise UserError(f"{readable(path)} is a folder; give the name of a file")
     if path.exists():
@@ -93,8 +98,6 @@ def save_report(path: Path, page: str, root: Path | None = None) -> None:
 
     Raises UserError for a file of somebody else, and for a link below the run directory `root`.
     """
-    if root is not None:
-        refuse_links(root, path)
-    refuse_other_page(path)
+    refuse_other_page(path, root)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, page.encode("utf-8", "backslashreplace"))
