@@ -141,6 +141,9 @@ def test_no_file_outside_the_runs_is_served(port, rows, folder):
     assert ask(port, f"/{TOKEN}/api/runs/{labelled}/sheets/5")[0] == 404
     (sheets / "step-00000009.png").write_text(CANARY)
     assert ask(port, f"/{TOKEN}/api/runs/{run}/sheets/9")[0] == 404
+    for number in (8, 9):
+        (sheets / f"step-{number:08d}.png").unlink()
+    (folder / "labelled" / "samples").unlink()
 
 
 def head_of(port: int, path: str, *lines: str) -> bytes:
