@@ -6,11 +6,11 @@ import os
 import pytest
 
 from ssgan.cli.main import main
-from ssgan.cli.runs.listing import read_summary
 from ssgan.config.serialize import dump
 from ssgan.files.atomic import write_json
 from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
+from ssgan.report.listing import read_summary
 from ssgan.runs import checkpoint
 from ssgan.training.monitor import monitor_directory
 from ssgan.training.run import run

@@ -13,6 +13,8 @@ FIRST_GOOD = {
     # CVE-2026-24747 until 2.10: it could write outside of its memory
     "pillow": (12, 3, 0),  # an image could make it write outside of its memory
     "pyarrow": (14, 0, 1),  # a Parquet file could run code
+    "starlette": (0, 49, 1),  # a header could take minutes of work
+    "h11": (0, 16, 0),  # the end of a chunk was not checked, so that requests could be smuggled
 }
 
 

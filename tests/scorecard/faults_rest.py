@@ -180,7 +180,83 @@ OTHER_FAULTS: dict[str, tuple[Mutant, ...]] = {
             "            if place.is_fifo() and not (",
         ),
     ),
+    "G7": (
+        Mutant(
+            "web/security.py",
+            "    if token is None and not is_loopback(host):",
+            "    if token is None and not host:",
+        ),
+        Mutant(
+            "web/server.py",
+            "socket.create_server((host, FIRST_PORT",
+            'socket.create_server(("", FIRST_PORT',
+        ),
+        Mutant(
+            "web/security.py",
+            "        if not (slash and hmac.compare_digest(given, self._access.token.encode())):",
+            "        if not (slash and len(given) >= len(self._access.token)):",
+        ),
+    ),
+    "G8": (
+        Mutant(
+            "web/security.py",
+            'if origin is not None and origin.decode("latin-1").lower() != f"http://{host}":',
+            'if origin == b"null":',
+        ),
+        Mutant(
+            "web/security.py",
+            "        if name in _LOOPBACK or name in",
+            '        if "." in name or name in _LOOPBACK or name in',
+        ),
+        Mutant("web/security.py", "            if origin is None:", "            if host is None:"),
+        Mutant(
+            "web/security.py",
+            "            if kind not in _BODY_TYPES:",
+            '            if kind == b"text/html":',
+        ),
+    ),
+    "G9": (
+        Mutant("web/curves.py", "        refuse_links(layout.root, path)\n", ""),
+        Mutant(
+            "web/curves.py",
+            "    if not content.startswith(_PNG):",
+            "    if not content:",
+        ),
+    ),
+    "G10": (
+        Mutant(
+            "web/security.py",
+            "                if len(body) > most:",
+            "                if most < 0:",
+        ),
+        Mutant(
+            "web/security.py",
+            "        async with asyncio.timeout(BODY_SECONDS):",
+            "        async with asyncio.timeout(None):",
+        ),
+        Mutant(
+            "web/server.py",
+            "            if len(self.connections) > MOST_CONNECTIONS:",
+            "            if len(self.connections) < 0:",
+        ),
+        Mutant(
+            "web/server.py",
+            "            self._stuck = self.loop.call_later(WRITE_SECONDS, self.transport.abort)",
+            "            self._stuck = None",
+        ),
+        Mutant(
+            "web/pictures.py",
+            "        if width * height > MOST_PIXELS:",
+            "        if width * height < 0:",
+        ),
+    ),
     "G11": (
+        Mutant(
+            "web/security.py",
+            "script-src 'self'; style-src",
+            "script-src 'self' 'unsafe-inline'; style-src",
+        ),
+        Mutant("web/security.py", '    (b"x-content-type-options", b"nosniff"),\n', ""),
         Mutant(
             "files/names.py",
             'return "".join(_printable(c) for c in text)',

@@ -2,8 +2,6 @@
 
 from tests.scorecard.promise import Promise
 
-_NO_PAGE = "there is no web page"
-
 SECURITY = (
     Promise(
         "G1",
@@ -68,10 +66,46 @@ SECURITY = (
             "data/test_cifar10.py::test_a_link_in_place_of_a_file_is_not_followed",
         ),
     ),
-    Promise("G7", "a web page is served to this machine alone, or with a token", limit=_NO_PAGE),
-    Promise("G8", "no other site can use the web page", limit=_NO_PAGE),
-    Promise("G9", "the web page serves no file outside the run", limit=_NO_PAGE),
-    Promise("G10", "requests to the web page are bounded", limit=_NO_PAGE),
+    Promise(
+        "G7",
+        "the web page is served to this machine alone, elsewhere with a host and a token",
+        (
+            "web/test_security.py::test_the_page_is_served_to_this_machine_alone",
+            "web/test_security.py::test_other_addresses_need_a_host_and_a_token",
+            "web/test_security.py::test_no_path_is_served_without_the_token",
+            "cli/web/test_serve.py::test_the_address_is_printed_with_a_token_and_ctrl_c_ends_the_page",
+        ),
+    ),
+    Promise(
+        "G8",
+        "no other site can use the web page",
+        (
+            "web/test_security.py::test_another_host_or_site_gets_403_and_no_header_that_lets_it_read",
+            "web/test_security.py::test_a_post_needs_an_origin_and_no_form_can_send_one",
+            "web/test_security.py::test_hosts_of_an_open_address_are_numbers_or_its_own_name",
+        ),
+    ),
+    Promise(
+        "G9",
+        "the web page serves no file outside the runs",
+        (
+            "web/test_security.py::test_no_file_outside_the_runs_is_served",
+            "web/test_app.py::test_what_no_page_asks_for_is_refused_in_one_line",
+        ),
+    ),
+    Promise(
+        "G10",
+        "requests to the web page are bounded",
+        (
+            "web/test_security.py::test_bodies_and_heads_are_bounded_and_memory_stays",
+            "web/test_security.py::test_slow_clients_are_cut",
+            "web/test_security.py::test_two_hundred_connections_are_not_kept_and_the_page_still_answers",
+            "web/test_security.py::test_a_second_upload_waits_outside",
+            "web/test_app.py::test_pictures_that_cannot_be_read_are_refused_in_one_line",
+            "web/test_worker.py::test_long_work_rests_four_times_as_long_as_it_worked_beside_busy_processes",
+        ),
+        limit="the time of a step beside the page is measured, not tested: docs/web.md",
+    ),
     Promise(
         "G11",
         "names are shown escaped, and no secret is logged",
@@ -81,8 +115,10 @@ SECURITY = (
             "data/test_huggingface.py::test_class_names_hold_no_control_characters",
             "cli/test_names.py::test_a_run_uses_all_of_them_and_its_files_are_clean_text",
             "laws/test_no_network.py::test_no_verb_connects_starts_a_program_but_git_or_stores_a_secret",
+            "web/test_security.py::test_every_answer_forbids_foreign_scripts_and_guesses_of_its_type",
+            "web/test_security.py::test_the_token_is_in_no_log_and_in_no_answer",
+            "web/test_static.py::test_a_file_loads_nothing_from_elsewhere_and_makes_no_markup_of_text",
         ),
-        limit="CSP and nosniff are of web pages",
     ),
     Promise(
         "G12",

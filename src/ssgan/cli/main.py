@@ -13,6 +13,7 @@ from ssgan.cli.images.options import Project, Sample
 from ssgan.cli.models.options import Export, Import
 from ssgan.cli.parser import UsageError, VerbOptions, parse
 from ssgan.cli.streams import find_output_error, tolerate_lost_output
+from ssgan.cli.web.options import Web
 from ssgan.config.nearest import nearest
 from ssgan.config.text import is_storable
 from ssgan.files.names import printable
@@ -27,6 +28,7 @@ VERBS: dict[str, type[VerbOptions]] = {
     "evaluate": measure_options.Evaluate,
     "runs": options.Runs,
     "show": options.Show,
+    "web": Web,
     "report": options.Report,
     "data": Data,
     "orient": Orient,
@@ -48,6 +50,8 @@ OTHER_VERBS = {  # what other programs call them, and what does it here
     "continue": "`ssgan train RUN` continues a run",
     "fid": "`ssgan evaluate RUN` computes the FID",
     "eval": "`ssgan evaluate RUN` measures samples",
+    "dashboard": "`ssgan web` shows runs in the browser",
+    "serve": "`ssgan web` shows runs in the browser",
     "html": "`ssgan report RUN` writes one HTML file about a run",
     "plot": "`ssgan show RUN --curves FILE.png` draws a run's curves",
     "convert": "`ssgan import FILE` reads weights of other programs",
@@ -69,6 +73,7 @@ _PLACES = {  # module and function of a verb, if not `main` in a module of its n
     "runs": ("runs.listing", "runs"),
     "sample": ("images.sample", "main"),
     "similar": ("folders.similar", "main"),
+    "web": ("web.serve", "main"),
 }
 BAD_INPUT, LOST, NON_FINITE, DISK_FULL, INTERRUPTED = 2, 69, 70, 74, 130
 _RUNS = ("train", "demo", "forget")  # what saves and ends when a signal arrives

@@ -26,6 +26,10 @@ EXTRAS = {  # extra: its requirements, and what it adds
     "parquet": (("pyarrow>=18",), "Parquet files: ssgan features --out FILE.parquet"),
     "track": (("trackio>=0.43",), "a local copy of a run's log: ssgan train --track trackio"),
     "tune": (("optuna>=4",), "a search of settings: ssgan tune"),
+    "web": (
+        ("fastapi>=0.121", "starlette>=0.49.1", "uvicorn>=0.38", "h11>=0.16"),
+        "a page of runs in the browser: ssgan web",
+    ),
     "heic": (("pillow-heif>=1.3",), "training images in HEIC files"),
 }
 _OF_EXTRA = re.compile(r"(([A-Za-z0-9_.-]+)[^; ]*) *; *extra == ['\"](\w+)['\"]")

@@ -1,0 +1,118 @@
+"""Work for the page: in turn, bounded, and resting while others keep the cores busy."""
+
+import asyncio
+import threading
+
+import pytest
+
+from ssgan.types import UserError
+from ssgan.web import worker
+from ssgan.web.catalogue import UnknownId
+from ssgan.web.jobs import PageJobs
+from ssgan.web.live import LiveRuns, compare_rows, format_event
+from ssgan.web.worker import Busy, Pacer, Worker
+
+
+class Others:
+    """Other processes, which keep so many cores busy."""
+
+    def __init__(self, *busy):
+        self.busy = list(busy)
+
+    def take_busy_cores(self):
+        return self.busy.pop(0)
+
+
+def test_long_work_rests_four_times_as_long_as_it_worked_beside_busy_processes(monkeypatch):
+    monkeypatch.setattr(worker, "num_cores", lambda: 2)
+    slept, now = [], iter([0.0, 0.1, 0.1, 0.2, 0.2, 1.0, 1.0, 1.1])
+    pacer = Pacer(Others(None, 1.5, None, None, 0.2), slept.append, lambda: next(now))
+    for _ in range(5):  # unknown, busy, still busy, and after 0.8 seconds; then idle
+        pacer.rest()
+    assert slept == pytest.approx([0.4 * 1, 0.4, 1.0][: len(slept)])
+    assert len(slept) == 3
+
+
+def test_a_worker_refuses_work_when_too_much_waits(monkeypatch):
+    monkeypatch.setattr(worker, "_MOST_WAITING", 2)
+    gate, one = threading.Event(), Worker("test")
+
+    async def try_three():
+        waiting = [asyncio.create_task(one.run(gate.wait)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await one.run(gate.wait)
+        gate.set()
+        assert await asyncio.gather(*waiting) == [True, True]
+
+    asyncio.run(try_three())
+    one.stop()
+
+
+def finish(jobs, function):
+    done = threading.Event()
+    job = jobs.start(function)
+    jobs._worker.start(done.set)
+    assert done.wait(10)
+    return job
+
+
+def test_a_job_says_how_it_ended(caplog):
+    jobs = PageJobs(Worker("test"), lambda: Pacer(Others(*[None] * 9)))
+
+    def refuse(job):
+        raise UserError("the picture is blue")
+
+    def fail(job):
+        raise ZeroDivisionError("/home/somebody")
+
+    good = finish(jobs, lambda job: job.advance(1, 2) or {"found": 3})
+    assert good.as_json() | {"id": ""} == {
+        "id": "", "state": "finished", "done": 1, "total": 2, "error": "", "result": {"found": 3},
+    }  # fmt: skip
+    assert finish(jobs, refuse).as_json()["error"] == "the picture is blue"
+    broken = finish(jobs, fail).as_json()
+    assert (broken["state"], "somebody" in broken["error"]) == ("failed", False)
+    assert "ZeroDivisionError" in caplog.text
+    assert jobs.find(good.id) is good
+    with pytest.raises(UnknownId):
+        jobs.find("0" * 16)
+
+
+def test_a_page_gets_rows_once_and_then_what_changed():
+    old = {"a": {"id": "a", "step": 1}, "b": {"id": "b", "step": 1}}
+    new = {"a": {"id": "a", "step": 2}, "c": {"id": "c", "step": 0}}
+    assert compare_rows(None, old) == {"whole": True, "changed": [*old.values()], "gone": []}
+    assert compare_rows(old, new) == {"whole": False, "changed": [*new.values()], "gone": ["b"]}
+    text = format_event("runs", {"name": "two\nlines"}).decode()
+    assert text.count("\n") == 3  # of the format alone
+
+
+def test_a_folder_is_read_only_while_a_page_is_open_and_a_failed_reading_is_no_end():
+    reads = []
+
+    async def read():
+        reads.append(1)
+        if len(reads) == 2:
+            raise OSError("the folder is away")
+        return [{"id": "a", "step": len(reads)}]
+
+    async def open_twice():
+        live = LiveRuns(read, poll_seconds=0.01)
+        await asyncio.sleep(0.03)
+        assert reads == []
+        first, second = live.stream(), live.stream()
+        heard = [await anext(page) for page in (first, second) for _ in range(3)]
+        assert b'"whole":true' in heard[1]
+        assert b'"whole":false' in heard[2]
+        await first.aclose()
+        await second.aclose()
+        again = live.stream()  # as when a page is loaded again
+        assert b'"whole":true' in [await anext(again), await anext(again)][1]
+        await again.aclose()
+        await asyncio.sleep(0.02)
+        count = len(reads)
+        await asyncio.sleep(0.05)
+        assert len(reads) == count
+
+    asyncio.run(open_twice())
