@@ -60,6 +60,7 @@ UPRIGHT = {
     7: _T.TRANSVERSE,
     8: _T.ROTATE_90,
 }
+_SIDEWAYS = {UPRIGHT[tag] for tag in (5, 6, 7, 8)}
 _GREY = {"1", "L", "LA", "La"} | SIXTEEN_BITS
 _COLOUR = {"P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
 
@@ -67,8 +68,7 @@ _COLOUR = {"P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HS
 def read_image_file(path: bytes | str) -> bytes:
     """The content of a file that was listed before; links are followed.
 
-    Raises OSError with the reason for more than MAX_FILE_BYTES, and for what became a pipe, a
-    device or a folder since.
+    Raises OSError for more than MAX_FILE_BYTES, and for what became a pipe or a folder since.
     """
     with os.fdopen(open_regular(path, follow=True), "rb") as file:
         if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
@@ -108,13 +108,9 @@ def read_header(data: bytes) -> tuple[int, int, bool]:
     The tag of a PNG that follows its pixels is not read.
     """
     with open_picture(data) as image:
-        width, height = image.size
-        transpose = None
-        if width != height and (image.format != "PNG" or "exif" in image.info):
-            transpose, _ = _orientation(image)
-        if transpose in (_T.TRANSPOSE, _T.ROTATE_270, _T.TRANSVERSE, _T.ROTATE_90):
-            width, height = height, width
-        return width, height, image.mode in _GREY
+        size, early = image.size, image.format != "PNG" or "exif" in image.info
+        sideways = size[0] != size[1] and early and _orientation(image)[0] in _SIDEWAYS
+        return (*(size[::-1] if sideways else size), image.mode in _GREY)
 
 
 class PictureHeader(NamedTuple):

@@ -10,7 +10,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class RenderedSource(AbstractSource):
         """The numbered pictures; none is rendered yet."""
         return RenderedCollection(self)
 
-    def held_out(self) -> Self:
+    def held_out(self) -> "RenderedSource":
         """At most 10,000 pictures of the next seed, 2,000 for scenes."""
         seed = (self.seed + 1) % 2**64
         return replace(self, num_images=min(self.num_images, self.most_held_out), seed=seed)
