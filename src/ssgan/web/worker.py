@@ -17,7 +17,7 @@ from ssgan.ops.cpu_load import OtherLoad
 T = TypeVar("T")
 _MOST_WAITING = 128  # pieces of work; a page asks for at most some tens of images at once
 _BUSY = 0.5  # share of the cores that others use, from which on long work rests
-_REST = 4.0  # seconds of rest for each second on a core, beside busy processes
+_REST = 9.0  # seconds of rest for each second on a core, beside busy processes
 _LONGEST_REST = 1.0  # seconds at a time
 
 
