@@ -32,7 +32,7 @@ def example(labels="few"):
     real = Batch(images, torch.tensor(LABELS[labels]), index, BATCH)
     noise = torch.rand(BATCH, 3 * 4 * 4, dtype=torch.float64)
     return real, GeneratorInput(
-        latents, drawn, index, BATCH, mixing, lambda size: noise[:, :size], None
+        latents, drawn, index, BATCH, mixing, lambda size: noise[:, :size], lambda: real
     )
 
 

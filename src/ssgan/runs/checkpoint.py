@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -61,6 +61,7 @@ class Checkpoint:
     tensors: dict[str, dict[str, object]]  # state dicts by the names of TrainState
 
 
+@runtime_checkable
 class StoredNetworks(Protocol):
     """State dicts of networks, with what builds them: a checkpoint, or a model's file."""
 
