@@ -20,6 +20,7 @@ from ssgan.cli import demo, forget, processes, study, train, tune
 from ssgan.cli.doctor import report
 from ssgan.cli.main import OTHER_VERBS, VERBS, main
 from ssgan.cli.parser import list_fields
+from ssgan.cli.web import serve
 from ssgan.config.schema import walk
 from tests.data.pictures import write_images
 
@@ -67,6 +68,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(demo, "_describe", lambda *_: "")
         patch.setattr(report, "_examine", lambda _: iter(()))
         patch.setattr(tune, "_Run", lambda *_: SimpleNamespace(run=lambda: 0))
+        patch.setattr(serve, "lower_priority", lambda _: None)
+        patch.setattr(serve, "build_server", lambda *_: SimpleNamespace(run=lambda **_: None))
+        patch.setenv("SSGAN_OFFLINE", "0")  # the page sets it
         patch.setenv("SSGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.chdir(root)
