@@ -139,6 +139,7 @@ def work(task):
     yield {"what": "fine", "step": 3}
 
 
+@pytest.mark.long
 def test_a_part_that_raises_or_dies_is_recorded_and_the_rest_goes_on(tmp_path, monkeypatch):
     """In processes of their own."""
     parts = tuple(

@@ -17,7 +17,7 @@ def test_a_gradient_penalty_is_planned(capsys):
 
 
 REFUSED = [
-    ["--method", "ConditionalGAN"],
+    ["--method", "ConditionalGAN", "--generator.norm", "BatchNorm"],
     ["--method", "GAN", "--generator.norm", "ConditionalBatchNorm"],
     ["--data.image_size", "33"],
     ["--device", "abacus"],

@@ -254,7 +254,7 @@ BAD = [
     (["demo", "fast"], "fast"),
     (["data", "prepare", "folder:/no/such/place"], "/no/such/place"),
     (["data", "prepare"], "data needs SOURCE"),
-    (["data", "scenes"], "data takes prepare SOURCE, not scenes"),
+    (["data", "scenes"], "data takes inspect|prepare SOURCE, not scenes"),
     (["data", "prepare", "scenes", "--channels", "2"], "must be one of 1, 3, 4"),
     (
         ["data", "prepare", f"scenes:num_images={BEYOND}"],

@@ -213,6 +213,7 @@ def test_a_full_disk_ends_the_search_and_its_trial_continues(tmp_path, capsys):
     assert states(tmp_path) == [(number, "complete") for number in range(3)]
 
 
+@pytest.mark.long
 def test_a_refused_combination_is_said_and_does_not_count(tmp_path, capsys):
     """Penalties and activation checkpointing cannot be combined; alone each is fine."""
     space = """
@@ -227,6 +228,7 @@ def test_a_refused_combination_is_said_and_does_not_count(tmp_path, capsys):
     assert "reuse_fakes keeps the activations" in table(tmp_path)
 
 
+@pytest.mark.long
 def test_a_space_without_new_combinations_ends_the_search(tmp_path, capsys):
     assert tune(tmp_path, "--trials", "5", space="augment = [false, true]") == 0
     assert "had been tried before" in capsys.readouterr().err

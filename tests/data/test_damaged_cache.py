@@ -23,7 +23,10 @@ def folder(tmp_path):
     return images.parent
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "hashes.json", "labels.npy", "images.npy"])
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("manifest.json", "labels.npy")]
+
+
+@pytest.mark.parametrize("name", ["hashes.json", "images.npy", *LONG])
 def test_a_damaged_file_of_the_cache_gives_the_right_images(name, folder, record_property, caplog):
     right, bill = load_prepared(folder), Bill()
     whole = (folder / name).read_bytes()

@@ -45,6 +45,7 @@ def dying_at(number):
     return descend
 
 
+@pytest.mark.long
 def test_killed_between_any_two_updates_it_ends_with_the_same_bits_and_each_step_once(
     dataset, tmp_path, monkeypatch, record_property
 ):

@@ -42,6 +42,7 @@ MAY_CHANGE: dict[str, list[Any]] = {
     "output.snapshot_every": [1, 2],
     "output.sample_rows": [1, 9],
     "output.tensorboard": [True],
+    "data.ratio": [0.5, 2.0],
     "evaluate.every": [2, 3],
     "evaluate.images": [2, 40],
     "evaluate.features": ["lite0"],

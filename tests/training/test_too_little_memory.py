@@ -110,6 +110,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 import ssgan.cli.train
+import torch._dynamo  # an import without memory may be a SystemError of Python
 from ssgan.cli.main import main
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + int(sys.argv[1])

@@ -215,7 +215,7 @@ class Forget(Options):
     # images per iteration: half from the class, half from the others
     batch: int = option(64, at_least=2)
     # side of the images in pixels
-    size: Literal[32, 48, 64, 128] = 32
+    size: Literal[32, 48, 64, 96, 128] = 32
     # maximum number of held-out images of the class, and of the others
     test_images: int = option(1000, at_least=1)
     # number format of the network; auto is bfloat16 where the hardware is fast at it
