@@ -135,7 +135,7 @@ def folders(tmp_path_factory):
         ([*TINY[:2], "--batch", "7", "--out", "{out}"], "batch_size must be an even number"),
         ([*TINY[:2], "--width", "0", "--out", "{out}"], "width must be above 0"),
         ([*TINY[:2], "--width", "wide", "--out", "{out}"], "--width must be a number"),
-        ([*TINY, "--out", "{out}", "--size", "33"], "--size must be one of 32, 48, 64, 128"),
+        ([*TINY, "--out", "{out}", "--size", "33"], "--size must be one of 32, 48, 64, 96, 128"),
         ([*TINY, "--out", "{out}", "--precision", "half"], "--precision must be one of auto"),
         ([*TINY, "--out", "{out}", "--device", "abacus"], "device 'abacus'"),
         (

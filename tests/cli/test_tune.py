@@ -203,6 +203,7 @@ def test_a_trial_whose_run_fails_has_its_reason_and_the_search_goes_on(tmp_path)
     assert f"- trial 1, failed: {reason}" in table(tmp_path)
 
 
+@pytest.mark.long
 def test_a_full_disk_ends_the_search_and_its_trial_continues(tmp_path, capsys):
     InProcess.codes = {"train trial 1": 74}
     assert tune(tmp_path) == 1

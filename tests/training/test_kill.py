@@ -52,6 +52,7 @@ def newest_step(root):
     return found.step
 
 
+@pytest.mark.long
 def test_killed_at_random_instants_every_run_ends_with_the_same_bits(dataset, tmp_path):
     """One run a method, two kills each; seed 0. The command of benchmarks/ has many more."""
     total = Tally()
