@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from benchmarks.report import begin, finish, parser_of, percent, table
 TOKEN = "a-token-of-a-benchmark"
 SHOWN = "--total_steps 20 --evaluate.every 0 --output.sample_every 20 --no-report"
 TRAINED = "--total_steps 1000000 --evaluate.every 0 --output.sample_every 0 --output.log_every 1"
+SHOWN_ID = re.compile(rb'"id":"([0-9a-f]+)"[^{}]*"name":"shown"')
 WORK = ("open", "images", "projection")
 _STEPS = 1000  # of a projection
 
@@ -66,10 +67,11 @@ class Page:
         answer, ended, first = link.getresponse(), threading.Event(), threading.Event()
 
         def read() -> None:
-            while not ended.is_set() and (line := answer.readline()):
-                if not self.run and (found := re.search(rb'"id":"([0-9a-f]+)"', line)):
-                    self.run = found[1].decode()
-                    first.set()
+            with suppress(OSError, ValueError, AttributeError):  # the connection is closed below
+                while not ended.is_set() and (line := answer.readline()):
+                    if not self.run and (found := SHOWN_ID.search(line)):
+                        self.run = found[1].decode()
+                        first.set()
 
         threading.Thread(target=read, daemon=True).start()
         if not self.run and not first.wait(60):
