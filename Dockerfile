@@ -1,9 +1,9 @@
 # ssgan in a container. For a CPU:
 #     docker build -t ssgan:0.1.0 .
-#     docker run --rm -v "$PWD:/work" ssgan:0.1.0 train --data folder:photos
+#     docker run --rm -v "$PWD:/data" ssgan:0.1.0 train --data folder:photos
 # For a GPU, with the container toolkit of its vendor:
 #     docker build -t ssgan:0.1.0-cuda --build-arg BASE=nvidia/cuda:12.8.1-runtime-ubuntu24.04 .
-#     docker run --rm --gpus all -v "$PWD:/work" ssgan:0.1.0-cuda doctor
+#     docker run --rm --gpus all -v "$PWD:/data" ssgan:0.1.0-cuda doctor
 # The process is no root: a mounted folder must be writable by it (docker run --user "$(id -u)").
 ARG BASE=python:3.11.11-slim-bookworm
 FROM ${BASE}
@@ -20,9 +20,9 @@ RUN python3 -m venv /opt/ssgan \
     && /opt/ssgan/bin/pip install --no-cache-dir -c /source/constraints.txt /source \
     && rm -rf /source
 
-RUN useradd --uid 10001 --create-home ssgan && install --directory --owner ssgan /work
+RUN useradd --uid 10001 --create-home ssgan && install --directory --owner ssgan /data
 USER ssgan
-WORKDIR /work
-ENV PATH=/opt/ssgan/bin:$PATH SSGAN_CACHE=/work/.ssgan-cache PYTHONUNBUFFERED=1
+WORKDIR /data
+ENV PATH=/opt/ssgan/bin:$PATH SSGAN_CACHE=/data/.ssgan-cache PYTHONUNBUFFERED=1
 ENTRYPOINT ["ssgan"]
 CMD ["--help"]

@@ -34,7 +34,7 @@ def main(given: Report) -> int:
 def leave_report(
     directory: Path, *, quick: bool = False, cache: Path | None = None, trusted: Sequence[str] = ()
 ) -> None:
-    """Write report.html of a run that has ended, and say so; a failure is said and no error."""
+    """Write report.html of a run that has ended, and print so; a failure is one line, no error."""
     started = time.monotonic()
     layout = RunDirectory(directory)
     try:
