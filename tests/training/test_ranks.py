@@ -296,6 +296,7 @@ def children_of(parent):
     return [int(word) for word in Path(path).read_text().split()]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="finds the ranks by /proc")
 def test_the_command_survives_a_killed_rank_to_the_same_bits(tmp_path):
     """All end, are restarted, and continue from the newest checkpoint."""
