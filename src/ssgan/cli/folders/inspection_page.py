@@ -46,7 +46,7 @@ def _describe_sample(found: Inspection) -> str:
         return f"All {survey.total:,} items were read; {len(survey.usable):,} are usable."
     return (
         f"{len(survey.numbers):,} of {survey.total:,} items were read, drawn with seed "
-        f"{found.seed}; {len(survey.usable):,} of them are usable. Shares are of these."
+        f"{found.seed}; {len(survey.usable):,} of them are usable. Shares refer to these."
     )
 
 

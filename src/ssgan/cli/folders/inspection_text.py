@@ -35,7 +35,7 @@ def _items(found: Inspection) -> list[str]:
         return [f"{survey.total:,}{crops}, all read; {len(survey.usable):,} usable"]
     return [
         f"{survey.total:,}{crops}; {len(survey.numbers):,} of them read, drawn with seed "
-        f"{found.seed}: shares below are of these",
+        f"{found.seed}: shares below refer to these",
         f"{len(survey.usable):,} of those usable",
     ]
 
