@@ -61,7 +61,7 @@ METHODS = {
     "ssgan": SSGAN(),
     "gan": GAN(),
 }
-NO_LOGS = ("fid", "-fd", "lite0", "memorisation", "guesses", "forget")  # evaluations, other tasks
+NO_LOGS = ("fid", "-fd", "fine-tuning", "lite0", "memorisation", "guesses", "forget")  # other tasks
 
 
 def settings(method):
