@@ -52,10 +52,13 @@ class InProcess:
     def send_signal(self, number):
         pass
 
+    def place(self):
+        return ""
+
 
 @pytest.fixture(autouse=True)
 def in_process(monkeypatch):
-    monkeypatch.setattr("ssgan.cli.study.start_process", InProcess)
+    monkeypatch.setattr("ssgan.studies.engines.local.start_process", InProcess)
     monkeypatch.setattr(InProcess, "begun", [])
     monkeypatch.setattr(InProcess, "stop_at", None)
     monkeypatch.setattr("ssgan.studies.scheduler.time.sleep", lambda _: None)
@@ -74,7 +77,7 @@ def finished(tmp_path_factory):
     """table1 of two variants and two seeds, and what was begun for it."""
     out = tmp_path_factory.mktemp("studies") / "laptop"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ssgan.cli.study.start_process", InProcess)
+        patch.setattr("ssgan.studies.engines.local.start_process", InProcess)
         patch.setattr(InProcess, "begun", [])
         assert study("table1", out) == 0
         return out, list(InProcess.begun)

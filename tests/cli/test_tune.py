@@ -54,10 +54,13 @@ class InProcess:
     def send_signal(self, number):
         pass
 
+    def place(self):
+        return ""
+
 
 @pytest.fixture(autouse=True)
 def in_process(monkeypatch):
-    monkeypatch.setattr("ssgan.cli.tune.start_process", InProcess)
+    monkeypatch.setattr("ssgan.studies.engines.local.start_process", InProcess)
     monkeypatch.setattr(InProcess, "begun", [])
     monkeypatch.setattr(InProcess, "stop_at", None)
     monkeypatch.setattr(InProcess, "codes", {})
@@ -97,7 +100,7 @@ def finished(tmp_path_factory):
     """A whole search, and what was begun for it."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ssgan.cli.tune.start_process", InProcess)
+        patch.setattr("ssgan.studies.engines.local.start_process", InProcess)
         patch.setattr(InProcess, "begun", [])
         patch.setattr("ssgan.studies.scheduler.time.sleep", lambda _: None)
         assert tune(folder) == 0
@@ -301,7 +304,7 @@ def test_a_trial_that_is_worse_at_a_third_is_stopped(tmp_path, monkeypatch):
         def send_signal(self, number):
             self.ended = 143
 
-    monkeypatch.setattr("ssgan.cli.tune.start_process", Lasting)
+    monkeypatch.setattr("ssgan.studies.engines.local.start_process", Lasting)
     monkeypatch.setattr(search, "read_curve", lambda job: [(5, curves[int(job.root.name[-1])])])
     assert tune(tmp_path, "--prune") == 0
     assert states(tmp_path) == [(0, "complete"), (1, "stopped"), (2, "complete")]

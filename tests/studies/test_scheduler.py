@@ -11,23 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
 from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs import checkpoint
+from ssgan.studies.engines.local import LocalEngine, threads_per_job
 from ssgan.studies.jobs import FileJob, Job
 from ssgan.studies.scheduler import (
-    VISIBLE_DEVICES,
     Finished,
-    Resources,
     Scheduler,
     Status,
-    divide_resources,
     estimate_eta,
-    refuse_too_few_devices,
-    start_process,
-    threads_per_job,
 )
 from ssgan.types import UserError
 from tests.cli.test_main import TINY
@@ -49,18 +43,19 @@ def job(label, *needs, verb="train", empty=False):
 
 
 class Stage:
-    """Starts fake children and keeps the book: a child ends after so many polls."""
+    """An engine that starts fake children and keeps the book: a child ends after so many polls."""
 
-    def __init__(self, codes=None, polls=1, on_start=None):
+    def __init__(self, codes=None, polls=1, on_start=None, slots=1, together=1):
         self.codes, self.polls, self.on_start = codes or {}, polls, on_start
-        self.begun, self.signals, self.most, self.threads = [], [], 0, set()
-        self.devices = []
+        self.begun, self.signals, self.most = [], [], 0
+        self.slots, self.together = slots, together
         self.alive = set()
 
-    def __call__(self, job, resources):
+    def start(self, jobs):
+        return [self.start_one(job) for job in jobs[: self.together]]
+
+    def start_one(self, job):
         self.begun.append(job.label)
-        self.threads.add(resources.threads)
-        self.devices.append(resources.devices)
         self.alive.add(job.label)
         self.most = max(self.most, len(self.alive))
         if self.on_start is not None:
@@ -84,6 +79,9 @@ class Child:
         self.stage.signals.append((self.label, number))
         self.left = 1
 
+    def place(self):
+        return f"the stage of {self.label}"
+
 
 def free(lock):
     """Whether nobody holds it."""
@@ -95,76 +93,19 @@ def free(lock):
 
 
 def run(jobs, slots, stage):
-    *_, last = Scheduler(jobs, slots, stage, pause=0.0).run()
+    stage.slots = slots
+    *_, last = Scheduler(jobs, stage, pause=0.0).run()
     return last
 
 
-def test_jobs_run_in_order_some_at_a_time_with_a_share_of_the_cores():
+def test_jobs_run_in_order_some_at_a_time():
     stage = Stage(polls=3)
     last = run([job(name) for name in "abcde"], 2, stage)
     assert stage.begun == list("abcde")
     assert stage.most == 2
-    assert stage.threads == {threads_per_job(2)}
     assert [one.job.label for one in last.finished] == list("abcde")
     assert last.exit_code == 0
     assert (last.running, last.waiting) == ((), ())
-
-
-def test_the_cores_are_shared(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert [threads_per_job(slots) for slots in (1, 2, 3, 8, 20)] == [8, 4, 2, 1, 1]
-
-
-def test_fewer_threads_are_given_where_the_environment_says_so(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert [threads_per_job(slots) for slots in (1, 2, 3, 8, 20)] == [3, 3, 2, 1, 1]
-    for word in ("4,2", "", "0", "many"):  # a list is OpenMP's business
-        monkeypatch.setenv("OMP_NUM_THREADS", word)
-        assert threads_per_job(2) == 4
-
-
-@pytest.mark.parametrize(
-    ("given", "count", "slots", "dealt"),
-    [
-        (None, 0, 2, [(), ()]),
-        (None, 1, 2, [(), ()]),
-        (None, 4, 2, [("0", "2"), ("1", "3")]),
-        (None, 2, 3, [("0",), ("1",), ("0",)]),
-        ("3,5,6", 3, 2, [("3", "6"), ("5",)]),
-        ("GPU-a, GPU-b", 2, 1, [("GPU-a", "GPU-b")]),
-    ],
-)
-def test_accelerators_are_dealt_out(given, count, slots, dealt, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-    monkeypatch.delenv(VISIBLE_DEVICES, raising=False)
-    if given is not None:
-        monkeypatch.setenv(VISIBLE_DEVICES, given)
-    assert [one.devices for one in divide_resources(slots)] == dealt
-
-
-def test_a_command_begins_on_the_devices_that_the_last_one_left(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.delenv(VISIBLE_DEVICES, raising=False)
-    stage = Stage(polls={"a": 9})  # the first device is in use until the end
-    run([job(name) for name in "abcd"], 2, stage)
-    assert stage.devices == [("0",), ("1",), ("1",), ("1",)]
-    assert Resources(4, ("1", "3")).environment() == {
-        "OMP_NUM_THREADS": "4",
-        VISIBLE_DEVICES: "1,3",
-    }
-    assert Resources(4).environment(processes=2) == {"OMP_NUM_THREADS": "2"}
-
-
-def test_processes_need_a_device_each_where_there_are_devices(monkeypatch):
-    monkeypatch.delenv(VISIBLE_DEVICES, raising=False)
-    for count, slots, processes in ((0, 2, 2), (1, 4, 1), (4, 2, 2)):
-        monkeypatch.setattr(torch.cuda, "device_count", lambda count=count: count)
-        refuse_too_few_devices(slots, processes)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    with pytest.raises(UserError, match="need 4 GPUs, and there are 3"):
-        refuse_too_few_devices(2, 2)
 
 
 def test_what_needs_a_result_waits_for_it_and_what_is_free_goes_first():
@@ -201,7 +142,8 @@ def test_a_command_that_ends_well_without_its_result_has_failed():
 def test_a_signal_reaches_all_that_run_and_nothing_more_is_begun(number, code):
     stage = Stage({"a": 130, "b": 130}, polls=10**9)
     before = signal.getsignal(number)
-    scheduler = Scheduler([job(name) for name in "abc"], 2, stage, pause=0.0)
+    stage.slots = 2
+    scheduler = Scheduler([job(name) for name in "abc"], stage, pause=0.0)
     statuses = []
     for status in scheduler.run():
         if not statuses:
@@ -247,8 +189,8 @@ def test_a_signal_while_a_child_is_started_reaches_it_too():
 
 
 def test_an_iterator_left_early_leaves_no_child_behind():
-    stage = Stage(polls=10**9)
-    steps = Scheduler([job("a"), job("b")], 2, stage, pause=0.0).run()
+    stage = Stage(polls=10**9, slots=2)
+    steps = Scheduler([job("a"), job("b")], stage, pause=0.0).run()
     next(steps)
     steps.close()
     assert stage.signals == [("a", signal.SIGTERM), ("b", signal.SIGTERM)]
@@ -275,7 +217,7 @@ def test_a_real_child_writes_its_log_and_has_its_threads(tmp_path, monkeypatch):
         result, log = tmp_path / word, tmp_path / "logs" / f"{word}.log"
         words = ("show", word, str(result))
         jobs.append(FileJob(label=word, words=words, log=log, result=result))
-    *_, last = Scheduler(jobs, 2, start_process, pause=0.02).run()
+    *_, last = Scheduler(jobs, LocalEngine(2), pause=0.02).run()
     assert {one.job.label: one.code for one in last.finished} == {"good": 0, "bad": 1}
     command, printed = jobs[0].log.read_text().splitlines()
     assert command == f"$ ssgan show good {tmp_path / 'good'}"
@@ -290,7 +232,7 @@ def test_what_a_killed_study_was_running_saves_and_ends(tmp_path):
     words = ("train", "scenes:gan", "--data", "scenes:num_images=40", "--run", str(layout.root))
     words += (*settings, "--evaluate.every", "0")
     job = FileJob(label="a", words=words, log=tmp_path / "log", result=tmp_path / "none")
-    study = fork(lambda: len(list(Scheduler([job], 1, start_process).run())))
+    study = fork(lambda: len(list(Scheduler([job], LocalEngine(1)).run())))
     wait_for(study, layout.log, lines=2)
     os.kill(study, signal.SIGKILL)
     assert wait(study) == -signal.SIGKILL
@@ -305,7 +247,7 @@ def test_the_estimate_adds_what_is_known_and_names_the_rest():
     nothing = estimate_eta(Status((jobs[0],), tuple(jobs[1:]), (), None), jobs, 1)
     assert nothing.seconds is None
     assert nothing.text("") == "time left not known yet"
-    finished = tuple(Scheduler(jobs[1:2], 1, Stage(), pause=0.0).run())[-1].finished
+    finished = tuple(Scheduler(jobs[1:2], Stage(), pause=0.0).run())[-1].finished
     found = estimate_eta(Status((), tuple(jobs[2:]), finished, None), jobs, 2)
     assert found.seconds == pytest.approx(finished[0].seconds / 2)
     assert found.text("0:10") == "left about 0:10 and 1 x evaluate"
@@ -334,7 +276,7 @@ def test_more_jobs_come_while_a_slot_is_free_and_those_that_are_ready_come_first
         return (first, job(f"{name} measured", first, verb="evaluate"))
 
     stage = Stage()
-    *_, last = Scheduler((), 1, stage, pause=0.0, more=more).run()
+    *_, last = Scheduler((), stage, pause=0.0, more=more).run()
     assert stage.begun == ["a", "a measured", "b", "b measured", "c", "c measured"]
     assert stage.most == 1
     assert last.exit_code == 0
@@ -349,17 +291,29 @@ def test_no_more_jobs_are_requested_after_a_signal():
         return (job(f"job {len(asked)}"),)
 
     stage = Stage(on_start=lambda _: os.kill(os.getpid(), signal.SIGINT))
-    *_, last = Scheduler((), 1, stage, pause=0.0, more=more).run()
+    *_, last = Scheduler((), stage, pause=0.0, more=more).run()
     assert len(asked) == 1
     assert last.exit_code == 130
 
 
 def test_a_job_that_is_stopped_gets_sigterm_and_the_others_do_not():
-    stage = Stage(polls=3)
+    stage = Stage(polls=3, slots=2)
     first, second = job("a"), job("b")
-    scheduler = Scheduler([first, second], 2, stage, pause=0.0)
+    scheduler = Scheduler([first, second], stage, pause=0.0)
     for status in scheduler.run():
         if len(status.running) == 2 and not stage.signals:
             scheduler.stop(first)
     assert [(name, number) for name, number in stage.signals] == [("a", signal.SIGTERM)]
     scheduler.stop(first)  # it has ended: nothing happens
+
+
+def test_an_engine_may_start_several_at_once_and_every_one_is_watched():
+    first = job("a")
+    jobs = [first, job("b"), job("c"), job("d", first), job("e")]
+    stage = Stage({"b": 70}, polls=2, slots=3, together=9)
+    seen = [status for status in Scheduler(jobs, stage, pause=0.0).run() if status.running]
+    assert stage.begun == ["a", "b", "c", "d", "e"]
+    assert stage.most == 3
+    assert {one.label: place for one, place in seen[0].places.items()} == {
+        name: f"the stage of {name}" for name in "abc"
+    }

@@ -27,8 +27,15 @@ PHRASES = {
     "FIT": "crop: the largest centred square; pad: all of it, over the background; squash: all of "
     "it, with its sides made equal",
     "VERIFY": "verify every byte of prepared images first, not only a part of large sets",
+    "ON": "where commands run: local, slurm (a cluster's queue) or ray[:ADDRESS]; the machines of a "
+    "cluster share the files of this one",
+    "JOBS": "number of commands at a time; on this machine each gets its share of the cores and GPUs",
+    "THREADS": "CPU threads of every command",
+    "GPUS": "GPUs of every command, with --on slurm or ray",
+    "SLURM": "options of sbatch, such as partition=gpu,time=240 (minutes)",
     "REFRESH": "recompute the batch-norm statistics of G from this many samples",
 }
+_THREADS = "the cores divided by --jobs; on a cluster 4"
 _STEP = "a step is one generator update"
 _STEPS = f"training counts steps, and {_STEP}: --total_steps N"
 USE_DEVICE = "name the device: --device cuda, or --device cuda:1 for the second GPU"
@@ -252,8 +259,11 @@ class Study(Options):
     seeds: int | None = option(None, at_least=1, at_most=100, default_text="3")
     # some of the variants; `ssgan study NAME --help` lists them
     variants: str | None = option(None, "NAME,NAME", default_text="all")
-    # number of commands that run at a time; each gets its share of the cores and GPUs
-    jobs: int = option(1, at_least=1)
+    on: str = option("local", "ENGINE")
+    jobs: int | None = option(None, at_least=1, default_text="1; on a cluster 100")
+    threads: int | None = option(None, at_least=1, default_text=_THREADS)
+    gpus: int = option(0, at_least=0)
+    slurm: tuple[str, ...] = option((), "KEY=VALUE,KEY=VALUE")
     # processes of every training run, as for ssgan train
     processes: int = option(1, at_least=1)
     # where runs, results and figures go
@@ -310,10 +320,11 @@ class Tune(Options):
     minutes: float = 20.0
     # number of trials; the first one is the recipe itself
     trials: int = option(40, at_least=1, at_most=10_000)
-    # number of commands that run at a time; each gets its share of the cores and GPUs
-    jobs: int = option(1, at_least=1)
-    # CPU threads of every command
-    threads: int | None = option(None, at_least=1, default_text="the cores divided by --jobs")
+    on: str = option("local", "ENGINE")
+    jobs: int | None = option(None, at_least=1, default_text="1; on a cluster 100")
+    threads: int | None = option(None, at_least=1, default_text=_THREADS)
+    gpus: int = option(0, at_least=0)
+    slurm: tuple[str, ...] = option((), "KEY=VALUE,KEY=VALUE")
     # a TOML file with the settings to search, and their choices or ranges
     space: Path | None = option(None, "FILE", default_text="a space for ResNets and SNDCGAN")
     # {FEATURES}, as for ssgan evaluate

@@ -4,6 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from ssgan.files.errors import require_writable
 from ssgan.files.locks import hold_lock
 from ssgan.recipes.find import build_recipe
 from ssgan.studies.catalogue import STUDIES, Study, StudyScale, find_study
+from ssgan.studies.engines.base import Engine
+from ssgan.studies.engines.choose import Placement, choose_engine
 from ssgan.studies.jobs import Job, TrainingJob
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.output import StudyOutput, write_study
@@ -33,9 +36,6 @@ from ssgan.studies.scheduler import (
     Status,
     describe_activity,
     estimate_eta,
-    refuse_too_few_devices,
-    start_process,
-    threads_per_job,
 )
 from ssgan.studies.trials import (
     Trial,
@@ -67,6 +67,14 @@ def main(given: options.Study) -> int:
             for variant in form.variants:
                 print(f"  {variant.name:18} {variant.title} ({variant.source_name})")
         return 0
+    placement = Placement(
+        on=given.on,
+        jobs=given.jobs,
+        threads=given.threads,
+        gpus=given.gpus,
+        processes=given.processes,
+        slurm=given.slurm,
+    )
     plan = _make_plan(study, given)
     if not given.draw:
         _refuse_unfit_plan(plan)
@@ -78,8 +86,11 @@ def main(given: options.Study) -> int:
         _draw(plan)
         return 0
     plan.options.out.mkdir(parents=True, exist_ok=True)
-    with hold_lock(plan.options.out / ".lock"):
-        return _run(plan, given.jobs)
+    with (
+        hold_lock(plan.options.out / ".lock"),
+        closing(choose_engine(placement, plan.options.out)) as engine,
+    ):
+        return _run(plan, engine)
 
 
 def _scales(study: Study) -> list[tuple[str, StudyScale]]:
@@ -135,8 +146,6 @@ def _make_plan(study: Study, given: options.Study) -> _Plan:
         processes=given.processes,
         overrides=given.settings,
     )
-    if not given.dry_run:
-        refuse_too_few_devices(given.jobs, request.processes)
     require_writable(request.out)
     dry = given.dry_run or given.draw
     # to draw a study of hub images they are opened: its runs downloaded them
@@ -207,18 +216,18 @@ def _print_plan(plan: _Plan) -> None:
     )
 
 
-def _run(plan: _Plan, slots: int) -> int:
+def _run(plan: _Plan, engine: Engine) -> int:
     """Run what is missing, draw after every command; returns the exit code."""
     plan.write()  # two protocols are refused early
     left = list_open_jobs(plan.trials)
     before = len(list_jobs(plan.trials)) - len(left)
     print(
-        f"{plan.study.title}\n{len(left)} commands, {before} with nothing to do; {slots} at a "
-        f"time, {threads_per_job(slots)} threads each; in {plan.options.out}"
+        f"{plan.study.title}\n{len(left)} commands, {before} with nothing to do; "
+        f"{engine.slots} at a time, {engine.threads} threads each; in {plan.options.out}"
     )
-    progress = _Progress(left, slots, plan.write)
+    progress = _Progress(left, engine.slots, plan.write)
     status = Status((), (), (), None)
-    for status in Scheduler(left, slots, start_process).run():
+    for status in Scheduler(left, engine).run():
         progress.report(status)
     if status.stopped_by is not None:
         print(

@@ -3,7 +3,8 @@
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from contextlib import closing
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -27,16 +28,10 @@ from ssgan.recipes.auto import fit_recipe, with_source
 from ssgan.recipes.find import build_recipe
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import ALIASES
+from ssgan.studies.engines.base import Engine
+from ssgan.studies.engines.choose import Placement, choose_engine
 from ssgan.studies.jobs import Job
-from ssgan.studies.scheduler import (
-    Child,
-    Resources,
-    Scheduler,
-    Status,
-    describe_activity,
-    start_process,
-    threads_per_job,
-)
+from ssgan.studies.scheduler import Scheduler, Status, describe_activity
 from ssgan.studies.tuning.confirm import Confirmation, plan_confirmation
 from ssgan.studies.tuning.report import space_facts, winner_command, write_report
 from ssgan.studies.tuning.sampler import Sampler, import_optuna
@@ -53,6 +48,9 @@ _OWN = ("seed", "total_steps")  # settings that have an option of their own, or 
 def main(given: Tune) -> int:
     """Search, or continue, then confirm the best; returns the exit code."""
     import_optuna()
+    placement = Placement(
+        on=given.on, jobs=given.jobs, threads=given.threads, gpus=given.gpus, slurm=given.slurm
+    )
     search = _make_search(given)
     for sentence in search.space.refusals():
         print(f"note: {sentence}")
@@ -61,9 +59,12 @@ def main(given: Tune) -> int:
         return 0
     given.out.mkdir(parents=True, exist_ok=True)
     refuse_links(given.out, given.out / "search.json", given.out / "optuna.journal")
-    with hold_lock(given.out / ".lock"):
+    with (
+        hold_lock(given.out / ".lock"),
+        closing(choose_engine(placement, given.out)) as engine,
+    ):
         _keep_options(search)
-        return _Run(search, given).run()
+        return _Run(search, given, engine).run()
 
 
 def _make_search(given: Tune) -> Search:
@@ -163,7 +164,7 @@ def _print_plan(search: Search, given: Tune) -> None:
     for name, one in space_facts(search.space).items():
         print(f"{name:28} {one}")
     runs = given.trials + given.confirm_seeds * (given.top + 1)
-    hours = runs * given.minutes / 60 / given.jobs
+    hours = runs * given.minutes / 60 / (given.jobs or 1)
     print(
         f"\n{given.trials} trials of {given.minutes:g} minutes, then {given.confirm_seeds} further "
         f"seeds of the best {given.top} and the recipe: about {hours:.1f} hours of training; "
@@ -174,14 +175,13 @@ def _print_plan(search: Search, given: Tune) -> None:
 class _Run:
     """One process of a search."""
 
-    def __init__(self, search: Search, given: Tune) -> None:
-        self._search, self._given = search, given
-        self._threads = given.threads or threads_per_job(given.jobs)
+    def __init__(self, search: Search, given: Tune, engine: Engine) -> None:
+        self._search, self._given, self._engine = search, given, engine
         sampler = Sampler(
-            search.out / "optuna.journal", search.space, search.options.seed, given.jobs > 1
+            search.out / "optuna.journal", search.space, search.options.seed, engine.slots > 1
         )
         self._sampler = sampler
-        self._searcher = Searcher(search, sampler, self._threads, print)
+        self._searcher = Searcher(search, sampler, engine.threads, print)
         self._confirmation: Confirmation | None = None
 
     def run(self) -> int:
@@ -189,7 +189,7 @@ class _Run:
         given, searcher = self._given, self._searcher
         print(
             f"{given.trials} trials of {given.minutes:g} minutes, {searcher.count_ended()} ended; "
-            f"{given.jobs} at a time, {self._threads} threads each; in {given.out}"
+            f"{self._engine.slots} at a time, {self._engine.threads} threads each; in {given.out}"
         )
         status = self._search_on()
         if status.stopped_by is None and not searcher.broken:
@@ -227,9 +227,8 @@ class _Run:
     def _search_on(self) -> Status:
         """Run trials until there are enough of them."""
         given, searcher = self._given, self._searcher
-        scheduler = Scheduler(
-            (), given.jobs, self._start, more=partial(searcher.more, total=given.trials)
-        )
+        more = partial(searcher.more, total=given.trials)
+        scheduler = Scheduler((), self._engine, more=more)
         progress = _Progress(self._describe_search)
         status, written = Status((), (), (), None), searcher.count_ended()
         for status in scheduler.run():
@@ -253,16 +252,13 @@ class _Run:
         def describe(status: Status) -> str:
             done = sum(one.code == 0 for one in status.finished)
             took = [one.seconds for one in status.finished if one.code == 0]
-            left = (total - done) * fmean(took) / self._given.jobs if took else None
+            left = (total - done) * fmean(took) / self._engine.slots if took else None
             return f"[{done}/{total} further] {_activity(status)}; {_eta(left)}"
 
         progress = _Progress(describe)
-        for status in Scheduler(jobs, self._given.jobs, self._start).run():
+        for status in Scheduler(jobs, self._engine).run():
             progress.report(status)
         return status
-
-    def _start(self, job: Job, resources: Resources) -> Child:
-        return start_process(job, replace(resources, threads=self._threads))
 
     def _write(self) -> tuple[str, list[Path]]:
         trials = [one for _, one in sorted(self._searcher.trials.items())]
@@ -277,7 +273,9 @@ class _Run:
             words.append(f"best {best[0].score:.4g} (trial {best[0].number})")
             recipe = searcher.trials[0].score
             words.append(f"recipe {recipe:.4g}" if recipe is not None else "recipe without score")
-        return "; ".join((*words, _eta(searcher.seconds_left(status, given.trials, given.jobs))))
+        return "; ".join(
+            (*words, _eta(searcher.seconds_left(status, given.trials, self._engine.slots)))
+        )
 
 
 def _activity(status: Status) -> str:

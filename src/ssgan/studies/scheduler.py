@@ -1,13 +1,10 @@
-"""Runs commands as child processes, some at a time, and estimates the remaining time.
+"""Runs commands on an engine, some at a time, and estimates the remaining time.
 
 An interrupt is passed on to the commands and loses nothing.
 """
 
-import os
 import signal
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -15,102 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-import torch
-
-from ssgan.files.links import open_unlinked
-from ssgan.ops.cpu import num_cores
+from ssgan.studies.engines.base import Child, Engine
 from ssgan.studies.jobs import Job, TrainingJob
-from ssgan.training.signals import EXIT_CODES, PARENT
-from ssgan.types import UserError
+from ssgan.training.signals import EXIT_CODES
 
-VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"  # the GPUs that a process sees, comma-separated
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM}
 if hasattr(signal, "SIGHUP"):  # a closed terminal signals this process, not its children
     _PASSED_ON[signal.SIGHUP] = signal.SIGTERM
-
-
-@dataclass(frozen=True)
-class Resources:
-    """One command's part of the machine."""
-
-    threads: int  # CPU threads
-    devices: tuple[str, ...] = ()  # as CUDA numbers them; empty: no restriction
-
-    def environment(self, processes: int = 1) -> dict[str, str]:
-        """The variables that limit a command of so many processes to its part."""
-        devices = {VISIBLE_DEVICES: ",".join(self.devices)} if self.devices else {}
-        if self.threads == num_cores() and processes == 1:
-            return devices  # it has the whole machine, and adapts to who else is busy on it
-        return {"OMP_NUM_THREADS": str(max(1, self.threads // processes)), **devices}
-
-
-def divide_resources(slots: int) -> tuple[Resources, ...]:
-    """The parts of `slots` simultaneous commands; they share GPUs where these are too few.
-
-    Only CUDA devices are divided. Other accelerators are not restricted.
-    """
-    threads, devices = threads_per_job(slots), _visible_devices()
-    if len(devices) < 2:
-        return (Resources(threads),) * slots
-    dealt = [devices[slot::slots] or (devices[slot % len(devices)],) for slot in range(slots)]
-    return tuple(Resources(threads, own) for own in dealt)
-
-
-def refuse_too_few_devices(slots: int, processes: int) -> None:
-    """Raise UserError where `slots` commands of so many processes need more GPUs than there are."""
-    count = len(_visible_devices())
-    if processes > 1 and 0 < count < slots * processes:
-        raise UserError(
-            f"--jobs {slots} --processes {processes} need {slots * processes} GPUs, and there "
-            f"{'is' if count == 1 else 'are'} {count}"
-        )
-
-
-def threads_per_job(slots: int) -> int:
-    """CPU threads of each of `slots` commands: the cores divided, at least 1.
-
-    A number in OMP_NUM_THREADS is an upper limit.
-    """
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    threads = max(1, num_cores() // slots)
-    return min(threads, int(limit)) if limit.isdecimal() and int(limit) else threads
-
-
-def _visible_devices() -> tuple[str, ...]:
-    """The GPUs of this process, by the names that its children would use."""
-    count = torch.cuda.device_count()
-    variable = os.environ.get(VISIBLE_DEVICES)
-    names = map(str, range(count)) if variable is None else variable.split(",")
-    return tuple(name.strip() for name in names)[:count]
-
-
-class Child(Protocol):
-    """A running command, as `subprocess.Popen`."""
-
-    def poll(self) -> int | None:
-        """Its exit code, or minus the signal that ended it; None while it runs."""
-
-    def send_signal(self, number: int, /) -> None:
-        """Send a signal; a command that has ended ignores it."""
-
-
-def start_process(job: Job, resources: Resources) -> Child:
-    """Start the command as a child process that writes to the job's log."""
-    job.log.parent.mkdir(parents=True, exist_ok=True)
-    limits = resources.environment(job.processes)
-    with open(job.log, "ab", opener=open_unlinked) as log:
-        log.write(f"$ {job.command}\n".encode("utf-8", "surrogateescape"))
-        log.flush()
-        return subprocess.Popen(
-            [sys.executable, "-m", "ssgan", *job.words],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **limits, PARENT: str(os.getpid())},
-            start_new_session=True,  # else it gets Ctrl-C twice: from the terminal, from us
-        )
 
 
 @dataclass(frozen=True)
@@ -131,6 +41,7 @@ class Status:
     finished: tuple[Finished, ...]  # in order of their end
     stopped_by: signal.Signals | None  # the first signal, if any
     since: Mapping[Job, float] = field(default_factory=dict)  # running time of each, in seconds
+    places: Mapping[Job, str] = field(default_factory=dict)  # Child.place of each
 
     @property
     def exit_code(self) -> int:
@@ -143,7 +54,6 @@ class Status:
 class _Running(NamedTuple):
     child: Child
     started: float  # monotonic clock, in seconds
-    resources: Resources
 
 
 def no_more(status: Status) -> Sequence[Job]:
@@ -152,7 +62,7 @@ def no_more(status: Status) -> Sequence[Job]:
 
 
 class Scheduler:
-    """Runs jobs in order, `slots` at a time; a job whose needs failed is never started.
+    """Runs jobs in order on an engine; a job whose needs failed is never started.
 
     `more` returns further jobs, of which the first can start; it is called while a slot is free.
     """
@@ -160,13 +70,12 @@ class Scheduler:
     def __init__(
         self,
         jobs: Sequence[Job],
-        slots: int,
-        start: Callable[[Job, Resources], Child] = start_process,
+        engine: Engine,
         pause: float = 0.2,
         more: Callable[[Status], Sequence[Job]] = no_more,
     ) -> None:
         self._waiting, self._more = list(jobs), more
-        self._free, self._start, self._pause = list(divide_resources(slots)), start, pause
+        self._engine, self._pause = engine, pause
         self._running: dict[Job, _Running] = {}
         self._finished: list[Finished] = []
         self._stopped_by: signal.Signals | None = None
@@ -197,17 +106,23 @@ class Scheduler:
         running, waiting = tuple(self._running), tuple(self._waiting)
         now = time.monotonic()
         since = {job: now - one.started for job, one in self._running.items()}
-        return Status(running, waiting, tuple(self._finished), self._stopped_by, since)
+        places = {job: one.child.place() for job, one in self._running.items()}
+        return Status(running, waiting, tuple(self._finished), self._stopped_by, since, places)
 
     def stop(self, job: Job) -> None:
         """Ask a running job to end, which a run of `ssgan train` does with its state saved."""
         if job in self._running:
             self._running[job].child.send_signal(signal.SIGTERM)
 
+    @property
+    def _free(self) -> int:
+        """Slots for further commands: none after a signal."""
+        return 0 if self._stopped_by else self._engine.slots - len(self._running)
+
     def _start_jobs(self) -> None:
         """Fill the free slots with jobs whose needs are done, then with new ones."""
         self._start_ready()
-        while self._free and self._stopped_by is None:
+        while self._free:
             new = self._more(self.status())
             if not new:
                 return
@@ -215,17 +130,18 @@ class Scheduler:
             self._start_ready()
 
     def _start_ready(self) -> None:
-        for job in list(self._waiting):
-            if self._stopped_by is not None or not self._free:
-                return
-            failed = (one.job for one in self._finished if one.code)
-            if {*self._waiting, *self._running, *failed}.isdisjoint(job.needs):
+        while ready := self._ready()[: self._free]:
+            for job, child in zip(ready, self._engine.start(ready), strict=False):
                 self._waiting.remove(job)
-                resources = self._free.pop(0)
-                child = self._start(job, resources)
-                self._running[job] = _Running(child, time.monotonic(), resources)
+                self._running[job] = _Running(child, time.monotonic())
                 if self._stopped_by is not None:  # the signal arrived during the start
                     child.send_signal(_PASSED_ON[self._stopped_by])
+
+    def _ready(self) -> list[Job]:
+        """The waiting jobs whose needs are done."""
+        failed = (one.job for one in self._finished if one.code)
+        undone = {*self._waiting, *self._running, *failed}
+        return [job for job in self._waiting if undone.isdisjoint(job.needs)]
 
     def _collect(self) -> None:
         """Move ended jobs to the finished ones. Exit code 0 without the result is a failure."""
@@ -233,7 +149,6 @@ class Scheduler:
             code = one.child.poll()
             if code is not None:
                 del self._running[job]
-                self._free.append(one.resources)
                 if code == 0 and self._stopped_by is None and not job.is_done():
                     code = 1
                 self._finished.append(Finished(job, code, time.monotonic() - one.started))
