@@ -27,9 +27,9 @@ PHRASES = {
     "FIT": "crop: the largest centred square; pad: all of it, over the background; squash: all of "
     "it, with its sides made equal",
     "VERIFY": "verify every byte of prepared images first, not only a part of large sets",
-    "ON": "where commands run: local, slurm (a cluster's queue) or ray[:ADDRESS]; the machines of a "
-    "cluster share the files of this one",
-    "JOBS": "number of commands at a time; on this machine each gets its share of the cores and GPUs",
+    "ON": "where commands run: local, slurm (a cluster's queue) or ray[:ADDRESS]; the machines of "
+    "a cluster share the files of this one",
+    "JOBS": "number of commands at a time; on this machine each gets its share of cores and GPUs",
     "THREADS": "CPU threads of every command",
     "GPUS": "GPUs of every command, with --on slurm or ray",
     "SLURM": "options of sbatch, such as partition=gpu,time=240 (minutes)",
