@@ -33,6 +33,7 @@ from ssgan.ops.batch_norm import batch_norm_over_ranks
 from ssgan.ops.collective import num_ranks, rank
 from ssgan.ops.ema import update_ema
 from ssgan.ops.rng import Key, normal
+from ssgan.ops.sharded import is_sharded, local_part
 from ssgan.runs import checkpoint
 from ssgan.runs.config import InitialWeights, RunConfig
 from ssgan.runs.initial import find_initial_model
@@ -43,6 +44,7 @@ from ssgan.training.distributed import check_in_step, join_ranks
 from ssgan.training.feed import Feed
 from ssgan.training.loop import train
 from ssgan.training.run import Collapsed, run
+from ssgan.training.sharding import gather_state
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
 from tests.training.harness import fork, wait
@@ -164,6 +166,50 @@ def final(config: RunConfig) -> Tensor:
         state = report.state
     assert state is not None
     return torch.cat([t.detach().double().flatten() for t in checkpoint.state_tensors(state)])
+
+
+def final_of_shards(config: RunConfig) -> Tensor:
+    """The same of a run whose state is sharded; on rank 0."""
+    state: TrainState | None = None
+    for report in train(replace(config, shard_state=True), images()):
+        state = report.state
+    assert state is not None
+    assert all(is_sharded(weight) for weight in state.generator.parameters())
+    whole = gather_state(state, config, images().num_classes)
+    tensors = checkpoint.state_tensors(whole if rank() == 0 else fresh(config))
+    return torch.cat([t.detach().double().flatten() for t in tensors])
+
+
+def fresh(config: RunConfig) -> TrainState:
+    """The state before the first step."""
+    return fresh_state(config, images().num_classes, torch.device("cpu"))
+
+
+def shard_cases(count: int) -> dict[str, RunConfig]:
+    """What so many ranks with shards are compared in: all methods without a penalty, or a few."""
+    every = {k: v for k, v in cases(count).items() if getattr(v.method, "penalty", None) is None}
+    few = ("ssgan", "parts on each rank", "self-modulated, recomputed")[: 1 if count == 3 else 3]
+    return every if os.environ.get("SSGAN_LONG") == "1" else {name: every[name] for name in few}
+
+
+def sharded(folder: Path) -> None:
+    """Every case's state at the end of a run whose state is sharded, into a file a rank."""
+    for name, config in shard_cases(num_ranks()).items():
+        torch.save(final_of_shards(config), folder / f"{name}-{num_ranks()}-{rank()}.pt")
+
+
+def whole_of_shards(folder: Path) -> None:
+    """A run in a directory to its end, with shards."""
+    for _ in run(replace(CASES["ssgan"], shard_state=True), folder / "run", images()):
+        pass
+
+
+def memory_of_shards(folder: Path) -> None:
+    """The share of the numbers of the state that this rank holds."""
+    for report in train(replace(CASES["ssgan"], shard_state=True, total_steps=1), images()):
+        tensors = checkpoint.state_tensors(report.state)
+        ours = sum(local_part(tensor).numel() for tensor in tensors)
+        print(ours / sum(tensor.numel() for tensor in tensors))
 
 
 def cases(count: int) -> dict[str, RunConfig]:
@@ -290,7 +336,7 @@ def bad_number(folder: Path) -> None:
 def _refused(network: str) -> None:
     """The third step is refused, and what the refused update had moved is put back."""
     before: list[Tensor] = []
-    state = fresh_state(CASES["ssgan"], images().num_classes, torch.device("cpu"))
+    state = fresh(CASES["ssgan"])
     update = step.restore_buffers_on_error
 
     @contextmanager
@@ -401,6 +447,19 @@ def broken(which: int, fault: str) -> Callable[[Path], None]:
 
 def rolled_back(folder: Path) -> None:
     """The last rank is given NaN at the fourth step, until all have gone back once."""
+    with bad_fourth_step():
+        whole(folder)
+
+
+def rolled_back_of_shards(folder: Path) -> None:
+    """The same with shards."""
+    with bad_fourth_step():
+        whole_of_shards(folder)
+
+
+@contextmanager
+def bad_fourth_step() -> Iterator[None]:
+    """Within, it has a NaN on the last rank, until all have gone back once."""
     draw = Feed._draw
 
     def injected(feed: Feed, network: str, step: int, index: Tensor) -> object:
@@ -411,7 +470,7 @@ def rolled_back(folder: Path) -> None:
         return drawn
 
     with patch.object(Feed, "_draw", injected):
-        whole(folder)
+        yield
 
 
 def begun_from_model(folder: Path) -> None:
@@ -441,6 +500,10 @@ def other_settings(folder: Path) -> None:
 
 ALL = {
     "same": same,
+    "sharded": sharded,
+    "rolled back of shards": rolled_back_of_shards,
+    "whole of shards": whole_of_shards,
+    "memory of shards": memory_of_shards,
     "faults": faults,
     "norm": norm,
     "bad number": bad_number,

@@ -24,7 +24,7 @@ from ssgan.training.run import run
 from ssgan.training.validation import check_ranks
 from ssgan.types import PeerLost, UserError
 from tests.training import ranks
-from tests.training.ranks import CASES, LAST, MUTANTS, cases, final, together
+from tests.training.ranks import CASES, LAST, MUTANTS, cases, final, shard_cases, together
 from tests.training.test_resume import Mine
 from tests.training.tiny import digest_state, images, tiny
 
@@ -101,10 +101,8 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
     assert [row["step"] for row in rows] == [1, 2, 3]
     assert json.loads(layout.environment.read_text())["processes"] == 2
     ranks.whole(tmp_path)
-    state = fresh_state(CASES["ssgan"], images().num_classes, torch.device("cpu"))
     saved, _ = checkpoint.load_newest(layout)
-    checkpoint.restore(state, saved)
-    ours = torch.cat([t.double().flatten() for t in checkpoint.state_tensors(state)])
+    ours = numbers_in(saved)
     torch.testing.assert_close(ours, final(CASES["ssgan"]), rtol=0, atol=CLOSE)
 
 
@@ -123,10 +121,7 @@ def test_a_bad_number_on_one_rank_takes_all_back_and_on_as_one_process(tmp_path)
     for root in (tmp_path, tmp_path / "alone"):
         saved, _ = checkpoint.load_newest(RunDirectory(root / "run"))
         assert (saved.step, saved.rollbacks) == (LAST, 1)
-        state = fresh_state(CASES["ssgan"], images().num_classes, torch.device("cpu"))
-        checkpoint.restore(state, saved)
-        tensors = checkpoint.state_tensors(state)
-        states.append(torch.cat([t.double().flatten() for t in tensors]))
+        states.append(numbers_in(saved))
     torch.testing.assert_close(*states, rtol=0, atol=CLOSE)
 
 
@@ -443,3 +438,46 @@ def test_settings_that_cannot_be_cut_are_refused_before_anything_is_started(tmp_
     assert main(["train", "scenes:ssgan", "--restarts", "1", "--dry-run"]) == 2
     assert "--restarts requires --processes" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_ranks_with_a_part_of_the_state_each_are_one_process(count, alone, tmp_path):
+    found = together("sharded", tmp_path, count)
+    assert [code for code, _ in found] == [0] * count, found
+    for name in shard_cases(count):
+        state = torch.load(tmp_path / f"{name}-{count}-0.pt")
+        torch.testing.assert_close(state, alone[name], rtol=0, atol=CLOSE)
+
+
+def test_a_rank_with_a_part_of_the_state_holds_little_more_than_its_share(tmp_path):
+    """Buffers are whole, and of an odd number of rows the first rank has one more."""
+    found = together("memory of shards", tmp_path, 2)
+    assert [code for code, _ in found] == [0, 0], found
+    assert all(0.4 < float(printed.split()[0]) < 0.56 for _, printed in found), found
+
+
+def test_a_run_continues_with_a_part_of_the_state_on_each_rank_and_returns_to_one_file(tmp_path):
+    ranks.half(tmp_path)
+    assert [code for code, _ in together("whole of shards", tmp_path, 2)] == [0, 0]
+    saved, _ = checkpoint.load_newest(RunDirectory(tmp_path / "run"))
+    assert saved.step == LAST
+    torch.testing.assert_close(numbers_in(saved), final(CASES["ssgan"]), rtol=0, atol=CLOSE)
+
+
+def test_a_bad_number_takes_ranks_with_a_part_of_the_state_back_as_one_process(tmp_path):
+    found = together("rolled back of shards", tmp_path, 2)
+    assert [code for code, _ in found] == [0, 0], found
+    ranks.rolled_back(tmp_path / "alone")
+    states = []
+    for root in (tmp_path, tmp_path / "alone"):
+        saved, _ = checkpoint.load_newest(RunDirectory(root / "run"))
+        assert (saved.step, saved.rollbacks) == (LAST, 1)
+        states.append(numbers_in(saved))
+    torch.testing.assert_close(*states, rtol=0, atol=CLOSE)
+
+
+def numbers_in(saved):
+    """Every number of the state in a checkpoint, in one row."""
+    state = ranks.fresh(CASES["ssgan"])
+    checkpoint.restore(state, saved)
+    return torch.cat([t.double().flatten() for t in checkpoint.state_tensors(state)])

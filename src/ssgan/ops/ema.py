@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from ssgan.ops.sharded import local_part
+
 
 def ema_decay(halflife_steps: float) -> float:
     """The decay per step that halves the weight of a value in `halflife_steps` steps."""
@@ -18,7 +20,8 @@ def update_ema(average: nn.Module, network: nn.Module, halflife_steps: float) ->
     """
     pairs = zip(average.state_dict().items(), network.state_dict().values(), strict=True)
     averaged, targets = [], []
-    for (name, old), new in pairs:
+    for (name, whole), other in pairs:
+        old, new = local_part(whole), local_part(other)
         if old.is_floating_point() and "spectral_" not in name:
             averaged.append(old)
             targets.append(new)

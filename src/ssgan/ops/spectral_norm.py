@@ -18,6 +18,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ssgan.ops.collective import sum_over_ranks
+from ssgan.ops.sharded import is_sharded, local_part, local_rows
 from ssgan.types import Scalar
 
 FIRST_ITERATIONS = 15
@@ -98,7 +100,19 @@ def advance_spectral_norm(*modules: nn.Module, iterations: int = 1) -> None:
         if u.is_meta or not layer.advances:  # a network of shapes only, or a frozen block
             continue
         with torch.autocast(u.device.type, enabled=False):
-            matrix = as_matrix(layer.weight)
             for _ in range(iterations):
-                v.copy_(F.normalize(torch.mv(matrix.T, u), dim=0, eps=_EPSILON))
-                u.copy_(F.normalize(torch.mv(matrix, v), dim=0, eps=_EPSILON))
+                _iterate(layer.weight, u, v)
+
+
+def _iterate(weight: Tensor, u: Tensor, v: Tensor) -> None:
+    """v becomes W' u, then u becomes W v, both with norm 1; of a sharded W each rank has rows."""
+    matrix = as_matrix(local_part(weight))
+    if not is_sharded(weight):
+        v.copy_(F.normalize(torch.mv(matrix.T, u), dim=0, eps=_EPSILON))
+        u.copy_(F.normalize(torch.mv(matrix, v), dim=0, eps=_EPSILON))
+        return
+    rows = local_rows(weight)
+    v.copy_(F.normalize(sum_over_ranks(torch.mv(matrix.T, u[rows])), dim=0, eps=_EPSILON))
+    found = torch.zeros_like(u)
+    found[rows] = torch.mv(matrix, v)
+    u.copy_(F.normalize(sum_over_ranks(found), dim=0, eps=_EPSILON))

@@ -148,6 +148,9 @@ class RunConfig:
     # activation checkpointing: store only the inputs of residual blocks and attention, and compute
     # the rest again in backward: less memory, more time, the same numbers; ResNets and BigGAN
     activation_checkpointing: bool = added_setting(False)
+    # with several processes each holds a part of the weights, their average and Adam's moments
+    # (FSDP2), not all: less memory, more communication, the same numbers
+    shard_state: bool = added_setting(False)
     # auto: bfloat16 where the hardware is fast at it, else float32; float64 is for proofs
     precision: Precision = "auto"
     # compile both networks with torch.compile: minutes at the start, and no gain on a CPU so far

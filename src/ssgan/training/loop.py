@@ -13,6 +13,7 @@ from ssgan.runs.state import TrainState
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
 from ssgan.training.resume import begin_from_model
+from ssgan.training.sharding import discard_shards, shard_state, shards
 from ssgan.training.step import train_step
 from ssgan.training.validation import validate_dataset
 from ssgan.types import NonFinite
@@ -24,7 +25,9 @@ class StepReport:
 
     step: int  # steps done, this one included
     terms: dict[str, Tensor]  # "D/rotation", "G/adversarial", ...: scalars, still on the device
-    state: TrainState  # after the step; the next report changes it in place
+    # after the step; the next report changes it in place. With shard_state every rank has a part:
+    # `gather_state` makes it whole
+    state: TrainState
 
 
 def train(
@@ -48,11 +51,14 @@ def train(
 def train_steps(config: RunConfig, feed: Feed, state: TrainState) -> Iterator[StepReport]:
     """The steps of `train`, of a config and a state that are validated already."""
     feed = feed.with_seed(state.noise_seed(config.seed))
+    if shards(config):
+        shard_state(state)
     networks = Networks(config, state, feed.device)
     while state.step < config.total_steps:
         try:
             terms = train_step(state, feed, networks, config)
         except NonFinite as refusal:
+            discard_shards(state, config, feed.dataset.num_classes)
             raise NonFinite(f"step {state.step + 1}: {refusal}") from None
         yield StepReport(state.step, terms, state)
 

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ssgan.ops.collective import sum_over_ranks
+from ssgan.ops.sharded import is_sharded, local_part
 from ssgan.types import NonFinite
 
 _LARGEST_NORM = 1e30  # of a gradient, in the log: finite norms may overflow in their sum of squares
@@ -20,7 +22,9 @@ def check_finite(optimizer: Optimizer, terms: dict[str, Tensor], network: str) -
     """
     weights = [p for group in optimizer.param_groups for p in group["params"]]
     gradients = [weight.grad for weight in weights if weight.grad is not None]
-    norms = torch.stack(torch._foreach_norm(gradients))
+    norms = torch.stack(torch._foreach_norm([local_part(gradient) for gradient in gradients]))
+    if is_sharded(gradients[0]):
+        norms = sum_over_ranks(norms.square()).sqrt()
     values = [value.to(norms.dtype) for value in terms.values()]
     if torch.isfinite(torch.stack([norms.sum(), *values]).sum()):  # the only wait for the device
         norm = torch.linalg.vector_norm(norms).clamp(max=_LARGEST_NORM)

@@ -38,7 +38,7 @@ from ssgan.types import NonFinite, UserError
 
 _LOG = logging.getLogger("ssgan")
 # Settings that change no step.
-NOT_LEARNT = ("output", "evaluate", "device", "activation_checkpointing")
+NOT_LEARNT = ("output", "evaluate", "device", "activation_checkpointing", "shard_state")
 _SHOWN = "data.ratio"  # it changes sheets and samples alone
 
 

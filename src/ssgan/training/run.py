@@ -49,6 +49,7 @@ from ssgan.training.resume import (
     resume,
     roll_back,
 )
+from ssgan.training.sharding import gather_state, share_progress
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
 from ssgan.training.tracker import Tracking
 from ssgan.training.validation import dataset_warnings, validate_info
@@ -200,20 +201,24 @@ class _MainRank:
         start = (layout, config, dataset, held_out, state.step, self.tracking)
         with closing(RunLogger(*start)) as logger:
             if not state.evaluated:  # what failed after the newest checkpoint is done first
-                self._evaluate(logger)
-                newest = self._save(logger)
+                self._evaluate(logger, state)
+                newest = self._save(logger, state)
             if sync_stop(None, _must_stop(config, state, logger.monitor.verdict)).stop:
                 raise _collapsed(layout, state.step, logger.monitor.verdict)
             for report in train_steps(config, feed, state):
                 terms = logger.log(report)
                 if busy := self.threads.adapt():
                     _LOG.warning("%s", busy)
-                self._evaluate(logger)
+                whole = _gather_if(_writes(config, state), self.inputs, config)
+                if whole is not None:
+                    self._evaluate(logger, whole)
+                    share_progress(whole, state)
                 verdict = logger.monitor.verdict
                 decision = sync_stop(self.stop.received, _must_stop(config, state, verdict))
                 if _is_due(config, state) or decision.leave or decision.stop:
                     check_in_step(state)
-                    newest = self._save(logger)
+                    whole = whole or _gather_if(True, self.inputs, config) or state
+                    newest = self._save(logger, whole)
                     retries.reset(state.step)
                 yield RunReport(state.step, terms, newest, logger.score, verdict)
                 if decision.leave and state.step < config.total_steps:
@@ -221,14 +226,13 @@ class _MainRank:
                 if decision.stop:
                     raise _collapsed(layout, state.step, verdict)
 
-    def _evaluate(self, logger: RunLogger) -> None:
+    def _evaluate(self, logger: RunLogger, state: TrainState) -> None:
         """Draw samples and evaluate, then save the best state and the snapshot, where due.
 
         When the evaluation fails, the step is saved if it is due; its checkpoint says so, and a
         run that continues from it tries again. The best state and the snapshot come before the
         step's checkpoint, because a run that continues from that never returns here.
         """
-        state = self.inputs.state
         try:
             logger.sample_and_evaluate(state)
         except Exception:
@@ -243,8 +247,8 @@ class _MainRank:
         if every and state.step % every == 0:
             self.writer.save_snapshot(state)
 
-    def _save(self, logger: RunLogger) -> Path:
-        newest = self.writer.save(self.inputs.state)
+    def _save(self, logger: RunLogger, state: TrainState) -> Path:
+        newest = self.writer.save(state)
         if logger.monitor.is_clear:
             keep_healthy(self.writer.layout, newest)
         return newest
@@ -272,9 +276,11 @@ def _worker_steps(
     if sync_stop(None, False).stop:
         raise Collapsed(f"stopped at step {state.step} by rank 0")
     for report in train_steps(config, inputs.feed, state):
+        gathered = _gather_if(_writes(config, state), inputs, config)
         decision = sync_stop(stop.received, False)
         if _is_due(config, state) or decision.leave or decision.stop:
             check_in_step(state)
+            _gather_if(gathered is None, inputs, config)
             retries.reset(state.step)
         yield RunReport(report.step, None, None, None, verdict)
         if decision.leave and state.step < config.total_steps:
@@ -287,6 +293,19 @@ def _is_due(config: RunConfig, state: TrainState) -> bool:
     """Whether every run saves after this step."""
     due = state.step % config.output.checkpoint_every == 0
     return due or state.step == config.total_steps
+
+
+def _writes(config: RunConfig, state: TrainState) -> bool:
+    """Whether every run draws, evaluates or saves after this step."""
+    output = config.output
+    periods = (output.sample_every, output.snapshot_every, config.evaluate.every)
+    due = any(every and state.step % every == 0 for every in periods)
+    return due or _is_due(config, state)
+
+
+def _gather_if(due: bool, inputs: RunInputs, config: RunConfig) -> TrainState | None:
+    """The whole state, for rank 0, where it is due; all ranks take part."""
+    return gather_state(inputs.state, config, inputs.dataset.num_classes) if due else None
 
 
 def _must_stop(config: RunConfig, state: TrainState, verdict: Verdict) -> bool:
