@@ -192,9 +192,9 @@ RUN_FAULTS: dict[str, tuple[Mutant, ...]] = {
         Mutant("training/nonfinite.py", "            buffer.copy_(old)\n", "            pass\n"),
         Mutant(
             "training/step.py",
-            "    terms = check_finite(optimizer, average_gradients(optimizer, terms), name)\n"
+            "    terms = check_finite(optimizer, sums.average(terms), name)\n"
             "    optimizer.step()\n",
-            "    terms = average_gradients(optimizer, terms)\n"
+            "    terms = sums.average(terms)\n"
             "    optimizer.step()\n"
             "    terms = check_finite(optimizer, terms, name)\n",
         ),

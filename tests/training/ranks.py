@@ -38,10 +38,11 @@ from ssgan.runs import checkpoint
 from ssgan.runs.config import InitialWeights, RunConfig
 from ssgan.runs.initial import find_initial_model
 from ssgan.runs.state import TrainState, fresh_state
-from ssgan.training import feed, resume, step
+from ssgan.training import feed, gradient_sums, resume, step
 from ssgan.training import run as runs
 from ssgan.training.distributed import check_in_step, join_ranks
 from ssgan.training.feed import Feed
+from ssgan.training.gradient_sums import GradientSums
 from ssgan.training.loop import train
 from ssgan.training.run import Collapsed, run
 from ssgan.training.sharding import gather_state
@@ -221,6 +222,23 @@ def cases(count: int) -> dict[str, RunConfig]:
     return {name: CASES[name] for name in few}
 
 
+def small_buckets(folder: Path) -> None:
+    """The state at the end where every weight is a bucket; how many sums a backward pass begins."""
+    begun = []
+    average = GradientSums.average
+
+    def counted(sums: GradientSums, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        begun.append(len(sums._begun) / len(sums._buckets))
+        return average(sums, terms)
+
+    with (
+        patch.object(gradient_sums, "BUCKET_BYTES", 1),
+        patch.object(GradientSums, "average", counted),
+    ):
+        torch.save(final(CASES["two updates"]), folder / f"small-{rank()}.pt")
+    print(min(begun), max(begun))
+
+
 def same(folder: Path) -> None:
     """Every case's state at the end, into a file a rank."""
     for name, config in cases(num_ranks()).items():
@@ -262,9 +280,7 @@ MUTANTS = {
     "local batch norm": local_batch_norm,
     "a piece of the batch each": lambda: patch.object(Feed, "_parts", _pieces),
     "latents by rank": lambda: patch.object(ResNetGenerator, "sample_latents", _own_latents),
-    "gradients not averaged": lambda: patch.object(
-        step, "average_gradients", lambda _, terms: terms
-    ),
+    "gradients not averaged": lambda: patch.object(GradientSums, "average", lambda _, terms: terms),
     "a plain mean of unequal parts": lambda: patch.object(Feed, "_parts", _unequal_pieces),
     "images by the number on the machine": lambda: patch.object(  # 0 on each of two machines
         feed, "our_parts", lambda config: range(config.accumulation)
@@ -500,6 +516,7 @@ def other_settings(folder: Path) -> None:
 
 ALL = {
     "same": same,
+    "small buckets": small_buckets,
     "sharded": sharded,
     "rolled back of shards": rolled_back_of_shards,
     "whole of shards": whole_of_shards,

@@ -51,6 +51,17 @@ def test_many_ranks_are_one_process_in_every_number_and_equal_to_the_bit(count, 
         assert all(torch.equal(states[0], state) for state in states), name
 
 
+def test_sums_that_begin_during_backward_are_those_of_one_process(alone, tmp_path):
+    """Every weight is a bucket here; the last one waits for the loss terms."""
+    found = together("small buckets", tmp_path, 2)
+    assert [code for code, _ in found] == [0, 0], found
+    for number, (_, printed) in enumerate(found):
+        least, most = map(float, printed.split()[:2])
+        assert 0.9 < least <= most < 1
+        state = torch.load(tmp_path / f"small-{number}.pt")
+        torch.testing.assert_close(state, alone["two updates"], rtol=0, atol=CLOSE)
+
+
 def test_that_comparison_sees_faults(alone, tmp_path):
     assert [code for code, _ in together("faults", tmp_path, 2)] == [0, 0]
     for name in MUTANTS:

@@ -19,13 +19,13 @@ def is_sharded(tensor: Tensor) -> bool:
 def local_part(tensor: Tensor) -> Tensor:
     """The part of this rank, which shares its memory; it may have no rows."""
     found: Any = tensor
-    return found.to_local() if is_sharded(tensor) else tensor  # type: ignore[no-any-return]
+    return found.to_local() if is_sharded(tensor) else tensor
 
 
 def gather_whole(tensor: Tensor) -> Tensor:
     """The whole tensor; all ranks must call it for the same tensor at the same time."""
     found: Any = tensor
-    return found.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[no-any-return]
+    return found.full_tensor() if is_sharded(tensor) else tensor
 
 
 def local_rows(tensor: Tensor) -> slice:

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -23,7 +23,6 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.optim import Optimizer
 
 from ssgan.config.serialize import dump
 from ssgan.data.dataset import Dataset
@@ -34,7 +33,6 @@ from ssgan.ops.collective import (
     max_over_ranks,
     num_ranks,
     rank,
-    sum_over_ranks,
     translate_errors,
 )
 from ssgan.ops.sharded import is_sharded
@@ -153,22 +151,6 @@ def _find_lost_rank(store: Any, number: int, count: int, why: str) -> str:
     search.join(3 * _GRACE)  # the process with the store may be the one that is stuck
     who = f"rank {', '.join(silent)}" if silent else "another rank"
     return f"rank {number}: {who} has ended or does not answer ({why})"
-
-
-def average_gradients(optimizer: Optimizer, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Replace gradients by their mean over ranks, in one flat sum; returns the terms' means."""
-    if num_ranks() == 1:
-        return dict(terms)
-    weights = [p for group in optimizer.param_groups for p in group["params"]]
-    gradients = [weight.grad for weight in weights if weight.grad is not None]
-    values = torch.stack(list(terms.values())).to(gradients[0].dtype)
-    if is_sharded(gradients[0]):  # their mean was computed in backward
-        return dict(zip(terms, sum_over_ranks(values) / num_ranks(), strict=True))
-    mean = sum_over_ranks(torch.cat([*(g.flatten() for g in gradients), values])) / num_ranks()
-    *parts, values = torch.split(mean, [*(g.numel() for g in gradients), len(values)])
-    for gradient, part in zip(gradients, parts, strict=True):
-        gradient.copy_(part.view_as(gradient))
-    return dict(zip(terms, values, strict=True))
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from ssgan.ops.modes import frozen
 from ssgan.ops.spectral_norm import advance_spectral_norm
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState, ema_halflife, set_learning_rates
-from ssgan.training.distributed import average_gradients
 from ssgan.training.feed import Feed
+from ssgan.training.gradient_sums import GradientSums
 from ssgan.training.networks import Networks
 from ssgan.training.nonfinite import check_finite, restore_buffers_on_error
 from ssgan.types import Loss
@@ -49,11 +49,12 @@ def descend(
     """One update from the mean over parts and ranks; refused when a number is not finite."""
     optimizer.zero_grad(set_to_none=True)
     terms: dict[str, Tensor] = {}
-    for loss in losses:  # one part's graph is alive at a time
-        torch.autograd.backward(loss.total / parts)
+    for number, loss in enumerate(losses, 1):  # one part's graph is alive at a time
+        with GradientSums(optimizer, begins=number == parts) as sums:
+            torch.autograd.backward(loss.total / parts)
         for term, value in loss.terms.items():
             share = value.detach() / parts
             terms[f"{name}/{term}"] = terms.get(f"{name}/{term}", torch.zeros_like(share)) + share
-    terms = check_finite(optimizer, average_gradients(optimizer, terms), name)
+    terms = check_finite(optimizer, sums.average(terms), name)
     optimizer.step()
     return terms
