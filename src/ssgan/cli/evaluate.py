@@ -4,13 +4,19 @@ from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.measure_options import Evaluate
+from ssgan.cli.processes import run_in_processes
 from ssgan.cli.progress import open_progress_bar
 from ssgan.evaluation.format import format_comparison
 from ssgan.evaluation.metrics import MetricSettings, parse_metrics
 from ssgan.evaluation.results import read_results
 from ssgan.evaluation.run import EvaluationRequest, Reporter, evaluate_images
 from ssgan.metrics.resize import ResizeRule
+from ssgan.ops.collective import rank
 from ssgan.ops.cpu import keep_freed_memory
+from ssgan.training.distributed import is_launched, join_ranks
+
+_REPORTER = Reporter(open_progress_bar, lambda note: print(f"note: {note}"), print)
+_SILENT = Reporter(note=lambda note: None, show=lambda text: None)
 
 
 def main(given: Evaluate) -> int:
@@ -19,10 +25,12 @@ def main(given: Evaluate) -> int:
         results = [result for path in given.images for result in read_results(Path(path))]
         print(format_comparison(results))
         return 0
+    if given.processes > 1 and not is_launched():
+        return run_in_processes(["evaluate", *given.words], given.processes, restarts=0)
     request = _request(given)
     keep_freed_memory()
-    reporter = Reporter(open_progress_bar, lambda note: print(f"note: {note}"), print)
-    evaluate_images(given.images[0], request, reporter)
+    with join_ranks(device=given.device):
+        evaluate_images(given.images[0], request, _SILENT if rank() > 0 else _REPORTER)
     return 0
 
 

@@ -69,6 +69,9 @@ class Evaluate(Options):
     write_stats: str | None = option(None, "FILE.npz")
     # images in memory at once
     batch: int = option(64, at_least=1)
+    # processes on this machine that share the images, each on its own device; on several machines
+    # torchrun or a cluster starts `python -m ssgan evaluate ...`, with one cache for all
+    processes: int = option(1, at_least=1)
     # where features and prepared images are kept
     cache: Path | None = option(None, "DIR")
     verify: bool = False

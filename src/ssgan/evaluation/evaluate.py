@@ -39,6 +39,7 @@ from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.knn import find_nearest
 from ssgan.metrics.nameable import SIDE, ObjectClassifier
 from ssgan.metrics.protocol import Protocol, same_protocol
+from ssgan.ops.collective import rank
 from ssgan.types import ImageShape, UserError
 
 _CLASSIFIED = ImageShape(channels=3, size=SIDE)  # what the classifier reads
@@ -84,7 +85,8 @@ def evaluate(
 
     `held_out` are real images that the run was not trained on: as many of them as there are
     samples (or all) give the level of authenticity to expect by chance. Raises UserError when a
-    metric is not available, and for held-out images without the metric authenticity.
+    metric is not available, and for held-out images without the metric authenticity. Of several
+    ranks all compute features, and rank 0 alone has results.
     """
     check_held_out(held_out is not None, settings.metrics)
     request = build_metric_request(images, reference, extraction.features, settings)
@@ -93,17 +95,14 @@ def evaluate(
             raise UserError(f"{metric} is not available: {why}")
     protocol = _build_protocol(images, reference, extraction.features, settings)
     keep = needs_rows(settings.metrics, request)
-    if isinstance(reference, StoredStatistics):
-        real = FeatureSet(reference.statistics)
-    else:
-        assert settings.real_count is not None
-        count, what = settings.real_count, "real images"
-        real = extraction.compute(reference, count, keep_rows=keep, store_moments=True, what=what)
+    real = _compute_reference(reference, extraction, settings, keep)
     values: list[list[MetricValue]] = []
     nearest = None
     for seed in settings.seeds:
         what = f"samples of seed {seed}" if images.redrawable else "evaluated images"
         fake = extraction.compute(images, settings.count, seed=seed, keep_rows=keep, what=what)
+        if rank() > 0:  # rank 0 has all features, and computes the metrics
+            continue
         with extraction.progress_bar("metrics", "metrics") as progress:
             values.append(_compute_metrics(real, fake, settings.metrics, request, progress))
         if NAMEABLE in settings.metrics:
@@ -111,13 +110,30 @@ def evaluate(
         if nearest is None and "authenticity" in settings.metrics:
             assert isinstance(reference, ImageSet)
             nearest = _nearest_images(images, fake, reference, real, seed)
-    results = _combine_seeds(values, images, reference, protocol)
+    rows = None
     if held_out is not None:
         count = min(settings.count, held_out.available or settings.count)
         rows = extraction.compute(held_out, count, what="held-out images")
+    if rank() > 0:
+        return Evaluation([], None)
+    results = _combine_seeds(values, images, reference, protocol)
+    if rows is not None:
         level = compute_authenticity(real, rows, " (held out)", {"held out": count})
         results += _combine_seeds([level], images, reference, protocol)
     return Evaluation(results, nearest)
+
+
+def _compute_reference(
+    reference: ImageSet | StoredStatistics,
+    extraction: FeatureExtraction,
+    settings: EvaluationSettings,
+    keep: bool,
+) -> FeatureSet:
+    if isinstance(reference, StoredStatistics):
+        return FeatureSet(reference.statistics)
+    assert settings.real_count is not None
+    count, what = settings.real_count, "real images"
+    return extraction.compute(reference, count, keep_rows=keep, store_moments=True, what=what)
 
 
 def build_metric_request(

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -31,6 +31,7 @@ from ssgan.files.ownership import warn_of_other_writers
 from ssgan.metrics.features import AbstractFeatures, require_finite
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.protocol import Protocol, Statistics, read_statistics, write_statistics
+from ssgan.ops.collective import num_ranks, rank, share_choice, wait_for_ranks
 from ssgan.ops.threads import adapting_threads
 from ssgan.types import UserError
 
@@ -171,6 +172,9 @@ class FeatureExtraction:
     ) -> FeatureSet:
         """The features of the first `count` images; cached rows are not computed again.
 
+        Of several ranks each computes a part of what is missing, and rank 0 alone gets all of it:
+        the others get no rows, and moments of nothing.
+
         With `store_moments` the moments are cached too (for real images, which are compared with
         again and again). `what` names the images in the progress bar.
         Raises UserError for features that are NaN or infinite, DiskFull.
@@ -178,13 +182,18 @@ class FeatureExtraction:
         cache = FeatureCache(self.cache, images, seed, self.features, self.device)
         protocol = build_set_protocol(self.features, images, count)
         files, bar = translate_file_errors(cache.folder), self.progress_bar(what, "images")
-        with files, cache.lock(self.on_wait), bar as progress:
+        lock = cache.lock(self.on_wait) if rank() == 0 else nullcontext()
+        moments, kept = Moments(self.features.size), list[Tensor]()
+        with files, lock, bar as progress:
             stored = read_moments(cache.moments(count), protocol) if store_moments else None
-            if stored is not None and not keep_rows:
-                return FeatureSet(stored)
-            moments, kept = Moments(self.features.size), list[Tensor]()
-            for start in range(0, count, CHUNK_ROWS):
-                numbers = range(start, min(start + CHUNK_ROWS, count))
+            if share_choice(stored is not None and not keep_rows):
+                return FeatureSet(stored or moments)
+            chunks = [range(n, min(n + CHUNK_ROWS, count)) for n in range(0, count, CHUNK_ROWS)]
+            for numbers in chunks[rank() :: num_ranks()] if num_ranks() > 1 else ():
+                if cache.read(numbers) is None:
+                    cache.write(numbers, self._compute_rows(images, seed, numbers, count, progress))
+            wait_for_ranks()
+            for numbers in chunks if rank() == 0 else ():
                 rows = cache.read(numbers)
                 if rows is None:
                     rows = self._compute_rows(images, seed, numbers, count, progress)
@@ -193,7 +202,7 @@ class FeatureExtraction:
                     moments.update(rows)
                 if keep_rows:
                     kept.append(rows)
-            if stored is None and store_moments and count > 1:
+            if rank() == 0 and stored is None and store_moments and count > 1:
                 write_statistics(cache.moments(count), moments, protocol)
                 # the same bits now as when they are found later
                 stored = read_moments(cache.moments(count), protocol)

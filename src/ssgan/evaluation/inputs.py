@@ -12,6 +12,7 @@ from ssgan.data.prepare import choose_size
 from ssgan.data.sources import parse_source
 from ssgan.data.unsupported import find_way_out, names_archive
 from ssgan.evaluation.image_sets import StoredStatistics
+from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.metrics.protocol import read_statistics
 from ssgan.runs.builtin import is_builtin
@@ -93,6 +94,14 @@ def choose_reference(subject: EvaluationInput) -> tuple[AbstractSource, str]:
         f"against {source.name()}, the run's training images, because it has no held-out ones: "
         "memorised samples score well (--against IMAGES compares with others)"
     )
+
+
+def name_subject(text: str, subject: FoundState | AbstractSource) -> str:
+    """The subject's name in results: with its step, if it is a run."""
+    if isinstance(subject, AbstractSource):
+        return subject.name()
+    best = ", best" if subject.checkpoint.path.parent.name == "best" else ""
+    return f"{readable(text)}{best}, step {subject.checkpoint.step}"
 
 
 def common_preprocessing(

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssgan.data.folder import Folder
-from ssgan.evaluation.image_sets import ImageSet
+from ssgan.evaluation.evaluate import EvaluationSettings
+from ssgan.evaluation.image_sets import GeneratedImages, ImageSet
 from ssgan.evaluation.inputs import EvaluationInput
 from ssgan.evaluation.splits import LabelledImages, Split
 from ssgan.files.own_outputs import holds_samples
@@ -91,3 +92,23 @@ def _count_lossy(source: Folder) -> tuple[int, int]:
     collection = source.open()
     names = [collection.item(number).lower() for number in range(len(collection))]
     return sum(name.endswith(_LOSSY) for name in names), len(names)
+
+
+def describe_authenticity(
+    images: ImageSet, reference: ImageSet, settings: EvaluationSettings
+) -> list[str]:
+    """What the authenticity of a run's samples says, where it is not of all its training images."""
+    if not isinstance(images, GeneratedImages) or "authenticity" not in settings.metrics:
+        return []
+    if images.checkpoint.data_hash != reference.content(0):
+        source = images.checkpoint.config.data.source.name()
+        return [
+            "these are not the images the run was trained on: to find memorised ones, "
+            f"evaluate against {source}"
+        ]
+    if settings.real_count != reference.available:
+        return [
+            f"authenticity compares with {settings.real_count:,} of {reference.available:,} "
+            f"training images (--real-n {reference.available} for all)"
+        ]
+    return []

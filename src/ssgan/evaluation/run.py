@@ -33,7 +33,13 @@ from ssgan.evaluation.features import (
 )
 from ssgan.evaluation.format import format_card
 from ssgan.evaluation.image_sets import GeneratedImages, ImageSet, RealImages, StoredStatistics
-from ssgan.evaluation.inputs import choose_reference, common_preprocessing, find_source, parse_input
+from ssgan.evaluation.inputs import (
+    choose_reference,
+    common_preprocessing,
+    find_source,
+    name_subject,
+    parse_input,
+)
 from ssgan.evaluation.metrics import (
     METRICS,
     NAMEABLE,
@@ -41,7 +47,12 @@ from ssgan.evaluation.metrics import (
     first_names,
     unavailable_reason,
 )
-from ssgan.evaluation.overlap import describe_formats, describe_generated, describe_overlap
+from ssgan.evaluation.overlap import (
+    describe_authenticity,
+    describe_formats,
+    describe_generated,
+    describe_overlap,
+)
 from ssgan.evaluation.results import check_replaceable, name_sheet, write_results
 from ssgan.files.alpha import straighten
 from ssgan.files.errors import require_writable, translate_file_errors
@@ -53,6 +64,7 @@ from ssgan.metrics.features import AbstractFeatures
 from ssgan.metrics.nameable import ObjectClassifier
 from ssgan.metrics.protocol import write_statistics
 from ssgan.metrics.resize import ResizeRule
+from ssgan.ops.collective import rank
 from ssgan.runs.builtin import find_home
 from ssgan.runs.checkpoint import FoundState
 from ssgan.runs.precision import resolve_device
@@ -180,7 +192,7 @@ def plan_evaluation(
     if isinstance(reference, ImageSet):
         assert settings.real_count is not None
         notes += describe_overlap(images, settings.count, reference, settings.real_count)
-        notes += _authenticity_notes(images, reference, settings)
+        notes += describe_authenticity(images, reference, settings)
     return EvaluationPlan(settings, notes)
 
 
@@ -191,33 +203,6 @@ def resolve_count(images: ImageSet, requested: int | None, usual: int, option: s
     if requested is not None and requested > images.available:
         raise UserError(f"{option} {requested}: {images.name} has {images.available} images")
     return requested or min(usual, images.available)
-
-
-def _authenticity_notes(
-    images: ImageSet, reference: ImageSet, settings: EvaluationSettings
-) -> list[str]:
-    if not isinstance(images, GeneratedImages) or "authenticity" not in settings.metrics:
-        return []
-    if images.checkpoint.data_hash != reference.content(0):
-        source = images.checkpoint.config.data.source.name()
-        return [
-            "these are not the images the run was trained on: to find memorised ones, "
-            f"evaluate against {source}"
-        ]
-    if settings.real_count != reference.available:
-        return [
-            f"authenticity compares with {settings.real_count:,} of {reference.available:,} "
-            f"training images (--real-n {reference.available} for all)"
-        ]
-    return []
-
-
-def _name_of(text: str, subject: FoundState | AbstractSource) -> str:
-    """The subject's name in results: with its step, if it is a run."""
-    if isinstance(subject, AbstractSource):
-        return subject.name()
-    best = ", best" if subject.checkpoint.path.parent.name == "best" else ""
-    return f"{readable(text)}{best}, step {subject.checkpoint.step}"
 
 
 class _Session:
@@ -245,7 +230,7 @@ class _Session:
         if isinstance(held_out, StoredStatistics):
             raise UserError(f"--held-out expects images, and {held_out.name} holds statistics")
         self.subject, self.reference, self.held_out = found, reference, held_out
-        self.name = _name_of(subject, found)
+        self.name = name_subject(subject, found)
         if request.write_stats is not None:
             require_writable(request.write_stats.parent)
         if reference is not None:
@@ -291,6 +276,8 @@ class _Session:
                 notes = describe_overlap(held_out, count, against, settings.real_count)
                 self._note([f"--held-out: {note}" for note in notes])
         found = evaluate(images, against, self.extraction, settings, held_out)
+        if rank() > 0:
+            return found
         self.reporter.show(format_card(found.results))
         self._write_results(found, settings)
         return found
@@ -355,6 +342,8 @@ class _Session:
             option, requested = "--real-n", request.real_count
         count = resolve_count(images, requested, request.count or USUAL_COUNT, option)
         found = self.extraction.compute(images, count, keep_rows=False, store_moments=True)
+        if rank() > 0:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         write_statistics(path, found.moments, build_set_protocol(self.features, images, count))
         self.reporter.show(f"statistics of {count:,} images of {images.name}: {readable(path)}")

@@ -55,6 +55,16 @@ def _reduce(ours: Tensor, operation: "dist.ReduceOp.RedOpType") -> Tensor:
     return found
 
 
+def wait_for_ranks() -> None:
+    """Return once every rank has called this."""
+    _reduce(torch.zeros(1), dist.ReduceOp.SUM)
+
+
+def share_choice(ours: bool) -> bool:
+    """Rank 0's choice."""
+    return bool(gather_from_ranks(torch.tensor(int(ours)))[0])
+
+
 def broadcast_from_first(content: bytes | None) -> bytes:
     """The content of rank 0; the other ranks pass None."""
     if num_ranks() == 1:
