@@ -90,9 +90,7 @@ def evaluate(
     """
     check_held_out(held_out is not None, settings.metrics)
     request = build_metric_request(images, reference, extraction.features, settings)
-    for metric in settings.metrics:
-        if why := unavailable_reason(metric, request):
-            raise UserError(f"{metric} is not available: {why}")
+    _refuse_unavailable(settings.metrics, request)
     protocol = _build_protocol(images, reference, extraction.features, settings)
     keep = needs_rows(settings.metrics, request)
     real = _compute_reference(reference, extraction, settings, keep)
@@ -101,12 +99,16 @@ def evaluate(
     for seed in settings.seeds:
         what = f"samples of seed {seed}" if images.redrawable else "evaluated images"
         fake = extraction.compute(images, settings.count, seed=seed, keep_rows=keep, what=what)
+        kinds = None
+        if NAMEABLE in settings.metrics:
+            own = replace(extraction, features=ObjectClassifier.load(), device="cpu")
+            kinds = own.compute(images, settings.count, seed=seed, what="images by kind")
         if rank() > 0:  # rank 0 has all features, and computes the metrics
             continue
         with extraction.progress_bar("metrics", "metrics") as progress:
             values.append(_compute_metrics(real, fake, settings.metrics, request, progress))
-        if NAMEABLE in settings.metrics:
-            values[-1] += _count_nameable(images, settings.count, seed, extraction)
+        if kinds is not None:
+            values[-1] += compute_nameable(kinds, ObjectClassifier.load())
         if nearest is None and "authenticity" in settings.metrics:
             assert isinstance(reference, ImageSet)
             nearest = _nearest_images(images, fake, reference, real, seed)
@@ -121,6 +123,12 @@ def evaluate(
         level = compute_authenticity(real, rows, " (held out)", {"held out": count})
         results += _combine_seeds([level], images, reference, protocol)
     return Evaluation(results, nearest)
+
+
+def _refuse_unavailable(metrics: Sequence[str], request: MetricRequest) -> None:
+    for metric in metrics:
+        if why := unavailable_reason(metric, request):
+            raise UserError(f"{metric} is not available: {why}")
 
 
 def _compute_reference(
@@ -167,15 +175,6 @@ def _shows_objects(images: ImageSet) -> bool:
     else:
         ours = isinstance(images, RealImages) and images.name.split(":")[0] == Objects.kind
     return ours and images.shape == _CLASSIFIED
-
-
-def _count_nameable(
-    images: ImageSet, count: int, seed: int, extraction: FeatureExtraction
-) -> list[MetricValue]:
-    classifier = ObjectClassifier.load()
-    own = replace(extraction, features=classifier, device="cpu")
-    rows = own.compute(images, count, seed=seed, what="images by kind")
-    return compute_nameable(rows, classifier)
 
 
 def _build_protocol(

@@ -49,7 +49,7 @@ def _shard_network(network: nn.Module) -> None:
         if isinstance(module, nn.ModuleList):
             for block in module:
                 fully_shard(block, reshard_after_forward=True)
-    # with reshard_after_forward every pass reads which weights need gradients: `frozen` changes that
+    # so that every pass reads which weights need gradients: `frozen` changes that
     fully_shard(network, reshard_after_forward=True)
 
 
