@@ -205,6 +205,15 @@ def whole_of_shards(folder: Path) -> None:
         pass
 
 
+def half_as_shards(folder: Path) -> None:
+    """The first four steps, of which each but the last is saved in parts."""
+    config = replace(CASES["ssgan"], shard_state=True)
+    output = replace(config.output, checkpoint_every=1, sharded_checkpoints=True)
+    for report in run(replace(config, output=output), folder / "run", images()):
+        if report.step == 4:
+            return
+
+
 def memory_of_shards(folder: Path) -> None:
     """The share of the numbers of the state that this rank holds."""
     for report in train(replace(CASES["ssgan"], shard_state=True, total_steps=1), images()):
@@ -520,6 +529,7 @@ ALL = {
     "sharded": sharded,
     "rolled back of shards": rolled_back_of_shards,
     "whole of shards": whole_of_shards,
+    "half as shards": half_as_shards,
     "memory of shards": memory_of_shards,
     "faults": faults,
     "norm": norm,

@@ -21,6 +21,7 @@ from ssgan.training import distributed, feed
 from ssgan.training.distributed import join_ranks
 from ssgan.training.feed import Feed, our_parts
 from ssgan.training.run import run
+from ssgan.training.sharded_checkpoint import list_shards
 from ssgan.training.validation import check_ranks
 from ssgan.types import PeerLost, UserError
 from tests.training import ranks
@@ -485,6 +486,25 @@ def test_a_bad_number_takes_ranks_with_a_part_of_the_state_back_as_one_process(t
         assert (saved.step, saved.rollbacks) == (LAST, 1)
         states.append(numbers_in(saved))
     torch.testing.assert_close(*states, rtol=0, atol=CLOSE)
+
+
+def test_parts_of_a_checkpoint_are_merged_by_a_run_that_continues(tmp_path, caplog):
+    """The newest is damaged here; the one before it has step 3."""
+    assert [code for code, _ in together("half as shards", tmp_path, 2)] == [0, 0]
+    layout = RunDirectory(tmp_path / "run")
+    assert [path.name for path in list_shards(layout)] == [
+        "step-00000004.shards", "step-00000003.shards",
+    ]  # fmt: skip
+    assert layout.checkpoint_files() == []
+    part = next(list_shards(layout)[0].glob("shard-00002*"))
+    part.write_bytes(part.read_bytes()[:-1] + b"?")
+    with caplog.at_level("INFO", "ssgan"):
+        ranks.whole(tmp_path)
+    assert f"passed over: {part} is missing or damaged" in caplog.text
+    assert "continuing from step 3" in caplog.text
+    assert list_shards(layout) == []
+    saved, _ = checkpoint.load_newest(layout)
+    torch.testing.assert_close(numbers_in(saved), final(CASES["ssgan"]), rtol=0, atol=CLOSE)
 
 
 def numbers_in(saved):

@@ -101,19 +101,20 @@ class CheckpointWriter:
         self.facts = {"config": dump(config), "data_hash": data_hash, "classes": list(classes)}
 
     def save(self, state: TrainState) -> Path:
-        """Write the state after its step and keep the two newest checkpoints; returns the new path.
-
-        Log lines are forced to disk first: a run that continues from here never writes them again.
-        """
-        for log in (self.layout.log, self.layout.metrics, self.layout.events):
-            jsonl.force_to_disk(log)
-        sync_folder(self.layout.root)
+        """Write the state after its step, and keep the two newest files; returns the new one."""
+        self.force_logs()
         path = self.layout.checkpoint(state.step)
         self._write(path, state, PARTS, evaluated=state.evaluated)
         for old in self.layout.checkpoint_files()[2:]:
             old.unlink(missing_ok=True)
             self.crash("pruned")
         return path
+
+    def force_logs(self) -> None:
+        """Force log lines to disk, before a save: a run that continues never writes them again."""
+        for log in (self.layout.log, self.layout.metrics, self.layout.events):
+            jsonl.force_to_disk(log)
+        sync_folder(self.layout.root)
 
     def save_best(self, state: TrainState) -> None:
         """Write the averaged generator alone: to sample from, not to resume from."""

@@ -79,6 +79,9 @@ class OutputConfig:
     sample_every: int = 500  # steps between sample grids; 0: only at the end
     checkpoint_every: int = 500  # steps between checkpoints; the last step always has one
     snapshot_every: int = 0  # steps between snapshots of D and the averaged G, to probe; 0: none
+    # with shard_state every process writes its part of a checkpoint, and none gathers the whole; a
+    # run that continues merges the newest one first
+    sharded_checkpoints: bool = added_setting(False)
     sample_rows: int = 8  # rows, and columns, of a sample grid; at most 100
     tensorboard: bool = True  # also write event files for TensorBoard
 
@@ -178,6 +181,8 @@ class RunConfig:
         return replace(self, data=data, init=init)
 
     def _check_parts(self) -> None:
+        if self.output.sharded_checkpoints and not self.shard_state:
+            raise UserError("output.sharded_checkpoints needs shard_state: set both, or neither")
         parts = self.accumulation
         if self.reuse_fakes and parts > 1:
             raise UserError(

@@ -34,6 +34,7 @@ from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.runs.shapes import BUILDERS, require_shapes
 from ssgan.runs.state import TrainState, fresh_state
 from ssgan.training.evaluator import remove_features_after
+from ssgan.training.sharded_checkpoint import merge_newest
 from ssgan.types import NonFinite, UserError
 
 _LOG = logging.getLogger("ssgan")
@@ -134,6 +135,7 @@ def resume(
     """
     for folder in layout.written_folders():  # of killed saves: whoever holds the lock may do so
         remove_strays(folder)
+    merge_newest(layout)
     saved, passed_over = checkpoint.load_newest(layout, list_modules(dump(config)))
     for sentence in passed_over:
         _LOG.warning("passed over: %s", sentence)

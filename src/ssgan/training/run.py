@@ -49,7 +49,8 @@ from ssgan.training.resume import (
     resume,
     roll_back,
 )
-from ssgan.training.sharding import gather_state, share_progress
+from ssgan.training.sharded_checkpoint import save_shards
+from ssgan.training.sharding import gather_state, shards, share_progress
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
 from ssgan.training.tracker import Tracking
 from ssgan.training.validation import dataset_warnings, validate_info
@@ -124,7 +125,7 @@ def run(
         check_alike(config, inputs.dataset)
         with adapting_threads(inputs.feed.device) as threads:
             if rank() > 0:
-                yield from _run_worker(config, inputs)
+                yield from _run_worker(layout, config, inputs)
                 return
             for sentence in list_old_packages():
                 _LOG.warning("%s", sentence)
@@ -217,8 +218,11 @@ class _MainRank:
                 decision = sync_stop(self.stop.received, _must_stop(config, state, verdict))
                 if _is_due(config, state) or decision.leave or decision.stop:
                     check_in_step(state)
-                    whole = whole or _gather_if(True, self.inputs, config) or state
-                    newest = self._save(logger, whole)
+                    if _saves_shards(config, state):
+                        newest = save_shards(state, layout, self.writer)
+                    else:
+                        whole = whole or _gather_if(True, self.inputs, config) or state
+                        newest = self._save(logger, whole)
                     retries.reset(state.step)
                 yield RunReport(state.step, terms, newest, logger.score, verdict)
                 if decision.leave and state.step < config.total_steps:
@@ -254,7 +258,7 @@ class _MainRank:
         return newest
 
 
-def _run_worker(config: RunConfig, inputs: RunInputs) -> Iterator[RunReport]:
+def _run_worker(layout: RunDirectory, config: RunConfig, inputs: RunInputs) -> Iterator[RunReport]:
     """Train as one of the other ranks: write nothing, and end when rank 0 does."""
     state = inputs.state
     with report_step_on_loss(state), stop_requests() as stop:
@@ -262,7 +266,7 @@ def _run_worker(config: RunConfig, inputs: RunInputs) -> Iterator[RunReport]:
         retries = RetryBudget(state.step)
         while True:
             try:
-                yield from _worker_steps(config, inputs, stop, retries)
+                yield from _worker_steps(layout, config, inputs, stop, retries)
                 return
             except NonFinite as refusal:
                 retries.spend(refusal)
@@ -270,7 +274,11 @@ def _run_worker(config: RunConfig, inputs: RunInputs) -> Iterator[RunReport]:
 
 
 def _worker_steps(
-    config: RunConfig, inputs: RunInputs, stop: StopRequest, retries: RetryBudget
+    layout: RunDirectory,
+    config: RunConfig,
+    inputs: RunInputs,
+    stop: StopRequest,
+    retries: RetryBudget,
 ) -> Iterator[RunReport]:
     state, verdict = inputs.state, Verdict("too early to tell", 0, ())
     if sync_stop(None, False).stop:
@@ -280,7 +288,10 @@ def _worker_steps(
         decision = sync_stop(stop.received, False)
         if _is_due(config, state) or decision.leave or decision.stop:
             check_in_step(state)
-            _gather_if(gathered is None, inputs, config)
+            if _saves_shards(config, state):
+                save_shards(state, layout, None)
+            else:
+                _gather_if(gathered is None, inputs, config)
             retries.reset(state.step)
         yield RunReport(report.step, None, None, None, verdict)
         if decision.leave and state.step < config.total_steps:
@@ -300,7 +311,12 @@ def _writes(config: RunConfig, state: TrainState) -> bool:
     output = config.output
     periods = (output.sample_every, output.snapshot_every, config.evaluate.every)
     due = any(every and state.step % every == 0 for every in periods)
-    return due or _is_due(config, state)
+    return due or (_is_due(config, state) and not _saves_shards(config, state))
+
+
+def _saves_shards(config: RunConfig, state: TrainState) -> bool:
+    """Whether every rank saves its part after this step; the last state is always one file."""
+    return config.output.sharded_checkpoints and shards(config) and state.step < config.total_steps
 
 
 def _gather_if(due: bool, inputs: RunInputs, config: RunConfig) -> TrainState | None:
