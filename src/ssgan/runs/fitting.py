@@ -56,7 +56,18 @@ def load_optimizer(optimizer: Optimizer, stored: Mapping[str, Any]) -> None:
                 raise ValueError(f"{name} of weight {number} has shape {tuple(value.shape)}")
             if name != "exp_avg" and (value < 0).any():
                 raise ValueError(f"{name} of weight {number} is negative")
-    optimizer.load_state_dict({"state": found, "param_groups": own["param_groups"]})
+    laid = {
+        number: {name: _lay_out(value, weights[number]) for name, value in moments.items()}
+        for number, moments in found.items()
+    }
+    optimizer.load_state_dict({"state": laid, "param_groups": own["param_groups"]})
+
+
+def _lay_out(value: Tensor, weight: Tensor) -> Tensor:
+    """A moment with the memory format of its weight: a fused Adam pairs numbers by their places."""
+    if value.stride() == weight.stride() or value.ndim == 0:
+        return value
+    return torch.empty_like(weight, dtype=value.dtype, device=value.device).copy_(value)
 
 
 def _require_numbers(name: str, value: object, floating: bool) -> None:

@@ -49,7 +49,7 @@ from ssgan.training.resume import (
     resume,
     roll_back,
 )
-from ssgan.training.sharded_checkpoint import save_shards
+from ssgan.training.sharded_checkpoint import remove_shards, save_shards
 from ssgan.training.sharding import gather_state, shards, share_progress
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
 from ssgan.training.tracker import Tracking
@@ -253,6 +253,7 @@ class _MainRank:
 
     def _save(self, logger: RunLogger, state: TrainState) -> Path:
         newest = self.writer.save(state)
+        remove_shards(self.writer.layout)
         if logger.monitor.is_clear:
             keep_healthy(self.writer.layout, newest)
         return newest

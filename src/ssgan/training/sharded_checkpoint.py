@@ -83,6 +83,12 @@ def list_shards(layout: RunDirectory) -> list[Path]:
     return list_step_files(layout.checkpoints, "shards")[::-1]
 
 
+def remove_shards(layout: RunDirectory) -> None:
+    """Remove all folders: a newer checkpoint file is there."""
+    for folder in list_shards(layout):
+        shutil.rmtree(folder)
+
+
 def merge_newest(layout: RunDirectory) -> None:
     """Make an ordinary checkpoint of the newest whole folder, if it is newer than all of these.
 
