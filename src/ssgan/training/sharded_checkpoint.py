@@ -74,6 +74,7 @@ def _collect_facts(folder: Path, state: TrainState, writer: CheckpointWriter) ->
         **progress_facts(state),
         "evaluated": state.evaluated,
         "param_groups": groups,
+        "tensors": [name for name, _ in named_tensors(state)],  # DCP keeps no order
         "sha256": {file.name: _digest(file) for file in sorted(folder.glob("*.safetensors"))},
     }
 
@@ -113,8 +114,8 @@ def merge_shards(folder: Path, target: Path) -> None:
         file = folder / name
         if not file.is_file() or _digest(file) != digest:
             raise UserError(f"{file} is missing or damaged: its bytes are not those once written")
-    groups = facts.pop("param_groups")
-    parts = unflatten(_read(folder))
+    groups, order, tensors = facts.pop("param_groups"), facts.pop("tensors"), _read(folder)
+    parts = unflatten({name: tensors[name] for name in order})
     for name in _OPTIMIZERS:
         parts[name] = {"state": parts.get(name, {}).get("state", {}), "param_groups": groups[name]}
     write_tensors(target, facts, parts)
