@@ -120,7 +120,7 @@ class NodeCommand:
 
     def _requeue(self) -> bool:
         """Put this job back into the queue; False if Slurm refuses."""
-        done = _call_scontrol("requeue", os.environ["SLURM_JOB_ID"])
+        done = _call_scontrol("requeue", _find_number())
         words = "interrupted by Slurm; it waits in the queue again"
         self._note(done.stderr.strip() if done.returncode else words)
         return done.returncode == 0
@@ -135,11 +135,17 @@ def _is_preempted() -> bool:
 
     Slurm counts a job that ends in this time as failed, and does not put it back itself.
     """
-    return bool(_PREEMPTED.search(_call_scontrol("show", "job", os.environ["SLURM_JOB_ID"]).stdout))
+    return bool(_PREEMPTED.search(_call_scontrol("show", "job", _find_number()).stdout))
 
 
 def _call_scontrol(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["scontrol", *words], capture_output=True, text=True, check=False)
+
+
+def _find_number() -> str:
+    """The number of this job; that of one task of an array is not that of all."""
+    number, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return os.environ["SLURM_JOB_ID"] if number is None else f"{number}_{task}"
 
 
 def _count_restarts() -> int:
