@@ -1,189 +1,174 @@
-"""Commands in the queue of a real Slurm, of two nodes on this machine; it is skipped without one.
+"""Jobs that a fake Slurm accepts: what is refused, and what counts as an end."""
 
-The commands are replaced (`command.py`), and the real engine runs on the nodes.
-"""
-
-import os
 import signal
-import subprocess
-import tempfile
-import time
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from ssgan.studies.engines import slurm, slurm_queue
-from ssgan.studies.engines.local import LocalEngine
+from ssgan.files.atomic import write_json
+from ssgan.studies.engines import slurm
+from ssgan.studies.engines.choose import Placement, choose_engine
 from ssgan.studies.engines.slurm import SlurmEngine
-from ssgan.studies.jobs import FileJob
-from ssgan.studies.scheduler import Scheduler
+from ssgan.studies.jobs import Job
 from ssgan.types import UserError
-from tests.studies.engines.cluster import ask, is_installed, run_cluster
-from tests.studies.engines.command import write_command
-from tests.training.harness import fork, wait
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not is_installed(), reason="needs slurmctld, slurmd and munged"),
-]
+pytest.importorskip("submitit")
+
+SBATCH = 'cp "$1" submitted; echo Submitted batch job 7'
 
 
-@pytest.fixture(scope="module")
-def conf():
-    pytest.importorskip("submitit")
-    temporary = tempfile.TemporaryDirectory(prefix="slurm", ignore_cleanup_errors=True)
-    with temporary as folder, run_cluster(Path(folder)) as file:
-        yield file
+@dataclass(frozen=True, kw_only=True)
+class Made(Job):
+    """A job that is done when its file exists."""
+
+    def is_done(self):
+        return Path(self.label).exists()
 
 
-@pytest.fixture
-def cluster(conf, tmp_path, monkeypatch):
-    """The cluster as the study finds it, in whose environment the commands are replaced."""
-    monkeypatch.setenv("SLURM_CONF", str(conf))
-    monkeypatch.setenv("PYTHONPATH", str(write_command(tmp_path / "replaced")))
-    monkeypatch.setenv("MINE", "is kept")
-    monkeypatch.setattr(slurm_queue, "ASK_SECONDS", 0.2)
-    monkeypatch.setattr(slurm, "GRACE_SECONDS", 1.0)
+def make_job(label="a"):
+    return Made(label=label, words=("train", label), log=Path(f"{label}.log"))
+
+
+@pytest.fixture(autouse=True)
+def programs(tmp_path, monkeypatch):
+    """Fake commands of Slurm; `squeue` prints the file `queue`."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    lines = {"sbatch": SBATCH, "squeue": "cat queue", "scancel": 'echo "$@" >> calls', "srun": ""}
+    for name, line in lines.items():
+        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.setattr("ssgan.studies.engines.slurm_queue.ASK_SECONDS", 0.0)
     monkeypatch.chdir(tmp_path)
-    return conf
+    Path("queue").touch()
+    return folder
 
 
-def make_job(label, kind="good", verb="train", **changes):
-    words, result = (verb, kind, f"results/{label}"), Path("results") / label
-    result.parent.mkdir(exist_ok=True)
-    return FileJob(label=label, words=words, log=Path(f"logs/{label}"), result=result, **changes)
+def make_engine(**changes):
+    given = {"slots": 9, "threads": 3, "gpus": 0, "options": (), "folder": Path("out/slurm")}
+    return SlurmEngine(**{**given, **changes})
 
 
-def make_engine(threads=1, options=()):
-    return SlurmEngine(100, threads, 0, options, Path("slurm"))
+def start(engine, *names):
+    children = engine.start([make_job(name) for name in names])
+    Path("queue").write_text("".join(f"{one.number}|RUNNING|node5\n" for one in children))
+    return children
 
 
-def run(engine, jobs, act=lambda status: None):
-    for status in Scheduler(jobs, engine, pause=0.05).run():
-        act(status)
+def end(number, code, final=True):
+    (folder,) = Path("out/slurm").iterdir()
+    write_json(folder / f"{number}.ending", {"code": code, "final": final})
+
+
+def test_what_a_job_gets_is_said_to_sbatch():
+    engine = make_engine(gpus=2, options=("partition=a100", "time=240"))
+    start(engine, "a", "b")
+    lines = Path("submitted").read_text().splitlines()
+    for line in (
+        "--cpus-per-task=3", "--gpus-per-node=2", "--partition=a100", "--time=240", "--requeue",
+        "--array=0-1%2", f"--job-name={engine.queue.name}",
+    ):  # fmt: skip
+        assert f"#SBATCH {line}" in lines
+    assert any("srun" in line and "--cpus-per-task=3" in line for line in lines)
+
+
+def test_no_time_limit_is_given_unless_the_user_gives_one():
+    """The partition has a default; that of submitit is five minutes."""
+    start(make_engine(), "a")
+    assert "--time" not in Path("submitted").read_text()
+
+
+def test_a_command_ends_when_its_code_is_there_and_its_result_too():
+    """A shared file system may show the code first."""
+    (child,) = start(make_engine(), "a")
+    assert (child.poll(), child.place()) == (None, "node5")
+    end(1, 0)
+    assert child.poll() is None
+    Path("a").touch()
+    assert child.poll() == 0
+
+
+def test_an_end_without_a_result_counts_after_a_while(monkeypatch):
+    (child,) = start(make_engine(), "a")
+    end(1, 0)
+    monkeypatch.setattr(slurm, "GRACE_SECONDS", 0.0)
+    assert child.poll() == 0  # the scheduler says that this is a failure
+
+
+def test_a_command_that_slurm_interrupted_has_not_ended_while_its_job_is_in_the_queue():
+    (child,) = start(make_engine(), "a")
+    end(1, 143, final=False)
+    assert child.poll() is None
+    Path("queue").write_text("")
+    assert child.poll() == 143
+
+
+def test_a_job_that_is_gone_was_killed_if_no_code_appears(monkeypatch):
+    engine = make_engine()
+    (child,) = start(engine, "a")
+    (folder,) = Path("out/slurm").iterdir()
+    (folder / "7_0_log.err").write_text("slurmstepd: error: Detected 1 oom-kill event\n")
+    Path("queue").write_text("")
+    assert child.poll() is None
+    monkeypatch.setattr(slurm, "GRACE_SECONDS", 0.0)
+    assert child.poll() == -signal.SIGKILL
+    assert "[slurm] slurmstepd: error: Detected 1 oom-kill event" in Path("a.log").read_text()
     engine.close()
-    return {one.job.label: one.code for one in status.finished}
+    assert folder.exists()  # Slurm's own log is in it
 
 
-def hasten(conf, seen):
-    """Start jobs that were interrupted after two seconds, in place of two minutes."""
-    for line in ask(conf, "squeue", "-h", "--states=PENDING", "--format=%A|%r").splitlines():
-        if line.endswith("|BeginTime") and line not in seen:
-            seen.append(line)
-            ask(conf, "scontrol", "update", f"JobId={line.split('|')[0]}", "StartTime=now+2")
+def test_a_signal_reaches_all_jobs_in_one_call_and_they_need_no_code():
+    engine = make_engine()
+    first, second = start(engine, "a", "b")
+    for child in (first, second):
+        child.send_signal(signal.SIGINT)
+    assert first.poll() is None
+    assert Path("calls").read_text().splitlines() == [
+        "--state=PENDING 7_0 7_1", "--signal=USR2 7_0.0 7_1.0"
+    ]  # fmt: skip
+    (folder,) = Path("out/slurm").iterdir()
+    assert (folder / "2.request").read_text() == "SIGINT"
+    Path("queue").write_text("")
+    assert (first.poll(), second.poll()) == (130, 130)
+    engine.close()
+    assert not Path("out/slurm").exists()
 
 
-def test_of_twelve_commands_those_that_are_interrupted_go_on_and_those_that_fail_are_named(
-    cluster, tmp_path, monkeypatch
-):
-    """One raises, one is killed; Slurm preempts one, requeues one, and ends one at its limit."""
-    interrupted = [make_job(name, "slow") for name in ("preempted", "requeued", "limited")]
-    jobs = [make_job("raises", "raise"), make_job("killed", "killed"), *interrupted]
-    jobs[4:4] = [make_job(f"good {number}") for number in range(7)]  # the array's last is `limited`
-    left, places, seen = {"preempted", "requeued", "limited"}, set(), []
-
-    def interrupt(status):
-        places.update(status.places.values())
-        for job in interrupted:
-            started = job.result.with_suffix(".started")
-            if job.label not in left or not started.exists() or not started.read_text():
-                continue
-            number = started.read_text()
-            if job.label == "preempted":
-                node = ask(cluster, "squeue", "-h", f"--job={number}", "--format=%N").strip()
-                where = ("--partition=first", "--cpus-per-task=4", f"--nodelist={node}")
-                ask(cluster, "sbatch", *where, "--output=/dev/null", "--wrap=srun true")
-            elif job.label == "requeued":
-                ask(cluster, "scontrol", "requeue", number)
-            else:
-                ask(cluster, "scancel", "--signal=USR2", f"{number}.0")
-            left.discard(job.label)
-        hasten(cluster, seen)
-
-    codes = run(make_engine(threads=2), jobs, interrupt)
-    failed = {"raises": 1, "killed": -9}
-    assert codes == {job.label: failed.get(job.label, 0) for job in jobs}
-    assert "ValueError: a bug" in jobs[0].log.read_text()
-    for job in jobs:
-        assert job.log.read_text().count("$ ssgan ") == (2 if job in interrupted else 1)
-    for job in interrupted:
-        assert job.result.with_suffix(".saved").read_text() == "SIGTERM\n"
-    assert places == {"waiting", "node1", "node2"}
-    assert not Path("slurm").exists()
-    monkeypatch.setattr("ssgan.studies.engines.local.num_cores", lambda: 64)
-    here = [make_job(f"good {number}", "local") for number in range(7)]
-    before = [job.result.read_bytes() for job in here]
-    for job in here:
-        job.result.unlink()
-    assert set(run(LocalEngine(2, threads=2), here).values()) == {0}
-    assert [job.result.read_bytes() for job in here] == before
-    assert before[0].decode() == f'["train", "2", "is kept", "{tmp_path}"]'
-
-
-def test_ctrl_c_saves_what_runs_and_takes_the_rest_out_of_the_queue(cluster):
-    jobs = [make_job(f"job {number}", "slow", processes=2) for number in range(4)]
-
-    def press(status):
-        begun = [job for job in jobs if job.result.with_suffix(".started").exists()]
-        if len(begun) == 2 and len(status.running) == 4:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    assert set(run(make_engine(threads=4), jobs, press).values()) == {130}
-    saved = [job for job in jobs if job.result.with_suffix(".saved").exists()]
-    assert len(saved) == 2
-    assert {job.result.with_suffix(".saved").read_text() for job in saved} == {"SIGINT\n"}
-    assert ask(cluster, "squeue", "-h") == ""
-    for job in jobs:
-        job.result.with_suffix(".saved").touch()
-    assert set(run(make_engine(threads=4), jobs).values()) == {0}
-    assert '"2"' in jobs[0].result.read_text()  # four threads of two processes
-
-
-def test_a_job_that_someone_cancels_has_failed_and_slurm_says_why(cluster):
-    stopped, waiting = make_job("stopped", "slow"), make_job("waiting", "slow")
-    jobs, done = [stopped, waiting], []
-
-    def cancel(status):
-        if stopped.result.with_suffix(".started").exists() and not done:
-            done.append(stopped.result.with_suffix(".started").read_text())
-            ask(cluster, "scancel", "--state=PENDING", f"--user={os.getuid()}")
-            ask(cluster, "scancel", done[0])
-
-    codes = run(make_engine(threads=4, options=["nodelist=node1"]), jobs, cancel)
-    assert codes == {"stopped": 143, "waiting": -9}
-    assert "left the queue without an exit code" in waiting.log.read_text()
-    assert list(Path("slurm").glob("*/*.err"))  # kept
-
-
-def test_the_jobs_of_a_killed_study_are_not_started_twice(cluster):
-    job = make_job("a", "slow")
-    study = fork(lambda: len(list(Scheduler([job], make_engine(), pause=0.05).run())))
-    while not job.result.with_suffix(".started").exists():
-        time.sleep(0.05)
-    os.kill(study, signal.SIGKILL)
-    assert wait(study) == -signal.SIGKILL
-    with pytest.raises(UserError, match="1 job of this study, which was killed") as caught:
-        make_engine()
-    command = str(caught.value).rpartition("cancel: ")[2]
-    subprocess.run(command.split(), check=True)
-    while ask(cluster, "squeue", "-h"):
-        time.sleep(0.05)
-    assert job.result.with_suffix(".saved").read_text() == "SIGTERM\n"
-    assert run(make_engine(), [job]) == {"a": 0}
-
-
-@pytest.mark.parametrize(
-    ("option", "words"),
-    [
-        ("partition=nowhere", "sbatch: invalid partition specified: nowhere"),
-        ("colour=red", "unrecognized option '--colour=red'"),
-        ("time=never", "sbatch: Invalid --time specification"),
-    ],
-)
-def test_an_option_that_sbatch_refuses_is_one_line(option, words, cluster, capfd):
-    engine = make_engine(options=[option])
+def test_jobs_of_a_killed_study_are_named():
+    Path("queue").write_text("5_0|RUNNING|node5\n5_1|PENDING|\n")
     with pytest.raises(UserError) as caught:
-        run(engine, [make_job("a")])
-    assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
+        make_engine()
+    name = str(caught.value).rpartition("--name=")[2]
+    assert str(caught.value) == (
+        "2 jobs of this study, which was killed, are still in Slurm's queue: wait for the end, or "
+        f"cancel: scancel --name={name}"
+    )
+    Path("queue").write_text("")
+    assert make_engine().queue.name == name
+    assert make_engine(folder=Path("other/slurm")).queue.name != name
+
+
+@pytest.mark.parametrize("name", ["sbatch", "squeue", "srun"])
+def test_a_machine_without_slurm_is_refused_in_one_line(name, programs, monkeypatch):
+    (programs / name).unlink()
+    monkeypatch.setenv("PATH", str(programs))
+    with pytest.raises(UserError, match=f"--on slurm needs {name}, which is not here"):
+        choose_engine(Placement(on="slurm"), Path("out"))
+
+
+def test_without_submitit_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(UserError, match=r"pip install 'ssgan\[slurm\]'"):
+        choose_engine(Placement(on="slurm"), Path("out"))
+
+
+def test_what_sbatch_refuses_is_its_first_line_alone(programs, capfd):
+    (programs / "sbatch").write_text(
+        "#!/bin/sh\necho 'sbatch: error: no such partition' >&2\necho 'sbatch: more' >&2\nexit 1\n"
+    )
+    with pytest.raises(UserError, match="^sbatch: no such partition$"):
+        make_engine().start([make_job()])
     assert capfd.readouterr() == ("", "")
