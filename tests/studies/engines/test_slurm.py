@@ -169,6 +169,6 @@ def test_what_sbatch_refuses_is_its_first_line_alone(programs, capfd):
     (programs / "sbatch").write_text(
         "#!/bin/sh\necho 'sbatch: error: no such partition' >&2\necho 'sbatch: more' >&2\nexit 1\n"
     )
-    with pytest.raises(UserError, match="^sbatch: no such partition$"):
+    with pytest.raises(UserError, match=r"^sbatch: no such partition$"):
         make_engine().start([make_job()])
     assert capfd.readouterr() == ("", "")

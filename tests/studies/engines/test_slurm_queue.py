@@ -79,5 +79,5 @@ def test_a_queue_that_must_answer_is_refused_with_its_own_words(queue, tmp_path)
     program = tmp_path / "squeue"
     program.write_text("#!/bin/sh\necho 'squeue: error: no controller' >&2\nexit 1\n")
     program.chmod(0o755)
-    with pytest.raises(UserError, match="^squeue: no controller$"):
+    with pytest.raises(UserError, match=r"^squeue: no controller$"):
         queue.require()
