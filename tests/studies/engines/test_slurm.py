@@ -1,5 +1,6 @@
 """Jobs that a fake Slurm accepts: what is refused, and what counts as an end."""
 
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -73,6 +74,31 @@ def test_what_a_job_gets_is_said_to_sbatch():
     ):  # fmt: skip
         assert f"#SBATCH {line}" in lines
     assert any("srun" in line and "--cpus-per-task=3" in line for line in lines)
+
+
+def test_a_terminals_ctrl_c_ends_no_sbatch(programs):
+    """It would leave a job of which nobody knows. The study sends signals itself, afterwards."""
+    (programs / "sbatch").write_text(
+        "#!/bin/bash\ngrep SigBlk /proc/self/status > mask\necho Submitted batch job 7\n"
+    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    start(make_engine(), "a")
+    mask = int(Path("mask").read_text().split()[1], 16)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        assert mask & 1 << number - 1
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+def test_a_study_inside_a_job_passes_nothing_of_it_on(programs, monkeypatch):
+    given = {"SLURM_JOB_ID": "3", "SLURM_NTASKS": "8", "SLURM_CONF": "here", "OTHER": "kept"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    (programs / "sbatch").write_text("#!/bin/sh\nenv > env\necho Submitted batch job 7\n")
+    start(make_engine(), "a")
+    lines = Path("env").read_text().splitlines()
+    assert {"SLURM_CONF=here", "OTHER=kept"} <= set(lines)
+    assert not [line for line in lines if line.startswith(("SLURM_JOB_ID", "SLURM_NTASKS"))]
+    assert os.environ["SLURM_NTASKS"] == "8"
 
 
 def test_no_time_limit_is_given_unless_the_user_gives_one():

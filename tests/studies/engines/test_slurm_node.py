@@ -61,7 +61,6 @@ def calls(folder):
 
 
 def test_a_command_that_ends_by_itself_has_ended(node):
-    (node / "ending").write_text("of an earlier start")
     assert run(node, kind="good") == (0, True)
     assert (node / "a").read_text().startswith('["train", "3"')
     assert run(node, kind="killed") == (-signal.SIGKILL, True)
@@ -69,6 +68,7 @@ def test_a_command_that_ends_by_itself_has_ended(node):
 
 
 def test_what_ends_at_its_time_limit_saves_and_waits_again(node):
+    (node / "ending").write_text('{"code": 143, "final": false}')  # of an earlier start
     assert run(node, signal.SIGUSR2) is None
     assert (node / "a.saved").read_text() == "SIGTERM\n"
     assert calls(node) == ["requeue 7"]
