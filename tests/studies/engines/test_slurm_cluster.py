@@ -12,15 +12,20 @@ from pathlib import Path
 
 import pytest
 
+import ssgan
+from ssgan.files.run_directory import RunDirectory
+from ssgan.runs import checkpoint
 from ssgan.studies.engines import slurm, slurm_queue
 from ssgan.studies.engines.local import LocalEngine
 from ssgan.studies.engines.slurm import SlurmEngine
 from ssgan.studies.jobs import FileJob
 from ssgan.studies.scheduler import Scheduler
 from ssgan.types import UserError
+from tests.cli.test_main import TINY
 from tests.studies.engines.cluster import ask, is_installed, run_cluster
 from tests.studies.engines.command import write_command
 from tests.training.harness import fork, wait
+from tests.training.tiny import digest_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -118,6 +123,37 @@ def test_of_twelve_commands_those_that_are_interrupted_go_on_and_those_that_fail
     assert set(run(LocalEngine(2, threads=2), here).values()) == {0}
     assert [job.result.read_bytes() for job in here] == before
     assert before[0].decode() == f'["train", "2", "is kept", "{tmp_path}"]'
+
+
+@pytest.mark.long
+def test_a_run_that_slurm_interrupts_ends_at_the_bits_of_one_here(cluster, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(ssgan.__file__).parents[1]))
+    monkeypatch.setattr("ssgan.studies.engines.local.num_cores", lambda: 64)
+    at, seen = TINY.index("--total_steps") + 1, []
+    settings = [*TINY[:at], "20", *TINY[at + 1 :], "--evaluate.every", "0"]
+
+    def plan(place):
+        words = ("train", "scenes:ssgan", "--data", "scenes:num_images=40", "--run", place)
+        result = RunDirectory(Path(place)).checkpoint(20)
+        return FileJob(
+            label=place, words=(*words, *settings), log=Path(place + ".log"), result=result
+        )
+
+    def interrupt(status):
+        log = RunDirectory(Path("away")).log
+        if not seen and log.exists() and len(log.read_text().splitlines()) > 2:
+            seen.append("interrupted")
+            number = ask(cluster, "squeue", "-h", "--format=%i").strip()
+            ask(cluster, "scancel", "--signal=USR2", f"{number}.0")
+        hasten(cluster, seen)
+
+    away, here = plan("away"), plan("here")
+    assert run(make_engine(), [away], interrupt) == {"away": 0}
+    assert run(LocalEngine(1, threads=1), [here]) == {"here": 0}
+    saved = [checkpoint.load_newest(RunDirectory(Path(place)))[0] for place in ("away", "here")]
+    assert [one.step for one in saved] == [20, 20]
+    assert digest_of(saved[0]) == digest_of(saved[1])
+    assert "INFO     continuing from step" in away.log.read_text()
 
 
 def test_ctrl_c_saves_what_runs_and_takes_the_rest_out_of_the_queue(cluster):
