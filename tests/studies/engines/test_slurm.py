@@ -74,6 +74,7 @@ def test_what_a_job_gets_is_said_to_sbatch():
     ):  # fmt: skip
         assert f"#SBATCH {line}" in lines
     assert any("srun" in line and "--cpus-per-task=3" in line for line in lines)
+    assert Path("b.log").read_text() == f"[slurm] job 7_1 of {engine.queue.name}\n"
 
 
 def test_a_terminals_ctrl_c_ends_no_sbatch(programs):
@@ -198,3 +199,10 @@ def test_what_sbatch_refuses_is_its_first_line_alone(programs, capfd):
     with pytest.raises(UserError, match=r"^sbatch: no such partition$"):
         make_engine().start([make_job()])
     assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_is_submitted_where_a_log_cannot_be_written():
+    Path("b.log").symlink_to("elsewhere")
+    with pytest.raises(OSError, match=r"b\.log"):
+        start(make_engine(), "a", "b")
+    assert not Path("submitted").exists()

@@ -149,10 +149,15 @@ class SlurmEngine:
     def start(self, jobs: Sequence[Job]) -> Sequence[SlurmChild]:
         """Submit the first thousand commands at most, as one array."""
         commands = [self._make_command(job) for job in jobs[:_MOST]]
+        for job in jobs[:_MOST]:
+            _append(job.log, ())  # a log that cannot be written is an error before, not after
         numbers = self._submit(commands)
         self.queue.forget()
-        pairs = zip(jobs, commands, numbers, strict=False)
-        return [SlurmChild(self, job, command, number) for job, command, number in pairs]
+        children = []
+        for job, command, number in zip(jobs, commands, numbers, strict=False):
+            _append(job.log, [f"job {number} of {self.queue.name}"])
+            children.append(SlurmChild(self, job, command, number))
+        return children
 
     def _make_command(self, job: Job) -> NodeCommand:
         self._count += 1
@@ -191,13 +196,10 @@ class SlurmEngine:
     def report_loss(self, child: SlurmChild) -> None:
         """Append to the command's log what Slurm has written about a job that was killed."""
         self._losses += 1
-        words = f"[slurm] job {child.number} left the queue without an exit code\n"
+        lines = [f"job {child.number} left the queue without an exit code"]
         for path in sorted(self._folder.glob(f"{child.number}_*_log.err")):
-            lines = path.read_text(errors="replace").splitlines()[-_TAIL:]
-            words += "".join(f"[slurm] {line}\n" for line in (f"{path}:", *lines))
-        child.job.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(child.job.log, "a", encoding="utf-8", opener=open_unlinked) as file:
-            file.write(words)
+            lines += [f"{path}:", *path.read_text(errors="replace").splitlines()[-_TAIL:]]
+        _append(child.job.log, lines)
 
     def close(self) -> None:
         """Wait until the jobs have left the queue, then remove the engine's files.
@@ -212,6 +214,13 @@ class SlurmEngine:
             shutil.rmtree(self._folder, ignore_errors=True)
             if not any(self._base.iterdir()):
                 self._base.rmdir()
+
+
+def _append(log: Path, lines: Sequence[str]) -> None:
+    """Append what Slurm has to say to the log of a command."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "a", encoding="utf-8", opener=open_unlinked) as file:
+        file.writelines(f"[slurm] {line}\n" for line in lines)
 
 
 def _require_slurm() -> None:
