@@ -41,11 +41,15 @@ def answer(folder, shown="JobState=RUNNING\\n   PreemptTime=None\\n", code=0):
 
 
 def run(folder, number=None, verb="train", kind="slow", before=lambda: None):
-    """Its ending; the process that runs it gets the signal once the command has begun."""
+    """Its ending; the process that runs it gets the signal once the command has begun.
+
+    Number 0 is no signal.
+    """
     files = (folder / name for name in ("log", "ending", "request"))
     log, ending, request = files
     command = NodeCommand((verb, kind, str(folder / "a")), log, 3, folder, ending, request)
     process = fork(lambda: command() or 0)
+    children[:] = [process]
     if number is not None:
         while not (folder / "a.started").exists():
             time.sleep(0.01)
@@ -53,6 +57,9 @@ def run(folder, number=None, verb="train", kind="slow", before=lambda: None):
         os.kill(process, number)
     assert wait(process) == 0
     return CommandEnding.read(ending)
+
+
+children: list[int] = []  # the newest process that runs a command
 
 
 def calls(folder):
@@ -98,6 +105,16 @@ def test_sigterm_may_mean_that_slurm_needs_the_node_or_that_someone_has_cancelle
     answer(node, shown)
     assert run(node, signal.SIGTERM) == (None if expected is None else (expected, False))
     assert calls(node) == ["show job 7", *(["requeue 7"] if expected is None else [])]
+
+
+def test_the_command_may_get_sigterm_before_the_process_that_started_it(node):
+    def end_command():
+        (command,) = Path(f"/proc/{children[0]}/task/{children[0]}/children").read_text().split()
+        os.kill(int(command), signal.SIGTERM)
+
+    answer(node, PREEMPTED)
+    assert run(node, 0, before=end_command) is None
+    assert calls(node) == ["show job 7", "requeue 7"]
 
 
 def test_a_signal_of_the_study_ends_it_for_good(node):

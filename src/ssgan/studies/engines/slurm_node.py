@@ -95,7 +95,11 @@ class NodeCommand:
             process.send_signal(self._choose_signal(one))
         code = process.wait()
         signal.pthread_sigmask(signal.SIG_BLOCK, handled)  # scontrol inherits this
-        if code == 0 or not received or self.request.exists():
+        terminated = code in (
+            -signal.SIGTERM,
+            EXIT_CODES[signal.SIGTERM],
+        )  # maybe before this process
+        if code == 0 or not (received or terminated) or self.request.exists():
             return CommandEnding(code, True)
         if signal.SIGUSR2 in received:
             return None if self._may_restart() and self._requeue() else CommandEnding(code, True)
