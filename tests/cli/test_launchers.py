@@ -1,10 +1,22 @@
 """A process finds its rank under srun and mpirun, and in no other place."""
 
-import pytest
+import json
+import os
+import socket
+from contextlib import redirect_stderr, redirect_stdout
 
+import pytest
+import torch
+
+from ssgan.cli import train
 from ssgan.cli.launchers import find_rank, first_host
 from ssgan.cli.main import main
 from ssgan.cli.parser import UsageError
+from ssgan.cli.processes import choose_count
+from ssgan.files.run_directory import RunDirectory
+from tests.training.harness import fork, wait
+from tests.training.test_ranks import SMALL
+from tests.training.tiny import rows_of
 
 BATCH = {  # of a script under sbatch --nodes 2 --ntasks 4, before its first srun
     "SLURM_JOB_ID": "70012",
@@ -108,3 +120,46 @@ def test_a_number_of_processes_beside_srun_is_refused(monkeypatch, capsys):
     assert main(["train", "scenes:ssgan", "--processes", "4", "--dry-run"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("ssgan: --processes 4 within a job of 4 tasks: each task is a process")
+
+
+@pytest.mark.slow
+def test_two_tasks_of_srun_train_one_run(tmp_path):
+    """In two processes, by the variables of Slurm alone."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    step = {**STEP, "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost"}
+    words = ["train", "scenes:ssgan", *SMALL, "--total_steps", "2", "--run", str(tmp_path / "run")]
+
+    def be_task(number):
+        place = {"SLURM_PROCID": str(number), "SLURM_LOCALID": str(number)}
+        os.environ.update({**step, **place, "MASTER_PORT": str(port)})
+        said = (tmp_path / f"{number}.txt").open("w")
+        with said, redirect_stdout(said), redirect_stderr(said):
+            return main([*words, "--no-report"])
+
+    children = [fork(lambda number=number: be_task(number)) for number in range(2)]
+    said = [tmp_path / f"{number}.txt" for number in range(2)]
+    assert [wait(child) for child in children] == [0, 0], [one.read_text() for one in said]
+    layout = RunDirectory(tmp_path / "run")
+    assert json.loads(layout.environment.read_text())["processes"] == 2
+    assert [row["step"] for row in rows_of(layout.log)] == [1, 2]
+    assert "done" in said[0].read_text()
+    assert said[1].read_text() == ""
+
+
+def test_as_many_processes_are_started_as_there_are_accelerators(monkeypatch):
+    assert choose_count("auto") == (1, "1 process: the run uses no accelerator")
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 8)
+    assert choose_count("auto") == (8, "8 processes: one for each accelerator")
+    assert choose_count("cuda")[0] == 8
+    assert choose_count("cuda:1") == (1, "1 process: cuda:1 is one device")
+    assert choose_count("cpu")[0] == 1
+
+
+def test_the_command_says_what_auto_is(monkeypatch, capsys):
+    monkeypatch.setattr(train, "_dry_run", lambda config, directory, count: count - 1)
+    assert main(["train", "scenes:ssgan", "--processes", "auto", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("--processes auto is 1 process: the run uses no accelerator\n")

@@ -69,12 +69,12 @@ def test_a_process_is_on_the_node_of_its_gpu(system, monkeypatch):
 
 def test_a_node_without_a_core_of_ours_is_named(system, monkeypatch):
     show_gpus(system, monkeypatch, 0, 2)
-    with pytest.raises(UserError, match="GPU 1 is at NUMA node 2, whose cores .*leave out --numa"):
+    with pytest.raises(UserError, match=r"GPU 1 is at NUMA node 2, whose cores .*leave out --numa"):
         divide_nodes(2, "auto", system)
 
 
 def test_a_system_that_lists_no_nodes_is_refused(tmp_path):
-    with pytest.raises(UserError, match="lists no NUMA nodes in .*: leave out --numa node"):
+    with pytest.raises(UserError, match=r"lists no NUMA nodes in .*: leave out --numa node"):
         divide_nodes(2, "cpu", tmp_path)
 
 

@@ -366,6 +366,21 @@ def test_every_process_is_told_who_it_is_and_where_all_meet(together_as):
     assert len({(env["MASTER_ADDR"], env["MASTER_PORT"]) for env in starts}) == 1
 
 
+STAYS = "import os; exit(os.sched_getaffinity(0) != {{{0}}})"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no cores to stay on here")
+def test_every_process_stays_on_its_cores_and_has_a_thread_for_each(together_as, monkeypatch):
+    starts, commands = together_as
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    ours = os.sched_getaffinity(0)
+    places = [frozenset({min(ours)}), frozenset({max(ours)})]
+    commands.append([STAYS.format(min(ours)), STAYS.format(max(ours))])
+    assert processes.run_in_processes(["train"], 2, 0, places) == 0
+    assert {env["OMP_NUM_THREADS"] for env in starts} == {"1"}
+    assert os.sched_getaffinity(0) == ours
+
+
 LISTENS_HERE_ALONE = """
 import os
 port = f":{int(os.environ['MASTER_PORT']):04X}"

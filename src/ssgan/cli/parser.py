@@ -117,9 +117,8 @@ def list_fields(owner: type[VerbOptions]) -> tuple[OptionField, ...]:
         hint = hints[one.name]
         if NoneType in get_args(hint):
             hint = next(variant for variant in get_args(hint) if variant is not NoneType)
-        words = tuple(
-            word for kind in get_args(hint) if int in get_args(hint) for word in get_args(kind)
-        )  # of int | Literal[WORD]
+        kinds = get_args(hint)  # of int | Literal[WORD]
+        words = tuple(word for kind in kinds if int in kinds for word in get_args(kind))
         hint = int if words else hint
         many = get_origin(hint) is tuple
         text = field_comment(owner, one.name) or owner.phrases.get(one.name.upper(), "")

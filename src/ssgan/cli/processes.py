@@ -63,7 +63,7 @@ def run_in_processes(
         **os.environ,
         PARENT: str(os.getpid()),
     }
-    places = cores or [None] * count
+    places: Sequence[frozenset[int] | None] = cores or [None] * count
     for _ in range(restarts):
         code = _run_once(argv, places, shared, "all are restarted")
         if code not in _WORTH_A_RESTART:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -45,7 +46,7 @@ def divide_nodes(count: int, device: str, system: Path = _SYSTEM) -> list[frozen
 
 
 def _cores_of_gpu(number: int, cores: dict[int, frozenset[int]], system: Path) -> frozenset[int]:
-    facts = torch.cuda.get_device_properties(number)
+    facts: Any = torch.cuda.get_device_properties(number)
     place = f"{facts.pci_domain_id:04x}:{facts.pci_bus_id:02x}:{facts.pci_device_id:02x}.0"
     file = system / "bus/pci/devices" / place / "numa_node"
     node = int(file.read_text()) if file.exists() else -1
