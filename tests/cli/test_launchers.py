@@ -160,6 +160,9 @@ def test_as_many_processes_are_started_as_there_are_accelerators(monkeypatch):
 
 def test_the_command_says_what_auto_is(monkeypatch, capsys):
     monkeypatch.setattr(train, "_dry_run", lambda config, directory, count: count - 1)
-    assert main(["train", "scenes:ssgan", "--processes", "auto", "--dry-run"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("--processes auto is 1 process: the run uses no accelerator\n")
+    words = ["train", "scenes:ssgan", "--processes", "auto", "--dry-run"]
+    said = "--processes auto is 1 process: the run uses no accelerator"
+    assert main(words) == 0
+    assert capsys.readouterr().out == f"{said}\n"
+    assert main([*words, "--restarts", "2"]) == 0
+    assert capsys.readouterr().out == f"{said}; --restarts and --numa have no effect\n"

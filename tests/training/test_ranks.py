@@ -64,6 +64,12 @@ def test_batch_norm_over_ranks_is_that_of_the_whole_batch(tmp_path):
         assert code == 0, printed
 
 
+def test_a_replaced_machine_meets_those_that_have_counted_a_restart(tmp_path):
+    """torchrun counts on each machine by itself."""
+    counts = {"variables": lambda number: {"TORCHELASTIC_RESTART_COUNT": str(1 - number)}}
+    assert [code for code, _ in together("norm", tmp_path, 2, seconds=60, **counts)] == [0, 0]
+
+
 def test_a_bad_number_on_one_rank_alone_is_refused_by_all_and_changes_nothing(tmp_path):
     for number, (code, printed) in enumerate(together("bad number", tmp_path, 2)):
         assert code == 0, printed

@@ -132,7 +132,8 @@ def _count_processes(given: Train, config: RunConfig) -> int:
     from ssgan.cli.processes import choose_count
 
     count, why = choose_count(config.device)
-    print(f"--processes auto is {why}")
+    idle = count == 1 and (given.restarts or given.numa != "none")
+    print(f"--processes auto is {why}{'; --restarts and --numa have no effect' * bool(idle)}")
     return count
 
 
