@@ -5,6 +5,7 @@ A core reaches the memory of its own node faster, and a GPU is near to one node.
 """
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ def list_node_cores(system: Path = _SYSTEM) -> dict[int, frozenset[int]]:
 
     Nodes of memory alone are left out. Raises UserError on a system that lists no nodes.
     """
-    ours = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else frozenset[int]()
+    ours = os.sched_getaffinity(0) if sys.platform == "linux" else frozenset[int]()
     files = system.glob("devices/system/node/node[0-9]*/cpulist") if ours else ()
     nodes = {int(file.parent.name[4:]): _parse_ranges(file.read_text()) & ours for file in files}
     if not any(nodes.values()):
@@ -69,7 +70,7 @@ def count_threads(parts: Sequence[frozenset[int]]) -> int:
 @contextmanager
 def stay_on(cores: frozenset[int] | None) -> Iterator[None]:
     """Within, this thread and the processes that it starts run on these cores; None: on any."""
-    if cores is None or not hasattr(os, "sched_setaffinity"):
+    if cores is None or sys.platform != "linux":
         yield
         return
     before = os.sched_getaffinity(0)
