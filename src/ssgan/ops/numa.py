@@ -24,8 +24,9 @@ def list_node_cores(system: Path = _SYSTEM) -> dict[int, frozenset[int]]:
 
     Nodes of memory alone are left out. Raises UserError on a system that lists no nodes.
     """
-    ours = os.sched_getaffinity(0) if sys.platform == "linux" else frozenset[int]()
-    files = system.glob("devices/system/node/node[0-9]*/cpulist") if ours else ()
+    if sys.platform != "linux":
+        raise UserError(f"only Linux keeps processes on cores: {_REASON}")
+    ours, files = os.sched_getaffinity(0), system.glob("devices/system/node/node[0-9]*/cpulist")
     nodes = {int(file.parent.name[4:]): _parse_ranges(file.read_text()) & ours for file in files}
     if not any(nodes.values()):
         raise UserError(f"this system lists no NUMA nodes in {system}: {_REASON}")
