@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,8 @@ class Hosts:
         self.spaces = {host: f"ssgan-{host}-{os.getpid()}" for host in ADDRESSES}
         names = {"localhost": "127.0.0.1", **ADDRESSES}
         (folder / "hosts").write_text("".join(f"{names[name]} {name}\n" for name in names))
+
+    def connect(self) -> None:
         for space in self.spaces.values():
             self.ip("netns", "add", space)
         ends = [f"{host}{os.getpid()}" for host in ADDRESSES]  # at most 15 characters
@@ -59,8 +62,9 @@ class Hosts:
                 self.ip("-n", space, "link", "set", device, "up")
 
     @staticmethod
-    def ip(*words: str) -> str:
-        return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
+    def ip(*words: str, check: bool = True) -> str:
+        ended = subprocess.run(["ip", *words], check=check, capture_output=True, text=True)
+        return ended.stdout
 
     def start(self, host: str, *words: str) -> subprocess.Popen:
         """The command there; what it prints is appended to a file of the host's name."""
@@ -81,8 +85,9 @@ class Hosts:
 
     def lose(self, host: str) -> None:
         """Kill every process there."""
-        for process in self.ip("netns", "pids", self.spaces[host]).split():
-            os.kill(int(process), signal.SIGKILL)
+        for process in self.ip("netns", "pids", self.spaces[host], check=False).split():
+            with suppress(ProcessLookupError):  # it has ended with its parent
+                os.kill(int(process), signal.SIGKILL)
 
     def await_(self, condition: Callable[[], bool], *commands: subprocess.Popen) -> None:
         """Until the condition holds; an error when a command ends before."""
@@ -95,19 +100,21 @@ class Hosts:
     def remove(self) -> None:
         for host, space in self.spaces.items():
             self.lose(host)
-            self.ip("netns", "delete", space)
+            self.ip("netns", "delete", space, check=False)
 
 
 @pytest.fixture
 def hosts(tmp_path):
     if sys.platform != "linux" or os.geteuid() or not all(map(shutil.which, ("ip", "unshare"))):
         pytest.skip("network namespaces need root, ip and unshare")
+    found = Hosts(tmp_path)
     try:
-        found = Hosts(tmp_path)
+        found.connect()
+        yield found
     except subprocess.CalledProcessError as error:
         pytest.skip(f"no network namespaces here: {error.stderr.strip()}")
-    yield found
-    found.remove()
+    finally:
+        found.remove()
 
 
 def state_of(root):
