@@ -43,6 +43,8 @@ WRONG_WORDS = [
     (["train", "scenes:gan", "--dry-rn"], "train has no --dry-rn; did you mean --dry-run?"),
     (["train", "scenes:gan", "--total_steps"], "--total_steps needs a value"),
     (["train", "scenes:gan", "--restarts", "2"], "--restarts requires --processes 2 or more"),
+    (["train", "scenes:gan", "--numa", "node"], "--numa node requires --processes 2 or more"),
+    (["train", "scenes:gan", "--processes", "all"], "must be auto or a whole number, 1 or more"),
     (["train", "scenes:gan", "--on-collapse", "end"], "--on-collapse must be warn or stop, not"),
     (["features", "run", "--data", "scenes"], "features needs --out FILE: "),
     (["forget", "--draw", "a", "--seed", "1"], "leave --seed out"),

@@ -101,24 +101,27 @@ MATRIX = {
 
 
 def together(
-    case: str, folder: Path, count: int, seconds: float = 600, awaited: Sequence[int] | None = None
+    case: str,
+    folder: Path,
+    count: int,
+    seconds: float = 600,
+    awaited: Sequence[int] | None = None,
+    variables: Callable[[int], Mapping[str, str]] = lambda number: {},
 ) -> list[tuple[int, str]]:
     """Run a case as so many ranks; exit code and what was printed of each that is awaited: of all.
 
-    Those that are not awaited, or take too long, are killed.
+    Those that are not awaited, or take too long, are killed. `variables` of the environment are
+    those of a rank.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
     outputs = [folder / f"rank-{number}.txt" for number in range(count)]
+    places = [{**shared, "RANK": str(n), **variables(n)} for n in range(count)]
     children = [
-        fork(
-            lambda env={**shared, "RANK": str(n)}, output=outputs[n]: be_rank(
-                case, folder, env, output
-            )
-        )
-        for n in range(count)
+        fork(lambda env=env, output=output: be_rank(case, folder, env, output))
+        for env, output in zip(places, outputs, strict=True)
     ]
     codes: dict[int, int] = {}
     wanted = range(count) if awaited is None else awaited

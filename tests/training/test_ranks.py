@@ -76,6 +76,12 @@ def test_batch_norm_over_ranks_is_that_of_the_whole_batch(tmp_path):
         assert code == 0, printed
 
 
+def test_a_replaced_machine_meets_those_that_have_counted_a_restart(tmp_path):
+    """torchrun counts on each machine by itself."""
+    counts = {"variables": lambda number: {"TORCHELASTIC_RESTART_COUNT": str(1 - number)}}
+    assert [code for code, _ in together("norm", tmp_path, 2, seconds=60, **counts)] == [0, 0]
+
+
 def test_a_bad_number_on_one_rank_alone_is_refused_by_all_and_changes_nothing(tmp_path):
     for number, (code, printed) in enumerate(together("bad number", tmp_path, 2)):
         assert code == 0, printed
@@ -371,6 +377,21 @@ def test_every_process_is_told_who_it_is_and_where_all_meet(together_as):
     assert [(env["RANK"], env["LOCAL_RANK"]) for env in starts] == [("0", "0"), ("1", "1")]
     assert {env["WORLD_SIZE"] for env in starts} == {"2"}
     assert len({(env["MASTER_ADDR"], env["MASTER_PORT"]) for env in starts}) == 1
+
+
+STAYS = "import os; exit(os.sched_getaffinity(0) != {{{0}}})"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no cores to stay on here")
+def test_every_process_stays_on_its_cores_and_has_a_thread_for_each(together_as, monkeypatch):
+    starts, commands = together_as
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    ours = os.sched_getaffinity(0)
+    places = [frozenset({min(ours)}), frozenset({max(ours)})]
+    commands.append([STAYS.format(min(ours)), STAYS.format(max(ours))])
+    assert processes.run_in_processes(["train"], 2, 0, places) == 0
+    assert {env["OMP_NUM_THREADS"] for env in starts} == {"1"}
+    assert os.sched_getaffinity(0) == ours
 
 
 LISTENS_HERE_ALONE = """

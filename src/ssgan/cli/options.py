@@ -87,9 +87,12 @@ class Train(Options):
     fit: Literal["crop", "pad", "squash"] | None = option(None, default_text="crop")
     # when the run collapses or diverges: warn, or save and end with exit code 75
     on_collapse: Literal["warn", "stop"] | None = None
-    # processes on this machine, each with its own device and a part of every batch; on several
-    # machines torchrun or a cluster starts `python -m ssgan train ...`
-    processes: int = option(1, at_least=1)
+    # processes on this machine, each with its own device and a part of every batch; auto is one
+    # for each accelerator; on several machines srun, torchrun or a cluster starts
+    # `python -m ssgan train ...`
+    processes: int | Literal["auto"] = option(1, at_least=1)
+    # node: each of --processes stays on the cores of one NUMA node, that of its GPU
+    numa: Literal["none", "node"] = "none"
     # how often all processes are restarted after one is lost
     restarts: int = option(0, at_least=0)
     # seconds that a process waits for the others
@@ -138,8 +141,9 @@ stl10, successors. Start with objects:ssgan."""
         start = self.recipe or self.data or self.config
         if not (start or self.help or self.recipes):
             raise UsageError("train needs a recipe or --data SOURCE; see ssgan train --help")
-        if self.restarts and self.processes == 1:
-            raise UsageError("--restarts requires --processes 2 or more")
+        for name, given in (("restarts", self.restarts), ("numa node", self.numa == "node")):
+            if given and self.processes == 1:
+                raise UsageError(f"--{name} requires --processes 2 or more")
         if self.track_project is not None and self.track is None:
             raise UsageError("--track-project requires --track wandb or trackio")
 

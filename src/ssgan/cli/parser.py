@@ -37,6 +37,7 @@ class OptionField:
     required: bool = False
     at_least: int | None = None  # of a whole number
     at_most: int = _MAX_INT
+    words: tuple[str, ...] = ()  # that may stand for a whole number; added by `list_fields`
     default_text: str = ""  # the default in words, where it depends on other options
     # the value may be left out, and is then "-": the next word is one only with this ending
     optional_ending: str = ""
@@ -53,7 +54,8 @@ class OptionField:
         """What stands for the value in help."""
         if self.metavar:
             return self.metavar
-        return "|".join(map(str, self.choices)) or ("N" if self.hint is int else "X")
+        choices = self.choices or (("N", *self.words) if self.hint is int else ("X",))
+        return "|".join(map(str, choices))
 
     @property
     def usage(self) -> str:
@@ -115,12 +117,16 @@ def list_fields(owner: type[VerbOptions]) -> tuple[OptionField, ...]:
         hint = hints[one.name]
         if NoneType in get_args(hint):
             hint = next(variant for variant in get_args(hint) if variant is not NoneType)
+        kinds = get_args(hint)  # of int | Literal[WORD]
+        words = tuple(word for kind in kinds if int in kinds for word in get_args(kind))
+        hint = int if words else hint
         many = get_origin(hint) is tuple
         text = field_comment(owner, one.name) or owner.phrases.get(one.name.upper(), "")
         completed = replace(
             declared,
             name=declared.name or f"--{one.name.replace('_', '-')}",
             key=one.name,
+            words=words,
             hint=get_args(hint)[0] if many else hint,
             many=many,
             default=one.default,
@@ -249,7 +255,7 @@ def _value(one: OptionField, text: str) -> Any:
 
 def _item(one: OptionField, text: str) -> Any:
     if one.hint is int:
-        return _whole_number(one, text)
+        return text if text in one.words else _whole_number(one, text)
     if one.hint is float:
         try:
             return float(text)
@@ -274,7 +280,8 @@ def _whole_number(one: OptionField, text: str) -> int:
         if one.many and isinstance(one.default, tuple) and one.default:
             kind += f" such as {','.join(map(str, one.default))}"
         bound = "" if one.at_least is None else f", {one.at_least} or more"
-        raise UsageError(f"{one.name} must be {kind}{bound}, not {_quote(text)}")
+        instead = "".join(f"{word} or " for word in one.words)
+        raise UsageError(f"{one.name} must be {instead}{kind}{bound}, not {_quote(text)}")
     if int(text) > one.at_most:
         raise UsageError(f"{one.name} must be at most {one.at_most:,}, not {_quote(int(text))}")
     return int(text)

@@ -15,9 +15,11 @@ from textwrap import fill
 from rich.console import Console
 
 from ssgan.cli.config_args import default_directory, read_config, take_source
+from ssgan.cli.launchers import find_rank
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.moved import find_moved_run
 from ssgan.cli.options import Train
+from ssgan.cli.parser import UsageError
 from ssgan.cli.progress import (
     Meter,
     describe_rejects,
@@ -34,6 +36,7 @@ from ssgan.data.dataset import Dataset
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.ops.collective import rank
+from ssgan.ops.numa import divide_nodes
 from ssgan.recipes.find import list_recipes
 from ssgan.runs import config_io
 from ssgan.runs.config import RunConfig
@@ -55,6 +58,7 @@ def main(given: Train) -> int:
     if given.recipes:
         print(_list_by_file(list_recipes()))
         return 0
+    _join_launcher(given)
     given = take_source(given)
     config, reasons, directory, collection = read_config(given)
     if given.help:
@@ -74,18 +78,20 @@ def main(given: Train) -> int:
         return 0
     for reason in reasons if speaks else ():
         print(reason)
+    count = _count_processes(given, config)
     if given.dry_run:
-        return _dry_run(config, directory, given.processes)
+        return _dry_run(config, directory, count)
     if speaks and directory != default:
         print(f"{readable(directory)} has the same settings and images: it continues")
-    if given.processes > 1 and not is_launched():
+    if count > 1 and not is_launched():
         from ssgan.cli.processes import run_in_processes
 
         if collection is None:
             with ask_for_place(RunDirectory(directory), config.data.source):
                 collection = fetch_source(config.data.source).open()
-        check_run(config, directory, DatasetInfo.of(collection), given.processes)
-        return run_in_processes(["train", *given.words], given.processes, given.restarts)
+        check_run(config, directory, DatasetInfo.of(collection), count)
+        cores = divide_nodes(count, config.device) if given.numa == "node" else None
+        return run_in_processes(["train", *given.words], count, given.restarts, cores)
     if speaks and collection is not None:
         _say_cost(config, RunDirectory(directory), DatasetInfo.of(collection))
     return train_in(
@@ -100,6 +106,35 @@ def main(given: Train) -> int:
 def _speaks(given: Train) -> bool:
     """Whether this process says what was chosen. For ranks of --processes their parent did."""
     return not is_launched() or (given.processes == 1 and os.environ.get("RANK") == "0")
+
+
+def _join_launcher(given: Train) -> None:
+    """Take the rank that srun or mpirun gave to this process, if one started it.
+
+    Raises UsageError for a number of processes beside it, which would be another.
+    """
+    if not (found := find_rank(os.environ)):
+        return
+    if given.processes != 1:
+        raise UsageError(
+            f"--processes {given.processes} within a job of {found['WORLD_SIZE']} tasks: each task "
+            "is a process of the run, so leave it out"
+        )
+    os.environ.update(found)
+
+
+def _count_processes(given: Train, config: RunConfig) -> int:
+    """The number of --processes; says what auto is."""
+    if given.processes != "auto":
+        return given.processes
+    if is_launched():
+        return 1
+    from ssgan.cli.processes import choose_count
+
+    count, why = choose_count(config.device)
+    idle = count == 1 and (given.restarts or given.numa != "none")
+    print(f"--processes auto is {why}{'; --restarts and --numa have no effect' * bool(idle)}")
+    return count
 
 
 def _list_by_file(recipes: list[str]) -> str:

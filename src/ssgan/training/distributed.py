@@ -1,9 +1,9 @@
 """A run on several processes: each is a rank with a part of every batch, and all hold one state.
 
-They are started by `ssgan train --processes N`, by torchrun or by a cluster that sets RANK,
-WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. Random numbers are keyed by their place in the
-batch, batch norm uses the whole batch, and gradients are averaged: so the number of processes
-changes no result. Only rank 0 writes.
+They are started by `ssgan train --processes N`, by srun, by torchrun or by a cluster that sets
+RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. Random numbers are keyed by their place
+in the batch, batch norm uses the whole batch, and gradients are averaged: so the number of
+processes changes no result. Only rank 0 writes.
 """
 
 import gc
@@ -44,6 +44,7 @@ from ssgan.types import PeerLost, RanksDiffer, UserError
 
 TIMEOUT = 1800  # seconds that a rank waits for the others: longer than an evaluation takes
 _NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_LAUNCHERS_STORE = "TORCHELASTIC_USE_AGENT_STORE"  # whether torchrun holds the store
 _LONGEST_PREPARATION = timedelta(days=7)
 _GRACE = 1.0  # seconds in which every rank that waits in vain says so
 
@@ -115,9 +116,11 @@ def _start_group(wait: timedelta, device: str) -> tuple[Any, int, int]:
 
     with translate_errors():
         store, number, count = next(rendezvous("env://", timeout=wait))
-    # a launcher may keep its store over a restart: keys of an earlier start must not count
-    start = f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
-    store = dist.PrefixStore(start, store)  # type: ignore[attr-defined]
+    if os.environ.get(_LAUNCHERS_STORE) == "True":
+        # it outlives a restart: keys of an earlier start must not count. The number of restarts is
+        # that of the machine, and a replaced machine has none; then every start has a new store
+        start = f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
+        store = dist.PrefixStore(start, store)  # type: ignore[attr-defined]
     dist.init_process_group(
         choose_back_ends(device), store=store, rank=number, world_size=count, timeout=wait
     )
