@@ -28,7 +28,7 @@ from ssgan.runs.precision import Precision
 from ssgan.studies.catalogue import STUDIES
 from ssgan.studies.forgetting.settings import ForgettingSettings
 from ssgan.studies.options import Scale
-from ssgan.training.distributed import TIMEOUT
+from ssgan.training.ranks.distributed import TIMEOUT
 
 WRONG_WORDS = [
     (["tain"], "no verb 'tain'; did you mean train?"),

@@ -26,7 +26,7 @@ OTHER_FAULTS: dict[str, tuple[Mutant, ...]] = {
     ),
     "E6": (
         Mutant(
-            "training/distributed.py",
+            "training/ranks/distributed.py",
             '        raise PeerLost(f"after step {state.step}: {lost}") from None',
             "        raise",
         ),
@@ -38,7 +38,7 @@ OTHER_FAULTS: dict[str, tuple[Mutant, ...]] = {
             "return max(failed, default=None)",
         ),
         Mutant(
-            "training/distributed.py",
+            "training/ranks/distributed.py",
             "        raise PeerLost(_find_lost_rank(_store, number, count, str(lost))) from None",
             "        _find_lost_rank(_store, number, count, str(lost))",
         ),
@@ -52,7 +52,7 @@ OTHER_FAULTS: dict[str, tuple[Mutant, ...]] = {
     ),
     "E9": (
         Mutant(
-            "training/distributed.py",
+            "training/ranks/distributed.py",
             "            if not torch.equal(here, there):\n                raise RanksDiffer(",
             "            if False:\n                raise RanksDiffer(",
         ),

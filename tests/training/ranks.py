@@ -38,14 +38,15 @@ from ssgan.runs import checkpoint
 from ssgan.runs.config import InitialWeights, RunConfig
 from ssgan.runs.initial import find_initial_model
 from ssgan.runs.state import TrainState, fresh_state
-from ssgan.training import feed, gradient_sums, resume, step
+from ssgan.training import feed, resume, step
 from ssgan.training import run as runs
-from ssgan.training.distributed import check_in_step, join_ranks
 from ssgan.training.feed import Feed
-from ssgan.training.gradient_sums import GradientSums
 from ssgan.training.loop import train
+from ssgan.training.ranks import gradient_sums
+from ssgan.training.ranks.distributed import check_in_step, join_ranks
+from ssgan.training.ranks.gradient_sums import GradientSums
+from ssgan.training.ranks.sharding import gather_state
 from ssgan.training.run import Collapsed, run
-from ssgan.training.sharding import gather_state
 from ssgan.training.signals import Interrupted
 from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
 from tests.training.harness import fork, wait

@@ -17,11 +17,12 @@ from ssgan.cli.main import LOST, main
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs import checkpoint
 from ssgan.runs.state import fresh_state
-from ssgan.training import distributed, feed
-from ssgan.training.distributed import join_ranks
+from ssgan.training import feed
 from ssgan.training.feed import Feed, our_parts
+from ssgan.training.ranks import distributed
+from ssgan.training.ranks.distributed import join_ranks
+from ssgan.training.ranks.sharded_checkpoint import list_shards
 from ssgan.training.run import run
-from ssgan.training.sharded_checkpoint import list_shards
 from ssgan.training.validation import check_ranks
 from ssgan.types import PeerLost, UserError
 from tests.training import ranks

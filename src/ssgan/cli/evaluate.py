@@ -13,7 +13,7 @@ from ssgan.evaluation.run import EvaluationRequest, Reporter, evaluate_images
 from ssgan.metrics.resize import ResizeRule
 from ssgan.ops.collective import rank
 from ssgan.ops.cpu import keep_freed_memory
-from ssgan.training.distributed import is_launched, join_ranks
+from ssgan.training.ranks.distributed import is_launched, join_ranks
 
 _REPORTER = Reporter(open_progress_bar, lambda note: print(f"note: {note}"), print)
 _SILENT = Reporter(note=lambda note: None, show=lambda text: None)

@@ -42,8 +42,8 @@ from ssgan.runs import config_io
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import list_modules
 from ssgan.training.cost import estimate_cost
-from ssgan.training.distributed import TIMEOUT, is_launched, join_ranks
 from ssgan.training.inputs import RunProgress
+from ssgan.training.ranks.distributed import TIMEOUT, is_launched, join_ranks
 from ssgan.training.resume import ask_for_place, is_finished, may_change
 from ssgan.training.run import Collapsed, RunReport, check_run, run
 from ssgan.training.signals import Interrupted

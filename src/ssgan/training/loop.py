@@ -12,8 +12,8 @@ from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.runs.state import TrainState
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
+from ssgan.training.ranks.sharding import discard_shards, shard_state, shards
 from ssgan.training.resume import begin_from_model
-from ssgan.training.sharding import discard_shards, shard_state, shards
 from ssgan.training.step import train_step
 from ssgan.training.validation import validate_dataset
 from ssgan.types import NonFinite

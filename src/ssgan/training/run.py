@@ -23,7 +23,12 @@ from ssgan.ops.threads import Threads, adapting_threads
 from ssgan.runs.checkpoint import CheckpointWriter, healthy_files, keep_healthy, no_crash
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState
-from ssgan.training.distributed import (
+from ssgan.training.inputs import InputPreparation, RunInputs, RunProgress
+from ssgan.training.logger import RunLogger
+from ssgan.training.loop import train_steps
+from ssgan.training.monitor import Verdict
+from ssgan.training.nonfinite import RetryBudget
+from ssgan.training.ranks.distributed import (
     TIMEOUT,
     check_alike,
     check_in_step,
@@ -35,11 +40,8 @@ from ssgan.training.distributed import (
     share_words,
     sync_stop,
 )
-from ssgan.training.inputs import InputPreparation, RunInputs, RunProgress
-from ssgan.training.logger import RunLogger
-from ssgan.training.loop import train_steps
-from ssgan.training.monitor import Verdict
-from ssgan.training.nonfinite import RetryBudget
+from ssgan.training.ranks.sharded_checkpoint import remove_shards, save_shards
+from ssgan.training.ranks.sharding import gather_state, shards, share_progress
 from ssgan.training.resume import (
     RunRecord,
     accept_directory,
@@ -49,8 +51,6 @@ from ssgan.training.resume import (
     resume,
     roll_back,
 )
-from ssgan.training.sharded_checkpoint import remove_shards, save_shards
-from ssgan.training.sharding import gather_state, shards, share_progress
 from ssgan.training.signals import Interrupted, StopRequest, stop_requests
 from ssgan.training.tracker import Tracking
 from ssgan.training.validation import dataset_warnings, validate_info

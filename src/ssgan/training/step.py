@@ -12,9 +12,9 @@ from ssgan.ops.spectral_norm import advance_spectral_norm
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState, ema_halflife, set_learning_rates
 from ssgan.training.feed import Feed
-from ssgan.training.gradient_sums import GradientSums
 from ssgan.training.networks import Networks
 from ssgan.training.nonfinite import check_finite, restore_buffers_on_error
+from ssgan.training.ranks.gradient_sums import GradientSums
 from ssgan.types import Loss
 
 

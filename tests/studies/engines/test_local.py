@@ -97,5 +97,11 @@ def test_processes_need_a_device_each_where_there_are_devices(monkeypatch):
 
 def test_every_command_may_be_given_its_threads(monkeypatch):
     monkeypatch.setattr(local, "start_process", lambda job, part: part)
-    assert local.LocalEngine(3, threads=7).start([job("a")]) == [Resources(7)]
+    assert local.LocalEngine(3, threads=7).start([job("a")]) == [Resources(7, fixed=True)]
     assert local.LocalEngine(2).threads == threads_per_job(2)
+
+
+def test_threads_that_the_user_names_are_set_even_where_they_are_all(monkeypatch):
+    monkeypatch.setattr(local, "num_cores", lambda: 4)
+    assert Resources(4).environment() == {}  # it adapts to who else is busy
+    assert Resources(4, fixed=True).environment() == {"OMP_NUM_THREADS": "4"}

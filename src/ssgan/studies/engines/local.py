@@ -21,11 +21,12 @@ class Resources:
 
     threads: int  # CPU threads
     devices: tuple[str, ...] = ()  # as CUDA numbers them; empty: no restriction
+    fixed: bool = False  # whether the user named the threads
 
     def environment(self, processes: int = 1) -> dict[str, str]:
         """The variables that limit a command of so many processes to its part."""
         devices = {VISIBLE_DEVICES: ",".join(self.devices)} if self.devices else {}
-        if self.threads == num_cores() and processes == 1:
+        if self.threads == num_cores() and processes == 1 and not self.fixed:
             return devices  # it has the whole machine, and adapts to who else is busy on it
         return {"OMP_NUM_THREADS": str(max(1, self.threads // processes)), **devices}
 
@@ -84,7 +85,9 @@ class LocalEngine:
     def __init__(self, slots: int, threads: int | None = None) -> None:
         self.slots = slots
         self.threads = threads or threads_per_job(slots)
-        self._parts = [replace(one, threads=self.threads) for one in divide_resources(slots)]
+        fixed = threads is not None
+        parts = divide_resources(slots)
+        self._parts = [replace(one, threads=self.threads, fixed=fixed) for one in parts]
         self._children: dict[int, Child] = {}  # the last one of every part
 
     def start(self, jobs: Sequence[Job]) -> Sequence[Child]:
