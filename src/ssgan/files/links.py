@@ -11,7 +11,6 @@ import stat
 from pathlib import Path
 
 from ssgan.files.atomic import O_BINARY
-from ssgan.types import UserError
 
 FOLLOW = "SSGAN_FOLLOW_LINKS"  # environment variable: 1 allows folders that are links
 O_NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
@@ -29,6 +28,8 @@ def refuse_links(root: Path, *paths: Path) -> None:
         for part in path.relative_to(root).parts:
             place = place / part
             if _is_link(place) and not (os.environ.get(FOLLOW) == "1" and place.is_dir()):
+                from ssgan.types import UserError  # which loads torch: not where a job waits
+
                 raise UserError(_refusal(root, place))
 
 
@@ -70,6 +71,8 @@ def require_file(path: Path) -> None:
     except OSError:  # whoever reads it says so
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        from ssgan.types import UserError
+
         raise UserError(f"{path} is no file but a pipe or a device: it is not read")
 
 
