@@ -51,7 +51,9 @@ def screen(monkeypatch):
                 table.report(status)
             for line in say:
                 table.say(line)
-        return file.getvalue().replace("\x1b[?25h", "").split("\x1b[2K")[-1]  # after the newest redrawing
+        return (
+            file.getvalue().replace("\x1b[?25h", "").split("\x1b[2K")[-1]
+        )  # after the newest redrawing
 
     return show
 

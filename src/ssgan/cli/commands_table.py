@@ -110,6 +110,8 @@ class CommandsTable:
         """The table of what runs and comes next, and a line on everything."""
         status, width = self._status, self.console.width
         started = list_started(status)
+        if status.stopped_by:  # their last step stays on the screen
+            started += [one.job for one in status.finished if one.code]
         queued = [job for job in status.running if job not in started]
         room = min(_MOST_ROWS, max(_FEWEST_ROWS, self.console.height - _FRAME))
         shown, following = started[:room], [*queued, *status.waiting]
@@ -149,13 +151,15 @@ class CommandsTable:
             *([f"{waiting} waiting"] if waiting else []),
             *([f"{failed} failed"] if failed else []),
         ]
+        if not status.running and not status.waiting:
+            return printable(", ".join([words[0], *words[2:]]))
         end = f"{status.stopped_by.name}: what runs is saved" if status.stopped_by else found.words
         return printable(f"{', '.join(words)}; {end}")
 
 
 def describe_pace(job: Job, status: Status) -> list[str]:
     """Step, pace, running time, time left, and the monitor's newest word, as far as known."""
-    since = format_duration(status.since.get(job, 0.0))
+    since = format_duration(status.since[job]) if job in status.since else ""
     if not isinstance(job, TrainingJob):
         return ["", "", since, "", ""]
     (step, spent), total = job.read_pace(), job.config.total_steps

@@ -325,6 +325,8 @@ class Tune(Options):
     threads: int | None = option(None, at_least=1, default_text=_THREADS)
     gpus: int = option(0, at_least=0)
     slurm: tuple[str, ...] = option((), "KEY=VALUE,KEY=VALUE")
+    # a database for what the search has seen, such as postgresql://USER@HOST/NAME
+    storage: str | None = option(None, "URL", default_text="OUT/optuna.journal")
     # a TOML file with the settings to search, and their choices or ranges
     space: Path | None = option(None, "FILE", default_text="a space for ResNets and SNDCGAN")
     # {FEATURES}, as for ssgan evaluate

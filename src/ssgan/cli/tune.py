@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from statistics import fmean
 
 import torch
@@ -35,6 +36,7 @@ from ssgan.studies.tuning.report import space_facts, winner_command, write_repor
 from ssgan.studies.tuning.sampler import Sampler, import_optuna
 from ssgan.studies.tuning.search import Searcher
 from ssgan.studies.tuning.space import read_space
+from ssgan.studies.tuning.storage import JOURNAL_NAME, StudyPlace, hide_password
 from ssgan.studies.tuning.trials import Search, SearchOptions, find_best
 from ssgan.training.validation import validate_info
 from ssgan.types import UserError
@@ -45,6 +47,7 @@ _OWN = ("seed", "total_steps")  # settings that have an option of their own, or 
 def main(given: Tune) -> int:
     """Search, or continue, then confirm the best; returns the exit code."""
     import_optuna()
+    hide_password(given.storage)  # or it is refused at once
     placement = Placement(
         on=given.on, jobs=given.jobs, threads=given.threads, gpus=given.gpus, slurm=given.slurm
     )
@@ -60,8 +63,8 @@ def main(given: Tune) -> int:
         hold_lock(given.out / ".lock"),
         closing(choose_engine(placement, given.out)) as engine,
     ):
-        _keep_options(search)
-        return _Run(search, given, engine).run()
+        place = _keep_options(search, given.storage)
+        return _Run(search, given, engine, place).run()
 
 
 def _make_search(given: Tune) -> Search:
@@ -138,13 +141,20 @@ def _require_features(given: Tune) -> None:
         raise UserError(f"{error}; or give --features random") from None
 
 
-def _keep_options(search: Search) -> None:
-    """Store what the search compares; raises UserError when the directory has another search."""
-    path = search.out / "search.json"
+def _keep_options(search: Search, storage: str | None) -> StudyPlace:
+    """Store what the search compares, and return the place of what it has seen.
+
+    Raises UserError when the directory holds another search.
+    """
+    path, journal = search.out / "search.json", search.out / "optuna.journal"
     now = {**asdict(search.options), "space": space_facts(search.space)}
     now["settings"] = list(search.options.settings)
+    now["storage"] = hide_password(storage)
     if not path.exists():
-        write_json(path, now)
+        name = JOURNAL_NAME if storage is None else f"ssgan-{search.out.name}-{token_hex(4)}"
+        if storage is not None:
+            StudyPlace(journal, storage, name).open()  # or nothing is stored
+        write_json(path, {**now, "study": name})
     stored = read_json(path)
     changed = [name for name in now if stored.get(name) != now[name]]
     if changed:
@@ -155,6 +165,7 @@ def _keep_options(search: Search) -> None:
         raise UserError(
             f"{search.out} holds a search with other options ({words}): give a new --out"
         )
+    return StudyPlace(journal, storage, str(stored.get("study", JOURNAL_NAME)))
 
 
 def _print_plan(search: Search, given: Tune) -> None:
@@ -172,11 +183,9 @@ def _print_plan(search: Search, given: Tune) -> None:
 class _Run:
     """One process of a search."""
 
-    def __init__(self, search: Search, given: Tune, engine: Engine) -> None:
+    def __init__(self, search: Search, given: Tune, engine: Engine, place: StudyPlace) -> None:
         self._search, self._given, self._engine = search, given, engine
-        sampler = Sampler(
-            search.out / "optuna.journal", search.space, search.options.seed, engine.slots > 1
-        )
+        sampler = Sampler(place, search.space, search.options.seed, engine.slots > 1)
         self._sampler = sampler
         self._table = CommandsTable(self._summarize_search)
         self._searcher = Searcher(search, sampler, engine.threads, self._table.say)
