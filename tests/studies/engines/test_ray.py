@@ -14,7 +14,7 @@ import pytest
 
 from ssgan.studies.engines.choose import Placement, choose_engine
 from ssgan.studies.engines.local import LocalEngine
-from ssgan.studies.engines.ray import RayEngine, count_fitting
+from ssgan.studies.engines.ray import _OWN_RAY, RayEngine, count_fitting
 from ssgan.studies.jobs import AbstractRunJob
 from ssgan.studies.scheduler import Scheduler
 from ssgan.types import UserError
@@ -196,6 +196,8 @@ def test_an_address_without_a_cluster_is_one_line(address, tmp_path):
 
 def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
+    for name in _OWN_RAY:
+        monkeypatch.setenv(name, "0")  # as it will be: undone after this test
     with pytest.raises(UserError, match=r"pip install 'ssgan\[ray\]'"):
         choose_engine(Placement(on="ray"), tmp_path)
 

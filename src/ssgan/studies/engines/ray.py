@@ -1,8 +1,7 @@
 """Commands on the nodes of a Ray cluster, or of a Ray that this process starts on this machine.
 
-Each command has an actor, which holds its CPUs and GPUs and starts it as a child process. Ray makes
-the actor again, maybe on another node, when its node or worker is lost; the command continues from
-its checkpoint. An actor ends with the process that made it, and on Linux its command ends with it.
+Every command has an actor (`ray_node`), which waits until a node has its CPUs and GPUs. All actors
+end with the process that made them, and so do their commands.
 """
 
 import os
@@ -31,6 +30,10 @@ _PLACE_SECONDS = 15.0  # between questions for the place, which changes with a l
 _ANSWER_SECONDS = 15.0  # until an actor that a signal does not reach is given up
 _STORE_BYTES = 80 * 2**20  # of Ray's memory for objects, near the least; we store none
 _PASSED_ON = ("PYTHONPATH", "SSGAN_")  # beginnings of the variables that a node's command gets
+_OWN_RAY = {  # Ray's switches
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too: it listens on loopback only
+    "RAY_kill_child_processes_on_worker_exit": "0",  # a command saves when this process is killed
+}
 
 
 class _NodeChild:
@@ -98,7 +101,7 @@ class _NodeChild:
             if self._given_up:
                 return STOPPED
             with open(self._log, "ab", opener=open_unlinked) as file:
-                file.write(f"\nRay ended the command: {error}\n".encode("utf-8", "replace"))
+                file.write(f"\nthe command has no end on Ray: {error}\n".encode("utf-8", "replace"))
             return _LOST
 
 
@@ -147,10 +150,10 @@ class RayEngine:
 
 
 def _import_ray(own: bool) -> Any:
-    """The package Ray, without its reports of usage; one of our own listens on loopback only."""
+    """The package Ray, without its reports of usage; `own` prepares for a Ray of our own."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    if own:  # Ray's default on Windows and macOS; Linux has no other switch for it
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    if own:
+        os.environ.update(_OWN_RAY)
     try:
         return import_module("ray")
     except ImportError:

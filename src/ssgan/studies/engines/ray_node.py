@@ -2,7 +2,7 @@
 
 An actor holds the CPUs and GPUs of the command, which is a child process of it. Ray makes the actor
 again, maybe on another node, when its node or worker is lost; then a run continues from its
-checkpoint. An actor ends with the study's process, and on Linux its command saves and ends with it.
+checkpoint. An actor ends with the study's process; its command, at the latest, at that moment.
 """
 
 import os
