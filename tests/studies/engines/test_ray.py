@@ -28,7 +28,7 @@ folder.mkdir(parents=True, exist_ok=True)
 
 
 def save(number, frame):
-    time.sleep(0.5)
+    time.sleep(int(sys.argv[3]))  # the second one is ready by then
     (folder / "saved").write_text("state")
     sys.exit(143)
 
@@ -123,7 +123,7 @@ def test_commands_run_fail_and_survive_a_lost_worker(engine, tmp_path, monkeypat
     """Twelve results are, to the bit, those of this machine."""
     assert engine.slots == 4
     roots = {where: [Path(where) / f"run-{n}" for n in range(12)] for where in ("ray", "local")}
-    lost = command("continue", Path("ray/lost"))
+    lost = command("continue", Path("ray/lost"), 5)
     jobs = [
         lost,
         *(command("compute", root, n) for n, root in enumerate(roots["ray"])),
@@ -157,7 +157,7 @@ def test_commands_run_fail_and_survive_a_lost_worker(engine, tmp_path, monkeypat
 def test_ctrl_c_saves_what_runs_and_what_waits_never_starts(address, tmp_path, monkeypatch):
     engine = RayEngine(3, 2, 0, address)  # two fit
     use_stand_in(tmp_path, monkeypatch)
-    jobs = [command("continue", Path(name)) for name in "abc"]
+    jobs = [command("continue", Path(name), 0) for name in "abc"]
     pressed = []
 
     def press(status):

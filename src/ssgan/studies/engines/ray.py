@@ -30,6 +30,7 @@ _PLACE_SECONDS = 15.0  # between questions for the place, which changes with a l
 _ANSWER_SECONDS = 15.0  # until an actor that a signal does not reach is given up
 _STORE_BYTES = 80 * 2**20  # of Ray's memory for objects, near the least; we store none
 _PASSED_ON = ("PYTHONPATH", "SSGAN_")  # beginnings of the variables that a node's command gets
+_AUTH_MODE = "RAY_AUTH_MODE"  # Ray reads it, for an address that is not "auto"
 _OWN_RAY = {  # Ray's switches
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too: it listens on loopback only
     "RAY_kill_child_processes_on_worker_exit": "0",  # a command saves when this process is killed
@@ -152,6 +153,7 @@ class RayEngine:
 def _import_ray(own: bool) -> Any:
     """The package Ray, without its reports of usage; `own` prepares for a Ray of our own."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # else it prints every try to connect
     if own:
         os.environ.update(_OWN_RAY)
     try:
@@ -178,6 +180,8 @@ def _connect(ray: Any, address: str) -> None:
         ray.init(address=address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().split("\n", 1)[0]
+        if isinstance(error, ConnectionError) and error.errno is None and address != "auto":
+            reason += f"; one with a token needs {_AUTH_MODE}=token"
         raise UserError(f"no Ray cluster at {address!r} (--on ray:{address}): {reason}") from None
 
 
