@@ -153,7 +153,6 @@ class RayEngine:
 def _import_ray(own: bool) -> Any:
     """The package Ray, without its reports of usage; `own` prepares for a Ray of our own."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # else it prints every try to connect
     if own:
         os.environ.update(_OWN_RAY)
     try:
