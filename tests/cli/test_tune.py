@@ -349,6 +349,26 @@ def test_a_bad_space_is_one_line_with_its_place(tmp_path, capsys):
     assert errors.count("\n") == 1
 
 
+def test_a_search_in_a_database_continues_there_and_no_password_is_stored(tmp_path, capsys):
+    database = f"sqlite:///{tmp_path / 'search.db'}"
+    words = ("--trials", "1", "--storage")
+    assert tune(tmp_path, *words, database) == 0
+    assert tune(tmp_path, *words, database) == 0
+    assert InProcess.begun == ["train trial 0, the recipe", "evaluate trial 0, the recipe"]
+    stored = json.loads((tmp_path / "out" / "search.json").read_text())
+    assert stored["storage"] == database
+    assert stored["study"].startswith("ssgan-out-")
+    assert not (tmp_path / "out" / "optuna.journal").exists()
+    capsys.readouterr()
+    assert tune(tmp_path, *words, "postgresql://me:secret@host/name?password=secret") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "storage 'sqlite:///" in line
+    assert "now 'postgresql://me@host/name'" in line
+    assert tune(tmp_path, *words, f"sqlite:///{tmp_path}/no/where.db", "--out", "other") == 2
+    assert "unable to open database file" in capsys.readouterr().err
+    assert not (tmp_path / "other" / "search.json").exists()
+
+
 def test_without_optuna_the_extra_is_named_in_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert tune(tmp_path) == 2

@@ -264,7 +264,7 @@ class Study(Options):
     # some of the variants; `ssgan study NAME --help` lists them
     variants: str | None = option(None, "NAME,NAME", default_text="all")
     on: str = option("local", "ENGINE")
-    jobs: int | None = option(None, at_least=1, default_text="1; on a cluster 100")
+    jobs: int | None = option(None, at_least=1, default_text="1; Slurm: 100; Ray: what fits")
     threads: int | None = option(None, at_least=1, default_text=_THREADS)
     gpus: int = option(0, at_least=0)
     slurm: tuple[str, ...] = option((), "KEY=VALUE,KEY=VALUE")
@@ -325,10 +325,12 @@ class Tune(Options):
     # number of trials; the first one is the recipe itself
     trials: int = option(40, at_least=1, at_most=10_000)
     on: str = option("local", "ENGINE")
-    jobs: int | None = option(None, at_least=1, default_text="1; on a cluster 100")
+    jobs: int | None = option(None, at_least=1, default_text="1; Slurm: 100; Ray: what fits")
     threads: int | None = option(None, at_least=1, default_text=_THREADS)
     gpus: int = option(0, at_least=0)
     slurm: tuple[str, ...] = option((), "KEY=VALUE,KEY=VALUE")
+    # a database for what the search has seen, such as postgresql://USER@HOST/NAME
+    storage: str | None = option(None, "URL", default_text="OUT/optuna.journal")
     # a TOML file with the settings to search, and their choices or ranges
     space: Path | None = option(None, "FILE", default_text="a space for ResNets and SNDCGAN")
     # {FEATURES}, as for ssgan evaluate

@@ -1,9 +1,8 @@
 """`ssgan study NAME`: makes a table or figure of the paper, from training to drawing."""
 
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ssgan.cli import options
+from ssgan.cli.commands_table import CommandsTable, Summary, list_started
 from ssgan.cli.forget import forgetting_settings
 from ssgan.cli.measure_options import Forget
 from ssgan.cli.parser import parse
@@ -27,16 +27,10 @@ from ssgan.recipes.find import build_recipe
 from ssgan.studies.catalogue import STUDIES, Study, StudyScale, find_study
 from ssgan.studies.engines.base import Engine
 from ssgan.studies.engines.choose import Placement, choose_engine
-from ssgan.studies.jobs import Job, TrainingJob
+from ssgan.studies.jobs import TrainingJob
 from ssgan.studies.options import StudyOptions
 from ssgan.studies.output import StudyOutput, write_study
-from ssgan.studies.scheduler import (
-    Finished,
-    Scheduler,
-    Status,
-    describe_activity,
-    estimate_eta,
-)
+from ssgan.studies.scheduler import Finished, Scheduler, Status, estimate_eta
 from ssgan.studies.trials import (
     Trial,
     build_trials,
@@ -50,7 +44,6 @@ from ssgan.studies.variants import Variant, select_variants
 from ssgan.types import UserError
 
 _WIDEST = max(map(len, STUDIES))  # characters of a study's name
-_MINUTE = 60.0  # seconds between lines, when nothing changes
 _TAIL = 5  # lines of a failed command's log that are shown
 _WEIGHTED = (*INCEPTION, "lite0")  # features that need a file of weights
 
@@ -225,10 +218,21 @@ def _run(plan: _Plan, engine: Engine) -> int:
         f"{plan.study.title}\n{len(left)} commands, {before} with nothing to do; "
         f"{engine.slots} at a time, {engine.threads} threads each; in {plan.options.out}"
     )
-    progress = _Progress(left, engine.slots, plan.write)
-    status = Status((), (), (), None)
-    for status in Scheduler(left, engine).run():
-        progress.report(status)
+
+    def summarize(status: Status) -> Summary:
+        eta = estimate_eta(status, left, max(1, len(list_started(status))))
+        done = sum(ended.code == 0 for ended in status.finished)
+        return Summary(done, len(left), eta.text(format_duration(eta.seconds or 0.0)))
+
+    status, ended = Status((), (), (), None), 0
+    with CommandsTable(summarize) as table:
+        for status in Scheduler(left, engine).run():
+            for one in status.finished[ended:]:
+                _print_end(one, status.stopped_by is not None, table.say)
+            table.report(status)
+            if len(status.finished) > ended and status.running:  # the last drawing comes at the end
+                _draw_early(plan, table)
+            ended = len(status.finished)
     if status.stopped_by is not None:
         print(
             f"stopped by {status.stopped_by.name}: what was running is saved; "
@@ -251,48 +255,20 @@ def _draw(plan: _Plan) -> None:
         print(f"missing: {'; '.join(written.missing)}")
 
 
-class _Progress:
-    """Prints how far the commands are: when one begins or ends, and once a minute.
+def _draw_early(plan: _Plan, table: CommandsTable) -> None:
+    try:
+        plan.write()
+    except UserError as error:  # it stops no command
+        table.say(f"not drawn: {error}")
 
-    `draw` draws the results so far; it is called after each command.
-    """
 
-    def __init__(self, jobs: Sequence[Job], slots: int, draw: Callable[[], object]) -> None:
-        self._jobs, self._slots, self._draw = jobs, slots, draw
-        self._running: tuple[Job, ...] = ()
-        self._ended = 0
-        self._last = time.monotonic()
-
-    def report(self, status: Status) -> None:
-        """Print what is new."""
-        new = status.finished[self._ended :]
-        for ended in new:
-            self._print_end(ended, stopped=status.stopped_by is not None)
-        changed = status.running != self._running
-        if changed or time.monotonic() - self._last >= _MINUTE:
-            self._last = time.monotonic()
-            if status.running:
-                self._print_running(status)
-        self._running, self._ended = status.running, len(status.finished)
-        if new and status.running:  # the last drawing comes at the end
-            try:
-                self._draw()
-            except UserError as error:  # it stops no command
-                print(f"not drawn: {error}")
-
-    def _print_end(self, ended: Finished, stopped: bool) -> None:
-        job = ended.job
-        if ended.code == 0:
-            print(f"done in {format_duration(ended.seconds)}: {job.name}")
-        elif stopped:
-            print(f"stopped: {job.name}")
-        else:
-            print(f"failed, exit code {ended.code}: {job.name}; its log: {job.log}")
-            for line in job.log.read_text(errors="replace").splitlines()[-_TAIL:]:
-                print(f"    {line}")
-
-    def _print_running(self, status: Status) -> None:
-        eta = estimate_eta(status, self._jobs, self._slots)
-        done = sum(ended.code == 0 for ended in status.finished)
-        now = ", ".join(describe_activity(job) for job in status.running)
-        print(f"[{done}/{len(self._jobs)}] {now}; {eta.text(format_duration(eta.seconds or 0.0))}")
+def _print_end(ended: Finished, stopped: bool, say: Callable[[str], None]) -> None:
+    job = ended.job
+    if ended.code == 0:
+        say(f"done in {format_duration(ended.seconds)}: {job.name}")
+    elif stopped:
+        say(f"stopped: {job.name}")
+    else:
+        say(f"failed, exit code {ended.code}: {job.name}; its log: {job.log}")
+        for line in job.log.read_text(errors="replace").splitlines()[-_TAIL:]:
+            say(f"    {line}")

@@ -1,16 +1,16 @@
 """`ssgan tune`: searches settings that reach the best score in a fixed time of training."""
 
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from statistics import fmean
 
 import torch
 
+from ssgan.cli.commands_table import CommandsTable, Summary, list_started
 from ssgan.cli.options import Tune
 from ssgan.cli.progress import fetch_source, format_duration
 from ssgan.config.merge import from_flags, merge, read_json
@@ -30,24 +30,24 @@ from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import ALIASES
 from ssgan.studies.engines.base import Engine
 from ssgan.studies.engines.choose import Placement, choose_engine
-from ssgan.studies.jobs import Job
-from ssgan.studies.scheduler import Scheduler, Status, describe_activity
+from ssgan.studies.scheduler import Scheduler, Status
 from ssgan.studies.tuning.confirm import Confirmation, plan_confirmation
 from ssgan.studies.tuning.report import space_facts, winner_command, write_report
 from ssgan.studies.tuning.sampler import Sampler, import_optuna
 from ssgan.studies.tuning.search import Searcher
 from ssgan.studies.tuning.space import read_space
+from ssgan.studies.tuning.storage import JOURNAL_NAME, StudyPlace, hide_password
 from ssgan.studies.tuning.trials import Search, SearchOptions, find_best
 from ssgan.training.validation import validate_info
 from ssgan.types import UserError
 
-_MINUTE = 60.0  # seconds between lines, when nothing changes
 _OWN = ("seed", "total_steps")  # settings that have an option of their own, or follow from one
 
 
 def main(given: Tune) -> int:
     """Search, or continue, then confirm the best; returns the exit code."""
     import_optuna()
+    hide_password(given.storage)  # or it is refused at once
     placement = Placement(
         on=given.on, jobs=given.jobs, threads=given.threads, gpus=given.gpus, slurm=given.slurm
     )
@@ -63,8 +63,8 @@ def main(given: Tune) -> int:
         hold_lock(given.out / ".lock"),
         closing(choose_engine(placement, given.out)) as engine,
     ):
-        _keep_options(search)
-        return _Run(search, given, engine).run()
+        place = _keep_options(search, given.storage)
+        return _Run(search, given, engine, place).run()
 
 
 def _make_search(given: Tune) -> Search:
@@ -141,13 +141,20 @@ def _require_features(given: Tune) -> None:
         raise UserError(f"{error}; or give --features random") from None
 
 
-def _keep_options(search: Search) -> None:
-    """Store what the search compares; raises UserError when the directory has another search."""
-    path = search.out / "search.json"
+def _keep_options(search: Search, storage: str | None) -> StudyPlace:
+    """Store what the search compares, and return the place of what it has seen.
+
+    Raises UserError when the directory holds another search.
+    """
+    path, journal = search.out / "search.json", search.out / "optuna.journal"
     now = {**asdict(search.options), "space": space_facts(search.space)}
     now["settings"] = list(search.options.settings)
+    now["storage"] = hide_password(storage)
     if not path.exists():
-        write_json(path, now)
+        name = JOURNAL_NAME if storage is None else f"ssgan-{search.out.name}-{token_hex(4)}"
+        if storage is not None:
+            StudyPlace(journal, storage, name).open()  # or nothing is stored
+        write_json(path, {**now, "study": name})
     stored = read_json(path)
     changed = [name for name in now if stored.get(name) != now[name]]
     if changed:
@@ -158,6 +165,7 @@ def _keep_options(search: Search) -> None:
         raise UserError(
             f"{search.out} holds a search with other options ({words}): give a new --out"
         )
+    return StudyPlace(journal, storage, str(stored.get("study", JOURNAL_NAME)))
 
 
 def _print_plan(search: Search, given: Tune) -> None:
@@ -175,13 +183,12 @@ def _print_plan(search: Search, given: Tune) -> None:
 class _Run:
     """One process of a search."""
 
-    def __init__(self, search: Search, given: Tune, engine: Engine) -> None:
+    def __init__(self, search: Search, given: Tune, engine: Engine, place: StudyPlace) -> None:
         self._search, self._given, self._engine = search, given, engine
-        sampler = Sampler(
-            search.out / "optuna.journal", search.space, search.options.seed, engine.slots > 1
-        )
+        sampler = Sampler(place, search.space, search.options.seed, engine.slots > 1)
         self._sampler = sampler
-        self._searcher = Searcher(search, sampler, engine.threads, print)
+        self._table = CommandsTable(self._summarize_search)
+        self._searcher = Searcher(search, sampler, engine.threads, self._table.say)
         self._confirmation: Confirmation | None = None
 
     def run(self) -> int:
@@ -229,16 +236,16 @@ class _Run:
         given, searcher = self._given, self._searcher
         more = partial(searcher.more, total=given.trials)
         scheduler = Scheduler((), self._engine, more=more)
-        progress = _Progress(self._describe_search)
         status, written = Status((), (), (), None), searcher.count_ended()
-        for status in scheduler.run():
-            searcher.settle(status)
-            if given.prune:
-                searcher.stop_bad_trials(scheduler, status)
-            if searcher.count_ended() != written:
-                written = searcher.count_ended()
-                self._write()
-            progress.report(status)
+        with self._table as table:
+            for status in scheduler.run():
+                searcher.settle(status)
+                if given.prune:
+                    searcher.stop_bad_trials(scheduler, status)
+                if searcher.count_ended() != written:
+                    written = searcher.count_ended()
+                    self._write()
+                table.report(status)
         return status
 
     def _confirm(self) -> Status:
@@ -249,15 +256,16 @@ class _Run:
             print(f"further seeds: {len(jobs)} commands are left")
         total, status = len(jobs), Status((), (), (), None)
 
-        def describe(status: Status) -> str:
+        def summarize(status: Status) -> Summary:
             done = sum(one.code == 0 for one in status.finished)
             took = [one.seconds for one in status.finished if one.code == 0]
-            left = (total - done) * fmean(took) / self._engine.slots if took else None
-            return f"[{done}/{total} further] {_activity(status)}; {_eta(left)}"
+            slots = max(1, len(list_started(status)))
+            left = (total - done) * fmean(took) / slots if took else None
+            return Summary(done, total, _eta(left), " further")
 
-        progress = _Progress(describe)
-        for status in Scheduler(jobs, self._engine).run():
-            progress.report(status)
+        with CommandsTable(summarize) as table:
+            for status in Scheduler(jobs, self._engine).run():
+                table.report(status)
         return status
 
     def _write(self) -> tuple[str, list[Path]]:
@@ -265,41 +273,19 @@ class _Run:
         importances = self._sampler.importances()
         return write_report(self._search, trials, importances, self._confirmation)
 
-    def _describe_search(self, status: Status) -> str:
+    def _summarize_search(self, status: Status) -> Summary:
         searcher, given = self._searcher, self._given
-        best = find_best(searcher.trials.values())
-        words = [f"[{searcher.count_ended()}/{given.trials}] {_activity(status)}"]
+        best, words = find_best(searcher.trials.values()), list[str]()
         if best:
-            words.append(f"best {best[0].score:.4g} (trial {best[0].number})")
             recipe = searcher.trials[0].score
+            words.append(f"best {best[0].score:.4g} (trial {best[0].number})")
             words.append(f"recipe {recipe:.4g}" if recipe is not None else "recipe without score")
-        return "; ".join(
-            (*words, _eta(searcher.seconds_left(status, given.trials, self._engine.slots)))
-        )
-
-
-def _activity(status: Status) -> str:
-    return ", ".join(describe_activity(job) for job in status.running) or "nothing runs"
+        slots = max(1, len(list_started(status)))
+        words.append(_eta(searcher.seconds_left(status, given.trials, slots)))
+        return Summary(searcher.count_ended(), given.trials, "; ".join(words), " trials")
 
 
 def _eta(seconds: float | None) -> str:
     return (
         "time left not known yet" if seconds is None else f"left about {format_duration(seconds)}"
     )
-
-
-class _Progress:
-    """Prints a line when a command begins or ends, and once a minute."""
-
-    def __init__(self, describe: Callable[[Status], str]) -> None:
-        self._describe = describe
-        self._running: tuple[Job, ...] = ()
-        self._last = time.monotonic()
-
-    def report(self, status: Status) -> None:
-        """Print what is new."""
-        changed = status.running != self._running
-        if status.running and (changed or time.monotonic() - self._last >= _MINUTE):
-            self._last = time.monotonic()
-            print(self._describe(status), flush=True)
-        self._running = status.running

@@ -152,13 +152,11 @@ class TrainingJob(AbstractRunJob):
 
     def read_pace(self) -> tuple[int, float]:
         """Steps done and their seconds, by the log's last line; (0, 0.0) without a log."""
-        rows = read_log(RunDirectory(self.root))
-        if not rows:
+        try:
+            facts = RunDirectory(self.root).log.stat()
+        except OSError:
             return 0, 0.0
-        step, seconds = rows[-1]["step"], rows[-1]["seconds"]
-        assert isinstance(step, int)
-        assert isinstance(seconds, int | float)
-        return step, float(seconds)
+        return _read_pace(self.root, facts.st_size, facts.st_mtime_ns)
 
     def _newest(self) -> _Saved | None:
         stamps = []
@@ -169,6 +167,18 @@ class TrainingJob(AbstractRunJob):
                 continue
             stamps.append((path, facts.st_ino, facts.st_size, facts.st_mtime_ns))
         return _read_newest(self.root, tuple(stamps), tuple(list_modules(dump(self.config))))
+
+
+@lru_cache(maxsize=4096)
+def _read_pace(root: Path, size: int, changed: int) -> tuple[int, float]:
+    """Step and seconds of the log's last line; size and time of the log say whether it is new."""
+    rows = read_log(RunDirectory(root))
+    if not rows:
+        return 0, 0.0
+    step, seconds = rows[-1]["step"], rows[-1]["seconds"]
+    assert isinstance(step, int)
+    assert isinstance(seconds, int | float)
+    return step, float(seconds)
 
 
 @lru_cache(maxsize=4096)

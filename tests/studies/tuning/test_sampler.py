@@ -7,6 +7,7 @@ import pytest
 from ssgan.recipes import scenes
 from ssgan.studies.tuning.sampler import FEWEST, Sampler
 from ssgan.studies.tuning.space import Choices, Range, Space
+from ssgan.studies.tuning.storage import StudyPlace
 from ssgan.types import UserError
 
 SPACE = Space(
@@ -20,7 +21,7 @@ SPACE = Space(
 
 
 def sampler(tmp_path, space=SPACE, seed=0):
-    return Sampler(tmp_path / "optuna.journal", space, seed, False)
+    return Sampler(StudyPlace(tmp_path / "optuna.journal"), space, seed, False)
 
 
 def score(values):

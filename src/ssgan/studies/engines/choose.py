@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssgan.ops.cpu import num_cores
 from ssgan.studies.engines.base import Engine
 from ssgan.studies.engines.local import LocalEngine, refuse_too_few_devices
 from ssgan.types import UserError
@@ -48,6 +49,8 @@ def choose_engine(placement: Placement, out: Path) -> Engine:
     if placement.on != "local":
         from ssgan.studies.engines.ray import RayEngine
 
-        return RayEngine(slots, threads, placement.gpus, placement.on.partition(":")[2])
+        address = placement.on.partition(":")[2]
+        threads = threads if placement.threads or address else min(threads, num_cores())
+        return RayEngine(placement.jobs, threads, placement.gpus, address)
     refuse_too_few_devices(placement.jobs or 1, placement.processes)
     return LocalEngine(placement.jobs or 1, placement.threads)

@@ -1,55 +1,44 @@
 """Optuna's TPE sampler as the memory of a search: proposes values, and learns from scores.
 
 The proposal for trial N depends on the seed, N and the ended trials alone, so a search that was
-interrupted makes the same proposals. The journal is a file of JSON lines.
+interrupted makes the same proposals.
 """
 
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ssgan.studies.tuning.space import Choices, Dimension, Space
+from ssgan.studies.tuning.storage import StudyPlace
 from ssgan.types import UserError
 
-_NAME = "ssgan"  # of the only study in the journal
 FEWEST = 10  # complete trials before settings have an importance
 
 
 class Sampler:
     """Proposes the values of trials."""
 
-    def __init__(self, journal: Path, space: Space, seed: int, parallel: bool) -> None:
-        """Open the journal, or begin it; raises UserError without Optuna.
+    def __init__(self, place: StudyPlace, space: Space, seed: int, parallel: bool) -> None:
+        """Open the study, or begin it; raises UserError without Optuna or without the database.
 
         With `parallel`, trials that still run are expected to be bad, so that proposals differ.
         """
+        self._optuna, self._space, self._place = import_optuna(), space, place
+        self._seed, self._parallel = seed, parallel
         with _quiet():
-            optuna = import_optuna()
-            from optuna.storages import JournalStorage
-            from optuna.storages.journal import JournalFileBackend
-
-            self._optuna, self._space = optuna, space
-            self._seed, self._parallel = seed, parallel
-            self._study = optuna.create_study(
-                storage=JournalStorage(JournalFileBackend(str(journal))),
-                study_name=_NAME,
-                load_if_exists=True,
-            )
+            self._study = place.open()
         self._distributions = {n: _distribution(one) for n, one in space.dimensions.items()}
 
     def count(self) -> int:
         """Trials so far, whatever became of them."""
-        return len(self._study.get_trials(deepcopy=False))
+        return len(self._list_trials())
 
     def list_running(self) -> list[tuple[int, dict[str, Any]]]:
         """Number and values of every trial that has not ended."""
-        running = self._study.get_trials(
-            deepcopy=False, states=(self._optuna.trial.TrialState.RUNNING,)
-        )
+        running = self._list_trials(self._optuna.trial.TrialState.RUNNING)
         return [(one.number, self._values(one.params)) for one in running]
 
     def begin(self) -> tuple[int, dict[str, Any]]:
@@ -59,9 +48,10 @@ class Sampler:
             fixed = self._space.values_of_recipe()
         if number == 0 and fixed is None:
             failed = self._optuna.trial.TrialState.FAIL  # the sampler ignores it
-            self._study.add_trial(self._optuna.trial.create_trial(state=failed))
+            with self._place.explain_errors():
+                self._study.add_trial(self._optuna.trial.create_trial(state=failed))
             return 0, {}
-        with _quiet():
+        with _quiet(), self._place.explain_errors():
             if fixed is not None:
                 self._study.enqueue_trial(self._params(fixed), skip_if_exists=True)
             self._study.sampler = self._optuna.samplers.TPESampler(
@@ -75,21 +65,26 @@ class Sampler:
     def end(self, number: int, score: float | None) -> None:
         """Store the score of a trial; None counts as worse than any score."""
         state = None if score is not None else self._optuna.trial.TrialState.PRUNED
-        self._study.tell(number, score, state=state, skip_if_finished=True)
+        with self._place.explain_errors():
+            self._study.tell(number, score, state=state, skip_if_finished=True)
 
     def importances(self) -> dict[str, float]:
         """How much each dimension decides whether a trial is among the best tenth; sums to 1.
 
         By PED-ANOVA. Empty for fewer than 10 complete trials, or when all scores are equal.
         """
-        complete = self._optuna.trial.TrialState.COMPLETE
-        trials = self._study.get_trials(deepcopy=False, states=(complete,))
+        trials = self._list_trials(self._optuna.trial.TrialState.COMPLETE)
         if len(trials) < FEWEST or len({one.value for one in trials}) < 2:
             return {}
         with _quiet():
             evaluator = self._optuna.importance.PedAnovaImportanceEvaluator()
             found = self._optuna.importance.get_param_importances(self._study, evaluator=evaluator)
         return {name: float(value) for name, value in found.items()}
+
+    def _list_trials(self, *states: Any) -> list[Any]:
+        """The trials of these states, or all of them."""
+        with self._place.explain_errors():
+            return list(self._study.get_trials(deepcopy=False, states=states or None))
 
     def _params(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values as Optuna knows them: of choices the labels."""
