@@ -7,7 +7,7 @@ import hashlib
 import json
 import struct
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Preparation:
     folder: Path  # of the result
     key: str
     ranges: Sequence[range]  # item numbers of each piece
+    groups: Sequence[range]  # numbers of pieces that one worker decodes in order
 
     @property
     def partial(self) -> Path:
@@ -54,6 +55,17 @@ class Preparation:
     def chunk_path(self, index: int) -> Path:
         """The file of a piece."""
         return self.partial / f"chunk-{index:06d}"
+
+    def claim_path(self, index: int) -> Path:
+        """The file whose lock a process holds while it decodes the piece, or its group."""
+        return self.partial / f"claim-{index:06d}"
+
+    def list_chunks(self) -> Iterator[int]:
+        """The numbers of the pieces on disk."""
+        for path in self.partial.glob("chunk-*"):
+            number = path.name.removeprefix("chunk-")
+            if number.isdecimal() and int(number) < len(self.ranges):
+                yield int(number)
 
 
 @dataclass
