@@ -19,7 +19,9 @@ from tests.data.numbered import Numbers, tree
 from tests.data.pictures import preprocessing
 
 
-def prepare_numbers(cache: Path, log: Path | None = None, progress: Progress | None = None) -> Dataset:
+def prepare_numbers(
+    cache: Path, log: Path | None = None, progress: Progress | None = None
+) -> Dataset:
     source = Numbers(log=None if log is None else str(log))
     return prepare(source, preprocessing(4), cache, progress, workers=1)
 

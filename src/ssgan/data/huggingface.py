@@ -1,4 +1,4 @@
-"""`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN&stream]`: a data set of the Hugging Face hub.
+"""`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN&stream]`: a data set of the hub.
 
 The optional `datasets` reads it. Pictures are decoded here, from bytes in the rows or from files of
 the set itself.
@@ -48,7 +48,7 @@ class Hub(AbstractSource):
     image_column: str | None = None  # None: the only column of images
     label_column: str | None = None  # None: the only column of classes, if there is one
     # whether Parquet files are read where they lie; else they are downloaded and kept
-    stream: bool = added_setting(False)
+    stream: bool = added_setting(False, in_repr=False)  # fingerprints are made of the repr
 
     def open(self) -> "HubCollection":
         """Load the table, from the cache of `datasets` if possible, and find its columns."""
@@ -88,7 +88,7 @@ class Hub(AbstractSource):
         return replace(self, id="") if os.path.isabs(self.id) else self
 
     def name(self) -> str:
-        """`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN&stream]`; the split train is left out."""
+        """`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN&stream]`, without train."""
         revision = "" if self.revision is None else f"@{self.revision}"
         split = "" if self.split == "train" else f"#{self.split}"
         chosen = (("label", self.label_column), ("image", self.image_column))
@@ -98,8 +98,8 @@ class Hub(AbstractSource):
         return f"hub:{readable(self.id)}{revision}{split}{query}"
 
     def info(self) -> DatasetInfo:
-        """The facts on a local folder; those on the hub need a download."""
-        if os.path.isdir(self.id):
+        """The facts on a local folder or a stream; those on the hub need a download."""
+        if self.stream or os.path.isdir(self.id):
             return super().info()
         raise UserError(
             f"{self.name()}: its size is unknown before the download; --data scenes shows the cost "
@@ -279,7 +279,12 @@ class StreamedCollection(HubCollection):
     """The rows of a split whose pictures are read where they lie, in order."""
 
     def __init__(
-        self, spec: Hub, stream: ParquetStream, image: str, label: str | None, folders: Sequence[str]
+        self,
+        spec: Hub,
+        stream: ParquetStream,
+        image: str,
+        label: str | None,
+        folders: Sequence[str],
     ) -> None:
         super().__init__(spec, stream, image, label, folders)
         self._stream = stream

@@ -56,7 +56,7 @@ class ImageFiles(AbstractCollection):
                 yield data
 
     def header_stats(self) -> HeaderStats:
-        """From the headers of up to 256 files of `sample_numbers`; UserError when none can be read."""
+        """From up to 256 headers of `sample_numbers`; UserError when none can be read."""
         headers: list[tuple[int, int, bool]] = []
         first_reject: Rejected | None = None
         with quiet_pillow():

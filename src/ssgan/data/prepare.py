@@ -65,8 +65,8 @@ def prepare(
     second. `workers` threads decode; None is one per core, at most 8. With `strict` a rejected
     item is an error. What is found is verified, in full with `verify` (see `load_prepared`), and
     prepared again, with a warning, when it is damaged. Processes that prepare the same data share
-    its pieces; `on_wait` is called when this one waits for another to end. `collection` is `source.open()` when None:
-    give it if it is open.
+    its pieces; `on_wait` is called when this one waits for another to end. `collection` is
+    `source.open()` when None: give it if it is open.
     Raises UserError when nothing is usable or a part of the cache is a link, DiskFull when it
     cannot fit.
     """
