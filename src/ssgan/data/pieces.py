@@ -95,12 +95,12 @@ class Pieces:
                 return
             with claim(self._job.claim_path(group[0])) as ours:
                 for index in group if ours else ():
-                    if self._stop.is_set() or self._is_done():
+                    if self._stop.is_set() or self.is_done():
                         return
                     if not self._is_there(index):
                         self._make_piece(index)
         except FileNotFoundError:  # the folder of the pieces is removed with the last step
-            if not self._is_done():
+            if not self.is_done():
                 raise
 
     def _verify_piece(self, index: int) -> None:
@@ -128,7 +128,7 @@ class Pieces:
             self._there.add(index)
         return index in self._there
 
-    def _is_done(self) -> bool:
+    def is_done(self) -> bool:
         """Whether another process has finished the data set since this one began."""
         return _inode(self._job.folder) not in (None, self._before)
 

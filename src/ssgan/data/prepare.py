@@ -252,17 +252,13 @@ def _finish(job: Preparation, pieces: Pieces) -> Dataset:
         load_prepared(ready)  # which stores the digests
     except Damaged as damage:
         raise UserError(f"{damage}, at once: the disk or the memory is faulty") from None
-    except (FileNotFoundError, UserError):  # the pieces are gone where another host has finished
-        dataset, _ = _existing(job.folder, verify=False, progress=None)
-        if dataset is None:
+    except (FileNotFoundError, UserError):  # another host, which has finished, removed the pieces
+        if not pieces.is_done():
             raise
-        return dataset
-    dataset, _ = _existing(job.folder, verify=False, progress=None)
-    if dataset is not None:  # of another host
-        return dataset
-    if job.folder.exists():  # it is damaged
-        shutil.rmtree(job.folder)
-    ready.rename(job.folder)
+    if not pieces.is_done():
+        if job.folder.exists():  # it is damaged
+            shutil.rmtree(job.folder)
+        ready.rename(job.folder)
     return load_prepared(job.folder)
 
 
