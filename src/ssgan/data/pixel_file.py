@@ -64,7 +64,7 @@ class PixelFile:
         self._verified = np.zeros(self.num_blocks, bool)
         # whether the system is told of all rows of a batch before the first is read: a disk or a
         # network reads them at once, four times as fast; smaller files are in memory
-        self.reads_ahead = self._state[0] > WHOLE_BYTES and hasattr(os, "posix_fadvise")
+        self.reads_ahead = self._state[0] > WHOLE_BYTES
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -127,12 +127,12 @@ class PixelFile:
         if self._digests is not None:
             whole = ~self._verified[np.clip(numbers // self.rows_per_block, 0, self.num_blocks - 1)]
         for number, is_whole in zip(numbers.tolist(), whole.tolist(), strict=True):
-            start, size = number * row, row
+            start, size = max(0, number) * row, row
             if is_whole:
                 start, size = start - start % blocks, blocks
-            os.posix_fadvise(
-                self._descriptor, self._start + max(0, start), size, os.POSIX_FADV_WILLNEED
-            )
+            if hasattr(os, "posix_fadvise") and hasattr(os, "POSIX_FADV_WILLNEED"):
+                advice = os.POSIX_FADV_WILLNEED
+                os.posix_fadvise(self._descriptor, self._start + start, size, advice)
 
     def set_digests(self, digests: bytes) -> None:
         """Give what `hash_blocks` returned for the right bytes; Damaged for another number."""

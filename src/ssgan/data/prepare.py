@@ -156,7 +156,7 @@ def _plan(
 def _cut(collection: AbstractCollection, items: int) -> tuple[list[range], list[range]]:
     """The item numbers of each piece, and the groups of pieces that are decoded in order."""
     spans = collection.spans()
-    ranges, groups = [], []
+    ranges, groups = list[range](), list[range]()
     for span in spans or [range(len(collection))]:
         first = len(ranges)
         ranges += [span[start : start + items] for start in range(0, len(span), items)]
