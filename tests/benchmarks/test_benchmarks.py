@@ -294,8 +294,8 @@ def test_overhead_tells_the_run_from_the_bare_step(here, tmp_path, monkeypatch):
 def test_preparation_is_timed_in_one_process_and_in_two_and_batches_from_memory_and_disk(
     here, tmp_path
 ):
-    words = "--pictures 12 --size 8 --megabytes 1 --batches 2 --repeats 1 --threads 1".split()
-    data.main([*words, "--json", str(tmp_path / "numbers.json")])
+    words = ["--pictures", "12", "--size", "8", "--megabytes", "1", "--batches", "2"]
+    data.main([*words, *TINY[:4], "--json", str(tmp_path / "numbers.json")])
     numbers = json.loads((tmp_path / "numbers.json").read_text())
     assert set(numbers["preparation"]) == {"photo", "thumbnail"}
     assert all(set(found) == {"1 x 2", "2 x 1"} for found in numbers["preparation"].values())

@@ -173,6 +173,12 @@ def test_a_folder_gives_the_content_of_the_hub_and_each_crop_of_it(
         assert len(hashes) == 1
 
 
+def test_any_row_can_be_read_after_any_other(streamed: SimpleNamespace, folder: Path) -> None:
+    collection = Hub(str(folder), stream=True).open()
+    for row in (75, 13, 14, ROWS - 1, 0, 1, 70):
+        assert collection.read_bytes(row) == encode(noise(row, 8, 8), "PNG")
+
+
 def test_the_index_is_read_once(streamed: SimpleNamespace) -> None:
     first = Hub("me/mine", revision=COMMIT, stream=True).open()
     assert len(streamed.requests) > 3
