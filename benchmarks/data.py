@@ -5,8 +5,8 @@
 Preparation decodes JPEG pictures of 500 x 375 pixels, or files as small as thumbnails, in one
 process of two threads and in two processes of one thread, which share the pieces. Batches are read
 at random from a file of prepared images, whose pages are in memory, or are removed from it first
-(`posix_fadvise`, which needs Linux). `ahead`, as in files above 1 GiB, tells the system of all
-images of the batch before the first is read. `verified` is the first use of each block of images.
+(`posix_fadvise`, which needs Linux). `ahead`, as in files above 1 GiB, announces all images of the
+batch to the system before the first is read. `verified` is the first use of each block of images.
 All actions are measured in turns.
 """
 

@@ -42,7 +42,7 @@ def test_what_decodes_as_before_is_kept_and_its_headers_are_read_once(
     (photos / "broken.png").write_bytes(b"no image")
     for source in (Folder(str(photos)), Crops(Folder(str(photos)), 3)):
         content, folder = prepared_before(source, cache)
-        monkeypatch.setattr(module, "Pieces", fail)
+        monkeypatch.setattr(module, "_make", fail)
         assert prepare(source, preprocessing(), cache).content_hash == content
         assert json.loads((folder / "decoding.json").read_text()) == {"decoding": 2}
         with monkeypatch.context() as patch:

@@ -325,8 +325,8 @@ def test_nothing_is_logged_about_whole_images(
     assert caplog.messages == []
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system cannot be told")
-def test_the_system_is_told_of_all_rows_of_a_large_file_before_the_first_is_read(
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system has no call")
+def test_all_rows_of_a_large_file_are_announced_before_the_first_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_blocks: None
 ) -> None:
     """And of the whole block of a row that is not verified yet."""

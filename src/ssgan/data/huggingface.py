@@ -27,7 +27,7 @@ from ssgan.data.hub.columns import (
     type_name,
     value_columns,
 )
-from ssgan.data.hub.streaming import ParquetStream, Place, open_stream
+from ssgan.data.hub.streaming import ParquetStream, SplitPlace, open_stream
 from ssgan.data.image_files import ImageFiles
 from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import MAX_FILE_BYTES, read_image_file
@@ -70,7 +70,7 @@ class Hub(AbstractSource):
         return collection
 
     def _open_stream(self, datasets: Any) -> "HubCollection":
-        place = Place(self.id, self.revision, self.split, self.label_column)
+        place = SplitPlace(self.id, self.revision, self.split, self.label_column)
         try:
             with _quiet_library():
                 stream = open_stream(self.name(), datasets, place, self._label, default_cache())

@@ -62,8 +62,8 @@ class PixelFile:
         self.num_blocks = -(-shape[0] // self.rows_per_block)
         self._digests: bytes | None = None
         self._verified = np.zeros(self.num_blocks, bool)
-        # whether the system is told of all rows of a batch before the first is read: a disk or a
-        # network reads them at once, four times as fast; smaller files are in memory
+        # whether all rows of a batch are announced to the system before the first is read: a disk
+        # then reads them at once, several times as fast; smaller files are in memory
         self.reads_ahead = self._state[0] > WHOLE_BYTES
 
     def __len__(self) -> int:

@@ -79,16 +79,7 @@ def prepare(
     dataset, _ = _existing(job.folder, verify, progress)
     dataset = dataset or _find_unchanged(job, verify, progress)
     if dataset is None:
-        locks.mkdir(parents=True, exist_ok=True)
-        _check_disk(job)
-        pieces = Pieces(job, progress, workers or min(8, os.cpu_count() or 1))
-        pieces.make()
-        with wait_for_lock(locks / job.folder.name, on_wait):
-            dataset, damage = _existing(job.folder, verify, progress)
-            if damage:
-                _LOG.warning("the prepared images are damaged and prepared again: %s", damage)
-            dataset = dataset or _finish(job, pieces)
-            shutil.rmtree(job.partial, ignore_errors=True)
+        dataset = _make(job, progress, workers, verify, on_wait)
     if notes := collection.notes():
         manifest = {**dataset.manifest, "warnings": [*notes, *dataset.manifest["warnings"]]}
         dataset = replace(dataset, manifest=manifest)
@@ -148,12 +139,12 @@ def _plan(
     # Small collections have small pieces, so that every worker has some. The number of workers
     # does not matter: another run may continue with the pieces.
     items = min(_CHUNK_ITEMS, max(8, len(collection) // 64))
-    ranges, groups = _cut(collection, items)
+    ranges, groups = _cut_pieces(collection, items)
     folder = cache / f"{slug}-{key[:16]}"
     return Preparation(source, collection, preprocessing, folder, key, ranges, groups)
 
 
-def _cut(collection: AbstractCollection, items: int) -> tuple[list[range], list[range]]:
+def _cut_pieces(collection: AbstractCollection, items: int) -> tuple[list[range], list[range]]:
     """The item numbers of each piece, and the groups of pieces that are decoded in order."""
     spans = collection.spans()
     ranges, groups = list[range](), list[range]()
@@ -232,6 +223,28 @@ def decodes_as_before(collection: AbstractCollection, progress: Progress | None 
             if progress is not None:
                 progress(numbers.stop, total)
     return True
+
+
+def _make(
+    job: Preparation,
+    progress: Progress | None,
+    workers: int | None,
+    verify: bool,
+    on_wait: Callable[[], None] | None,
+) -> Dataset:
+    """Decode a part of the pieces; then finish the data set, unless another process has."""
+    lock = job.folder.parent / ".locks" / job.folder.name
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    _check_disk(job)
+    pieces = Pieces(job, progress, workers or min(8, os.cpu_count() or 1))
+    pieces.make()
+    with wait_for_lock(lock, on_wait):
+        dataset, damage = _existing(job.folder, verify, progress)
+        if damage:
+            _LOG.warning("the prepared images are damaged and prepared again: %s", damage)
+        dataset = dataset or _finish(job, pieces)
+        shutil.rmtree(job.partial, ignore_errors=True)
+    return dataset
 
 
 def _finish(job: Preparation, pieces: Pieces) -> Dataset:

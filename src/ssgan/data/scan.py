@@ -26,7 +26,7 @@ ENDINGS = frozenset(
     | {*(HEIF_ENDINGS if HEIF_INSTALLED else ())}
 )
 
-_EVERY, _LINE_SECONDS = 1000, 10.0  # files between looks at the clock; seconds between lines
+_EVERY, _LINE_SECONDS = 1000, 10.0  # files between readings of the clock; seconds between lines
 _LOG = logging.getLogger("ssgan")
 
 

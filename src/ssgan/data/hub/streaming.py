@@ -29,7 +29,7 @@ _REMOTE = "hf://"
 _LOG = logging.getLogger("ssgan")
 
 
-class Place(NamedTuple):
+class SplitPlace(NamedTuple):
     """A split of a data set, and its column of labels if one is chosen."""
 
     id: str
@@ -43,7 +43,7 @@ class ParquetFile(NamedTuple):
 
     place: str  # a path, or hf://datasets/ID@COMMIT/PATH
     group_rows: list[int]  # rows of each row group
-    labels: list[Any] | None  # of every row; None where no column is asked for
+    labels: list[Any] | None  # of every row; None without such a column
 
 
 class ParquetStream:
@@ -113,7 +113,7 @@ class ParquetStream:
 def open_stream(
     name: str,
     datasets: Any,
-    place: Place,
+    place: SplitPlace,
     choose_label: Callable[[Any], str | None],
     cache: Path,
 ) -> ParquetStream:
@@ -146,7 +146,7 @@ def open_stream(
     return ParquetStream(listed, features, digest)
 
 
-def _find_files(name: str, datasets: Any, place: Place) -> tuple[list[str], Any]:
+def _find_files(name: str, datasets: Any, place: SplitPlace) -> tuple[list[str], Any]:
     """The files of the split in their order, with the commit, and the features if they are said."""
     builder = datasets.load_dataset_builder(place.id, revision=place.revision)
     splits = builder.config.data_files or {}
