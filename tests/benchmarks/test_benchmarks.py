@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import (
     busy,
+    data,
     memory_growth,
     mimicry,
     overhead,
@@ -288,6 +289,18 @@ def test_overhead_tells_the_run_from_the_bare_step(here, tmp_path, monkeypatch):
     assert {"overhead_share_median", "overhead_share_total", "long_steps_seconds"} <= set(above)
     assert set(numbers["starts"]) == {"python", "import torch", "ssgan --help"}
     assert first["seconds_minimum"] <= first["to_the_end"]["seconds_minimum"]
+
+
+def test_preparation_is_timed_in_one_process_and_in_two_and_batches_from_memory_and_disk(
+    here, tmp_path
+):
+    words = ["--pictures", "12", "--size", "8", "--megabytes", "1", "--batches", "2"]
+    data.main([*words, *TINY[:4], "--json", str(tmp_path / "numbers.json")])
+    numbers = json.loads((tmp_path / "numbers.json").read_text())
+    assert set(numbers["preparation"]) == {"photo", "thumbnail"}
+    assert all(set(found) == {"1 x 2", "2 x 1"} for found in numbers["preparation"].values())
+    places = ("memory", "disk", "disk, verified")
+    assert set(numbers["reading"]) == {f"{p}, {w}" for p in places for w in ("one by one", "ahead")}
 
 
 def test_the_command_whose_first_step_is_timed_is_one(tmp_path, capsys):

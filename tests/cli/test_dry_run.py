@@ -3,9 +3,11 @@
 import pytest
 
 from ssgan.cli.main import main
-from ssgan.data import cifar10
+from ssgan.data import cifar10, folder
 from ssgan.data.base import HeaderStats
+from ssgan.data.scan import scan
 from tests.cli.test_main import TINY
+from tests.data.pictures import write_images
 
 SNDCGAN = ["--generator", "SNDCGANGenerator", "--discriminator", "SNDCGANDiscriminator"]
 SCENES = ["train", "scenes:ssgan", "--data", "scenes:num_images=40", *TINY]
@@ -95,3 +97,12 @@ def test_without_the_archive_the_outline_is_the_published_one(tmp_path, monkeypa
         assert info.header_stats == HeaderStats(count, 32, grey=False)
         assert len(info.classes) == 10
         assert info.download
+
+
+def test_a_folder_is_listed_once(tmp_path, monkeypatch):
+    write_images(tmp_path / "photos", range(40))
+    opened = []
+    monkeypatch.setattr(folder, "scan", lambda root: opened.append(root) or scan(root))
+    words = ["train", "scenes:ssgan", "--data", str(tmp_path / "photos"), *TINY]
+    assert main([*words, "--dry-run"]) == 0
+    assert len(opened) == 1

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from ssgan.cli.main import main
-from ssgan.data import prepare as preparing
+from ssgan.data import pieces
 from tests.data.hub import ClassLabel, Value, install
 
 QUICK = ["--total_steps", "1", "--batch_size", "4", "--evaluate.every", "0"]
@@ -32,7 +32,7 @@ def undecoded(monkeypatch):
     def fail(*args):
         raise AssertionError("a picture was decoded")
 
-    monkeypatch.setattr(preparing, "make_chunk", fail)
+    monkeypatch.setattr(pieces, "make_chunk", fail)
 
 
 def one_line(capsys):

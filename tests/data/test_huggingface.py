@@ -13,7 +13,7 @@ import pytest
 
 from ssgan.data.base import HeaderStats
 from ssgan.data.dataset import MANIFEST
-from ssgan.data.hub_columns import read_labels
+from ssgan.data.hub.columns import read_labels
 from ssgan.data.huggingface import Hub
 from ssgan.data.prepare import prepare
 from ssgan.data.sources import parse_source

@@ -142,6 +142,16 @@ def test_duplicates_are_counted_and_those_in_two_classes_listed(tmp_path: Path) 
     )
 
 
+def test_of_several_pairs_the_one_that_is_whole_first_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for number, picture in enumerate((0, 1, 1, 0)):
+        noise(picture).save(tmp_path / "photos" / f"{number}.png")
+    dataset = prepare(Folder(str(tmp_path / "photos")), preprocessing(), tmp_path / "cache")
+    words = "2 images have the same pixels as an earlier one (such as 1.png and 2.png)"
+    assert words in dataset.manifest["warnings"]
+    assert dataset.manifest["duplicates"] == 2
+
+
 def test_nearly_empty_classes_and_classes_of_broken_files_are_named(tmp_path: Path) -> None:
     for k, name in enumerate(("a", "b", "c")):
         write_images(tmp_path / "photos" / name, range(30 * k, 30 * k + 30))

@@ -93,7 +93,7 @@ def test_any_name_of_a_column_is_read_back_from_its_notation(column: str) -> Non
     ("text", "words"),
     [
         ("hub:a/b?lable=x", "no choice 'lable'; did you mean label?"),
-        ("hub:a/b?x", "no choice 'x'; after ? come label and image"),
+        ("hub:a/b?x", "no choice 'x'; after ? come label, image and stream"),
         ("hub:a/b?label=", "label requires the name of a column"),
         ("hub:a/b?label=x&label=y", "label has two values"),
         ("foldr:/a", "did you mean folder:/a?"),

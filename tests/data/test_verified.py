@@ -323,3 +323,29 @@ def test_nothing_is_logged_about_whole_images(
         prepared(tmp_path)
         prepared(tmp_path)
     assert caplog.messages == []
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system has no call")
+def test_all_rows_of_a_large_file_are_announced_before_the_first_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_blocks: None
+) -> None:
+    """And of the whole block of a row that is not verified yet."""
+    images = prepared(tmp_path).images
+    assert isinstance(images, PixelFile)
+    events: list[tuple[int, int] | None] = []
+    fill = PixelFile._fill
+
+    def read(self: PixelFile, target: memoryview, offset: int) -> None:
+        events.append(None)
+        fill(self, target, offset)
+
+    monkeypatch.setattr(PixelFile, "_fill", read)
+    monkeypatch.setattr(
+        "os.posix_fadvise", lambda _, start, size, advice: events.append((start, size))
+    )
+    rows = images.rows(np.array([5, 0, -1]))
+    assert rows[:, 0, 0, 0].tolist() == [KEPT[5], KEPT[0], KEPT[-1] % 256]
+    start, row = images.num_bytes - 48 * len(images), 48
+    # the second block is new; the first and the last were verified at the start
+    wanted = [(start + 4 * row, 4 * row), (start, row), (images.num_bytes - row, row)]
+    assert events == [*wanted, None, None, None]

@@ -222,8 +222,9 @@ def _no_run(path: Path) -> str:
 def _open_source(
     source: AbstractSource, given: Train
 ) -> tuple[DatasetInfo, AbstractCollection | None]:
-    """What settings are fitted to; downloaded and opened, but not for help or a dry run."""
-    if given.help or given.dry_run:
+    """What settings are fitted to, and the opened source; a dry run downloads nothing."""
+    knows_more = type(source).info is not AbstractSource.info  # than it says when it is opened
+    if given.help or (given.dry_run and knows_more):
         return source.info(), None
     collection = fetch_source(source).open()
     return DatasetInfo.of(collection), collection
@@ -243,5 +244,5 @@ def default_directory(name: str | None, config: RunConfig) -> str:
     digest = hashlib.sha256(json.dumps(first_form(spared), sort_keys=True).encode()).hexdigest()
     stem = (name or config.data.source.name()).replace(":", "-").rstrip("/").split("/")[-1]
     if name is None:
-        stem = re.sub(r"\?(label|image)=.*", "", stem)  # columns are in the digest
+        stem = re.sub(r"\?(label=|image=|stream).*", "", stem)  # columns are in the digest
     return f"runs/{stem}-{digest[:8]}"

@@ -60,6 +60,9 @@ def main(given: Train) -> int:
         return 0
     _join_launcher(given)
     given = take_source(given)
+    speaks = _speaks(given)
+    if speaks:
+        log_to_terminal(Console(stderr=True))
     config, reasons, directory, collection = read_config(given)
     if given.help:
         print(format_settings(config, get_terminal_size().columns))
@@ -67,7 +70,6 @@ def main(given: Train) -> int:
     tracker = None
     if given.track is not None:
         tracker = Tracking(library=given.track, project=given.track_project)
-    speaks = _speaks(given)
     named = directory or (None if given.run is None else Path(given.run))
     directory = default = named or Path(default_directory(given.recipe, config))
     if named is None and not given.dry_run:
@@ -80,7 +82,7 @@ def main(given: Train) -> int:
         print(reason)
     count = _count_processes(given, config)
     if given.dry_run:
-        return _dry_run(config, directory, count)
+        return _dry_run(config, directory, count, collection)
     if speaks and directory != default:
         print(f"{readable(directory)} has the same settings and images: it continues")
     if count > 1 and not is_launched():
@@ -281,10 +283,13 @@ def _train_with_bar(steps: Iterator[RunReport], config: RunConfig) -> int:
     return done
 
 
-def _dry_run(config: RunConfig, directory: Path, processes: int) -> int:
+def _dry_run(
+    config: RunConfig, directory: Path, processes: int, collection: AbstractCollection | None
+) -> int:
     """Refuse what a run there would refuse, in the same words; else print its cost."""
     with ask_for_place(RunDirectory(directory), config.data.source):
-        info = config.data.source.info()
+        source = config.data.source
+        info = source.info() if collection is None else DatasetInfo.of(collection)
     config, state = check_run(config, directory, info, processes)
     print(estimate_cost(config, info, state).text())
     return 0

@@ -90,12 +90,12 @@ def _of_class(owner: type, tables: Mapping[str, Mapping[str, Any]]) -> dict[str,
     return {name: entry for table in bases for name, entry in table.items()}
 
 
-def added_setting(default: Any) -> Any:
+def added_setting(default: Any, *, in_repr: bool = True) -> Any:
     """A setting that came later. Files from before it lack it, and mean the default.
 
     So the default must be what was done before. Every other setting must be in a stored file.
     """
-    return field(default=default, metadata={_ADDED: True})
+    return field(default=default, metadata={_ADDED: True}, repr=in_repr)
 
 
 def dump(config: object, whole: bool = True) -> dict[str, Any]:

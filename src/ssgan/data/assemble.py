@@ -7,7 +7,7 @@ import hashlib
 import json
 import struct
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Preparation:
     folder: Path  # of the result
     key: str
     ranges: Sequence[range]  # item numbers of each piece
+    groups: Sequence[range]  # numbers of pieces that one worker decodes in order
 
     @property
     def partial(self) -> Path:
@@ -54,6 +55,17 @@ class Preparation:
     def chunk_path(self, index: int) -> Path:
         """The file of a piece."""
         return self.partial / f"chunk-{index:06d}"
+
+    def claim_path(self, index: int) -> Path:
+        """The file whose lock a process holds while it decodes the piece, or its group."""
+        return self.partial / f"claim-{index:06d}"
+
+    def list_chunks(self) -> Iterator[int]:
+        """The numbers of the pieces on disk."""
+        for path in self.partial.glob("chunk-*"):
+            number = path.name.removeprefix("chunk-")
+            if number.isdecimal() and int(number) < len(self.ranges):
+                yield int(number)
 
 
 @dataclass
@@ -121,13 +133,23 @@ def read_chunk(job: Preparation, index: int) -> Chunk | None:
 class _Tally:
     """Counts and digests over all chunks."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int) -> None:
         self.digest = hashlib.sha256()
         self.kept: list[int] = []
         self.rejected: list[Rejected] = []
         self.warnings: Counter[str] = Counter()
-        self.first: dict[bytes, int] = {}  # digest of the pixels -> index in the result
-        self.same: dict[int, list[int]] = {}  # index -> later indices with the same pixels
+        self.pixels = np.empty((kept, 2), np.uint64)  # 16 bytes of a digest of each image
+
+    def find_same(self) -> list[list[int]]:
+        """The indices of images with the same pixels, in order of their second images."""
+        order = np.lexsort(self.pixels.T)  # stable
+        ordered = self.pixels[order]
+        begins = np.flatnonzero(np.append(True, (ordered[1:] != ordered[:-1]).any(1)))
+        ends = np.append(begins[1:], len(order))
+        several = ends - begins > 1
+        found = zip(begins[several].tolist(), ends[several].tolist(), strict=True)
+        groups: list[list[int]] = [order[begin:end].tolist() for begin, end in found]
+        return sorted(groups, key=lambda group: group[1])
 
 
 def assemble(folder: Path, job: Preparation, kept: int) -> None:
@@ -136,7 +158,7 @@ def assemble(folder: Path, job: Preparation, kept: int) -> None:
     A picture that cannot be used is listed once, though each of its views is rejected.
     `kept` is the number of usable images in all pieces.
     """
-    tally, collection = _Tally(), job.collection
+    tally, collection = _Tally(kept), job.collection
     _write_images(folder / IMAGES, job, kept, tally)
     if not tally.kept:
         name, why = tally.rejected[0] if tally.rejected else ("", "there is no item")
@@ -160,6 +182,7 @@ def _describe(
     collection, preprocessing = job.collection, job.preprocessing
     classes = () if labels is None else collection.classes()
     counts = [] if labels is None else count_classes(labels, len(classes))
+    same = tally.find_same()
     reading = [*collection.label_warnings(), *decoding_warnings(tally.warnings, len(tally.kept))]
     paths = [folder / name for name in (IMAGES, LABELS)]
     return {
@@ -178,13 +201,13 @@ def _describe(
         "class_counts": counts,
         "content_hash": tally.digest.hexdigest(),
         "file_bytes": {path.name: path.stat().st_size for path in paths if path.exists()},
-        "duplicates": len(tally.kept) - len(tally.first),
+        "duplicates": sum(len(group) - 1 for group in same),
         "reading_warnings": reading,  # those that concern an evaluation, too
         "warnings": [
             *collection.warnings(),
             *reading,
             *few_images_warnings(classes, counts),
-            *_duplicate_warnings(collection, tally, labels),
+            *_duplicate_warnings(collection, tally.kept, same, labels),
         ],
         "rejected": [[name, why] for name, why in dict.fromkeys(tally.rejected)],
     }
@@ -203,11 +226,8 @@ def _write_images(path: Path, job: Preparation, kept: int, tally: _Tally) -> Non
                 place = job.chunk_path(number)
                 raise UserError(f"{place} changed while it was in use; prepare again")
             for index, image in enumerate(chunk.pixels, start=len(tally.kept)):
-                first = tally.first.setdefault(
-                    hashlib.blake2b(image, digest_size=16).digest(), index
-                )
-                if first != index:
-                    tally.same.setdefault(first, []).append(index)
+                digest = hashlib.blake2b(image, digest_size=16).digest()
+                tally.pixels[index] = np.frombuffer(digest, np.uint64)
             tally.digest.update(chunk.pixels.data)
             tally.kept += chunk.kept
             tally.rejected += chunk.rejected
@@ -235,22 +255,24 @@ def decoding_warnings(warnings: Counter[str], total: int) -> list[str]:
 
 
 def _duplicate_warnings(
-    collection: AbstractCollection, tally: _Tally, labels: NDArray[np.int64] | None
+    collection: AbstractCollection,
+    kept: Sequence[int],
+    groups: Sequence[Sequence[int]],
+    labels: NDArray[np.int64] | None,
 ) -> list[str]:
     """The number of images that repeat an earlier one, and the pictures in two classes."""
-    groups = [[first, *later] for first, later in tally.same.items()]
     if not groups:
         return []
-    first = " and ".join(collection.item(tally.kept[index]) for index in groups[0][:2])
+    first = " and ".join(collection.item(kept[index]) for index in groups[0][:2])
     extra = sum(len(group) - 1 for group in groups)
     noun = "image has" if extra == 1 else "images have"
     warnings = [f"{extra:,} {noun} the same pixels as an earlier one (such as {first})"]
     if labels is None:
         return warnings
-    torn = [group for group in groups if len({*labels[group].tolist()} - {UNLABELLED}) > 1]
+    torn = [group for group in groups if len({*labels[list(group)].tolist()} - {UNLABELLED}) > 1]
     if torn:
         listed = "; ".join(
-            ", ".join(collection.item(tally.kept[index]) for index in group[:_LISTED])
+            ", ".join(collection.item(kept[index]) for index in group[:_LISTED])
             for group in torn[:_LISTED]
         )
         noun = "picture is" if len(torn) == 1 else "pictures are"

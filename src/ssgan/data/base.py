@@ -114,6 +114,13 @@ class AbstractCollection(ABC):
         Rejected; it raises nothing.
         """
 
+    def spans(self) -> Sequence[range] | None:
+        """Ranges of items that are read in order, as from a stream; None where any order will do.
+
+        Together they are all items, ascending.
+        """
+        return None
+
     def item(self, number: int) -> str:
         """The user's name for this item, in one printable line."""
         return f"item {number}"

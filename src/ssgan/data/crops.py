@@ -109,6 +109,14 @@ class CropsCollection(ImageFiles):
             cut = replace(preprocessing, crop=crop_of(picture, index))
             yield from self._inner.read(range(picture, picture + 1), cut)
 
+    def spans(self) -> Sequence[range] | None:
+        """Those of the source, as many times."""
+        spans, size = self._inner.spans(), len(self._inner)
+        if spans is None:
+            return None
+        starts = range(0, len(self), size)
+        return [range(span.start + at, span.stop + at) for at in starts for span in spans]
+
     def encoded(self, number: int) -> bytes:
         """The file of the picture."""
         return self._inner.encoded(number % len(self._inner))

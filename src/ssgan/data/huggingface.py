@@ -1,4 +1,4 @@
-"""`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN]`: a data set of the Hugging Face hub.
+"""`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN&stream]`: a data set of the hub.
 
 The optional `datasets` reads it. Pictures are decoded here, from bytes in the rows or from files of
 the set itself.
@@ -17,8 +17,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ssgan.config.nearest import did_you_mean, nearest
-from ssgan.data.base import AbstractSource, DatasetInfo
-from ssgan.data.hub_columns import (
+from ssgan.config.serialize import added_setting
+from ssgan.data.base import AbstractSource, DatasetInfo, Rejected
+from ssgan.data.hub.columns import (
     RowLabels,
     class_columns,
     image_columns,
@@ -26,7 +27,9 @@ from ssgan.data.hub_columns import (
     type_name,
     value_columns,
 )
+from ssgan.data.hub.streaming import ParquetStream, SplitPlace, open_stream
 from ssgan.data.image_files import ImageFiles
+from ssgan.data.prepare import default_cache
 from ssgan.data.preprocessing import MAX_FILE_BYTES, read_image_file
 from ssgan.files.names import readable
 from ssgan.types import UserError
@@ -44,12 +47,16 @@ class Hub(AbstractSource):
     split: str = "train"  # the name of the split
     image_column: str | None = None  # None: the only column of images
     label_column: str | None = None  # None: the only column of classes, if there is one
+    # whether Parquet files are read where they lie; else they are downloaded and kept
+    stream: bool = added_setting(False, in_repr=False)  # fingerprints are made of the repr
 
     def open(self) -> "HubCollection":
         """Load the table, from the cache of `datasets` if possible, and find its columns."""
         datasets = _library(self.name())
         if os.path.isabs(self.id) and not os.path.isdir(self.id):
             raise UserError(f"{self.name()}: there is no folder at {readable(self.id)}")
+        if self.stream:
+            return self._open_stream(datasets)
         try:
             with _quiet_library():
                 table = datasets.load_dataset(self.id, revision=self.revision, split=self.split)
@@ -62,22 +69,37 @@ class Hub(AbstractSource):
         collection.labels()  # raises what is wrong with them before anything is decoded
         return collection
 
+    def _open_stream(self, datasets: Any) -> "HubCollection":
+        place = SplitPlace(self.id, self.revision, self.split, self.label_column)
+        try:
+            with _quiet_library():
+                stream = open_stream(self.name(), datasets, place, self._label, default_cache())
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{self.name()}: cannot be streamed: {_chain(error)}") from None
+        image, label = self._image(stream.features), self._label(stream.features)
+        collection = StreamedCollection(self, stream, image, label, _own_folders(self, datasets))
+        collection.labels()
+        return collection
+
     def without_place(self) -> "Hub":
         """Without the path of a local folder; an id of the hub stays."""
         return replace(self, id="") if os.path.isabs(self.id) else self
 
     def name(self) -> str:
-        """`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN]`; the split train is left out."""
+        """`hub:ID[@REVISION][#SPLIT][?label=COLUMN&image=COLUMN&stream]`, without train."""
         revision = "" if self.revision is None else f"@{self.revision}"
         split = "" if self.split == "train" else f"#{self.split}"
         chosen = (("label", self.label_column), ("image", self.image_column))
         columns = [f"{key}={_quote(column)}" for key, column in chosen if column is not None]
+        columns += ["stream"] if self.stream else []
         query = f"?{'&'.join(columns)}" if columns else ""
         return f"hub:{readable(self.id)}{revision}{split}{query}"
 
     def info(self) -> DatasetInfo:
-        """The facts on a local folder; those on the hub need a download."""
-        if os.path.isdir(self.id):
+        """The facts on a local folder or a stream; those on the hub need a download."""
+        if self.stream or os.path.isdir(self.id):
             return super().info()
         raise UserError(
             f"{self.name()}: its size is unknown before the download; --data scenes shows the cost "
@@ -136,7 +158,7 @@ class HubCollection(ImageFiles):
         self._table, self._image, self._label = table, image, label
         self._folders = folders  # pictures may be files in these alone
         # Without other columns, whose pictures `datasets` would decode.
-        self._pictures = table.select_columns([image])
+        self._pictures = table if spec.stream else table.select_columns([image])
         self._reading = threading.Lock()
         if len(table) == 0:
             raise UserError(f"{spec.name()}: the split is empty")
@@ -217,12 +239,19 @@ class HubCollection(ImageFiles):
             return None
         where = f"{self._spec.name()}: column {self._label}"
         kind = self._table.features[self._label]
-        return read_labels(where, kind, self._table[self._label][:])
+        return read_labels(where, kind, self._label_values(self._label))
+
+    def _label_values(self, column: str) -> Sequence[Any]:
+        values: Sequence[Any] = self._table[column][:]
+        return values
 
     def encoded(self, number: int) -> bytes:
         """The bytes in the image column, or of the file that it names; raises for neither."""
         with self._reading:
             value = self._pictures[number][self._image]
+        return self._bytes_of(value)
+
+    def _bytes_of(self, value: Any) -> bytes:
         if value and value.get("bytes") is not None:
             if len(value["bytes"]) > MAX_FILE_BYTES:
                 raise ValueError(f"the picture is larger than {MAX_FILE_BYTES:,} bytes")
@@ -244,6 +273,55 @@ class HubCollection(ImageFiles):
             fault = "is not a regular file" if os.path.exists(real) else "is missing"
             raise ValueError(f"{readable(path)} {fault}")
         return read_image_file(real)
+
+
+class StreamedCollection(HubCollection):
+    """The rows of a split whose pictures are read where they lie, in order."""
+
+    def __init__(
+        self,
+        spec: Hub,
+        stream: ParquetStream,
+        image: str,
+        label: str | None,
+        folders: Sequence[str],
+    ) -> None:
+        super().__init__(spec, stream, image, label, folders)
+        self._stream = stream
+
+    def fingerprint(self) -> str:
+        """A digest of the files' names with the commit, and of the columns."""
+        state = [self._stream.identity, self._image, self._label, len(self)]
+        return hashlib.sha256(repr(state).encode()).hexdigest()
+
+    def spans(self) -> Sequence[range]:
+        """The rows that lie together in a file."""
+        return self._stream.spans
+
+    def read_bytes(self, number: int) -> bytes | Rejected:
+        """The bytes of a picture, or why there are none; UserError when the rows cannot be read."""
+        try:
+            value = self._stream.read(number, self._image)
+        except Exception as error:
+            raise UserError(
+                f"{self._spec.name()}: row {number} cannot be read: {_chain(error)}; the same "
+                "command continues"
+            ) from None
+        try:
+            return self._bytes_of(value)
+        except Exception as error:
+            return Rejected(self.item(number), self._describe_unread(error))
+
+    def encoded(self, number: int) -> bytes:
+        """The bytes in the image column; raises for a row without."""
+        return self._bytes_of(self._stream.read(number, self._image))
+
+    def sample_numbers(self) -> Sequence[int]:
+        """The first rows, as others would be read from all files."""
+        return range(len(self))
+
+    def _label_values(self, column: str) -> Sequence[Any]:
+        return self._stream.labels()
 
 
 def _own_folders(spec: Hub, datasets: Any) -> list[str]:

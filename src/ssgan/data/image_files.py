@@ -56,11 +56,11 @@ class ImageFiles(AbstractCollection):
                 yield data
 
     def header_stats(self) -> HeaderStats:
-        """From the headers of up to 256 evenly spread files; UserError when none can be read."""
+        """From up to 256 headers of `sample_numbers`; UserError when none can be read."""
         headers: list[tuple[int, int, bool]] = []
         first_reject: Rejected | None = None
         with quiet_pillow():
-            for number in islice(_spread(len(self)), _MAX_TRIED):
+            for number in islice(self.sample_numbers(), _MAX_TRIED):
                 header = self._read_header(number)
                 if isinstance(header, Rejected):
                     first_reject = first_reject or header
@@ -79,6 +79,10 @@ class ImageFiles(AbstractCollection):
             all(grey for *_, grey in headers),
             ratio=ratios[len(ratios) // 2],
         )
+
+    def sample_numbers(self) -> Sequence[int]:
+        """The items whose headers say what the others are like: 256 evenly spread ones first."""
+        return _spread(len(self))
 
     def read_bytes(self, number: int) -> bytes | Rejected:
         """The bytes of an item, or why they cannot be read; raises nothing."""

@@ -2,12 +2,12 @@
 
     <cache>/<source>-<16 hex of key>/   images.npy, labels.npy (with labels), manifest.json and
                                         hashes.json, by which the others are verified
-    <cache>/<...>.partial/              the pieces of an unfinished preparation
+    <cache>/<...>.partial/              the pieces of an unfinished preparation, see `pieces`
 
 The key covers the source's name and fingerprint, the preprocessing and the version of the
 decoding: changed images are prepared again, but not what an earlier version decodes alike. A killed
-preparation continues with the pieces it has. The order and the bytes of the result do not depend on
-the number of workers.
+preparation continues with the pieces it has. Processes that prepare the same images share the work,
+and one of them assembles the pieces. The order and the bytes of the result depend on neither.
 """
 
 import hashlib
@@ -16,20 +16,21 @@ import logging
 import os
 import re
 import shutil
-import threading
+import socket
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from ssgan.data.assemble import Preparation, assemble, make_chunk, read_chunk, write_chunk
+from ssgan.data.assemble import Preparation, assemble
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing, Progress
 from ssgan.data.dataset import MANIFEST, Dataset, load_prepared
 from ssgan.data.image_files import ImageFiles
-from ssgan.data.pixel_file import HASHES
+from ssgan.data.pieces import Pieces
+from ssgan.data.pixel_file import HASHES, WHOLE_BYTES
 from ssgan.data.preprocessing import quiet_pillow
 from ssgan.files.atomic import DiskFull, free_bytes, remove_strays, write_json
 from ssgan.files.links import read_regular, refuse_links
@@ -43,7 +44,6 @@ CACHE = "SSGAN_CACHE"  # environment variable naming the cache folder
 SIZES = (32, 48, 64, 128)  # sides in pixels that the networks of the recipes have
 _CHECKED = "decoding.json"
 _CHUNK_ITEMS = 512
-_POLL_SECONDS = 0.2
 _LOG = logging.getLogger("ssgan")
 
 
@@ -64,9 +64,9 @@ def prepare(
     `cache` is `default_cache()` when None. `progress` is called from this thread a few times a
     second. `workers` threads decode; None is one per core, at most 8. With `strict` a rejected
     item is an error. What is found is verified, in full with `verify` (see `load_prepared`), and
-    prepared again, with a warning, when it is damaged. `on_wait` is called when another process
-    prepares the same data; this one then waits for it. `collection` is `source.open()` when None:
-    give it if it is open.
+    prepared again, with a warning, when it is damaged. Processes that prepare the same data share
+    its pieces; `on_wait` is called when this one waits for another to end. `collection` is
+    `source.open()` when None: give it if it is open.
     Raises UserError when nothing is usable or a part of the cache is a link, DiskFull when it
     cannot fit.
     """
@@ -79,12 +79,7 @@ def prepare(
     dataset, _ = _existing(job.folder, verify, progress)
     dataset = dataset or _find_unchanged(job, verify, progress)
     if dataset is None:
-        locks.mkdir(parents=True, exist_ok=True)
-        with wait_for_lock(locks / job.folder.name, on_wait):
-            dataset, damage = _existing(job.folder, verify, progress)
-            if damage:
-                _LOG.warning("the prepared images are damaged and prepared again: %s", damage)
-            dataset = dataset or _make(job, progress, workers)
+        dataset = _make(job, progress, workers, verify, on_wait)
     if notes := collection.notes():
         manifest = {**dataset.manifest, "warnings": [*notes, *dataset.manifest["warnings"]]}
         dataset = replace(dataset, manifest=manifest)
@@ -144,10 +139,22 @@ def _plan(
     # Small collections have small pieces, so that every worker has some. The number of workers
     # does not matter: another run may continue with the pieces.
     items = min(_CHUNK_ITEMS, max(8, len(collection) // 64))
-    numbers = range(len(collection))
-    ranges = [numbers[first : first + items] for first in range(0, len(collection), items)]
+    ranges, groups = _cut_pieces(collection, items)
     folder = cache / f"{slug}-{key[:16]}"
-    return Preparation(source, collection, preprocessing, folder, key, ranges)
+    return Preparation(source, collection, preprocessing, folder, key, ranges, groups)
+
+
+def _cut_pieces(collection: AbstractCollection, items: int) -> tuple[list[range], list[range]]:
+    """The item numbers of each piece, and the groups of pieces that are decoded in order."""
+    spans = collection.spans()
+    ranges, groups = list[range](), list[range]()
+    for span in spans or [range(len(collection))]:
+        first = len(ranges)
+        ranges += [span[start : start + items] for start in range(0, len(span), items)]
+        groups.append(range(first, len(ranges)))
+    if spans is None:
+        groups = [range(index, index + 1) for index in range(len(ranges))]
+    return ranges, groups
 
 
 def _version(collection: AbstractCollection, preprocessing: Preprocessing) -> int:
@@ -218,24 +225,53 @@ def decodes_as_before(collection: AbstractCollection, progress: Progress | None 
     return True
 
 
-def _make(job: Preparation, progress: Progress | None, workers: int | None) -> Dataset:
-    """Decode the missing pieces, assemble all, and rename the result."""
+def _make(
+    job: Preparation,
+    progress: Progress | None,
+    workers: int | None,
+    verify: bool,
+    on_wait: Callable[[], None] | None,
+) -> Dataset:
+    """Decode a part of the pieces; then finish the data set, unless another process has."""
+    lock = job.folder.parent / ".locks" / job.folder.name
+    lock.parent.mkdir(parents=True, exist_ok=True)
     _check_disk(job)
-    job.partial.mkdir(parents=True, exist_ok=True)
-    remove_strays(job.partial)
-    kept = _decode_all(job, progress, workers or min(8, os.cpu_count() or 1))
-    ready = job.partial / "ready"
-    shutil.rmtree(ready, ignore_errors=True)
-    ready.mkdir()
-    assemble(ready, job, kept)
+    pieces = Pieces(job, progress, workers or min(8, os.cpu_count() or 1))
+    pieces.make()
+    with wait_for_lock(lock, on_wait):
+        dataset, damage = _existing(job.folder, verify, progress)
+        if damage:
+            _LOG.warning("the prepared images are damaged and prepared again: %s", damage)
+        dataset = dataset or _finish(job, pieces)
+        shutil.rmtree(job.partial, ignore_errors=True)
+    return dataset
+
+
+def _finish(job: Preparation, pieces: Pieces) -> Dataset:
+    """Complete the pieces, assemble them, and rename the result.
+
+    The folder of the result has the host's name: locks may not reach other hosts.
+    """
+    ready = job.partial / f"ready-{socket.gethostname()}"
     try:
+        kept = pieces.complete()
+        remove_strays(job.partial)
+        shutil.rmtree(ready, ignore_errors=True)
+        ready.mkdir()
+        channels, size = job.preprocessing.shape
+        if (whole := kept * size * size * channels) > WHOLE_BYTES:
+            _LOG.info("joining %.1f GB of prepared images", whole / 1e9)
+        assemble(ready, job, kept)
         load_prepared(ready)  # which stores the digests
     except Damaged as damage:
         raise UserError(f"{damage}, at once: the disk or the memory is faulty") from None
-    if job.folder.exists():  # it is damaged: a whole one is used
-        shutil.rmtree(job.folder)
-    ready.rename(job.folder)
-    shutil.rmtree(job.partial, ignore_errors=True)
+    except (FileNotFoundError, UserError):  # another host, which has finished, removed the pieces
+        if not pieces.is_done():
+            raise
+    if not pieces.is_done():
+        if job.folder.exists():  # it is damaged
+            shutil.rmtree(job.folder)
+        ready.rename(job.folder)
     return load_prepared(job.folder)
 
 
@@ -247,36 +283,3 @@ def _check_disk(job: Preparation) -> None:
     free = free_bytes(job.folder.parent)
     if needed > free:
         raise DiskFull(job.folder, needed, free)
-
-
-def _decode_all(job: Preparation, progress: Progress | None, workers: int) -> int:
-    """Put every piece on disk; return how many usable images they hold."""
-    total, done, kept, stop = len(job.collection), 0, 0, threading.Event()
-
-    def work(index: int) -> tuple[int, int]:
-        if stop.is_set():
-            return 0, 0
-        try:
-            chunk = read_chunk(job, index)
-            if chunk is None:
-                chunk = make_chunk(job, index)
-                write_chunk(job.chunk_path(index), chunk)
-        except BaseException:
-            stop.set()
-            raise
-        return len(job.ranges[index]), len(chunk.kept)
-
-    with quiet_pillow(), ThreadPoolExecutor(workers, "ssgan-prepare") as threads:
-        waiting: set[Future[tuple[int, int]]] = {
-            threads.submit(work, k) for k in range(len(job.ranges))
-        }
-        try:
-            while waiting:
-                finished, waiting = wait(waiting, _POLL_SECONDS, FIRST_EXCEPTION)
-                for items, usable in (future.result() for future in finished):
-                    done, kept = done + items, kept + usable
-                if progress is not None:
-                    progress(done, total)
-        finally:
-            stop.set()  # after an error no further piece is begun
-    return kept

@@ -1,9 +1,12 @@
 """Find the images below a folder by their names, each once, in a fixed order."""
 
+import logging
 import os
 import stat
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from ssgan.data.decoding.heif import HEIF_ENDINGS, HEIF_INSTALLED
@@ -22,6 +25,9 @@ ENDINGS = frozenset(
     | {".ppm", ".pgm", ".pbm", ".pnm"}
     | {*(HEIF_ENDINGS if HEIF_INSTALLED else ())}
 )
+
+_EVERY, _LINE_SECONDS = 1000, 10.0  # files between readings of the clock; seconds between lines
+_LOG = logging.getLogger("ssgan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,9 @@ class _Walk:
         self.found: list[FoundFile] = []
         self.others: Counter[str] = Counter()
         self.folders: set[tuple[int, int]] = set()  # (device, inode)
-        self.files: set[tuple[int, int]] = set()
+        self.files: defaultdict[int, set[int]] = defaultdict(set)  # inodes by device
         self.links: list[tuple[bytes, bytes]] = []  # (path, name within the folder)
+        self.next_line = time.monotonic() + _LINE_SECONDS
 
     def folder(self, path: bytes, name: bytes) -> None:
         """Visit a folder and its subfolders; `name` is empty for the root, which may raise."""
@@ -133,10 +140,13 @@ class _Walk:
         if ending in (".png", ".gif") and read_mark(path) == SHEET:
             self.passed_over.add(name)
             return
-        if (status.st_dev, status.st_ino) not in self.files:
-            self.files.add((status.st_dev, status.st_ino))
+        if status.st_ino not in self.files[status.st_dev]:
+            self.files[status.st_dev].add(status.st_ino)
             times = status.st_mtime_ns, status.st_ctime_ns
             self.found.append(FoundFile(name, status.st_size, *times))
+            if len(self.found) % _EVERY == 0 and time.monotonic() > self.next_line:
+                self.next_line = time.monotonic() + _LINE_SECONDS
+                _LOG.info("listing files: %s so far", f"{len(self.found):,}")
 
     def _reject(self, name: bytes, why: str) -> None:
         self.found.append(FoundFile(name, 0, 0, 0, why))
@@ -171,4 +181,9 @@ def _is_in_run(link: bytes) -> bool:
 
 def ending_of(name: bytes) -> str:
     """The ending of a file name in lower case, such as `.png`; empty without one."""
-    return readable(os.path.splitext(name)[1].lower())
+    return _readable_ending(os.path.splitext(name)[1].lower())
+
+
+@lru_cache(1024)
+def _readable_ending(ending: bytes) -> str:
+    return readable(ending)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
+from typing import Any
 from urllib.parse import unquote
 
 from ssgan.config.nearest import nearest
@@ -107,14 +108,17 @@ def _hub_place(rest: str) -> Hub:
     return Hub(id_, revision=revision or None, split=split or "train")
 
 
-def _columns(query: str) -> dict[str, str]:
-    """The columns that `label=COLUMN&image=COLUMN` chooses, as settings of `Hub`."""
-    chosen: dict[str, str] = {}
+def _columns(query: str) -> dict[str, Any]:
+    """What `label=COLUMN&image=COLUMN&stream` chooses, as settings of `Hub`."""
+    chosen: dict[str, Any] = {}
     for part in query.split("&"):
         key, _, column = part.partition("=")
+        if part == "stream":
+            chosen["stream"] = True
+            continue
         if key not in ("label", "image"):
-            near = nearest(key, ("label", "image"))
-            hint = f"did you mean {near[0]}?" if near else "after ? come label and image"
+            near = nearest(key, ("label", "image", "stream"))
+            hint = f"did you mean {near[0]}?" if near else "after ? come label, image and stream"
             raise UserError(f"hub: no choice {key!r}; {hint}, as in 'hub:ID?label=COLUMN'")
         if not column:
             raise UserError(f"hub: {key} requires the name of a column: {key}=COLUMN")

@@ -61,9 +61,7 @@ def find_holder(path: Path) -> str | None:
     lock = None
     try:
         if FileLock is not SoftFileLock:
-            lock = FileLock(
-                path, thread_local=False, fallback_to_soft=False, preserve_lock_file=True
-            )
+            lock = _native_lock(path)
             lock.acquire(blocking=False)
     except Timeout:
         return _owner(path)
@@ -93,14 +91,42 @@ def wait_for_lock(path: Path, on_wait: Callable[[], None] | None = None) -> Iter
         lock.release()
 
 
+@contextmanager
+def claim(path: Path) -> Iterator[bool]:
+    """Hold the lock file and give True, or give False when another process or thread holds it.
+
+    On a file system without locks everyone gets True: what is done twice must do no harm.
+    """
+    refuse_links(path.parent, path)
+    lock: BaseFileLock | None = None
+    try:
+        if FileLock is not SoftFileLock:
+            lock = _native_lock(path)
+            lock.acquire(blocking=False)
+    except Timeout:
+        yield False
+        return
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        lock = None
+    try:
+        yield True
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _native_lock(path: Path) -> BaseFileLock:
+    # Not per thread: a generator that holds it may be closed by another thread.
+    return FileLock(path, thread_local=False, fallback_to_soft=False, preserve_lock_file=True)
+
+
 def _try_lock(path: Path) -> BaseFileLock | None:
     """The lock, held; None when another process or thread holds it."""
     if FileLock is SoftFileLock:  # a system with locks of neither Unix nor Windows
         return _try_marker(path)
-    # Not per thread: a generator that holds it may be closed by another thread.
-    lock: BaseFileLock = FileLock(
-        path, thread_local=False, fallback_to_soft=False, preserve_lock_file=True
-    )
+    lock = _native_lock(path)
     try:
         lock.acquire(blocking=False)
     except Timeout:

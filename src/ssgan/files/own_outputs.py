@@ -221,8 +221,11 @@ def _pixels(path: bytes) -> NDArray[np.uint8]:
 def _head(path: bytes, size: int) -> bytes:
     """The beginning of a file; empty where it cannot be read. A pipe does not block."""
     try:
-        with os.fdopen(open_regular(path, follow=True), "rb") as file:
-            return file.read(size)
+        descriptor = open_regular(path, follow=True)
+        try:
+            return os.read(descriptor, size)
+        finally:
+            os.close(descriptor)
     except OSError:
         return b""
 

@@ -3,12 +3,14 @@
 import json
 import sys
 
+from rich.console import Console
+
 from ssgan.cli.folders.inspection import Inspection
 from ssgan.cli.folders.inspection_page import write_inspection_page
 from ssgan.cli.folders.inspection_text import format_inspection
 from ssgan.cli.folders.options import SAMPLE, Data
 from ssgan.cli.folders.pages import check_page
-from ssgan.cli.progress import fetch_source, open_progress_bar
+from ssgan.cli.progress import fetch_source, log_to_terminal, open_progress_bar
 from ssgan.data.base import Preprocessing
 from ssgan.data.inspection.copies import find_copies
 from ssgan.data.inspection.reading import draw_numbers
@@ -38,6 +40,7 @@ def inspect_source(given: Data) -> int:
 def inspect_images(given: Data) -> Inspection:
     """What is in the source; raises UserError where no item that was read can be used."""
     source = fetch_source(parse_source(given.source))
+    log_to_terminal(Console(stderr=True))
     print("listing the items", file=sys.stderr, flush=True)
     collection, seed = source.open(), given.seed or 0
     stats = collection.header_stats()

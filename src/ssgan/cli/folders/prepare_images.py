@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from rich.console import Console
+
 from ssgan.cli.folders.options import Data
-from ssgan.cli.progress import describe_rejects, fetch_source, prepare_images
+from ssgan.cli.progress import describe_rejects, fetch_source, log_to_terminal, prepare_images
 from ssgan.data.base import Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import choose_size
@@ -14,6 +16,7 @@ from ssgan.types import ImageShape
 
 def prepare_source(given: Data) -> int:
     """Run `ssgan data prepare`; returns the exit code."""
+    log_to_terminal(Console(stderr=True))
     source = fetch_source(parse_source(given.source))
     collection = source.open()
     header_stats = collection.header_stats()

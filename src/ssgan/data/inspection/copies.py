@@ -88,14 +88,16 @@ def _candidates(
     sizes = np.asarray(collection.file_sizes(), np.int64)
     order = np.argsort(sizes, kind="stable")
     ascending = sizes[order]
-    chosen, candidates = list[int](), set[int]()
+    chosen, candidates = list[int](), list[int]()
+    taken: set[int] = set()  # sizes whose files are candidates
     for number in np.random.default_rng(seed).permutation(usable).tolist():
-        first, last = np.searchsorted(ascending, sizes[number] + np.array([0, 1]))
-        if last - first == 1:
+        size = int(sizes[number])
+        first, last = np.searchsorted(ascending, [size, size + 1]).tolist()
+        if size not in taken and 1 < last - first <= most - len(candidates):
+            taken.add(size)
+            candidates += order[first:last].tolist()
+        if size in taken or last - first == 1:
             chosen.append(number)
-        elif len(more := set(order[first:last].tolist()) - candidates) + len(candidates) <= most:
-            chosen.append(number)
-            candidates |= more
     return sorted(chosen), sorted(candidates)
 
 

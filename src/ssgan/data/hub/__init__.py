@@ -1,0 +1,1 @@
+"""Data sets of the Hugging Face hub: their columns, and reading them as a stream."""
