@@ -5,12 +5,13 @@
 A step takes the time of its operations on each process's part of the batch, of the gradient sums
 that backward does not hide, and of the waits for batch norm's statistics:
 
-    seconds = FLOP / (processes rate) + max(0, sums - hidden) + waits latency
+    seconds = crowding FLOP / (W rate) + max(0, sums - hidden) + waits latency log2(W)
     sums    = 2 (W - 1) / W  gradient bytes / bandwidth
 
-Rate, bandwidth and latency of this machine are measured, each alone; steps of 1, 2 and 4 processes
-of `ssgan train` then show how right the formula is. Other machines are described by their makers'
-figures and by assumptions, which MACHINES names. Nothing of theirs was measured.
+Rate, bandwidth and latency of this machine are measured, each alone; so is crowding, by which cores
+that share caches and memory slow each other (1 on devices that share nothing). Steps of 1, 2 and
+4 processes of `ssgan train` then show how right the formula is. Other machines are described by their
+makers' figures and by assumptions, which MACHINES names. Nothing of theirs was measured.
 """
 
 import json
@@ -36,6 +37,7 @@ import torch.distributed as dist
 
 from benchmarks.report import begin, finish, parser_of, percent, table
 from benchmarks.work import Work, count_work
+from ssgan.ops.cpu import num_cores
 from ssgan.recipes import imagenet_large
 from ssgan.recipes.find import build_recipe
 
@@ -56,6 +58,7 @@ class Machine:
     hidden: float  # share of the operations' time in which gradient sums run beside them
     memory: float  # bytes of one device
     source: str
+    crowding: float = 1.0  # time of operations on all devices at once, over that on one alone
 
 
 _H100 = "data sheet: 989 TFLOP/s dense bfloat16, 80 GB. ASSUMED: 30 % of it reached"
@@ -105,6 +108,7 @@ def predict(work: Work, machine: Machine, processes: int, devices: int) -> Predi
     operations = work.flop / (machine.rate * min(processes, devices))
     if processes == 1:
         return Predicted(operations, 0.0, 0.0)
+    operations *= machine.crowding
     each = 2 * (processes - 1) / processes * work.gradient_bytes / machine.bandwidth
     waits = work.small_collectives * machine.latency * math.log2(processes)
     return Predicted(operations, max(0.0, each - machine.hidden * operations), waits)
@@ -120,33 +124,49 @@ def device_bytes(work: Work, processes: int, *, sharded: bool = False, recompute
     return state + stored * (0.2 if recomputed else 1.0)
 
 
-def time_steps(processes: int, batch: int, steps: int) -> float:
-    """Median seconds of a step of `ssgan train`, one thread a process."""
+def time_steps(processes: int, batch: int, steps: int, runs: int = 1) -> float:
+    """Median seconds of a step of `ssgan train`, one thread a process; of so many runs at once."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        words = (
-            f"train {_RECIPE} --data objects:num_images=512 --batch_size {batch} "
-            f"--total_steps {steps} --processes {processes} --run {run} --no-report "
-            "--precision float32 --evaluate.every 0 --output.log_every 1 --output.sample_every 0"
-        )
-        command = [sys.executable, "-m", "ssgan", *words.split()]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+        places = [Path(folder) / f"run-{number}" for number in range(runs)]
+        started = [_start_run(place, processes, batch, steps) for place in places]
+        for one in started:
+            if one.wait():
+                raise SystemExit(one.stderr.read() if one.stderr else "a run has failed")
+        return statistics.median(second for place in places for second in _step_times(place))
+
+
+def _start_run(place: Path, processes: int, batch: int, steps: int) -> "subprocess.Popen[str]":
+    words = (
+        f"train {_RECIPE} --data objects:num_images=512 --batch_size {batch} "
+        f"--total_steps {steps} --processes {processes} --run {place} --no-report "
+        "--precision float32 --evaluate.every 0 --output.log_every 1 --output.sample_every 0"
+    )
+    command = [sys.executable, "-m", "ssgan", *words.split()]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, env=environment, **pipes)  # type: ignore[call-overload, no-any-return]
+
+
+def _step_times(place: Path) -> list[float]:
+    rows = [json.loads(line) for line in (place / "log.jsonl").read_text().splitlines()]
     ends = [row["seconds"] for row in rows[_SKIP:]]
-    return statistics.median(b - a for a, b in pairwise(ends))
+    return [b - a for a, b in pairwise(ends)]
 
 
 def measure_steps(repeats: int, steps: int) -> list[dict[str, Any]]:
-    """Steps of one batch on all processes (strong), and of a batch that grows (weak), in turns."""
+    """Steps of one batch on all processes (strong), and of a batch that grows (weak), in turns.
+
+    "apart" are runs of one process each, as many at once as there are cores.
+    """
     cases = [("strong", count, 64) for count in _COUNTS]
     cases += [("weak", count, 32 * count) for count in _COUNTS]
+    cases += [("apart", num_cores(), 32)]
     seconds: dict[tuple[str, int, int], list[float]] = {case: [] for case in cases}
     for _ in range(repeats):
         for case in cases:
-            seconds[case].append(time_steps(case[1], case[2], steps))
+            kind, count, batch = case
+            count, runs = (1, count) if kind == "apart" else (count, 1)
+            seconds[case].append(time_steps(count, batch, steps, runs))
             print(*case, f"{seconds[case][-1]:.3f} s", flush=True)
     return [
         {"scaling": kind, "processes": count, "batch": batch, "seconds": found}
@@ -198,9 +218,17 @@ def count_recipe(batch: int) -> Work:
     return count_work(replace(build_recipe(_RECIPE), batch_size=batch))
 
 
-def calibrate(work: Work, alone: float, collectives: dict[int, dict[str, float]]) -> Machine:
-    """This machine: the rate by a step of one process, the rest by sums of two."""
+def calibrate(
+    work: Work, rows: Sequence[dict[str, Any]], collectives: dict[int, dict[str, float]]
+) -> Machine:
+    """This machine: by steps of one process, alone and beside others, and by sums of two."""
     two = collectives[2]
+    seconds = {
+        (row["scaling"], row["batch"]): statistics.median(row["seconds"])
+        for row in rows
+        if row["processes"] == 1 or row["scaling"] == "apart"
+    }
+    alone = seconds["strong", 64]
     return Machine(
         name="this machine",
         rate=work.flop / alone,
@@ -209,14 +237,17 @@ def calibrate(work: Work, alone: float, collectives: dict[int, dict[str, float]]
         hidden=0.0,  # every core computes
         memory=0.0,
         source="measured",
+        crowding=seconds["apart", 32] / seconds["weak", 32],
     )
 
 
 def compare(rows: Sequence[dict[str, Any]], machine: Machine) -> list[dict[str, object]]:
     """Measured and predicted seconds of each case."""
-    devices = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    devices = num_cores()
     shown: list[dict[str, object]] = []
     for row in rows:
+        if row["scaling"] == "apart":
+            continue
         work = count_recipe(row["batch"])
         predicted = predict(work, machine, row["processes"], devices)
         measured = statistics.median(row["seconds"])
@@ -299,9 +330,7 @@ def main(argv: list[str] | None = None) -> None:
     if not options.simulate:
         collectives = {count: time_collectives(count) for count in _COUNTS[1:]}
         rows = measure_steps(options.repeats, options.steps)
-        alone = next(row for row in rows if (row["scaling"], row["processes"]) == ("strong", 1))
-        work = count_recipe(64)
-        machine = calibrate(work, statistics.median(alone["seconds"]), collectives)
+        machine = calibrate(count_recipe(64), rows, collectives)
         parts = {"collectives": collectives, "steps": rows, "machine": asdict(machine)}
         parts["compared"] = compare(rows, machine)
         print(f"\n{machine}\n{table(parts['compared'])}\n")

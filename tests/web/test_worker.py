@@ -57,7 +57,7 @@ def finish(jobs, function):
 
 
 def test_a_job_says_how_it_ended(caplog):
-    jobs = PageJobs(Worker("test"), lambda: Pacer(Others(*[None] * 9)))
+    jobs = PageJobs(Worker("test"), Pacer(Others(*[None] * 9)))
 
     def refuse(job):
         raise UserError("the picture is blue")
@@ -76,6 +76,17 @@ def test_a_job_says_how_it_ended(caplog):
     assert jobs.find(good.id) is good
     with pytest.raises(UnknownId):
         jobs.find("0" * 16)
+
+
+def test_a_job_knows_from_the_one_before_that_the_cores_are_busy():
+    """A short job ends before the load could be measured again."""
+    slept, seconds = [], iter(range(100))
+    pacer = Pacer(Others(9.0, *[None] * 9), slept.append, lambda: next(seconds) / 100)
+    jobs = PageJobs(Worker("test"), pacer)
+    finish(jobs, lambda job: job.advance(1, 1) or {})
+    assert slept == []
+    finish(jobs, lambda job: job.advance(1, 2) or job.advance(2, 2) or {})
+    assert slept == [pytest.approx(0.09)] * 2
 
 
 def test_a_page_gets_rows_once_and_then_what_changed():

@@ -82,15 +82,16 @@ class PageJob:
 class PageJobs:
     """All long work, which one thread does in turn."""
 
-    def __init__(self, worker: Worker, make_pacer: Callable[[], Pacer] = Pacer) -> None:
-        self._worker, self._make_pacer = worker, make_pacer
+    def __init__(self, worker: Worker, pacer: Pacer | None = None) -> None:
+        # one for all, so that the next job knows at once that others keep the cores busy
+        self._worker, self._pacer = worker, pacer or Pacer()
         self._jobs: OrderedDict[str, PageJob] = OrderedDict()
 
     def start(self, function: Callable[[PageJob], dict[str, Any]]) -> PageJob:
         """Begin some work, after all that waits; raises Busy when that is too much."""
         if sum(job.is_open for job in self._jobs.values()) >= _MOST_WAITING:
             raise Busy
-        job = PageJob(self._make_pacer())
+        job = PageJob(self._pacer)
         self._jobs[job.id] = job
         while len(self._jobs) > _MOST_JOBS:
             self._jobs.popitem(last=False)
