@@ -43,12 +43,22 @@ def batch_norm_over_ranks(
 
 def _statistics(inputs: Tensor) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
     """Mean and biased variance of each channel over all ranks, at least in float32."""
-    wide = inputs if inputs.dtype == torch.float64 else inputs.float()
-    axes = [axis for axis in range(inputs.ndim) if axis != 1]
-    variance, mean = torch.var_mean(wide, axes, correction=0)
+    mean, variance = _local_statistics(inputs)
     means, variances = gather_from_ranks(torch.stack([mean, variance])).unbind(1)
     mean = means.mean(0)
     return mean, variances.mean(0) + (means - mean).square().mean(0)
+
+
+def _local_statistics(inputs: Tensor) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
+    """Those of this rank's part. On a CPU var_mean takes 20 times as long as batch norm's kernel."""
+    wide = torch.float64 if inputs.dtype == torch.float64 else torch.float32
+    if inputs.device.type == "cpu":
+        running = inputs.new_zeros(inputs.shape[1], dtype=wide)  # their type is that of the results
+        mean, variance = torch.ops.aten.batch_norm_update_stats(inputs, running, running, 0.0)
+        return mean, variance
+    axes = [axis for axis in range(inputs.ndim) if axis != 1]
+    variance, mean = torch.var_mean(inputs.to(wide), axes, correction=0)
+    return mean, variance
 
 
 class _Normalize(torch.autograd.Function):
