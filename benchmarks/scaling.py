@@ -9,8 +9,8 @@ that backward does not hide, and of the waits for batch norm's statistics:
     sums    = 2 (W - 1) / W  gradient bytes / bandwidth
 
 Rate, bandwidth and latency of this machine are measured, each alone; so is crowding, by which cores
-that share caches and memory slow each other (1 on devices that share nothing). Steps of 1, 2 and
-4 processes of `ssgan train` then show how right the formula is. Other machines are described by their
+that share caches and memory slow each other (1 on devices that share nothing). Steps of 1, 2 and 4
+processes of `ssgan train` then show how right the formula is. Other machines are described by their
 makers' figures and by assumptions, which MACHINES names. Nothing of theirs was measured.
 """
 

@@ -50,7 +50,7 @@ def _statistics(inputs: Tensor) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"
 
 
 def _local_statistics(inputs: Tensor) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
-    """Those of this rank's part. On a CPU var_mean takes 20 times as long as batch norm's kernel."""
+    """Those of this rank's part. On a CPU var_mean takes 20 times as long as this kernel."""
     wide = torch.float64 if inputs.dtype == torch.float64 else torch.float32
     if inputs.device.type == "cpu":
         running = inputs.new_zeros(inputs.shape[1], dtype=wide)  # their type is that of the results
