@@ -27,6 +27,7 @@ from ssgan.files.atomic import DiskFull
 from ssgan.losses import Hinge, LeastSquares, NonSaturating, Wasserstein
 from ssgan.methods.penalty import DRAGAN, WGANGP
 from ssgan.methods.ssgan import SSGAN
+from ssgan.models.biggan import BigGANDiscriminator, BigGANGenerator
 from ssgan.models.norms import BatchNorm, BatchStatistics, LayerNorm, SelfModulatedBatchNorm
 from ssgan.models.resnet import ResNetGenerator
 from ssgan.ops.batch_norm import batch_norm_over_ranks
@@ -190,10 +191,19 @@ def fresh(config: RunConfig) -> TrainState:
     return fresh_state(config, images().num_classes, torch.device("cpu"))
 
 
+ATTENTION = tiny(  # whose sigma is a scalar weight
+    generator=BigGANGenerator(width=1 / 48, latent_size=12, attention=16),
+    discriminator=BigGANDiscriminator(width=1 / 48, attention=16),
+    **{**_BIG, "total_steps": 3},
+)
+
+
 def shard_cases(count: int) -> dict[str, RunConfig]:
     """What so many ranks with shards are compared in: all methods without a penalty, or a few."""
     every = {k: v for k, v in cases(count).items() if getattr(v.method, "penalty", None) is None}
-    few = ("ssgan", "parts on each rank", "self-modulated, recomputed")[: 1 if count == 3 else 3]
+    if count == 2:
+        every["attention"] = ATTENTION
+    few = ("ssgan", "attention", "parts on each rank")[: 1 if count == 3 else 3]
     return every if os.environ.get("SSGAN_LONG") == "1" else {name: every[name] for name in few}
 
 
@@ -216,6 +226,13 @@ def half_as_shards(folder: Path) -> None:
     for report in run(replace(config, output=output), folder / "run", images()):
         if report.step == 4:
             return
+
+
+def lost_of_shards(folder: Path) -> None:
+    """The second rank dies after two steps of a run whose state is sharded."""
+    for report in run(replace(CASES["ssgan"], shard_state=True), folder / "run", images()):
+        if report.step == 2 and rank() == 1:
+            os._exit(9)
 
 
 def memory_of_shards(folder: Path) -> None:
@@ -533,6 +550,7 @@ ALL = {
     "sharded": sharded,
     "rolled back of shards": rolled_back_of_shards,
     "whole of shards": whole_of_shards,
+    "lost of shards": lost_of_shards,
     "half as shards": half_as_shards,
     "memory of shards": memory_of_shards,
     "faults": faults,

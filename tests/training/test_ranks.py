@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,12 +22,20 @@ from ssgan.training import feed
 from ssgan.training.feed import Feed, our_parts
 from ssgan.training.ranks import distributed
 from ssgan.training.ranks.distributed import join_ranks
-from ssgan.training.ranks.sharded_checkpoint import list_shards
 from ssgan.training.run import run
 from ssgan.training.validation import check_ranks
 from ssgan.types import PeerLost, UserError
 from tests.training import ranks
-from tests.training.ranks import CASES, LAST, MUTANTS, cases, final, shard_cases, together
+from tests.training.ranks import (
+    ATTENTION,
+    CASES,
+    LAST,
+    MUTANTS,
+    cases,
+    final,
+    shard_cases,
+    together,
+)
 from tests.training.test_resume import Mine
 from tests.training.tiny import digest_state, images, tiny
 
@@ -480,7 +489,8 @@ def test_ranks_with_a_part_of_the_state_each_are_one_process(count, alone, tmp_p
     assert [code for code, _ in found] == [0] * count, found
     for name in shard_cases(count):
         state = torch.load(tmp_path / f"{name}-{count}-0.pt")
-        torch.testing.assert_close(state, alone[name], rtol=0, atol=CLOSE)
+        expected = alone[name] if name in alone else final(ATTENTION)
+        torch.testing.assert_close(state, expected, rtol=0, atol=CLOSE)
 
 
 def test_a_rank_with_a_part_of_the_state_holds_little_more_than_its_share(tmp_path):
@@ -510,23 +520,44 @@ def test_a_bad_number_takes_ranks_with_a_part_of_the_state_back_as_one_process(t
     torch.testing.assert_close(*states, rtol=0, atol=CLOSE)
 
 
+def test_a_rank_that_dies_with_its_part_of_the_state_is_named_by_the_others(tmp_path):
+    found = together("lost of shards", tmp_path, 2)
+    assert [code for code, _ in found] == [LOST, 9]
+    assert "rank 1 has ended or does not answer (after step 2: " in found[0][1]
+
+
 def test_parts_of_a_checkpoint_are_merged_by_a_run_that_continues(tmp_path, caplog):
     """The newest is damaged here; the one before it has step 3."""
     assert [code for code, _ in together("half as shards", tmp_path, 2)] == [0, 0]
     layout = RunDirectory(tmp_path / "run")
-    assert [path.name for path in list_shards(layout)] == [
+    assert [path.name for path in layout.shard_folders()] == [
         "step-00000004.shards", "step-00000003.shards",
     ]  # fmt: skip
     assert layout.checkpoint_files() == []
-    part = next(list_shards(layout)[0].glob("shard-00002*"))
+    shutil.copytree(layout.root, tmp_path / "other" / "run")
+    part = next(layout.shard_folders()[0].glob("shard-00002*"))
     part.write_bytes(part.read_bytes()[:-1] + b"?")
     with caplog.at_level("INFO", "ssgan"):
         ranks.whole(tmp_path)
     assert f"passed over: {part} is missing or damaged" in caplog.text
     assert "continuing from step 3" in caplog.text
-    assert list_shards(layout) == []
+    assert layout.shard_folders() == []
     saved, _ = checkpoint.load_newest(layout)
     torch.testing.assert_close(numbers_in(saved), final(CASES["ssgan"]), rtol=0, atol=CLOSE)
+    _refuse_when_all_are_damaged(tmp_path / "other")
+
+
+def _refuse_when_all_are_damaged(folder):
+    """Nothing is lost, and the run does not start over."""
+    layout = RunDirectory(folder / "run")
+    (layout.checkpoints / ".step-00000005.shards").mkdir()  # of a killed save
+    for one in layout.shard_folders():
+        (one / "facts.json").unlink()
+    with pytest.raises(UserError, match=r"states in parts and none is whole: .*facts\.json is mis"):
+        ranks.whole(folder)
+    names = sorted(path.name for path in layout.checkpoints.iterdir())
+    assert names == ["step-00000003.damaged", "step-00000004.damaged"]
+    assert len(layout.log.read_text().splitlines()) == 4
 
 
 def numbers_in(saved):

@@ -71,6 +71,10 @@ class RunDirectory:
         """All checkpoints, newest first."""
         return list_step_files(self.checkpoints, "ckpt")[::-1]
 
+    def shard_folders(self) -> list[Path]:
+        """The checkpoints that are in parts, newest first."""
+        return list_step_files(self.checkpoints, "shards")[::-1]
+
     def snapshot_files(self) -> list[Path]:
         """All snapshots, newest first, those in the old folder included."""
         folders = self._snapshot_folders()

@@ -261,6 +261,8 @@ def find_state(
     found, passed_over = load_newest(layout, trusted_modules)
     if found is None:
         reason = passed_over[0] if passed_over else "it has no checkpoint yet"
+        if layout.shard_folders():
+            reason = f"its newest state is in parts, which `ssgan train {path}` merges"
         raise UserError(f"no state to read in {path}: {reason}{name_whole_copies(layout)}")
     return FoundState(found, passed_over)
 

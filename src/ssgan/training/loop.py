@@ -1,6 +1,7 @@
 """The loop is an iterator: its consumer decides what happens between steps."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -12,7 +13,12 @@ from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.runs.state import TrainState
 from ssgan.training.feed import Feed
 from ssgan.training.networks import Networks
-from ssgan.training.ranks.sharding import discard_shards, shard_state, shards
+from ssgan.training.ranks.sharding import (
+    discard_shards,
+    shard_state,
+    shards,
+    translate_lost_peer,
+)
 from ssgan.training.resume import begin_from_model
 from ssgan.training.step import train_step
 from ssgan.training.validation import validate_dataset
@@ -56,7 +62,8 @@ def train_steps(config: RunConfig, feed: Feed, state: TrainState) -> Iterator[St
     networks = Networks(config, state, feed.device)
     while state.step < config.total_steps:
         try:
-            terms = train_step(state, feed, networks, config)
+            with translate_lost_peer() if shards(config) else nullcontext():
+                terms = train_step(state, feed, networks, config)
         except NonFinite as refusal:
             discard_shards(state, config, feed.dataset.num_classes)
             raise NonFinite(f"step {state.step + 1}: {refusal}") from None

@@ -23,8 +23,8 @@ def check_finite(optimizer: Optimizer, terms: dict[str, Tensor], network: str) -
     weights = [p for group in optimizer.param_groups for p in group["params"]]
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     norms = torch.stack(torch._foreach_norm([local_part(gradient) for gradient in gradients]))
-    if is_sharded(gradients[0]):
-        norms = sum_over_ranks(norms.square()).sqrt()
+    if is_sharded(gradients[0]):  # in float64: squares of finite norms may overflow
+        norms = sum_over_ranks(norms.double().square()).sqrt().to(norms.dtype)
     values = [value.to(norms.dtype) for value in terms.values()]
     if torch.isfinite(torch.stack([norms.sum(), *values]).sum()):  # the only wait for the device
         norm = torch.linalg.vector_norm(norms).clamp(max=_LARGEST_NORM)

@@ -224,6 +224,7 @@ class _MainRank:
                         whole = whole or _gather_if(True, self.inputs, config) or state
                         newest = self._save(logger, whole)
                     retries.reset(state.step)
+                whole = None  # it is as large as the networks
                 yield RunReport(state.step, terms, newest, logger.score, verdict)
                 if decision.leave and state.step < config.total_steps:
                     raise Interrupted(decision.leave, state.step)

@@ -4,25 +4,30 @@ Every block's weights are gathered before its forward and backward pass, and let
 numbers are those of whole weights. Buffers (batch statistics, singular vectors) stay whole.
 """
 
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Adam
-from torch.utils._pytree import tree_map
 
 from ssgan.ops.collective import num_ranks, rank
 from ssgan.ops.sharded import gather_whole, is_sharded, shard_like
-from ssgan.runs.checkpoint import PARTS
+from ssgan.runs.checkpoint import PARTS, named_tensors
 from ssgan.runs.config import RunConfig
 from ssgan.runs.fitting import load_network, load_optimizer
+from ssgan.runs.precision import run_dtype, to_device
 from ssgan.runs.state import TrainState, fresh_state
+from ssgan.types import PeerLost
 
-_NETWORKS = ("generator", "discriminator", "generator_ema")
-_OPTIMIZERS = {"generator_optimizer": "generator", "discriminator_optimizer": "discriminator"}
+NETWORKS = ("generator", "discriminator", "generator_ema")
+OPTIMIZERS = {"generator_optimizer": "generator", "discriminator_optimizer": "discriminator"}
 _VIEW = "FSDP2-wrapped module .* returned a view"  # nobody changes D's outputs in place
+_KEY = re.compile(r"\['([^']*)'\]|\[(\d+)\]")  # of torch's keystr
+_LOST = re.compile(r"gloo|nccl|peer|connection|timed? ?out|socket", re.IGNORECASE)
 
 
 def shards(config: RunConfig) -> bool:
@@ -30,12 +35,17 @@ def shards(config: RunConfig) -> bool:
     return config.shard_state and num_ranks() > 1
 
 
+def is_state_sharded(state: TrainState) -> bool:
+    """Whether `shard_state` has cut it."""
+    return is_sharded(next(state.generator.parameters()))
+
+
 def shard_state(state: TrainState) -> None:
     """Cut a whole state, equal on all ranks, into shards, in place."""
     warnings.filterwarnings("ignore", message=_VIEW)
-    for name in _NETWORKS:
+    for name in NETWORKS:
         _shard_network(getattr(state, name))
-    for name, network in _OPTIMIZERS.items():
+    for name, network in OPTIMIZERS.items():
         setattr(state, name, _shard_optimizer(getattr(state, name), getattr(state, network)))
 
 
@@ -43,8 +53,11 @@ def _shard_network(network: nn.Module) -> None:
     """Its blocks one by one, then what is left."""
     from torch.distributed.fsdp import fully_shard  # it takes half a second to import
 
+    scalars = [name for name, weight in network.named_parameters() if weight.ndim == 0]
+    network.scalar_weights = scalars  # type: ignore[assignment]
     for weight in network.parameters():
-        weight.data = weight.data.contiguous()  # FSDP2 refuses other memory formats
+        # FSDP2 refuses scalars and memory formats but the plain one
+        weight.data = weight.data.reshape(1) if weight.ndim == 0 else weight.data.contiguous()
     for module in list(network.modules()):
         if isinstance(module, nn.ModuleList):
             for block in module:
@@ -61,28 +74,70 @@ def _shard_optimizer(whole: Adam, network: nn.Module) -> Adam:
     for old, new in zip(group["params"], network.parameters(), strict=True):
         if old in whole.state:
             cut.state[new] = {
-                name: shard_like(value, new) for name, value in whole.state[old].items()
+                name: value if name == "step" else shard_like(value.reshape(new.shape), new)
+                for name, value in whole.state[old].items()
             }
     return cut
+
+
+def list_scalars(state: TrainState) -> set[str]:
+    """The tensors, by their paths, that are scalars in a whole state and have an axis in shards."""
+    found = set()
+    for name in NETWORKS:
+        found |= {f"{name}['{weight}']" for weight in getattr(state, name).scalar_weights}
+    for name, part in OPTIMIZERS.items():
+        network = getattr(state, part)
+        for number, (weight, _) in enumerate(network.named_parameters()):
+            if weight in network.scalar_weights:
+                moments = ("exp_avg", "exp_avg_sq")
+                found |= {f"{name}['state'][{number}]['{moment}']" for moment in moments}
+    return found
 
 
 def gather_state(state: TrainState, config: RunConfig, num_classes: int) -> TrainState:
     """The whole state, for rank 0; all ranks take part, and the others get their shards back.
 
-    Without shards it is the state itself.
+    Its networks are on the run's device, and Adam's moments in host memory. Without shards it is
+    the state itself.
     """
     if not is_state_sharded(state):
         return state
-    found = {name: _gather(getattr(state, name).state_dict()) for name in PARTS}
+    scalars, found = list_scalars(state), dict[str, Tensor]()
+    for name, tensor in named_tensors(state):
+        with translate_lost_peer():
+            whole = gather_whole(tensor)
+        if rank() == 0:
+            found[name] = (whole.reshape(()) if name in scalars else whole).cpu()
     if rank() > 0:
         return state
+    return _build_whole(state, config, num_classes, unflatten(found))
+
+
+def _build_whole(
+    state: TrainState, config: RunConfig, num_classes: int, parts: Mapping[str, Any]
+) -> TrainState:
+    whole = fresh_state(config, num_classes, torch.device("cpu"))
     device = next(state.generator.parameters()).device
-    whole = fresh_state(config, num_classes, device)
-    for name, tensors in found.items():
-        part = getattr(whole, name)
-        (load_network if isinstance(part, nn.Module) else load_optimizer)(part, tensors)
+    for name in NETWORKS:
+        network = getattr(whole, name)
+        load_network(network, parts[name])
+        setattr(whole, name, to_device(network, device, run_dtype(config.precision)))
+    for name in OPTIMIZERS:
+        load_optimizer(getattr(whole, name), {"state": parts.get(name, {}).get("state", {})})
     share_progress(state, whole)
     return whole
+
+
+def unflatten(tensors: Mapping[str, Tensor]) -> dict[str, dict[Any, Any]]:
+    """Tables of tensors by their paths, such as "generator['first.weight']"."""
+    parts: dict[str, dict[Any, Any]] = {}
+    for path, tensor in tensors.items():
+        table: dict[Any, Any] = parts.setdefault(path.split("[", 1)[0], {})
+        *outer, last = (word or int(number) for word, number in _KEY.findall(path))
+        for key in outer:
+            table = table.setdefault(key, {})
+        table[last] = tensor
+    return parts
 
 
 def share_progress(source: TrainState, target: TrainState) -> None:
@@ -100,19 +155,17 @@ def discard_shards(state: TrainState, config: RunConfig, num_classes: int) -> No
         setattr(state, name, getattr(fresh, name))
 
 
-def is_state_sharded(state: TrainState) -> bool:
-    """Whether `shard_state` has cut it."""
-    return is_sharded(next(state.generator.parameters()))
+@contextmanager
+def translate_lost_peer() -> Iterator[None]:
+    """Raise PeerLost for an error of the back end within FSDP2, whose types PyTorch does not name.
 
-
-def _gather(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """A state dict with whole tensors; rank 0 keeps them in host memory, the others nothing."""
-
-    def gather(leaf: Any) -> Any:
-        if not isinstance(leaf, torch.Tensor):
-            return leaf
-        whole = gather_whole(leaf)
-        return whole.cpu() if rank() == 0 else None
-
-    found: dict[str, Any] = tree_map(gather, dict(tensors))
-    return found
+    Another RuntimeError stays what it is, such as that of too little memory.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        if not _LOST.search(str(error)):
+            raise
+        raise PeerLost(" ".join(str(error).split())) from error
