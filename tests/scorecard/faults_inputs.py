@@ -2,7 +2,7 @@
 
 from tests.scorecard.promise import Mutant
 
-_LISTED = 'NOT_LEARNT = ("output", "evaluate", "device", "activation_checkpointing")'
+_LISTED = 'NOT_LEARNT = ("output", "evaluate", "device", "activation_checkpointing", "shard_state")'
 
 INPUT_FAULTS: dict[str, tuple[Mutant, ...]] = {
     "A1": (
@@ -113,7 +113,7 @@ INPUT_FAULTS: dict[str, tuple[Mutant, ...]] = {
     "A9": (
         Mutant(
             "data/scan.py",
-            "        if (status.st_dev, status.st_ino) not in self.files:\n",
+            "        if status.st_ino not in self.files[status.st_dev]:\n",
             "        if True:\n",
         ),
         Mutant(
@@ -130,8 +130,8 @@ INPUT_FAULTS: dict[str, tuple[Mutant, ...]] = {
         ),
         Mutant(
             "data/scan.py",
-            "readable(os.path.splitext(name)[1].lower())",
-            "readable(os.path.splitext(name)[1])",
+            "_readable_ending(os.path.splitext(name)[1].lower())",
+            "_readable_ending(os.path.splitext(name)[1])",
         ),
     ),
     "A12": (

@@ -19,7 +19,7 @@ OTHER_FAULTS: dict[str, tuple[Mutant, ...]] = {
     ),
     "E5": (
         Mutant(
-            "cli/processes.py",
+            "cli/launching/processes.py",
             "_WORTH_A_RESTART = (1, LOST)",
             "_WORTH_A_RESTART = (1,)",
         ),
@@ -33,7 +33,7 @@ OTHER_FAULTS: dict[str, tuple[Mutant, ...]] = {
     ),
     "E7": (
         Mutant(
-            "cli/processes.py",
+            "cli/launching/processes.py",
             "return min(failed, key=lambda n: children[n].returncode == LOST, default=None)",
             "return max(failed, default=None)",
         ),

@@ -203,7 +203,7 @@ def shard_cases(count: int) -> dict[str, RunConfig]:
     every = {k: v for k, v in cases(count).items() if getattr(v.method, "penalty", None) is None}
     if count == 2:
         every["attention"] = ATTENTION
-    few = ("ssgan", "attention", "parts on each rank")[: 1 if count == 3 else 3]
+    few = ("ssgan", "attention")[: 1 if count == 3 else 2]
     return every if os.environ.get("SSGAN_LONG") == "1" else {name: every[name] for name in few}
 
 

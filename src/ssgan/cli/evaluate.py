@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
+from ssgan.cli.launching.processes import run_in_processes
 from ssgan.cli.measure_options import Evaluate
-from ssgan.cli.processes import run_in_processes
 from ssgan.cli.progress import open_progress_bar
 from ssgan.evaluation.format import format_comparison
 from ssgan.evaluation.metrics import MetricSettings, parse_metrics

@@ -15,7 +15,7 @@ from textwrap import fill
 from rich.console import Console
 
 from ssgan.cli.config_args import default_directory, read_config, take_source
-from ssgan.cli.launchers import find_rank
+from ssgan.cli.launching.launchers import find_rank
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.moved import find_moved_run
 from ssgan.cli.options import Train
@@ -86,7 +86,7 @@ def main(given: Train) -> int:
     if speaks and directory != default:
         print(f"{readable(directory)} has the same settings and images: it continues")
     if count > 1 and not is_launched():
-        from ssgan.cli.processes import run_in_processes
+        from ssgan.cli.launching.processes import run_in_processes
 
         if collection is None:
             with ask_for_place(RunDirectory(directory), config.data.source):
@@ -131,7 +131,7 @@ def _count_processes(given: Train, config: RunConfig) -> int:
         return given.processes
     if is_launched():
         return 1
-    from ssgan.cli.processes import choose_count
+    from ssgan.cli.launching.processes import choose_count
 
     count, why = choose_count(config.device)
     idle = count == 1 and (given.restarts or given.numa != "none")

@@ -9,6 +9,7 @@ import hashlib
 import io
 import math
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -130,7 +131,7 @@ class PixelFile:
             start, size = max(0, number) * row, row
             if is_whole:
                 start, size = start - start % blocks, blocks
-            if hasattr(os, "posix_fadvise") and hasattr(os, "POSIX_FADV_WILLNEED"):
+            if sys.platform == "linux":
                 advice = os.POSIX_FADV_WILLNEED
                 os.posix_fadvise(self._descriptor, self._start + start, size, advice)
 

@@ -181,8 +181,6 @@ class RunConfig:
         return replace(self, data=data, init=init)
 
     def _check_parts(self) -> None:
-        if self.output.sharded_checkpoints and not self.shard_state:
-            raise UserError("output.sharded_checkpoints needs shard_state: set both, or neither")
         parts = self.accumulation
         if self.reuse_fakes and parts > 1:
             raise UserError(

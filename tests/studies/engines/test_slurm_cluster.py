@@ -186,7 +186,8 @@ def test_a_job_that_someone_cancels_has_failed_and_slurm_says_why(cluster):
             ask(cluster, "scancel", done[0])
 
     codes = run(make_engine(threads=4, options=["nodelist=node1"]), jobs, cancel)
-    assert codes == {"stopped": 143, "waiting": -9}
+    assert codes["stopped"] in (143, -signal.SIGTERM)  # it may not have begun to handle signals
+    assert codes["waiting"] == -9
     assert "left the queue without an exit code" in waiting.log.read_text()
     assert list(Path("slurm").glob("*/*.err"))  # kept
 

@@ -13,12 +13,11 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ssgan.files.atomic import write_json
 from ssgan.files.links import open_unlinked
@@ -29,6 +28,7 @@ _SAVING = ("train", "forget")  # the verbs that save what they have done before 
 _INSTANT = 0.5  # seconds in which a signal counts once: Slurm sends some of them twice
 _MOST_RESTARTS = 3  # of the others, which begin from the beginning
 _PREEMPTED = re.compile(r"JobState=RUNNING .*PreemptTime=\d", re.DOTALL)  # of scontrol
+_POSIX: Any = signal  # with what Windows lacks, where there is no Slurm
 
 
 class CommandEnding(NamedTuple):
@@ -71,7 +71,6 @@ class NodeCommand:
 
     def _run(self) -> CommandEnding | None:
         """How it ended; None when it was put back into the queue."""
-        assert sys.platform != "win32"  # there is no Slurm
         received: dict[int, float] = {}  # signal -> when, in seconds
         process: Process | None = None
 
@@ -82,33 +81,32 @@ class NodeCommand:
             if process is not None:
                 process.send_signal(self._choose_signal(number))
 
-        handled = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+        handled = (signal.SIGINT, signal.SIGTERM, _POSIX.SIGUSR2)
         for number in handled:
             signal.signal(number, pass_on)
         if self.request.exists():
-            return CommandEnding(EXIT_CODES[self._choose_signal(signal.SIGUSR2)], True)
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])  # the child inherits this
+            return CommandEnding(EXIT_CODES[self._choose_signal(_POSIX.SIGUSR2)], True)
+        _POSIX.pthread_sigmask(_POSIX.SIG_BLOCK, [_POSIX.SIGUSR2])  # the child inherits this
         process = start_command(self.words, self.log, {"OMP_NUM_THREADS": str(self.threads)})
         early = tuple(received)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR2])
+        _POSIX.pthread_sigmask(_POSIX.SIG_UNBLOCK, [_POSIX.SIGUSR2])
         for one in early:
             process.send_signal(self._choose_signal(one))
         code = process.wait()
-        signal.pthread_sigmask(signal.SIG_BLOCK, handled)  # scontrol inherits this
+        _POSIX.pthread_sigmask(_POSIX.SIG_BLOCK, handled)  # scontrol inherits this
         terminated = code in (
             -signal.SIGTERM,
             EXIT_CODES[signal.SIGTERM],
         )  # maybe before this process
         if code == 0 or not (received or terminated) or self.request.exists():
             return CommandEnding(code, True)
-        if signal.SIGUSR2 in received:
+        if _POSIX.SIGUSR2 in received:
             return None if self._may_restart() and self._requeue() else CommandEnding(code, True)
         return None if _is_preempted() and self._requeue() else CommandEnding(code, False)
 
     def _choose_signal(self, number: int) -> signal.Signals:
         """The signal that the command gets in place of this one."""
-        assert sys.platform != "win32"
-        if number != signal.SIGUSR2:
+        if number != _POSIX.SIGUSR2:
             return signal.Signals(number)
         try:
             return signal.Signals[self.request.read_text("ascii")]

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from ssgan.cli import train
-from ssgan.cli.launchers import find_rank, first_host
+from ssgan.cli.launching.launchers import find_rank, first_host
+from ssgan.cli.launching.processes import choose_count
 from ssgan.cli.main import main
 from ssgan.cli.parser import UsageError
-from ssgan.cli.processes import choose_count
 from ssgan.files.run_directory import RunDirectory
 from tests.training.harness import fork, wait
 from tests.training.test_ranks import SMALL
@@ -159,7 +159,7 @@ def test_as_many_processes_are_started_as_there_are_accelerators(monkeypatch):
 
 
 def test_the_command_says_what_auto_is(monkeypatch, capsys):
-    monkeypatch.setattr(train, "_dry_run", lambda config, directory, count: count - 1)
+    monkeypatch.setattr(train, "_dry_run", lambda config, directory, count, collection: count - 1)
     words = ["train", "scenes:ssgan", "--processes", "auto", "--dry-run"]
     said = "--processes auto is 1 process: the run uses no accelerator"
     assert main(words) == 0
