@@ -46,6 +46,7 @@ class Preparation:
     key: str
     ranges: Sequence[range]  # item numbers of each piece
     groups: Sequence[range]  # numbers of pieces that one worker decodes in order
+    before: int | None  # inode of the folder at the start; None: there was none
 
     @property
     def partial(self) -> Path:
@@ -57,7 +58,7 @@ class Preparation:
         return self.partial / f"chunk-{index:06d}"
 
     def claim_path(self, index: int) -> Path:
-        """The file whose lock a process holds while it decodes the piece, or its group."""
+        """The file whose lock a process holds while it decodes a group, by its first piece."""
         return self.partial / f"claim-{index:06d}"
 
     def list_chunks(self) -> Iterator[int]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,15 +43,19 @@ class Pieces:
         self._job, self._progress, self._workers = job, progress, workers
         self._kept: dict[int, int] = {}  # usable images in each piece that is known to be whole
         self._stop = threading.Event()
-        job.partial.mkdir(parents=True, exist_ok=True)
-        _refuse_mixed_versions(job.partial)
-        self._before = _inode(job.folder)
-        self._there = set(job.list_chunks())
+        self._claims = {index: job.claim_path(group[0]) for group in job.groups for index in group}
+        while True:
+            job.partial.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # another process finished and removed the folder
+                _refuse_mixed_versions(job.partial)
+                self._is_first = not any(job.partial.glob("claim-*"))
+                self._there = set(job.list_chunks())
+                break
 
     def make(self) -> None:
         """Decode the pieces that nobody has made or claimed, until the data set is there."""
         order = list(self._job.groups)
-        if any(self._job.partial.glob("claim-*")):  # this process is not the first
+        if not self._is_first:
             random.Random(f"{socket.gethostname()} {os.getpid()}").shuffle(order)
         self._run(self._make_group, order)
 
@@ -93,7 +98,7 @@ class Pieces:
         try:
             if all(self._is_there(index) for index in group):
                 return
-            with claim(self._job.claim_path(group[0])) as ours:
+            with claim(self._claims[group[0]]) as ours:
                 for index in group if ours else ():
                     if self._stop.is_set() or self.is_done():
                         return
@@ -107,7 +112,7 @@ class Pieces:
         """Count the usable images of a piece, after decoding it if it is missing or damaged."""
         chunk = read_chunk(self._job, index)
         while chunk is None and not self._stop.is_set():
-            with claim(self._job.claim_path(index)) as ours:
+            with claim(self._claims[index]) as ours:
                 chunk = read_chunk(self._job, index)
                 if chunk is None and ours:
                     self._make_piece(index)
@@ -130,7 +135,7 @@ class Pieces:
 
     def is_done(self) -> bool:
         """Whether another process has finished the data set since this one began."""
-        return _inode(self._job.folder) not in (None, self._before)
+        return find_inode(self._job.folder) not in (None, self._job.before)
 
     def _report(self) -> None:
         if self._progress is not None:
@@ -138,7 +143,8 @@ class Pieces:
             self._progress(done, len(self._job.collection))
 
 
-def _inode(folder: Path) -> int | None:
+def find_inode(folder: Path) -> int | None:
+    """The number of a folder on its disk, which a rename keeps; None without a folder."""
     try:
         return folder.stat().st_ino
     except OSError:

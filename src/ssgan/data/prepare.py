@@ -29,10 +29,10 @@ from ssgan.data.assemble import Preparation, assemble
 from ssgan.data.base import AbstractCollection, AbstractSource, HeaderStats, Preprocessing, Progress
 from ssgan.data.dataset import MANIFEST, Dataset, load_prepared
 from ssgan.data.image_files import ImageFiles
-from ssgan.data.pieces import Pieces
+from ssgan.data.pieces import Pieces, find_inode
 from ssgan.data.pixel_file import HASHES, WHOLE_BYTES
 from ssgan.data.preprocessing import quiet_pillow
-from ssgan.files.atomic import DiskFull, free_bytes, remove_strays, write_json
+from ssgan.files.atomic import DiskFull, free_bytes, write_json
 from ssgan.files.links import read_regular, refuse_links
 from ssgan.files.locks import wait_for_lock
 from ssgan.files.nesting import parse_json
@@ -141,7 +141,8 @@ def _plan(
     items = min(_CHUNK_ITEMS, max(8, len(collection) // 64))
     ranges, groups = _cut_pieces(collection, items)
     folder = cache / f"{slug}-{key[:16]}"
-    return Preparation(source, collection, preprocessing, folder, key, ranges, groups)
+    before = find_inode(folder)
+    return Preparation(source, collection, preprocessing, folder, key, ranges, groups, before)
 
 
 def _cut_pieces(collection: AbstractCollection, items: int) -> tuple[list[range], list[range]]:
@@ -255,7 +256,6 @@ def _finish(job: Preparation, pieces: Pieces) -> Dataset:
     ready = job.partial / f"ready-{socket.gethostname()}"
     try:
         kept = pieces.complete()
-        remove_strays(job.partial)
         shutil.rmtree(ready, ignore_errors=True)
         ready.mkdir()
         channels, size = job.preprocessing.shape
@@ -269,16 +269,30 @@ def _finish(job: Preparation, pieces: Pieces) -> Dataset:
         if not pieces.is_done():
             raise
     if not pieces.is_done():
-        if job.folder.exists():  # it is damaged
-            shutil.rmtree(job.folder)
-        ready.rename(job.folder)
+        _put_in_place(ready, job, pieces)
     return load_prepared(job.folder)
+
+
+def _put_in_place(ready: Path, job: Preparation, pieces: Pieces) -> None:
+    """Rename the result, and what was damaged at the start; the result of another host stays."""
+    damaged = job.partial / f"damaged-{socket.gethostname()}"
+    shutil.rmtree(damaged, ignore_errors=True)
+    try:
+        if job.before is not None and find_inode(job.folder) == job.before:
+            job.folder.rename(damaged)
+        ready.rename(job.folder)  # no folder with files is replaced
+    except OSError:
+        if not pieces.is_done():
+            raise
 
 
 def _check_disk(job: Preparation) -> None:
     """Raise DiskFull if the pieces and the result, which coexist for a moment, cannot fit."""
     channels, size = job.preprocessing.shape
-    written = sum(path.stat().st_size for path in job.partial.glob("chunk-*"))
+    try:
+        written = sum(path.stat().st_size for path in job.partial.glob("chunk-*"))
+    except FileNotFoundError:  # another process finished and removes the pieces
+        return
     needed = 2 * len(job.collection) * (size * size * channels + 64) - written
     free = free_bytes(job.folder.parent)
     if needed > free:
