@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
+from ssgan.cli.launching.launchers import join_launcher
 from ssgan.cli.launching.processes import run_in_processes
 from ssgan.cli.measure_options import Evaluate
 from ssgan.cli.progress import open_progress_bar
@@ -14,7 +15,9 @@ from ssgan.metrics.resize import ResizeRule
 from ssgan.ops.collective import rank
 from ssgan.ops.cpu import keep_freed_memory
 from ssgan.training.ranks.distributed import is_launched, join_ranks
+from ssgan.types import UserError
 
+_TIMEOUT = 86_400  # seconds: rank 0 may wait for another evaluation of the same images
 _REPORTER = Reporter(open_progress_bar, lambda note: print(f"note: {note}"), print)
 _SILENT = Reporter(note=lambda note: None, show=lambda text: None)
 
@@ -25,11 +28,17 @@ def main(given: Evaluate) -> int:
         results = [result for path in given.images for result in read_results(Path(path))]
         print(format_comparison(results))
         return 0
+    join_launcher(given.processes)
+    if given.processes > 1 and ":" in given.device:
+        raise UserError(
+            f"--device {given.device} is one device for {given.processes} processes: without the "
+            "number each process takes its own"
+        )
     if given.processes > 1 and not is_launched():
         return run_in_processes(["evaluate", *given.words], given.processes, restarts=0)
     request = _request(given)
     keep_freed_memory()
-    with join_ranks(device=given.device):
+    with join_ranks(_TIMEOUT, given.device):
         evaluate_images(given.images[0], request, _SILENT if rank() > 0 else _REPORTER)
     return 0
 

@@ -15,11 +15,10 @@ from textwrap import fill
 from rich.console import Console
 
 from ssgan.cli.config_args import default_directory, read_config, take_source
-from ssgan.cli.launching.launchers import find_rank
+from ssgan.cli.launching.launchers import join_launcher
 from ssgan.cli.main import NON_FINITE
 from ssgan.cli.moved import find_moved_run
 from ssgan.cli.options import Train
-from ssgan.cli.parser import UsageError
 from ssgan.cli.progress import (
     Meter,
     describe_rejects,
@@ -58,7 +57,7 @@ def main(given: Train) -> int:
     if given.recipes:
         print(_list_by_file(list_recipes()))
         return 0
-    _join_launcher(given)
+    join_launcher(given.processes)
     given = take_source(given)
     speaks = _speaks(given)
     if speaks:
@@ -108,21 +107,6 @@ def main(given: Train) -> int:
 def _speaks(given: Train) -> bool:
     """Whether this process says what was chosen. For ranks of --processes their parent did."""
     return not is_launched() or (given.processes == 1 and os.environ.get("RANK") == "0")
-
-
-def _join_launcher(given: Train) -> None:
-    """Take the rank that srun or mpirun gave to this process, if one started it.
-
-    Raises UsageError for a number of processes beside it, which would be another.
-    """
-    if not (found := find_rank(os.environ)):
-        return
-    if given.processes != 1:
-        raise UsageError(
-            f"--processes {given.processes} within a job of {found['WORLD_SIZE']} tasks: each task "
-            "is a process of the run, so leave it out"
-        )
-    os.environ.update(found)
 
 
 def _count_processes(given: Train, config: RunConfig) -> int:

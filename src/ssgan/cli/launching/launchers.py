@@ -3,6 +3,7 @@
 PyTorch reads RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. Those that are set count.
 """
 
+import os
 import re
 from collections.abc import Mapping
 
@@ -23,6 +24,21 @@ def find_rank(environ: Mapping[str, str]) -> dict[str, str]:
         return {}
     found = _read_open_mpi(environ) or _read_slurm(environ)
     return {name: value for name, value in found.items() if name not in environ}
+
+
+def join_launcher(processes: int | str) -> None:
+    """Take the rank that srun or mpirun gave to this process, if one started it.
+
+    Raises UsageError for a number of processes beside it, which would be another.
+    """
+    if not (found := find_rank(os.environ)):
+        return
+    if processes != 1:
+        raise UsageError(
+            f"--processes {processes} within a job of {found['WORLD_SIZE']} tasks: each task is a "
+            "process of its own, so leave it out"
+        )
+    os.environ.update(found)
 
 
 def _read_open_mpi(environ: Mapping[str, str]) -> dict[str, str]:
