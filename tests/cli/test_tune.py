@@ -395,8 +395,6 @@ def test_a_dry_run_prints_the_space_and_writes_nothing(tmp_path, capsys):
         (("--on", "ray"), "3.0 hours of training, one at a time"),
     ],
 )
-def test_a_dry_run_counts_the_hours_of_trials_that_run_side_by_side(
-    tmp_path, capsys, words, hours
-):
+def test_a_dry_run_counts_the_hours_of_trials_that_run_side_by_side(tmp_path, capsys, words, hours):
     assert tune(tmp_path, "--dry-run", "--minutes", "60", *words) == 0
     assert f"about {hours};" in capsys.readouterr().out

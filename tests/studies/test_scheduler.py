@@ -15,7 +15,7 @@ import pytest
 from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs import checkpoint
-from ssgan.studies.engines.base import NoFreeSlot
+from ssgan.studies.engines.base import NoFreeSlotError
 from ssgan.studies.engines.local import LocalEngine, threads_per_job
 from ssgan.studies.jobs import FileJob, Job
 from ssgan.studies.scheduler import (
@@ -331,7 +331,7 @@ class Limited(Stage):
         self.seen.append(len(self.alive))
         if self.begun and self.refusals:
             self.refusals -= 1
-            raise NoFreeSlot("no place")
+            raise NoFreeSlotError("no place")
         return super().start(jobs)
 
 
@@ -362,6 +362,7 @@ def test_a_refused_command_is_tried_again_after_a_pause_only_and_a_signal_ends_t
     assert len(stage.seen) == 2
     assert (seen[-1].running, seen[-1].refusal) == ((), "no place")
     os.kill(os.getpid(), signal.SIGINT)
-    *_, last = steps
+    last, *ended = [next(steps, None) for _ in range(3)]
+    assert ended == [None, None]
     assert last.exit_code == 130
     assert [one.label for one in last.waiting] == ["b"]

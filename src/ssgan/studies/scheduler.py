@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import NamedTuple
 
-from ssgan.studies.engines.base import Child, Engine, NoFreeSlot
+from ssgan.studies.engines.base import Child, Engine, NoFreeSlotError
 from ssgan.studies.jobs import Job, TrainingJob
 from ssgan.training.signals import EXIT_CODES
 
@@ -141,7 +141,7 @@ class Scheduler:
         while ready := self._ready()[: self._free]:
             try:
                 children = self._engine.start(ready)
-            except NoFreeSlot as error:
+            except NoFreeSlotError as error:
                 self._refusal, self._retry_at = str(error), time.monotonic() + RETRY_SECONDS
                 return
             self._refusal = ""

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from ssgan.studies.engines import ray as engine_of_ray
 from ssgan.studies.engines.choose import Placement, choose_engine
 from ssgan.studies.engines.local import LocalEngine
-from ssgan.studies.engines import ray as engine_of_ray
 from ssgan.studies.engines.ray import _OWN_RAY, RayEngine, count_fitting
 from ssgan.studies.jobs import AbstractRunJob
 from ssgan.studies.scheduler import Scheduler

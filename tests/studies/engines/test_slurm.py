@@ -10,7 +10,7 @@ import pytest
 
 from ssgan.files.atomic import write_json
 from ssgan.studies.engines import slurm
-from ssgan.studies.engines.base import NoFreeSlot
+from ssgan.studies.engines.base import NoFreeSlotError
 from ssgan.studies.engines.choose import Placement, choose_engine
 from ssgan.studies.engines.slurm import SlurmEngine
 from ssgan.studies.jobs import Job
@@ -225,24 +225,26 @@ def test_a_refusal_is_for_now_once_a_command_was_accepted_and_half_is_tried_next
     start(engine, "a")
     refuse(programs, "sbatch: error: QOSMaxSubmitJobPerUserLimit")
     jobs = [make_job(name) for name in "bcdef"]
-    with pytest.raises(NoFreeSlot, match=r"^sbatch: QOSMaxSubmitJobPerUserLimit$"):
+    with pytest.raises(NoFreeSlotError, match=r"^sbatch: QOSMaxSubmitJobPerUserLimit$"):
         engine.start(jobs)
     accept(programs, 8)
     assert [one.number for one in engine.start(jobs)] == ["8_0", "8_1"]
     assert [one.number for one in engine.start(jobs)] == [f"8_{number}" for number in range(5)]
 
 
-def test_an_array_that_slurm_accepted_after_a_timeout_leaves_before_the_next_attempt(programs):
+def test_an_array_that_slurm_accepted_after_a_timeout_leaves_before_the_next_attempt(
+    programs, monkeypatch
+):
     engine = make_engine()
     start(engine, "a", "b")
     refuse(programs)
-    with pytest.raises(NoFreeSlot):
+    with pytest.raises(NoFreeSlotError):
         engine.start([make_job("c"), make_job("d")])
     squeue = (programs / "squeue").read_text()
     (programs / "squeue").write_text("#!/bin/sh\necho 'squeue: error: no controller' >&2\nexit 1\n")
     accept(programs, 9)
     Path("submitted").unlink()
-    with pytest.raises(NoFreeSlot, match=r"^squeue: no controller$"):
+    with pytest.raises(NoFreeSlotError, match=r"^squeue: no controller$"):
         engine.start([make_job("c")])
     assert not Path("submitted").exists()
     (programs / "squeue").write_text(squeue)
@@ -252,9 +254,10 @@ def test_an_array_that_slurm_accepted_after_a_timeout_leaves_before_the_next_att
     assert Path("calls").read_text() == "8_0 8_1\n"
     Path("queue").write_text("7_0|RUNNING|node5\n9|PENDING|\n")
     refuse(programs)
-    with pytest.raises(NoFreeSlot):
+    with pytest.raises(NoFreeSlotError):
         engine.start([make_job("d")])
     Path("queue").write_text("10|PENDING|\n")
     (programs / "scancel").write_text('#!/bin/sh\necho "$@" >> calls; : > queue\n')
+    monkeypatch.setattr(slurm, "GRACE_SECONDS", 0.0)
     engine.close()
     assert Path("calls").read_text() == "8_0 8_1\n10\n"

@@ -20,7 +20,7 @@ class Child(Protocol):
         """The name of the machine it runs on; "waiting" before its start, empty for this one."""
 
 
-class NoFreeSlot(UserError):
+class NoFreeSlotError(UserError):
     """The engine refuses a command now, and may accept it later; the message says why."""
 
 
@@ -33,7 +33,7 @@ class Engine(Protocol):
     def start(self, jobs: Sequence[Job], /) -> Sequence[Child]:
         """Start the first command, or the first few; returns one child for each of these.
 
-        What a command prints is appended to its job's log. Raises NoFreeSlot when the engine
+        What a command prints is appended to its job's log. Raises NoFreeSlotError when the engine
         refuses for now, or another UserError; then none of them has started.
         """
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssgan.files.atomic import write_atomic
 from ssgan.files.links import open_unlinked, refuse_links
-from ssgan.studies.engines.base import NoFreeSlot
+from ssgan.studies.engines.base import NoFreeSlotError
 from ssgan.studies.engines.slurm_node import CommandEnding, NodeCommand
 from ssgan.studies.engines.slurm_queue import Queue, first_line, parse_options
 from ssgan.studies.jobs import Job
@@ -152,7 +152,8 @@ class SlurmEngine:
     def start(self, jobs: Sequence[Job]) -> Sequence[SlurmChild]:
         """Submit the first thousand commands at most, as one array; half of it after a refusal.
 
-        Raises NoFreeSlot when sbatch refuses, and UserError when it has never accepted a command.
+        Raises NoFreeSlotError when sbatch refuses, and another UserError when it has accepted
+        nothing before.
         """
         if self._refused:
             self._remove_strays()
@@ -189,7 +190,7 @@ class SlurmEngine:
         except (FailedJobError, FailedSubmissionError) as error:
             self._refused = len(commands)
             words = f"sbatch: {first_line(printed.getvalue() or str(error))}"
-            raise (NoFreeSlot if self._numbers else UserError)(words) from None
+            raise (NoFreeSlotError if self._numbers else UserError)(words) from None
         numbers = [str(one.job_id) for one in found]
         self._numbers.update(numbers)
         self._refused = 0
@@ -203,7 +204,7 @@ class SlurmEngine:
         try:
             strays = self.queue.require().keys() - self._numbers
         except UserError as error:
-            raise NoFreeSlot(str(error)) from None
+            raise NoFreeSlotError(str(error)) from None
         if strays:
             self.queue.remove(sorted(strays))
 
@@ -233,7 +234,7 @@ class SlurmEngine:
         They stay where a job was killed: Slurm's own logs are among them.
         """
         if self._refused:
-            with suppress(NoFreeSlot):
+            with suppress(NoFreeSlotError):
                 self._remove_strays()
         deadline = time.monotonic() + GRACE_SECONDS
         while self.queue.read() != {} and time.monotonic() < deadline:

@@ -225,5 +225,7 @@ def _explain(one: Finished) -> str:
     """Why a command failed, by the last line of its log."""
     if one.code < 0:
         return f"{one.job.verb} was killed by {signal.Signals(-one.code).name}"
-    last = next((line for line in reversed(one.job.read_log()) if line.strip()), "").removeprefix("ssgan: ")
+    last = next((line for line in reversed(one.job.read_log()) if line.strip()), "").removeprefix(
+        "ssgan: "
+    )
     return f"{one.job.verb}, exit code {one.code}: {last.strip()}"
