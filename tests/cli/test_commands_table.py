@@ -128,3 +128,10 @@ def test_a_log_is_read_again_only_when_it_has_grown(tmp_path, monkeypatch):
     with (run.root / "log.jsonl").open("a") as file:
         file.write("another line\n")
     assert run.read_pace() == (300, 70.0)
+
+
+def test_why_an_engine_refuses_is_said_once(capsys):
+    table = CommandsTable(summarize)
+    for words in ("", "no place", "no place", "", "no place"):
+        table.report(Status((), (), (), None, refusal=words))
+    assert capsys.readouterr().out == "no place; the rest waits, tried every 30 seconds\n"

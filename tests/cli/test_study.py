@@ -12,11 +12,14 @@ from PIL import Image
 from ssgan.cli.main import main
 from ssgan.cli.options import Study
 from ssgan.cli.parser import list_fields
+from ssgan.cli.study import _print_end
 from ssgan.data.huggingface import Hub
 from ssgan.data.scenes.source import Scenes
 from ssgan.files.run_directory import RunDirectory
 from ssgan.studies.catalogue import STUDIES
+from ssgan.studies.jobs import FileJob
 from ssgan.studies.measurements import ProbeMeasurement
+from ssgan.studies.scheduler import Finished
 
 pytestmark = pytest.mark.slow
 
@@ -405,3 +408,14 @@ def test_bad_input_is_one_line(words, expected, tmp_path, monkeypatch, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert expected in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_command_without_a_log_is_named_all_the_same(tmp_path):
+    """A shared file system may show the log late."""
+    log, said = tmp_path / "none.log", []
+    job = FileJob(label="a", words=("train",), log=log, result=tmp_path / "none")
+    _print_end(Finished(job, 1, 2.0), False, said.append)
+    assert said == [f"failed, exit code 1: train a; its log: {log}"]
+    log.write_text("first\nlast\n")
+    _print_end(Finished(job, 1, 2.0), False, said.append)
+    assert said[2:] == ["    first", "    last"]

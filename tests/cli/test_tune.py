@@ -384,3 +384,17 @@ def test_a_dry_run_prints_the_space_and_writes_nothing(tmp_path, capsys):
     assert "learning_rate" in printed
     assert "3 trials of 1e-06 minutes" in printed
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "hours"),
+    [
+        ((), "3.0 hours of training, one at a time"),
+        (("--jobs", "2"), "2.0 hours of training, 2 at a time"),
+        (("--on", "slurm"), "1.0 hours of training, 100 at a time"),
+        (("--on", "ray"), "3.0 hours of training, one at a time"),
+    ],
+)
+def test_a_dry_run_counts_the_hours_of_trials_that_run_side_by_side(tmp_path, capsys, words, hours):
+    assert tune(tmp_path, "--dry-run", "--minutes", "60", *words) == 0
+    assert f"about {hours};" in capsys.readouterr().out

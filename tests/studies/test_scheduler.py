@@ -15,6 +15,7 @@ import pytest
 from ssgan.files.locks import hold_lock
 from ssgan.files.run_directory import RunDirectory
 from ssgan.runs import checkpoint
+from ssgan.studies.engines.base import NoFreeSlotError
 from ssgan.studies.engines.local import LocalEngine, threads_per_job
 from ssgan.studies.jobs import FileJob, Job
 from ssgan.studies.scheduler import (
@@ -317,3 +318,51 @@ def test_an_engine_may_start_several_at_once_and_every_one_is_watched():
     assert {one.label: place for one, place in seen[0].places.items()} == {
         name: f"the stage of {name}" for name in "abc"
     }
+
+
+class Limited(Stage):
+    """It accepts the first command, then refuses so many times."""
+
+    def __init__(self, refusals, **given):
+        super().__init__(**given)
+        self.refusals, self.seen = refusals, []
+
+    def start(self, jobs):
+        self.seen.append(len(self.alive))
+        if self.begun and self.refusals:
+            self.refusals -= 1
+            raise NoFreeSlotError("no place")
+        return super().start(jobs)
+
+
+def test_what_an_engine_refuses_for_now_waits_while_the_rest_runs_on(monkeypatch):
+    """Also when nothing runs any more; then no further job is requested."""
+    monkeypatch.setattr("ssgan.studies.scheduler.RETRY_SECONDS", 0.0)
+    stage = Limited(5, polls=3, slots=2)
+    asked = []
+
+    def more(status):
+        asked.append(status)
+        return (job("c"),) if len(asked) == 1 else ()
+
+    seen = list(Scheduler([job("a"), job("b")], stage, pause=0.0, more=more).run())
+    assert stage.begun == ["a", "b", "c"]
+    assert stage.signals == []  # nothing that runs is ended
+    assert stage.seen[1:6] == [1, 1, 1, 0, 0]
+    assert {status.refusal for status in seen} == {"", "no place"}
+    assert seen[-1].refusal == ""
+    assert not any(status.refusal for status in asked)
+    assert seen[-1].exit_code == 0
+
+
+def test_a_refused_command_is_tried_again_after_a_pause_only_and_a_signal_ends_the_wait():
+    stage = Limited(10**9)
+    steps = Scheduler([job("a"), job("b")], stage, pause=0.0).run()
+    seen = [next(steps) for _ in range(20)]
+    assert len(stage.seen) == 2
+    assert (seen[-1].running, seen[-1].refusal) == ((), "no place")
+    os.kill(os.getpid(), signal.SIGINT)
+    last, *ended = [next(steps, None) for _ in range(3)]
+    assert ended == [None, None]
+    assert last.exit_code == 130
+    assert [one.label for one in last.waiting] == ["b"]

@@ -16,7 +16,7 @@ from ssgan.cli.progress import format_duration
 from ssgan.files.names import printable
 from ssgan.files.run_directory import RunDirectory
 from ssgan.studies.jobs import Job, TrainingJob
-from ssgan.studies.scheduler import Status, describe_activity
+from ssgan.studies.scheduler import RETRY_SECONDS, Status, describe_activity
 from ssgan.training.history import read_events
 
 _PLAIN_SECONDS = 60.0  # between plain lines, when nothing changes
@@ -54,6 +54,7 @@ class CommandsTable:
         self._status = Status((), (), (), None)
         self._started: list[Job] = []
         self._ended = 0
+        self._refusals: set[str] = set()  # that were printed
         self._last = time.monotonic()
         self._live: Live | None = None
 
@@ -88,6 +89,9 @@ class CommandsTable:
     def report(self, status: Status) -> None:
         """Show a status, when it is new or some time has passed."""
         self._status, started = status, list_started(status)
+        if status.refusal and status.refusal not in self._refusals:
+            self._refusals.add(status.refusal)
+            self.say(f"{status.refusal}; the rest waits, tried every {RETRY_SECONDS:g} seconds")
         changed = started != self._started or len(status.finished) != self._ended
         passed = time.monotonic() - self._last
         if changed or passed >= (_PLAIN_SECONDS if self._live is None else _LIVE_SECONDS):

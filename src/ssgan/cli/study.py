@@ -270,5 +270,5 @@ def _print_end(ended: Finished, stopped: bool, say: Callable[[str], None]) -> No
         say(f"stopped: {job.name}")
     else:
         say(f"failed, exit code {ended.code}: {job.name}; its log: {job.log}")
-        for line in job.log.read_text(errors="replace").splitlines()[-_TAIL:]:
+        for line in job.read_log()[-_TAIL:]:
             say(f"    {line}")

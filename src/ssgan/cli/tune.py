@@ -4,6 +4,7 @@ import sys
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
+from math import ceil
 from pathlib import Path
 from secrets import token_hex
 from statistics import fmean
@@ -55,7 +56,7 @@ def main(given: Tune) -> int:
     for sentence in search.space.refusals():
         print(f"note: {sentence}")
     if given.dry_run:
-        _print_plan(search, given)
+        _print_plan(search, given, placement.slots or 1)
         return 0
     given.out.mkdir(parents=True, exist_ok=True)
     refuse_links(given.out, given.out / "search.json", given.out / "optuna.journal")
@@ -64,7 +65,7 @@ def main(given: Tune) -> int:
         closing(choose_engine(placement, given.out)) as engine,
     ):
         place = _keep_options(search, given.storage)
-        return _Run(search, given, engine, place).run()
+        return _Run(search, given, engine, place, placement.is_cluster).run()
 
 
 def _make_search(given: Tune) -> Search:
@@ -168,27 +169,30 @@ def _keep_options(search: Search, storage: str | None) -> StudyPlace:
     return StudyPlace(journal, storage, str(stored.get("study", JOURNAL_NAME)))
 
 
-def _print_plan(search: Search, given: Tune) -> None:
+def _print_plan(search: Search, given: Tune, slots: int) -> None:
     for name, one in space_facts(search.space).items():
         print(f"{name:28} {one}")
-    runs = given.trials + given.confirm_seeds * (given.top + 1)
-    hours = runs * given.minutes / 60 / (given.jobs or 1)
+    rounds = ceil(given.trials / slots) + ceil(given.confirm_seeds * (given.top + 1) / slots)
+    hours = rounds * given.minutes / 60
+    together = f"{slots} at a time" if slots > 1 else "one at a time"
     print(
         f"\n{given.trials} trials of {given.minutes:g} minutes, then {given.confirm_seeds} further "
-        f"seeds of the best {given.top} and the recipe: about {hours:.1f} hours of training; "
-        "evaluations add to it\nnothing was written"
+        f"seeds of the best {given.top} and the recipe: about {hours:.1f} hours of training, "
+        f"{together}; evaluations add to it\nnothing was written"
     )
 
 
 class _Run:
     """One process of a search."""
 
-    def __init__(self, search: Search, given: Tune, engine: Engine, place: StudyPlace) -> None:
+    def __init__(
+        self, search: Search, given: Tune, engine: Engine, place: StudyPlace, cluster: bool
+    ) -> None:
         self._search, self._given, self._engine = search, given, engine
         sampler = Sampler(place, search.space, search.options.seed, engine.slots > 1)
         self._sampler = sampler
         self._table = CommandsTable(self._summarize_search)
-        self._searcher = Searcher(search, sampler, engine.threads, self._table.say)
+        self._searcher = Searcher(search, sampler, engine.threads, self._table.say, cluster)
         self._confirmation: Confirmation | None = None
 
     def run(self) -> int:

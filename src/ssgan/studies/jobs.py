@@ -48,6 +48,13 @@ class Job(ABC):
         """The command line, quoted for a shell."""
         return shlex.join(("ssgan", *self.words))
 
+    def read_log(self) -> list[str]:
+        """The lines of its log; none if it is missing, as a shared file system may show it late."""
+        try:
+            return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return []
+
     @abstractmethod
     def is_done(self) -> bool:
         """Whether the whole result exists."""

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import NamedTuple
 
-from ssgan.studies.engines.base import Child, Engine
+from ssgan.studies.engines.base import Child, Engine, NoFreeSlotError
 from ssgan.studies.jobs import Job, TrainingJob
 from ssgan.training.signals import EXIT_CODES
 
+RETRY_SECONDS = 30.0  # after an engine has refused a command for now
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM}
 if hasattr(signal, "SIGHUP"):  # a closed terminal signals this process, not its children
     _PASSED_ON[signal.SIGHUP] = signal.SIGTERM
@@ -42,6 +43,7 @@ class Status:
     stopped_by: signal.Signals | None  # the first signal, if any
     since: Mapping[Job, float] = field(default_factory=dict)  # running time of each, in seconds
     places: Mapping[Job, str] = field(default_factory=dict)  # Child.place of each
+    refusal: str = ""  # why the engine accepts no command now; empty: it does
 
     @property
     def exit_code(self) -> int:
@@ -79,9 +81,12 @@ class Scheduler:
         self._running: dict[Job, _Running] = {}
         self._finished: list[Finished] = []
         self._stopped_by: signal.Signals | None = None
+        self._refusal, self._retry_at = "", 0.0  # monotonic clock, in seconds
 
     def run(self) -> Iterator[Status]:
         """The status every `pause` seconds, the last one when nothing runs any more.
+
+        What the engine refuses for now waits, and is tried again after a while.
 
         A signal is passed on to the children, and no job starts after it. Closing the iterator
         early ends the children and waits for them.
@@ -89,7 +94,7 @@ class Scheduler:
         with self._signals_passed_on():
             try:
                 self._start_jobs()
-                while self._running:
+                while self._running or (self._refusal and self._stopped_by is None):
                     yield self.status()
                     time.sleep(self._pause)
                     self._collect()
@@ -107,7 +112,8 @@ class Scheduler:
         now = time.monotonic()
         since = {job: now - one.started for job, one in self._running.items()}
         places = {job: one.child.place() for job, one in self._running.items()}
-        return Status(running, waiting, tuple(self._finished), self._stopped_by, since, places)
+        ended = tuple(self._finished)
+        return Status(running, waiting, ended, self._stopped_by, since, places, self._refusal)
 
     def stop(self, job: Job) -> None:
         """Ask a running job to end, which a run of `ssgan train` does with its state saved."""
@@ -116,13 +122,15 @@ class Scheduler:
 
     @property
     def _free(self) -> int:
-        """Slots for further commands: none after a signal."""
-        return 0 if self._stopped_by else self._engine.slots - len(self._running)
+        """Slots for further commands: none after a signal, and for a while after a refusal."""
+        if self._stopped_by or time.monotonic() < self._retry_at:
+            return 0
+        return self._engine.slots - len(self._running)
 
     def _start_jobs(self) -> None:
         """Fill the free slots with jobs whose needs are done, then with new ones."""
         self._start_ready()
-        while self._free:
+        while self._free and not self._refusal:
             new = self._more(self.status())
             if not new:
                 return
@@ -131,7 +139,13 @@ class Scheduler:
 
     def _start_ready(self) -> None:
         while ready := self._ready()[: self._free]:
-            for job, child in zip(ready, self._engine.start(ready), strict=False):
+            try:
+                children = self._engine.start(ready)
+            except NoFreeSlotError as error:
+                self._refusal, self._retry_at = str(error), time.monotonic() + RETRY_SECONDS
+                return
+            self._refusal = ""
+            for job, child in zip(ready, children, strict=False):
                 self._waiting.remove(job)
                 self._running[job] = _Running(child, time.monotonic())
                 if self._stopped_by is not None:  # the signal arrived during the start

@@ -9,9 +9,11 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ssgan.studies.engines import ray as engine_of_ray
 from ssgan.studies.engines.choose import Placement, choose_engine
 from ssgan.studies.engines.local import LocalEngine
 from ssgan.studies.engines.ray import _OWN_RAY, RayEngine, count_fitting
@@ -218,3 +220,64 @@ def test_as_many_commands_run_as_fit_the_nodes_that_are_alive():
     assert count_fitting(nodes, 2, 1) == 2
     with pytest.raises(UserError, match="5 threads and 3 GPUs fits no node"):
         count_fitting(nodes, 5, 3)
+
+
+class GoneError(Exception):
+    """What Ray raises once its head has gone."""
+
+
+class FakeRay:
+    """A Ray of one node, whose head goes away when `gone` is set."""
+
+    exceptions = SimpleNamespace(RayError=GoneError)
+
+    def __init__(self):
+        self.gone = False
+
+    def answer(self, *words, **options):
+        if self.gone:
+            raise GoneError("System error: no head\nmore")
+        return self
+
+    init = kill = get = remote = answer
+    run = find_host = stop = property(answer)
+
+    def options(self, **given):
+        return self
+
+    def wait(self, references, timeout):
+        self.answer()
+        return [], references
+
+    def nodes(self):
+        return [{"Alive": True, "Resources": {"CPU": 2.0}}]
+
+    def shutdown(self):
+        pass
+
+
+@pytest.fixture
+def fake(monkeypatch, tmp_path):
+    found = FakeRay()
+    monkeypatch.setattr(engine_of_ray, "import_module", lambda name: found)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setattr(found, "remote", lambda *given: found.answer(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_commands_are_lost_with_the_head_of_ray_and_the_study_ends_in_one_line(fake, count):
+    """Those that have a signal on its way were stopped."""
+    found = RayEngine(1, 1, 0, "auto")
+    (child,) = found.start([command("compute", Path("a"))])
+    assert (child.poll(), child.place()) == (None, "waiting")
+    fake.gone = True
+    for _ in range(count):
+        child.send_signal(signal.SIGTERM)
+    assert child.place() == "waiting"
+    assert child.poll() == 1
+    assert child.poll() == 1
+    assert Path("a.log").read_text().count("no end on Ray: System error: no head") == 1
+    with pytest.raises(UserError, match=r"^Ray starts no command any more: System error: no head$"):
+        found.start([command("compute", Path("b"))])

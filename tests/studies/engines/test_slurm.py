@@ -10,6 +10,7 @@ import pytest
 
 from ssgan.files.atomic import write_json
 from ssgan.studies.engines import slurm
+from ssgan.studies.engines.base import NoFreeSlotError
 from ssgan.studies.engines.choose import Placement, choose_engine
 from ssgan.studies.engines.slurm import SlurmEngine
 from ssgan.studies.jobs import Job
@@ -206,3 +207,57 @@ def test_nothing_is_submitted_where_a_log_cannot_be_written():
     with pytest.raises(OSError, match=r"b\.log"):
         start(make_engine(), "a", "b")
     assert not Path("submitted").exists()
+
+
+def refuse(programs, words="sbatch: error: Socket timed out on send/recv operation"):
+    (programs / "sbatch").write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 1\n")
+
+
+def accept(programs, number):
+    (programs / "sbatch").write_text(
+        f'#!/bin/sh\ncp "$1" submitted; echo Submitted batch job {number}\n'
+    )
+
+
+def test_a_refusal_is_for_now_once_a_command_was_accepted_and_half_is_tried_next(programs):
+    """A limit on submitted jobs refuses a whole array, of which a part may fit."""
+    engine = make_engine()
+    start(engine, "a")
+    refuse(programs, "sbatch: error: QOSMaxSubmitJobPerUserLimit")
+    jobs = [make_job(name) for name in "bcdef"]
+    with pytest.raises(NoFreeSlotError, match=r"^sbatch: QOSMaxSubmitJobPerUserLimit$"):
+        engine.start(jobs)
+    accept(programs, 8)
+    assert [one.number for one in engine.start(jobs)] == ["8_0", "8_1"]
+    assert [one.number for one in engine.start(jobs)] == [f"8_{number}" for number in range(5)]
+
+
+def test_an_array_that_slurm_accepted_after_a_timeout_leaves_before_the_next_attempt(
+    programs, monkeypatch
+):
+    engine = make_engine()
+    start(engine, "a", "b")
+    refuse(programs)
+    with pytest.raises(NoFreeSlotError):
+        engine.start([make_job("c"), make_job("d")])
+    squeue = (programs / "squeue").read_text()
+    (programs / "squeue").write_text("#!/bin/sh\necho 'squeue: error: no controller' >&2\nexit 1\n")
+    accept(programs, 9)
+    Path("submitted").unlink()
+    with pytest.raises(NoFreeSlotError, match=r"^squeue: no controller$"):
+        engine.start([make_job("c")])
+    assert not Path("submitted").exists()
+    (programs / "squeue").write_text(squeue)
+    queue = "7_0|RUNNING|node5\n7_1|PENDING|\n8_0|RUNNING|node5\n8_1|PENDING|\n"
+    Path("queue").write_text(queue)
+    assert [one.number for one in engine.start([make_job("c")])] == ["9"]
+    assert Path("calls").read_text() == "8_0 8_1\n"
+    Path("queue").write_text("7_0|RUNNING|node5\n9|PENDING|\n")
+    refuse(programs)
+    with pytest.raises(NoFreeSlotError):
+        engine.start([make_job("d")])
+    Path("queue").write_text("10|PENDING|\n")
+    (programs / "scancel").write_text('#!/bin/sh\necho "$@" >> calls; : > queue\n')
+    monkeypatch.setattr(slurm, "GRACE_SECONDS", 0.0)
+    engine.close()
+    assert Path("calls").read_text() == "8_0 8_1\n10\n"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ssgan.studies.jobs import Job
+from ssgan.types import UserError
 
 
 class Child(Protocol):
@@ -19,6 +20,10 @@ class Child(Protocol):
         """The name of the machine it runs on; "waiting" before its start, empty for this one."""
 
 
+class NoFreeSlotError(UserError):
+    """The engine refuses a command now, and may accept it later; the message says why."""
+
+
 class Engine(Protocol):
     """Starts commands."""
 
@@ -28,8 +33,8 @@ class Engine(Protocol):
     def start(self, jobs: Sequence[Job], /) -> Sequence[Child]:
         """Start the first command, or the first few; returns one child for each of these.
 
-        What a command prints is appended to its job's log. Raises UserError when the engine
-        refuses; then none of them has started.
+        What a command prints is appended to its job's log. Raises NoFreeSlotError when the engine
+        refuses for now, or another UserError; then none of them has started.
         """
 
     def close(self) -> None:

@@ -23,6 +23,17 @@ class Placement:
     processes: int = 1  # of every training run
     slurm: tuple[str, ...] = ()  # options of sbatch, as KEY=VALUE
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether commands run on an engine other than this machine's own."""
+        return self.on != "local"
+
+    @property
+    def slots(self) -> int | None:
+        """Commands at a time; None where the nodes of a Ray cluster decide."""
+        default = {"local": 1, "slurm": CLUSTER_SLOTS}.get(self.on)
+        return self.jobs or default
+
     def __post_init__(self) -> None:
         """Raise UserError for words that do not fit each other."""
         kind = self.on.split(":", 1)[0]
@@ -41,16 +52,18 @@ def choose_engine(placement: Placement, out: Path) -> Engine:
 
     Raises UserError when the engine is not installed, does not answer, or cannot give so much.
     """
-    slots, threads = placement.jobs or CLUSTER_SLOTS, placement.threads or CLUSTER_THREADS
+    slots, threads = placement.slots, placement.threads or CLUSTER_THREADS
     if placement.on == "slurm":
+        assert slots is not None
         from ssgan.studies.engines.slurm import SlurmEngine
 
         return SlurmEngine(slots, threads, placement.gpus, placement.slurm, out / "slurm")
-    if placement.on != "local":
+    if placement.is_cluster:
         from ssgan.studies.engines.ray import RayEngine
 
         address = placement.on.partition(":")[2]
         threads = threads if placement.threads or address else min(threads, num_cores())
-        return RayEngine(placement.jobs, threads, placement.gpus, address)
-    refuse_too_few_devices(placement.jobs or 1, placement.processes)
-    return LocalEngine(placement.jobs or 1, placement.threads)
+        return RayEngine(slots, threads, placement.gpus, address)
+    assert slots is not None
+    refuse_too_few_devices(slots, placement.processes)
+    return LocalEngine(slots, placement.threads)

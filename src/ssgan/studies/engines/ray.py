@@ -59,51 +59,60 @@ class _NodeChild:
     def poll(self) -> int | None:
         """The exit code, or minus the signal that ended the command; None before its end."""
         if self._code is None:
-            self._pass_signals_on()
-            if self._is_ready(self._end):
-                self._code = self._read_code()
-            elif (
-                self._sent and time.monotonic() > self._given_up and not self._is_ready(self._sent)
-            ):
-                self._code = STOPPED
-            if self._code is not None:
-                self._ray.kill(self._actor)  # frees the CPUs at once
+            try:
+                self._code = self._find_code()
+                if self._code is not None:
+                    self._ray.kill(self._actor)  # frees the CPUs at once
+            except self._ray.exceptions.RayError as error:  # the head has gone
+                if self._code is None:
+                    self._code = self._lose(error)
         return self._code
+
+    def _find_code(self) -> int | None:
+        self._pass_signals_on()
+        if self._is_ready(self._end):
+            return self._read_code()
+        late = self._sent and time.monotonic() > self._given_up
+        return STOPPED if late and not self._is_ready(self._sent) else None
 
     def place(self) -> str:
         """The node's name; "waiting" before the start."""
         now = time.monotonic()
-        if self._host is None and now > self._placed + _PLACE_SECONDS:
-            self._host = self._actor.find_host.remote()
-        if self._host is not None and self._is_ready(self._host):
-            try:
-                self._place, self._placed = str(self._ray.get(self._host)), now
-            except self._ray.exceptions.RayError:  # `poll` finds out what happened
-                self._place = WAITING
-            self._host = None
+        try:
+            if self._host is None and now > self._placed + _PLACE_SECONDS:
+                self._host = self._actor.find_host.remote()
+            if self._host is not None and self._is_ready(self._host):
+                host, self._host = self._host, None
+                self._place, self._placed = str(self._ray.get(host)), now
+        except self._ray.exceptions.RayError:  # `poll` finds out what happened
+            self._place = WAITING
         return self._place
 
     def _is_ready(self, reference: Any) -> bool:
         return bool(self._ray.wait([reference], timeout=0)[0])
 
     def _pass_signals_on(self) -> None:
-        for _ in range(self._signals):
+        count, self._signals = self._signals, 0
+        for _ in range(count):
             if self.place() == WAITING:
                 self._ray.kill(self._actor)  # it never starts
             else:
                 self._sent = self._actor.stop.remote()
             self._given_up = time.monotonic() + _ANSWER_SECONDS
-        self._signals = 0
 
     def _read_code(self) -> int:
         try:
             return int(self._ray.get(self._end))
         except self._ray.exceptions.RayError as error:
-            if self._given_up:
-                return STOPPED
-            with open(self._log, "ab", opener=open_unlinked) as file:
-                file.write(f"\nthe command has no end on Ray: {error}\n".encode("utf-8", "replace"))
-            return _LOST
+            return self._lose(error)
+
+    def _lose(self, error: Exception) -> int:
+        """The exit code of a command of which Ray knows no end; its log says why."""
+        if self._given_up:
+            return STOPPED
+        with open(self._log, "ab", opener=open_unlinked) as file:
+            file.write(f"\nthe command has no end on Ray: {error}\n".encode("utf-8", "replace"))
+        return _LOST
 
 
 class RayEngine:
@@ -126,18 +135,23 @@ class RayEngine:
         self._actors = self._ray.remote(NodeActor)
 
     def start(self, jobs: Sequence[Job]) -> Sequence[Child]:
-        """Start the first command, or let it wait for a node."""
+        """Start the first command, or let it wait for a node; UserError when Ray has gone."""
         job = jobs[0]
         lock = RunDirectory(job.root).lock if isinstance(job, AbstractRunJob) else None
         job.log.parent.mkdir(parents=True, exist_ok=True)
-        actor = self._actors.options(
+        actors = self._actors.options(
             num_cpus=self.threads,
             num_gpus=self._gpus,
             max_restarts=RETRIES,
             max_task_retries=RETRIES,
             max_concurrency=_CALLS,
-        ).remote(job.words, job.log, self._environment(job.processes), Path.cwd(), lock)
-        return [_NodeChild(self._ray, actor, job.log)]
+        )
+        given = (job.words, job.log, self._environment(job.processes), Path.cwd(), lock)
+        try:
+            return [_NodeChild(self._ray, actors.remote(*given), job.log)]
+        except self._ray.exceptions.RayError as error:
+            reason = str(error).strip().split("\n", 1)[0]
+            raise UserError(f"Ray starts no command any more: {reason}") from None
 
     def _environment(self, processes: int) -> dict[str, str]:
         """What a node's command gets from this process's environment, and its threads."""

@@ -12,13 +12,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssgan.files.atomic import write_atomic
 from ssgan.files.links import open_unlinked, refuse_links
+from ssgan.studies.engines.base import NoFreeSlotError
 from ssgan.studies.engines.slurm_node import CommandEnding, NodeCommand
 from ssgan.studies.engines.slurm_queue import Queue, first_line, parse_options
 from ssgan.studies.jobs import Job
@@ -123,6 +124,8 @@ class SlurmEngine:
         self._folder.mkdir(mode=0o700, parents=True)
         self._executor = self._make_executor()
         self._count = 0
+        self._numbers: set[str] = set()  # of all jobs that sbatch has named
+        self._refused = 0  # commands of the array that sbatch has just refused
         self._requests: list[SlurmChild] = []
         self._losses = 0
 
@@ -147,9 +150,16 @@ class SlurmEngine:
         return executor
 
     def start(self, jobs: Sequence[Job]) -> Sequence[SlurmChild]:
-        """Submit the first thousand commands at most, as one array."""
-        commands = [self._make_command(job) for job in jobs[:_MOST]]
-        for job in jobs[:_MOST]:
+        """Submit the first thousand commands at most, as one array; half of it after a refusal.
+
+        Raises NoFreeSlotError when sbatch refuses, and another UserError when it has accepted
+        nothing before.
+        """
+        if self._refused:
+            self._remove_strays()
+        jobs = jobs[: max(1, self._refused // 2) if self._refused else _MOST]
+        commands = [self._make_command(job) for job in jobs]
+        for job in jobs:
             _append(job.log, ())  # a log that cannot be written is an error before, not after
         numbers = self._submit(commands)
         self.queue.forget()
@@ -177,9 +187,26 @@ class SlurmEngine:
         try:
             with _signals_held(), _outside_of_jobs(), redirect_stderr(printed):
                 found: list[Any] = self._executor.submit_array(commands)
-                return [one.job_id for one in found]
         except (FailedJobError, FailedSubmissionError) as error:
-            raise UserError(f"sbatch: {first_line(printed.getvalue() or str(error))}") from None
+            self._refused = len(commands)
+            words = f"sbatch: {first_line(printed.getvalue() or str(error))}"
+            raise (NoFreeSlotError if self._numbers else UserError)(words) from None
+        numbers = [str(one.job_id) for one in found]
+        self._numbers.update(numbers)
+        self._refused = 0
+        return numbers
+
+    def _remove_strays(self) -> None:
+        """Take out jobs that Slurm accepted although sbatch failed, as after a timeout.
+
+        None of them runs a command: submitit names a command's file after the answer of sbatch.
+        """
+        try:
+            strays = self.queue.require().keys() - self._numbers
+        except UserError as error:
+            raise NoFreeSlotError(str(error)) from None
+        if strays:
+            self.queue.remove(sorted(strays))
 
     def request(self, child: SlurmChild) -> None:
         """Note that a child gets a signal; this is safe in a handler of signals."""
@@ -206,6 +233,9 @@ class SlurmEngine:
 
         They stay where a job was killed: Slurm's own logs are among them.
         """
+        if self._refused:
+            with suppress(NoFreeSlotError):
+                self._remove_strays()
         deadline = time.monotonic() + GRACE_SECONDS
         while self.queue.read() != {} and time.monotonic() < deadline:
             time.sleep(0.5)

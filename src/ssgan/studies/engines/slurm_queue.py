@@ -73,6 +73,11 @@ class Queue:
         _call("scancel", "--signal=USR2", *(f"{number}.0" for number in numbers))
         self.forget()
 
+    def remove(self, numbers: Sequence[str]) -> None:
+        """Take these jobs out, whether they wait or run."""
+        _call("scancel", *numbers)
+        self.forget()
+
     def _call_squeue(self) -> subprocess.CompletedProcess[str]:
         columns = "--format=%i|%T|%N"
         return _call("squeue", "--me", "--noheader", "--array", f"--name={self.name}", columns)

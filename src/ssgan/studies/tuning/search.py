@@ -38,9 +38,15 @@ class Searcher:
     """Feeds a Scheduler with trials by `more`, and records their ends by `settle`."""
 
     def __init__(
-        self, search: Search, sampler: Sampler, threads: int, say: Callable[[str], object]
+        self,
+        search: Search,
+        sampler: Sampler,
+        threads: int,
+        say: Callable[[str], object],
+        cluster: bool,
     ) -> None:
         self.search, self._sampler, self._threads, self._say = search, sampler, threads, say
+        self._cluster = cluster  # which may end one command alone, as scancel does
         self.trials = {one.number: one for one in read_trials(search.out)}
         self.halted = ""  # why no further trial begins; empty: nothing is wrong
         self.broken = False  # whether it was halted by a trial that must continue
@@ -128,7 +134,7 @@ class Searcher:
     def _settle_failure(self, trial: TuningTrial, one: Finished) -> None:
         if trial.number in self._stopping:
             self._end(trial, "stopped", self._stopping[trial.number])
-        elif one.code == _DISK_FULL or one.code in EXIT_CODES.values():
+        elif one.code == _DISK_FULL or (one.code in EXIT_CODES.values() and not self._cluster):
             self.broken = True
             self.halted = f"{_explain(one)}; run the same command again to continue"
         else:
@@ -219,6 +225,7 @@ def _explain(one: Finished) -> str:
     """Why a command failed, by the last line of its log."""
     if one.code < 0:
         return f"{one.job.verb} was killed by {signal.Signals(-one.code).name}"
-    lines = one.job.log.read_text(errors="replace").splitlines() if one.job.log.exists() else []
-    last = next((line for line in reversed(lines) if line.strip()), "").removeprefix("ssgan: ")
+    last = next((line for line in reversed(one.job.read_log()) if line.strip()), "").removeprefix(
+        "ssgan: "
+    )
     return f"{one.job.verb}, exit code {one.code}: {last.strip()}"
