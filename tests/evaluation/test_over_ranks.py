@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from ssgan.cli.main import main
 from ssgan.evaluation import features
 from ssgan.evaluation.run import EvaluationRequest, evaluate_images
 from ssgan.ops.collective import rank
@@ -59,3 +61,23 @@ def test_processes_share_the_images_and_give_the_results_of_one(tmp_path, monkey
     assert len(parts[0] | parts[1]) == len({x for x in alone.splitlines() if "computed" in x}) == 12
     assert results_in(tmp_path / "one") == results_in(tmp_path / "two")
     assert not (tmp_path / "two" / "out-1").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (["nothing", "--against", "objects"], "no source 'nothing'"),
+        (
+            ["objects", "--against", "objects", "--device", "cuda:1"],
+            "is one device for 2 processes",
+        ),
+    ],
+)
+def test_what_no_process_could_evaluate_is_one_line_of_their_parent(
+    words, refusal, monkeypatch, capsys
+):
+    monkeypatch.setattr("ssgan.cli.evaluate.run_in_processes", lambda *_: 1 / 0)
+    assert main(["evaluate", *words, "--processes", "2"]) == 2
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 1
+    assert refusal in printed[0]

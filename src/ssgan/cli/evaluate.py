@@ -10,7 +10,7 @@ from ssgan.cli.progress import open_progress_bar
 from ssgan.evaluation.format import format_comparison
 from ssgan.evaluation.metrics import MetricSettings, parse_metrics
 from ssgan.evaluation.results import read_results
-from ssgan.evaluation.run import EvaluationRequest, Reporter, evaluate_images
+from ssgan.evaluation.run import EvaluationRequest, Reporter, check_request, evaluate_images
 from ssgan.metrics.resize import ResizeRule
 from ssgan.ops.collective import rank
 from ssgan.ops.cpu import keep_freed_memory
@@ -34,9 +34,10 @@ def main(given: Evaluate) -> int:
             f"--device {given.device} is one device for {given.processes} processes: without the "
             "number each process takes its own"
         )
-    if given.processes > 1 and not is_launched():
-        return run_in_processes(["evaluate", *given.words], given.processes, restarts=0)
     request = _request(given)
+    if given.processes > 1 and not is_launched():
+        check_request(given.images[0], request)  # one line of refusal, not one of each process
+        return run_in_processes(["evaluate", *given.words], given.processes, restarts=0)
     keep_freed_memory()
     with join_ranks(_TIMEOUT, given.device):
         evaluate_images(given.images[0], request, _SILENT if rank() > 0 else _REPORTER)

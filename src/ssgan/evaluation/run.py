@@ -139,6 +139,11 @@ def evaluate_images(
     return _Session(subject, request, reporter).run()
 
 
+def check_request(subject: str, request: EvaluationRequest) -> None:
+    """Raise UserError for what `evaluate_images` refuses before it reads or generates images."""
+    _Session(subject, request, Reporter(note=lambda note: None))
+
+
 class EvaluationPlan(NamedTuple):
     """What is evaluated, and a sentence for all that may surprise."""
 
