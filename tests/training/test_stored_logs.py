@@ -61,7 +61,7 @@ METHODS = {
     "ssgan": SSGAN(),
     "gan": GAN(),
 }
-NO_LOGS = ("fid", "-fd", "fine-tuning", "lite0", "memorisation", "guesses", "forget")  # other tasks
+NO_LOGS = ("fid", "-fd", "lite0", "memorisation", "guesses", "forget")  # other tasks
 
 
 def settings(method):
@@ -77,7 +77,8 @@ def rows_in(name):
 def stored():
     """The names of all runs with stored metrics."""
     files = [str(f.relative_to(RESULTS).with_suffix("")) for f in RESULTS.glob("**/*.jsonl")]
-    runs = {name.removesuffix("-log").removesuffix("-metrics") for name in files} - {*ENDS}
+    steps = [name for name in files if "step" in rows_in(name)[0]]  # others are measurements
+    runs = {name.removesuffix("-log").removesuffix("-metrics") for name in steps} - {*ENDS}
     return {name for name in runs if not any(part in name for part in NO_LOGS)}
 
 
