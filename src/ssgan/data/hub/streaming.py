@@ -147,7 +147,7 @@ def open_stream(
 
 
 def _find_files(name: str, datasets: Any, place: SplitPlace) -> tuple[list[str], Any]:
-    """The files of the split in their order, with the commit, and the features if they are said."""
+    """The files of the split in their order, the commit, and the features that the set names."""
     builder = datasets.load_dataset_builder(place.id, revision=place.revision)
     splits = builder.config.data_files or {}
     if place.split not in splits:
