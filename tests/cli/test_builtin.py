@@ -51,6 +51,14 @@ def test_a_run_begins_with_its_weights_and_remembers_its_name(tmp_path):
     assert len(init["sha256"]) == 64
 
 
+def test_settings_that_do_not_fit_are_said_of_its_name_alone(capsys):
+    words = ["--data", "objects:num_images=20", "--data.image_size", "48", "--dry-run"]
+    assert main(["train", "--init", NAME, *words]) == 2
+    said = capsys.readouterr().err
+    assert f"--init {NAME}: a run keeps" in said
+    assert ".safetensors" not in said
+
+
 @pytest.mark.parametrize("verb", [["sample"], ["evaluate"], ["export", "--to", "safetensors"]])
 def test_an_unknown_name_is_one_line_with_those_that_exist(verb, capsys):
     assert main([*verb, "builtin:nothing"]) == 2

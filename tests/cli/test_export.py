@@ -1,5 +1,6 @@
 """`ssgan export`: what it prints, and what it refuses in one line."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,11 @@ def test_wrong_words_are_one_line(words, message, run, capsys):
 def test_a_place_without_a_model_is_one_line(tmp_path, capsys):
     assert export(tmp_path / "none") == 2
     assert "is not there" in one_line(capsys)
+    assert export(tmp_path / "none.safetensors") == 2
+    assert "none.safetensors is not there; give a run directory or a" in one_line(capsys)
+    (tmp_path / "netG.pth").write_bytes(b"none")
+    assert export(tmp_path / "netG.pth") == 2
+    assert f"`ssgan import {tmp_path / 'netG.pth'} --out MODEL.safetensors`" in one_line(capsys)
     (tmp_path / "bad.safetensors").write_bytes(b"none")
     assert export(tmp_path / "bad.safetensors") == 2
     assert "is damaged or no .safetensors file" in one_line(capsys)
@@ -82,6 +88,18 @@ def test_without_the_extra_it_is_one_line(run, capsys, monkeypatch):
     monkeypatch.setattr(programs, "find_spec", lambda name: None)
     assert export(run, "--to", "hub") == 2
     assert "pip install 'ssgan[export]'" in one_line(capsys)
+    assert not (run / "export").exists()
+
+
+def test_an_upload_that_cannot_be_is_refused_before_anything_is_written(run, capsys, monkeypatch):
+    words = ["--to", "hub", "--push", "me/mine"]
+    monkeypatch.setenv("SSGAN_OFFLINE", "1")
+    assert export(run, *words) == 2
+    assert "SSGAN_OFFLINE=1 forbids uploads to me/mine" in one_line(capsys)
+    monkeypatch.delenv("SSGAN_OFFLINE")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    assert export(run, *words) == 2
+    assert "pip install 'ssgan[hub]'" in one_line(capsys)
     assert not (run / "export").exists()
 
 

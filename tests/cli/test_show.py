@@ -165,11 +165,12 @@ def test_the_table_is_printed_or_written_wherever_the_option_stands(places, caps
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["a", "b", "--csv"], "--csv takes one RUN, not 2"),
-        (["a", "b", "--settings"], "--settings takes one RUN, not 2"),
+        (["a", "b", "--csv"], "--csv takes one RUN and a FILE.csv, not a, b"),
+        (["a", "b", "--settings"], "--settings takes one RUN, not a, b"),
         (["a", "--csv=log.txt"], "--csv log.txt: the name must end in .csv"),
         (["a", "absent"], "absent is not a run directory"),
-        (["a", "empty", "--csv", "x.csv"], "--csv takes one RUN, not 2"),
+        (["a", "empty", "--csv", "x.csv"], "--csv takes one RUN and a FILE.csv, not a, empty"),
+        (["a", "--csv", "log.txt"], "--csv takes one RUN and a FILE.csv, not a, log.txt"),
         (["empty", "--csv"], "empty has no log yet"),
         ([], "show needs RUN...: run directories"),
     ],

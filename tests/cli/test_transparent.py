@@ -1,5 +1,8 @@
 """A run on transparent pictures: training, sheets, samples, models and evaluations."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,9 @@ import ssgan
 from ssgan.cli.main import main
 from ssgan.evaluation.results import read_results
 from ssgan.files.alpha import premultiply
+from ssgan.files.run_directory import RunDirectory
 from ssgan.metrics.features import RandomFeatures, to_three_channels
+from ssgan.report.pictures import draw_networks
 from ssgan.runs.sampling import to_pixels
 from tests.cli.test_main import TINY
 
@@ -66,6 +71,16 @@ def test_sheets_show_a_checkerboard(places):
     for path in ("out/sheet.png", "run/samples/step-00000002.png"):
         with Image.open(places / path) as sheet:
             assert sheet.mode == "RGB"
+
+
+def test_the_report_shows_samples_beside_the_real_images_over_a_checkerboard(places):
+    made = draw_networks(RunDirectory(places / "run"), "cpu", places / "cache")
+    assert made.notes == []
+    assert len(made.nearest) == 8
+    for uri in (made.interpolation, made.nearest[0].sample, made.nearest[0].reals):
+        with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as picture:
+            assert picture.mode == "RGB"
+    assert (places / "run/report.html").is_file()
 
 
 def test_an_evaluation_lays_images_over_white_and_its_protocol_says_so(places):

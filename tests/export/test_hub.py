@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -12,7 +13,13 @@ from urllib.parse import urlparse
 
 import pytest
 
-from ssgan.export.hub import Repository, download_model, parse_repository, push_folder
+from ssgan.export.hub import (
+    Repository,
+    _one_line,
+    download_model,
+    parse_repository,
+    push_folder,
+)
 from ssgan.runs.model_file import load_model, save_model
 from ssgan.types import UserError
 from tests.export.small import build_model
@@ -249,3 +256,16 @@ def test_a_missing_library_names_the_extra(monkeypatch, tmp_path):
         push_folder(tmp_path, [], "mine")
     with pytest.raises(UserError, match="must be like hub:OWNER/NAME"):
         parse_repository("hub:mine")
+
+
+def test_lines_of_the_library_about_retries_are_left_out():
+    logger = logging.getLogger("huggingface_hub.utils._http")
+
+    def read():
+        with _one_line("me/mine"):
+            raise ConnectionError(str(logger.isEnabledFor(logging.WARNING)))
+
+    said = logger.isEnabledFor(logging.WARNING)
+    with pytest.raises(UserError, match="me/mine on the Hub: ConnectionError: False"):
+        read()
+    assert logger.isEnabledFor(logging.WARNING) == said

@@ -1,5 +1,7 @@
 """Reports of runs: one file that opens offline, of every kind of run."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -145,6 +147,9 @@ def test_a_sample_that_copies_a_real_image_is_beside_it(trained, monkeypatch):
     monkeypatch.setattr(pictures, "join_pictures", lambda images, columns: images[0])
     pairs, _ = pictures._find_nearest(copies, RunDirectory(trained), cache)
     assert [pair.sample for pair in pairs] == [pair.reals for pair in pairs]
+    (first, *_), _ = pictures._find_nearest(copies, RunDirectory(trained), cache, ratio=2.0)
+    with Image.open(io.BytesIO(base64.b64decode(first.sample.partition(",")[2]))) as picture:
+        assert picture.size == (2 * copies.shape[2], copies.shape[1])
 
 
 def test_the_slider_has_at_most_24_sheets_with_the_first_and_last_and_fewer_in_a_small_budget(

@@ -180,7 +180,9 @@ class Show(Options):
             return
         for name in ("settings", "csv"):
             if len(self.runs) > 1 and getattr(self, name):
-                raise UsageError(f"--{name} takes one RUN, not {len(self.runs)}")
+                file = " and a FILE.csv" if name == "csv" else ""
+                listed = ", ".join(map(str, self.runs))
+                raise UsageError(f"--{name} takes one RUN{file}, not {listed}")
         if self.csv is not None and self.csv.suffix != ".csv" and self.csv != Path("-"):
             raise UsageError(f"--csv {self.csv}: the name must end in .csv")
 

@@ -4,6 +4,7 @@ The library finds the user's token; it is never read, printed or stored here.
 """
 
 import importlib
+import logging
 import os
 import re
 import tempfile
@@ -65,9 +66,7 @@ def push_folder(folder: Path, files: Sequence[str], name: str, *, private: bool 
 
     Raises UserError, in one line.
     """
-    if os.environ.get(OFFLINE) == "1":
-        raise UserError(f"{OFFLINE}=1 forbids uploads to {name}")
-    check_name(name)
+    require_upload(name)
     library = _library(name)
     with _one_line(name):
         api = library.HfApi()
@@ -88,10 +87,13 @@ def push_model(model: StoredModel, name: str, *, private: bool = False) -> str:
         return push_folder(Path(folder), [MODEL_FILE], name, private=private)
 
 
-def check_name(name: str) -> None:
-    """Raise UserError unless the text is OWNER/NAME."""
+def require_upload(name: str) -> None:
+    """Raise UserError for a text that is not OWNER/NAME, offline, or without the Hub's library."""
     if (match := _NAME.fullmatch(name)) is None or match[3]:
         raise UserError(f"{printable(name)} must be OWNER/NAME, a repository of the Hub")
+    if os.environ.get(OFFLINE) == "1":
+        raise UserError(f"{OFFLINE}=1 forbids uploads to {name}")
+    _library(name)
 
 
 def _library(name: str) -> Any:
@@ -105,7 +107,13 @@ def _library(name: str) -> Any:
 
 @contextmanager
 def _one_line(name: str) -> Iterator[None]:
-    """Within, an error of the library or the network becomes a UserError without any token."""
+    """Within, an error of the library or the network becomes a UserError without any token.
+
+    The library's own lines about every retry are left out.
+    """
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         yield
     except Exception as error:  # the library and those below it have many types
@@ -113,6 +121,8 @@ def _one_line(name: str) -> Iterator[None]:
         reason = _REASONS.get(kind) or f"{kind}: {' '.join(str(error).split())}"
         reason = printable(_SECRET.sub("***", reason))[:_LONGEST]
         raise UserError(f"{name} on the Hub: {reason}") from None
+    finally:
+        logger.setLevel(level)
 
 
 _REASONS = {

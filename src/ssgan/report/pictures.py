@@ -24,7 +24,9 @@ from ssgan.config.text import spell_duration
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import find_prepared
 from ssgan.evaluation.image_sets import RealImages
+from ssgan.files.alpha import over_checkerboard, premultiply, straighten
 from ssgan.files.errors import explain
+from ssgan.files.image_grid import stretch, to_picture
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory, list_step_files, parse_step
 from ssgan.metrics.knn import find_nearest
@@ -152,7 +154,9 @@ def draw_networks(
                 made.norms += [(name, at, norms) for at, norms in layer_norms(network)]
             samples = _generate(generator, saved, _SAMPLES)
             made.interpolation = _draw_interpolation(generator, saved)
-            made.nearest, made.compared = _find_nearest(samples, layout, cache)
+            made.nearest, made.compared = _find_nearest(
+                samples, layout, cache, saved.config.data.ratio
+            )
     except UserError as error:
         made.notes.append(str(error))
     made.seconds = time.monotonic() - started
@@ -178,32 +182,34 @@ def _draw_interpolation(generator: torch.nn.Module, saved: Checkpoint) -> str:
     spec, labels = saved.config.generator, _labels(saved, _STOPS - 1)
     path = interpolate(spec, sample_latents(spec, 0, "sample", _STOPS), _STEPS)
     repeated = None if labels is None else labels.repeat_interleave(_STEPS)
-    frames = generate_pixels(generator, path, repeated)
-    return encode_uri(Image.fromarray(_as_rgb(join_pictures(frames, _STEPS))), "webp")
+    frames = _as_shown(generate_pixels(generator, path, repeated), saved.config.data.ratio)
+    return encode_uri(to_picture(join_pictures(frames, _STEPS)).convert("RGB"), "webp")
 
 
-def _as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return pixels.repeat(3, axis=2) if pixels.shape[2] == 1 else pixels
+def _as_shown(pixels: NDArray[np.uint8], ratio: float | None) -> NDArray[np.uint8]:
+    """Straight images as on sheets of samples: over a checkerboard, and in the data's ratio."""
+    return stretch(over_checkerboard(pixels), ratio)
 
 
 def _find_nearest(
-    samples: NDArray[np.uint8], layout: RunDirectory, cache: Path | None
+    samples: NDArray[np.uint8], layout: RunDirectory, cache: Path | None, ratio: float | None = None
 ) -> tuple[list[Nearest], str]:
-    """Each sample beside its nearest real images, and how they were found.
+    """Each sample, straight, beside its nearest real images, and how they were found.
 
-    Raises UserError when the images are not prepared here, or are others.
+    They are shown at width / height `ratio`; None is 1. Raises UserError when the images are not
+    prepared here, or are others.
     """
     dataset = _open_images(layout, cache)
     reals = RealImages(dataset)
     affordable = max(1, _COMPARED_BYTES // int(np.prod(dataset.images.shape[1:])))
     count = min(_COMPARED_REALS, affordable, len(dataset))
     rows = torch.cat([_shrink(part) for part in reals.batches(count, _BATCH)])
-    own = _shrink(torch.from_numpy(samples).permute(0, 3, 1, 2))
+    own = _shrink(torch.from_numpy(premultiply(samples)).permute(0, 3, 1, 2))
     places = find_nearest(own, rows, min(_NEIGHBOURS, count))
-    pairs = []
-    for sample, found in zip(samples, places, strict=True):
-        near = reals.images(0, found).permute(0, 2, 3, 1).numpy()
-        strip = join_pictures(near, len(near))
+    pairs = list[Nearest]()
+    for sample, found in zip(_as_shown(samples, ratio), places, strict=True):
+        near = straighten(reals.images(0, found).permute(0, 2, 3, 1).numpy())
+        strip = join_pictures(_as_shown(near, ratio), len(near))
         pairs.append(Nearest(picture_uri(sample), picture_uri(strip)))
     return pairs, COMPARISON.format(count=count, total=len(dataset))
 

@@ -42,6 +42,7 @@ PARTS = (  # of a TrainState, each with a state dict
     "discriminator_optimizer",
 )
 SNAPSHOT = ("discriminator", "generator_ema")  # the parts in a snapshot
+_FOREIGN = "; `ssgan import {} --out MODEL.safetensors` reads weights of other programs"
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,8 @@ def find_state(
         try:
             return FoundState(load_checkpoint(file, trusted_modules), [])
         except Damaged as damage:
-            raise UserError(str(damage)) from None
+            hint = _FOREIGN if path.suffix in (".pth", ".npz") else ""
+            raise UserError(f"{damage}{hint.format(path)}") from None
     require_file(path)
     if not path.is_dir():
         raise UserError(f"{path} is not there; give a run directory or a checkpoint file")

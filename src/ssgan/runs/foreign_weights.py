@@ -41,8 +41,11 @@ class ForeignWeights:
         """The shape of a tensor with so many axes; UserError when there is none."""
         found = self.left.get(name)
         if found is None or found.ndim != axes:
-            words = "lacks it" if found is None else f"has it with {found.ndim}"
-            raise UserError(f"{self.path} is to hold {name} with {axes} axes, and {words}")
+            words = "it has none" if found is None else f"it has {found.ndim}"
+            raise UserError(
+                f"{self.path} holds no network of this kind: {name} must have {axes} axes, and "
+                f"{words}"
+            )
         return tuple(found.shape)
 
     def take(self, name: str) -> Tensor:

@@ -69,9 +69,14 @@ def require_same_networks(config: RunConfig, model: StoredModel) -> None:
     ]
     if differing:
         raise UserError(
-            f"--init {model.path}: a run keeps the networks of its initial model: "
+            f"--init {_name(config, model)}: a run keeps the networks of its initial model: "
             f"{'; '.join(differing)}"
         )
+
+
+def _name(config: RunConfig, model: StoredModel) -> str:
+    """The model as the user named it: the file of a built-in one means nothing to anybody."""
+    return str(model.path) if config.init is None else config.init.model
 
 
 def load_initial_weights(
@@ -83,14 +88,14 @@ def load_initial_weights(
     """
     require_same_networks(config, model)
     rows = _Rows.of(config, classes, model)
-    ema = model.tensors["generator_ema"]
-    _copy(state.generator, model.tensors.get("generator", ema), rows, model.path)
-    _copy(state.generator_ema, ema, rows, model.path)
+    ema, name = model.tensors["generator_ema"], _name(config, model)
+    _copy(state.generator, model.tensors.get("generator", ema), rows, name)
+    _copy(state.generator_ema, ema, rows, name)
     words = rows.words()
     if "generator" not in model.tensors:
         words.append("G begins as its average")
     if "discriminator" in model.tensors:
-        _copy(state.discriminator, model.tensors["discriminator"], rows, model.path)
+        _copy(state.discriminator, model.tensors["discriminator"], rows, name)
     else:
         words.append("D is new, for the model has none")
     return words
@@ -149,7 +154,7 @@ def _match_classes(old: Sequence[str], new: Sequence[str]) -> Rows:
 
 
 @torch.no_grad()
-def _copy(network: nn.Module, stored: Mapping[str, Tensor], rows: _Rows, path: Path) -> None:
+def _copy(network: nn.Module, stored: Mapping[str, Tensor], rows: _Rows, name: str) -> None:
     """Copy a state dict, row by row where rows may differ; the rest must fit exactly."""
     by_row, own = _layers_by_row(network, rows), network.state_dict()
     given = {key: value for key, value in stored.items() if _layer_of(key) not in by_row}
@@ -160,9 +165,9 @@ def _copy(network: nn.Module, stored: Mapping[str, Tensor], rows: _Rows, path: P
         load_network(network, given)
     except (ValueError, RuntimeError, IndexError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"--init {path} does not fit these networks: {reason}") from None
-    for name, layer in network.named_modules():
-        chosen = by_row.get(name)
+        raise UserError(f"--init {name} does not fit these networks: {reason}") from None
+    for layer_name, layer in network.named_modules():
+        chosen = by_row.get(layer_name)
         if isinstance(layer, SpectralLayer) and chosen not in (
             None,
             list(range(len(chosen or ()))),

@@ -245,6 +245,8 @@ def _read(path: Path) -> bytes:
     with translate_file_errors(path):
         if path.is_dir():
             raise UserError(f"{path} is a folder; give a run directory or a {SUFFIX} file")
+        if not path.exists():
+            raise UserError(f"{path} is not there; give a run directory or a {SUFFIX} file")
         size = path.stat().st_size
         if memory is not None and 2 * size > memory:  # its bytes, and the tensors
             raise UserError(f"{path} has {size / 1e9:.0f} GB, too much for the memory here")

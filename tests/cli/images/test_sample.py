@@ -299,9 +299,10 @@ def test_what_cannot_be_sampled_is_one_line_and_writes_nothing(
     assert os.listdir(tmp_path) == []
 
 
-def test_a_class_that_is_none_is_one_line(conditional, tmp_path, capsys):
-    assert sample(conditional, tmp_path / "out", "--class", "10") == 2
-    assert "no class '10'; the classes are a, b, c" in capsys.readouterr().err
+def test_a_class_that_is_none_is_one_line_with_all_classes(conditional, tmp_path, capsys):
+    for name in ("10", "bb"):
+        assert sample(conditional, tmp_path / "out", "--class", name) == 2
+        assert f"no class '{name}'; the classes are a, b, c" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("ending", ["gif", "webp"])

@@ -26,6 +26,7 @@ EXTRAS = {  # extra: its requirements, and what it adds
     "parquet": (("pyarrow>=18",), "Parquet files: ssgan features --out FILE.parquet"),
     "track": (("trackio>=0.43",), "a local copy of a run's log: ssgan train --track trackio"),
     "slurm": (("submitit>=1.5",), "a cluster's queue: ssgan study --on slurm"),
+    "ray": (("ray>=2.40",), "a Ray cluster: ssgan study --on ray"),
     "tune": (("optuna>=4",), "a search of settings: ssgan tune"),
     "web": (
         ("fastapi>=0.121", "starlette>=0.49.1", "uvicorn>=0.38", "h11>=0.16"),

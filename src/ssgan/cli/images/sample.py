@@ -154,7 +154,7 @@ def find_class(saved: Checkpoint, words: str) -> int:
         return int(words)
     near = did_you_mean(nearest(words, list(names)))
     listed = ", ".join([*list(names)[:_LISTED], *["..."] * (len(names) > _LISTED)])
-    raise UserError(f"no class {words!r}; {near or f'the classes are {listed}'}")
+    raise UserError(f"no class {words!r}; the classes are {listed}{f'; {near}' * bool(near)}")
 
 
 def _write_images(

@@ -6,7 +6,7 @@ from ssgan.cli.config_args import import_trusted
 from ssgan.cli.models.options import Export
 from ssgan.export.card import read_measurements
 from ssgan.export.folder import ExportedFile, ExportFolder
-from ssgan.export.hub import check_name, push_folder
+from ssgan.export.hub import push_folder, require_upload
 from ssgan.export.run import FORMATS, ExportRequest, export_model, list_names
 from ssgan.files.links import refuse_links
 from ssgan.files.names import readable
@@ -17,7 +17,7 @@ from ssgan.runs.model_file import find_model
 def main(given: Export) -> int:
     """Write the files, and upload them with --push; returns the exit code."""
     if given.push is not None:
-        check_name(given.push)
+        require_upload(given.push)
     model, passed_over, checkpoint = find_model(
         given.run, best=given.best, trusted_modules=import_trusted(given.trust)
     )
