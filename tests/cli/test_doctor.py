@@ -120,10 +120,19 @@ def test_other_bits_and_a_wrong_bfloat16_are_to_be_mended(second, half, fault, m
     assert fault in "".join(faults)
 
 
-def test_a_self_test_that_takes_too_long_ends(monkeypatch):
+@pytest.mark.parametrize(
+    ("busy", "why"),
+    [
+        (1.5, ", while other processes kept 1.5 cores busy: end them, and check again"),
+        (0.0, ": training is slow on this machine"),
+        (None, ": training is slow on this machine"),
+    ],
+)
+def test_a_self_test_that_takes_too_long_ends_and_says_why(busy, why, monkeypatch):
     monkeypatch.setattr(self_test, "_MOST_SECONDS", 0.0)
+    monkeypatch.setattr(self_test.OtherLoad, "take_busy_cores", lambda _: busy)
     (fault,) = self_test.check_training(lambda done, total: None, "cpu").faults
-    assert "more than a minute for 1 steps" in fault
+    assert fault == f"1 of 60 steps of the self test took a minute on cpu{why}"
 
 
 def test_no_connection_is_made_without_online_nor_when_downloads_are_forbidden(

@@ -125,3 +125,11 @@ def test_the_health_that_is_listed_is_the_verdict_of_the_monitor(tmp_path):
         states.append(report.verdict.state)
         assert read_summary(tmp_path / "run").health == monitor.verdict.state == states[-1]
     assert len(set(states)) > 1
+
+
+def test_a_long_search_says_how_many_folders_it_has_seen(folder, monkeypatch, capsys):
+    monkeypatch.setattr("ssgan.cli.runs.listing._LINE_SECONDS", -1.0)
+    assert main(["runs", str(folder)]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == f"searching {folder}: 1 folders so far"
+    assert len(lines) == 5  # itself, notes, notes/of-mine, study, study/laptop

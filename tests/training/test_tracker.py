@@ -46,6 +46,7 @@ class StandIn(types.ModuleType):
             raise self.error
 
     def init(self, **words):
+        print("\033[1mlines of the library\033[0m")
         self._note("init")
         self.started.append(words)
         return SimpleNamespace(url="https://example.org/r")
@@ -89,12 +90,16 @@ def train(root, library, config=CONFIG, project=None):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_tracker_gets_the_settings_every_line_and_the_sheets(library, stand_in, tmp_path, caplog):
+def test_a_tracker_gets_the_settings_every_line_and_the_sheets(
+    library, stand_in, tmp_path, caplog, capsys
+):
     module, root = stand_in(library), tmp_path / "my run"
     with caplog.at_level(logging.INFO, "ssgan"):
         train(root, library)
     (start,) = module.started
     assert ("https://example.org/r" in caplog.text) == (library == "wandb")
+    assert ("trackio show --project ssgan" in caplog.text) == (library == "trackio")
+    assert "lines of the library" not in capsys.readouterr().out
     assert (start["project"], start["resume"], start["config"]) == ("ssgan", "allow", dump(CONFIG))
     assert start["name"].startswith("my-run-")
     lines = [(row.pop("step"), row) for row in rows_of(root / "log.jsonl")]

@@ -18,8 +18,9 @@ from ssgan.types import UserError
 BROWSER = "browser.html"
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")  # in the package's dist folder
 _HELP = (
-    f"Without {RUNTIME[0]} and {RUNTIME[1]} of the npm package onnxruntime-web inside, this page "
-    "needs them beside it, and a server: python -m http.server"
+    "This page holds no onnxruntime-web. `ssgan export --to onnx --web-runtime FOLDER` puts that "
+    f"npm package into it. Or put {RUNTIME[0]} and {RUNTIME[1]} beside it, and serve the folder: "
+    "python -m http.server"
 )
 
 

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,11 +63,15 @@ class FolderList:
 
     runs: list[Path] = field(default_factory=list)
     others: list[tuple[Path, str]] = field(default_factory=list)
+    on_folder: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
 
-def find_runs(root: Path) -> FolderList:
-    """Every run directory at or below a folder; links are followed to a run directory alone."""
-    found = FolderList()
+def find_runs(root: Path, on_folder: Callable[[], None] = lambda: None) -> FolderList:
+    """Every run directory at or below a folder; links are followed to a run directory alone.
+
+    `on_folder` is called before each folder that is searched.
+    """
+    found = FolderList(on_folder=on_folder)
     if _is_run(root):
         found.runs.append(root)
     elif not _search(root, found, 0):
@@ -77,6 +81,7 @@ def find_runs(root: Path) -> FolderList:
 
 def _search(folder: Path, found: FolderList, depth: int) -> bool:
     """Search below a folder; returns whether it holds a run."""
+    found.on_folder()
     without, any_run = [], False
     for child in _subfolders(folder):
         if _is_run(child):

@@ -8,12 +8,14 @@ that a continued run continues there, too.
 import importlib
 import importlib.util
 import inspect
+import io
 import logging
 import os
 import re
 import secrets
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -79,6 +81,8 @@ class Tracker:
         run = module.init(config=dump(config), **words)
         self._module = module
         where = f": {run.url}" if is_online else ""
+        if self._library == "trackio":
+            where = f": trackio show --project {project}"
         _LOG.info("tracked by %s: project %s, run %s%s", self._library, project, name, where)
 
     def log(self, step: int, values: Mapping[str, object]) -> None:
@@ -101,7 +105,8 @@ class Tracker:
 
     def _try(self, what: str, work: Callable[[], object]) -> None:
         try:
-            work()
+            with redirect_stdout(io.StringIO()):  # trackio prints, and in colours
+                work()
         except Exception as error:  # of whatever kind: it is not the run's
             self._module = None
             _LOG.warning(

@@ -30,6 +30,10 @@ _LARGEST_DIFFERENCE = 0.1  # of the first losses in bfloat16, relative to those 
 _BUSY = 0.5  # cores of other processes that make a time unfit for comparisons
 
 
+class _TooSlowError(Exception):
+    """The self test has used its time, after this number of steps."""
+
+
 class _Ending(NamedTuple):
     """The end of a tiny run."""
 
@@ -42,7 +46,7 @@ def check_training(progress: Callable[[int, int], None], device: str = "auto") -
     """Train twice in float32 and once in bfloat16; `progress` gets (steps done, steps in total).
 
     A step that fails, other bits the second time on a CPU, and bfloat16 far from float32 are
-    faults.
+    faults. So is a machine on which they take more than a minute.
     """
     others, chosen = OtherLoad(), resolve_device(device)
     deadline, done = time.monotonic() + _MOST_SECONDS, 0
@@ -51,6 +55,8 @@ def check_training(progress: Callable[[int, int], None], device: str = "auto") -
         count = partial(_count, progress, deadline, done)
         try:
             endings.append(_train_tiny(precision, chosen, count))
+        except _TooSlowError as slow:
+            return _describe_slow(str(slow), chosen, others.take_busy_cores())
         except (UserError, NonFinite, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             fault = f"the self test failed in {precision} on {chosen}: {reason}"
@@ -62,7 +68,18 @@ def check_training(progress: Callable[[int, int], None], device: str = "auto") -
 def _count(progress: Callable[[int, int], None], deadline: float, done: int, step: int) -> None:
     progress(done + step, STEPS * len(_PRECISIONS))
     if time.monotonic() > deadline:
-        raise UserError(f"it took more than a minute for {done + step} steps")
+        raise _TooSlowError(done + step)
+
+
+def _describe_slow(steps: str, device: torch.device, busy: float | None) -> Finding:
+    fault = (
+        f"{steps} of {STEPS * len(_PRECISIONS)} steps of the self test took a minute on {device}"
+    )
+    if busy is not None and busy > _BUSY:
+        fault += f", while other processes kept {busy:.1f} cores busy: end them, and check again"
+    else:
+        fault += ": training is slow on this machine"
+    return Finding(title="self test", lines=(fault,), faults=(fault,))
 
 
 def _judge(endings: list[_Ending], device: torch.device, busy: float | None) -> Finding:

@@ -1,6 +1,7 @@
 """`ssgan runs [DIR]`: lists the runs below a folder, from their small files alone."""
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ssgan.types import UserError
 
 _WIDEST = 40  # characters of the images' name in the table
 _NAMED = 5  # folders named in the last line
+_LINE_SECONDS = 5.0  # between lines of a long search
 
 
 def runs(given: Runs) -> int:
@@ -24,7 +26,7 @@ def runs(given: Runs) -> int:
             print(json.dumps({"runs": [], "not_listed": []}) if given.json else _NO_RUNS)
             return 0
         raise UserError(f"{root} is no folder: give the folder that holds your runs")
-    found, summaries = find_runs(root), []
+    found, summaries = find_runs(root, _Search(root).count), []
     with open_progress_bar("reading runs", unit="runs") as progress:
         for number, path in enumerate(found.runs, start=1):
             try:
@@ -44,6 +46,21 @@ def runs(given: Runs) -> int:
     if found.others:
         print(_describe_others(found.others))
     return 0
+
+
+class _Search:
+    """Says every few seconds how many folders were searched: a home folder has many."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._folders, self._next_line = root, 0, time.monotonic() + _LINE_SECONDS
+
+    def count(self) -> None:
+        """Count a folder, and print the line when it is time."""
+        self._folders += 1
+        if time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + _LINE_SECONDS
+            line = f"searching {readable(self._root)}: {self._folders:,} folders so far"
+            print(line, file=sys.stderr, flush=True)
 
 
 _NO_RUNS = "no runs here yet; `ssgan demo` trains a first one in runs/demo"
