@@ -30,7 +30,7 @@ _LARGEST_DIFFERENCE = 0.1  # of the first losses in bfloat16, relative to those 
 _BUSY = 0.5  # cores of other processes that make a time unfit for comparisons
 
 
-class _TooSlowError(Exception):
+class _TooSlow(Exception):  # noqa: N818 - an ending, not an error
     """The self test has used its time, after this number of steps."""
 
 
@@ -46,7 +46,7 @@ def check_training(progress: Callable[[int, int], None], device: str = "auto") -
     """Train twice in float32 and once in bfloat16; `progress` gets (steps done, steps in total).
 
     A step that fails, other bits the second time on a CPU, and bfloat16 far from float32 are
-    faults. So is a machine on which they take more than a minute.
+    faults, and so is more than a minute.
     """
     others, chosen = OtherLoad(), resolve_device(device)
     deadline, done = time.monotonic() + _MOST_SECONDS, 0
@@ -55,7 +55,7 @@ def check_training(progress: Callable[[int, int], None], device: str = "auto") -
         count = partial(_count, progress, deadline, done)
         try:
             endings.append(_train_tiny(precision, chosen, count))
-        except _TooSlowError as slow:
+        except _TooSlow as slow:
             return _describe_slow(str(slow), chosen, others.take_busy_cores())
         except (UserError, NonFinite, RuntimeError) as error:
             reason = str(error).splitlines()[0]
@@ -68,7 +68,7 @@ def check_training(progress: Callable[[int, int], None], device: str = "auto") -
 def _count(progress: Callable[[int, int], None], deadline: float, done: int, step: int) -> None:
     progress(done + step, STEPS * len(_PRECISIONS))
     if time.monotonic() > deadline:
-        raise _TooSlowError(done + step)
+        raise _TooSlow(done + step)
 
 
 def _describe_slow(steps: str, device: torch.device, busy: float | None) -> Finding:
