@@ -8,7 +8,8 @@
 ARG BASE=python:3.11.11-slim-bookworm
 FROM ${BASE}
 
-# Images without Python, such as CUDA's, get that of their distribution.
+# Images without Python, such as CUDA's, get that of their distribution, whose version is theirs.
+# hadolint ignore=DL3008
 RUN if ! command -v python3 >/dev/null; then \
         apt-get update && apt-get install --yes --no-install-recommends python3 python3-venv \
         && rm -rf /var/lib/apt/lists/*; \
@@ -21,8 +22,10 @@ RUN python3 -m venv /opt/ssgan \
     && rm -rf /source
 
 RUN useradd --uid 10001 --create-home ssgan && install --directory --owner ssgan /data
-USER ssgan
+USER 10001
 WORKDIR /data
 ENV PATH=/opt/ssgan/bin:$PATH SSGAN_CACHE=/data/.ssgan-cache PYTHONUNBUFFERED=1
+# `docker run --user` may give a user without a name and a home.
+ENV USER=ssgan MPLCONFIGDIR=/tmp/matplotlib
 ENTRYPOINT ["ssgan"]
 CMD ["--help"]

@@ -1,4 +1,5 @@
-"""The first image of `ssgan web`, and how much a training slows down beside the page.
+"""The first image of `ssgan web`, how much a training slows down beside the page, and how much of a
+core the page takes.
 
     python benchmarks/web.py [--work open,images,projection] [--seconds 8] [--json FILE]
 
@@ -43,8 +44,8 @@ _STEPS = 1000  # of a projection
 class Page:
     """A served page, as a browser asks it."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, pid: int) -> None:
+        self.port, self.pid = port, pid
         self.run, self.state = "", "newest"
 
     def ask(self, path: str, body: bytes | None = None, kind: str = "application/json") -> bytes:
@@ -58,6 +59,11 @@ class Page:
         if answer.status != 200:
             raise RuntimeError(f"{path}: {answer.status} {data[:200]!r}")
         return data
+
+    def cpu_seconds(self) -> float:
+        """Seconds on a core that its process took so far."""
+        words = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
     @contextmanager
     def follow(self) -> Iterator[None]:
@@ -97,7 +103,7 @@ def serving(folder: Path) -> Iterator[Page]:
         found = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
         if found is None:
             raise RuntimeError("ssgan web printed no address")
-        yield Page(int(found[1]))
+        yield Page(int(found[1]), process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait()
@@ -134,8 +140,10 @@ def project(page: Page, picture: bytes) -> None:
 
 
 @contextmanager
-def working(kind: str, folder: Path, picture: bytes) -> Iterator[None]:
-    """Within, that kind of work is done for a page."""
+def working(
+    kind: str, folder: Path, picture: bytes, shares: dict[str, list[float]]
+) -> Iterator[None]:
+    """Within, that kind of work is done for a page; the share of a core that it took is added."""
     with ExitStack() as stack:
         page = stack.enter_context(serving(folder))
         stack.enter_context(page.follow())
@@ -143,7 +151,9 @@ def working(kind: str, folder: Path, picture: bytes) -> Iterator[None]:
             stack.enter_context(repeating(page.draw, 0.2))
         if kind == "projection":
             stack.enter_context(repeating(lambda _: project(page, picture), 0.0))
+        began, used = time.monotonic(), page.cpu_seconds()
         yield
+        shares[kind].append((page.cpu_seconds() - used) / (time.monotonic() - began))
 
 
 def measure_images(folder: Path) -> dict[str, float]:
@@ -162,11 +172,12 @@ def measure_trainings(options: argparse.Namespace, folder: Path) -> list[dict[st
     """Images a second of a training alone and beside each kind of work, in turns."""
     picture = next((folder / "shown" / "samples").glob("*.png")).read_bytes()
     rates: dict[str, list[float]] = {name: [] for name in ("alone", *options.work)}
+    shares: dict[str, list[float]] = {name: [] for name in options.work}
     for turn in range(options.repeats):
         for name in list(rates)[:: 1 if turn % 2 == 0 else -1]:
             directory = folder / "other" / f"run-{turn}-{name}"
             words = ["-m", "ssgan", "train", "objects:demo", "--run", str(directory)]
-            beside = nullcontext() if name == "alone" else working(name, folder, picture)
+            beside = nullcontext() if name == "alone" else working(name, folder, picture, shares)
             with beside:
                 rate = rate_of([*words, *TRAINED.split()], directory, {}, "file", options.seconds)
             rates[name].append(rate)
@@ -174,7 +185,8 @@ def measure_trainings(options: argparse.Namespace, folder: Path) -> list[dict[st
     alone = statistics.median(rates["alone"])
     return [
         {"work": name, "images/s": statistics.median(found), "rates": found,
-         "slower by": percent(1 - statistics.median(found) / alone)}
+         "slower by": percent(1 - statistics.median(found) / alone),
+         "of a core": percent(statistics.median(shares.get(name, [0.0])))}
         for name, found in rates.items()
     ]  # fmt: skip
 

@@ -22,6 +22,8 @@ def broken_promises(text: str) -> set[str]:
         "the base is an argument with a pinned default": bases != ["${BASE}"]
         or not PINNED.fullmatch(default),
         "the process is not root": not users or users[-1].partition(":")[0] in ("root", "0"),
+        "the user is a number, which a cluster can check": not all(map(str.isdecimal, users)),
+        "a user without a home can run it": "MPLCONFIGDIR=/tmp/" not in text,
         "versions are those of constraints.txt": not installs
         or not all("-c /source/constraints.txt" in line for line in installs),
         "no image is the latest": ":latest" in text,
@@ -38,8 +40,10 @@ def test_the_dockerfile_keeps_its_promises() -> None:
 @pytest.mark.parametrize(
     ("line", "worse", "promise"),
     [
-        ("USER ssgan", "USER root", "the process is not root"),
-        ("USER ssgan", "", "the process is not root"),
+        ("USER 10001", "USER root", "the process is not root"),
+        ("USER 10001", "", "the process is not root"),
+        (" MPLCONFIGDIR=/tmp/matplotlib", "", "a user without a home can run it"),
+        ("USER 10001", "USER ssgan", "the user is a number, which a cluster can check"),
         (":3.11.11-slim", ":3-slim", "the base is an argument with a pinned default"),
         ("FROM ${BASE}", "FROM debian", "the base is an argument with a pinned default"),
         ("-c /source/constraints.txt ", "", "versions are those of constraints.txt"),

@@ -1,5 +1,6 @@
 """Principal directions against a G whose Jacobian is known, and places on a map against NumPy."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 import torch
 
 from ssgan.models.resnet import ResNetGenerator
+from ssgan.types import UserError
+from ssgan.web import feature_map
 from ssgan.web.explorer import measure_directions
 from ssgan.web.feature_map import project_on_plane
 
@@ -46,3 +49,29 @@ def test_a_plane_holds_the_first_principal_components():
 def test_equal_features_have_a_place_too():
     places, _ = project_on_plane(torch.ones(4, 3))
     assert places.isfinite().all()
+
+
+class FakeUmap:
+    """Takes the first two features; fails for three images, as UMAP does."""
+
+    def __init__(self, **given):
+        self.given = given
+
+    def fit_transform(self, features):
+        if len(features) < 4:
+            raise TypeError("k >= N.\nUse another solver.")
+        assert self.given == {
+            "n_components": 2, "n_neighbors": min(15, len(features) - 1), "random_state": 0,
+            "n_jobs": 1,
+        }  # fmt: skip
+        return features[:, :2]
+
+
+def test_a_map_by_umap_is_the_same_each_time_and_a_failure_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=FakeUmap))
+    for count in (4, 40):
+        places, explained = feature_map._place(torch.rand(count, 6), "umap")
+        assert (places.shape, explained) == ((count, 2), [])
+        assert places.abs().amax().item() == pytest.approx(1)
+    with pytest.raises(UserError, match=r"^UMAP failed, so choose PCA: k >= N\.$"):
+        feature_map._place(torch.rand(3, 6), "umap")

@@ -23,13 +23,25 @@ class Others:
         return self.busy.pop(0)
 
 
-def test_long_work_rests_nine_times_as_long_as_it_worked_beside_busy_processes(monkeypatch):
+def test_long_work_rests_nineteen_times_as_long_as_it_worked_beside_busy_processes(monkeypatch):
     monkeypatch.setattr(worker, "num_cores", lambda: 2)
-    slept, now = [], iter([0.0, 0.1, 0.1, 0.15, 0.15, 0.95, 0.95, 1.0])
-    pacer = Pacer(Others(None, 1.5, None, None, 0.2), slept.append, lambda: next(now))
-    for _ in range(5):  # unknown, busy, still busy, and after 0.8 seconds; then idle
+    slept, now = [], iter([0.0, 0.05, 0.05, 0.15, 0.15, 2.15, 2.15, 2.2, 2.2])
+    pacer = Pacer(Others(None, 1.5, *[None] * 25, 0.2), slept.append, lambda: next(now))
+    for _ in range(5):  # unknown, busy, after 0.1 seconds, after 2 of 38 that are at most 20; idle
         pacer.rest()
-    assert slept == pytest.approx([0.9, 0.45, 1.0])
+    assert slept == pytest.approx([0.95, 1.0, 0.9, *[1.0] * 20])
+
+
+def test_a_long_rest_ends_with_the_other_processes_or_with_the_work(monkeypatch):
+    monkeypatch.setattr(worker, "num_cores", lambda: 2)
+    slept, now = [], iter([0.0, 1.0, 1.0, 2.0])
+    pacer = Pacer(Others(2.0, None, None, 0.1, 2.0), slept.append, lambda: next(now))
+    pacer.rest()
+    pacer.rest()
+    assert slept == [1.0, 1.0]
+    with pytest.raises(UserError):
+        pacer.rest(lambda: (_ for _ in ()).throw(UserError("nobody wants it")))
+    assert slept == [1.0] * 3
 
 
 def test_a_worker_refuses_work_when_too_much_waits(monkeypatch):
@@ -86,7 +98,7 @@ def test_a_job_knows_from_the_one_before_that_the_cores_are_busy():
     finish(jobs, lambda job: job.advance(1, 1) or {})
     assert slept == []
     finish(jobs, lambda job: job.advance(1, 2) or job.advance(2, 2) or {})
-    assert slept == [pytest.approx(0.09)] * 2
+    assert slept == [pytest.approx(0.19)] * 2
 
 
 def test_a_page_gets_rows_once_and_then_what_changed():

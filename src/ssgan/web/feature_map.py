@@ -22,6 +22,7 @@ from ssgan.web.pictures import encode_address, join_thumbnails
 from ssgan.web.run_images import ChosenImages, find_label, to_batch
 
 _AT_ONCE = 16  # images, so that work rests often
+_NEIGHBOURS = 15  # of an image, for UMAP
 _COLUMNS, _SIDE = 20, 48  # of the sheet of thumbnails; pixels of one
 
 
@@ -92,10 +93,20 @@ def _batches(pixels: NDArray[np.uint8]) -> Iterator[Tensor]:
 
 def _place(features: Float[Tensor, "N F"], way: str) -> tuple[Float[Tensor, "N 2"], list[float]]:
     if way == "umap":
-        umap = importlib.import_module("umap")
-        found = umap.UMAP(n_components=2, random_state=0).fit_transform(features.numpy())
-        return _fit_square(torch.from_numpy(np.asarray(found, np.float32))), []
+        return _fit_square(_embed(features)), []
     return project_on_plane(features)
+
+
+def _embed(features: Float[Tensor, "N F"]) -> Float[Tensor, "N 2"]:
+    """The places of UMAP, the same for the same features. Raises UserError where it fails."""
+    neighbours = min(_NEIGHBOURS, len(features) - 1)
+    try:
+        umap = importlib.import_module("umap")
+        way = umap.UMAP(n_components=2, n_neighbors=neighbours, random_state=0, n_jobs=1)
+        found = way.fit_transform(features.numpy())
+    except Exception as error:  # of many kinds, such as TypeError for 3 images
+        raise UserError(f"UMAP failed, so choose PCA: {error}".splitlines()[0]) from None
+    return torch.from_numpy(np.asarray(found, np.float32)).nan_to_num()
 
 
 def project_on_plane(

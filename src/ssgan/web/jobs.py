@@ -35,7 +35,7 @@ class PageJob:
         """Say how far the work is, rest beside busy processes, and end if nobody wants it."""
         self.done, self.total = done, total
         self.check()
-        self._pacer.rest()
+        self._pacer.rest(self.check)
 
     def check(self) -> None:
         """End the work here if nobody wants it any more."""

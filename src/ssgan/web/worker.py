@@ -17,8 +17,9 @@ from ssgan.ops.cpu_load import OtherLoad
 T = TypeVar("T")
 _MOST_WAITING = 128  # pieces of work; a page asks for at most some tens of images at once
 _BUSY = 0.5  # share of the cores that others use, from which on long work rests
-_REST = 9.0  # seconds of rest for each second on a core, beside busy processes
-_LONGEST_REST = 1.0  # seconds at a time
+_REST = 19.0  # seconds of rest for each second on a core, beside busy processes
+_LONGEST_REST = 20.0  # seconds between two pieces of work
+_NAP = 1.0  # seconds, after each of which the work may end
 
 
 class Busy(Exception):  # noqa: N818 - names the state
@@ -65,12 +66,18 @@ class Pacer:
         self._is_busy = False
         self._began: float | None = None  # on the clock of the thread that works
 
-    def rest(self) -> None:
-        """Call it between short pieces of the work."""
+    def rest(self, check: Callable[[], None] = lambda: None) -> None:
+        """Call it between short pieces of the work. `check` may raise, which ends a long rest."""
+        worked = 0.0 if self._began is None else self._clock() - self._began
+        left = min(_LONGEST_REST, _REST * worked)
+        while self._must_rest() and left > 0:
+            self._sleep(min(_NAP, left))
+            left -= _NAP
+            check()
+        self._began = self._clock()
+
+    def _must_rest(self) -> bool:
         busy = self._others.take_busy_cores()
         if busy is not None:
             self._is_busy = busy >= _BUSY * num_cores()
-        if self._is_busy and self._began is not None:
-            worked = self._clock() - self._began
-            self._sleep(min(_LONGEST_REST, _REST * worked))
-        self._began = self._clock()
+        return self._is_busy

@@ -74,7 +74,10 @@ def test_rotated_pictures_are_listed_and_copied_and_nothing_is_changed(
     for name in copies:
         assert np.array_equal(np.asarray(Image.open(out / name)), upright)
     assert has_only_its_own_content(page)
-    assert page.read_text(encoding="utf-8").count("data:image/webp") == 6
+    html = page.read_text(encoding="utf-8")
+    assert html.count("data:image/webp") == 6
+    assert "broken.png</th><td>empty file" in html
+    assert ("0.95 (used)" in html, "+-" in html) == (True, False)
 
 
 def test_json_has_every_listed_picture_and_the_quality(run, folder, capsys):

@@ -40,6 +40,7 @@ def test_copies_and_outliers_are_found(run, folder, tmp_path, capsys):
     assert len(rows) == 10
     assert distances == sorted(distances, reverse=True)
     assert has_only_its_own_content(page)
+    assert "broken.png</th><td>empty file" in page.read_text(encoding="utf-8")
 
 
 def test_a_search_finds_the_example_first_among_all(run, folder, tmp_path, capsys):

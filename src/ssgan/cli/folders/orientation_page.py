@@ -12,7 +12,7 @@ from ssgan.cli.folders.orientation_report import (
 )
 from ssgan.cli.folders.pages import draw_tiles, write_page
 
-_MOST = 120  # pictures on the page
+_MOST = 120  # pictures on the page, and files that cannot be used
 
 
 def write_orientation_page(found: OrientationReport, path: Path) -> None:
@@ -40,7 +40,13 @@ def write_orientation_page(found: OrientationReport, path: Path) -> None:
         listed_sentence=f"{len(every):,} pictures that are probably not upright, with a confidence "
         f"of {found.threshold:g} or more{shown}. Left: as it is; right: rotated upright.",
         pairs=pairs,
-        rows=format_quality_rows(found),
+        rows=[_mark_used(found, row) for row in format_quality_rows(found)],
         measured="" if upright is None else f"{len(upright.rotation):,}",
-        estimate=describe_estimate(found),
+        estimate=describe_estimate(found).replace("+-", "±"),
+        broken=[list(one) for one in found.rejected[:_MOST]],
     )
+
+
+def _mark_used(found: OrientationReport, row: tuple[str, ...]) -> tuple[str, ...]:
+    threshold, *rest = row
+    return (f"{threshold} (used)" if threshold == f"{found.threshold:g}" else threshold, *rest)

@@ -10,6 +10,7 @@ from ssgan.cli.folders.similarity_report import SimilarityReport, describe_compa
 from ssgan.evaluation.similarity import EDITS
 
 _GROUPS, _IN_GROUP, _OUTLIERS, _NEAREST = 40, 8, 24, 48  # pictures on the page
+_BROKEN = 120  # files that cannot be used
 
 
 def write_similarity_page(
@@ -27,6 +28,7 @@ def write_similarity_page(
         groups_sentence=_describe_groups(found),
         outliers=_with_distances(found, found.outliers[:_OUTLIERS]),
         nearest=_with_distances(found, found.nearest[:_NEAREST]),
+        broken=[list(one) for one in found.rejected[:_BROKEN]],
         example=[] if example is None else [Tile(-1, example, found.example)],
     )
 

@@ -72,7 +72,7 @@ export function showComparison(view, app) {
   function charts(found) {
     const byTitle = new Map();
     found.curves.forEach((curves, place) => groupCurves(curves).filter((group) => group.main).forEach((group) => group.series.forEach((one) => {
-      const key = `${group.title}: ${one.name}`;
+      const key = `${group.title} · ${one.name}`;
       if (!byTitle.has(key)) byTitle.set(key, { chance: group.chance ?? null, series: [] });
       byTitle.get(key).series.push({ name: found.names[place], points: one.points, colour: COLOURS[place] });
     })));

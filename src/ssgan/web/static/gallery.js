@@ -19,12 +19,12 @@ export function showGallery(view, app, runId) {
     const download = h("button", { className: "main", onclick: fetchChosen });
     const pick = h("button", { onclick: pickChosen });
     const none = h("button", { onclick: () => { chosen.clear(); mark(); } }, "Choose none");
-    const command = h("code", { className: "small soft" });
+    const hint = h("span", { className: "small soft" });
     const trouble = h("div");
     const more = h("button", { onclick: addPart }, `Show ${PART} more`);
     let next = 0;
     body.replaceChildren(
-      h("div", { className: "row ends" }, h("div", { className: "row" }, download, pick, none), command),
+      h("div", { className: "row ends" }, h("div", { className: "row" }, download, pick, none), hint),
       trouble, wall, h("div", { className: "row" }, more,
         h("span", { className: "soft small" }, `step ${number(model.step)}, ${model.size} x ${model.size} pixels`)));
 
@@ -59,7 +59,8 @@ export function showGallery(view, app, runId) {
       download.textContent = count ? `Download ${count}` : "Download";
       pick.textContent = count ? `Pick ${count} for Latents` : "Pick for Latents";
       const words = truncation.value ? ` --truncation ${truncation.value}` : "";
-      command.textContent = count && count < 9 ? `ssgan sample ${run.path} --seeds ${[...chosen.keys()].join(",")}${words}` : count ? "" : "Click images to choose them";
+      const command = `ssgan sample ${run.path} --seeds ${[...chosen.keys()].join(",")}${words}`;
+      hint.replaceChildren(count ? (count < 9 ? h("code", {}, command) : "") : "Click images to choose them");
     }
     async function fetchChosen() {
       trouble.replaceChildren();

@@ -1,10 +1,11 @@
 // D's features as a map: each point is an image, shown under the pointer.
 
-import { h, chooseModel, failure, field, follow, post, short } from "./page.js";
+import { h, chooseModel, failure, field, follow, noDiscriminator, post, short } from "./page.js";
 
 export function showMap(view, app, runId) {
-  chooseModel(view, app, "features", runId, ({ run, state, head, body }) => {
+  chooseModel(view, app, "features", runId, ({ run, state, model, head, body }) => {
     head.querySelectorAll(".own").forEach((one) => one.remove());
+    if (!model.has_discriminator) { body.replaceChildren(noDiscriminator()); return; }
     const count = h("select", { onchange: draw }, ["100", "200", "400"].map((one) => h("option", { selected: one === "200" }, one)));
     const way = h("select", { onchange: draw }, h("option", { value: "pca" }, "PCA"),
       h("option", { value: "umap", disabled: !app.folder?.has_umap }, app.folder?.has_umap ? "UMAP" : "UMAP (not installed)"));

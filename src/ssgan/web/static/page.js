@@ -83,7 +83,8 @@ export function short(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "-";
   const size = Math.abs(value);
   if (size >= 10000) return number(Math.round(value));
-  return size >= 100 ? value.toFixed(1) : size >= 0.01 || size === 0 ? String(+value.toFixed(3)) : value.toExponential(1);
+  if (size >= 100) return value.toFixed(1);
+  return size >= 0.001 || size === 0 ? String(+value.toPrecision(size < 1 ? 3 : 4)) : value.toExponential(1);
 }
 
 export function age(seconds) {
@@ -166,6 +167,9 @@ export async function chooseModel(view, app, name, runId, show) {
 
 export const noRuns = () => empty("No runs here yet",
   h("p", {}, "Train a first one, and it appears here by itself:"), h("code", {}, "ssgan demo"));
+
+export const noDiscriminator = () => empty("This state has no discriminator",
+  h("p", {}, "Choose a checkpoint or a snapshot of the run."));
 
 export function classSelect(model, onchange) {
   if (!model.classes.length) return null;

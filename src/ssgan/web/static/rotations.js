@@ -1,12 +1,13 @@
 // The rotation task: images in four rotations, and which rotation D predicts for each.
 
-import { h, chooseModel, failure, field, loading, post, short } from "./page.js";
+import { h, chooseModel, failure, field, loading, noDiscriminator, post } from "./page.js";
 
 const DEGREES = ["0°", "90°", "180°", "270°"];
 
 export function showRotations(view, app, runId) {
   chooseModel(view, app, "rotations", runId, ({ run, state, model, head, body }) => {
     head.querySelectorAll(".own").forEach((one) => one.remove());
+    if (!model.has_discriminator) { body.replaceChildren(noDiscriminator()); return; }
     const kind = h("select", { onchange: draw }, h("option", { value: "both" }, "fakes and reals"),
       h("option", { value: "fakes" }, "fakes"), h("option", { value: "reals" }, "reals"));
     const seed = h("input", { type: "number", min: 0, max: 2 ** 52, value: 0, onchange: draw });
@@ -49,7 +50,7 @@ function card(image) {
     return h("div", {},
       h("img", { className: `pix ${verdict}`, src: one.picture, alt: `${image.name} rotated by ${one.degrees} degrees${verdict ? `, predicted ${DEGREES[best]}` : ""}` }),
       one.shares ? h("div", { className: "shares" }, one.shares.map((value, row) => [h("span", {}, DEGREES[row]), bar(value, row === place)])) : null,
-      h("div", { className: "small soft", title: "D's logit of “real”" }, `logit ${short(one.logit)}`));
+      h("div", { className: "small soft", title: "D's logit of “real”" }, `logit ${one.logit === null ? "-" : one.logit.toFixed(2)}`));
   })), h("figcaption", {}, image.name));
 }
 
