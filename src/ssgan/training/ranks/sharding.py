@@ -94,11 +94,14 @@ def list_scalars(state: TrainState) -> set[str]:
     return found
 
 
-def gather_state(state: TrainState, config: RunConfig, num_classes: int) -> TrainState:
+def gather_state(
+    state: TrainState, config: RunConfig, num_classes: int, networks_for_all: bool = False
+) -> TrainState:
     """The whole state, for rank 0; all ranks take part, and the others get their shards back.
 
-    Its networks are on the run's device, and Adam's moments in host memory. Without shards it is
-    the state itself.
+    With `networks_for_all` they get whole networks, and optimizers without moments. The networks
+    are on the run's device, and Adam's moments in host memory. Without shards it is the state
+    itself.
     """
     if not is_state_sharded(state):
         return state
@@ -106,9 +109,10 @@ def gather_state(state: TrainState, config: RunConfig, num_classes: int) -> Trai
     for name, tensor in named_tensors(state):
         with translate_lost_peer():
             whole = gather_whole(tensor)
-        if rank() == 0:
+        is_network = name.partition("[")[0] in NETWORKS
+        if rank() == 0 or (networks_for_all and is_network):
             found[name] = (whole.reshape(()) if name in scalars else whole).cpu()
-    if rank() > 0:
+    if not found:
         return state
     return _build_whole(state, config, num_classes, unflatten(found))
 
