@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from ssgan.types import PeerLost
 
-Part, Result = TypeVar("Part"), TypeVar("Result")
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 def num_ranks() -> int:

@@ -5,6 +5,7 @@ prepares and trains, each once.
 """
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -41,7 +42,11 @@ from ssgan.training.ranks.distributed import (
     share_words,
     sync_stop,
 )
-from ssgan.training.ranks.sharded_checkpoint import remove_shards, save_shards
+from ssgan.training.ranks.sharded_checkpoint import (
+    keep_healthy_shards,
+    remove_shards,
+    save_shards,
+)
 from ssgan.training.ranks.sharding import gather_state, shards, share_progress
 from ssgan.training.resume import (
     RunRecord,
@@ -221,6 +226,8 @@ class _MainRank:
                     check_in_step(state)
                     if _saves_shards(config, state):
                         newest = save_shards(state, layout, self.writer)
+                        if logger.monitor.is_clear:
+                            keep_healthy_shards(layout, newest)
                     else:
                         whole = whole or _gather_if(True, self.inputs, config) or state
                         newest = self._save(logger, whole)
@@ -258,6 +265,8 @@ class _MainRank:
         remove_shards(self.writer.layout)
         if logger.monitor.is_clear:
             keep_healthy(self.writer.layout, newest)
+            for older in self.writer.layout.healthy_shards():
+                shutil.rmtree(older)
         return newest
 
 
@@ -354,7 +363,7 @@ def _must_stop(config: RunConfig, state: TrainState, verdict: Verdict) -> bool:
 
 
 def _collapsed(layout: RunDirectory, step: int, verdict: Verdict) -> Collapsed:
-    healthy = healthy_files(layout)
+    healthy = [*healthy_files(layout), *layout.healthy_shards()]
     return Collapsed(
         f"stopped at step {step}: the run is {verdict.state} since step {verdict.since}: "
         f"{'; '.join(verdict.evidence)}; the state is saved; last healthy checkpoint: "
