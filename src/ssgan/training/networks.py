@@ -50,10 +50,10 @@ class Networks:
         elif self.config.reuse_fakes and update == of_generator - 1:
             generate = self._generate_and_keep
         for part in our_parts(self.config):
-            with self._differentiable(update < of_generator) as network:
+            with self._choose_discriminator(update < of_generator) as network:
                 yield generate, self._discriminate(network, step, update, part)
 
-    def _differentiable(self, updates_discriminator: bool) -> AbstractContextManager[nn.Module]:
+    def _choose_discriminator(self, updates_discriminator: bool) -> AbstractContextManager[nn.Module]:
         """D, whose second derivatives a penalty needs in its own updates."""
         penalised = getattr(self.config.method, "penalty", None) is not None
         if penalised and updates_discriminator and find_skeletons(self._discriminator):
