@@ -29,6 +29,7 @@ SHORT = evaluating(
     with_output(tiny(batch_size=8, total_steps=2, precision="float64"), checkpoint_every=1),
     every=1,
     images=20,
+    num_images_d=10,
 )
 FAILS = OSError(5, "this is the first error")
 
@@ -36,6 +37,7 @@ FAILS = OSError(5, "this is the first error")
 def evaluate_fresh(folder: Path) -> None:
     """Evaluate a fresh state twice; rank 0 writes what it found, and all how much each made."""
     made, generate = [], evaluator.generate_images
+    real, held_out = images(), images(seed=1)
 
     def noted(generator, latents, labels):
         made.append(len(latents))
@@ -55,7 +57,7 @@ def evaluate_fresh(folder: Path) -> None:
         for step in (0, 1):
             state = fresh(CONDITIONAL)
             state.step = step
-            shared = Evaluator(root, CONDITIONAL, images(), images(seed=1))
+            shared = Evaluator(root, CONDITIONAL, real, held_out)
             found.append([row.as_json(step) for row in shared.evaluate(state)])
     assert (found == [[], []]) == (rank() > 0)
     if rank() == 0:
@@ -80,14 +82,16 @@ def test_ranks_share_the_batches_and_give_the_numbers_of_one_process(tmp_path, m
 
 def evaluate_again(folder: Path) -> None:
     """Continue a run whose last evaluation failed."""
-    for _ in run(SHORT, folder / "run", images()):
-        pass
+    with patch.object(evaluator, "BATCH", BATCH):
+        for _ in run(SHORT, folder / "run", images()):
+            pass
 
 
 def evaluate_shards(folder: Path) -> None:
     """A short run whose state is sharded, with samples and evaluations."""
-    for report in run(replace(SHORT, shard_state=True), folder / "run", images()):
-        print(report.score)
+    with patch.object(evaluator, "BATCH", BATCH):
+        for report in run(replace(SHORT, shard_state=True), folder / "run", images()):
+            print(report.score)
 
 
 def fail(which: int):
