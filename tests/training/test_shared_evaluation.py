@@ -128,7 +128,7 @@ def test_an_evaluation_that_failed_is_shared_at_the_next_start_and_equal_to_the_
     monkeypatch.setitem(ranks.ALL, "evaluate again", evaluate_again)
     shutil.copytree(alone / "failed/run", tmp_path / "run")
     assert not checkpoint.load_newest(RunDirectory(tmp_path / "run"))[0].evaluated
-    found = together("evaluate again", tmp_path, 2)
+    found = together("evaluate again", tmp_path, 2, seconds=240)
     assert [code for code, _ in found] == [0, 0], found
     assert rows_of(tmp_path / "run/metrics.jsonl") == rows_of(alone / "run/metrics.jsonl")
     assert checkpoint.load_newest(RunDirectory(tmp_path / "run"))[0].evaluated
