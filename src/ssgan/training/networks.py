@@ -53,7 +53,9 @@ class Networks:
             with self._choose_discriminator(update < of_generator) as network:
                 yield generate, self._discriminate(network, step, update, part)
 
-    def _choose_discriminator(self, updates_discriminator: bool) -> AbstractContextManager[nn.Module]:
+    def _choose_discriminator(
+        self, updates_discriminator: bool
+    ) -> AbstractContextManager[nn.Module]:
         """D, whose second derivatives a penalty needs in its own updates."""
         penalised = getattr(self.config.method, "penalty", None) is not None
         if penalised and updates_discriminator and find_skeletons(self._discriminator):
