@@ -238,7 +238,7 @@ def _write_images(
                 kept.extend(stretch(images.numpy(), data.ratio)[: _MOST_ON_SHEET - start])
             if meter is not None:
                 meter.advance(min(start + size, given.count))
-    return np.array(kept)
+    return np.array(kept, np.uint8)
 
 
 def _write_interpolation(
