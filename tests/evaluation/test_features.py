@@ -174,10 +174,11 @@ def test_progress_counts_what_is_made_here(tmp_path):
 def test_the_first_rows_are_kept_across_batches_and_all_are_in_the_moments():
     features = RandomFeatures()
     images = SIDE.images(0, torch.arange(30))
-    (found,) = extract_features([features], iter(torch.split(images, 8)), keep=12)
+    batches = torch.split(images, 8), lambda pixels: pixels
+    (found,) = extract_features([features], *batches, keep=12)
     torch.testing.assert_close(found.rows, features(images)[:12], rtol=1e-5, atol=1e-6)
     assert found.moments.count == 30
-    (without,) = extract_features([features], iter(torch.split(images, 8)))
+    (without,) = extract_features([features], *batches)
     assert without.rows is None
     assert torch.equal(without.moments.scatter, found.moments.scatter)
 

@@ -76,7 +76,7 @@ def test_processes_share_the_images_and_give_the_results_of_one(tmp_path, monkey
 def test_what_no_process_could_evaluate_is_one_line_of_their_parent(
     words, refusal, monkeypatch, capsys
 ):
-    monkeypatch.setattr("ssgan.cli.evaluate.run_in_processes", lambda *_: 1 / 0)
+    monkeypatch.setattr("ssgan.cli.launching.shared_work.run_in_processes", lambda *_: 1 / 0)
     assert main(["evaluate", *words, "--processes", "2"]) == 2
     printed = capsys.readouterr().err.splitlines()
     assert len(printed) == 1

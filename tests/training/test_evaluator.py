@@ -26,9 +26,9 @@ from ssgan.runs.config_io import load_config
 from ssgan.runs.sampling import to_pixels
 from ssgan.runs.state import fresh_state
 from ssgan.training import logger
+from ssgan.training.drift import FeatureDrift
 from ssgan.training.evaluator import (
     Evaluator,
-    FeatureDrift,
     compute_outputs,
     largest_norms,
     prepare_held_out,
@@ -90,14 +90,15 @@ def test_turns_told_are_those_that_are_right(edges, share):
     bright_top[:, :, 0, 1:-1] = 1.0
     labels = torch.arange(5)
     reader = EdgeReader(edges)
-    found = compute_outputs(
-        reader, SSGAN(), [(bright_top[:3], labels[:3]), (bright_top[3:], labels[3:])]
-    )
+    rows = [slice(0, 3), slice(3, 5)]
+    found = compute_outputs(reader, SSGAN(), rows, lambda some: (bright_top[some], labels[some]))
     assert found.rotation_correct.tolist() == [share] * 5
     torch.testing.assert_close(found.real, bright_top.mean(dim=(1, 2, 3)))
     assert torch.equal(found.features, bright_top.flatten(1))
     assert [seen.tolist() for seen in reader.seen] == [[0, 1, 2], [0, 1, 2] * 3, [3, 4], [3, 4] * 3]
-    assert compute_outputs(reader, GAN(), [(bright_top, None)]).rotation_correct is None
+    assert (
+        compute_outputs(reader, GAN(), [0], lambda _: (bright_top, None)).rotation_correct is None
+    )
 
 
 def test_a_method_with_a_wider_head_says_where_its_turns_are():
@@ -108,10 +109,8 @@ def test_a_method_with_a_wider_head_says_where_its_turns_are():
     upright = torch.full((2, 3, 8, 8), -1.0)
     upright[:, :, 0, 1:-1] = 1.0
     reader = EdgeReader(("top", "top", "left", "bottom", "right"))
-    assert compute_outputs(reader, Wider(), [(upright, None)]).rotation_correct.tolist() == [
-        1.0,
-        1.0,
-    ]
+    found = compute_outputs(reader, Wider(), [0], lambda _: (upright, None))
+    assert found.rotation_correct.tolist() == [1.0, 1.0]
 
 
 def test_what_is_measured_and_on_which_images(dataset, held_out, tmp_path):
@@ -188,7 +187,7 @@ def test_diversity_is_the_mean_distance_of_two_images_as_a_share_of_that_of_real
 ):
     found, state = measured("ssgan", dataset, None, tmp_path)
     evaluation = Evaluator(RunDirectory(tmp_path), evaluating(tiny(), every=1), dataset, None)
-    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generate(state)])
+    fakes = to_pixels(evaluation._generate(state)(0)[0])  # all in one batch
     order = evaluation.quality.num_real
     assert len(fakes) == order == 16
     distances = []

@@ -523,6 +523,7 @@ def test_parts_of_a_checkpoint_are_merged_by_a_run_that_continues(tmp_path, capl
         "step-00000004.shards", "step-00000003.shards",
     ]  # fmt: skip
     assert layout.checkpoint_files() == []
+    assert [path.name for path in layout.healthy.iterdir()] == ["step-00000003.shards"]
     shutil.copytree(layout.root, tmp_path / "other" / "run")
     part = next(layout.shard_folders()[0].glob("shard-00002*"))
     part.write_bytes(part.read_bytes()[:-1] + b"?")
@@ -531,6 +532,8 @@ def test_parts_of_a_checkpoint_are_merged_by_a_run_that_continues(tmp_path, capl
     assert f"passed over: {part} is missing or damaged" in caplog.text
     assert "continuing from step 3" in caplog.text
     assert layout.shard_folders() == []
+    assert [path.name for path in layout.healthy.iterdir()] == ["step-00000003.ckpt"]
+    assert checkpoint.load_checkpoint(layout.healthy_checkpoint(3)).step == 3
     saved, _ = checkpoint.load_newest(layout)
     torch.testing.assert_close(numbers_in(saved), final(CASES["ssgan"]), rtol=0, atol=CLOSE)
     _refuse_when_all_are_damaged(tmp_path / "other")

@@ -70,7 +70,7 @@ def test_the_distance_is_that_of_the_same_images_by_those_features(bands, datase
     found = {one.name: one for one in evaluation.evaluate(state)}
     quality = evaluation.quality
     reals = dataset.batch(quality.images._order.numpy())
-    fakes = np.concatenate([to_pixels(images) for images, _ in evaluation._generate(state)])
+    fakes = to_pixels(evaluation._generate(state)(0)[0])  # all in one batch
     rows = [bands(torch.from_numpy(np.array(some)).permute(0, 3, 1, 2)) for some in (reals, fakes)]
     assert len(reals) == len(fakes) == config.evaluate.images
     measure = found["FD-EfficientNetLite0"]

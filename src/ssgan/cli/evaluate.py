@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from ssgan.cli.config_args import import_trusted
-from ssgan.cli.launching.launchers import join_launcher
-from ssgan.cli.launching.processes import run_in_processes
+from ssgan.cli.launching.shared_work import run_shared
 from ssgan.cli.measure_options import Evaluate
 from ssgan.cli.progress import open_progress_bar
 from ssgan.evaluation.format import format_comparison
@@ -14,10 +13,7 @@ from ssgan.evaluation.run import EvaluationRequest, Reporter, check_request, eva
 from ssgan.metrics.resize import ResizeRule
 from ssgan.ops.collective import rank
 from ssgan.ops.cpu import keep_freed_memory
-from ssgan.training.ranks.distributed import is_launched, join_ranks
-from ssgan.types import UserError
 
-_TIMEOUT = 86_400  # seconds: rank 0 may wait for another evaluation of the same images
 _REPORTER = Reporter(open_progress_bar, lambda note: print(f"note: {note}"), print)
 _SILENT = Reporter(note=lambda note: None, show=lambda text: None)
 
@@ -28,20 +24,19 @@ def main(given: Evaluate) -> int:
         results = [result for path in given.images for result in read_results(Path(path))]
         print(format_comparison(results))
         return 0
-    join_launcher(given.processes)
-    if given.processes > 1 and ":" in given.device:
-        raise UserError(
-            f"--device {given.device} is one device for {given.processes} processes: without the "
-            "number each process takes its own"
-        )
-    request = _request(given)
-    if given.processes > 1 and not is_launched():
-        check_request(given.images[0], request)  # one line of refusal, not one of each process
-        return run_in_processes(["evaluate", *given.words], given.processes, restarts=0)
-    keep_freed_memory()
-    with join_ranks(_TIMEOUT, given.device):
-        evaluate_images(given.images[0], request, _SILENT if rank() > 0 else _REPORTER)
-    return 0
+    (images, *_), request = given.images, _request(given)
+
+    def evaluate() -> None:
+        keep_freed_memory()
+        evaluate_images(images, request, _SILENT if rank() > 0 else _REPORTER)
+
+    return run_shared(
+        ["evaluate", *given.words],
+        given.processes,
+        given.device,
+        check=lambda: check_request(images, request),
+        work=evaluate,
+    )
 
 
 def _request(given: Evaluate) -> EvaluationRequest:

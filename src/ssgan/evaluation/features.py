@@ -10,7 +10,7 @@ missing is computed again.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,14 @@ from ssgan.files.ownership import warn_of_other_writers
 from ssgan.metrics.features import AbstractFeatures, require_finite
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.protocol import Protocol, Statistics, read_statistics, write_statistics
-from ssgan.ops.collective import num_ranks, rank, share_choice, wait_for_ranks
+from ssgan.ops.collective import (
+    Part,
+    num_ranks,
+    rank,
+    share_choice,
+    share_work,
+    wait_for_ranks,
+)
 from ssgan.ops.threads import adapting_threads
 from ssgan.types import UserError
 
@@ -58,23 +65,30 @@ class FeatureSet:
 
 def extract_features(
     extractors: Sequence[AbstractFeatures],
-    batches: Iterable[UInt8[Tensor, "B C S S"]],
+    parts: Sequence[Part],
+    read: Callable[[Part], UInt8[Tensor, "B C S S"]],
     keep: int = 0,
 ) -> list[FeatureSet]:
-    """The features of batches of images by each extractor, with the first `keep` rows.
+    """The features of the images of all parts by each extractor, with the first `keep` rows.
 
-    Raises UserError for features that are NaN or infinite.
+    `read` returns the images of a part. Of several ranks each does a share of the parts, and rank 0
+    alone gets features: the others get moments of nothing. Raises UserError for features that are
+    NaN or infinite.
     """
     moments = [Moments(features.size) for features in extractors]
     kept: list[list[Tensor]] = [[] for _ in extractors]
     done = 0
-    for pixels in batches:
-        for features, own, first in zip(extractors, moments, kept, strict=True):
-            rows = features(pixels).cpu()
+
+    def extract(part: Part) -> tuple[Tensor, ...]:
+        pixels = read(part)
+        return tuple(features(pixels).cpu() for features in extractors)
+
+    for found in share_work(parts, extract):
+        for rows, own, first in zip(found, moments, kept, strict=True):
             own.update(rows)
             if done < keep:
                 first.append(rows[: keep - done])
-        done += len(pixels)
+        done += len(found[0])
     return [
         FeatureSet(own, torch.cat(first) if first else None)
         for own, first in zip(moments, kept, strict=True)

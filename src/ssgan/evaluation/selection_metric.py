@@ -6,7 +6,7 @@ features: their distance, on the same images, is then the selection metric.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,12 @@ from torch import Tensor
 from ssgan.data.dataset import Dataset
 from ssgan.data.prepare import default_cache
 from ssgan.evaluation.feature_networks import choose_features, has_efficientnet_lite0, has_inception
-from ssgan.evaluation.features import build_set_protocol, extract_features, read_moments
+from ssgan.evaluation.features import (
+    FeatureSet,
+    build_set_protocol,
+    extract_features,
+    read_moments,
+)
 from ssgan.evaluation.image_sets import RealImages
 from ssgan.evaluation.metrics import MetricValue, Parameters, compute_frechet
 from ssgan.files.run_directory import RunDirectory
@@ -26,6 +31,7 @@ from ssgan.metrics.inception import features as inception
 from ssgan.metrics.knn import mean_distance
 from ssgan.metrics.moments import Moments
 from ssgan.metrics.protocol import Statistics, write_statistics
+from ssgan.ops.collective import Part, rank, share_choice
 from ssgan.ops.rng import Key, permutation
 from ssgan.runs.config import EvaluateConfig, RunConfig
 from ssgan.runs.precision import resolve_device
@@ -83,8 +89,9 @@ class TrainingImages(RealImages):
 class SampleQuality:
     """Compares generated images with one fixed choice of training images.
 
-    By random features, and by the trained ones of the settings on the run's device. Raises
-    UserError when their weights are missing.
+    By random features, and by the trained ones of the settings on the run's device. Of several
+    ranks each computes a share of the features, and rank 0 alone the metrics. Raises UserError when
+    weights are missing.
     """
 
     def __init__(self, layout: RunDirectory, config: RunConfig, dataset: Dataset) -> None:
@@ -95,29 +102,32 @@ class SampleQuality:
         self.num_real = min(config.evaluate.images, len(dataset))
         self.images = TrainingImages(dataset, self.num_real, config.seed)
         random, *trained = self.extractors
-        (real,) = extract_features([random], self._real_batches(), _PAIRED)
+        (real,) = self._extract_real(random, _PAIRED)
         self.real = [real.moments, *(self._real_moments(features, layout) for features in trained)]
         rows = real.rows
         self.real_distance = 0.0 if rows is None or len(rows) < 2 else mean_distance(rows)
-        if self.real_distance == 0:
+        if self.real_distance == 0 and rank() == 0:
             _LOG.warning(
                 "all %d training images of the evaluation are equal: no distance and no diversity "
                 "is computed, and no best state is chosen",
                 self.num_real,
             )
 
-    def evaluate(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[MetricValue]:
+    def evaluate(
+        self, parts: Sequence[Part], draw: Callable[[Part], NDArray[np.uint8]]
+    ) -> Iterator[MetricValue]:
         """Frechet distances (lower is better) and the diversity of images uint8 [n, S, S, C].
 
-        Diversity is the mean distance of two images as a share of that of two real ones: near 0
-        G makes one image, at 1 its images differ as much as real ones. Nothing is yielded when
-        all real images are the same.
+        `draw` returns those of a part. Diversity is the mean distance of two images as a share of
+        that of two real ones: near 0 G makes one image, at 1 its images differ as much as real
+        ones. Nothing is yielded when all real images are the same, and on ranks above 0.
         """
-        pixels = (
-            torch.from_numpy(np.ascontiguousarray(one)).permute(0, 3, 1, 2) for one in batches
-        )
-        fakes = extract_features(self.extractors, pixels, _PAIRED)
-        if self.real_distance == 0:
+
+        def read(part: Part) -> UInt8[Tensor, "B C S S"]:
+            return torch.from_numpy(np.ascontiguousarray(draw(part))).permute(0, 3, 1, 2)
+
+        fakes = extract_features(self.extractors, parts, read, _PAIRED)
+        if self.real_distance == 0 or rank() > 0:
             return
         sizes = {"num_real": self.num_real, "num_fake": fakes[0].moments.count or 0}
         protocols: list[Parameters] = [
@@ -133,8 +143,12 @@ class SampleQuality:
         paired = {**protocols[0], "num_paired": len(rows)}
         yield MetricValue(name=DIVERSITY, value=share, parameters=paired)
 
-    def _real_batches(self) -> Iterator[UInt8[Tensor, "B C S S"]]:
-        return self.images.batches(self.num_real, _AT_ONCE)
+    def _extract_real(self, features: AbstractFeatures, keep: int = 0) -> list[FeatureSet]:
+        def read(start: int) -> UInt8[Tensor, "B C S S"]:
+            numbers = torch.arange(start, min(start + _AT_ONCE, self.num_real))
+            return self.images.images(0, numbers)
+
+        return extract_features([features], range(0, self.num_real, _AT_ONCE), read, keep)
 
     def _real_moments(
         self, features: AbstractFeatures, layout: RunDirectory
@@ -142,10 +156,13 @@ class SampleQuality:
         """Computed once a run, and read from its directory afterwards."""
         protocol = build_set_protocol(features, self.images, self.num_real)
         path = layout.real_statistics(features.name)
-        if (stored := read_moments(path, protocol)) is not None:
-            return stored
-        _LOG.info("%s of %d real images, once a run", features.distance_name, self.num_real)
-        (found,) = extract_features([features], self._real_batches())
-        path.parent.mkdir(exist_ok=True)
-        write_statistics(path, found.moments, protocol)
+        stored = read_moments(path, protocol) if rank() == 0 else None
+        if share_choice(stored is not None):
+            return stored or Moments(features.size)
+        if rank() == 0:
+            _LOG.info("%s of %d real images, once a run", features.distance_name, self.num_real)
+        (found,) = self._extract_real(features)
+        if rank() == 0:
+            path.parent.mkdir(exist_ok=True)
+            write_statistics(path, found.moments, protocol)
         return found.moments

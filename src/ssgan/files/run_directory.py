@@ -75,6 +75,10 @@ class RunDirectory:
         """The checkpoints that are in parts, newest first."""
         return list_step_files(self.checkpoints, "shards")[::-1]
 
+    def healthy_shards(self) -> list[Path]:
+        """The same in healthy/: at most one, and two for an instant."""
+        return list_step_files(self.healthy, "shards")[::-1]
+
     def snapshot_files(self) -> list[Path]:
         """All snapshots, newest first, those in the old folder included."""
         folders = self._snapshot_folders()

@@ -5,15 +5,21 @@ the same calls in the same order, with tensors of the same shape and type. A sin
 only rank and needs no process group.
 """
 
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from ssgan.types import PeerLost
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 def num_ranks() -> int:
@@ -78,6 +84,33 @@ def broadcast_from_first(content: bytes | None) -> bytes:
             dist.broadcast(data := torch.frombuffer(buffer, dtype=torch.uint8), 0)
             return data.numpy().tobytes()
     return b""
+
+
+def share_work(parts: Sequence[Part], work: Callable[[Part], Result]) -> Iterator[Result]:
+    """The work on every part, in order; of W ranks, rank r does it on the parts r, r + W, ...
+
+    Rank 0 alone gets the results, which consist of tensors, tuples and None. The other ranks get
+    nothing, and must exhaust the iterator. Each rank holds one result at a time, rank 0 W of them.
+    """
+    if num_ranks() == 1:
+        yield from map(work, parts)
+        return
+    for first in range(0, len(parts), num_ranks()):
+        yield from _gather_on_first([work(part) for part in parts[first + rank() :][:1]])
+
+
+def _gather_on_first(ours: list[Result]) -> Iterator[Result]:
+    """The lists of all ranks, one after the other, on rank 0; nothing on the others."""
+    buffer = io.BytesIO()
+    torch.save(ours, buffer)
+    content = torch.frombuffer(bytearray(buffer.getvalue()), dtype=torch.uint8)
+    sizes = gather_from_ranks(torch.tensor(len(content)))
+    padded = F.pad(content, (0, int(sizes.max()) - len(content)))
+    found = [torch.empty_like(padded) for _ in sizes] if rank() == 0 else None
+    with translate_errors():
+        dist.gather(padded, found)
+    for theirs, size in zip(found or (), sizes.tolist(), strict=False):
+        yield from torch.load(io.BytesIO(theirs[:size].numpy().tobytes()), weights_only=True)
 
 
 @contextmanager

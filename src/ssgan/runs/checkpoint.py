@@ -333,10 +333,7 @@ def keep_healthy(layout: RunDirectory, saved: Path) -> Path:
     target = layout.healthy_checkpoint(parse_step(saved))
     layout.healthy.mkdir(exist_ok=True)
     temporary = layout.healthy / TEMPORARY.format(secrets.token_hex(8))
-    try:
-        os.link(saved, temporary)
-    except OSError:
-        shutil.copyfile(saved, temporary)
+    link_or_copy(saved, temporary)
     os.replace(temporary, target)
     temporary.unlink(missing_ok=True)  # replacing a name of the same file does nothing
     sync_folder(layout.healthy)
@@ -344,6 +341,14 @@ def keep_healthy(layout: RunDirectory, saved: Path) -> Path:
         if older != target:
             older.unlink(missing_ok=True)
     return target
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Give a file a second name, or copy it where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def healthy_files(layout: RunDirectory) -> list[Path]:

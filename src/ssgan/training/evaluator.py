@@ -1,33 +1,29 @@
 """The metrics of a run's state between two steps, on fixed images and latents.
 
 Generated images come from the averaged G. Evaluation changes nothing of the state, to the bit:
-modes, batch statistics, spectral vectors and random generators are as before.
+modes, batch statistics, spectral vectors and random generators are as before. Several ranks share
+the batches of images, and rank 0 computes the metrics of what they gather.
 """
 
 import hashlib
-import io
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice, repeat
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ssgan.data.base import AbstractSource, Preprocessing
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.selection_metric import SampleQuality
-from ssgan.files.archive import ArchiveError
-from ssgan.files.atomic import write_atomic
-from ssgan.files.npz import list_arrays, read_array
-from ssgan.files.run_directory import RunDirectory, parse_step
+from ssgan.files.run_directory import RunDirectory
 from ssgan.methods.base import Method
-from ssgan.metrics.kernel import linear_cka
 from ssgan.metrics.knn import neighbour_accuracy
 from ssgan.metrics.linear_probe import ridge_accuracy
+from ssgan.ops.collective import Part, rank, share_work
 from ssgan.ops.modes import eval_mode
 from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rng import Key, permutation
@@ -36,12 +32,11 @@ from ssgan.ops.spectral_norm import SpectralLayer, as_matrix
 from ssgan.runs.config import RunConfig
 from ssgan.runs.sampling import BATCH, generate_images, sample_latents, to_pixels
 from ssgan.runs.state import TrainState
+from ssgan.training.drift import FeatureDrift
 from ssgan.training.history import EvaluationRow
 from ssgan.types import UNLABELLED, Images, Labels, UserError
 
 _LOG = logging.getLogger("ssgan")
-_MOST_TEXT = 4096  # bytes of the identity of images
-_RESUMABLE = 2  # checkpoints that a run keeps
 _LabelledImages = tuple[Tensor, Tensor | None]  # images [B, C, S, S] in [-1, 1], labels [B]
 
 
@@ -73,33 +68,43 @@ class DiscriminatorOutputs(NamedTuple):
 
 @torch.no_grad()
 def compute_outputs(
-    discriminator: nn.Module, method: Method, batches: Iterable[tuple[Tensor, Tensor | None]]
+    discriminator: nn.Module,
+    method: Method,
+    parts: Sequence[Part],
+    read: Callable[[Part], tuple[Tensor, Tensor | None]],
 ) -> DiscriminatorOutputs:
-    """The outputs on batches of images [B, C, S, S] in [-1, 1] with labels [B] where D needs them.
+    """D's outputs on all parts of some images.
 
-    D must be in evaluation mode; batches may be of different sizes.
+    `read` returns the images [B, C, S, S] of a part in [-1, 1], with labels [B] where D needs them.
+    D must be in evaluation mode; parts may be of different sizes. Of several ranks each does a
+    share, and rank 0 alone gets outputs: the others get those of no images.
     """
     weight = next(discriminator.parameters())
-    parts = [
-        _outputs_of_batch(
+
+    def score(part: Part) -> tuple[Tensor, Tensor, Tensor | None]:
+        images, labels = read(part)
+        images = images.to(weight.device, weight.dtype)
+        return _outputs_of_batch(
             discriminator,
             method,
-            images.to(weight.device, weight.dtype).contiguous(memory_format=torch.channels_last),
+            images.contiguous(memory_format=torch.channels_last),
             None if labels is None else labels.to(weight.device),
         )
-        for images, labels in batches
-    ]
-    correct = [part.rotation_correct for part in parts if part.rotation_correct is not None]
+
+    none = torch.empty(0)
+    found = list(share_work(parts, score))
+    correct = [one for _, _, one in found if one is not None]
     return DiscriminatorOutputs(
-        torch.cat([part.real for part in parts]),
-        torch.cat([part.features for part in parts]),
+        torch.cat([none, *(real for real, _, _ in found)]),
+        torch.cat([features for _, features, _ in found]) if found else none,
         torch.cat(correct) if correct else None,
     )
 
 
 def _outputs_of_batch(
     discriminator: nn.Module, method: Method, images: Images, labels: Labels | None
-) -> DiscriminatorOutputs:
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """As in DiscriminatorOutputs."""
     upright = discriminator(images, labels)
     correct = None
     if method.predicts_rotation:
@@ -109,7 +114,7 @@ def _outputs_of_batch(
         predicted = method.rotation_logits(logits).argmax(dim=1)
         right = predicted == rotation_labels(len(images), predicted.device)
         correct = right.view(NUM_ROTATIONS, -1).float().mean(dim=0).cpu()
-    return DiscriminatorOutputs(upright.real.float().cpu(), upright.features.float().cpu(), correct)
+    return upright.real.float().cpu(), upright.features.float().cpu(), correct
 
 
 class Evaluator:
@@ -140,41 +145,75 @@ class Evaluator:
         self.drift = FeatureDrift(layout, self.real.digest())
 
     def evaluate(self, state: TrainState) -> list[EvaluationRow]:
-        """Every metric that this run can have; also stores D's features for later evaluations."""
+        """Every metric that this run can have; also stores D's features for later evaluations.
+
+        All ranks must call it for the same state, and rank 0 alone gets metrics.
+        """
         with eval_mode(state.generator, state.discriminator, state.generator_ema):
-            batches, count = self._generate(state), self.config.evaluate.num_images_d
-            first = list(islice(batches, -(-count // BATCH)))
-            pixels = (to_pixels(images) for images, _ in chain(first, batches))
-            quality = [
-                EvaluationRow(one.name, one.value, "train", one.parameters)
-                for one in self.quality.evaluate(pixels)
-            ]
-            on_fake = compute_outputs(state.discriminator, self.config.method, _take(first, count))
+            quality, on_fake = self._evaluate_fakes(state)
             on_real = self._outputs_on(state, self.real)
+            on_fit = self._outputs_on(state, self.fit) if self._has_probe() else None
+            if rank() > 0:
+                return []
             d, g = largest_norms(state.discriminator), largest_norms(state.generator)
             return [
                 *quality,
                 *self._compare_outputs(on_real, on_fake),
-                *self._probe_accuracy(state, on_real),
+                *self._probe_accuracy(on_fit, on_real),
                 *self._drift(state.step, on_real),
                 EvaluationRow("D/spectral_norm", d.effective),
                 EvaluationRow("D/spectral_norm_raw", d.raw),
                 EvaluationRow("G/spectral_norm", g.effective),
             ]
 
-    def _generate(self, state: TrainState) -> Iterator[_LabelledImages]:
-        """All generated images in batches, not rounded to uint8."""
+    def _evaluate_fakes(
+        self, state: TrainState
+    ) -> tuple[list[EvaluationRow], DiscriminatorOutputs]:
+        """The metrics of all generated images, and D's outputs on the first of them.
+
+        D gets them as they are, not rounded to uint8.
+        """
+        config, count = self.config, self.config.evaluate.images
+        num_shown, generate = min(count, config.evaluate.num_images_d), self._generate(state)
+        kept: dict[int, _LabelledImages] = {}  # this rank's batches of them, by their first image
+
+        def draw(start: int) -> NDArray[np.uint8]:
+            images, labels = generate(start)
+            if start < num_shown:
+                shown = slice(0, num_shown - start)
+                kept[start] = images[shown], None if labels is None else labels[shown]
+            return to_pixels(images)
+
+        quality = [
+            EvaluationRow(one.name, one.value, "train", one.parameters)
+            for one in self.quality.evaluate(range(0, count, BATCH), draw)
+        ]
+        parts = range(0, num_shown, BATCH)
+        return quality, compute_outputs(state.discriminator, config.method, parts, kept.__getitem__)
+
+    def _generate(self, state: TrainState) -> Callable[[int], _LabelledImages]:
+        """A function that generates the batch from an image on, not rounded to uint8."""
         config, count = self.config, self.config.evaluate.images
         latents = sample_latents(config.generator, config.seed, "score", count)
-        labels = None
+        labels: Tensor | None = None
         if config.method.conditional:
             labels = self.used[torch.arange(count) % len(self.used)]
-        parts = repeat(None) if labels is None else iter(torch.split(labels, BATCH))
-        return zip(generate_images(state.generator_ema, latents, labels), parts, strict=False)
+
+        def generate(start: int) -> _LabelledImages:
+            rows = slice(start, start + BATCH)
+            classes = None if labels is None else labels[rows]
+            (images,) = generate_images(state.generator_ema, latents[rows], classes)
+            return images, classes
+
+        return generate
 
     def _outputs_on(self, state: TrainState, images: "_FixedImages") -> DiscriminatorOutputs:
-        method = self.config.method
-        return compute_outputs(state.discriminator, method, images.batches(method.conditional))
+        return compute_outputs(
+            state.discriminator,
+            self.config.method,
+            images.parts(),
+            lambda start: images.read(start, self.config.method.conditional),
+        )
 
     def _compare_outputs(
         self, real: DiscriminatorOutputs, fake: DiscriminatorOutputs
@@ -194,19 +233,22 @@ class Evaluator:
                 rows.append(EvaluationRow("rotation_accuracy", accuracy, split, images))
         return rows
 
+    def _has_probe(self) -> bool:
+        test, fit = self.real.labels, self.fit.labels
+        if test is None or fit is None or self.num_classes < 2:
+            return False
+        return bool((fit != UNLABELLED).any() and (test != UNLABELLED).any())
+
     def _probe_accuracy(
-        self, state: TrainState, on_real: DiscriminatorOutputs
+        self, on_fit: DiscriminatorOutputs | None, on_real: DiscriminatorOutputs
     ) -> list[EvaluationRow]:
         """The accuracy of two classifiers on D's features, fitted on labelled training images."""
         test, fit = self.real.labels, self.fit.labels
-        if test is None or fit is None or self.num_classes < 2:
+        if on_fit is None or test is None or fit is None:
             return []
         known, shown = fit != UNLABELLED, test != UNLABELLED
-        if not (known.any() and shown.any()):
-            return []
         fit, test = fit[known], test[shown]
-        fitted = self._outputs_on(state, self.fit).features[known]
-        data = (fitted, fit, on_real.features[shown], test, self.num_classes)
+        data = (on_fit.features[known], fit, on_real.features[shown], test, self.num_classes)
         protocol = {"num_fit": len(fit), "num_images": len(test), "chance": 1 / self.num_classes}
         return [
             EvaluationRow("probe_accuracy", ridge_accuracy(*data), self.split, protocol),
@@ -229,19 +271,18 @@ class Evaluator:
         ]
 
 
+def is_evaluated(config: RunConfig, step: int) -> bool:
+    """Whether every rank evaluates the run after this step."""
+    every = config.evaluate.every
+    return every > 0 and (step == config.total_steps or step % every == 0)
+
+
 def _shuffle(config: RunConfig, dataset: Dataset, purpose: str) -> Tensor:
     """The images that D can read in a keyed order: a conditional one needs their labels."""
     order = permutation(Key(config.seed, purpose), len(dataset))
     if dataset.labels is None or not config.method.conditional:
         return order
     return order[torch.from_numpy(dataset.labels)[order] != UNLABELLED]
-
-
-def _take(batches: Iterable[_LabelledImages], count: int) -> Iterator[_LabelledImages]:
-    """The first `count` images of the batches."""
-    for images, labels in batches:
-        yield images[:count], None if labels is None else labels[:count]
-        count = max(0, count - len(images))
 
 
 class Norms(NamedTuple):
@@ -282,60 +323,6 @@ def _norm(weight: Tensor) -> float:
     return float(torch.linalg.eigvalsh(small @ small.T)[-1].clamp(min=0).sqrt())
 
 
-class FeatureDrift:
-    """Compares D's features of fixed images, which the digest `images` identifies, over a run.
-
-    Files of the first evaluation stay, and those that a run would compare with when it continues
-    from either of its two newest checkpoints.
-    """
-
-    def __init__(self, layout: RunDirectory, images: str) -> None:
-        self.layout, self.images = layout, images
-
-    def compute_cka(
-        self, step: int, features: Float[Tensor, "N F"]
-    ) -> dict[str, tuple[int, float]]:
-        """For the "first" and the "previous" evaluation: its step, and the linear CKA with it."""
-        files = [file for file in self.layout.feature_files() if parse_step(file) < step]
-        found = {}
-        for name, picked in (("first", files[:1]), ("previous", files[-1:])):
-            for file in picked:
-                if (rows := self._read(file)) is not None:
-                    found[name] = parse_step(file), linear_cka(rows, features)
-        return found
-
-    def store(self, step: int, features: Float[Tensor, "N F"]) -> None:
-        """Store these for later evaluations, and remove files that no continued run needs."""
-        buffer = io.BytesIO()
-        np.savez(buffer, features=features.numpy(), images=np.array(self.images))
-        self.layout.evaluation.mkdir(exist_ok=True)
-        write_atomic(self.layout.features(step), buffer.getvalue())
-        oldest = min(map(parse_step, self.layout.checkpoint_files()[:_RESUMABLE]), default=0)
-        files = [file for file in self.layout.feature_files() if parse_step(file) < step]
-        before = [file for file in files if parse_step(file) <= oldest]
-        for file in before[1:-1]:
-            file.unlink(missing_ok=True)
-
-    def _read(self, file: Path) -> Float[Tensor, "N F"] | None:
-        """The features in a file; None when it is damaged or of other images."""
-        if not file.is_file():
-            return None
-        try:
-            arrays = list_arrays(file)
-            if str(read_array(file, arrays["images"], _MOST_TEXT)) != self.images:
-                return None
-            return torch.from_numpy(read_array(file, arrays["features"], file.stat().st_size))
-        except (ArchiveError, OSError, KeyError, TypeError):  # torn, empty or of another kind
-            return None
-
-
-def remove_features_after(layout: RunDirectory, step: int) -> None:
-    """Remove the stored features of evaluations after that step."""
-    for file in layout.feature_files():
-        if parse_step(file) > step:
-            file.unlink(missing_ok=True)
-
-
 class _FixedImages:
     """Some images of a data set, in its order, with their labels if it has any."""
 
@@ -346,13 +333,16 @@ class _FixedImages:
         if dataset.labels is not None:
             self.labels = torch.from_numpy(dataset.labels[ascending])
 
-    def batches(self, with_labels: bool) -> Iterator[_LabelledImages]:
-        """Images in [-1, 1] and their labels or None, in order."""
-        for start in range(0, len(self.pixels), BATCH):
-            rows = slice(start, start + BATCH)
-            pixels = torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2)
-            labels = self.labels[rows] if with_labels and self.labels is not None else None
-            yield from_uint8(pixels), labels
+    def parts(self) -> Sequence[int]:
+        """The first image of each batch."""
+        return range(0, len(self.pixels), BATCH)
+
+    def read(self, start: int, with_labels: bool) -> _LabelledImages:
+        """The batch from that image on, in [-1, 1], and its labels or None."""
+        rows = slice(start, start + BATCH)
+        pixels = torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2)
+        labels = self.labels[rows] if with_labels and self.labels is not None else None
+        return from_uint8(pixels), labels
 
     def all_equal(self) -> bool:
         """Whether there are no two different images."""

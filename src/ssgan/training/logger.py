@@ -21,7 +21,7 @@ from ssgan.files.run_directory import RunDirectory
 from ssgan.runs.config import RunConfig
 from ssgan.runs.sampling import generate_pixels, sample_latents
 from ssgan.runs.state import TrainState
-from ssgan.training.evaluator import Evaluator
+from ssgan.training.evaluator import Evaluator, is_evaluated
 from ssgan.training.history import EvaluationRow, curve_name, read_log
 from ssgan.training.loop import StepReport
 from ssgan.training.monitor import Event, monitor_directory
@@ -124,14 +124,14 @@ class RunLogger:
     def sample_and_evaluate(self, state: TrainState) -> None:
         """Draw samples and evaluate where they are due after the step of this state.
 
-        Sets state.best_score and state.best_step when the score is the lowest so far. A failure
-        may leave lines in metrics.jsonl, which must be cut off before another attempt.
+        In an evaluation the other ranks take part. Sets state.best_score and state.best_step when
+        the score is the lowest so far. A failure may leave lines in metrics.jsonl, which must be
+        cut off before another attempt.
         """
         self.is_best, last = False, state.step == self.config.total_steps
         if last or _is_due(state.step, self.config.output.sample_every):
             self._draw_samples(state)
-        every = self.config.evaluate.every
-        if every and (last or _is_due(state.step, every)):
+        if is_evaluated(self.config, state.step):
             self._evaluate(state)
 
     def _draw_samples(self, state: TrainState) -> None:

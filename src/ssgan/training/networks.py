@@ -1,6 +1,7 @@
 """G and D as plain functions for a method, wrapped with precision and augmentation."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from ssgan.ops.rng import Key
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState
 from ssgan.training.feed import our_parts
+from ssgan.training.ranks.sharding import find_skeletons, whole_weights
 from ssgan.types import Discriminator, Generator, Scores
 
 
@@ -24,7 +26,8 @@ class Networks:
         self.config, self.state, self.device = config, state, device
         self._generator: nn.Module = state.generator
         self._discriminator: nn.Module = state.discriminator
-        for module in checkpointed_modules(state.generator, state.discriminator):
+        skeletons = find_skeletons(state.discriminator)
+        for module in checkpointed_modules(state.generator, state.discriminator, *skeletons):
             module.activation_checkpointing = config.activation_checkpointing
         for norm in state.generator.modules():
             if isinstance(norm, BatchStatistics):
@@ -47,9 +50,19 @@ class Networks:
         elif self.config.reuse_fakes and update == of_generator - 1:
             generate = self._generate_and_keep
         for part in our_parts(self.config):
-            yield generate, self._discriminate(step, update, part)
+            with self._choose_discriminator(update < of_generator) as network:
+                yield generate, self._discriminate(network, step, update, part)
 
-    def _discriminate(self, step: int, update: int, part: int) -> Discriminator:
+    def _choose_discriminator(
+        self, updates_discriminator: bool
+    ) -> AbstractContextManager[nn.Module]:
+        """D, whose second derivatives a penalty needs in its own updates."""
+        penalised = getattr(self.config.method, "penalty", None) is not None
+        if penalised and updates_discriminator and find_skeletons(self._discriminator):
+            return whole_weights(self._discriminator)
+        return nullcontext(self._discriminator)
+
+    def _discriminate(self, network: nn.Module, step: int, update: int, part: int) -> Discriminator:
         seed = self.state.noise_seed(self.config.seed)
         key = Key(seed, "augment", step, update) if self.config.augment else None
 
@@ -57,9 +70,7 @@ class Networks:
             rows = part + torch.arange(len(images)) * self.config.accumulation * num_ranks()
             seen = images if key is None else augment(images, key, rows)
             with self._autocast():
-                scores = self._discriminator(
-                    seen.contiguous(memory_format=torch.channels_last), labels
-                )
+                scores = network(seen.contiguous(memory_format=torch.channels_last), labels)
             return Scores(*(score.to(images.dtype) for score in scores))
 
         return discriminate

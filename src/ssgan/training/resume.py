@@ -33,7 +33,7 @@ from ssgan.runs.initial import (
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.runs.shapes import BUILDERS, require_shapes
 from ssgan.runs.state import TrainState, fresh_state
-from ssgan.training.evaluator import remove_features_after
+from ssgan.training.drift import remove_features_after
 from ssgan.training.ranks.sharded_checkpoint import merge_newest
 from ssgan.types import NonFinite, UserError
 

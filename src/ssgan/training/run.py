@@ -5,6 +5,7 @@ prepares and trains, each once.
 """
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ssgan.ops.threads import Threads, adapting_threads
 from ssgan.runs.checkpoint import CheckpointWriter, healthy_files, keep_healthy, no_crash
 from ssgan.runs.config import RunConfig
 from ssgan.runs.state import TrainState
+from ssgan.training.evaluator import Evaluator, is_evaluated
 from ssgan.training.inputs import InputPreparation, RunInputs, RunProgress
 from ssgan.training.logger import RunLogger
 from ssgan.training.loop import train_steps
@@ -40,7 +42,11 @@ from ssgan.training.ranks.distributed import (
     share_words,
     sync_stop,
 )
-from ssgan.training.ranks.sharded_checkpoint import remove_shards, save_shards
+from ssgan.training.ranks.sharded_checkpoint import (
+    keep_healthy_shards,
+    remove_shards,
+    save_shards,
+)
 from ssgan.training.ranks.sharding import gather_state, shards, share_progress
 from ssgan.training.resume import (
     RunRecord,
@@ -220,6 +226,8 @@ class _MainRank:
                     check_in_step(state)
                     if _saves_shards(config, state):
                         newest = save_shards(state, layout, self.writer)
+                        if logger.monitor.is_clear:
+                            keep_healthy_shards(layout, newest)
                     else:
                         whole = whole or _gather_if(True, self.inputs, config) or state
                         newest = self._save(logger, whole)
@@ -257,11 +265,13 @@ class _MainRank:
         remove_shards(self.writer.layout)
         if logger.monitor.is_clear:
             keep_healthy(self.writer.layout, newest)
+            for older in self.writer.layout.healthy_shards():
+                shutil.rmtree(older)
         return newest
 
 
 def _run_worker(layout: RunDirectory, config: RunConfig, inputs: RunInputs) -> Iterator[RunReport]:
-    """Train as one of the other ranks: write nothing, and end when rank 0 does."""
+    """Train as one of the other ranks: evaluate with rank 0, write nothing, end when it does."""
     state = inputs.state
     with report_step_on_loss(state), stop_requests() as stop:
         share_state(state, config)
@@ -283,10 +293,23 @@ def _worker_steps(
     retries: RetryBudget,
 ) -> Iterator[RunReport]:
     state, verdict = inputs.state, Verdict("too early to tell", 0, ())
+    evaluator: Evaluator | None = None
+
+    def evaluate(whole: TrainState) -> None:
+        nonlocal evaluator
+        if is_evaluated(config, whole.step):
+            evaluator = evaluator or Evaluator(layout, config, inputs.dataset, inputs.held_out)
+            evaluator.evaluate(whole)
+
+    if not state.evaluated:
+        evaluate(state)
+        state.evaluated = True
     if sync_stop(None, False).stop:
         raise Collapsed(f"stopped at step {state.step} by rank 0")
     for report in train_steps(config, inputs.feed, state):
         gathered = _gather_if(_writes(config, state), inputs, config)
+        if gathered is not None:
+            evaluate(gathered)
         decision = sync_stop(stop.received, False)
         if _is_due(config, state) or decision.leave or decision.stop:
             check_in_step(state)
@@ -294,6 +317,7 @@ def _worker_steps(
                 save_shards(state, layout, None)
             else:
                 _gather_if(gathered is None, inputs, config)
+            gathered = None
             retries.reset(state.step)
         yield RunReport(report.step, None, None, None, verdict)
         if decision.leave and state.step < config.total_steps:
@@ -322,8 +346,14 @@ def _saves_shards(config: RunConfig, state: TrainState) -> bool:
 
 
 def _gather_if(due: bool, inputs: RunInputs, config: RunConfig) -> TrainState | None:
-    """The whole state, for rank 0, where it is due; all ranks take part."""
-    return gather_state(inputs.state, config, inputs.dataset.num_classes) if due else None
+    """The whole state, for rank 0, where it is due; all ranks take part.
+
+    For an evaluation the other ranks get the whole networks.
+    """
+    if not due:
+        return None
+    shared = is_evaluated(config, inputs.state.step)
+    return gather_state(inputs.state, config, inputs.dataset.num_classes, shared)
 
 
 def _must_stop(config: RunConfig, state: TrainState, verdict: Verdict) -> bool:
@@ -333,7 +363,7 @@ def _must_stop(config: RunConfig, state: TrainState, verdict: Verdict) -> bool:
 
 
 def _collapsed(layout: RunDirectory, step: int, verdict: Verdict) -> Collapsed:
-    healthy = healthy_files(layout)
+    healthy = [*healthy_files(layout), *layout.healthy_shards()]
     return Collapsed(
         f"stopped at step {step}: the run is {verdict.state} since step {verdict.since}: "
         f"{'; '.join(verdict.evidence)}; the state is saved; last healthy checkpoint: "

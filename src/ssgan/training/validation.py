@@ -190,11 +190,6 @@ def check_ranks(config: RunConfig, state: TrainState, ranks: int) -> None:
         raise UserError(f"compile works with one process, not with {ranks}: leave it out")
     if config.output.sharded_checkpoints and not config.shard_state:
         raise UserError("output.sharded_checkpoints needs shard_state: set both, or neither")
-    if config.shard_state and getattr(config.method, "penalty", None) is not None:
-        raise UserError(
-            "shard_state does not work with method.penalty, whose second derivatives FSDP2 does "
-            "not compute: leave one of the two out"
-        )
     if any(isinstance(module, _BatchNorm) for module in state.generator.modules()):
         raise UserError(
             f"{type(config.generator).__name__} has PyTorch's own batch norm, which sees one "

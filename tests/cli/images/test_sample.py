@@ -68,15 +68,15 @@ def test_a_sampling_of_an_earlier_version_is_replaced(run, tmp_path):
 def test_an_interrupted_sampling_is_done_again(run, tmp_path, monkeypatch):
     from ssgan.cli.images import sample as verb
 
-    def interrupted(*arguments):
-        for number, images in enumerate(generate(*arguments)):
-            yield images[:3] if number == 0 else images
+    def interrupted(path, *rest):
+        if path.name == "image-00003.png":
             raise KeyboardInterrupt
+        save(path, *rest)
 
-    out, generate = tmp_path / "out", verb.generate_batches
+    out, save = tmp_path / "out", verb.save_png
     assert sample(run, out, "--n", "9", "--npz", str(out / "all.npz")) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(verb, "generate_batches", interrupted)
+        patch.setattr(verb, "save_png", interrupted)
         assert sample(run, out, "--n", "5", "--npz", str(out / "few.npz")) == 130
     kept = written(3)
     kept.remove("sheet.png")

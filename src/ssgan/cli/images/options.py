@@ -54,6 +54,9 @@ class Sample(Options):
     frames: int | None = option(None, at_least=2, at_most=2000, default_text="16 for each sample")
     # images a second in the animation
     fps: int = option(12, at_least=1, at_most=50)
+    # processes on this machine that share the images, each on its own device; on several machines
+    # torchrun or a cluster starts `python -m ssgan sample ...`, with one folder for all
+    processes: int = option(1, at_least=1)
     device: str = option("auto", "NAME")
     trust: tuple[str, ...] = option((), "MODULE")
 

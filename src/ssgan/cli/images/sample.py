@@ -1,7 +1,8 @@
 """`ssgan sample RUN`: writes images of a trained generator."""
 
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.images.options import Sample
+from ssgan.cli.launching.shared_work import run_shared
 from ssgan.cli.progress import Meter, open_progress_bar
 from ssgan.config.nearest import did_you_mean, nearest
 from ssgan.files.animation import require_animation, save_animation
@@ -19,8 +21,9 @@ from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.names import readable
 from ssgan.files.own_outputs import SAMPLE, refuse_other_images
+from ssgan.ops.collective import rank, share_work, wait_for_ranks
 from ssgan.runs.builtin import find_home
-from ssgan.runs.checkpoint import Checkpoint
+from ssgan.runs.checkpoint import Checkpoint, FoundState
 from ssgan.runs.config import DataConfig
 from ssgan.runs.model_file import find_networks
 from ssgan.runs.precision import resolve_device
@@ -36,6 +39,7 @@ from ssgan.runs.sampling import (
     sample_latents,
     used_classes,
 )
+from ssgan.training.ranks.distributed import share_words
 from ssgan.types import UserError
 
 _MOST_ON_SHEET, _STOPS = 400, 8
@@ -46,11 +50,40 @@ _FRAMES, _MOST_FRAMES = 16, 2000  # of an animation, for each sample and in all
 
 def main(given: Sample) -> int:
     """Write the images; returns the exit code."""
-    saved, passed_over = find_networks(
-        given.run, best=given.best, trusted_modules=import_trusted(given.trust)
+    return run_shared(
+        ["sample", *given.words],
+        given.processes,
+        given.device,
+        check=lambda: _check_places(_find(given, given.run).checkpoint, given),
+        work=lambda: _sample(given),
     )
-    for sentence in passed_over:
-        print(f"skipped: {sentence}")
+
+
+def _find(given: Sample, place: Path) -> FoundState:
+    trusted = import_trusted(given.trust)
+    return find_networks(place, best=given.best, trusted_modules=trusted)
+
+
+def _find_alike(given: Sample) -> Checkpoint:
+    """The state in the file that rank 0 finds; raises UserError where another rank reads another.
+
+    A run in training may replace it meanwhile.
+    """
+    found = None
+    if rank() == 0:
+        found = _find(given, given.run)
+        for sentence in found.passed_over:
+            print(f"skipped: {sentence}")
+    words = () if found is None else (str(found.checkpoint.path), str(found.checkpoint.step))
+    path, step = share_words(words)
+    saved = _find(given, Path(path)).checkpoint if found is None else found.checkpoint
+    if str(saved.step) != step:
+        raise UserError(f"{path} was replaced meanwhile: run the same command again")
+    return saved
+
+
+def _sample(given: Sample) -> None:
+    saved = _find_alike(given)
     out = _check_places(saved, given)
     generator = load_generator(saved, resolve_device(given.device))
     labels = _labels(saved, given)
@@ -58,12 +91,25 @@ def main(given: Sample) -> int:
         with open_progress_bar("batch statistics", "samples") as progress:
             refresh_batch_statistics(generator, saved, given.refresh, progress)
     latents = _latents(saved, given)
-    out.root.mkdir(parents=True, exist_ok=True)
-    with hold_lock(out.lock):
-        out.start(given.count, _facts(saved, given))
-        # kernels may round a row otherwise in another batch: a seed's image is made alone
-        batches = generate_batches(generator, latents, labels, 1 if given.seeds else BATCH)
-        images = _write_images(batches, labels, out, given, saved.config.data)
+    # kernels may round a row otherwise in another batch: a seed's image is made alone
+    size = 1 if given.seeds else BATCH
+
+    def generate(start: int) -> NDArray[np.uint8]:
+        rows = slice(start, start + size)
+        classes = None if labels is None else labels[rows]
+        (images,) = generate_batches(generator, latents[rows], classes, size)
+        return images
+
+    wait_for_ranks()  # until all have checked the folder
+    if rank() == 0:
+        out.root.mkdir(parents=True, exist_ok=True)
+    with hold_lock(out.lock) if rank() == 0 else nullcontext():
+        if rank() == 0:
+            out.start(given.count, _facts(saved, given))
+        wait_for_ranks()
+        images = _write_images(generate, size, labels, out, given, saved.config.data)
+        if rank() > 0:
+            return
         columns = max(1, round(min(given.count, _MOST_ON_SHEET) ** 0.5))
         save_png(out.sheet, image_grid(images, columns))
         where = f"{readable(out.images)}, together in {readable(out.sheet)}"
@@ -89,7 +135,6 @@ def main(given: Sample) -> int:
             frames = stretch(frames, saved.config.data.ratio)
             save_animation(given.interpolate, frames, round(1000 / given.fps))
             print(f"animation of {len(frames)} images: {readable(given.interpolate)}")
-    return 0
 
 
 def _check_places(saved: Checkpoint, given: Sample) -> SampleFolder:
@@ -158,7 +203,8 @@ def find_class(saved: Checkpoint, words: str) -> int:
 
 
 def _write_images(
-    batches: Iterator[NDArray[np.uint8]],
+    generate: Callable[[int], NDArray[np.uint8]],
+    size: int,
     labels: Tensor | None,
     out: SampleFolder,
     given: Sample,
@@ -166,24 +212,33 @@ def _write_images(
 ) -> NDArray[np.uint8]:
     """Write every image to its file, and all to --npz; returns those for the sheet.
 
-    The files have the ratio of the source; the arrays are squares, as G makes them.
+    `generate` makes `size` images from a number on. Of several ranks each makes a share and writes
+    its files. The files have the ratio of the source; the arrays are squares, as G makes them.
     """
-    shape = data.shape
+    shape, first = data.shape, rank() == 0
     kept: list[NDArray[np.uint8]] = []
-    done, size = 0, (given.count, shape.size, shape.size, shape.channels)
     numbers = None if labels is None else labels.numpy()
-    arrays = nullcontext() if given.npz is None else open_npz_images(given.npz, size, numbers)
-    with arrays as add, Meter("image", given.count, 0) as meter:
-        for images in batches:
+
+    def write(start: int) -> Tensor:
+        images = generate(start)
+        for number, image in enumerate(stretch(images, data.ratio), start):
+            save_png(out.image(number), to_picture(image), SAMPLE)
+        return torch.from_numpy(images if given.npz or start < _MOST_ON_SHEET else images[:0])
+
+    arrays: AbstractContextManager[Callable[[NDArray[np.uint8]], None] | None] = nullcontext()
+    if given.npz is not None and first:
+        whole = (given.count, shape.size, shape.size, shape.channels)
+        arrays = open_npz_images(given.npz, whole, numbers)
+    starts = range(0, given.count, size)
+    with arrays as add, Meter("image", given.count, 0) if first else nullcontext() as meter:
+        for start, images in zip(starts, share_work(starts, write), strict=first):
             if add is not None:
-                add(images)
-            for image in stretch(images, data.ratio):
-                save_png(out.image(done), to_picture(image), SAMPLE)
-                done += 1
-                if done <= _MOST_ON_SHEET:
-                    kept.append(image)
-            meter.advance(done)
-    return np.stack(kept)
+                add(images.numpy())
+            if start < _MOST_ON_SHEET:
+                kept.extend(stretch(images.numpy(), data.ratio)[: _MOST_ON_SHEET - start])
+            if meter is not None:
+                meter.advance(min(start + size, given.count))
+    return np.array(kept, np.uint8)
 
 
 def _write_interpolation(

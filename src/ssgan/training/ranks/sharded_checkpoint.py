@@ -23,7 +23,14 @@ from ssgan.files.errors import translate_file_errors
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.files.sealed_file import Damaged
 from ssgan.ops.collective import gather_from_ranks, rank, wait_for_ranks
-from ssgan.runs.checkpoint import CheckpointWriter, named_tensors, progress_facts, write_tensors
+from ssgan.runs.checkpoint import (
+    CheckpointWriter,
+    healthy_files,
+    link_or_copy,
+    named_tensors,
+    progress_facts,
+    write_tensors,
+)
 from ssgan.runs.state import TrainState
 from ssgan.training.ranks.sharding import OPTIMIZERS, list_scalars, translate_lost_peer, unflatten
 from ssgan.types import UserError
@@ -103,18 +110,51 @@ def _collect_facts(
     }
 
 
+def keep_healthy_shards(layout: RunDirectory, folder: Path) -> None:
+    """Give the files of a folder second names in healthy/, then remove the older state there."""
+    target = layout.healthy / folder.name
+    unfinished = target.with_name(f".{target.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.rmtree(target, ignore_errors=True)
+    layout.healthy.mkdir(exist_ok=True)
+    shutil.copytree(folder, unfinished, copy_function=link_or_copy)
+    unfinished.rename(target)
+    sync_folder(layout.healthy)
+    for older in layout.healthy_shards():
+        if older != target:
+            shutil.rmtree(older)
+    for file in healthy_files(layout):
+        file.unlink(missing_ok=True)
+
+
 def remove_shards(layout: RunDirectory) -> None:
-    """Remove all folders: a newer checkpoint file is there."""
+    """Remove all folders of checkpoints/: a newer file is there."""
     for folder in layout.shard_folders():
+        shutil.rmtree(folder)
+
+
+def _merge_healthy(layout: RunDirectory) -> None:
+    """Make a file of the folder in healthy/; a damaged one is renamed."""
+    for stray in layout.healthy.glob(".step-*.shards"):
+        shutil.rmtree(stray)
+    for folder in layout.healthy_shards():
+        try:
+            merge_shards(folder, layout.healthy_checkpoint(parse_step(folder)))
+        except Damaged as damage:
+            _LOG.warning("passed over: %s", damage)
+            folder.rename(folder.with_suffix(".damaged"))
+            continue
         shutil.rmtree(folder)
 
 
 def merge_newest(layout: RunDirectory) -> None:
     """Make an ordinary checkpoint of the newest whole folder, if it is newer than all of these.
 
-    Older folders, and those that a killed save has left unfinished, are removed. Damaged ones are
-    renamed. Raises UserError when there is no whole state among all.
+    The one in healthy/ becomes a file there. Older folders, and those that a killed save has left
+    unfinished, are removed. Damaged ones are renamed. Raises UserError when there is no whole state
+    among all.
     """
+    _merge_healthy(layout)
     for stray in layout.checkpoints.glob(".step-*.shards"):
         shutil.rmtree(stray)
     files, damages = layout.checkpoint_files(), list[str]()

@@ -2,8 +2,12 @@
 
 Every block's weights are gathered before its forward and backward pass, and let go after them. The
 numbers are those of whole weights. Buffers (batch statistics, singular vectors) stay whole.
+
+Second derivatives need the weights after a backward pass, when FSDP2 has let them go. So an update
+with a gradient penalty gathers the whole of D once (`whole_weights`), without FSDP2.
 """
 
+import copy
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -43,8 +47,10 @@ def is_state_sharded(state: TrainState) -> bool:
 def shard_state(state: TrainState) -> None:
     """Cut a whole state, equal on all ranks, into shards, in place."""
     warnings.filterwarnings("ignore", message=_VIEW)
+    skeleton = _copy_without_weights(state.discriminator)
     for name in NETWORKS:
         _shard_network(getattr(state, name))
+    state.discriminator.skeleton = (skeleton,)  # type: ignore[assignment]  # a tuple is no part
     for name, network in OPTIMIZERS.items():
         setattr(state, name, _shard_optimizer(getattr(state, name), getattr(state, network)))
 
@@ -64,6 +70,51 @@ def _shard_network(network: nn.Module) -> None:
                 fully_shard(block, reshard_after_forward=True)
     # so that every pass reads which weights need gradients: `frozen` changes that
     fully_shard(network, reshard_after_forward=True)
+
+
+def _copy_without_weights(network: nn.Module) -> nn.Module:
+    """A copy whose modules have None in place of every weight; its buffers have no memory."""
+    copied = copy.deepcopy(network).to("meta")
+    for module in copied.modules():
+        for name in [name for name, weight in module.named_parameters(recurse=False)]:
+            delattr(module, name)
+            setattr(module, name, None)
+    return copied
+
+
+def find_skeletons(network: nn.Module) -> tuple[nn.Module, ...]:
+    """The copy of a sharded D that `whole_weights` fills; none of other networks."""
+    return getattr(network, "skeleton", ())
+
+
+@contextmanager
+def whole_weights(network: nn.Module) -> Iterator[nn.Module]:
+    """Within, a copy of a sharded D with whole weights; all ranks enter it at the same time.
+
+    It can be differentiated more than once. Backward gives each shard the mean of the gradients of
+    all ranks. The copy shares the buffers.
+    """
+    from torch.distributed.tensor import Partial
+
+    (whole,) = find_skeletons(network)
+    weights: list[tuple[str, Any]] = list(network.named_parameters())
+    for name, weight in weights:
+        found = weight.full_tensor(grad_placements=[Partial()])  # a sum: gloo computes no mean
+        if found.requires_grad:
+            found.register_hook(lambda gradient: gradient / num_ranks())
+        _set(whole, name, found.reshape(()) if name in network.scalar_weights else found)  # type: ignore[operator]
+    for name, buffer in network.named_buffers():
+        _set(whole, name, buffer)
+    try:
+        yield whole
+    finally:
+        for name, _ in weights:
+            _set(whole, name, None)
+
+
+def _set(network: nn.Module, path: str, value: Tensor | None) -> None:
+    place, _, name = path.rpartition(".")
+    setattr(network.get_submodule(place), name, value)
 
 
 def _shard_optimizer(whole: Adam, network: nn.Module) -> Adam:
@@ -94,11 +145,14 @@ def list_scalars(state: TrainState) -> set[str]:
     return found
 
 
-def gather_state(state: TrainState, config: RunConfig, num_classes: int) -> TrainState:
+def gather_state(
+    state: TrainState, config: RunConfig, num_classes: int, networks_for_all: bool = False
+) -> TrainState:
     """The whole state, for rank 0; all ranks take part, and the others get their shards back.
 
-    Its networks are on the run's device, and Adam's moments in host memory. Without shards it is
-    the state itself.
+    With `networks_for_all` they get whole networks, and optimizers without moments. The networks
+    are on the run's device, and Adam's moments in host memory. Without shards it is the state
+    itself.
     """
     if not is_state_sharded(state):
         return state
@@ -106,9 +160,10 @@ def gather_state(state: TrainState, config: RunConfig, num_classes: int) -> Trai
     for name, tensor in named_tensors(state):
         with translate_lost_peer():
             whole = gather_whole(tensor)
-        if rank() == 0:
+        is_network = name.partition("[")[0] in NETWORKS
+        if rank() == 0 or (networks_for_all and is_network):
             found[name] = (whole.reshape(()) if name in scalars else whole).cpu()
-    if rank() > 0:
+    if not found:
         return state
     return _build_whole(state, config, num_classes, unflatten(found))
 
