@@ -158,9 +158,8 @@ def test_the_printed_command_trains_the_winner_again(finished, tmp_path):
     assert logs[0] == logs[1]
 
 
-@pytest.mark.parametrize(
-    "stop_at", [pytest.param(1, marks=pytest.mark.long), 2, pytest.param(3, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
 def test_an_interrupted_search_continues_to_the_same_table(finished, tmp_path, capsys, stop_at):
     InProcess.stop_at = stop_at
     assert tune(tmp_path) == 130
@@ -171,10 +170,15 @@ def test_an_interrupted_search_continues_to_the_same_table(finished, tmp_path, c
     assert table(tmp_path) == table(finished[0])
 
 
-def test_a_search_killed_before_a_record_continues_to_the_same_table(finished, tmp_path):
+def test_interrupted_twice_and_killed_before_a_record_it_continues_to_the_same_table(
+    finished, tmp_path, capsys
+):
     """Without the records of trials 1 and 2 the journal and the runs still have them."""
-    InProcess.stop_at = 3
-    assert tune(tmp_path) == 130
+    for stop_at in (2, 3):
+        InProcess.stop_at = stop_at
+        assert tune(tmp_path) == 130
+        assert "run the same command again to continue" in capsys.readouterr().err
+        assert InProcess.begun == finished[1][:stop_at]  # nothing twice
     (tmp_path / "out" / "trials" / "trial-001.json").unlink()
     InProcess.stop_at = None
     assert tune(tmp_path) == 0

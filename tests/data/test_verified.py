@@ -5,8 +5,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from ssgan.data.prepare import prepare
 from ssgan.types import UserError
 from tests.data.numbered import KEPT, Numbers, tree
 from tests.data.pictures import preprocessing
+from tests.training.harness import run_code
 
 
 @pytest.fixture
@@ -190,8 +189,7 @@ except UserError as error:
 
 @pytest.mark.slow
 def test_a_file_that_is_cut_short_in_use_is_a_message_and_no_signal(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _CUT, str(tmp_path)]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    ended = run_code(_CUT, [str(tmp_path)], tmp_path, {})
     assert ended.returncode == 2, signal.Signals(-ended.returncode)
     assert "images.npy is cut short: it changed while it was in use" in ended.stdout
 

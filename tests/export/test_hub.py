@@ -3,8 +3,6 @@
 import base64
 import json
 import logging
-import os
-import subprocess
 import sys
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +21,7 @@ from ssgan.export.hub import (
 from ssgan.runs.model_file import load_model, save_model
 from ssgan.types import UserError
 from tests.export.small import build_model
+from tests.training.harness import run_code
 
 pytest.importorskip("huggingface_hub")
 pytestmark = pytest.mark.slow
@@ -114,22 +113,16 @@ def hub():
 
 def call(address, folder, code, **others):
     """A process that has this hub, a token and a cache of its own; its output."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            **os.environ,
-            "HF_ENDPOINT": address,
-            "HF_HOME": str(folder / "hf"),
-            "HF_TOKEN": TOKEN,
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "HF_HUB_DISABLE_XET": "1",
-            "NO_PROXY": "127.0.0.1",
-            **others,
-        },
-    )
+    variables = {
+        "HF_ENDPOINT": address,
+        "HF_HOME": str(folder / "hf"),
+        "HF_TOKEN": TOKEN,
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_XET": "1",
+        "NO_PROXY": "127.0.0.1",
+        **others,
+    }
+    done = run_code(code, (), folder, variables, late="huggingface_hub")
     assert TOKEN not in done.stdout + done.stderr
     return done
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-MUTANTS = 300 if os.environ.get("SSGAN_LONG") == "1" else 100  # of each kind of file
+MUTANTS = 300 if os.environ.get("SSGAN_LONG") == "1" else 50  # of each kind of file
 MEMORY = 200 * 2**20  # bytes that reading one may take beyond what was there
 SECONDS = 5.0  # of the processor; a file that costs without bound would take minutes
 _PAGE = 4096

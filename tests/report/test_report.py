@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from ssgan.cli.main import main
+from ssgan.cli.report import leave_report
 from ssgan.config.serialize import dump
 from ssgan.files.atomic import write_json
 from ssgan.files.run_directory import RunDirectory
@@ -42,6 +43,7 @@ def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSGAN_CACHE", str(root / "cache"))
+        patch.setattr("ssgan.cli.train.leave_report", leave_report)  # conftest.py has a quick one
         assert main([*TRAIN, "--run", str(root / "run")]) == 0
         yield root / "run"
 

@@ -7,11 +7,15 @@ must be that of a run which nobody killed.
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import torch
 
@@ -67,6 +71,47 @@ def fork(work: Callable[[], int]) -> int:
 def wait(child: int) -> int:
     """The exit code of a child, or minus the signal that ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def run_code(
+    code: str, arguments: Sequence[str], folder: Path, variables: Mapping[str, str], late: str = ""
+) -> CompletedProcess[str]:
+    """What `python -c` prints and ends with, from a forked child: PyTorch is imported already.
+
+    It prints into files of `folder`. `late` names a package to import again, which reads the
+    environment then. Where there is an accelerator, which a child cannot use, it is a new process.
+    """
+    command = [sys.executable, "-c", code, *arguments]
+    if torch.accelerator.is_available():
+        env = {**os.environ, **variables}
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    places = [folder / f"{name}.txt" for name in ("stdout", "stderr")]
+
+    def work() -> int:
+        os.environ.update(variables)
+        sys.argv = ["-c", *arguments]
+        for name in [one for one in sys.modules if one.partition(".")[0] == late]:
+            del sys.modules[name]
+        with places[0].open("w") as out, places[1].open("w") as err:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            with redirect_stdout(out), redirect_stderr(err):
+                return execute(code)
+
+    code_at_end = wait(fork(work))
+    return CompletedProcess(command, code_at_end, *(place.read_text() for place in places))
+
+
+def execute(code: str) -> int:
+    """Run it as a main module; the exit code."""
+    try:
+        exec(code, {"__name__": "__main__"})
+    except SystemExit as end:
+        return int(end.code or 0)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 def train_in(

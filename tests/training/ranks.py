@@ -54,7 +54,8 @@ from ssgan.types import NonFinite, PeerLost, RanksDiffer, UserError
 from tests.training.harness import fork, wait
 from tests.training.tiny import images, tiny
 
-BATCH, LAST = 24, 6  # of every run here
+BATCH, LAST = 24, 6  # of every run in a directory
+COMPARED = LAST if os.environ.get("SSGAN_LONG") == "1" else 3  # steps of what is compared
 _BIG = {"batch_size": BATCH, "precision": "float64", "total_steps": LAST}
 _DRAWN = {"method": replace(tiny("s3gan").method, pseudo_label="sampled")}
 CASES = {
@@ -220,7 +221,7 @@ def shard_cases(count: int) -> dict[str, RunConfig]:
         return {name: cases(count)[name] for name in ("ssgan",)}
     every = os.environ.get("SSGAN_LONG") == "1"
     return {
-        "ssgan": CASES["ssgan"],
+        "ssgan": cases(count)["ssgan"],
         "attention": ATTENTION,
         **PENALISED,
         **(cases(count) if every else {}),
@@ -267,11 +268,12 @@ def memory_of_shards(folder: Path) -> None:
 
 def cases(count: int) -> dict[str, RunConfig]:
     """What so many ranks are compared in: two in all methods, three where a batch has rests."""
+    short = {name: replace(config, total_steps=COMPARED) for name, config in CASES.items()}
     few = ("ssgan", "four turns of everything", "few labels, drawn")
     if count == 2:
         every = os.environ.get("SSGAN_LONG") == "1"
-        return CASES | {k: v for k, v in MATRIX.items() if every or k.startswith("Hinge")}
-    return {name: CASES[name] for name in few}
+        return short | {k: v for k, v in MATRIX.items() if every or k.startswith("Hinge")}
+    return {name: short[name] for name in few}
 
 
 def small_buckets(folder: Path) -> None:
@@ -287,7 +289,7 @@ def small_buckets(folder: Path) -> None:
         patch.object(gradient_sums, "BUCKET_BYTES", 1),
         patch.object(GradientSums, "average", counted),
     ):
-        torch.save(final(CASES["two updates"]), folder / f"small-{rank()}.pt")
+        torch.save(final(cases(2)["two updates"]), folder / f"small-{rank()}.pt")
     print(min(begun), max(begun))
 
 
@@ -346,7 +348,7 @@ def faults(folder: Path) -> None:
     for name, fault in MUTANTS.items():
         with fault():
             try:
-                found = final(CASES["ssgan"])
+                found = final(cases(2)["ssgan"])
             except NonFinite:  # as where a rank has no turned image
                 found = torch.tensor(math.inf)
             torch.save(found, folder / f"{name}-{rank()}.pt")

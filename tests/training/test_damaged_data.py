@@ -1,7 +1,5 @@
 """A run whose prepared images are damaged while it trains ends in one line and goes on later."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +8,9 @@ from PIL import Image
 
 from ssgan.cli.main import main
 from ssgan.files.run_directory import RunDirectory
+from tests.training.harness import run_code
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
 
 _TRAIN = """
 import os, sys
@@ -53,9 +51,7 @@ def test_damage_in_use_ends_with_a_line_and_the_same_command_continues(
         *("--output.checkpoint_every", "1", "--output.tensorboard", "false"),
         *("--evaluate.every", "0"),
     ]
-    ended = subprocess.run(
-        [sys.executable, "-c", _TRAIN, damage, *words], capture_output=True, text=True, cwd=tmp_path
-    )
+    ended = run_code(_TRAIN, (damage, *words), tmp_path, {})
     assert ended.returncode == 2
     last = ended.stderr.strip().splitlines()[-1]
     assert last.startswith("ssgan: ")

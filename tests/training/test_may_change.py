@@ -4,6 +4,7 @@ Every field of every class that a run can have is changed in turn; the list of w
 written here by hand.
 """
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
@@ -207,10 +208,26 @@ def expected(dataset, tmp_path_factory):
     return weights_after_three_steps(BASE, tmp_path_factory.mktemp("base") / "run", dataset)
 
 
+@pytest.fixture(scope="module")
+def stopped(dataset, tmp_path_factory):
+    """The directory of a run that was stopped after two steps, by its settings."""
+    roots = {}
+
+    def stop(config):
+        if config not in roots:
+            roots[config] = tmp_path_factory.mktemp("stopped") / "run"
+            stop_after(config, roots[config], dataset, 2)
+        return roots[config]
+
+    return stop
+
+
 @pytest.mark.parametrize(
     ("path", "value"), [(path, value) for path, values in MAY_CHANGE.items() for value in values]
 )
-def test_what_may_change_changes_no_weight(path, value, expected, dataset, tmp_path, monkeypatch):
+def test_what_may_change_changes_no_weight(
+    path, value, expected, stopped, dataset, tmp_path, monkeypatch
+):
     """Three steps from the start, or the last one of them, end with the same bits."""
     monkeypatch.setattr(
         selection_metric, "choose_features", lambda *_: FeatureChoice(RandomFeatures(), [])
@@ -223,7 +240,7 @@ def test_what_may_change_changes_no_weight(path, value, expected, dataset, tmp_p
     assert config != base
     if path != "total_steps":
         config = replace(config, total_steps=3)
-    stop_after(base, tmp_path / "continued", dataset, 2)
+    shutil.copytree(stopped(base), tmp_path / "continued")
     for root in ("whole", "continued"):
         found = weights_after_three_steps(config, tmp_path / root, dataset)
         assert len(found) == len(expected)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from ssgan.files.run_directory import RunDirectory
 from ssgan.methods.base import Method
 from ssgan.methods.gan import GAN
 from ssgan.methods.ssgan import SSGAN
+from ssgan.runs import checkpoint
 from ssgan.runs.config import AdamConfig
 from ssgan.training import resume
 from ssgan.training.resume import read_run_config, refuse_changes
@@ -72,14 +74,36 @@ def uninterrupted(dataset, tmp_path_factory):
     return go
 
 
+@pytest.fixture(scope="module")
+def left_at(dataset, tmp_path_factory):
+    """For a case: copies of a run's directory, of the moment after each step, as a kill leaves it.
+
+    At step 0, the run is left before its first checkpoint.
+    """
+    done = {}
+
+    def copies(name):
+        if name not in done:
+            folder = done[name] = tmp_path_factory.mktemp(f"{name}-left")
+            config = (CASES | ODD_CASES)[name]
+            stop_after(config, folder / "0", dataset, 0)
+            for report in run(writing(config, checkpoint_every=1), folder / "run", dataset):
+                shutil.copytree(folder / "run", folder / str(report.step))
+        return done[name]
+
+    return copies
+
+
 @pytest.mark.parametrize(("name", "step"), CUTS)
 def test_stopped_at_any_step_and_continued_the_bits_are_the_same(
-    name, step, uninterrupted, dataset, tmp_path
+    name, step, left_at, uninterrupted, dataset, tmp_path
 ):
     """And so are the log, the scores and the last sheet of samples."""
     config, whole, digest = uninterrupted(name)
     root = tmp_path / "run"
-    stop_after(config, root, dataset, step)
+    shutil.copytree(left_at(name) / str(step), root)
+    saved, _ = checkpoint.load_newest(RunDirectory(root))
+    assert (saved.step if saved else 0) == step
     assert to_the_end(config, root, dataset) == digest
     log = rows_of(root / "log.jsonl")
     assert [row["step"] for row in log] == list(range(1, STEPS + 1))

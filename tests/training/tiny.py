@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -49,14 +50,19 @@ SUCCESSORS = {
 
 
 def images(seed: int = 0) -> Dataset:
-    """Scenes with their labels, drawn on the spot."""
+    """Scenes with their labels: a data set of one's own, of pixels that are drawn once."""
+    pixels, labels, classes, content = _drawn(seed)
+    return Dataset(pixels.copy(), labels.copy(), classes, content, {"num_images": IMAGES})
+
+
+@cache
+def _drawn(seed: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], str]:
     source = Scenes(num_images=IMAGES, seed=seed)
     collection = source.open()
     preprocessing = Preprocessing(shape=ImageShape(3, SIZE))
     pixels = np.stack(list(collection.read(range(IMAGES), preprocessing)))
     labels = np.array(collection.labels(), np.int64)
-    content = collection.fingerprint()
-    return Dataset(pixels, labels, collection.classes(), content, {"num_images": IMAGES})
+    return pixels, labels, collection.classes(), collection.fingerprint()
 
 
 def tiny(name: str = "ssgan", **changes: object) -> RunConfig:
