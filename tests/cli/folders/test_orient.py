@@ -80,6 +80,20 @@ def test_rotated_pictures_are_listed_and_copied_and_nothing_is_changed(
     assert ("0.95 (used)" in html, "+-" in html) == (True, False)
 
 
+def test_a_folder_without_rotated_pictures_gets_no_precision_of_an_empty_list(
+    run, folder, tmp_path, capsys
+):
+    for rotated in ("3-1.png", "below/5-2.png", "below/7-3.png"):
+        (folder / rotated).unlink()
+    page = tmp_path / "page.html"
+    words = ["orient", str(folder), "--model", str(run), "--held-out", f"folder:{folder}"]
+    assert main([*words, "--page", str(page)]) == 0
+    assert "0 points of them are rotated.\n" in capsys.readouterr().out
+    assert "0 pictures are probably not upright, with a confidence of 0.95 or more.</p>" in (
+        page.read_text(encoding="utf-8")
+    )
+
+
 def test_json_has_every_listed_picture_and_the_quality(run, folder, capsys):
     words = ["orient", str(folder), "--model", str(run), "--held-out", f"folder:{folder}"]
     assert main([*words, "--json", "--threshold", "0.6"]) == 0

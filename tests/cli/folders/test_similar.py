@@ -40,7 +40,9 @@ def test_copies_and_outliers_are_found(run, folder, tmp_path, capsys):
     assert len(rows) == 10
     assert distances == sorted(distances, reverse=True)
     assert has_only_its_own_content(page)
-    assert "broken.png</th><td>empty file" in page.read_text(encoding="utf-8")
+    html = page.read_text(encoding="utf-8")
+    assert html.count("broken.png</th><td>empty file") == 1
+    assert "<p>1 group of pictures at distances up to" in html
 
 
 def test_a_search_finds_the_example_first_among_all(run, folder, tmp_path, capsys):

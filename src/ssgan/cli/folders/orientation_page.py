@@ -31,14 +31,16 @@ def write_orientation_page(found: OrientationReport, path: Path) -> None:
         for tile in tiles
     ]
     shown = "" if len(every) <= _MOST else f"; the {_MOST} most certain are shown"
+    count = "1 picture is" if len(every) == 1 else f"{len(every):,} pictures are"
+    sides = " Left: as it is; right: rotated upright." if every else ""
     upright = found.upright
     write_page(
         path,
         "orientation.html",
         found=found,
         sentence=f"{len(found.numbers):,} pictures, read by {found.model}.",
-        listed_sentence=f"{len(every):,} pictures that are probably not upright, with a confidence "
-        f"of {found.threshold:g} or more{shown}. Left: as it is; right: rotated upright.",
+        listed_sentence=f"{count} probably not upright, with a "
+        f"confidence of {found.threshold:g} or more{shown}.{sides}",
         pairs=pairs,
         rows=[_mark_used(found, row) for row in format_quality_rows(found)],
         measured="" if upright is None else f"{len(upright.rotation):,}",

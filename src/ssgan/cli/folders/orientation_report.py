@@ -154,7 +154,9 @@ def describe_estimate(found: OrientationReport) -> str:
     if estimate is None or quality is None:
         return ""
     (rotated, half), precision = estimate, quality.precision(estimate[0])
-    right = "" if precision is None else f"; {100 * precision:.0f} % of the listed are right"
+    right = ""
+    if precision is not None and found.rows():
+        right = f"; {100 * precision:.0f} % of the listed are right"
     return (
         f"If these pictures are like the held-out ones, {100 * rotated:.0f} % +- "
         f"{100 * half:.0f} points of them are rotated{right}."

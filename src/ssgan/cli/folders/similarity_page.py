@@ -40,8 +40,9 @@ def _with_distances(found: SimilarityReport, pairs: tuple[tuple[int, float], ...
 
 def _describe_groups(found: SimilarityReport) -> str:
     shown = f" The first {_GROUPS} are shown." if len(found.groups) > _GROUPS else ""
+    groups = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
     return (
-        f"{len(found.groups):,} groups of pictures at distances up to {found.threshold:.2f}: "
+        f"{groups} of pictures at distances up to {found.threshold:.2f}: "
         f"{100 * found.recall:.0f} % of {found.num_edited:,} edited copies ({EDITS}) are nearer to "
         f"their originals than that. They are candidates: other pictures can be as near.{shown}"
     )
