@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssgan import recipes
-from ssgan.cli import demo, evaluate, forget, study, train, tune
+from ssgan.cli import demo, forget, study, train, tune
 from ssgan.cli.doctor import report
-from ssgan.cli.launching import processes
+from ssgan.cli.launching import processes, shared_work
 from ssgan.cli.main import OTHER_VERBS, VERBS, main
 from ssgan.cli.parser import list_fields
 from ssgan.cli.web import serve
@@ -63,7 +63,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setattr(socket, name, refuse)
         for module, name in ((train, "train_in"), (train, "_dry_run"), (forget, "_forget"),
                              (processes, "run_in_processes"),
-                             (evaluate, "run_in_processes"), (study, "_run")):  # fmt: skip
+                             (shared_work, "run_in_processes"), (study, "_run")):  # fmt: skip
             patch.setattr(module, name, lambda *_, **__: 0)
         for module, name in ((demo, "train_in"), (demo, "_compare"), (demo, "_check_places")):
             patch.setattr(module, name, lambda *_, **__: 0)

@@ -389,7 +389,10 @@ def test_other_files_are_refused_in_one_line(tmp_path):
         ({**good, "generator/more": torch.ones(2)}, "holds generator/more, which a generator"),
         ({**good, "discriminator/d_bn": torch.ones(2)}, "holds discriminator/d_bn, which a discr"),
         ({**good, "generator/B1/bn1/gamma": torch.full((8,), math.nan)}, "gamma holds NaN"),
-        ({**good, "generator/fc_noise/kernel": torch.ones(2)}, "with 2 axes, and has it with 1"),
+        (
+            {**good, "generator/fc_noise/kernel": torch.ones(2)},
+            "kernel must have 2 axes, and it has 1",
+        ),
         (
             {**good, "discriminator/B1/same_conv1/kernel/u_var": torch.ones(5, 1)},
             "u_var has the sh",

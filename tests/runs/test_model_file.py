@@ -270,7 +270,7 @@ def test_only_a_run_directory_has_a_best_state(path):
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
-    with pytest.raises(UserError, match="No such file"):
+    with pytest.raises(UserError, match="is not there; give a run directory or"):
         load_model(tmp_path / "none.safetensors")
     with pytest.raises(UserError, match="is a folder"):
         load_model(tmp_path)

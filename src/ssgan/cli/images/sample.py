@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.images.options import Sample
@@ -24,7 +24,7 @@ from ssgan.files.own_outputs import SAMPLE, refuse_other_images
 from ssgan.ops.collective import rank, share_work, wait_for_ranks
 from ssgan.runs.builtin import find_home
 from ssgan.runs.checkpoint import Checkpoint, FoundState
-from ssgan.runs.config import DataConfig
+from ssgan.runs.config import DataConfig, RunConfig
 from ssgan.runs.model_file import find_networks
 from ssgan.runs.precision import resolve_device
 from ssgan.runs.sample_folder import SampleFolder
@@ -108,33 +108,49 @@ def _sample(given: Sample) -> None:
             out.start(given.count, _facts(saved, given))
         wait_for_ranks()
         images = _write_images(generate, size, labels, out, given, saved.config.data)
-        if rank() > 0:
-            return
-        columns = max(1, round(min(given.count, _MOST_ON_SHEET) ** 0.5))
-        save_png(out.sheet, image_grid(images, columns))
-        where = f"{readable(out.images)}, together in {readable(out.sheet)}"
-        print(f"{given.count} images of step {saved.step} in {where}")
-        if given.npz is not None:
-            print(f"the same as arrays: {readable(given.npz)}")
-        spec, stops = saved.config.generator, latents[: _STOPS + 1]
-        if len(stops) > 1:
-            path = interpolate(spec, stops, given.steps)
-            repeated = (
-                None if labels is None else labels.repeat_interleave(given.steps)[: len(path)]
-            )
-            frames = stretch(generate_pixels(generator, path, repeated), saved.config.data.ratio)
-            _write_interpolation(frames, given.steps, out, given.gif)
-        elif given.gif:
-            print("no animation: --gif goes from one image to the next, so --n must be 2 or more")
-        if given.interpolate is not None:
-            stops = latents if given.seeds else latents[:_STOPS]
-            path, left = interpolate_loop(
-                spec, stops, given.frames or min(_MOST_FRAMES, _FRAMES * len(stops))
-            )
-            frames = generate_pixels(generator, path, None if labels is None else labels[left])
-            frames = stretch(frames, saved.config.data.ratio)
-            save_animation(given.interpolate, frames, round(1000 / given.fps))
-            print(f"animation of {len(frames)} images: {readable(given.interpolate)}")
+        if rank() == 0:
+            _write_sheet(images, out, given, saved)
+            _write_ways(generator, latents, labels, out, given, saved.config)
+
+
+def _write_sheet(
+    images: NDArray[np.uint8], out: SampleFolder, given: Sample, saved: Checkpoint
+) -> None:
+    """All images as one picture; says where they are."""
+    columns = max(1, round(min(given.count, _MOST_ON_SHEET) ** 0.5))
+    save_png(out.sheet, image_grid(images, columns))
+    where = f"{readable(out.images)}, together in {readable(out.sheet)}"
+    print(f"{given.count} images of step {saved.step} in {where}")
+    if given.npz is not None:
+        print(f"the same as arrays: {readable(given.npz)}")
+
+
+def _write_ways(
+    generator: nn.Module,
+    latents: Tensor,
+    labels: Tensor | None,
+    out: SampleFolder,
+    given: Sample,
+    config: RunConfig,
+) -> None:
+    """The interpolation between the images, and their animations."""
+    spec, stops = config.generator, latents[: _STOPS + 1]
+    if len(stops) > 1:
+        path = interpolate(spec, stops, given.steps)
+        repeated = None if labels is None else labels.repeat_interleave(given.steps)[: len(path)]
+        frames = stretch(generate_pixels(generator, path, repeated), config.data.ratio)
+        _write_interpolation(frames, given.steps, out, given.gif)
+    elif given.gif:
+        print("no animation: --gif goes from one image to the next, so --n must be 2 or more")
+    if given.interpolate is not None:
+        stops = latents if given.seeds else latents[:_STOPS]
+        path, left = interpolate_loop(
+            spec, stops, given.frames or min(_MOST_FRAMES, _FRAMES * len(stops))
+        )
+        frames = generate_pixels(generator, path, None if labels is None else labels[left])
+        frames = stretch(frames, config.data.ratio)
+        save_animation(given.interpolate, frames, round(1000 / given.fps))
+        print(f"animation of {len(frames)} images: {readable(given.interpolate)}")
 
 
 def _check_places(saved: Checkpoint, given: Sample) -> SampleFolder:
