@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import ssgan
@@ -39,6 +40,14 @@ def test_what_verbs_write_goes_into_the_working_directory(tmp_path):
     picture = "builtin-objects/generated-seed-0/images/image-00000.png"
     assert main(["project", NAME, picture, "--out", "found", "--steps", "2", "--starts", "1"]) == 0
     assert files_of_the_package() == before
+
+
+def test_its_discriminator_gives_features_and_is_probed(tmp_path):
+    images = ["--data", "objects:num_images=60"]
+    assert main(["features", NAME, *images, "--out", "f.npy"]) == 0
+    assert np.load(tmp_path / "f.npy").shape[0] == 60
+    assert main(["probe", NAME, "--data", "objects:num_images=120", "--blocks", "3"]) == 0
+    assert (tmp_path / "builtin-objects/probe/probe.txt").exists()
 
 
 def test_a_run_begins_with_its_weights_and_remembers_its_name(tmp_path):

@@ -165,7 +165,7 @@ class Features(Options):
     Rows are in the order of the data. Run the same command again to continue.
     """
 
-    # a run directory or a checkpoint file
+    # a run directory, a checkpoint, or a model's file
     run: Path = argument(Path(), "RUN", required=True)
     # images, with or without labels: {SOURCES}
     data: str = option("", "SOURCE", required=True)
@@ -178,6 +178,9 @@ class Features(Options):
     pooling: str = option("mean", "NAME")
     # the stored state to read; 0 is D before training
     step: int | None = option(None, at_least=0, default_text="the newest")
+    # processes on this machine that share the images, each on its own device; on several machines
+    # torchrun or a cluster starts `python -m ssgan features ...`, with one folder for all
+    processes: int = option(1, at_least=1)
     device: str = option("auto", "NAME")
     cache: Path | None = option(None, "DIR")
     verify: bool = False

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ssgan.cli.config_args import import_trusted
+from ssgan.cli.launching.shared_work import run_shared
 from ssgan.cli.measure_options import Features, Probe
 from ssgan.cli.progress import Meter, fetch_source, load_images, open_progress_bar
 from ssgan.data.base import AbstractSource
@@ -34,6 +35,7 @@ from ssgan.files.links import refuse_links
 from ssgan.files.locks import hold_lock
 from ssgan.files.own_outputs import refuse_other_picture
 from ssgan.files.run_directory import run_name
+from ssgan.ops.collective import rank
 from ssgan.ops.cpu import keep_freed_memory
 from ssgan.plots.probe import draw_probe
 from ssgan.runs.builtin import find_home
@@ -169,10 +171,21 @@ def _rows(job: StateProbe, which: str) -> list[dict[str, Any]]:
 
 def features(given: Features) -> int:
     """Write the file; returns the exit code."""
-    target = given.out
-    check_target(target, 2 if given.block == "all" else 1)
-    check_pooling(given.pooling)
-    device = resolve_device(given.device)
+
+    def check() -> None:
+        check_target(given.out, 2 if given.block == "all" else 1)
+        check_pooling(given.pooling)
+
+    def export() -> None:
+        check()
+        _export_features(given)
+
+    argv = ["features", *given.words]
+    return run_shared(argv, given.processes, given.device, check=check, work=export)
+
+
+def _export_features(given: Features) -> None:
+    target, device = given.out, resolve_device(given.device)
     keep_freed_memory()
     step = None if given.step is None else str(given.step)
     trusted = import_trusted(given.trust)
@@ -181,13 +194,15 @@ def features(given: Features) -> int:
     source = parse_source(given.data)
     dataset = _labelled_images(subject, source, given)
     names, partial = list_item_names(source, dataset), partial_folder(target)
+    if rank() > 0:
+        export_features(subject, dataset, names, layers, target)
+        return
     with translate_file_errors(target):
         refuse_links(target.parent, partial)
         partial.mkdir(parents=True, exist_ok=True)
         with hold_lock(partial / ".lock"), open_progress_bar("images through D") as progress:
             export_features(subject, dataset, names, layers, target, progress)
     print(f"{len(dataset):,} images, step {subject.step} of {subject.run}: {target}")
-    return 0
 
 
 def _blocks(text: str, count: int) -> list[int]:

@@ -22,6 +22,7 @@ from ssgan.evaluation.probe import feature_store
 from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator
 from ssgan.files.atomic import open_atomic, sync_folder, write_json
 from ssgan.files.own_outputs import refuse_other_images
+from ssgan.ops.collective import rank
 from ssgan.types import UNLABELLED, UserError
 
 ENDINGS = (".npy", ".npz", ".parquet")
@@ -67,10 +68,13 @@ def export_features(
     .npy: float32 [N, F], with `<stem>.labels.npy` (int64) and `<stem>.json` (protocol, names)
     beside. .npz: `block_0`, ..., `labels`, `names`, `classes`, `protocol`. Parquet: columns
     `name`, `label`, `class` and `block_0`, ... (lists of F float32), protocol in the metadata.
-    An image without a label has -1, and null in Parquet. Raises what `fill_store` raises.
+    An image without a label has -1, and null in Parquet. Several ranks share the images, and rank
+    0 writes. Raises what `fill_store` raises.
     """
     folder = partial_folder(target)
     feature_store.fill_store(subject, dataset, np.arange(len(dataset)), layers, folder, progress)
+    if rank() > 0:
+        return
     facts = describe_export(subject, dataset, layers)
     if target.suffix == ".npy":
         if dataset.labels is not None:

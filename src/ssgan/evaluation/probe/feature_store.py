@@ -8,8 +8,9 @@ Rows are written and read, not mapped: a full disk or a file cut short is an err
 """
 
 import hashlib
+import json
 import os
-from collections.abc import Sequence
+from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -17,6 +18,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ssgan.data.base import Progress
 from ssgan.data.dataset import Dataset
@@ -24,6 +26,7 @@ from ssgan.evaluation.probe.maps import Layer, ProbedDiscriminator, grid_side
 from ssgan.files.atomic import DiskFull, free_bytes, write_json
 from ssgan.files.links import open_regular, read_regular, refuse_links
 from ssgan.files.nesting import parse_json
+from ssgan.ops.collective import broadcast_from_first, rank, share_work
 from ssgan.types import UserError
 
 BATCH = 64  # images in one forward pass
@@ -53,43 +56,83 @@ def fill_store(
 ) -> None:
     """Write the missing features of these images into the folder.
 
-    An interrupted call that had more layers is finished with all of them. Raises UserError when D
-    returns NaN or infinity, DiskFull when the rows cannot fit.
+    An interrupted call that had more layers is finished with all of them. Several ranks share the
+    batches, and rank 0 writes. Raises UserError when D returns NaN or infinity, or where a rank has
+    another D or other images, DiskFull when the rows cannot fit.
     """
-    refuse_links(folder.parent, folder)
-    marker, facts = folder / _MARKER, _facts(subject, dataset, rows)
-    if (begun := _find_begun(folder, facts, layers)) is not None:
-        layers, done, hashes = begun
-    else:
-        hashes = [hashlib.sha256() for _ in layers]
-        done, needed = 0, sum(len(rows) * feature_width(subject, layer) * 4 for layer in layers)
-        if needed > free_bytes(folder):
-            raise DiskFull(folder, needed, free_bytes(folder))
-        folder.mkdir(parents=True, exist_ok=True)
-        marker.unlink(missing_ok=True)
-        for layer in layers:
-            shape = (len(rows), feature_width(subject, layer))
-            feature_path(folder, layer).unlink(missing_ok=True)
-            with feature_path(folder, layer).open("xb") as new:
-                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(new, header)
+    facts = _facts(subject, dataset, rows)
+    begun = _begin(subject, layers, folder, facts, len(rows)) if rank() == 0 else None
+    layers, done = _share_start(begun, facts)
+    starts = range(done, len(rows), BATCH)
+    batches = share_work(
+        starts,
+        lambda start: tuple(subject.features(dataset.batch(rows[start : start + BATCH]), layers)),
+    )
+    if begun is None:
+        deque(batches, maxlen=0)  # rank 0 gets them
+        return
     with ExitStack() as stack:
         paths = [feature_path(folder, layer) for layer in layers]
         refuse_links(folder, *paths)
         files = [stack.enter_context(path.open("r+b")) for path in paths]
         for file in files:
             _seek_row(file, done)
-        for start in range(done, len(rows), BATCH):
+        for start, found in zip(starts, batches, strict=True):
             numbers = rows[start : start + BATCH]
-            _append(subject, dataset, numbers, layers, files, hashes)
+            for layer, features in zip(layers, found, strict=True):
+                _require_finite(subject, dataset, numbers, layer, features)
+            for features, file, digest in zip(found, files, begun.hashes, strict=True):
+                data = features.to(torch.float32).contiguous().numpy().tobytes()
+                digest.update(data)
+                file.write(data)
             done = start + len(numbers)
             if done == len(rows) or done % (BATCH * _SAVED_BATCHES) == 0:
                 for file in files:
                     file.flush()
                     os.fsync(file.fileno())
-                digests = [one.hexdigest() for one in hashes]
-                write_json(marker, {**facts, "layers": layers, "done": done, "sha256": digests})
+                digests = [one.hexdigest() for one in begun.hashes]
+                stored = {**facts, "layers": layers, "done": done, "sha256": digests}
+                write_json(folder / _MARKER, stored)
             progress(done, len(rows))
+
+
+def _begin(
+    subject: ProbedDiscriminator,
+    layers: list[Layer],
+    folder: Path,
+    facts: dict[str, object],
+    count: int,
+) -> "_Begun":
+    """The interrupted call in the folder, or new files for so many rows."""
+    refuse_links(folder.parent, folder)
+    if (begun := _find_begun(folder, facts, layers)) is not None:
+        return begun
+    needed = sum(count * feature_width(subject, layer) * 4 for layer in layers)
+    if needed > free_bytes(folder):
+        raise DiskFull(folder, needed, free_bytes(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARKER).unlink(missing_ok=True)
+    for layer in layers:
+        feature_path(folder, layer).unlink(missing_ok=True)
+        with feature_path(folder, layer).open("xb") as new:
+            shape = (count, feature_width(subject, layer))
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(new, header)
+    return _Begun(layers, 0, [hashlib.sha256() for _ in layers])
+
+
+def _share_start(begun: "_Begun | None", facts: dict[str, object]) -> tuple[list[Layer], int]:
+    """The layers and the first missing row, which rank 0 knows."""
+    ours = {name: value for name, value in facts.items() if name != "device"}
+    start = None if begun is None else [begun.layers, begun.done, ours]
+    sent = None if start is None else json.dumps(start).encode()
+    layers, done, theirs = json.loads(broadcast_from_first(sent))
+    if theirs != ours:
+        raise UserError(
+            f"rank {rank()} has another state of D or other images than rank 0: they changed "
+            "meanwhile; run the same command again"
+        )
+    return [Layer(*layer) for layer in layers], done
 
 
 def load_features(folder: Path, layer: Layer, rows: slice = slice(None)) -> NDArray[np.float32]:
@@ -105,28 +148,22 @@ def load_features(folder: Path, layer: Layer, rows: slice = slice(None)) -> NDAr
     return flat.reshape(-1, width).astype(np.float32, copy=False)
 
 
-def _append(
+def _require_finite(
     subject: ProbedDiscriminator,
     dataset: Dataset,
     numbers: NDArray[np.int64],
-    layers: list[Layer],
-    files: Sequence[IO[bytes]],
-    hashes: Sequence[Any],
+    layer: Layer,
+    features: Tensor,
 ) -> None:
-    """Append the rows of one batch to every file."""
-    found = subject.features(dataset.batch(numbers), layers)
-    for layer, features, file, digest in zip(layers, found, files, hashes, strict=True):
-        bad = ~features.isfinite().all(dim=1)
-        if bad.any():
-            number = int(numbers[int(bad.nonzero()[0, 0])])
-            raise UserError(
-                f"block {layer.block} of D ({subject.run}, step {subject.step}) returns NaN or "
-                f"infinity for image {number} of {dataset.manifest.get('source')}: probe an "
-                "earlier step"
-            )
-        data = features.to(torch.float32).contiguous().numpy().tobytes()
-        digest.update(data)
-        file.write(data)
+    """Raise UserError, which names the image, for features that are NaN or infinite."""
+    bad = ~features.isfinite().all(dim=1)
+    if bad.any():
+        number = int(numbers[int(bad.nonzero()[0, 0])])
+        raise UserError(
+            f"block {layer.block} of D ({subject.run}, step {subject.step}) returns NaN or "
+            f"infinity for image {number} of {dataset.manifest.get('source')}: probe an "
+            "earlier step"
+        )
 
 
 def _facts(

@@ -24,8 +24,10 @@ from torch.nn import functional as F
 
 from ssgan.files.run_directory import RunDirectory, parse_step, run_name
 from ssgan.ops.pixels import from_uint8
+from ssgan.runs.builtin import is_builtin
 from ssgan.runs.checkpoint import find_state
 from ssgan.runs.config import RunConfig
+from ssgan.runs.model_file import find_networks
 from ssgan.runs.precision import run_dtype, to_device
 from ssgan.runs.sampling import load_discriminator
 from ssgan.runs.shapes import require_shapes
@@ -79,14 +81,14 @@ class ProbedDiscriminator:
 def list_states(
     path: Path, steps: str | None, trusted_modules: Sequence[str] = ()
 ) -> list[ProbedState]:
-    """The states of a run directory or a checkpoint file, by step.
+    """The states of a run directory, a checkpoint or a model's file, by step.
 
     `steps` is None (the newest), or step numbers and "all" (every stored state), separated by
     commas; step 0 is D before training. Raises UserError for a step without a state, naming those
     that have one.
     """
-    if path.is_file() or steps is None:
-        newest = find_state(path, trusted_modules=trusted_modules).checkpoint
+    if path.is_file() or is_builtin(str(path)) or steps is None:
+        newest = find_networks(path, trusted_modules=trusted_modules).checkpoint
         if steps is not None:
             raise UserError(f"{path} is a single state; --steps requires a run directory")
         return [ProbedState(newest.path, newest.step)]
@@ -114,7 +116,7 @@ def open_discriminator(
     state: ProbedState, device: torch.device, trusted_modules: Sequence[str] = ()
 ) -> ProbedDiscriminator:
     """Load D; raises UserError for a file without D, or a D without `block_outputs`."""
-    saved = find_state(state.file, trusted_modules=trusted_modules).checkpoint
+    saved = find_networks(state.file, trusted_modules=trusted_modules).checkpoint
     config = saved.config
     if state.step == saved.step:
         discriminator = load_discriminator(saved, device)
