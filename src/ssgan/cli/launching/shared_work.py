@@ -19,7 +19,8 @@ def run_shared(
 ) -> int:
     """Do the work: alone, as a rank of a launcher, or as so many processes `ssgan argv`.
 
-    `check` raises UserError for what no process could do, before they start: it is said once.
+    `check` runs before they start. It raises UserError for what no process could do, so that the
+    message appears once.
     Returns the exit code.
     """
     join_launcher(processes)
