@@ -2,19 +2,24 @@
 
 Row i of a draw depends on the key and on index[i] alone: not on the rest of the batch, nor on
 earlier draws. So resumed and accumulated runs draw the same numbers, and no generator state needs
-to be stored. The generator is Philox 4x32-10 (Salmon et al. 2011), computed in int64.
+to be stored. The generator is Philox 4x32-10 (Salmon et al. 2011), computed by NumPy: its many
+small operations cost several times as much in PyTorch.
 """
 
 import hashlib
 import math
+from typing import TypeAlias
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
-_MASK = 0xFFFFFFFF
+_MASK = np.uint64(0xFFFFFFFF)
 _MULTIPLY = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
+_Words: TypeAlias = NDArray[np.uint64]  # of 32 bits each
 
 
 class Key:
@@ -26,31 +31,33 @@ class Key:
         self.words = (int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:], "big"))
 
 
-def _multiply(a: int, b: Tensor) -> tuple[Tensor, Tensor]:
-    """High and low 32 bits of a * b, for 32-bit values held in int64."""
-    low = a * (b & 0xFFFF)  # below 2^48
-    high = a * (b >> 16) + (low >> 16)  # below 2^49
-    return high >> 16, ((high & 0xFFFF) << 16) | (low & 0xFFFF)
+def _multiply(a: int, b: _Words) -> tuple[_Words, _Words]:
+    """High and low 32 bits of a * b, for 32-bit values; uint64 holds the product."""
+    product = b * np.uint64(a)
+    return product >> np.uint64(32), product & _MASK
 
 
-def philox(key: Key, counter: Int[Tensor, "*N"], lane: Int[Tensor, "*N"]) -> list[Tensor]:
-    """Four tensors of 32 random bits for every (counter, lane), each value in [0, 2^32)."""
-    c0, c1, c2, c3 = counter & _MASK, counter >> 32, lane, torch.zeros_like(counter)
+def philox(key: Key, counter: Int[Tensor, "*#N"], lane: Int[Tensor, "*#N"]) -> list[Tensor]:
+    """Four tensors of 32 random bits for every (counter, lane), each value in [0, 2^32).
+
+    Both are on the CPU, of one shape or broadcast to one, and not negative.
+    """
+    whole, c2 = counter.numpy().astype(np.uint64), lane.numpy().astype(np.uint64)
+    c0, c1, c3 = whole & _MASK, whole >> np.uint64(32), np.zeros_like(c2)
     k0, k1 = key.words
     for _ in range(10):
         high0, low0 = _multiply(_MULTIPLY[0], c0)
         high1, low1 = _multiply(_MULTIPLY[1], c2)
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
-    return [c0, c1, c2, c3]
+        c0, c1, c2, c3 = high1 ^ c1 ^ np.uint64(k0), low1, high0 ^ c3 ^ np.uint64(k1), low0
+        k0, k1 = (k0 + _WEYL[0]) & int(_MASK), (k1 + _WEYL[1]) & int(_MASK)
+    return [torch.from_numpy(word.astype(np.int64)) for word in (c0, c1, c2, c3)]
 
 
 def _bits(key: Key, index: Int[Tensor, " B"], size: int) -> Int[Tensor, "B size"]:
     """`size` values of 32 random bits per row."""
-    lanes = -(-size // 4)
-    counter = index.to(torch.int64)[:, None].expand(len(index), lanes)
-    lane = torch.arange(lanes, device=index.device).expand(len(index), lanes)
-    return torch.stack(philox(key, counter, lane), dim=-1).flatten(1)[:, :size]
+    lane = torch.arange(-(-size // 4))
+    words = philox(key, index.to(torch.int64)[:, None], lane[None])
+    return torch.stack(words, dim=-1).flatten(1)[:, :size]
 
 
 def uniform(key: Key, index: Int[Tensor, " B"], size: int) -> Float[Tensor, "B size"]:

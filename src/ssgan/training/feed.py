@@ -126,21 +126,21 @@ class Feed:
     def _real(self, step: int, index: Tensor) -> Batch:
         config = self.config
         places = step * config.discriminator_updates * config.batch_size + index
-        numbers = torch.stack([self._number(int(place)) for place in places])
-        pixels = torch.from_numpy(self.dataset.batch(numbers.numpy())).to(self.device)
+        numbers = np.array([self._number(place) for place in places.tolist()])
+        pixels = torch.from_numpy(self.dataset.batch(numbers)).to(self.device)
         images = from_uint8(pixels.permute(0, 3, 1, 2), self.dtype)  # channels_last by nature
         if config.data.mirror:
             heads = uniform(Key(self.seed, "mirror", step), index, 1)[:, 0] < 0.5
             images = torch.where(heads.to(self.device)[:, None, None, None], images.flip(3), images)
         labels = None
         if self.labels is not None:
-            labels = torch.from_numpy(self.labels[numbers.numpy()]).to(self.device)
+            labels = torch.from_numpy(self.labels[numbers]).to(self.device)
         return Batch(images, labels, index, config.batch_size)
 
-    def _number(self, place: int) -> Tensor:
+    def _number(self, place: int) -> int:
         """The number of the image at a place of the endless stream, in a new order every epoch."""
         epoch, within = divmod(place, len(self.dataset))
-        return self._order(epoch)[within]
+        return int(self._order(epoch)[within])
 
-    def _shuffled(self, epoch: int) -> Tensor:
-        return permutation(Key(self.seed, "order", epoch), len(self.dataset))
+    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
+        return permutation(Key(self.seed, "order", epoch), len(self.dataset)).numpy()
