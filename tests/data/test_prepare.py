@@ -266,6 +266,7 @@ def test_a_damaged_prepared_folder_is_made_again(tmp_path: Path, damage: str) ->
 )
 def test_the_size_is_the_largest_that_half_of_the_images_fill(short_side: int, size: int) -> None:
     assert choose_size(HeaderStats(1, short_side, False)) == size
+    assert choose_size(HeaderStats(1, short_side, False), 48) == min(size, 48)
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

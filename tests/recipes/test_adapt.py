@@ -10,7 +10,6 @@ from ssgan.cli.options import Train
 from ssgan.cli.parser import parse
 from ssgan.config.merge import merge
 from ssgan.data.base import DatasetInfo, HeaderStats
-from ssgan.data.prepare import SIZES
 from ssgan.methods.gan import ConditionalGAN
 from ssgan.models.biggan import BigGANGenerator
 from ssgan.models.norms import ConditionalBatchNorm
@@ -79,16 +78,22 @@ def test_a_norm_of_the_user_that_reads_no_labels_is_refused_in_one_line(fitted):
 @pytest.mark.parametrize("size", GIVEN_SIZES)
 def test_networks_for_every_size_given_are_chosen_and_can_be_built(fitted, size):
     config, start, _ = adapt(fitted, {"data": {"image_size": size}})
-    if size in SIZES:
-        assert start == fitted
     for build in (build_generator, build_discriminator):
         assert shapes(build, config, 0) is not None
     assert config.batch_size == (
         64 if size <= 128 else 32 if torch.accelerator.is_available() else 16
     )
     reasons = explain_choices(config, start, INFO.header_stats)
-    assert reasons[1].startswith(f"image size {size}{' (as given)' if size != 128 else ''}")
-    assert f"{size if size not in SIZES else 128} pixels" in reasons[3]
+    chosen = 128 if torch.accelerator.is_available() else 64
+    assert reasons[1].startswith(f"image size {size}{' (as given)' if size != chosen else ':'}")
+    assert f"fits {size} pixels" in reasons[3]
+
+
+def test_networks_for_a_given_size_are_those_of_images_of_that_size(fitted):
+    small, _ = fit_recipe(Pretend(300, 32, False))
+    config, _, _ = adapt(fitted, {"data": {"image_size": 32}})
+    assert (config.generator, config.discriminator) == (small.generator, small.discriminator)
+    assert (config.generator, config.discriminator) != (fitted.generator, fitted.discriminator)
 
 
 def test_other_sizes_are_refused_with_those_that_work(fitted):

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+import torch
 
 from ssgan.config.merge import merge
 from ssgan.config.serialize import dump, load
@@ -100,6 +101,9 @@ def test_a_wrong_recipe_is_named_with_what_would_be_right(name, words):
     assert words in str(error.value)
 
 
+LARGEST = 128 if torch.accelerator.is_available() else 64  # side chosen for large photographs
+
+
 class Pretend(AbstractSource, AbstractCollection):
     """A source of images that are only headers."""
 
@@ -131,7 +135,7 @@ class Pretend(AbstractSource, AbstractCollection):
         ((300, 40, False), 32, 3, 64, True),
         ((60_000, 28, True), 32, 1, 64, False),
         ((60_000, 28, True, 20), 32, 1, 64, True),  # twenty crops of 3,000 pictures
-        ((20, 500, False), 128, 3, 16, True),
+        ((20, 500, False), LARGEST, 3, 16, True),
         ((1, 64, True), 64, 1, 4, True),
     ],
 )
@@ -182,8 +186,18 @@ def test_networks_that_were_chosen_for_another_size_do_not_claim_to_fit_the_size
     fitted, _ = fit_recipe(source)
     larger = merge(fitted, {"data": {"image_size": 64}, "augment": False}, "--")
     reasons = explain_choices(larger, fitted, source.header_stats())
-    assert reasons[3].partition(": chosen for 32 pixels on ")[1]
+    assert reasons[3].partition(": fits 64 pixels on ")[1]
     assert reasons[5] == "no augmentation (as given); D may memorize fewer than 5,000 pictures"
+
+
+def test_large_photographs_get_64_pixels_on_a_cpu_and_the_reason_says_so():
+    source = Pretend(300, 500, False)
+    fitted, reasons = fit_recipe(source)
+    assert fitted.data.image_size == LARGEST
+    capped = "; on a CPU at most 64 are chosen" if LARGEST == 64 else ""
+    assert reasons[1] == (
+        f"image size {LARGEST}: the median short side of 300 images is 500 pixels{capped}"
+    )
 
 
 def test_a_source_whose_info_is_known_is_not_opened_again(monkeypatch):

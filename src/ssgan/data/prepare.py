@@ -108,9 +108,10 @@ def find_prepared(key: str, cache: Path | None = None) -> Dataset | None:
     return None
 
 
-def choose_size(stats: HeaderStats) -> int:
-    """The largest of SIZES that does not enlarge more than half of the images; at least 32."""
-    return max((size for size in SIZES if size <= stats.short_side), default=SIZES[0])
+def choose_size(stats: HeaderStats, most: int = SIZES[-1]) -> int:
+    """The largest of SIZES, at most `most`, that enlarges at most half of the images; or 32."""
+    longest = min(stats.short_side, most)
+    return max((size for size in SIZES if size <= longest), default=SIZES[0])
 
 
 def default_cache() -> Path:

@@ -22,6 +22,7 @@ from ssgan.types import UserError
 
 _COLOURS = {1: "grey", 3: "color", 4: "color with transparency"}  # by channels
 _SMALL = 5000  # pictures; D soon memorizes fewer
+_LARGEST_ON_CPU = 64  # pixels; a step at 128 takes five times as long
 _LARGE = 128  # pixels; above, networks and batches are chosen for the memory that they take
 GIVEN_SIZES = (
     *sorted({*SIZES, 96, *GENERATOR_MULTIPLIERS}),
@@ -40,7 +41,7 @@ def fit_recipe(
     """
     stats = _header_stats(source, info)
     accelerated = torch.accelerator.is_available()
-    size, channels = choose_size(stats), 1 if stats.grey else 3
+    size, channels = choose_training_size(stats), 1 if stats.grey else 3
     generator, discriminator, _ = choose_networks(size, accelerated)
     batch_size, small = _choose_batch_size(stats), stats.num_pictures < _SMALL
     steps = 50_000 if accelerated else 5000
@@ -62,12 +63,21 @@ def fit_recipe(
     return config, explain_choices(config, config, stats)
 
 
+def choose_training_size(stats: HeaderStats) -> int:
+    """The side in pixels that suits the images and this machine, as `fit_recipe` chooses it.
+
+    On a CPU it is at most 64, so that samples show something within the first hour.
+    """
+    accelerated = torch.accelerator.is_available()
+    return choose_size(stats) if accelerated else choose_size(stats, _LARGEST_ON_CPU)
+
+
 def fit_networks(config: RunConfig, size: int) -> RunConfig:
-    """Settings of `fit_recipe` with networks for another size, where theirs do not have it.
+    """Settings of `fit_recipe` with the networks for another size.
 
     Raises UserError for a size that no network has.
     """
-    if size == config.data.image_size or size in SIZES:
+    if size == config.data.image_size:
         return config
     if size not in GIVEN_SIZES:
         known = ", ".join(str(one) for one in GIVEN_SIZES)
@@ -96,11 +106,7 @@ def explain_choices(config: RunConfig, fitted: RunConfig, stats: HeaderStats) ->
     )
     reasons = [
         _explain_method(config, fitted),
-        _explain(
-            f"image size {data.image_size}",
-            data.image_size != chosen.image_size,
-            f"the median short side of {stats.num_images} images is {stats.short_side} pixels",
-        ),
+        _explain_size(config, fitted, stats),
         _explain(
             _COLOURS[data.channels],
             data.channels != chosen.channels,
@@ -135,6 +141,14 @@ def _explain_method(config: RunConfig, fitted: RunConfig) -> str:
     return f"{name} (as given): {labels}, trains {task} the rotation task"
 
 
+def _explain_size(config: RunConfig, fitted: RunConfig, stats: HeaderStats) -> str:
+    size, chosen = config.data.image_size, fitted.data.image_size
+    fact = f"the median short side of {stats.num_images} images is {stats.short_side} pixels"
+    if chosen < choose_size(stats):
+        fact += f"; on a CPU at most {chosen} are chosen"
+    return _explain(f"image size {size}", size != chosen, fact)
+
+
 def _explain_networks(config: RunConfig, fitted: RunConfig) -> str:
     pairs = (
         (config.generator, fitted.generator),
@@ -142,13 +156,9 @@ def _explain_networks(config: RunConfig, fitted: RunConfig) -> str:
     )
     if any(network != chosen for network, chosen in pairs):
         return " and ".join(_describe_network(*pair) for pair in pairs)
-    given, accelerated = config.data.image_size, torch.accelerator.is_available()
-    size = fitted.data.image_size if given in SIZES else given
+    size, accelerated = config.data.image_size, torch.accelerator.is_available()
     network = choose_networks(size, accelerated)[2]
-    machine = "an accelerator" if accelerated else "a CPU"
-    if given != size:
-        return f"{network}: chosen for {size} pixels on {machine}"
-    return f"{network}: fits {size} pixels on {machine}"
+    return f"{network}: fits {size} pixels on {'an accelerator' if accelerated else 'a CPU'}"
 
 
 def _describe_network(network: object, chosen: object) -> str:

@@ -8,6 +8,8 @@ import pytest
 
 from ssgan.cli import progress
 from ssgan.cli.main import main
+from ssgan.data.folder import Folder
+from ssgan.recipes.auto import fit_recipe
 from tests.data.pictures import noise, write_images
 
 
@@ -61,6 +63,17 @@ def test_size_and_channels_come_from_the_images(
         noise(int(path.stem), 40, 40).convert("L").save(path)
     main(["data", "prepare", str(folder), "--cache", str(tmp_path / "cache")])
     assert "6 images of 32 x 32 pixels, grey" in capsys.readouterr().out
+
+
+def test_the_size_is_that_which_training_and_inspection_choose(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_images(tmp_path / "large", range(4), size=140)
+    chosen = fit_recipe(Folder(path=str(tmp_path / "large")))[0].data.image_size
+    assert main(["data", "prepare", str(tmp_path / "large"), "--cache", str(tmp_path / "c")]) == 0
+    assert f"4 images of {chosen} x {chosen} pixels" in capsys.readouterr().out
+    assert main(["data", "inspect", str(tmp_path / "large")]) == 0
+    assert f"size {chosen}: " in capsys.readouterr().out
 
 
 def test_strict_is_an_error_for_the_caller(

@@ -16,10 +16,10 @@ from ssgan.data.inspection.copies import find_copies
 from ssgan.data.inspection.reading import draw_numbers
 from ssgan.data.inspection.suggestions import Sizes, suggest_settings
 from ssgan.data.inspection.survey import survey_items
-from ssgan.data.prepare import choose_size
 from ssgan.data.sources import parse_source
 from ssgan.files.names import readable
 from ssgan.metrics.rotation_check import check_rotations_of
+from ssgan.recipes.auto import choose_training_size
 from ssgan.types import ImageShape, UserError
 
 
@@ -46,7 +46,7 @@ def inspect_images(given: Data) -> Inspection:
     stats = collection.header_stats()
     red, green, blue = given.background
     preprocessing = Preprocessing(
-        shape=ImageShape(1 if stats.grey else 3, given.size or choose_size(stats)),
+        shape=ImageShape(1 if stats.grey else 3, given.size or choose_training_size(stats)),
         background=(red, green, blue),
         fit=given.fit,
     )
@@ -69,6 +69,6 @@ def inspect_images(given: Data) -> Inspection:
         survey=survey,
         copies=copies,
         sizes=Sizes.of(survey),
-        suggestion=suggest_settings(collection, survey, stats, given.size),
+        suggestion=suggest_settings(collection, survey, stats, preprocessing.shape.size),
         rotation=check_rotations_of(len(survey.squares), survey.squares.__getitem__),
     )

@@ -8,9 +8,9 @@ from ssgan.cli.folders.options import Data
 from ssgan.cli.progress import describe_rejects, fetch_source, log_to_terminal, prepare_images
 from ssgan.data.base import Preprocessing
 from ssgan.data.dataset import Dataset
-from ssgan.data.prepare import choose_size
 from ssgan.data.sources import parse_source
 from ssgan.metrics.rotation_check import check_rotations_of
+from ssgan.recipes.auto import choose_training_size
 from ssgan.types import ImageShape
 
 
@@ -23,7 +23,7 @@ def prepare_source(given: Data) -> int:
     channels = given.channels or (1 if header_stats.grey else 3)
     red, green, blue = given.background
     preprocessing = Preprocessing(
-        shape=ImageShape(channels, given.size or choose_size(header_stats)),
+        shape=ImageShape(channels, given.size or choose_training_size(header_stats)),
         background=(red, green, blue),
         fit=given.fit,
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from ssgan.data.base import AbstractCollection, Fit, HeaderStats
 from ssgan.data.inspection.survey import Survey
-from ssgan.data.prepare import SIZES, choose_size
+from ssgan.data.prepare import SIZES
 from ssgan.data.preprocessing import MUCH_LOST, is_grey
 
 _MANY = 0.25  # share of pictures that lose much, from which another fit is suggested
@@ -79,20 +79,20 @@ class Suggestion:
 
 
 def suggest_settings(
-    collection: AbstractCollection, survey: Survey, stats: HeaderStats, size: int | None = None
+    collection: AbstractCollection, survey: Survey, stats: HeaderStats, size: int
 ) -> Suggestion:
     """What `ssgan train` chooses for these pictures, and another fit where a crop loses much.
 
-    `size` is that of the user, None: to be chosen. `stats` are the source's own.
+    `size` is that of the user, or of training. `stats` are the source's own.
     """
     sizes, count = Sizes.of(survey), len(survey.headers)
-    chosen, grey = size or choose_size(stats), all(map(is_grey, survey.headers))
+    grey = all(map(is_grey, survey.headers))
     shares = [f"{_percent(sizes.share_enlarged(each))} at {each}" for each in SIZES]
     reasons = [
-        f"size {chosen}: the median short side is {sizes.median:,} pixels; of the pictures "
+        f"size {size}: the median short side is {sizes.median:,} pixels; of the pictures "
         f"{', '.join(shares)} are enlarged"
         if survey.from_files and collection.views == 1
-        else f"size {chosen}: pictures of {stats.short_side} pixels",
+        else f"size {size}: pictures of {stats.short_side} pixels",
         f"{'grey' if grey else 'colour'}: "
         + (f"all of {count:,} are grey" if grey else _describe_colour(survey)),
     ]
@@ -112,7 +112,7 @@ def suggest_settings(
             f"centred square, and {_percent(sizes.share_losing_much)} of them lose more than 40 %"
         )
     channels: Literal[1, 3] = 1 if grey else 3
-    return Suggestion(size=chosen, channels=channels, fit=fit, reasons=tuple(reasons))
+    return Suggestion(size=size, channels=channels, fit=fit, reasons=tuple(reasons))
 
 
 def _describe_colour(survey: Survey) -> str:
