@@ -17,7 +17,8 @@ _BUSY = 0.5  # load average above which times are not to be trusted
 
 def parser_of(description: str, repeats: int) -> argparse.ArgumentParser:
     """A parser with the flags that all benchmarks share."""
-    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    words = description.split("\n")[0]
+    parser = argparse.ArgumentParser(description=words, allow_abbrev=False)
     parser.add_argument("--repeats", type=int, default=repeats, help="measurements of each action")
     parser.add_argument("--threads", type=int, help="of torch; as many as it likes when not given")
     parser.add_argument("--json", type=Path, help="where to write all numbers")
