@@ -54,6 +54,19 @@ def test_a_dry_run_writes_and_reaches_nothing(run, capsys, monkeypatch):
     assert sorted(run.rglob("*")) == before
 
 
+def test_a_dry_run_refuses_and_names_what_the_export_would(run, capsys, monkeypatch):
+    """A missing library, the other formats in the folder, and that nothing is to be done."""
+    assert export(run) == 0
+    assert export(run, "--dry-run") == 0
+    assert "step 3 was exported before" in capsys.readouterr().out
+    assert export(run, "--to", "pt2", "--dry-run") == 0
+    names = [line.rpartition("/")[2] for line in capsys.readouterr().out.splitlines()]
+    assert names == ["model.safetensors", "generator.pt2", "discriminator.pt2"]
+    monkeypatch.setattr(programs, "find_spec", lambda name: None)
+    assert export(run, "--to", "all", "--dry-run") == 2
+    assert "pip install 'ssgan[export]'" in one_line(capsys)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

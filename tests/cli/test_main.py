@@ -249,7 +249,7 @@ BAD = [
     (["evaluate", "run", "--against", "a", "--seeds", "1001"], "--seeds must be at most 1,000"),
     (["forget", "--data", "scenes", "--out", "x", "--cycles", "1001"], "cycles must be at most 1,"),
     (["study", "table1", "--seeds", "101"], "--seeds must be at most 100, not 101"),
-    (["sample"], "sample needs RUN: a run directory or a checkpoint file"),
+    (["sample"], "sample needs RUN: a run directory, a checkpoint, a model's file"),
     (["show", "/no/such/run"], "/no/such/run"),
     (["demo", "fast"], "fast"),
     (["data", "prepare", "folder:/no/such/place"], "/no/such/place"),

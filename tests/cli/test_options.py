@@ -37,7 +37,7 @@ WRONG_WORDS = [
     (["sample", "run", "--n"], "--n needs a value"),
     (["sample", "run", "--n", "1", "--n=2"], "--n is given twice"),
     (["sample", "run", "--gif=yes"], "--gif takes no value"),
-    (["sample"], "sample needs RUN: a run directory or a checkpoint file"),
+    (["sample"], "sample needs RUN: a run directory, a checkpoint, a model's file"),
     (["sample", "a", "b"], "sample takes one RUN, not a b"),
     (["train"], "train needs a recipe or --data SOURCE; see ssgan train --help"),
     (["train", "scenes:gan", "--dry-rn"], "train has no --dry-rn; did you mean --dry-run?"),

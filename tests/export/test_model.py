@@ -161,7 +161,7 @@ def test_the_best_state_has_no_d(run):
 def test_a_path_that_is_not_there_is_no_repository(source, tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ssgan.export.model.download_model", lambda repository: 1 / 0)
+    monkeypatch.setattr("ssgan.runs.model_file.download_model", lambda repository: 1 / 0)
     with pytest.raises(UserError, match=r"is not there|No such file"):
         ssgan.load(source)
 

@@ -177,6 +177,18 @@ def test_what_is_new_is_said_in_one_line(model, dataset, tmp_path, caplog):
     assert line.endswith("; 1 logits of the model's auxiliary head are left out")
 
 
+def test_a_model_with_averaged_weights_alone_is_no_warning(model, dataset, tmp_path, caplog):
+    """Every export is one."""
+    caplog.set_level(logging.INFO, "ssgan")
+    found = find_model(model).model
+    tensors = {name: found.tensors[name] for name in ("generator_ema", "discriminator")}
+    save_model(tmp_path / "model.safetensors", replace(found, tensors=tensors))
+    begun = beginning(tmp_path / "model.safetensors", method=found.config.method)
+    next(run(begun, tmp_path / "run", dataset))
+    (record,) = [one for one in caplog.records if "begins with the averaged weights" in one.message]
+    assert record.levelno == logging.INFO
+
+
 def test_frozen_blocks_are_those_of_the_model(model, dataset, tmp_path):
     to_the_end(beginning(model, freeze_discriminator_blocks=2), tmp_path / "run", dataset)
     theirs, ours = stored(model, 3), stored(tmp_path / "run", STEPS)

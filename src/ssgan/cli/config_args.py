@@ -15,7 +15,6 @@ from ssgan.config.merge import from_flags, merge, read_json, read_toml
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo
 from ssgan.data.prepare import SIZES
 from ssgan.data.sources import names_source, parse_source
-from ssgan.export.hub import download_model, parse_repository
 from ssgan.files.run_directory import RunDirectory
 from ssgan.recipes.adapt import adapt_recipe
 from ssgan.recipes.auto import explain_choices, fit_recipe, with_source
@@ -157,10 +156,8 @@ def _begin_from_model(name: str, source: AbstractSource, trusted: Sequence[str])
 
 
 def _find_initial(name: str, trusted: Sequence[str]) -> InitialModel:
-    """The model that --init names; one of the Hub is downloaded."""
-    repository = parse_repository(name)
-    path = name if repository is None else str(download_model(repository))
-    return find_initial_model(InitialWeights(model=path), trusted)
+    """The model that --init names."""
+    return find_initial_model(InitialWeights(model=name), trusted)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class Evaluate(Options):
     Every number is stored with its protocol. Run it again to continue after an interruption.
     """
 
-    # a run directory, a checkpoint file, a folder of images, or a source such as cifar10
+    # a run or a model (as RUN of `ssgan sample`), a folder of images, or a source such as cifar10
     images: tuple[str, ...] = argument((), "RUN|IMAGES")
     # the real images: a folder, a source, or statistics (.npz, also those of pytorch-fid)
     against: str | None = option(
@@ -118,7 +118,7 @@ class Probe(Options):
     Rows already in probe.jsonl are reused: run the same command again to continue.
     """
 
-    # run directories or checkpoint files; several are compared in one table
+    # as RUN of `ssgan sample`: run directories, models; several are compared in one table
     runs: tuple[Path, ...] = argument((), "RUN...", required=True)
     # labelled images to train on: {SOURCES}
     data: str = option("", "SOURCE", required=True)
@@ -165,7 +165,7 @@ class Features(Options):
     Rows are in the order of the data. Run the same command again to continue.
     """
 
-    # a run directory, a checkpoint, or a model's file
+    # a run directory, a checkpoint, a model's file, builtin:NAME, or OWNER/NAME of the Hub
     run: Path = argument(Path(), "RUN", required=True)
     # images, with or without labels: {SOURCES}
     data: str = option("", "SOURCE", required=True)

@@ -15,9 +15,8 @@ from ssgan.evaluation.image_sets import StoredStatistics
 from ssgan.files.names import readable
 from ssgan.files.run_directory import RunDirectory, parse_step
 from ssgan.metrics.protocol import read_statistics
-from ssgan.runs.builtin import is_builtin
 from ssgan.runs.checkpoint import FoundState, find_state
-from ssgan.runs.model_file import find_networks
+from ssgan.runs.model_file import find_networks, names_file
 from ssgan.types import ImageShape, UserError
 
 EvaluationInput: TypeAlias = FoundState | AbstractSource | StoredStatistics
@@ -30,17 +29,17 @@ def parse_input(
     step: int | None = None,
     trusted_modules: Sequence[str] = (),
 ) -> EvaluationInput:
-    """The run (or checkpoint file), the statistics (`.npz`) or the source that `text` names.
+    """The run (or checkpoint or model), the statistics (`.npz`) or the source that `text` names.
 
-    `best` and `step` choose among the states of a run directory; the default is the newest. A
-    run's settings may use classes of ssgan and of the `trusted_modules`. Raises UserError for
-    what does not exist, cannot be read or is none of these.
+    OWNER/NAME is a model of the Hub, hub:OWNER/NAME a data set. `best` and `step` choose among
+    the states of a run directory; the default is the newest. A run's settings may use classes of
+    ssgan and of the `trusted_modules`. Raises UserError for what does not exist, cannot be read or
+    is none of these.
     """
-    if is_builtin(text):
-        return find_networks(Path(text))
     path = Path(os.path.expanduser(text))  # unlike Path's own, it leaves an unknown user's ~ alone
     chosen = best or step is not None
-    if RunDirectory(path).holds_run():
+    is_model = not text.startswith("hub:") and names_file(path)
+    if not is_model and RunDirectory(path).holds_run():
         file = _checkpoint_of(path, best, step)
         return find_state(file, best=best, trusted_modules=trusted_modules)
     if chosen:
@@ -49,7 +48,7 @@ def parse_input(
         return parse_source(text)
     if path.suffix == ".npz" and (path.is_file() or ":" not in text):
         return StoredStatistics(text, read_statistics(path))
-    if path.is_file():
+    if is_model or path.is_file():
         return find_networks(path, trusted_modules=trusted_modules)
     return parse_source(text)
 

@@ -19,7 +19,8 @@ from ssgan.files.jsonl import NUMBER_OR_NULL, TEXT, WHOLE, read
 from ssgan.files.names import printable
 from ssgan.files.run_directory import RunDirectory, find_run_of
 from ssgan.runs.checkpoint import Checkpoint
-from ssgan.runs.model_file import MODEL_FILE, StoredModel, describe_model
+from ssgan.runs.hub import MODEL_FILE
+from ssgan.runs.model_file import StoredModel, describe_model
 
 NO_LICENSE = "unknown"
 _DURING = ("FD-random", "FD-EfficientNetLite0", "FID", "diversity", "rotation_accuracy")

@@ -5,6 +5,7 @@ pixels = model.sample(16, seed=0)         # uint8 [N, S, S, C]
 """
 
 import copy
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ssgan.config.nearest import did_you_mean, nearest
-from ssgan.export.hub import download_model, parse_repository, push_model
 from ssgan.files.alpha import premultiply
 from ssgan.files.image_grid import stretch
 from ssgan.ops.pixels import from_uint8
 from ssgan.runs.config import RunConfig
+from ssgan.runs.hub import MODEL_FILE, push_folder
 from ssgan.runs.model_file import StoredModel, find_model, save_model
 from ssgan.runs.precision import resolve_device
 from ssgan.runs.sampling import (
@@ -178,7 +179,9 @@ class Model:
         `ssgan export RUN --to hub --push OWNER/NAME` uploads the card and samples, too. The token
         is the one that `hf auth login` stored. Raises UserError.
         """
-        return push_model(self.stored, name, private=private)
+        with tempfile.TemporaryDirectory() as folder:
+            self.save(Path(folder) / MODEL_FILE)
+            return push_folder(Path(folder), [MODEL_FILE], name, private=private)
 
     def _labels(self, count: int, given: Label | Sequence[Label] | Tensor | None) -> Tensor | None:
         if not self.classes:
@@ -236,9 +239,7 @@ def load(source: str | Path, *, best: bool = False, trusted_modules: Sequence[st
     read when their module is trusted and imported. Weights are on the CPU; see `Model.to`.
     Raises UserError, in one line.
     """
-    repository = parse_repository(source)
-    path = Path(source) if repository is None else download_model(repository)
-    stored = find_model(path, best=best, trusted_modules=trusted_modules).model
+    stored = find_model(Path(source), best=best, trusted_modules=trusted_modules).model
     discriminator = None
     if "discriminator" in stored.tensors:
         discriminator = load_discriminator(stored, _CPU)

@@ -28,8 +28,8 @@ from ssgan.files.errors import translate_file_errors
 from ssgan.files.image_grid import image_grid, save_png, stretch
 from ssgan.files.locks import hold_lock
 from ssgan.runs.config_io import list_modules
+from ssgan.runs.hub import MODEL_FILE
 from ssgan.runs.model_file import (
-    MODEL_FILE,
     StoredModel,
     describe_model,
     load_model,
@@ -59,6 +59,18 @@ class ExportRequest:
 
 
 @dataclass(frozen=True)
+class ExportPlan:
+    """What an export is going to write; nothing is written yet."""
+
+    model: StoredModel  # without G before averaging
+    formats: list[str]  # of the request, and those that are in the folder
+    names: list[str]  # of the files, in the order in which they are written
+    runtime: tuple[bytes, bytes] | None  # onnxruntime-web, for the browser page
+    key: str  # a digest of all that decides the content of the files
+    up_to_date: bool  # all files are there
+
+
+@dataclass(frozen=True)
 class Export:
     """What an export has written."""
 
@@ -82,17 +94,11 @@ def list_names(model: StoredModel, formats: Collection[str]) -> list[str]:
     return names
 
 
-def export_model(
-    model: StoredModel,
-    request: ExportRequest,
-    out: Path,
-    report: Callable[[str], None] = lambda sentence: None,
-) -> Export:
-    """Write the files of the request; formats that are in the folder already are written, too.
+def plan_export(model: StoredModel, request: ExportRequest, out: Path) -> ExportPlan:
+    """Check a request. Formats that are in the folder already are written, too.
 
-    So all files in a folder come from one model. G without averaging is left out. `report` gets a
-    sentence before each file. Raises UserError, and writes nothing, for a file that differs from
-    our network by more than 1e-4, and for files of anybody else in the folder.
+    So all files in a folder come from one model. Raises UserError for a library that is missing,
+    and for files of anybody else in the folder.
     """
     averaged = {name: table for name, table in model.tensors.items() if name != "generator"}
     model, folder = replace(model, tensors=averaged), ExportFolder(out)
@@ -103,17 +109,32 @@ def export_model(
     runtime = read_runtime(request.web_runtime)
     key = _make_key(model, request, formats, runtime)
     folder.refuse_other_files(names)
-    if folder.is_up_to_date(key):
+    return ExportPlan(model, formats, names, runtime, key, folder.is_up_to_date(key))
+
+
+def export_model(
+    model: StoredModel,
+    request: ExportRequest,
+    out: Path,
+    report: Callable[[str], None] = lambda sentence: None,
+) -> Export:
+    """Write the files that `plan_export` names. G without averaging is left out.
+
+    `report` gets a sentence before each file. Raises UserError, and writes nothing, as
+    `plan_export`, and for a file that differs from our network by more than 1e-4.
+    """
+    plan, folder = plan_export(model, request, out), ExportFolder(out)
+    if plan.up_to_date:
         return Export(list(folder.read_files().values()), True, [])
     with translate_file_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         with hold_lock(folder.lock), folder.writing() as new:
-            writer = _Writer(model, request, new, report, runtime)
-            writer.write(names)
-            kept = CARD if CARD in names and folder.is_edited(CARD) else None
+            writer = _Writer(plan.model, request, new, report, plan.runtime)
+            writer.write(plan.names)
+            kept = CARD if CARD in plan.names and folder.is_edited(CARD) else None
             if kept:
                 writer.notes.append(f"{CARD} stays as you edited it; remove it for a new one")
-            folder.replace(new, key, formats, writer.files, kept)
+            folder.replace(new, plan.key, plan.formats, writer.files, kept)
     return Export(writer.files, False, writer.notes)
 
 

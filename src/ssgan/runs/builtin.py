@@ -1,9 +1,10 @@
 """Models that come with the package, by their names: `builtin:objects`.
 
 Their files are in `ssgan/weights`. What a verb writes for one goes into a folder of the working
-directory, for the package's own folder is not the user's.
+directory, for the package's own folder is not the user's; nor is the cache of the Hub's library.
 """
 
+import re
 from pathlib import Path
 
 from ssgan.files.run_directory import find_run_of
@@ -11,6 +12,7 @@ from ssgan.types import UserError
 
 _PREFIX, _SUFFIX = "builtin:", ".safetensors"
 _FOLDER = Path(__file__).parents[1] / "weights"
+_CACHED = re.compile(r".*/models--([^/]+)/snapshots/[0-9a-f]{40}")  # of a revision
 
 
 def list_builtin() -> list[str]:
@@ -42,9 +44,15 @@ def builtin_home(file: Path) -> Path | None:
     return Path(f"builtin-{file.stem}") if file.parent == _FOLDER else None
 
 
+def _hub_home(file: Path) -> Path | None:
+    """The same for a model in the cache of the Hub's library; None for any other file."""
+    match = _CACHED.fullmatch(file.parent.as_posix())
+    return None if match is None else Path(f"hub-{match[1].replace('--', '-')}")
+
+
 def find_home(file: Path) -> Path:
     """Where output of a model's file goes: its run directory, else its folder.
 
-    That of a built-in model goes into a folder of the working directory.
+    That of a built-in model, or of one of the Hub, goes into a folder of the working directory.
     """
-    return find_run_of(file) or builtin_home(file) or file.parent
+    return find_run_of(file) or builtin_home(file) or _hub_home(file) or file.parent

@@ -116,7 +116,7 @@ class EvaluateConfig:
 class InitialWeights:
     """The model whose weights a run begins with."""
 
-    model: str  # a run directory, one of its checkpoints, or a .safetensors file; it may move
+    model: str  # a run, a checkpoint, a .safetensors file, or OWNER/NAME of the Hub; it may move
     sha256: str | None = None  # of the weights; None: of those that are there when the run begins
 
 

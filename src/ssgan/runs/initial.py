@@ -84,7 +84,8 @@ def load_initial_weights(
 ) -> list[str]:
     """Copy the weights into a fresh state; returns what is new or left out, in words.
 
-    `classes` are those of the data. Raises UserError for networks that differ.
+    G begins as its average where the model has nothing else. `classes` are those of the data.
+    Raises UserError for networks that differ.
     """
     require_same_networks(config, model)
     rows = _Rows.of(config, classes, model)
@@ -92,8 +93,6 @@ def load_initial_weights(
     _copy(state.generator, model.tensors.get("generator", ema), rows, name)
     _copy(state.generator_ema, ema, rows, name)
     words = rows.words()
-    if "generator" not in model.tensors:
-        words.append("G begins as its average")
     if "discriminator" in model.tensors:
         _copy(state.discriminator, model.tensors["discriminator"], rows, name)
     else:

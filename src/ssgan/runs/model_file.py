@@ -31,17 +31,17 @@ from ssgan.files.names import printable
 from ssgan.files.nesting import parse_json
 from ssgan.files.run_directory import RunDirectory
 from ssgan.files.sealed_file import Damaged
-from ssgan.runs.builtin import find_builtin
+from ssgan.runs.builtin import find_builtin, is_builtin
 from ssgan.runs.checkpoint import Checkpoint, FoundState, find_state
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import load_config
 from ssgan.runs.facts import read_facts
+from ssgan.runs.hub import MODEL_FILE, download_model, parse_repository
 from ssgan.runs.shapes import require_shapes
 from ssgan.types import UserError
 
 FORMAT = 1  # of the facts in the metadata
 SUFFIX = ".safetensors"
-MODEL_FILE = f"model{SUFFIX}"  # in an exported folder
 _ENTRY = "ssgan"  # of the metadata; a second one would make the order of bytes arbitrary
 _PREFIXES = {  # of tensors, for the parts by their names in a TrainState
     "generator_ema": "generator",
@@ -115,17 +115,13 @@ def _only_tensors(table: Mapping[str, object]) -> dict[str, Tensor]:
 def find_model(
     path: Path, *, best: bool = False, trusted_modules: Sequence[str] = ()
 ) -> FoundModel:
-    """The model of a run directory or its checkpoint, of an exported folder, or a file of one.
+    """The model of a run directory or its checkpoint, or any that is a file (`names_file`).
 
     `best` is the best state of a run directory instead of the newest, and has no D. Raises
-    UserError as `find_state` and `load_model`.
+    UserError as `find_state` and `load_model`, and for a repository that is not reached.
     """
-    path = find_builtin(path)
-    if (path / MODEL_FILE).exists() and not RunDirectory(path).checkpoint_files():
-        path = path / MODEL_FILE
-    if path.suffix == SUFFIX and not path.is_dir():
-        if best:
-            raise UserError(f"{path} holds one state; only a run directory has a best one")
+    path = _find_file(path, best)
+    if _is_file(path):
         return FoundModel(load_model(path, trusted_modules), [], None)
     checkpoint, passed_over = find_state(path, best=best, trusted_modules=trusted_modules)
     return FoundModel(convert_checkpoint(checkpoint), passed_over, checkpoint)
@@ -134,12 +130,12 @@ def find_model(
 def find_networks(
     path: Path, *, best: bool = False, trusted_modules: Sequence[str] = ()
 ) -> FoundState:
-    """The state of a run directory or checkpoint, as `find_state`, or the model in a file as one.
+    """The same as a state, where a model's file is one, too.
 
     A model's file does not say on which images it was trained, and no run continues from it.
     """
-    path = find_builtin(path)
-    if path.suffix != SUFFIX or path.is_dir():
+    path = _find_file(path, best)
+    if not _is_file(path):
         return find_state(path, best=best, trusted_modules=trusted_modules)
     model = load_model(path, trusted_modules)
     checkpoint = Checkpoint(
@@ -156,6 +152,35 @@ def find_networks(
         tensors={name: dict(table) for name, table in model.tensors.items()},
     )
     return FoundState(checkpoint, [])
+
+
+def names_file(path: Path) -> bool:
+    """Whether a path stands for a model's file: a built-in one, a repository of the Hub as
+    OWNER/NAME, or the folder of an export. None of them need exist.
+    """
+    named = is_builtin(str(path)) or parse_repository(path) is not None
+    return named or _is_export(path)
+
+
+def _find_file(path: Path, best: bool) -> Path:
+    """The file of such a model, downloaded if need be; any other path as it is.
+
+    Raises UserError with `best`, for a file has one state.
+    """
+    file = path / MODEL_FILE if _is_export(path) else find_builtin(path)
+    if (repository := parse_repository(path)) is not None:
+        file = download_model(repository)
+    if best and _is_file(file):
+        raise UserError(f"{path} holds one state; only a run directory has a best one")
+    return file
+
+
+def _is_export(path: Path) -> bool:
+    return (path / MODEL_FILE).exists() and not RunDirectory(path).checkpoint_files()
+
+
+def _is_file(path: Path) -> bool:
+    return path.suffix == SUFFIX and not path.is_dir()
 
 
 def save_model(path: Path, model: StoredModel) -> None:

@@ -169,7 +169,8 @@ def begin_from_model(state: TrainState, config: RunConfig, classes: Sequence[str
         return
     model, init = find_initial_model(config.init, list_modules(dump(config)))
     words = load_initial_weights(state, config, classes, model)
-    found = f"the weights of {init.model}, step {model.step:,}, sha256 {str(init.sha256)[:12]}"
+    which = "weights" if "generator" in model.tensors else "averaged weights"
+    found = f"the {which} of {init.model}, step {model.step:,}, sha256 {str(init.sha256)[:12]}"
     level = logging.WARNING if words else logging.INFO
     _LOG.log(level, "%s", "; ".join([f"the run begins with {found}", *words]))
 

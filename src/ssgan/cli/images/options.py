@@ -18,7 +18,7 @@ _LARGEST_SEED = 2**63 - 1
 class Sample(Options):
     """Generate images from a run."""
 
-    # a run directory or a checkpoint file
+    # a run directory, a checkpoint, a model's file, builtin:NAME, or OWNER/NAME of the Hub
     run: Path = argument(Path(), "RUN", required=True)
     # number of images, at most 100,000, in OUT/images; the first 400 are together in OUT/sheet.png
     n: int | None = option(None, at_least=1, at_most=_MOST_IMAGES, default_text="64")
@@ -119,7 +119,7 @@ class Project(Options):
     the pixels and the maps of all blocks of D.
     """
 
-    # a run directory or a checkpoint file
+    # a run directory, a checkpoint, a model's file, builtin:NAME, or OWNER/NAME of the Hub
     run: Path = argument(Path(), "RUN", required=True)
     # image files of any size; they become squares as the images of the run
     images: tuple[Path, ...] = argument((), "IMAGE", required=True)

@@ -5,12 +5,12 @@ from pathlib import Path
 from ssgan.cli.config_args import import_trusted
 from ssgan.cli.models.options import Export
 from ssgan.export.card import read_measurements
-from ssgan.export.folder import ExportedFile, ExportFolder
-from ssgan.export.hub import push_folder, require_upload
-from ssgan.export.run import FORMATS, ExportRequest, export_model, list_names
+from ssgan.export.folder import ExportedFile
+from ssgan.export.run import FORMATS, ExportRequest, export_model, plan_export
 from ssgan.files.links import refuse_links
 from ssgan.files.names import readable
 from ssgan.runs.builtin import find_home
+from ssgan.runs.hub import push_folder, require_upload
 from ssgan.runs.model_file import find_model
 
 
@@ -32,10 +32,11 @@ def main(given: Export) -> int:
         web_runtime=given.web_runtime,
     )
     if given.dry_run:
-        names = list_names(model, request.formats)
-        ExportFolder(out).refuse_other_files(names)
-        for name in names:
+        plan = plan_export(model, request, out)
+        for name in () if plan.up_to_date else plan.names:
             print(f"would write {readable(out / name)}")
+        if plan.up_to_date:
+            print(_say_up_to_date(model.step, out))
         if given.push is not None:
             print(f"would upload them to {given.push}, {_audience(given)}")
         return 0
@@ -45,7 +46,7 @@ def main(given: Export) -> int:
     for sentence in done.notes:
         print(sentence)
     if done.up_to_date:
-        print(f"step {model.step:,} was exported before: {readable(out)} is up to date")
+        print(_say_up_to_date(model.step, out))
     if given.push is not None:
         names = [file.name for file in done.files]
         address = push_folder(out, names, given.push, private=given.private)
@@ -57,6 +58,10 @@ def _default_folder(path: Path) -> Path:
     root = find_home(path)
     refuse_links(root, root / "export")
     return root / "export"
+
+
+def _say_up_to_date(step: int, out: Path) -> str:
+    return f"step {step:,} was exported before: {readable(out)} is up to date"
 
 
 def _audience(given: Export) -> str:

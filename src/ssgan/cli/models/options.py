@@ -16,7 +16,7 @@ class Export(Options):
     Every file is loaded again without ssgan and compared; one that differs is not written.
     """
 
-    # a run directory, a checkpoint file, or a safetensors file of ssgan
+    # a run directory, a checkpoint, a model's file, builtin:NAME, or OWNER/NAME of the Hub
     run: Path = argument(Path(), "RUN", required=True)
     # safetensors: for ssgan.load; onnx: also in float16, and as a page for a browser; pt2: for
     # torch.export; hub: safetensors and onnx with a card and samples; all: all of these

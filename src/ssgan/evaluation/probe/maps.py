@@ -24,10 +24,9 @@ from torch.nn import functional as F
 
 from ssgan.files.run_directory import RunDirectory, parse_step, run_name
 from ssgan.ops.pixels import from_uint8
-from ssgan.runs.builtin import is_builtin
 from ssgan.runs.checkpoint import find_state
 from ssgan.runs.config import RunConfig
-from ssgan.runs.model_file import find_networks
+from ssgan.runs.model_file import find_networks, names_file
 from ssgan.runs.precision import run_dtype, to_device
 from ssgan.runs.sampling import load_discriminator
 from ssgan.runs.shapes import require_shapes
@@ -87,7 +86,7 @@ def list_states(
     commas; step 0 is D before training. Raises UserError for a step without a state, naming those
     that have one.
     """
-    if path.is_file() or is_builtin(str(path)) or steps is None:
+    if path.is_file() or names_file(path) or steps is None:
         newest = find_networks(path, trusted_modules=trusted_modules).checkpoint
         if steps is not None:
             raise UserError(f"{path} is a single state; --steps requires a run directory")

@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 
 import pytest
 
-from ssgan.export.hub import (
+from ssgan.runs.hub import (
     Repository,
     _one_line,
     download_model,
@@ -138,7 +138,8 @@ for source in {!r}:
         print(error)
 """
 MISSING = {
-    "me/other": "me/other on the Hub: no such repository, or it is private: `hf auth login`",
+    "me/other": "me/other on the Hub: no such repository, or it is private: `hf auth login`; "
+    "nor is there such a path here",
     "me/mine@v9": "me/mine on the Hub: it has no such revision",
     "me/mine": "me/mine on the Hub: it holds no model.safetensors",
     "private/one": "private/one on the Hub: ",
@@ -175,7 +176,7 @@ def test_offline_it_is_one_line(name, tmp_path):
 
 PUSH = """
 from pathlib import Path
-from ssgan.export.hub import push_folder
+from ssgan.runs.hub import push_folder
 from ssgan.types import UserError
 try:
     print(push_folder(Path({!r}), ["model.safetensors", "README.md"], "me/mine"))

@@ -7,7 +7,6 @@ import importlib
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +14,15 @@ from typing import Any, NamedTuple
 
 from ssgan.files.download import OFFLINE
 from ssgan.files.names import printable
-from ssgan.runs.model_file import MODEL_FILE, StoredModel, save_model
 from ssgan.types import UserError
 
+MODEL_FILE = "model.safetensors"  # in a repository, and in an exported folder
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(rf"({_PART})/({_PART})(?:@([A-Za-z0-9][A-Za-z0-9._/-]*))?")
 _SECRET = re.compile(r"hf_\w+|(?i:bearer)\s+\S+")
 _LONGEST = 300  # characters of a reason
+_FILE = re.compile(r".*\.(safetensors|ckpt|pth|np[yz]|zip|tar|t?gz|png|jpe?g|json)")
+_OWN_FOLDER = "runs"  # where runs are by default: RUN that is not there is no repository
 
 
 class Repository(NamedTuple):
@@ -34,16 +35,19 @@ class Repository(NamedTuple):
 def parse_repository(source: str | Path) -> Repository | None:
     """The repository that a text names; None for a path.
 
-    A text that is a path here, or whose OWNER is a folder here, is a path; hub: says it is not.
+    A text that is a path here, or whose OWNER is a folder here, is a path; so are `runs/NAME` and
+    names with the ending of a file. hub: says that it is none.
     """
-    if isinstance(source, Path):
-        return None
+    source = source.as_posix() if isinstance(source, Path) else source
     text = source.removeprefix("hub:")
     match = _NAME.fullmatch(text)
     if source.startswith("hub:"):
         if match is None:
             raise UserError(f"{printable(source)} must be like hub:OWNER/NAME[@REVISION]")
-    elif match is None or os.path.exists(text) or os.path.isdir(match[1]):
+        return Repository(f"{match[1]}/{match[2]}", match[3])
+    if match is None or match[1] == _OWN_FOLDER or os.path.isdir(match[1]):
+        return None
+    if _FILE.fullmatch(text) or os.path.exists(text):
         return None
     return Repository(f"{match[1]}/{match[2]}", match[3])
 
@@ -56,8 +60,8 @@ def download_model(repository: Repository) -> Path:
     name, revision = repository
     if os.environ.get(OFFLINE) == "1":
         raise UserError(f"{OFFLINE}=1 forbids downloads, and {name} is a repository of the Hub")
-    library = _library(name)
-    with _one_line(name):
+    library = _library(f"{name} is not here, and as a repository of the Hub it")
+    with _one_line(name, missing="; nor is there such a path here"):
         return Path(library.hf_hub_download(name, MODEL_FILE, revision=revision))
 
 
@@ -80,13 +84,6 @@ def push_folder(folder: Path, files: Sequence[str], name: str, *, private: bool 
         return str(address)
 
 
-def push_model(model: StoredModel, name: str, *, private: bool = False) -> str:
-    """Upload the model's file alone; returns the address of the repository."""
-    with tempfile.TemporaryDirectory() as folder:
-        save_model(Path(folder) / MODEL_FILE, model)
-        return push_folder(Path(folder), [MODEL_FILE], name, private=private)
-
-
 def require_upload(name: str) -> None:
     """Raise UserError for a text that is not OWNER/NAME, offline, or without the Hub's library."""
     if (match := _NAME.fullmatch(name)) is None or match[3]:
@@ -96,20 +93,21 @@ def require_upload(name: str) -> None:
     _library(name)
 
 
-def _library(name: str) -> Any:
+def _library(subject: str) -> Any:
     try:
         return importlib.import_module("huggingface_hub")
     except ImportError:
         raise UserError(
-            f"{name} requires the package huggingface_hub: pip install 'ssgan[hub]'"
+            f"{subject} requires the package huggingface_hub: pip install 'ssgan[hub]'"
         ) from None
 
 
 @contextmanager
-def _one_line(name: str) -> Iterator[None]:
+def _one_line(name: str, missing: str = "") -> Iterator[None]:
     """Within, an error of the library or the network becomes a UserError without any token.
 
-    The library's own lines about every retry are left out.
+    `missing` ends the sentence on a repository that is not there. The library's own lines about
+    every retry are left out.
     """
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
@@ -119,6 +117,7 @@ def _one_line(name: str) -> Iterator[None]:
     except Exception as error:  # the library and those below it have many types
         kind = type(error).__name__
         reason = _REASONS.get(kind) or f"{kind}: {' '.join(str(error).split())}"
+        reason += missing * (kind == "RepositoryNotFoundError")
         reason = printable(_SECRET.sub("***", reason))[:_LONGEST]
         raise UserError(f"{name} on the Hub: {reason}") from None
     finally:
