@@ -1,18 +1,27 @@
 """The card shows what was measured on this generator, and no path of the machine."""
 
 import json
+import re
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ssgan.evaluation.format import format_value
 from ssgan.evaluation.image_sets import GeneratedImages
 from ssgan.evaluation.results import write_results
-from ssgan.export.card import hide_path, read_measurements
+from ssgan.export.card import build_card, hide_path, read_measurements
+from ssgan.files.alpha import straighten
+from ssgan.files.image_grid import stretch
 from ssgan.runs.checkpoint import find_state
+from ssgan.runs.sampling import to_pixels
 from tests.evaluation.saved import save_run
 from tests.evaluation.test_results import FID
+from tests.export.small import build_model
 
 
 @pytest.mark.parametrize(
@@ -32,6 +41,25 @@ from tests.evaluation.test_results import FID
 )
 def test_a_path_is_hidden(source, shown):
     assert hide_path(source) == shown
+
+
+@pytest.mark.parametrize(("channels", "ratio"), [(1, None), (3, 0.8), (4, 1.5)])
+def test_its_script_draws_what_samples_show(channels, ratio, tmp_path, monkeypatch):
+    """Colours are divided by alpha, and squares have the ratio of the pictures again."""
+    images = torch.rand((16, channels, 32, 32)) * 2 - 1
+    model = build_model("ssgan")
+    data = replace(model.config.data, channels=channels, ratio=ratio)
+    model = replace(model, config=replace(model.config, data=data))
+    session = SimpleNamespace(run=lambda names, inputs: [images.numpy()])
+    onnx = SimpleNamespace(InferenceSession=lambda path: session)
+    monkeypatch.setitem(sys.modules, "onnxruntime", onnx)
+    monkeypatch.chdir(tmp_path)
+    card = build_card(model, {"generator.onnx": (1, 0.0)}, (), "unknown", "me/mine")
+    exec(re.findall(r"```python\n(.*?)```", card, re.DOTALL)[1], {})
+    (expected,) = stretch(straighten(to_pixels(images[:1])), ratio)
+    with Image.open(tmp_path / "sample.png") as picture:
+        found = np.asarray(picture).reshape(expected.shape).astype(int)
+    assert abs(found - expected).max() <= 1
 
 
 def test_what_was_measured_on_this_generator_is_shown_with_its_protocol(tmp_path):

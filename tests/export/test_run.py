@@ -243,5 +243,6 @@ def test_the_folder_is_used_with_and_without_ssgan_as_its_card_says(tmp_path, mo
     monkeypatch.chdir(out)
     assert "ssgan" not in theirs
     exec(theirs, found)
-    assert found["pixels"].shape == (16, 3, 32, 32)
-    assert found["pixels"].dtype == np.uint8
+    assert found["pixels"].shape == (16, 32, 32, 3)
+    with Image.open("sample.png") as picture:
+        assert (np.asarray(picture) == found["pixels"][0]).all()

@@ -15,6 +15,7 @@ from ssgan.config.serialize import flatten
 from ssgan.evaluation.format import format_value
 from ssgan.evaluation.image_sets import GeneratedImages
 from ssgan.evaluation.results import Result, read_results
+from ssgan.files.image_grid import find_stretched
 from ssgan.files.jsonl import NUMBER_OR_NULL, TEXT, WHOLE, read
 from ssgan.files.names import printable
 from ssgan.files.run_directory import RunDirectory, find_run_of
@@ -197,7 +198,6 @@ def _files(files: Mapping[str, tuple[int, float | None]]) -> str:
 
 
 def _usage(model: StoredModel, name: str, onnx: bool) -> str:
-    config, spec = model.config, model.config.generator
     lines = [
         "## Use",
         "",
@@ -211,32 +211,47 @@ def _usage(model: StoredModel, name: str, onnx: bool) -> str:
         "```",
         "",
     ]
-    if not onnx:
-        return "\n".join(lines)
+    if onnx:
+        lines += [
+            "Without ssgan (`pip install onnxruntime pillow`):",
+            "",
+            "```python",
+            *_script(model),
+            "```",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _script(model: StoredModel) -> list[str]:
+    """Lines of Python that draw a picture with the ONNX file, and need no ssgan."""
+    config, spec = model.config, model.config.generator
     draw = f"rng.standard_normal((16, {spec.latent_size}))"
     if spec.latents == "uniform":
         draw = f"rng.uniform(-1, 1, (16, {spec.latent_size}))"
     inputs = ['"latents": latents.astype(np.float32)']
     if config.method.conditional:
         inputs.append(f'"labels": np.arange(16) % {model.num_classes}')
-    return "\n".join(
-        [
-            *lines,
-            "Without ssgan (`pip install onnxruntime`):",
-            "",
-            "```python",
-            "import numpy as np",
-            "import onnxruntime",
-            "",
-            "rng = np.random.default_rng(0)",
-            f"latents = {draw}",
-            'session = onnxruntime.InferenceSession("generator.onnx")',
-            f"(images,) = session.run(None, {{{', '.join(inputs)}}})  # [16, C, S, S] in [-1, 1]",
-            "pixels = ((images + 1) * 127.5).round().clip(0, 255).astype(np.uint8)",
-            "```",
-            "",
-        ]
-    )
+    divide = [
+        "alpha = np.maximum(pixels[..., 3:], 1)",
+        "pixels[..., :3] = (pixels[..., :3] * 255 / alpha).round().clip(0, 255)",
+    ]
+    shape = find_stretched(config.data.image_size, config.data.ratio)
+    resized = "" if config.data.ratio is None else f".resize({shape})"
+    return [
+        "import numpy as np",
+        "import onnxruntime",
+        "from PIL import Image",
+        "",
+        "rng = np.random.default_rng(0)",
+        f"latents = {draw}",
+        'session = onnxruntime.InferenceSession("generator.onnx")',
+        f"(images,) = session.run(None, {{{', '.join(inputs)}}})  # [16, C, S, S] in [-1, 1]",
+        "pixels = ((images + 1) * 127.5).round().clip(0, 255).transpose(0, 2, 3, 1)",
+        *(divide if config.data.channels == 4 else ()),
+        "pixels = pixels.astype(np.uint8)",
+        f'Image.fromarray(pixels[0].squeeze()){resized}.save("sample.png")',
+    ]
 
 
 def _intended_use(license_name: str) -> str:

@@ -45,12 +45,17 @@ def stretch(images: NDArray[np.uint8], ratio: float | None) -> NDArray[np.uint8]
     They are resized by bicubic interpolation. None and 1 change nothing.
     """
     size = images.shape[1]
-    width, height = round(size * max(1.0, ratio or 1.0)), round(size / min(1.0, ratio or 1.0))
+    width, height = find_stretched(size, ratio)
     if (width, height) == (size, size):
         return images
     shape = (len(images), height, width, images.shape[-1])
     pictures = (to_picture(image).resize((width, height), _BICUBIC) for image in images)
     return np.stack([np.asarray(picture) for picture in pictures]).reshape(shape)
+
+
+def find_stretched(size: int, ratio: float | None) -> tuple[int, int]:
+    """Width and height of a square of `size` pixels at width / height `ratio`."""
+    return round(size * max(1.0, ratio or 1.0)), round(size / min(1.0, ratio or 1.0))
 
 
 def to_picture(image: NDArray[np.uint8]) -> Image.Image:
