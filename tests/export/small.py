@@ -28,6 +28,8 @@ def settings(name: str) -> RunConfig:
             generator=BigGANGenerator(latent_size=8, norm=norm, label_features=4, **sizes),
             discriminator=BigGANDiscriminator(**sizes),
         )
+    if name == "sprites":  # transparent rectangles
+        return replace(config, data=replace(data, channels=4, fit="squash", ratio=1.5))
     if name == "grey":
         return replace(config, data=replace(data, channels=1))
     if name == "self-modulated":

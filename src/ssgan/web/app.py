@@ -205,7 +205,8 @@ def _add_images(app: "FastAPI", site: Site) -> None:
     from fastapi import Response
 
     def draw(wanted: requests.StateRequest, spot: requests.Spot) -> bytes:
-        return encode_png(site.explorer.draw(site.get_model(wanted), spot))
+        model = site.get_model(wanted)
+        return encode_png(site.explorer.draw(model, spot), model.ratio)
 
     @app.post("/api/model")
     async def describe_model(wanted: requests.StateRequest) -> Response:
@@ -247,7 +248,8 @@ def _pack(site: Site, wanted: requests.DownloadRequest) -> bytes:
         facts.append({"name": f"{name}.png", **spot.model_dump(exclude_defaults=True)})
     run = site.catalogue.find(wanted.run).root
     seeds = ",".join(str(spot.point.seed) for spot in wanted.spots)
-    return pack_images(named, facts, f"ssgan sample {readable(run.name)} --seeds {seeds}")
+    command = f"ssgan sample {readable(run.name)} --seeds {seeds}"
+    return pack_images(named, facts, command, model.ratio)
 
 
 def _add_studies(app: "FastAPI", site: Site) -> None:

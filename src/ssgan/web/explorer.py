@@ -41,9 +41,10 @@ class Explorer:
         self._directions: WeakKeyDictionary[Model, Tensor] = WeakKeyDictionary()
 
     def draw(self, model: Model, spot: Spot) -> NDArray[np.uint8]:
-        """The image of a spot, uint8 [S, S, C]; the same as that of `ssgan sample --seeds`.
+        """The image of a spot, uint8 [S, S, C], as D reads it: colours are multiplied by alpha.
 
-        Raises UserError for a class that the model does not have, and without the directions.
+        Encoded, it is that of `ssgan sample --seeds`. Raises UserError for a class that the model
+        does not have, and without the directions.
         """
         latents = self.find_latents(model, spot.point)
         if spot.towards is not None:
@@ -96,13 +97,15 @@ class Explorer:
         )
         found = projector.project(picture, lambda step: job.advance(step, steps))
         job.kept = found.latents
-        return _describe_projection(found, picture)
+        return _describe_projection(found, picture, model.ratio)
 
 
-def _describe_projection(found: Projection, picture: NDArray[np.uint8]) -> dict[str, Any]:
+def _describe_projection(
+    found: Projection, picture: NDArray[np.uint8], ratio: float
+) -> dict[str, Any]:
     return {
-        "picture": encode_address(picture),
-        "image": encode_address(found.image),
+        "picture": encode_address(picture, ratio),
+        "image": encode_address(found.image, ratio),
         "label": found.label,
         "distance": found.distance,
         "nearest_sample": found.nearest_sample,

@@ -210,6 +210,6 @@ function headOf(run) {
       h("span", { className: "soft" }, run.best ? `best ${run.best.metric} ${short(run.best.value)} at step ${number(run.best.step)}` : "not evaluated")),
     h("div", { className: "row" }, [["gallery", "Gallery"], ["latents", "Latents"], ["rotations", "Rotations"], ["features", "Features"]]
       .map(([view, words]) => h("a", { className: "button", href: `#/${view}/${run.id}` }, words))),
-    run.continue ? h("p", { className: "small soft" }, run.finished ? "Train longer: " : "Continue: ", h("code", {}, run.continue)) : null,
+    run.continue ? h("p", { className: "small soft" }, run.finished ? "Train longer: " : "Continue: ", h("code", {}, run.finished ? `${run.continue} --total_steps ${2 * run.total_steps}` : run.continue)) : null,
   ].filter(Boolean);
 }
