@@ -76,6 +76,12 @@ def test_a_folder_of_an_export_is_its_model(asked, tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize("name", ["mine.safetensors", "runs/demo/checkpoints/step-00000003.ckpt"])
+def test_a_file_of_a_model_that_is_not_there_is_no_folder_of_images(name, capsys):
+    assert main(["evaluate", name, "--against", "objects"]) == 2
+    assert f"{name} is not there; give a run directory or a " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "text", ["runs/demo", "models/mine.safetensors", "photos/june.zip", "runs/demo@v1"]
 )

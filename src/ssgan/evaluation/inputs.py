@@ -48,7 +48,8 @@ def parse_input(
         return parse_source(text)
     if path.suffix == ".npz" and (path.is_file() or ":" not in text):
         return StoredStatistics(text, read_statistics(path))
-    if is_model or path.is_file():
+    named = path.suffix in (".safetensors", ".ckpt") and ":" not in text
+    if is_model or path.is_file() or named:
         return find_networks(path, trusted_modules=trusted_modules)
     return parse_source(text)
 
