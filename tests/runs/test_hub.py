@@ -252,6 +252,22 @@ def test_a_missing_library_names_the_extra(monkeypatch, tmp_path):
         parse_repository("hub:mine")
 
 
+QUIET = """
+import logging
+from ssgan.runs.hub import _library, _one_line
+library = _library("me/mine")
+with _one_line("me/mine"):
+    library.hf_hub_download
+    print(logging.getLogger("huggingface_hub.utils._http").isEnabledFor(logging.WARNING))
+"""
+
+
+def test_they_are_left_out_of_the_first_download_too(tmp_path):
+    """The library is imported piece by piece, and one of them sets the level of its logger."""
+    done = call("http://127.0.0.1:9", tmp_path, QUIET)
+    assert done.stdout == "False\n", done.stderr
+
+
 def test_lines_of_the_library_about_retries_are_left_out():
     logger = logging.getLogger("huggingface_hub.utils._http")
 

@@ -95,6 +95,7 @@ def require_upload(name: str) -> None:
 
 def _library(subject: str) -> Any:
     try:
+        importlib.import_module("huggingface_hub.utils.logging")  # which sets a level
         return importlib.import_module("huggingface_hub")
     except ImportError:
         raise UserError(
