@@ -11,7 +11,8 @@ from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.norms import AbstractNorm, BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
-from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
+from ssgan.models.sndcgan import SNDCGANDiscriminator
+from ssgan.runs.config import AdamConfig, DataConfig, EvaluateConfig, OutputConfig, RunConfig
 
 
 def _generator(norm: AbstractNorm) -> ResNetGenerator:
@@ -85,10 +86,15 @@ def demo() -> RunConfig:
 
         ssgan demo
 
+    SNDCGAN's D, with Adam four times as fast as the paper's, gave the best pictures in this time.
     Cost: 1,600 steps, batch 32, n_dis 1; D reads 144 images a step.
     """
+    adam = AdamConfig(learning_rate=8e-4)
     return replace(
         ssgan_sbn(),
+        discriminator=SNDCGANDiscriminator(width=0.25),
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
         total_steps=1600,
         batch_size=32,
         ema_halflife_steps=50.0,
