@@ -1,5 +1,7 @@
 """Settings that follow from the user's method and image size."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -80,20 +82,22 @@ def test_networks_for_every_size_given_are_chosen_and_can_be_built(fitted, size)
     config, start, _ = adapt(fitted, {"data": {"image_size": size}})
     for build in (build_generator, build_discriminator):
         assert shapes(build, config, 0) is not None
-    assert config.batch_size == (
-        64 if size <= 128 else 32 if torch.accelerator.is_available() else 16
-    )
+    accelerated = torch.accelerator.is_available()
+    batches = (64, 64, 32) if accelerated else (32, 64, 16)
+    assert config.batch_size == batches[(size > 64) + (size > 128)]
     reasons = explain_choices(config, start, INFO.header_stats)
-    chosen = 128 if torch.accelerator.is_available() else 64
+    chosen = 128 if accelerated else 64
     assert reasons[1].startswith(f"image size {size}{' (as given)' if size != chosen else ':'}")
     assert f"fits {size} pixels" in reasons[3]
 
 
 def test_networks_for_a_given_size_are_those_of_images_of_that_size(fitted):
-    small, _ = fit_recipe(Pretend(300, 32, False))
-    config, _, _ = adapt(fitted, {"data": {"image_size": 32}})
-    assert (config.generator, config.discriminator) == (small.generator, small.discriminator)
-    assert (config.generator, config.discriminator) != (fitted.generator, fitted.discriminator)
+    for size in (32, 256):
+        other, _ = fit_recipe(Pretend(300, 300, False), size=size)
+        config, _, _ = adapt(fitted, {"data": {"image_size": size}})
+        assert replace(config, data=other.data) == replace(other, data=other.data)
+        assert config.data == replace(fitted.data, image_size=size)
+        assert config.generator != fitted.generator
 
 
 def test_other_sizes_are_refused_with_those_that_work(fitted):
@@ -110,7 +114,10 @@ def test_networks_that_the_user_named_stay_as_they_are(fitted):
     config, start, _ = adapt(fitted, table)
     assert start == fitted
     assert config == merge(fitted, table, "--")
-    assert config.generator == BigGANGenerator(latent_size=140, width=fitted.generator.width)
+    given = fitted.generator  # what it shares with the user's
+    assert config.generator == BigGANGenerator(
+        latent_size=140, width=given.width, upsampling=given.upsampling
+    )
 
 
 def test_images_may_stand_where_a_recipe_does(tmp_path):

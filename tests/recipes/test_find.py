@@ -101,6 +101,7 @@ def test_a_wrong_recipe_is_named_with_what_would_be_right(name, words):
     assert words in str(error.value)
 
 
+BATCH = 64 if torch.accelerator.is_available() else 32  # of networks for up to 64 pixels
 LARGEST = 128 if torch.accelerator.is_available() else 64  # side chosen for large photographs
 
 
@@ -132,9 +133,9 @@ class Pretend(AbstractSource, AbstractCollection):
 @pytest.mark.parametrize(
     ("header_stats", "size", "channels", "batch", "augment"),
     [
-        ((300, 40, False), 32, 3, 64, True),
-        ((60_000, 28, True), 32, 1, 64, False),
-        ((60_000, 28, True, 20), 32, 1, 64, True),  # twenty crops of 3,000 pictures
+        ((300, 40, False), 32, 3, BATCH, True),
+        ((60_000, 28, True), 32, 1, BATCH, False),
+        ((60_000, 28, True, 20), 32, 1, BATCH, True),  # twenty crops of 3,000 pictures
         ((20, 500, False), LARGEST, 3, 16, True),
         ((1, 64, True), 64, 1, 4, True),
     ],
@@ -157,11 +158,13 @@ def test_settings_fit_the_images_and_every_choice_has_a_reason(
 def test_every_reason_is_about_the_settings_that_run_and_not_about_those_first_chosen():
     source = Pretend(6000, 40, False)
     fitted, before = fit_recipe(source)
+    rate = fitted.generator_optimizer.learning_rate
     changes = {
         "method": "GAN",
         "data": {"image_size": 64, "channels": 1},
         "generator": {"width": 0.125},
-        "discriminator": "SNDCGANDiscriminator",
+        "discriminator": "DCGANDiscriminator",
+        "discriminator_optimizer": {"learning_rate": 0.001},
         "batch_size": 16,
         "total_steps": 40,
         "augment": True,
@@ -173,15 +176,16 @@ def test_every_reason_is_about_the_settings_that_run_and_not_about_those_first_c
         "GAN (as given): needs no labels, trains without the rotation task",
         "image size 64 (as given); the median short side of 6000 images is 40 pixels",
         "grey (as given); some images have color",
-        "ResNetGenerator with width 0.125 (as given) and SNDCGANDiscriminator (as given)",
-        "batch size 16 (as given), 40 steps (as given)",
+        "ResNetGenerator with width 0.125 (as given) and DCGANDiscriminator (as given)",
+        "batch size 16 (as given), 40 steps (as given), "
+        f"learning rates {rate:g} and 0.001 (as given)",
         "differentiable augmentation (as given); 5,000 pictures or more",
         "no evaluation (as given)",
     ]
     assert not set(reasons) & set(before)
 
 
-def test_networks_that_were_chosen_for_another_size_do_not_claim_to_fit_the_size_given():
+def test_the_reason_for_the_networks_names_the_size_that_runs():
     source = Pretend(300, 40, False)
     fitted, _ = fit_recipe(source)
     larger = merge(fitted, {"data": {"image_size": 64}, "augment": False}, "--")

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from ssgan.config.merge import merge
 from ssgan.data.base import DatasetInfo
 from ssgan.models.norms import AbstractNorm, ConditionalBatchNorm
-from ssgan.recipes.auto import fit_networks
+from ssgan.recipes.auto import fit_recipe
 from ssgan.runs.config import RunConfig
 from ssgan.runs.config_io import ALIASES
 
@@ -33,8 +33,9 @@ def adapt_recipe(
         causes = {name: table[name] for name in _CAUSES if name in table}
         wanted = merge(wanted, causes, where, ALIASES)
     named = [name for table, _ in changes for name in _named_classes(table)]
-    if info is not None and not {"generator", "discriminator"}.intersection(named):
-        config = fit_networks(config, wanted.data.image_size)
+    size, networks = wanted.data.image_size, {"generator", "discriminator"}
+    if info is not None and size != config.data.image_size and not networks.intersection(named):
+        config = replace(fit_recipe(config.data.source, info, size)[0], data=config.data)
     norm = getattr(config.generator, "norm", None)
     if not (wanted.method.conditional and isinstance(norm, AbstractNorm)):
         return config, []

@@ -1,6 +1,7 @@
 """A recipe for the user's images: size, networks and batch size from the images and the machine."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 
@@ -15,9 +16,10 @@ from ssgan.models.biggan import (
     BigGANDiscriminator,
     BigGANGenerator,
 )
+from ssgan.models.norms import SelfModulatedBatchNorm
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
-from ssgan.runs.config import DataConfig, EvaluateConfig, OutputConfig, RunConfig
+from ssgan.runs.config import AdamConfig, DataConfig, EvaluateConfig, OutputConfig, RunConfig
 from ssgan.types import UserError
 
 _COLOURS = {1: "grey", 3: "color", 4: "color with transparency"}  # by channels
@@ -29,30 +31,44 @@ GIVEN_SIZES = (
 )  # for which networks are chosen, in pixels
 
 
+class Choice(NamedTuple):
+    """The networks for a size, and how they are trained."""
+
+    generator: AbstractGeneratorConfig
+    discriminator: AbstractDiscriminatorConfig
+    words: str  # the networks in words
+    batch_size: int = 64  # at most
+    learning_rate: float = 2e-4  # of both networks
+    steps: int = 5000
+
+
 def fit_recipe(
-    source: AbstractSource, info: DatasetInfo | None = None
+    source: AbstractSource, info: DatasetInfo | None = None, size: int | None = None
 ) -> tuple[RunConfig, list[str]]:
     """SS-GAN for this source, and one sentence per choice.
 
         ssgan train --data folder:PATH
 
     Every choice is a setting and can be overridden; `explain_choices` then says what will run.
-    Without `info` the source is opened.
+    Without `info` the source is opened; without `size`, a side in pixels, it is chosen. Raises
+    UserError for a size that no network has.
     """
     stats = _header_stats(source, info)
-    accelerated = torch.accelerator.is_available()
-    size, channels = choose_training_size(stats), 1 if stats.grey else 3
-    generator, discriminator, _ = choose_networks(size, accelerated)
-    batch_size, small = _choose_batch_size(stats), stats.num_pictures < _SMALL
-    steps = 50_000 if accelerated else 5000
+    size, channels = size or choose_training_size(stats), 1 if stats.grey else 3
+    choice = choose_networks(size, torch.accelerator.is_available())
+    adam = AdamConfig(learning_rate=choice.learning_rate)
+    batch_size = _choose_batch_size(stats, choice.batch_size)
+    small = stats.num_pictures < _SMALL
     config = RunConfig(
         method=SSGAN(),
         data=DataConfig(source=source, image_size=size, channels=channels),
-        generator=generator,
-        discriminator=discriminator,
+        generator=choice.generator,
+        discriminator=choice.discriminator,
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
         batch_size=batch_size,
-        total_steps=steps,
-        ema_halflife_steps=steps / 50,
+        total_steps=choice.steps,
+        ema_halflife_steps=choice.steps / 50,
         augment=small,
         output=OutputConfig(log_every=10, sample_every=250, checkpoint_every=250),
         evaluate=EvaluateConfig(
@@ -72,27 +88,6 @@ def choose_training_size(stats: HeaderStats) -> int:
     return choose_size(stats) if accelerated else choose_size(stats, _LARGEST_ON_CPU)
 
 
-def fit_networks(config: RunConfig, size: int) -> RunConfig:
-    """Settings of `fit_recipe` with the networks for another size.
-
-    Raises UserError for a size that no network has.
-    """
-    if size == config.data.image_size:
-        return config
-    if size not in GIVEN_SIZES:
-        known = ", ".join(str(one) for one in GIVEN_SIZES)
-        raise UserError(f"data.image_size {size}: no networks have this size; there are {known}")
-    accelerated = torch.accelerator.is_available()
-    generator, discriminator, _ = choose_networks(size, accelerated)
-    most = config.batch_size if size <= _LARGE else 32 if accelerated else 16
-    return replace(
-        config,
-        generator=generator,
-        discriminator=discriminator,
-        batch_size=min(config.batch_size, most),
-    )
-
-
 def explain_choices(config: RunConfig, fitted: RunConfig, stats: HeaderStats) -> list[str]:
     """One sentence per choice, on the settings that will run.
 
@@ -103,6 +98,7 @@ def explain_choices(config: RunConfig, fitted: RunConfig, stats: HeaderStats) ->
     steps = (
         _mark_given(f"batch size {config.batch_size}", config.batch_size != fitted.batch_size),
         _mark_given(f"{config.total_steps} steps", config.total_steps != fitted.total_steps),
+        _explain_rates(config, fitted),
     )
     reasons = [
         _explain_method(config, fitted),
@@ -121,6 +117,16 @@ def explain_choices(config: RunConfig, fitted: RunConfig, stats: HeaderStats) ->
     elif config.evaluate.every == 0:
         reasons.append("no evaluation (as given)")
     return reasons
+
+
+def _explain_rates(config: RunConfig, fitted: RunConfig) -> str:
+    rates = [
+        (one.generator_optimizer.learning_rate, one.discriminator_optimizer.learning_rate)
+        for one in (config, fitted)
+    ]
+    (of_g, of_d), given = rates[0], rates[0] != rates[1]
+    text = f"learning rate {of_g:g}" if of_g == of_d else f"learning rates {of_g:g} and {of_d:g}"
+    return _mark_given(text, given)
 
 
 def _mark_given(choice: str, is_given: bool) -> str:
@@ -157,7 +163,7 @@ def _explain_networks(config: RunConfig, fitted: RunConfig) -> str:
     if any(network != chosen for network, chosen in pairs):
         return " and ".join(_describe_network(*pair) for pair in pairs)
     size, accelerated = config.data.image_size, torch.accelerator.is_available()
-    network = choose_networks(size, accelerated)[2]
+    network = choose_networks(size, accelerated).words
     return f"{network}: fits {size} pixels on {'an accelerator' if accelerated else 'a CPU'}"
 
 
@@ -181,45 +187,61 @@ def _explain_augmentation(config: RunConfig, fitted: RunConfig, stats: HeaderSta
     return _explain(choice, config.augment != fitted.augment, fact)
 
 
-def choose_networks(
-    size: int, accelerated: bool
-) -> tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig, str]:
-    """The paper's ResNet where it is affordable, otherwise SNDCGAN; and the choice in words.
+def choose_networks(size: int, accelerated: bool) -> Choice:
+    """The networks that were best in the time that users have, by size and machine.
 
-    Above 128 pixels it is BigGAN's pyramid, which has few channels where maps are large.
+    Raises UserError for a size, in pixels, that no network has.
     """
+    if size not in GIVEN_SIZES:
+        known = ", ".join(str(one) for one in GIVEN_SIZES)
+        raise UserError(f"data.image_size {size}: no networks have this size; there are {known}")
     if size > _LARGE:
         return _choose_biggan(size, accelerated)
-    if accelerated and size <= 64:
-        return ResNetGenerator(), ResNetDiscriminator(), "the paper's ResNet at full width"
-    if size <= 48:
-        return (
-            ResNetGenerator(width=0.25, upsampling="nearest", shortcut="1x1"),
-            ResNetDiscriminator(width=0.5, shortcut="1x1", pooling="sum"),
-            "a ResNet with 64 channels and SNGAN's changes, which needs fewer steps",
-        )
-    width = 1.0 if accelerated else 0.5
-    words = "SNDCGAN at full width" if accelerated else "SNDCGAN at half width"
-    return SNDCGANGenerator(width=width), SNDCGANDiscriminator(width=width), words
+    if size <= 64:
+        return _choose_resnet(size, accelerated)
+    width, share, steps = (1.0, "full", 50_000) if accelerated else (0.5, "half", 5000)
+    return Choice(
+        SNDCGANGenerator(width=width),
+        SNDCGANDiscriminator(width=width),
+        f"SNDCGAN at {share} width",
+        steps=steps,
+    )
 
 
-def _choose_biggan(
-    size: int, accelerated: bool
-) -> tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig, str]:
+def _choose_resnet(size: int, accelerated: bool) -> Choice:
+    if accelerated:
+        words = "the paper's ResNet at full width"
+        return Choice(ResNetGenerator(), ResNetDiscriminator(), words, steps=50_000)
+    width = 0.25 if size <= 48 else 0.125
+    norm = SelfModulatedBatchNorm()
+    return Choice(
+        ResNetGenerator(width=width, norm=norm, upsampling="nearest", shortcut="1x1"),
+        SNDCGANDiscriminator(width=0.25),
+        f"a ResNet of {256 * width:.0f} channels that generates, and SNDCGAN's discriminator at a "
+        "quarter of its width, which learns fast",
+        batch_size=32,
+        learning_rate=8e-4,
+        steps=10_000,
+    )
+
+
+def _choose_biggan(size: int, accelerated: bool) -> Choice:
     width, share = (0.5, "half") if accelerated else (0.25, "a quarter")
     attention = 48 if size % 3 == 0 else 64  # side of a map that these networks have
-    return (
+    return Choice(
         BigGANGenerator(
             latent_size=20 * len(GENERATOR_MULTIPLIERS[size]), width=width, attention=attention
         ),
         BigGANDiscriminator(width=width, attention=attention),
         f"BigGAN at {share} of its width",
+        batch_size=32 if accelerated else 16,
+        steps=50_000 if accelerated else 5000,
     )
 
 
-def _choose_batch_size(stats: HeaderStats) -> int:
-    """64, or the largest power of two not above the number of images, at least 4."""
-    size = 64
+def _choose_batch_size(stats: HeaderStats, most: int) -> int:
+    """`most`, or the largest power of two not above the number of images, at least 4."""
+    size = most
     while size > max(stats.num_images, 4):
         size //= 2
     return size
