@@ -88,7 +88,7 @@ def test_networks_for_every_size_given_are_chosen_and_can_be_built(fitted, size)
     reasons = explain_choices(config, start, INFO.header_stats)
     chosen = 128 if accelerated else 64
     assert reasons[1].startswith(f"image size {size}{' (as given)' if size != chosen else ':'}")
-    assert f"fits {size} pixels" in reasons[3]
+    assert f": for {size} pixels on " in reasons[3]
 
 
 def test_networks_for_a_given_size_are_those_of_images_of_that_size(fitted):

@@ -190,7 +190,7 @@ def test_the_reason_for_the_networks_names_the_size_that_runs():
     fitted, _ = fit_recipe(source)
     larger = merge(fitted, {"data": {"image_size": 64}, "augment": False}, "--")
     reasons = explain_choices(larger, fitted, source.header_stats())
-    assert reasons[3].partition(": fits 64 pixels on ")[1]
+    assert reasons[3].partition(": for 64 pixels on ")[1]
     assert reasons[5] == "no augmentation (as given); D may memorize fewer than 5,000 pictures"
 
 

@@ -164,7 +164,7 @@ def _explain_networks(config: RunConfig, fitted: RunConfig) -> str:
         return " and ".join(_describe_network(*pair) for pair in pairs)
     size, accelerated = config.data.image_size, torch.accelerator.is_available()
     network = choose_networks(size, accelerated).words
-    return f"{network}: fits {size} pixels on {'an accelerator' if accelerated else 'a CPU'}"
+    return f"{network}: for {size} pixels on {'an accelerator' if accelerated else 'a CPU'}"
 
 
 def _describe_network(network: object, chosen: object) -> str:
@@ -217,8 +217,8 @@ def _choose_resnet(size: int, accelerated: bool) -> Choice:
     return Choice(
         ResNetGenerator(width=width, norm=norm, upsampling="nearest", shortcut="1x1"),
         SNDCGANDiscriminator(width=0.25),
-        f"a ResNet of {256 * width:.0f} channels that generates, and SNDCGAN's discriminator at a "
-        "quarter of its width, which learns fast",
+        f"a ResNet generator of {256 * width:.0f} channels and SNDCGAN's discriminator at a "
+        "quarter of its width",
         batch_size=32,
         learning_rate=8e-4,
         steps=10_000,
