@@ -42,6 +42,8 @@ SETTINGS = [
     *("--device", "cpu", "--precision", "float32", "--batch_size", "8"),
     *("--generator.width", "0.015625", "--discriminator.width", "0.03125"),
     *("--generator.latent_size", "8", "--output.log_every", "1", "--output.checkpoint_every", "5"),
+    # with beta1 0 no step reads Adam's stored mean, and damage there would have no effect
+    *("--generator_optimizer.beta1", "0.5", "--discriminator_optimizer.beta1", "0.5"),
     *("--output.sample_every", "10", "--output.sample_rows", "2", "--output.snapshot_every", "20"),
     *("--evaluate.every", "10", "--evaluate.images", "16", "--evaluate.num_images_d", "8"),
 ]

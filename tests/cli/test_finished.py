@@ -77,5 +77,5 @@ def test_the_reasons_of_a_new_run_are_about_the_flags(finished, tmp_path, capsys
     assert main(words) == 0
     out = capsys.readouterr().out
     assert out.startswith("GAN (as given): needs no labels, trains without the rotation task\n")
-    assert "\nbatch size 8 (as given), 2 steps (as given)\n" in out
+    assert "\nbatch size 8 (as given), 2 steps (as given), learning rate 0.000" in out
     assert "SS-GAN" not in out

@@ -14,6 +14,7 @@ from ssgan.cli.main import main
 from ssgan.data.folder import Folder
 from ssgan.files.run_directory import RunDirectory
 from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
+from ssgan.models.sndcgan import SNDCGANDiscriminator
 from ssgan.recipes.auto import fit_recipe
 from ssgan.runs import checkpoint
 from ssgan.runs.config_io import load_config
@@ -54,7 +55,8 @@ def calls(monkeypatch):
     count(Folder, "open", "source opened")
     count(validation, "check_labels", "settings checked")
     count(ResNetGenerator, "build", "G built")
-    count(ResNetDiscriminator, "build", "D built")
+    for discriminator in (ResNetDiscriminator, SNDCGANDiscriminator):
+        count(discriminator, "build", "D built")
     count(resume, "resolve_precision", "precision resolved")
     count(loop, "resolve_precision", "precision resolved")
     count(run, "accept_directory", "directory accepted")
