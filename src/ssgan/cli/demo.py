@@ -38,7 +38,7 @@ what to try next
   ssgan show {run} --curves curves.png         its losses and its rotation accuracy
   ssgan sample {run} --n 64 --gif              more images, and an interpolation between them
   ssgan demo --run {run} --compare             the GAN for as long, beside it
-  ssgan train objects:ssgan_sbn                a longer run with larger batches
+  ssgan train objects:demo --total_steps 6400  a run four times as long
   ssgan train --data folder:PATH               your own images, no labels needed
 """
 _CLASSIFIED, _COMPARED = 1000, 2000  # samples that are classified, and of a Frechet distance
