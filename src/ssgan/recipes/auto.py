@@ -188,8 +188,9 @@ def _explain_augmentation(config: RunConfig, fitted: RunConfig, stats: HeaderSta
 
 
 def choose_networks(size: int, accelerated: bool) -> Choice:
-    """The networks that were best in the time that users have, by size and machine.
+    """The networks for a size and a machine.
 
+    To 64 pixels on a CPU they are the best of a comparison at equal time (docs/results/folder.md).
     Raises UserError for a size, in pixels, that no network has.
     """
     if size not in GIVEN_SIZES:
