@@ -11,7 +11,8 @@ from ssgan.config.serialize import dump, load
 from ssgan.data.base import AbstractCollection, AbstractSource, DatasetInfo, HeaderStats
 from ssgan.data.dataset import Dataset
 from ssgan.methods.s3gan import S3GAN
-from ssgan.recipes.auto import explain_choices, fit_recipe, with_source
+from ssgan.models.sndcgan import SNDCGANDiscriminator
+from ssgan.recipes.auto import choose_networks, explain_choices, fit_recipe, with_source
 from ssgan.recipes.find import find_recipe, list_recipes
 from ssgan.training.loop import train
 from ssgan.types import UserError
@@ -202,6 +203,18 @@ def test_large_photographs_get_64_pixels_on_a_cpu_and_the_reason_says_so():
     assert reasons[1] == (
         f"image size {LARGEST}: the median short side of 300 images is 500 pixels{capped}"
     )
+
+
+@pytest.mark.parametrize(
+    ("size", "accelerated", "rate", "steps"),
+    [(32, False, 8e-4, 10_000), (64, False, 8e-4, 10_000), (128, False, 2e-4, 5000)]
+    + [(size, True, 2e-4, 50_000) for size in (32, 64, 128, 256)],
+)
+def test_learning_rates_and_steps_are_those_that_were_measured(size, accelerated, rate, steps):
+    choice = choose_networks(size, accelerated)
+    assert (choice.learning_rate, choice.steps) == (rate, steps)
+    fast = isinstance(choice.discriminator, SNDCGANDiscriminator) and size <= 64
+    assert fast == (rate == 8e-4)
 
 
 def test_a_source_whose_info_is_known_is_not_opened_again(monkeypatch):
