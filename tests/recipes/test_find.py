@@ -210,7 +210,7 @@ def test_large_photographs_get_64_pixels_on_a_cpu_and_the_reason_says_so():
     [(32, False, 8e-4, 10_000), (64, False, 8e-4, 10_000), (128, False, 2e-4, 5000)]
     + [(size, True, 2e-4, 50_000) for size in (32, 64, 128, 256)],
 )
-def test_learning_rates_and_steps_are_those_that_were_measured(size, accelerated, rate, steps):
+def test_learning_rates_and_steps_follow_size_and_machine(size, accelerated, rate, steps):
     choice = choose_networks(size, accelerated)
     assert (choice.learning_rate, choice.steps) == (rate, steps)
     fast = isinstance(choice.discriminator, SNDCGANDiscriminator) and size <= 64
