@@ -2,7 +2,8 @@
 
 Every convolution of a step is recorded with its shapes and done again alone, warmed up, channels
 last, in the type it had. The sum over the step is the time that the convolutions need; the
-highest rate among them and the matrix product's is the ceiling in GFLOP/s.
+highest rate among them and the matrix product's is the ceiling in GFLOP/s. Convolutions of
+`ssgan.ops.kernels.amx` are recorded too.
 """
 
 from collections import Counter
@@ -16,9 +17,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import timed, times_of
+from ssgan.ops.kernels import amx  # defines the two operations
 
 _CONVOLUTION = torch.ops.aten.convolution.default
 _BACKWARD = torch.ops.aten.convolution_backward.default
+_TRANSPOSED = torch.ops.ssgan.convolve_transposed
+_WEIGHT_GRADIENT = torch.ops.ssgan.convolution_weight_gradient
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,16 @@ class Call:
     dtype: torch.dtype
     bias: int  # its length; 0: none
     settings: tuple[Any, ...]  # stride, padding, dilation, transposed, output padding, groups
+    ours: bool = False  # computed by `amx`, whose settings follow its tensors
 
     def action(self, device: torch.device) -> Callable[[], object]:
         """The call with tensors of its own."""
         made = [_maps(shape, self.dtype, device) for shape in self.shapes]
+        if self.ours and self.kind == "forward":
+            bias = torch.zeros(self.bias) if self.bias else None
+            return lambda: amx.convolve_transposed(*made, bias, *self.settings)
+        if self.ours:
+            return lambda: amx.convolution_weight_gradient(*made, *self.settings)
         if self.kind == "forward":
             bias = torch.zeros(self.bias, dtype=self.dtype, device=device) if self.bias else None
             return lambda: _CONVOLUTION(*made, bias, *self.settings)
@@ -62,13 +72,24 @@ class ConvolutionCounter(TorchDispatchMode):
             if mask[1]:
                 bias = args[3] if mask[2] else None
                 self._count("weight gradient", args[:3], bias, settings)
+        elif function is _TRANSPOSED.default:
+            self._count("forward", args[:2], args[2], args[3:], ours=True)
+        elif function is _WEIGHT_GRADIENT.default:
+            self._count("weight gradient", args[:2], None, args[2:], ours=True)
         return function(*args, **(kwargs or {}))
 
-    def _count(self, kind: str, tensors: Any, bias: Tensor | list[int] | None, rest: Any) -> None:
+    def _count(
+        self,
+        kind: str,
+        tensors: Any,
+        bias: Tensor | list[int] | None,
+        rest: Any,
+        ours: bool = False,
+    ) -> None:
         length = 0 if bias is None else int(bias[0]) if isinstance(bias, list) else len(bias)
         shapes = tuple(tuple(tensor.shape) for tensor in tensors)
         settings = tuple(tuple(s) if isinstance(s, list) else s for s in rest)
-        self.calls[Call(kind, shapes, tensors[0].dtype, length, settings)] += 1
+        self.calls[Call(kind, shapes, tensors[0].dtype, length, settings, ours)] += 1
 
 
 def convolutions_of(step: Callable[[], object]) -> Counter[Call]:
@@ -86,14 +107,12 @@ def layer_rows(calls: Counter[Call], device: torch.device, repeats: int) -> list
         with FlopCounterMode(display=False) as flops:
             action()
         seconds = times_of(lambda do=action: timed(do, device), repeats).minimum
-        stride, _, _, transposed, _, _ = call.settings
         rows.append(
             {
-                "call": call.kind,
+                "call": f"{call.kind}, ours" if call.ours else call.kind,
                 "input": "x".join(map(str, call.shapes[-2])),
                 "weight": "x".join(map(str, call.shapes[-1])),
-                "stride": stride[0],
-                "transposed": transposed,
+                **_form_of(call),
                 "count": count,
                 "seconds": seconds,
                 "gigaflop": flops.get_total_flops() / 1e9,
@@ -103,11 +122,11 @@ def layer_rows(calls: Counter[Call], device: torch.device, repeats: int) -> list
     return sorted(rows, key=lambda row: -row["seconds"] * row["count"])
 
 
-def matrix_gigaflops(side: int, dtype: torch.dtype, device: torch.device, repeats: int) -> float:
-    """The best rate of a product of two square matrices."""
-    product = matrix_product(side, dtype, device)
-    best = times_of(lambda: timed(product, device), repeats).minimum
-    return 2 * side**3 / 1e9 / best
+def _form_of(call: Call) -> dict[str, Any]:
+    if not call.ours:
+        return {"stride": call.settings[0][0], "transposed": call.settings[3]}
+    transposed = call.kind == "forward"
+    return {"stride": call.settings[0 if transposed else 1], "transposed": transposed}
 
 
 def matrix_product(side: int, dtype: torch.dtype, device: torch.device) -> Callable[[], object]:
@@ -117,18 +136,16 @@ def matrix_product(side: int, dtype: torch.dtype, device: torch.device) -> Calla
 
 
 def ceiling_row(
-    step: Callable[[], object], dtype: torch.dtype, device: torch.device, repeats: int, side: int
+    step: Callable[[], object], device: torch.device, repeats: int, matrix: float
 ) -> dict[str, Any]:
-    """The ceilings of a step, and the layers they come from."""
+    """The ceilings of a step, and the layers they come from; `matrix` is a product's GFLOP/s."""
     layers = layer_rows(convolutions_of(step), device, repeats)
     kinds: Counter[str] = Counter()
     for row in layers:
         kinds[row["call"]] += row["seconds"] * row["count"]
-    matrix = matrix_gigaflops(side, dtype, device, repeats)
     return {
         "convolution_seconds": sum(kinds.values()),
         "convolution_seconds_by_call": dict(kinds),
-        "matrix_gigaflop_per_second": matrix,
         "ceiling_gigaflop_per_second": max(matrix, *(r["gigaflop_per_second"] for r in layers)),
         "layers": layers,
     }

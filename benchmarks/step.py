@@ -5,9 +5,9 @@
     python benchmarks/step.py --curve                        cost against batch and pixels
 
 Each case has a process of its own. GFLOP are torch's count: two for a multiply and an add.
-"of matrix" is the step's GFLOP/s over those of a large matrix product, "share" those over the best
-rate of it and of any single convolution, "convolutions" the time that the step's
-convolutions take alone over the step's; see roofline.py.
+"of matrix" is the step's GFLOP/s over those of a large matrix product that is done in turns with
+it, by minima, then by medians. "share" is over the best rate of it and of any single convolution,
+"convolutions" the time that the step's convolutions take alone over the step's; see roofline.py.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from benchmarks.configs import PRECISIONS, WORDS, Case, Stepper, networks, reset
 from benchmarks.processes import Worker, fresh, memory_row, set_baseline
 from benchmarks.profile_ops import KINDS, shares
 from benchmarks.report import begin, finish, parser_of, percent, table
-from benchmarks.roofline import ceiling_row
-from benchmarks.timing import alternate, times_of
+from benchmarks.roofline import ceiling_row, matrix_product
+from benchmarks.timing import Times, alternate, timed, times_of
 from ssgan.runs.precision import run_dtype
 
 BATCHES = (16, 32, 64, 128, 256)
@@ -35,36 +35,46 @@ SIZES = (32, 48, 64, 128)
 
 def measured(case: Case, repeats: int) -> dict[str, Any]:
     """Seconds, images, GFLOP and memory of a case, in a process that did nothing before."""
-    return _bare_row(case, repeats)[1]
+    stepper, row = _start(case, repeats)
+    return row | _times_row(row, times_of(stepper.step, repeats))
 
 
 def measured_whole(case: Case, repeats: int, matrix: int) -> dict[str, Any]:
-    """The same, with its ceilings and where its time goes."""
-    stepper, row = _bare_row(case, repeats)
+    """The same, in turns with a matrix product; with its ceilings and where its time goes."""
+    stepper, row = _start(case, 2)
     bfloat16 = stepper.config.precision == "bfloat16"
     dtype = torch.bfloat16 if bfloat16 else run_dtype(stepper.config.precision)
-    ceiling = ceiling_row(stepper.take, dtype, stepper.device, repeats, matrix)
-    seconds = row["seconds_minimum"]
+    product = matrix_product(matrix, dtype, stepper.device)
+    multiply = lambda: timed(product, stepper.device)  # noqa: E731
+    times = alternate({"step": stepper.step, "matrix": multiply}, repeats)
+    row |= _times_row(row, times["step"])
+    rate = 2 * matrix**3 / 1e9 / times["matrix"].minimum
+    ceiling = ceiling_row(stepper.take, stepper.device, repeats, rate)
+    of_matrix = row["gigaflop"] / (2 * matrix**3 / 1e9)
     return {
         **row,
         **ceiling,
-        "convolution_share": ceiling["convolution_seconds"] / seconds,
+        "matrix_gigaflop_per_second": rate,
+        "matrix_seconds": times["matrix"].seconds,
+        "matrix_share": of_matrix * times["matrix"].minimum / times["step"].minimum,
+        "matrix_share_median": of_matrix * times["matrix"].median / times["step"].median,
+        "convolution_share": ceiling["convolution_seconds"] / row["seconds_minimum"],
         "ceiling_share": row["gigaflop_per_second"] / ceiling["ceiling_gigaflop_per_second"],
         "kinds": shares(stepper, steps=min(repeats, 3)),
     }
 
 
-def _bare_row(case: Case, repeats: int) -> tuple[Stepper, dict[str, Any]]:
+def _start(case: Case, steps: int) -> tuple[Stepper, dict[str, Any]]:
+    """A stepper after so many steps, and what does not depend on time."""
     set_baseline()
     stepper = Stepper(case)
     reset_peak(stepper.device)
     with stepper.discriminator_images() as images:
         stepper.step()
-    times = times_of(stepper.step, repeats)
+    times_of(stepper.step, steps)
     memory = memory_row(stepper.device)  # before anything else allocates
     with FlopCounterMode(display=False) as flops:
         stepper.take()
-    gigaflop, seconds = flops.get_total_flops() / 1e9, times.minimum
     row = {
         **case.name(),
         "batch": case.batch,
@@ -72,14 +82,19 @@ def _bare_row(case: Case, repeats: int) -> tuple[Stepper, dict[str, Any]]:
         "plain": case.plain,
         "activation_checkpointing": case.activation_checkpointing,
         "precision": stepper.config.precision,
-        **times.row(),
-        "real_images_per_second": case.batch * case.updates / seconds,
         "discriminator_images": sum(images),
-        "gigaflop": gigaflop,
-        "gigaflop_per_second": gigaflop / seconds,
+        "gigaflop": flops.get_total_flops() / 1e9,
         **memory,
     }
     return stepper, row
+
+
+def _times_row(row: dict[str, Any], times: Times) -> dict[str, Any]:
+    return {
+        **times.row(),
+        "real_images_per_second": row["batch"] * row["n_dis"] / times.minimum,
+        "gigaflop_per_second": row["gigaflop"] / times.minimum,
+    }
 
 
 def compared(cases: dict[str, Case], repeats: int, threads: int | None) -> dict[str, Any]:
@@ -122,7 +137,8 @@ def _case_line(row: dict[str, Any]) -> dict[str, Any]:
     if "kinds" in row:
         line |= {
             "matrix": row["matrix_gigaflop_per_second"],
-            "of matrix": percent(row["gigaflop_per_second"] / row["matrix_gigaflop_per_second"]),
+            "of matrix": percent(row["matrix_share"]),
+            "medians": percent(row["matrix_share_median"]),
             "ceiling": row["ceiling_gigaflop_per_second"],
             "share": percent(row["ceiling_share"]),
             "convolutions": percent(row["convolution_share"]),

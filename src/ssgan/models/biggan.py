@@ -23,7 +23,6 @@ from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ssgan.config.schema import check_count
 from ssgan.models.attention import Attention
@@ -191,7 +190,7 @@ class BigGANGeneratorNetwork(nn.Module):
             hidden = block(hidden, code, labels)
             if number == self.attention_after:
                 hidden = self.attention(hidden)
-        hidden = F.relu(self.norm(hidden, latents, labels), inplace=True)
+        hidden = self.norm(hidden, latents, labels, relu=True)
         return torch.tanh(self.last(hidden))
 
     def _split_latents(

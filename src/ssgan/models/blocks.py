@@ -16,10 +16,10 @@ from typing import Literal, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ssgan.models.layers import Conv2d, Resample
 from ssgan.ops.activation_checkpointing import CheckpointedModule
+from ssgan.ops.kernels.maps import relu
 from ssgan.types import Labels
 
 
@@ -59,8 +59,8 @@ class UpBlock(CheckpointedModule):
         self, inputs: Float[Tensor, "B I S S"], latents: Float[Tensor, "B Z"], labels: Labels | None
     ) -> Float[Tensor, "B O S2 S2"]:
         """The sum of both paths; the norms read the latents and labels."""
-        hidden = F.relu(self.norm1(inputs, latents, labels), inplace=True)
-        hidden = F.relu(self.norm2(self.conv1(hidden), latents, labels), inplace=True)
+        hidden = self.norm1(inputs, latents, labels, relu=True)
+        hidden = self.norm2(self.conv1(hidden), latents, labels, relu=True)
         total: Tensor = self.conv2(hidden) + self.shortcut(inputs)
         return total
 
@@ -88,7 +88,7 @@ class DownBlock(CheckpointedModule):
 
     def compute(self, inputs: Float[Tensor, "B I S S"]) -> Float[Tensor, "B O S2 S2"]:
         """The sum of both paths."""
-        hidden = F.relu(self.conv1(F.relu(inputs)), inplace=True)
+        hidden = relu(self.conv1(relu(inputs)), inplace=True)
         total: Tensor = self.conv2(hidden)
         return total if self.shortcut is None else total + self.shortcut(inputs)
 

@@ -86,7 +86,7 @@ class DCGANGeneratorNetwork(nn.Module):
         """Images in [-1, 1]; only a conditional norm reads the labels."""
         hidden = to_maps(self.first(latents), self.start)
         for norm, conv in zip(self.norms, self.convs, strict=True):
-            hidden = conv(F.relu(norm(hidden, latents, labels), inplace=True))
+            hidden = conv(norm(hidden, latents, labels, relu=True))
         return torch.tanh(hidden)
 
 

@@ -1,7 +1,8 @@
 """Norms for generators: batch norm, self-modulated and conditional batch norm, layer norm.
 
 A norm is a frozen config that builds a module for a number of channels. All modules are called as
-`norm(inputs, latents, labels)`, on maps [B, C, H, W] or rows [B, C]. Batch norms update running
+`norm(inputs, latents, labels)`, on maps [B, C, H, W] or rows [B, C]; with `relu=True` a ReLU comes
+after it. Batch norms update running
 statistics in training mode, with momentum 0.1 (the official code's decay .9) and epsilon 1e-5.
 The running variance is unbiased, as PyTorch's; the official code's is biased. Statistics stay in
 float32 under autocast.
@@ -21,6 +22,7 @@ from ssgan.config.schema import check_count
 from ssgan.models.layers import ChannelMap, Embedding, Linear
 from ssgan.ops.activation_checkpointing import is_recomputing
 from ssgan.ops.batch_norm import batch_norm_over_ranks
+from ssgan.ops.kernels.normalize import normalize, suits_normalize
 from ssgan.types import Labels, Latents, UserError
 
 MOMENTUM = 0.1
@@ -152,16 +154,28 @@ class BatchStatistics(nn.Module):
     def forward(
         self,
         inputs: Float[Tensor, "B C ..."],
-        gain: Float[Tensor, " C"] | None = None,
-        shift: Float[Tensor, " C"] | None = None,
+        gain: Float[Tensor, "... C"],
+        shift: Float[Tensor, "... C"],
+        relu: bool = False,
     ) -> Float[Tensor, "B C ..."]:
-        """The normalized inputs, times the gain, plus the shift."""
+        """The normalized inputs, times the gain, plus the shift; with `relu` rectified.
+
+        Gain and shift are [C], or [B, C] for each sample.
+        """
         mean, variance = self.running_mean, self.running_var
         if is_recomputing():  # the first forward has updated them; update copies here
             mean, variance = mean.clone(), variance.clone()
-        if self.training and self.across_ranks:
-            return batch_norm_over_ranks(inputs, mean, variance, gain, shift, MOMENTUM, EPSILON)
-        return F.batch_norm(inputs, mean, variance, gain, shift, self.training, MOMENTUM, EPSILON)
+        training, across = self.training, self.training and self.across_ranks
+        if training and not across and suits_normalize(inputs):
+            return normalize(inputs, mean, variance, gain, shift, MOMENTUM, EPSILON, relu=relu)
+        a, b = (gain, shift) if gain.ndim == 1 else (None, None)
+        if across:
+            out = batch_norm_over_ranks(inputs, mean, variance, a, b, MOMENTUM, EPSILON)
+        else:
+            out = F.batch_norm(inputs, mean, variance, a, b, training, MOMENTUM, EPSILON)
+        if gain.ndim == 2:
+            out = modulate(out, gain, shift)
+        return F.relu(out, inplace=True) if relu else out
 
 
 class PlainModule(nn.Module):
@@ -174,10 +188,14 @@ class PlainModule(nn.Module):
         self.shift = nn.Parameter(torch.zeros(channels))
 
     def forward(
-        self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
+        self,
+        inputs: Float[Tensor, "B C ..."],
+        latents: Latents,
+        labels: Labels | None,
+        relu: bool = False,
     ) -> Float[Tensor, "B C ..."]:
         """The normalized inputs; latents and labels are not read."""
-        normalized: Tensor = self.statistics(inputs, self.gain, self.shift)
+        normalized: Tensor = self.statistics(inputs, self.gain, self.shift, relu)
         return normalized
 
 
@@ -190,11 +208,16 @@ class LayerModule(nn.Module):
         self.shift = nn.Parameter(torch.zeros(channels))
 
     def forward(
-        self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
+        self,
+        inputs: Float[Tensor, "B C ..."],
+        latents: Latents,
+        labels: Labels | None,
+        relu: bool = False,
     ) -> Float[Tensor, "B C ..."]:
         """The normalized inputs; latents and labels are not read."""
         normalized = F.group_norm(inputs, 1, self.gain, self.shift, EPSILON)
-        return normalized.to(inputs.dtype)  # autocast on some devices returns float32
+        normalized = normalized.to(inputs.dtype)  # autocast on some devices returns float32
+        return F.relu(normalized, inplace=True) if relu else normalized
 
 
 class SelfModulatedModule(nn.Module):
@@ -209,11 +232,16 @@ class SelfModulatedModule(nn.Module):
         nn.init.ones_(self.gain.bias)
 
     def forward(
-        self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
+        self,
+        inputs: Float[Tensor, "B C ..."],
+        latents: Latents,
+        labels: Labels | None,
+        relu: bool = False,
     ) -> Float[Tensor, "B C ..."]:
         """The normalized inputs, modulated by the latents; labels are not read."""
         code = latents if self.hidden is None else F.relu(self.hidden(latents))
-        return modulate(self.statistics(inputs), self.gain(code), self.shift(code))
+        modulated: Tensor = self.statistics(inputs, self.gain(code), self.shift(code), relu)
+        return modulated
 
 
 class ConditionalModule(nn.Module):
@@ -234,13 +262,19 @@ class ConditionalModule(nn.Module):
         self.shift = maps(code_size, channels, spectral=spectral)
 
     def forward(
-        self, inputs: Float[Tensor, "B C ..."], latents: Latents, labels: Labels | None
+        self,
+        inputs: Float[Tensor, "B C ..."],
+        latents: Latents,
+        labels: Labels | None,
+        relu: bool = False,
     ) -> Float[Tensor, "B C ..."]:
         """The normalized inputs, modulated; raises ValueError without the labels it reads."""
         code = labels if isinstance(self.gain, Embedding) else latents
         if code is None:
             raise ValueError("a generator with conditional batch norm was called without labels")
-        return modulate(self.statistics(inputs), self.gain(code) + self.offset, self.shift(code))
+        gain = self.gain(code) + self.offset
+        modulated: Tensor = self.statistics(inputs, gain, self.shift(code), relu)
+        return modulated
 
 
 def modulate(

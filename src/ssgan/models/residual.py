@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ssgan.models.attention import Attention
 from ssgan.models.base import (
@@ -23,6 +22,7 @@ from ssgan.models.base import (
 from ssgan.models.blocks import BlockConfig, DownBlock, UpBlock
 from ssgan.models.heads import Heads
 from ssgan.models.layers import Conv2d, Linear, Resample
+from ssgan.ops.kernels.maps import relu
 from ssgan.types import Images, Labels, Latents, Scores
 
 
@@ -107,7 +107,7 @@ class ResidualGeneratorNetwork(nn.Module):
         hidden = to_maps(self.first(latents), self.start)
         for block in self.blocks:
             hidden = block(hidden, latents, labels)
-        hidden = F.relu(self.norm(hidden, latents, labels), inplace=True)
+        hidden = self.norm(hidden, latents, labels, relu=True)
         return torch.tanh(self.last(hidden) / 2)  # 2 sigmoid(x) - 1
 
 
@@ -138,7 +138,7 @@ class ResidualDiscriminatorNetwork(nn.Module):
     def forward(self, images: Images, labels: Labels | None = None) -> Scores:
         """Scores of images in [-1, 1]; only a projection head reads the labels."""
         last = self.block_outputs(images)[-1]
-        scores: Scores = self.heads(self.pool(F.relu(last), dim=(2, 3)), labels)
+        scores: Scores = self.heads(self.pool(relu(last), dim=(2, 3)), labels)
         return scores
 
     def block_outputs(self, images: Images) -> list[Float[Tensor, "B _ _ _"]]:

@@ -17,7 +17,6 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from ssgan.models.base import (
     AbstractConvolutionalDiscriminator,
@@ -89,8 +88,8 @@ class SNDCGANGeneratorNetwork(nn.Module):
 
     def forward(self, latents: Latents, labels: Labels | None = None) -> Images:
         """Images in [-1, 1]; only a conditional norm reads the labels."""
-        rows = F.relu(self.first_norm(self.first(latents), latents, labels), inplace=True)
+        rows = self.first_norm(self.first(latents), latents, labels, relu=True)
         hidden = to_maps(rows, self.start)
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            hidden = F.relu(norm(conv(hidden), latents, labels), inplace=True)
+            hidden = norm(conv(hidden), latents, labels, relu=True)
         return torch.tanh(self.last(hidden))

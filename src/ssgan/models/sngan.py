@@ -22,7 +22,6 @@ from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ssgan.models.base import AbstractConvolutionalDiscriminator, check_shape, scale_channels
 from ssgan.models.heads import Heads
@@ -35,6 +34,7 @@ from ssgan.models.residual import (
 )
 from ssgan.models.resnet import ResNetLayers
 from ssgan.ops.activation_checkpointing import CheckpointedModule
+from ssgan.ops.kernels.maps import relu
 from ssgan.types import Images, ImageShape, Labels, Scores
 
 SNGAN: Mapping[int, ResNetLayers] = {
@@ -95,7 +95,7 @@ class SNGANDiscriminatorNetwork(nn.Module):
     def forward(self, images: Images, labels: Labels | None = None) -> Scores:
         """Scores of images in [-1, 1]; only a projection head reads the labels."""
         last = self.block_outputs(images)[-1]
-        scores: Scores = self.heads(F.relu(last).sum(dim=(2, 3)), labels)
+        scores: Scores = self.heads(relu(last).sum(dim=(2, 3)), labels)
         return scores
 
     def block_outputs(self, images: Images) -> list[Float[Tensor, "B _ _ _"]]:
@@ -136,7 +136,7 @@ class SNGANBlock(CheckpointedModule):
 
     def compute(self, inputs: Float[Tensor, "B I S S"]) -> Float[Tensor, "B O S2 S2"]:
         """The sum of both paths."""
-        active = inputs if self.first else F.relu(inputs)
-        hidden = F.relu(self.conv1(active), inplace=True)
+        active = inputs if self.first else relu(inputs)
+        hidden = relu(self.conv1(active), inplace=True)
         total: Tensor = self.conv2(hidden) + self.shortcut(active)
         return total

@@ -26,6 +26,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_weight
 
+from ssgan.ops.kernels.amx import convolution_weight_gradient, convolve_transposed, suits_amx
+from ssgan.ops.kernels.maps import sum_pixels
+
 
 def conv3x3_down(
     images: Float[Tensor, "B I H W"],
@@ -74,8 +77,8 @@ def conv2d(
     """
     learns = weight.requires_grad or (bias is not None and bias.requires_grad)
     height, width = (_output_side(side, weight, stride, padding) for side in images.shape[2:])
-    cheaper = suits_product(images, height * width, stride) if learns else images.requires_grad
-    if cheaper:
+    few = suits_product(images, height * width, stride)
+    if few or suits_amx(images, weight) if learns else images.requires_grad:
         out: Tensor = _Convolution.apply(images, weight, bias, stride, padding)  # type: ignore[no-untyped-call]
         return out
     return F.conv2d(images, weight, bias, stride, padding)
@@ -106,12 +109,11 @@ class _Convolution(torch.autograd.Function):
         image_gradient = weight_gradient = bias_gradient = None
         if ctx.needs_input_grad[0]:
             kernel = weight.to(gradient.dtype)
-            image_gradient = F.conv_transpose2d(gradient, kernel, None, stride, padding, rest)
+            image_gradient = _spread(gradient, kernel, None, stride, padding, rest)
         if ctx.needs_input_grad[1]:
-            size = weight.shape[-1]
-            weight_gradient = weight_gradient_by_product(images, gradient, size, stride, padding)
+            weight_gradient = _weight_gradient(images, gradient, weight, stride, padding)
         if ctx.needs_input_grad[2]:
-            bias_gradient = gradient.sum((0, 2, 3))
+            bias_gradient = sum_pixels(gradient)
         return image_gradient, weight_gradient, bias_gradient, None, None
 
 
@@ -144,8 +146,7 @@ class _TransposedConvolution(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(images, weight)
         ctx.padding = padding
-        ctx.few = suits_product(images, images.shape[2] * images.shape[3], 2)
-        return F.conv_transpose2d(images, weight, bias, 2, padding, output_padding)
+        return _spread(images, weight, bias, 2, padding, (output_padding, output_padding))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -155,19 +156,39 @@ class _TransposedConvolution(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             image_gradient = F.conv2d(gradient, kernel, None, 2, padding)
         if ctx.needs_input_grad[1]:
-            compute = weight_gradient_by_product if ctx.few else _convolution_weight_gradient
-            weight_gradient = compute(gradient, images, weight.shape[-1], 2, padding)
+            weight_gradient = _weight_gradient(gradient, images, weight, 2, padding)
         if ctx.needs_input_grad[2]:
-            bias_gradient = gradient.sum((0, 2, 3))
+            bias_gradient = sum_pixels(gradient)
         return image_gradient, weight_gradient, bias_gradient, None, None
 
 
-def _convolution_weight_gradient(
-    images: Tensor, gradient: Tensor, kernel_size: int, stride: int, padding: int
+def _spread(
+    images: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: int,
+    padding: int,
+    output_padding: tuple[int, int],
 ) -> Tensor:
-    shape = (gradient.shape[1], images.shape[1], kernel_size, kernel_size)
-    weight_gradient: Tensor = conv2d_weight(images, shape, gradient, stride, padding)  # type: ignore[no-untyped-call]
-    return weight_gradient
+    """F.conv_transpose2d. In `backward` with a second derivative, PyTorch's own."""
+    if stride > 1 and not torch.is_grad_enabled() and suits_amx(images, weight):
+        out: Tensor = convolve_transposed(images, weight, bias, stride, padding, output_padding)
+        return out
+    return F.conv_transpose2d(images, weight, bias, stride, padding, output_padding)
+
+
+def _weight_gradient(
+    images: Tensor, gradient: Tensor, weight: Tensor, stride: int, padding: int
+) -> Tensor:
+    """The gradient of a weight [O, I, A, A] of F.conv2d, by the fastest way here."""
+    kernel, shape = weight.shape[-1], weight.shape
+    if not torch.is_grad_enabled() and suits_amx(gradient, weight):
+        found: Tensor = convolution_weight_gradient(images, gradient, kernel, stride, padding)
+    elif suits_product(gradient, gradient.shape[2] * gradient.shape[3], stride):
+        found = weight_gradient_by_product(images, gradient, kernel, stride, padding)
+    else:
+        found = conv2d_weight(images.to(gradient.dtype), shape, gradient, stride, padding)  # type: ignore[no-untyped-call]
+    return found
 
 
 _MAX_POSITIONS = {

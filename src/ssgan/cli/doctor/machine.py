@@ -16,6 +16,7 @@ from ssgan.files.environment import list_old_packages, memory_bytes, package_ver
 from ssgan.files.errors import require_writable
 from ssgan.files.names import readable
 from ssgan.ops.cpu import num_cores
+from ssgan.ops.kernels.library import find_amx, find_avx512
 from ssgan.runs.precision import resolve_device, resolve_precision
 from ssgan.types import UserError
 
@@ -75,6 +76,7 @@ def check_processor() -> Finding:
         "amx": torch.cpu._is_amx_tile_supported(),
         "bfloat16_is_fast": fast,
     }
+    kernels = {"maps": find_avx512() is not None, "convolutions": find_amx() is not None}
     share = "" if cores == everyone else f" of {everyone}, which this process may use"
     quota = _quota()
     lines = [f"{name}, {cores} core{'s' * (cores > 1)}{share}"]
@@ -86,7 +88,10 @@ def check_processor() -> Finding:
         f"{features['instructions']}, {' and '.join(have) or 'neither AVX512-BF16 nor AMX'}: "
         f"--precision auto is {'bfloat16' if fast else 'float32'} on the CPU"
     )
+    compiled = [name for name, there in kernels.items() if there]
+    lines.append(f"operations of ssgan in C: {' and '.join(compiled) or 'none'}")
     values = {"name": name, "cores": cores, "all_cores": everyone, "quota": quota, **features}
+    values["kernels"] = kernels
     return Finding(title="processor", lines=tuple(lines), values=values)
 
 
