@@ -32,7 +32,7 @@ _CLAIMS = {  # of everything beneath
 }
 _NAMES = {  # of the operation, or of the nearest one above it
     "convolution": re.compile(r"[Cc]onv(?!ert)"),
-    "batch norm": re.compile(r"batch_norm|BatchNorm"),
+    "batch norm": re.compile(r"batch_norm|BatchNorm|^_Normalize"),
     "linear": re.compile(r"^aten::(addmm|mm|linear|matmul|t)$|^(Addmm|Mm)Backward"),
     "loss": re.compile(r"log_softmax|nll_loss|cross_entropy|argmax|LogSoftmax|NllLoss"),
     "copies": re.compile(
@@ -41,7 +41,7 @@ _NAMES = {  # of the operation, or of the nearest one above it
     "elementwise": re.compile(
         r"^aten::(relu|clamp_min|threshold|leaky_relu|tanh|add|mul|div|sub|neg|eq|lt|sum|mean|"
         r"fill|zero|ones|addcmul|where|square|sqrt|avg_pool|upsample|isfinite|_foreach)"
-        r"|^(Relu|Threshold|LeakyRelu|Tanh|Add|Mul|Div|Sub|Mean|Sum|AvgPool|Upsample)\w*Backward"
+        r"|^_Relu|^(Relu|Threshold|LeakyRelu|Tanh|Add|Mul|Div|Sub|Mean|Sum|AvgPool|Upsample)\w*Backward"
     ),
 }
 KINDS = (*_NAMES, *_CLAIMS, OTHER)

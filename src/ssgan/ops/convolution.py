@@ -247,6 +247,8 @@ class _Pool2x2(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, padding: int, divisor: int) -> Tensor:
         ctx.geometry = (1 - padding, divisor)
+        if images.shape[1] <= _FEW_CHANNELS and images.device.type == "cpu":
+            return _pool_by_sums(images, padding, divisor)
         if images.dtype is torch.bfloat16 and images.device.type == "cpu":  # faster there
             box = images.new_full((images.shape[1], 1, 2, 2), 1 / divisor)
             return F.conv2d(images, box, padding=padding, groups=len(box))
@@ -255,6 +257,17 @@ class _Pool2x2(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return pool2x2(gradient, *ctx.geometry), None, None
+
+
+_FEW_CHANNELS = 4  # for which PyTorch's pooling of the last axis is slow
+
+
+def _pool_by_sums(images: Tensor, padding: int, divisor: int) -> Tensor:
+    if padding:
+        images = F.pad(images, (1, 1, 1, 1))
+    last = images.permute(0, 2, 3, 1)
+    rows = last[:, 1:] + last[:, :-1]
+    return (rows[:, :, 1:] + rows[:, :, :-1]).div_(divisor).permute(0, 3, 1, 2)
 
 
 def insert_zeros(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2*H 2*W"]:
@@ -317,8 +330,10 @@ class _SumTaps(torch.autograd.Function):
         batch, channels, height, width = maps.shape
         padded = F.pad(maps.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
         taps = padded.view(batch, height + 2, width + 2, len(_TAPS), channels // len(_TAPS))
+        if maps.dtype is torch.bfloat16:
+            taps = taps.float()
         shifted = [taps[:, k : k + height, q : q + width, tap] for tap, (k, q) in enumerate(_TAPS)]
-        total = shifted[0].float() if maps.dtype is torch.bfloat16 else shifted[0].clone()
+        total = shifted[0].clone()
         for one in shifted[1:]:
             total += one
         return total.to(maps.dtype).permute(0, 3, 1, 2)
