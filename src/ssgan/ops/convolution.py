@@ -265,9 +265,8 @@ _FEW_CHANNELS = 4  # for which PyTorch's pooling of the last axis is slow
 def _pool_by_sums(images: Tensor, padding: int, divisor: int) -> Tensor:
     if padding:
         images = F.pad(images, (1, 1, 1, 1))
-    last = images.permute(0, 2, 3, 1)
-    rows = last[:, 1:] + last[:, :-1]
-    return (rows[:, :, 1:] + rows[:, :, :-1]).div_(divisor).permute(0, 3, 1, 2)
+    rows = images[:, :, 1:] + images[:, :, :-1]
+    return (rows[..., 1:] + rows[..., :-1]).div_(divisor)
 
 
 def insert_zeros(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2*H 2*W"]:
