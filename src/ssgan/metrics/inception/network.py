@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ssgan.metrics.pretrained import FoldedConvolution, RawConvolution, fold
+from ssgan.ops.kernels.maps import relu
 
 
 class _Layer(NamedTuple):
@@ -172,5 +173,5 @@ class InceptionNetwork:
 
     def _chain(self, x: Tensor, layers: Sequence[_Layer], prefix: str = "") -> Tensor:
         for layer in layers:
-            x = F.relu(self._convolutions[prefix + layer.name](x), inplace=True)
+            x = relu(self._convolutions[prefix + layer.name](x), inplace=True)
         return x

@@ -15,7 +15,7 @@ from ssgan.ops.kernels.library import call, find_avx512
 
 def relu(inputs: Float[Tensor, "B C *S"], *, inplace: bool = False) -> Float[Tensor, "B C *S"]:
     """F.relu; differentiable twice."""
-    if not _suits(inputs):
+    if not _suits(inputs) or inputs.numel() % 32:
         return F.relu(inputs, inplace=inplace)
     out: Tensor = _Relu.apply(inputs, inplace)  # type: ignore[no-untyped-call]
     return out
@@ -23,7 +23,7 @@ def relu(inputs: Float[Tensor, "B C *S"], *, inplace: bool = False) -> Float[Ten
 
 def sum_pixels(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, " C"]:
     """The sum over images and pixels, as float32 where this module can, else in the maps' type."""
-    if not _suits(maps) or torch.is_grad_enabled():
+    if not _suits(maps) or maps.shape[1] % 16 or torch.is_grad_enabled():
         return maps.sum((0, 2, 3))
     batch, channels, height, width = maps.shape
     sums = torch.empty(channels, dtype=torch.float32)
@@ -53,12 +53,11 @@ class _Relu(torch.autograd.Function):
 
 
 def _suits(maps: Tensor) -> bool:
-    """bfloat16 maps, channels last, of 32, 64, ... channels, on a CPU with AVX512-BF16."""
+    """bfloat16 maps, channels last, on a CPU with AVX512-BF16."""
     return (
         maps.dtype is torch.bfloat16
         and maps.device.type == "cpu"
         and maps.ndim == 4
-        and maps.shape[1] % 32 == 0
         and maps.is_contiguous(memory_format=torch.channels_last)
         and not torch.compiler.is_compiling()
         and find_avx512() is not None
