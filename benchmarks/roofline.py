@@ -110,8 +110,7 @@ def layer_rows(calls: Counter[Call], device: torch.device, repeats: int) -> list
         rows.append(
             {
                 "call": f"{call.kind}, ours" if call.ours else call.kind,
-                "input": "x".join(map(str, call.shapes[-2])),
-                "weight": "x".join(map(str, call.shapes[-1])),
+                "input": "x".join(map(str, call.shapes[0 if call.ours else -2])),
                 **_form_of(call),
                 "count": count,
                 "seconds": seconds,
@@ -123,10 +122,16 @@ def layer_rows(calls: Counter[Call], device: torch.device, repeats: int) -> list
 
 
 def _form_of(call: Call) -> dict[str, Any]:
+    weight, settings = call.shapes[-1], call.settings
     if not call.ours:
-        return {"stride": call.settings[0][0], "transposed": call.settings[3]}
-    transposed = call.kind == "forward"
-    return {"stride": call.settings[0 if transposed else 1], "transposed": transposed}
+        stride, transposed = settings[0][0], settings[3]
+    elif call.kind == "forward":
+        stride, transposed = settings[0], True
+    else:
+        images, gradient = call.shapes
+        weight = (gradient[1], images[1], settings[0], settings[0])
+        stride, transposed = settings[1], False
+    return {"weight": "x".join(map(str, weight)), "stride": stride, "transposed": transposed}
 
 
 def matrix_product(side: int, dtype: torch.dtype, device: torch.device) -> Callable[[], object]:

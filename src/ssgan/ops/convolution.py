@@ -182,14 +182,18 @@ def _weight_gradient(
 ) -> Tensor:
     """The gradient of a weight [O, I, A, A] of F.conv2d, by the fastest way here."""
     kernel, shape = weight.shape[-1], weight.shape
-    if not torch.is_grad_enabled() and suits_amx(gradient, weight):
+    positions = gradient.shape[2] * gradient.shape[3]
+    on_amx = not torch.is_grad_enabled() and suits_amx(gradient, weight)
+    if on_amx and _AMX_POSITIONS * positions**2 > shape[0] * shape[1]:
         found: Tensor = convolution_weight_gradient(images, gradient, kernel, stride, padding)
-    elif suits_product(gradient, gradient.shape[2] * gradient.shape[3], stride):
+    elif on_amx or suits_product(gradient, positions, stride):
         found = weight_gradient_by_product(images, gradient, kernel, stride, padding)
     else:
         found = conv2d_weight(images.to(gradient.dtype), shape, gradient, stride, padding)  # type: ignore[no-untyped-call]
     return found
 
+
+_AMX_POSITIONS = 64  # measured: 16 positions and 128 x 128 channels, 64 and 512 x 512 take as long
 
 _MAX_POSITIONS = {
     1: 16,
