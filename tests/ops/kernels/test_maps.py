@@ -1,0 +1,67 @@
+"""ReLU and sums over pixels in C, against PyTorch's."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from ssgan.ops.kernels.library import find_avx512
+from ssgan.ops.kernels.maps import relu, sum_pixels
+
+pytestmark = pytest.mark.skipif(
+    find_avx512() is None, reason="needs a CPU with AVX512-BF16, and a compiler"
+)
+
+
+def maps(*shape):
+    return torch.randn(shape).to(torch.bfloat16).to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_relu_is_pytorch_s_to_the_bit_also_of_bad_numbers(inplace):
+    torch.manual_seed(0)
+    inputs = maps(2, 32, 5, 3)
+    special = (torch.nan, -torch.nan, torch.inf, -torch.inf, 0.0, -0.0, 1e-40, -1e-40)
+    inputs[0, : len(special), 0, 0] = torch.tensor(special).to(torch.bfloat16)
+    direction, results = maps(2, 32, 5, 3), []
+    for function in (relu, F.relu):
+        leaf = inputs.clone().requires_grad_()
+        out = function(leaf * 1, inplace=inplace)
+        assert type(out.grad_fn).__name__.startswith("_Relu") is (function is relu)
+        results.append((out, *torch.autograd.grad(out, leaf, direction)))
+    for found, expected in zip(*results, strict=True):
+        assert torch.equal(found.nan_to_num(7.0), expected.nan_to_num(7.0))
+        assert torch.equal(found.isnan(), expected.isnan())
+
+
+def test_autograd_notices_what_was_overwritten():
+    saved = maps(2, 32, 3, 3).requires_grad_().sigmoid()  # its backward reads its output
+    out = relu(saved, inplace=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.sum().backward()
+
+
+def test_relu_has_a_second_derivative():
+    torch.manual_seed(0)
+    inputs, seconds = maps(2, 32, 3, 3), []
+    for function in (relu, F.relu):
+        leaf = inputs.clone().requires_grad_()
+        (slope,) = torch.autograd.grad((function(leaf) + 1).pow(3).sum(), leaf, create_graph=True)
+        seconds += torch.autograd.grad(slope.sum(), leaf)
+    assert torch.equal(*seconds)
+
+
+def test_maps_that_it_cannot_read_are_pytorch_s():
+    for inputs in (torch.randn(2, 3, 4, 4), maps(1, 3, 1, 1), torch.randn(2, 32).bfloat16()):
+        assert torch.equal(relu(inputs), F.relu(inputs))
+    with torch.no_grad():
+        for inputs in (torch.randn(2, 3, 4, 4), maps(2, 24, 3, 3)):
+            assert torch.equal(sum_pixels(inputs), inputs.sum((0, 2, 3)))
+
+
+@torch.no_grad()
+def test_sums_are_more_exact_than_bfloat16():
+    torch.manual_seed(0)
+    inputs = maps(70, 48, 9, 7)
+    expected = inputs.double().sum((0, 2, 3))
+    assert sum_pixels(inputs).dtype is torch.float32
+    assert (sum_pixels(inputs) - expected).norm() < 1e-6 * expected.norm()
