@@ -42,12 +42,14 @@ def test_autograd_notices_what_was_overwritten():
 
 def test_relu_has_a_second_derivative():
     torch.manual_seed(0)
-    inputs, seconds = maps(2, 32, 3, 3), []
+    inputs, results = maps(2, 32, 3, 3), []
     for function in (relu, F.relu):
         leaf = inputs.clone().requires_grad_()
-        (slope,) = torch.autograd.grad((function(leaf) + 1).pow(3).sum(), leaf, create_graph=True)
-        seconds += torch.autograd.grad(slope.sum(), leaf)
-    assert torch.equal(*seconds)
+        total = (function(leaf) + 1).pow(3).sum()
+        (slope,) = torch.autograd.grad(total, leaf, create_graph=True)
+        results.append((slope, *torch.autograd.grad(slope.sum(), leaf)))
+    for found, expected in zip(*results, strict=True):
+        assert torch.equal(found, expected)
 
 
 def test_maps_that_it_cannot_read_are_pytorch_s():
