@@ -22,6 +22,7 @@ from ssgan.models.resnet import (
     ResNetGenerator,
 )
 from ssgan.models.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from ssgan.ops.kernels import amx, maps, normalize
 from ssgan.runs.config import DataConfig, RunConfig
 from ssgan.runs.precision import Precision, resolve_device
 from ssgan.runs.state import fresh_state
@@ -35,7 +36,7 @@ _Pair = tuple[AbstractGeneratorConfig, AbstractDiscriminatorConfig]
 _LARGE = ("resnet5", "biggan")  # networks for images of 128 pixels
 _NOISE_IMAGES = 512  # in the data set that steps are fed from
 PRECISIONS = ("auto", "float32", "bfloat16")
-WORDS = ("fused", "plain", "fresh", "reused", "recompute", *PRECISIONS)
+WORDS = ("fused", "plain", "fresh", "reused", "recompute", "torch", *PRECISIONS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ class Case:
     reuse: bool = False  # G learns from the fakes of D's last update
     activation_checkpointing: bool = False  # residual blocks are computed anew in backward
     compile: bool = False  # both networks, with torch.compile
+    kernels: bool = True  # operations in C where there are any
     device: str = "auto"  # as in RunConfig
 
     @property
@@ -87,6 +89,8 @@ def variant(case: Case, name: str) -> Case:
             case = replace(case, reuse=word == "reused")
         elif word == "recompute":
             case = replace(case, activation_checkpointing=True)
+        elif word == "torch":
+            case = replace(case, kernels=False)
         elif word in networks():
             case = replace(case, network=word)
         elif word in PRECISIONS:
@@ -131,6 +135,8 @@ class Stepper:
     """Everything that a step needs, and the step."""
 
     def __init__(self, case: Case) -> None:
+        if not case.kernels:  # in this process, for good
+            amx.find_amx = maps.find_avx512 = normalize.find_avx512 = lambda: None
         self.config = config_of(case)
         self.device = resolve_device(self.config.device)
         self.state = fresh_state(self.config, 0, self.device)
