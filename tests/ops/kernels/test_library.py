@@ -62,4 +62,15 @@ def test_without_a_compiler_there_is_a_reason(kernels, caplog, monkeypatch):
     monkeypatch.setattr(library.shutil, "which", lambda _: None)
     with caplog.at_level(logging.WARNING):
         assert load_kernels("add", ()) is None
-    assert "there is no C compiler (cc, gcc or clang)" in caplog.text
+    assert "there is no C compiler (gcc or cc)" in caplog.text
+
+
+@compiler
+def test_a_folder_that_others_may_write_in_is_not_used(kernels, caplog):
+    (kernels / "add.c").write_text(ADD)
+    assert load_kernels("add", ()) is not None
+    (kernels / "cache" / "kernels").chmod(0o777)
+    load_kernels.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        assert load_kernels("add", ()) is None
+    assert "others may write in" in caplog.text

@@ -21,7 +21,7 @@ from platformdirs import user_cache_path
 from torch import Tensor
 
 _LOG = logging.getLogger(__name__)
-_COMPILERS = ("cc", "gcc", "clang")
+_COMPILERS = ("gcc", "cc")  # with the OpenMP that PyTorch brings; clang calls another one
 _SECONDS = 60  # for compiling, which takes about one
 _FLAGS = ("-O3", "-fPIC", "-fopenmp")
 _AVX512_BF16 = tuple(f"-mavx512{part}" for part in ("f", "bw", "vl", "dq", "bf16"))
@@ -72,19 +72,22 @@ def _argument(value: Tensor | int | float | None) -> object:
 def _compile(name: str, flags: tuple[str, ...]) -> Path:
     """The shared library in the cache, made there if it is not.
 
-    Raises OSError where there is no compiler or the cache cannot be written.
+    Raises OSError where there is no compiler, or the cache cannot be written, or can by others.
     """
     source = files("ssgan.ops.kernels").joinpath(f"{name}.c").read_bytes()
     flags = (*_FLAGS, *flags)
     key = hashlib.sha256(source + " ".join(flags).encode()).hexdigest()[:16]
     folder = user_cache_path("ssgan", appauthor=False) / "kernels"
     library = folder / f"{name}-{key}.so"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    facts = folder.stat()
+    if facts.st_uid != os.getuid() or facts.st_mode & 0o022:  # what is there would run here
+        raise OSError(f"others may write in {folder}")
     if library.exists():
         return library
     compiler = next((found for known in _COMPILERS if (found := shutil.which(known))), None)
     if compiler is None:
-        raise OSError("there is no C compiler (cc, gcc or clang)")
-    folder.mkdir(parents=True, exist_ok=True)
+        raise OSError("there is no C compiler (gcc or cc)")
     with TemporaryDirectory(dir=folder) as made:
         (Path(made) / "kernels.c").write_bytes(source)
         for command in (
