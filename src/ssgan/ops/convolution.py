@@ -263,7 +263,7 @@ class _Pool2x2(torch.autograd.Function):
         return pool2x2(gradient, *ctx.geometry), None, None
 
 
-_FEW_CHANNELS = 4  # for which PyTorch's pooling of the last axis is slow
+_FEW_CHANNELS = 3  # for which PyTorch's pooling is slow where channels are last
 
 
 def _pool_by_sums(images: Tensor, padding: int, divisor: int) -> Tensor:

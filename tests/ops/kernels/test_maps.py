@@ -16,13 +16,15 @@ def maps(*shape):
     return torch.randn(shape).to(torch.bfloat16).to(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize("last", [True, False], ids=["channels last", "channels first"])
 @pytest.mark.parametrize("inplace", [False, True])
-def test_relu_is_pytorch_s_to_the_bit_also_of_bad_numbers(inplace):
+def test_relu_is_pytorch_s_to_the_bit_also_of_bad_numbers(inplace, last):
     torch.manual_seed(0)
     inputs = maps(2, 32, 5, 3)
     special = (torch.nan, -torch.nan, torch.inf, -torch.inf, 0.0, -0.0, 1e-40, -1e-40)
     inputs[0, : len(special), 0, 0] = torch.tensor(special).to(torch.bfloat16)
     direction, results = maps(2, 32, 5, 3), []
+    direction = direction if last else direction.contiguous()
     for function in (relu, F.relu):
         leaf = inputs.clone().requires_grad_()
         out = function(leaf * 1, inplace=inplace)

@@ -80,9 +80,10 @@ def _compile(name: str, flags: tuple[str, ...]) -> Path:
     folder = user_cache_path("ssgan", appauthor=False) / "kernels"
     library = folder / f"{name}-{key}.so"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    facts = folder.stat()
-    if facts.st_uid != os.getuid() or facts.st_mode & 0o022:  # what is there would run here
-        raise OSError(f"others may write in {folder}")
+    if sys.platform != "win32":
+        facts = folder.stat()
+        if facts.st_uid != os.getuid() or facts.st_mode & 0o022:  # what is there would run here
+            raise OSError(f"others may write in {folder}")
     if library.exists():
         return library
     compiler = next((found for known in _COMPILERS if (found := shutil.which(known))), None)

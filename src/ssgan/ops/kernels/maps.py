@@ -46,7 +46,8 @@ class _Relu(torch.autograd.Function):
         (activated,) = ctx.saved_tensors
         if torch.is_grad_enabled():  # a second derivative is wanted
             return gradient * (activated != 0), None
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        if not gradient.is_contiguous(memory_format=torch.channels_last):  # as after a mean
+            return torch.ops.aten.threshold_backward(gradient, activated, 0), None
         out = torch.empty_like(gradient)
         call(find_avx512(), "relu_backward", gradient, activated, out, out.numel())
         return out, None
