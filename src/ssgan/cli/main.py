@@ -181,7 +181,9 @@ def _run(verb: str, given: VerbOptions) -> int:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    words = ("can't allocate memory", "out of memory", "DefaultCPUAllocator", *_TOO_MANY)
+    no_place_for_its_stack = "can't start new thread"
+    said = ("can't allocate memory", "out of memory", "DefaultCPUAllocator", no_place_for_its_stack)
+    words = (*said, *_TOO_MANY)
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
