@@ -5,6 +5,7 @@ stride 2 and its weights' gradients reach a fraction of that; those of `amx.c` t
 the time. Sums are float32: results differ in rounding only.
 """
 
+from collections.abc import Sequence
 from math import prod
 
 import torch
@@ -21,7 +22,7 @@ _CHUNK = 33 * TILE  # positions that a product sums over: the rows of one map of
 _CHANNELS = 32  # both numbers of channels are multiples of it
 
 
-def suits_amx(images: Float[Tensor, "B I H W"], weight: Float[Tensor, "O I A A"]) -> bool:
+def suits_amx(images: Float[Tensor, "B C H W"], weight: Float[Tensor, "M N A A"]) -> bool:
     """Whether this module can compute with both: bfloat16, on a CPU, 32, 64, ... channels.
 
     Under autocast both may still be float32. Nothing here is differentiable, so `backward` asks
@@ -69,12 +70,13 @@ def _convolve_transposed(
     bias: Tensor | None,
     stride: int,
     padding: int,
-    output_padding: tuple[int, int],
+    output_padding: Sequence[int],
 ) -> Tensor:
     images, weight = _channels_last(images), weight.to(torch.bfloat16)
+    more_rows, more_columns = output_padding
     batch, inner, height, width = images.shape
     outer, kernel = weight.shape[1], weight.shape[2]
-    tables = spread_tables(height, width, kernel, stride, padding, tuple(output_padding))
+    tables = spread_tables(height, width, kernel, stride, padding, (more_rows, more_columns))
     shape = (batch, outer, tables.out_height, tables.out_width)
     out = torch.empty(shape, dtype=torch.bfloat16, memory_format=torch.channels_last)
     bias = None if bias is None else bias.float().contiguous()
@@ -128,14 +130,16 @@ for _name, _function, _rest in (
 
 
 @register_flop_formula(torch.ops.ssgan.convolve_transposed)
-def _flops_transposed(images: list[int], weight: list[int], *_: object, **__: object) -> int:
+def _flops_transposed(
+    images: Sequence[int], weight: Sequence[int], *_: object, **__: object
+) -> int:
     batch, channels, height, width = images
     return 2 * batch * height * width * channels * prod(weight[1:])
 
 
 @register_flop_formula(torch.ops.ssgan.convolution_weight_gradient)
 def _flops_gradient(
-    images: list[int], gradient: list[int], kernel: int, *_: object, **__: object
+    images: Sequence[int], gradient: Sequence[int], kernel: int, *_: object, **__: object
 ) -> int:
     return 2 * prod(gradient) * images[1] * kernel * kernel
 
