@@ -90,6 +90,15 @@ static void find_moments(const bf16 *image, long pixels, long channels, float *m
         }
 }
 
+/* batch norm, gain and shift of an image as one product and one sum */
+static void fill_scales(float *scales, float *offsets, long channels, const float *gain, const float *shift,
+                        const float *mean, const float *inverse) {
+    for (long c = 0; c < channels; c++) {
+        scales[c] = gain[c] * inverse[c];
+        offsets[c] = shift[c] - mean[c] * scales[c];
+    }
+}
+
 /* out = relu((inputs - mean) / sqrt(variance + epsilon) * gain + shift).
    Gain and shift are [batch][channels], or [channels] with a stride of 0 between images. Writes mean and inverse deviation [channels]; moves the running statistics. */
 void normalize(const bf16 *inputs, bf16 *out, long batch, long pixels, long channels, const float *gain,
@@ -121,10 +130,7 @@ void normalize(const bf16 *inputs, bf16 *out, long batch, long pixels, long chan
         float *scales = allocate(2 * channels), *offsets = scales + channels;
         #pragma omp for schedule(static)
         for (long n = 0; n < batch; n++) {
-            for (long c = 0; c < channels; c++) {
-                scales[c] = gain[n * stride + c] * inverse[c];
-                offsets[c] = shift[n * stride + c] - mean[c] * scales[c];
-            }
+            fill_scales(scales, offsets, channels, gain + n * stride, shift + n * stride, mean, inverse);
             for (long p = 0; p < pixels; p++)
                 for (long c = 0; c < channels; c += 16) {
                     long at = (n * pixels + p) * channels + c;
@@ -154,10 +160,7 @@ void normalize_backward(const bf16 *gradient, const bf16 *inputs, bf16 *out, lon
             float *to_gain = gain_gradient + n * channels, *to_shift = shift_gradient + n * channels;
             memset(to_gain, 0, 4 * channels);
             memset(to_shift, 0, 4 * channels);
-            for (long c = 0; c < channels; c++) {
-                scales[c] = gain[n * stride + c] * inverse[c];
-                offsets[c] = shift[n * stride + c] - mean[c] * scales[c];
-            }
+            fill_scales(scales, offsets, channels, gain + n * stride, shift + n * stride, mean, inverse);
             for (long p = 0; p < pixels; p++)
                 for (long c = 0; c < channels; c += 16) {
                     long at = (n * pixels + p) * channels + c;
@@ -184,10 +187,7 @@ void normalize_backward(const bf16 *gradient, const bf16 *inputs, bf16 *out, lon
         }
         #pragma omp for schedule(static)
         for (long n = 0; n < batch; n++) {
-            for (long c = 0; c < channels; c++) {
-                scales[c] = gain[n * stride + c] * inverse[c];
-                offsets[c] = shift[n * stride + c] - mean[c] * scales[c];
-            }
+            fill_scales(scales, offsets, channels, gain + n * stride, shift + n * stride, mean, inverse);
             for (long p = 0; p < pixels; p++)
                 for (long c = 0; c < channels; c += 16) {
                     long at = (n * pixels + p) * channels + c;
