@@ -8,7 +8,7 @@
 ARG BASE=python:3.11.11-slim-bookworm
 FROM ${BASE}
 
-# The C compiler makes training on a CPU with bfloat16 faster. Images without Python, such as CUDA's,
+# The C compiler makes training on a CPU with AMX faster. Images without Python, such as CUDA's,
 # get that of their distribution. Versions are the distribution's.
 # hadolint ignore=DL3008
 RUN apt-get update \
