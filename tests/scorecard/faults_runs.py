@@ -202,8 +202,8 @@ RUN_FAULTS: dict[str, tuple[Mutant, ...]] = {
     "D8": (
         Mutant(
             "cli/main.py",
-            '    words = ("can\'t allocate memory", "out of memory",',
-            "    words = (",
+            '    said = ("can\'t allocate memory", "out of memory",',
+            "    said = (",
         ),
         Mutant(
             "training/step.py",
