@@ -70,6 +70,21 @@ def test_a_folded_convolution_is_the_convolution_and_the_batch_norm():
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("onednn", [True, False], ids=["oneDNN", "without"])
+def test_a_rectified_convolution_is_the_convolution_and_a_relu(dtype, onednn, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 9, 9, generator=generator).to(dtype)
+    ones = torch.rand(4, 5, generator=generator).unbind()
+    raw = RawConvolution(torch.randn(5, 3, 3, 1, generator=generator), *ones)
+    convolution = fold(raw, "cpu", stride=2, padding=(1, 0), dtype=dtype)
+    if not onednn:
+        monkeypatch.setattr(pretrained, "_runs_on_onednn", lambda x: False)
+    found = convolution.rectified(x)
+    assert found.min() == 0 < found.max()
+    torch.testing.assert_close(found, F.relu(convolution(x)))
+
+
 def test_the_network_has_94_convolutions_and_keeps_its_wiring():
     """The golden value was taken when the network agreed with the published one."""
     generator = torch.Generator().manual_seed(1)

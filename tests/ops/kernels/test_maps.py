@@ -1,11 +1,11 @@
-"""ReLU and sums over pixels in C, against PyTorch's."""
+"""ReLU, sums over pixels and maxima in C, against PyTorch's."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 from ssgan.ops.kernels.library import find_avx512
-from ssgan.ops.kernels.maps import relu, sum_pixels
+from ssgan.ops.kernels.maps import maximum3x3, relu, sum_pixels
 
 pytestmark = pytest.mark.skipif(
     find_avx512() is None, reason="needs a CPU with AVX512-BF16, and a compiler"
@@ -69,3 +69,29 @@ def test_sums_are_more_exact_than_bfloat16():
     expected = inputs.double().sum((0, 2, 3))
     assert sum_pixels(inputs).dtype is torch.float32
     assert (sum_pixels(inputs) - expected).norm() < 1e-6 * expected.norm()
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 0), (1, 1), (2, 1)])
+@pytest.mark.parametrize("shape", [(2, 32, 3, 8), (3, 96, 9, 6), (1, 64, 7, 7)])
+def test_maxima_are_pytorch_s_to_the_bit(shape, stride, padding, monkeypatch):
+    torch.manual_seed(0)
+    inputs = maps(*shape)
+    inputs[0, :4, 1, 1] = torch.tensor([torch.inf, -torch.inf, 1e-40, -1e-40]).to(torch.bfloat16)
+    inputs[:, 5] = -torch.inf
+    expected = F.max_pool2d(inputs, 3, stride, padding)
+    monkeypatch.setattr(F, "max_pool2d", None)  # so the C function is used
+    with torch.no_grad():
+        found = maximum3x3(inputs, stride=stride, padding=padding)
+    assert torch.equal(found, expected)
+    assert found.stride() == expected.stride()
+
+
+def test_maxima_of_other_maps_are_pytorch_s():
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for inputs in (torch.randn(2, 3, 9, 9), maps(2, 33, 9, 9), maps(2, 32, 2, 4)):
+            expected = F.max_pool2d(inputs, 3, 1, 1)
+            assert torch.equal(maximum3x3(inputs, padding=1), expected)
+    leaf = maps(2, 32, 9, 9).requires_grad_()
+    maximum3x3(leaf).sum().backward()
+    assert leaf.grad is not None

@@ -71,7 +71,7 @@ class InceptionFeatures(AbstractFeatures):
         tensors = [tensor for layer in LAYERS for tensor in raw[layer.name]]
         words = f"inception-2015 pool3: {rule.value} 299, (x - 128) / 128"
         self.identity = hash_weights(
-            words if dtype is torch.float32 else f"{words}, {self.dtype}", tensors
+            words if dtype is torch.float32 else f"{words}, {self.dtype}, averages last", tensors
         )
 
     @classmethod
@@ -118,7 +118,7 @@ class InceptionFeatures(AbstractFeatures):
         """2048 features an image; 5.7 billion multiplications each."""
         parts = torch.split(to_three_channels(images), self._rows_at_once)
         sized = (resize(part.to(self._device), _SIDE, self._rule) for part in parts)
-        return torch.cat([self._network((x - 128) / 128) for x in sized])
+        return torch.cat([self._network(x.sub_(128).div_(128)) for x in sized])
 
     @property
     def has_classifier(self) -> bool:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ssgan.metrics.pretrained import FoldedConvolution, RawConvolution, fold
-from ssgan.ops.kernels.maps import relu
+from ssgan.ops.kernels.maps import maximum3x3
 
 
 class _Layer(NamedTuple):
@@ -41,15 +41,18 @@ def _average(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
 
 
 def _maximum(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-    return F.max_pool2d(x, 3, stride=1, padding=1)
+    return maximum3x3(x, padding=1)
 
 
 def _halve(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C P Q"]:
-    return F.max_pool2d(x, 3, stride=2)
+    return maximum3x3(x, stride=2)
 
 
 class _Branch(NamedTuple):
-    """Layers in a row, behind a pooling if there is one; the two of a fork are in parallel."""
+    """Layers in a row, behind a pooling if there is one; the two of a fork are in parallel.
+
+    An average, which is linear, comes after its 1x1 convolution instead: that has fewer channels.
+    """
 
     layers: tuple[_Layer, ...] = ()
     fork: tuple[_Layer, ...] = ()
@@ -166,6 +169,9 @@ class InceptionNetwork:
 
     def _branch(self, x: Tensor, branch: _Branch, block: str) -> list[Tensor]:
         """The outputs of one branch: two of a fork."""
+        if branch.pool is _average:
+            (layer,) = branch.layers
+            return [F.relu(_average(self._convolutions[f"{block}.{layer.name}"](x)), inplace=True)]
         if branch.pool is not None:
             x = branch.pool(x)
         x = self._chain(x, branch.layers, f"{block}.")
@@ -173,5 +179,5 @@ class InceptionNetwork:
 
     def _chain(self, x: Tensor, layers: Sequence[_Layer], prefix: str = "") -> Tensor:
         for layer in layers:
-            x = relu(self._convolutions[prefix + layer.name](x), inplace=True)
+            x = self._convolutions[prefix + layer.name].rectified(x)
         return x

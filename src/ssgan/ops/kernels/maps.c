@@ -1,4 +1,4 @@
-/* Batch norm, ReLU and sums over pixels of bfloat16 maps (AVX512-BF16); called by normalize.py and maps.py.
+/* Batch norm, ReLU, sums over pixels and maxima of bfloat16 maps (AVX512-BF16); called by normalize.py and maps.py.
 
    Maps are [batch][pixels][channels], channels are multiples of 16. Sums over an image are float32,
    those over a batch float64. */
@@ -70,6 +70,35 @@ void sum_pixels(const bf16 *maps, float *sums, long batch, long pixels, long cha
         }
     }
     free(each);
+}
+
+/* ---- maxima ---- */
+
+/* bits of numbers to integers of the same order, and back */
+static inline __m512i order(__m512i x) {
+    return _mm512_xor_si512(x, _mm512_and_si512(_mm512_srai_epi16(x, 15), _mm512_set1_epi16(0x7fff)));
+}
+
+/* out [batch][rows][columns][channels]: maxima over 3 x 3 pixels inside the image; `channels` is a multiple of 32 */
+void maximum3x3(const bf16 *maps, bf16 *out, long batch, long height, long width, long channels, long rows,
+                long columns, long stride, long padding) {
+    #pragma omp parallel for collapse(2) schedule(static)
+    for (long n = 0; n < batch; n++)
+        for (long row = 0; row < rows; row++)
+            for (long column = 0; column < columns; column++) {
+                long top = row * stride - padding, left = column * stride - padding;
+                long bottom = top + 3 < height ? top + 3 : height, right = left + 3 < width ? left + 3 : width;
+                top = top < 0 ? 0 : top;
+                left = left < 0 ? 0 : left;
+                for (long c = 0; c < channels; c += 32) {
+                    __m512i most = _mm512_set1_epi16(-0x8000);
+                    for (long y = top; y < bottom; y++)
+                        for (long x = left; x < right; x++)
+                            most = _mm512_max_epi16(
+                                most, order(_mm512_loadu_si512(maps + ((n * height + y) * width + x) * channels + c)));
+                    _mm512_storeu_si512(out + ((n * rows + row) * columns + column) * channels + c, order(most));
+                }
+            }
 }
 
 /* ---- batch norm ---- */

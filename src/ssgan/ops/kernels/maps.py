@@ -1,4 +1,4 @@
-"""ReLU and sums over pixels of bfloat16 maps on a CPU, at the speed of its memory.
+"""ReLU, sums over pixels and maxima of bfloat16 maps on a CPU, at the speed of its memory.
 
 PyTorch's take about twice as long: they convert each number to float32 and back.
 """
@@ -29,6 +29,21 @@ def sum_pixels(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, " C"]:
     sums = torch.empty(channels, dtype=torch.float32)
     call(find_avx512(), "sum_pixels", maps, sums, batch, height * width, channels)
     return sums
+
+
+def maximum3x3(
+    maps: Float[Tensor, "B C H W"], *, stride: int = 1, padding: int = 0
+) -> Float[Tensor, "B C P Q"]:
+    """F.max_pool2d over 3 x 3 pixels, of numbers that are no NaN."""
+    batch, channels, height, width = maps.shape
+    fits = channels % 32 == 0 and min(height, width) >= 3 and padding <= 1
+    if not fits or not _suits(maps) or torch.is_grad_enabled():
+        return F.max_pool2d(maps, 3, stride=stride, padding=padding)
+    rows, columns = ((side + 2 * padding - 3) // stride + 1 for side in (height, width))
+    out = torch.empty((batch, rows, columns, channels), dtype=maps.dtype)
+    sides = (height, width, channels, rows, columns)
+    call(find_avx512(), "maximum3x3", maps, out, batch, *sides, stride, padding)
+    return out.permute(0, 3, 1, 2)
 
 
 class _Relu(torch.autograd.Function):
