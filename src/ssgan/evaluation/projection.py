@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan.models.base import AbstractGeneratorConfig
+from ssgan.ops.adam import Adam
 from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rng import Key
 from ssgan.runs.sampling import BATCH, to_pixels
@@ -97,7 +98,7 @@ class Projector:
         latents, labels, first = self._choose_starts(measure)
         best, found = latents.clone(), torch.full_like(first, math.inf)
         moving = latents.clone().requires_grad_()
-        optimizer = torch.optim.Adam([moving], lr=self.settings.learning_rate)
+        optimizer = Adam([moving], lr=self.settings.learning_rate)
         for step in range(self.settings.steps + 1):
             total = measure(self._generate(moving, labels), self.settings.pixel_weight).total
             nearer = total.detach() < found

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.optim import Adam
 
+from ssgan.ops.adam import Adam
 from ssgan.ops.modes import freeze_for_good
 from ssgan.ops.rng import Key
 from ssgan.runs.config import AdamConfig, RunConfig

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Adam
 
 from ssgan.data.dataset import Dataset
 from ssgan.evaluation.splits import Split
 from ssgan.methods.forward import rotate, score
 from ssgan.methods.rotation import rotation_loss
+from ssgan.ops.adam import Adam
 from ssgan.ops.modes import eval_mode
 from ssgan.ops.pixels import from_uint8
 from ssgan.ops.rng import Key, integers

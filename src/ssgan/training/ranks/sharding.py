@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
 
+from ssgan.ops.adam import Adam
 from ssgan.ops.collective import num_ranks, rank
 from ssgan.ops.sharded import gather_whole, is_sharded, shard_like
 from ssgan.runs.checkpoint import PARTS, named_tensors
