@@ -70,6 +70,14 @@ def test_a_folded_convolution_is_the_convolution_and_the_batch_norm():
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_weights_that_are_not_finite_are_refused(bad):
+    raw = small_raw()
+    raw["Mixed_7a.branch3x3_1"].weight[0, 0] = bad
+    with pytest.raises(UserError, match="not finite"):
+        InceptionFeatures(raw)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("onednn", [True, False], ids=["oneDNN", "without"])
 def test_a_rectified_convolution_is_the_convolution_and_a_relu(dtype, onednn, monkeypatch):

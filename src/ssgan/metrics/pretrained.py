@@ -121,9 +121,14 @@ def fold(
     groups: int = 1,
     dtype: torch.dtype = torch.float32,
 ) -> FoldedConvolution:
-    """Fold in float64; weights end in this dtype, channels last, on the device."""
+    """Fold in float64; weights end in this dtype, channels last, on the device.
+
+    Raises UserError for numbers that are not finite, which a ReLU of oneDNN would hide.
+    """
     scale = raw.gamma.double() / (raw.variance.double() + epsilon).sqrt()
     weight = (raw.weight.double() * scale[:, None, None, None]).to(dtype)
     bias = (raw.beta.double() - raw.mean.double() * scale).to(dtype)
+    if not (weight.isfinite().all() and bias.isfinite().all()):
+        raise UserError("the weights of the feature network have numbers that are not finite")
     weight = weight.to(device).contiguous(memory_format=torch.channels_last)
     return FoldedConvolution(weight, bias.to(device), stride, padding, groups)

@@ -166,7 +166,7 @@ class BatchStatistics(nn.Module):
         if is_recomputing():  # the first forward has updated them; update copies here
             mean, variance = mean.clone(), variance.clone()
         training, across = self.training, self.training and self.across_ranks
-        if training and not across and suits_normalize(inputs):
+        if training and not across and suits_normalize(inputs, mean, variance):
             return normalize(inputs, mean, variance, gain, shift, MOMENTUM, EPSILON, relu=relu)
         a, b = (gain, shift) if gain.ndim == 1 else (None, None)
         if across:

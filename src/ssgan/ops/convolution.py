@@ -207,7 +207,8 @@ def suits_product(images: Float[Tensor, "B I H W"], positions: int, stride: int)
     bfloat16 = images.dtype is torch.bfloat16 or (
         torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
     )
-    return cpu and bfloat16 and positions <= _MAX_POSITIONS.get(stride, 0)
+    few = positions <= _MAX_POSITIONS.get(stride, 0) and len(images) > 0
+    return cpu and bfloat16 and few
 
 
 def weight_gradient_by_product(

@@ -120,3 +120,26 @@ def test_it_is_for_bfloat16_of_multiples_of_32_channels_on_a_cpu():
     assert not suits_amx(images, torch.zeros(32, 3, 3, 3))
     with torch.autocast("cpu", torch.bfloat16):
         assert suits_amx(images.float(), weight)
+
+
+@pytest.mark.parametrize(("inner", "bias"), [(64, None), (24, None), (32, 16)])
+def test_channels_that_do_not_fit_are_refused(inner, bias):
+    images, weight = maps(1, inner, 8, 8), maps(32, 32, 3, 3)
+    with pytest.raises((RuntimeError, ValueError)):
+        conv_transpose2d(images, weight, None if bias is None else torch.zeros(bias).bfloat16())
+
+
+def test_no_images_give_no_images_and_no_gradient():
+    images, weight = maps(0, 32, 8, 8).requires_grad_(), maps(32, 32, 3, 3).requires_grad_()
+    for found in (conv2d(images, weight, None, 2, 1), conv_transpose2d(images, weight, None)):
+        assert len(found) == 0
+        _, slope = torch.autograd.grad(found.sum(), (images, weight))
+        assert not slope.any()
+
+
+def test_float64_stays_float64_under_autocast():
+    torch.manual_seed(0)
+    images, weight = torch.randn(2, 32, 8, 8).double(), torch.randn(32, 32, 3, 3).double()
+    expected = F.conv_transpose2d(images, weight, None, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(conv_transpose2d(images, weight, None), expected)

@@ -12,8 +12,9 @@ compiler = pytest.mark.skipif(
     not any(library.shutil.which(name) for name in library._COMPILERS), reason="needs a C compiler"
 )
 ADD = """
-void add(const float *a, float *b, long n, float c) {
+int add(const float *a, float *b, long n, float c) {
     for (long i = 0; i < n; i++) b[i] = a[i] + c;
+    return 0;
 }
 """
 
@@ -74,3 +75,10 @@ def test_a_folder_that_others_may_write_in_is_not_used(kernels, caplog):
     with caplog.at_level(logging.WARNING):
         assert load_kernels("add", ()) is None
     assert "others may write in" in caplog.text
+
+
+@compiler
+def test_a_function_without_memory_is_an_error_of_memory(kernels):
+    (kernels / "add.c").write_text(ADD.replace("return 0", "return 1"))
+    with pytest.raises(MemoryError, match="not enough memory for add"):
+        library.call(load_kernels("add", ()), "add", torch.ones(5), torch.zeros(5), 5, 2.0)

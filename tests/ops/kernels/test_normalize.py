@@ -76,3 +76,32 @@ def test_it_is_for_bfloat16_maps_of_multiples_of_16_channels_on_a_cpu():
     assert not suits_normalize(SUITED[:, :8])
     assert not suits_normalize(SUITED[:, :, 0, 0])
     assert not suits_normalize(SUITED[:1, :, :1, :1])
+    channels = SUITED.shape[1]
+    assert suits_normalize(SUITED, torch.zeros(channels), torch.ones(channels))
+    for bad in (torch.zeros(channels).bfloat16(), torch.zeros(8), torch.zeros(2 * channels)[::2]):
+        assert not suits_normalize(SUITED, torch.zeros(channels), bad)
+
+
+@pytest.mark.parametrize(("gain", "shift"), [((), ()), ((1,), (1,)), ((), (4,)), ((4,), ())])
+def test_gains_and_shifts_are_broadcast_as_pytorch_does(gain, shift):
+    torch.manual_seed(0)
+    inputs = torch.randn(4, 16, 3, 3).bfloat16().to(memory_format=torch.channels_last)
+    values = [torch.randn(*shape, 16, requires_grad=True) for shape in (gain, shift)]
+    state = torch.zeros(16), torch.ones(16)
+    found = normalize(inputs, *state, *values, 0.1, 1e-5, relu=False)
+    plain = F.batch_norm(inputs.float(), None, None, training=True, eps=1e-5)
+    expected = plain * values[0][..., None, None] + values[1][..., None, None]
+    torch.testing.assert_close(found.float(), expected, rtol=2**-7, atol=2**-7)
+    direction = torch.randn(4, 16, 3, 3).bfloat16().to(memory_format=torch.channels_last)
+    gradients = torch.autograd.grad(found, values, direction)
+    for one, other in zip(
+        gradients, torch.autograd.grad(expected, values, direction.float()), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-2)
+
+
+def test_gains_of_other_shapes_are_refused():
+    inputs, state = SUITED, (torch.zeros(SUITED.shape[1]), torch.ones(SUITED.shape[1]))
+    for shape in [(8,), (len(SUITED) + 1, SUITED.shape[1])]:
+        with pytest.raises(RuntimeError, match="expand"):
+            normalize(inputs, *state, torch.ones(shape), torch.ones(shape), 0.1, 1e-5, relu=True)

@@ -3,8 +3,10 @@
    Maps are [images][pixels][channels], channels are multiples of 32. A map becomes a grid, whose
    positions are numbered row by row, with zeros at its borders: in it every tap of a kernel is a
    constant offset. Tables of amx_tables.py say which pixel is where in a grid (-1: none).
-   A product takes two tiles of 16 x 32 numbers by two of 32 x 16, and sums in float32. */
+   A product takes two tiles of 16 x 32 numbers by two of 32 x 16, and sums in float32. Both
+   convolutions return 0, or 1 where there is no memory. */
 #include <immintrin.h>
+#include <omp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,12 +121,14 @@ static inline void write_pixels(const float *sums, bf16 *image, const int32_t *t
 
 /* images [batch][in_pixels][inner] -> out [batch][out_pixels][outer].
    Phase f of the output has the taps first[f] .. first[f + 1], and a target for each position. */
-void convolve_transposed(const bf16 *images, const bf16 *weight, const float *bias, bf16 *out, long batch,
+int convolve_transposed(const bf16 *images, const bf16 *weight, const float *bias, bf16 *out, long batch,
                          long in_pixels, long out_pixels, long inner, long outer, long inner_stride,
                          long outer_stride, const int64_t *taps, const int32_t *source, long size, long origin,
                          long phases, const int32_t *first, const int32_t *offsets, const int32_t *targets,
                          long positions) {
-    bf16 *packed = allocate(2 * first[phases] * inner * outer);
+    long weights = first[phases] * inner * outer, place = (size + 32) * inner;
+    bf16 *packed = allocate(2 * (weights + omp_get_max_threads() * place));
+    if (!packed) return 1;
     #pragma omp parallel
     {
         #pragma omp for schedule(static) collapse(2)
@@ -133,7 +137,7 @@ void convolve_transposed(const bf16 *images, const bf16 *weight, const float *bi
                 pack_weights(packed + (first[f] * outer + o * (first[f + 1] - first[f])) * inner,
                              weight + o * outer_stride, inner, outer_stride, inner_stride, taps + first[f],
                              first[f + 1] - first[f]);
-        bf16 *grid = allocate(2 * (size + 32) * inner);
+        bf16 *grid = packed + weights + omp_get_thread_num() * place;
         float sums[1024] __attribute__((aligned(64)));
         memset(grid + size * inner, 0, 2 * 32 * inner);
         _tile_loadconfig(&TILES);
@@ -161,9 +165,9 @@ void convolve_transposed(const bf16 *images, const bf16 *weight, const float *bi
         }
         _tile_release();
         _mm_sfence();
-        free(grid);
     }
     free(packed);
+    return 0;
 }
 
 /* ---- gradient of the weight ---- */
@@ -232,16 +236,18 @@ static inline void accumulate(float *sums, long inner, const bf16 *columns, long
    `block` channels at a time. An odd offset is an even one, of the gradient moved by a position: `targets` has `step`
    entries of it as it is, then as moved (of `moves`: 1 or 2). Each of `slices` threads sums over its images, `group`
    at a time, `chunk` positions at a time. */
-void weight_gradient(const bf16 *images, const bf16 *gradient, float *out, long batch, long in_pixels,
+int weight_gradient(const bf16 *images, const bf16 *gradient, float *out, long batch, long in_pixels,
                      long out_pixels, long inner, long outer, const int32_t *sources, long width, long phases,
                      long taps, const int32_t *tap_phase, const int32_t *offsets, const int32_t *targets, long moves,
                      long step, long block, long group, long chunk, long slices) {
-    long total = taps * outer * inner;
-    float *sums = allocate(4 * slices * total);
+    long total = taps * outer * inner, moved = outer * group * step, length = group * width;
+    long place = moves * moved + phases * block * length;
+    float *sums = allocate(4 * slices * total + 2 * slices * place);
+    if (!sums) return 1;
     #pragma omp parallel num_threads(slices)
     {
-        long moved = outer * group * step, length = group * width;
-        bf16 *columns = allocate(2 * moves * moved), *pairs = allocate(2 * phases * block * length);
+        bf16 *columns = (bf16 *)(sums + slices * total) + omp_get_thread_num() * place;
+        bf16 *pairs = columns + moves * moved;
         _tile_loadconfig(&TILES);
         #pragma omp for schedule(static)
         for (long slice = 0; slice < slices; slice++) {
@@ -272,8 +278,6 @@ void weight_gradient(const bf16 *images, const bf16 *gradient, float *out, long 
             }
         }
         _tile_release();
-        free(columns);
-        free(pairs);
         #pragma omp for schedule(static) collapse(2)
         for (long o = 0; o < outer; o++)
             for (long t = 0; t < taps; t++)
@@ -285,4 +289,5 @@ void weight_gradient(const bf16 *images, const bf16 *gradient, float *out, long 
                 }
     }
     free(sums);
+    return 0;
 }

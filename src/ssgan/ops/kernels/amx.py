@@ -30,6 +30,8 @@ def suits_amx(images: Float[Tensor, "B C H W"], weight: Float[Tensor, "M N A A"]
     """
     if images.device.type != "cpu" or any(size % _CHANNELS for size in weight.shape[:2]):
         return False
+    if images.dtype is torch.float64 or images.numel() == 0:
+        return False
     autocast = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu")
     bfloat16 = torch.bfloat16 in (images.dtype, autocast)
     return bfloat16 and not torch.compiler.is_compiling() and find_amx() is not None
@@ -76,9 +78,13 @@ def _convolve_transposed(
     more_rows, more_columns = output_padding
     batch, inner, height, width = images.shape
     outer, kernel = weight.shape[1], weight.shape[2]
+    if weight.shape[0] != inner or (bias is not None and bias.shape != (outer,)):
+        raise ValueError(f"{inner} channels do not fit a weight [I, O, A, A] {tuple(weight.shape)}")
     tables = spread_tables(height, width, kernel, stride, padding, (more_rows, more_columns))
     shape = (batch, outer, tables.out_height, tables.out_width)
-    out = torch.empty(shape, dtype=torch.bfloat16, memory_format=torch.channels_last)
+    out = torch.empty(
+        shape, dtype=torch.bfloat16, device=images.device, memory_format=torch.channels_last
+    )
     bias = None if bias is None else bias.float().contiguous()
     row, column = weight.stride()[2:]
     taps = tables.order // kernel * row + tables.order % kernel * column
@@ -106,7 +112,9 @@ def _weight_gradient(
     panel = 2 * (phases * block * wide + moves * outer * step)  # bytes of one image
     group = max(1, min(_PANEL // panel, _CHUNK // step))
     shape = (outer, inner, kernel, kernel)
-    out = torch.empty(shape, dtype=torch.float32, memory_format=torch.channels_last)
+    out = torch.empty(
+        shape, dtype=torch.float32, device=images.device, memory_format=torch.channels_last
+    )
     call(
         find_amx(),
         "weight_gradient",

@@ -34,14 +34,17 @@ def spread_tables(
 ) -> SpreadTables:
     """For inputs of height x width pixels."""
     more = (kernel - 1) // stride  # rows of outputs beyond the inputs'
-    rows, columns = height + more, width + more
-    origin = more * columns + more
-    source = _none(origin + rows * columns + 1)
-    source[origin:-1].view(rows, columns)[:height, :width] = _numbers(height, width)
     out_height, out_width = (
         (side - 1) * stride + kernel - 2 * padding + beyond
         for side, beyond in zip((height, width), output_padding, strict=True)
     )
+    rows, columns = (  # and those that only output padding asks for
+        max(side + more, (out - 1 + padding) // stride + 1)
+        for side, out in ((height, out_height), (width, out_width))
+    )
+    origin = more * columns + more
+    source = _none(origin + rows * columns + 1)
+    source[origin:-1].view(rows, columns)[:height, :width] = _numbers(height, width)
     order, first, offsets, targets = [], [0], [], []
     for row, column in _pairs(stride):
         for tap_row in range(row, kernel, stride):

@@ -55,10 +55,14 @@ def load_kernels(name: str, flags: tuple[str, ...]) -> ctypes.CDLL | None:
 
 
 def call(library: ctypes.CDLL | None, function: str, *values: Tensor | int | float | None) -> None:
-    """Call a function of a library: a tensor is a pointer to its numbers, None a null pointer."""
+    """Call a function of a library: a tensor is a pointer to its numbers, None a null pointer.
+
+    Raises MemoryError where the function has no place for what it stores on the way.
+    """
     if library is None:
         raise RuntimeError(f"this machine cannot run {function}: ask first")
-    getattr(library, function)(*(_argument(value) for value in values))
+    if getattr(library, function)(*(_argument(value) for value in values)):
+        raise MemoryError(f"not enough memory for {function}")
 
 
 def _argument(value: Tensor | int | float | None) -> object:
@@ -96,5 +100,7 @@ def _compile(name: str, flags: tuple[str, ...]) -> Path:
             [compiler, "-shared", "kernels.o", "-o", "kernels.so"],
         ):
             subprocess.run(command, cwd=made, check=True, capture_output=True, timeout=_SECONDS)
+        with open(Path(made) / "kernels.so", "rb") as whole:
+            os.fsync(whole)  # a part of a library would end the process that loads it
         os.replace(Path(made) / "kernels.so", library)
     return library

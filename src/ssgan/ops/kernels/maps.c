@@ -1,7 +1,7 @@
 /* Batch norm, ReLU, sums over pixels and maxima of bfloat16 maps (AVX512-BF16); called by normalize.py and maps.py.
 
    Maps are [batch][pixels][channels], channels are multiples of 16. Sums over an image are float32,
-   those over a batch float64. */
+   those over a batch float64. Every function returns 0, or 1 where there is no memory. */
 #include <immintrin.h>
 #include <math.h>
 #include <stdint.h>
@@ -30,26 +30,29 @@ static inline __mmask32 passes(__m512i x) {
 }
 
 /* out = relu(inputs), which may be the same; `count` is a multiple of 32 */
-void relu(const bf16 *inputs, bf16 *out, long count) {
+int relu(const bf16 *inputs, bf16 *out, long count) {
     #pragma omp parallel for schedule(static)
     for (long i = 0; i < count; i += 32) {
         __m512i x = _mm512_loadu_si512(inputs + i);
         _mm512_storeu_si512(out + i, _mm512_maskz_mov_epi16(passes(x), x));
     }
+    return 0;
 }
 
 /* out = gradient where relu's output was not 0 */
-void relu_backward(const bf16 *gradient, const bf16 *activated, bf16 *out, long count) {
+int relu_backward(const bf16 *gradient, const bf16 *activated, bf16 *out, long count) {
     #pragma omp parallel for schedule(static)
     for (long i = 0; i < count; i += 32) {
         __mmask32 kept = passes(_mm512_loadu_si512(activated + i));
         _mm512_storeu_si512(out + i, _mm512_maskz_loadu_epi16(kept, gradient + i));
     }
+    return 0;
 }
 
 /* sums [channels] over images and pixels */
-void sum_pixels(const bf16 *maps, float *sums, long batch, long pixels, long channels) {
+int sum_pixels(const bf16 *maps, float *sums, long batch, long pixels, long channels) {
     float *each = allocate(batch * channels);
+    if (!each) return 1;
     #pragma omp parallel
     {
         #pragma omp for schedule(static)
@@ -70,6 +73,7 @@ void sum_pixels(const bf16 *maps, float *sums, long batch, long pixels, long cha
         }
     }
     free(each);
+    return 0;
 }
 
 /* ---- maxima ---- */
@@ -80,7 +84,7 @@ static inline __m512i order(__m512i x) {
 }
 
 /* out [batch][rows][columns][channels]: maxima over 3 x 3 pixels inside the image; `channels` is a multiple of 32 */
-void maximum3x3(const bf16 *maps, bf16 *out, long batch, long height, long width, long channels, long rows,
+int maximum3x3(const bf16 *maps, bf16 *out, long batch, long height, long width, long channels, long rows,
                 long columns, long stride, long padding) {
     #pragma omp parallel for collapse(2) schedule(static)
     for (long n = 0; n < batch; n++)
@@ -99,6 +103,7 @@ void maximum3x3(const bf16 *maps, bf16 *out, long batch, long height, long width
                     _mm512_storeu_si512(out + ((n * rows + row) * columns + column) * channels + c, order(most));
                 }
             }
+    return 0;
 }
 
 /* ---- batch norm ---- */
@@ -130,10 +135,11 @@ static void fill_scales(float *scales, float *offsets, long channels, const floa
 
 /* out = relu((inputs - mean) / sqrt(variance + epsilon) * gain + shift).
    Gain and shift are [batch][channels], or [channels] with a stride of 0 between images. Writes mean and inverse deviation [channels]; moves the running statistics. */
-void normalize(const bf16 *inputs, bf16 *out, long batch, long pixels, long channels, const float *gain,
+int normalize(const bf16 *inputs, bf16 *out, long batch, long pixels, long channels, const float *gain,
                const float *shift, long stride, float *mean, float *inverse, float *running_mean,
                float *running_variance, float momentum, float epsilon, long rectify) {
-    float *means = allocate(batch * channels), *squares = allocate(batch * channels);
+    float *means = allocate(2 * batch * channels), *squares = means + batch * channels;
+    if (!means) return 1;
     const double count = (double)batch * pixels;
     const __m512 least = _mm512_set1_ps(rectify ? 0.0f : -INFINITY);
     #pragma omp parallel
@@ -156,7 +162,7 @@ void normalize(const bf16 *inputs, bf16 *out, long batch, long pixels, long chan
             running_mean[c] += momentum * (middle - running_mean[c]);
             running_variance[c] += momentum * (total / (count - 1) - running_variance[c]);
         }
-        float *scales = allocate(2 * channels), *offsets = scales + channels;
+        float scales[channels], offsets[channels];
         #pragma omp for schedule(static)
         for (long n = 0; n < batch; n++) {
             fill_scales(scales, offsets, channels, gain + n * stride, shift + n * stride, mean, inverse);
@@ -167,23 +173,23 @@ void normalize(const bf16 *inputs, bf16 *out, long batch, long pixels, long chan
                     store(out + at, _mm512_max_ps(least, z)); /* a NaN in the second place stays */
                 }
         }
-        free(scales);
     }
     free(means);
-    free(squares);
+    return 0;
 }
 
 /* From the gradient of out, those of inputs, gain and shift; the latter two for each image,
    [batch][channels], whatever the stride. */
-void normalize_backward(const bf16 *gradient, const bf16 *inputs, bf16 *out, long batch, long pixels, long channels,
+int normalize_backward(const bf16 *gradient, const bf16 *inputs, bf16 *out, long batch, long pixels, long channels,
                         const float *gain, const float *shift, long stride, const float *mean, const float *inverse,
                         float *gain_gradient, float *shift_gradient, long rectify) {
     const __m512 zero = _mm512_setzero_ps();
     const double count = (double)batch * pixels;
     float *constants = allocate(2 * channels), *slopes = constants + channels;
+    if (!constants) return 1;
     #pragma omp parallel
     {
-        float *scales = allocate(2 * channels), *offsets = scales + channels;
+        float scales[channels], offsets[channels];
         #pragma omp for schedule(static)
         for (long n = 0; n < batch; n++) {
             float *to_gain = gain_gradient + n * channels, *to_shift = shift_gradient + n * channels;
@@ -227,7 +233,7 @@ void normalize_backward(const bf16 *gradient, const bf16 *inputs, bf16 *out, lon
                     store(out + at, _mm512_mask3_fmadd_ps(g, scale, rest, passes));
                 }
         }
-        free(scales);
     }
     free(constants);
+    return 0;
 }

@@ -26,7 +26,7 @@ def sum_pixels(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, " C"]:
     if not _suits(maps) or maps.shape[1] % 16 or torch.is_grad_enabled():
         return maps.sum((0, 2, 3))
     batch, channels, height, width = maps.shape
-    sums = torch.empty(channels, dtype=torch.float32)
+    sums = torch.empty(channels, dtype=torch.float32, device=maps.device)
     call(find_avx512(), "sum_pixels", maps, sums, batch, height * width, channels)
     return sums
 
@@ -40,7 +40,7 @@ def maximum3x3(
     if not fits or not _suits(maps) or torch.is_grad_enabled():
         return F.max_pool2d(maps, 3, stride=stride, padding=padding)
     rows, columns = ((side + 2 * padding - 3) // stride + 1 for side in (height, width))
-    out = torch.empty((batch, rows, columns, channels), dtype=maps.dtype)
+    out = maps.new_empty((batch, rows, columns, channels))
     sides = (height, width, channels, rows, columns)
     call(find_avx512(), "maximum3x3", maps, out, batch, *sides, stride, padding)
     return out.permute(0, 3, 1, 2)

@@ -31,18 +31,26 @@ def normalize(
     """relu(batch_norm(inputs) * gain + shift), in training mode; without `relu` not rectified.
 
     Gain and shift are [C], or [B, C] for each image. Updates the running statistics in place.
-    Differentiable twice.
+    Differentiable twice. Raises RuntimeError for gains and shifts of other shapes.
     """
+    batch, channels = inputs.shape[:2]
+    shape = (channels,) if gain.ndim == shift.ndim == 1 else (batch, channels)
+    gain, shift = gain.expand(shape), shift.expand(shape)
     out: Tensor = _Normalize.apply(  # type: ignore[no-untyped-call]
         inputs, gain, shift, running_mean, running_var, momentum, epsilon, relu
     )
     return out
 
 
-def suits_normalize(inputs: Float[Tensor, "B C ..."]) -> bool:
-    """Whether `normalize` can: bfloat16 maps of 16, 32, ... channels on a CPU with AVX512-BF16."""
+def suits_normalize(inputs: Float[Tensor, "B C ..."], *running: Float[Tensor, " C"]) -> bool:
+    """Whether `normalize` can: bfloat16 maps of 16, 32, ... channels on a CPU with AVX512-BF16.
+
+    The running statistics are float32 and dense, as they are unless someone converted them.
+    """
+    shape = inputs.shape[1:2]
     return (
-        inputs.dtype is torch.bfloat16
+        all(r.dtype is torch.float32 and r.shape == shape and r.is_contiguous() for r in running)
+        and inputs.dtype is torch.bfloat16
         and inputs.device.type == "cpu"
         and inputs.ndim == 4
         and inputs.shape[1] % _CHANNELS == 0
