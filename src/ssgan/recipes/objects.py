@@ -10,7 +10,7 @@ from ssgan.methods.gan import GAN, ConditionalGAN
 from ssgan.methods.rotation_only import RotationOnly
 from ssgan.methods.ssgan import SSGAN
 from ssgan.models.norms import AbstractNorm, BatchNorm, ConditionalBatchNorm, SelfModulatedBatchNorm
-from ssgan.models.resnet import ResNetDiscriminator, ResNetGenerator
+from ssgan.models.resnet import ResNetGenerator
 from ssgan.models.sndcgan import SNDCGANDiscriminator
 from ssgan.runs.config import AdamConfig, DataConfig, EvaluateConfig, OutputConfig, RunConfig
 
@@ -20,18 +20,24 @@ def _generator(norm: AbstractNorm) -> ResNetGenerator:
 
 
 def ssgan() -> RunConfig:
-    """SS-GAN on objects, with 32 channels and the paper's Adam.
+    """SS-GAN on objects, with settings that were chosen by measurement.
 
         ssgan train objects:ssgan
 
-    Cost: 3,000 steps, batch 64, n_dis 1; D reads 288 images a step. Not run at this scale.
+    SNDCGAN's D, with Adam four times as fast as the paper's, was best for a short run.
+    Cost: 3,000 steps, batch 32, n_dis 1; D reads 144 images a step.
+    Run at this scale: docs/results/objects.md.
     """
+    adam = AdamConfig(learning_rate=8e-4)
     return RunConfig(
         method=SSGAN(),
         data=DataConfig(source=Objects(), image_size=32),
         generator=_generator(BatchNorm()),
-        discriminator=ResNetDiscriminator(width=0.25, shortcut="1x1", pooling="sum"),
+        discriminator=SNDCGANDiscriminator(width=0.25),
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
         total_steps=3000,
+        batch_size=32,
         ema_halflife_steps=100.0,
         output=OutputConfig(
             log_every=10, sample_every=500, checkpoint_every=500, snapshot_every=500
@@ -45,7 +51,8 @@ def ssgan_sbn() -> RunConfig:
 
         ssgan train objects:ssgan_sbn
 
-    Cost: 3,000 steps, batch 64, n_dis 1; D reads 288 images a step. Not run at this scale.
+    Cost: 3,000 steps, batch 32, n_dis 1; D reads 144 images a step.
+    Run at this scale: docs/results/objects.md.
     """
     return replace(ssgan(), generator=_generator(SelfModulatedBatchNorm()))
 
@@ -55,7 +62,8 @@ def gan() -> RunConfig:
 
         ssgan train objects:gan
 
-    Cost: 3,000 steps, batch 64, n_dis 1; D reads 192 images a step. Not run at this scale.
+    Cost: 3,000 steps, batch 32, n_dis 1; D reads 96 images a step.
+    Run at this scale: docs/results/objects.md.
     """
     return replace(ssgan(), method=GAN())
 
@@ -65,7 +73,8 @@ def conditional() -> RunConfig:
 
         ssgan train objects:conditional
 
-    Cost: 3,000 steps, batch 64, n_dis 1; D reads 192 images a step. Not run at this scale.
+    Cost: 3,000 steps, batch 32, n_dis 1; D reads 96 images a step.
+    Run at this scale: docs/results/objects.md.
     """
     norm = ConditionalBatchNorm(gamma_offset=True)  # gains near 1 at the start, as in cifar10
     return replace(ssgan(), method=ConditionalGAN(), generator=_generator(norm))
@@ -76,7 +85,7 @@ def rotation_only() -> RunConfig:
 
         ssgan train objects:rotation_only
 
-    Cost: 3,000 steps, batch 64, n_dis 1; D reads 128 images a step. Not run at this scale.
+    Cost: 3,000 steps, batch 32, n_dis 1; D reads 64 images a step. Not run at this scale.
     """
     return replace(ssgan(), method=RotationOnly())
 
@@ -86,17 +95,12 @@ def demo() -> RunConfig:
 
         ssgan demo
 
-    SNDCGAN's D, with Adam four times as fast as the paper's, gave the best pictures in this time.
     Cost: 1,600 steps, batch 32, n_dis 1; D reads 144 images a step.
+    Run at this scale: docs/results/objects.md.
     """
-    adam = AdamConfig(learning_rate=8e-4)
     return replace(
         ssgan_sbn(),
-        discriminator=SNDCGANDiscriminator(width=0.25),
-        generator_optimizer=adam,
-        discriminator_optimizer=adam,
         total_steps=1600,
-        batch_size=32,
         ema_halflife_steps=50.0,
         output=OutputConfig(log_every=10, sample_every=400, checkpoint_every=200),
         evaluate=EvaluateConfig(every=800, images=500),
