@@ -42,7 +42,7 @@ def normalize(
     return out
 
 
-def suits_normalize(inputs: Float[Tensor, "B C ..."], *running: Float[Tensor, " C"]) -> bool:
+def suits_normalize(inputs: Float[Tensor, "B C ..."], *running: Float[Tensor, "..."]) -> bool:
     """Whether `normalize` can: bfloat16 maps of 16, 32, ... channels on a CPU with AVX512-BF16.
 
     The running statistics are float32 and dense, as they are unless someone converted them.
