@@ -33,7 +33,7 @@ class ConvolutionalDiscriminatorNetwork(nn.Module):
         outputs = []
         hidden = (images + 1) / 2 if self.unit_range else images
         for conv in self.convs:
-            hidden = F.leaky_relu(conv(hidden), self.leak)
+            hidden = F.leaky_relu(conv(hidden), self.leak, inplace=True)
             outputs.append(hidden)
         return outputs
 
