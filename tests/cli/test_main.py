@@ -359,7 +359,12 @@ def test_data_prepare_says_what_is_there_and_trains_skip_it(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("could not create a primitive"),  # oneDNN's
+    ],
 )
 def test_too_little_memory_is_one_line(error, monkeypatch, capsys):
     def fails(argv):
