@@ -109,7 +109,7 @@ def replayed(name):
 
 def test_every_stored_run_is_in_one_list():
     assert stored() == {*DEAD, *COLLAPSED, *HEALTHY, *BEGUN}
-    assert len(stored()) == len(DEAD) + len(COLLAPSED) + len(HEALTHY)
+    assert len(stored()) == len(DEAD) + len(COLLAPSED) + len(HEALTHY) + len(BEGUN)
 
 
 @pytest.mark.parametrize("name", [*DEAD, *COLLAPSED])
