@@ -184,7 +184,7 @@ def _out_of_memory(error: Exception) -> bool:
     no_place_for_its_stack = "can't start new thread"
     said = ("can't allocate memory", "out of memory", "DefaultCPUAllocator", no_place_for_its_stack)
     words = (*said, *_TOO_MANY)
-    if str(error) == "could not create a primitive":  # oneDNN; what it cannot do it says otherwise
+    if str(error) == "could not create a primitive":  # oneDNN, without memory
         return True
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
